@@ -1,0 +1,51 @@
+//! Detectors: features in, one score per row out; higher is more anomalous.
+
+use std::fmt::Debug;
+
+use ndarray::ArrayView2;
+
+use crate::error::{Error, Result};
+
+/// Trains a detector from features.
+pub trait Fit {
+    /// What training returns.
+    type Model: Detector;
+
+    /// Fits on `x` of shape `(rows, features)`.
+    ///
+    /// `labels[i]` is `true` when row `i` is a known attack; unsupervised detectors ignore it.
+    /// The same config, data and seed give the same bits for any thread count.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for a setting outside its domain, [`Error::InsufficientData`] for too
+    /// few rows or no features, [`Error::NotFinite`] for NaN or infinite input.
+    fn fit(&self, x: ArrayView2<'_, f32>, labels: Option<&[bool]>) -> Result<Self::Model>;
+}
+
+/// A fitted detector. Object safe; share one model between threads.
+///
+/// Scores are `f32` and **higher means more anomalous**.
+pub trait Detector: Debug + Send + Sync {
+    /// Number of feature columns that the model was fitted on.
+    fn n_features(&self) -> usize;
+
+    /// Writes one score per row of `x` into `out`, without allocating.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`] for another width or another length of `out`;
+    /// [`Error::NotFinite`] for NaN or infinite input, by row and column.
+    fn score_into(&self, x: ArrayView2<'_, f32>, out: &mut [f32]) -> Result<()>;
+
+    /// Scores every row of `x`, shape `(rows, features)` → `(rows,)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Detector::score_into`].
+    fn score(&self, x: ArrayView2<'_, f32>) -> Result<Vec<f32>> {
+        let mut out = vec![0.0; x.nrows()];
+        self.score_into(x, &mut out)?;
+        Ok(out)
+    }
+}

@@ -1,0 +1,213 @@
+//! One error type for the whole crate, and its coarse, stable category.
+
+use std::path::{Path, PathBuf};
+
+/// Result of every fallible call in this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Stable, coarse category of an [`Error`].
+///
+/// The string of [`ErrorKind::as_str`] is the Python exception's `kind` and the
+/// JavaScript error's `code`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A setting or argument is outside its documented domain.
+    InvalidArgument,
+    /// A matrix or vector has another shape than the model.
+    ShapeMismatch,
+    /// A NaN or an infinity where a number is needed.
+    NotFinite,
+    /// The columns are not those of the schema.
+    SchemaMismatch,
+    /// A file holds records that cannot be read.
+    BadRecord,
+    /// There are too few rows (or classes) to do what was asked.
+    InsufficientData,
+    /// The file was written by a newer release.
+    IncompatibleFormat,
+    /// The file is not an intact guard.
+    CorruptArtifact,
+    /// A QoS policy does not validate.
+    Policy,
+    /// The operating system refused a read or a write.
+    Io,
+}
+
+impl ErrorKind {
+    /// The category as a stable string.
+    ///
+    /// ```
+    /// assert_eq!(qosguard::ErrorKind::ShapeMismatch.as_str(), "shape_mismatch");
+    /// ```
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidArgument => "invalid_argument",
+            Self::ShapeMismatch => "shape_mismatch",
+            Self::NotFinite => "not_finite",
+            Self::SchemaMismatch => "schema_mismatch",
+            Self::BadRecord => "bad_record",
+            Self::InsufficientData => "insufficient_data",
+            Self::IncompatibleFormat => "incompatible_format",
+            Self::CorruptArtifact => "corrupt_artifact",
+            Self::Policy => "policy",
+            Self::Io => "io",
+        }
+    }
+}
+
+/// Everything that can go wrong in `qosguard`.
+///
+/// A message never repeats its `source()`; join the chain with `": "` to show both.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting or argument is outside its documented domain.
+    #[error("`{name}` must be {expected}, got {got}")]
+    InvalidArgument {
+        /// The argument, as the caller wrote it.
+        name: String,
+        /// What would have been accepted.
+        expected: String,
+        /// What came instead.
+        got: String,
+    },
+    /// A matrix or vector has another shape than the model.
+    #[error("{what}: expected {expected}, got {got}")]
+    ShapeMismatch {
+        /// What was counted, such as `feature columns`.
+        what: &'static str,
+        /// The count that the model needs.
+        expected: usize,
+        /// The count that came.
+        got: usize,
+    },
+    /// A NaN or an infinity at a known place.
+    #[error("row {row}, column `{column}`: {value} is not finite")]
+    NotFinite {
+        /// Row, from 0.
+        row: usize,
+        /// Column name, or its index where the matrix has no names.
+        column: String,
+        /// The offending value.
+        value: f64,
+    },
+    /// The columns are not those of the schema.
+    #[error("{place}: columns do not fit schema `{schema}`: missing {missing:?}, unknown {unknown:?}")]
+    SchemaMismatch {
+        /// File or table.
+        place: String,
+        /// Name of the schema that was asked for, or the nearest one.
+        schema: String,
+        /// Columns of the schema that are not there.
+        missing: Vec<String>,
+        /// Columns that the schema does not know.
+        unknown: Vec<String>,
+    },
+    /// One record cannot be read and nothing after it can be trusted.
+    #[error("{place}, line {line}, column `{column}`: {value:?} is not {expected}")]
+    BadRecord {
+        /// File or table.
+        place: String,
+        /// Line, from 1; 0 when the whole file is meant.
+        line: u64,
+        /// Column name; empty when the whole line is meant.
+        column: String,
+        /// The offending value, cut to a readable length.
+        value: String,
+        /// What was expected there.
+        expected: String,
+    },
+    /// More records were rejected than the caller allows.
+    #[error(
+        "{place}: {rejected} of {rows} records rejected, more than the allowed share {allowed}; the first: {first}"
+    )]
+    TooManyRejected {
+        /// File or table.
+        place: String,
+        /// Rejected records.
+        rejected: u64,
+        /// Records read in all.
+        rows: u64,
+        /// The allowed share, in `[0, 1]`.
+        allowed: f64,
+        /// The first rejection, in words.
+        first: String,
+    },
+    /// There are too few rows to do what was asked.
+    #[error("{what}: needs at least {needed}, got {got}")]
+    InsufficientData {
+        /// What is short, such as `clean rows`.
+        what: String,
+        /// The least that would do.
+        needed: usize,
+        /// What there is.
+        got: usize,
+    },
+    /// The file was written by a newer release.
+    #[error("{}: format {found} is newer than the supported {supported}; upgrade qosguard", path.display())]
+    FormatTooNew {
+        /// The file.
+        path: PathBuf,
+        /// Format version of the file.
+        found: u32,
+        /// Newest format version that this release reads.
+        supported: u32,
+    },
+    /// The file is not an intact guard.
+    #[error("{}: not an intact guard: {reason}", path.display())]
+    CorruptArtifact {
+        /// The file.
+        path: PathBuf,
+        /// What does not hold.
+        reason: String,
+    },
+    /// A QoS policy does not validate.
+    #[error("{place}: `{field}` must be {expected}, got {got}")]
+    Policy {
+        /// File, or `policy`.
+        place: String,
+        /// Path of the field, such as `rules[2].ttl_s`.
+        field: String,
+        /// What would have been accepted.
+        expected: String,
+        /// What came instead.
+        got: String,
+    },
+    /// The operating system refused a read or a write.
+    #[error("cannot access {}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The refusal.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// The coarse category.
+    pub const fn kind(&self) -> ErrorKind {
+        match self {
+            Self::InvalidArgument { .. } => ErrorKind::InvalidArgument,
+            Self::ShapeMismatch { .. } => ErrorKind::ShapeMismatch,
+            Self::NotFinite { .. } => ErrorKind::NotFinite,
+            Self::SchemaMismatch { .. } => ErrorKind::SchemaMismatch,
+            Self::BadRecord { .. } | Self::TooManyRejected { .. } => ErrorKind::BadRecord,
+            Self::InsufficientData { .. } => ErrorKind::InsufficientData,
+            Self::FormatTooNew { .. } => ErrorKind::IncompatibleFormat,
+            Self::CorruptArtifact { .. } => ErrorKind::CorruptArtifact,
+            Self::Policy { .. } => ErrorKind::Policy,
+            Self::Io { .. } => ErrorKind::Io,
+        }
+    }
+
+    /// [`Error::InvalidArgument`] from anything that prints.
+    pub(crate) fn invalid(name: impl Into<String>, expected: impl Into<String>, got: impl ToString) -> Self {
+        Self::InvalidArgument { name: name.into(), expected: expected.into(), got: got.to_string() }
+    }
+
+    /// [`Error::Io`] with the path that caused it.
+    pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
+        Self::Io { path: path.to_path_buf(), source }
+    }
+}

@@ -1,0 +1,233 @@
+//! What each column of a table means.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// What a column is used for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Role {
+    /// May become features.
+    Feature,
+    /// Ground truth: clean or attack. Never a feature.
+    Label,
+    /// Attack class. Never a feature.
+    Family,
+    /// The record's own clock. Never a feature.
+    Time,
+    /// Host, device, link or country that the record is about. Never a feature.
+    Entity,
+    /// Kept in the table, used for nothing.
+    Ignore,
+}
+
+/// How a column's cells are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Kind {
+    /// Arrow `Float64`; an empty cell is null, `NaN` and infinities stay as they are.
+    Number,
+    /// Arrow `Utf8`; an empty cell is null.
+    Text,
+}
+
+/// The thing of a flow that a column tells, whatever the source calls it.
+///
+/// QoS rules match on these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Field {
+    /// Source address, text.
+    SrcIp,
+    /// Destination address, text.
+    DstIp,
+    /// Source port, 0 to 65535.
+    SrcPort,
+    /// Destination port, 0 to 65535.
+    DstPort,
+    /// Transport protocol, IANA number or name.
+    Protocol,
+    /// Application service, such as `dns`.
+    Service,
+}
+
+/// One column of a [`Schema`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Column {
+    /// Name as it stands in the header, trimmed.
+    pub name: String,
+    /// What the column is used for.
+    pub role: Role,
+    /// How its cells are stored.
+    pub kind: Kind,
+    /// What it tells about a flow, where a rule may ask for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<Field>,
+    /// Least legal value; a finite number below it rejects the row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum: Option<f64>,
+    /// Greatest legal value; a finite number above it rejects the row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximum: Option<f64>,
+    /// The number that the source writes for "undefined"; read as null.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undefined: Option<f64>,
+}
+
+impl Column {
+    /// A column with a role and a kind, without limits.
+    pub fn new(name: impl Into<String>, role: Role, kind: Kind) -> Self {
+        Self { name: name.into(), role, kind, field: None, minimum: None, maximum: None, undefined: None }
+    }
+}
+
+/// Names and roles of the columns of a source, in file order.
+///
+/// A schema comes from a preset ([`Schema::preset`]), from a TOML file, or from [`Schema::builder`];
+/// each is validated once, and labels, families, identifiers and addresses can never become features.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "RawSchema", into = "RawSchema")]
+pub struct Schema {
+    name: String,
+    columns: Vec<Column>,
+    clean: Vec<String>,
+}
+
+/// What a schema looks like in a file, before it is validated.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSchema {
+    name: String,
+    columns: Vec<Column>,
+    #[serde(default)]
+    clean: Vec<String>,
+}
+
+impl TryFrom<RawSchema> for Schema {
+    type Error = Error;
+
+    fn try_from(raw: RawSchema) -> Result<Self> {
+        Self::new(raw.name, raw.columns, raw.clean)
+    }
+}
+
+impl From<Schema> for RawSchema {
+    fn from(schema: Schema) -> Self {
+        Self { name: schema.name, columns: schema.columns, clean: schema.clean }
+    }
+}
+
+impl Schema {
+    /// Validates and builds a schema.
+    ///
+    /// `clean` lists the label values that mean clean traffic; a leading `*` matches any prefix.
+    /// Numeric labels are clean when they are 0.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for a duplicated or empty name, and for a feature that is an
+    /// address, a label or an identifier.
+    pub fn new(name: impl Into<String>, columns: Vec<Column>, clean: Vec<String>) -> Result<Self> {
+        let mut seen = std::collections::HashSet::new();
+        for column in &columns {
+            if column.name.is_empty() || !seen.insert(column.name.as_str()) {
+                return Err(Error::invalid("columns", "unique, non-empty names", &column.name));
+            }
+            let address = matches!(column.field, Some(Field::SrcIp | Field::DstIp));
+            if column.role == Role::Feature && (address || is_reserved(&column.name)) {
+                return Err(Error::invalid(
+                    format!("columns.{}", column.name),
+                    "no feature: it names a label, an identifier or an address",
+                    "role = feature",
+                ));
+            }
+        }
+        for role in [Role::Label, Role::Family, Role::Time] {
+            if columns.iter().filter(|c| c.role == role).count() > 1 {
+                return Err(Error::invalid(
+                    "columns",
+                    "at most one label, family and time",
+                    format!("{role:?} twice"),
+                ));
+            }
+        }
+        Ok(Self { name: name.into(), columns, clean })
+    }
+
+    /// The schema's name, such as `unsw_nb15`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The columns, in file order.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// Position of a column by name.
+    pub fn index_of(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|c| c.name == name)
+    }
+
+    /// Position of the (first) column with a role.
+    pub fn index_of_role(&self, role: Role) -> Option<usize> {
+        self.columns.iter().position(|c| c.role == role)
+    }
+
+    /// Position of the column that tells a field of the flow.
+    pub fn index_of_field(&self, field: Field) -> Option<usize> {
+        self.columns.iter().position(|c| c.field == Some(field))
+    }
+
+    /// Whether a text label means clean traffic.
+    pub fn is_clean(&self, label: &str) -> bool {
+        let label = label.trim();
+        self.clean.iter().any(|pattern| match pattern.strip_prefix('*') {
+            Some(suffix) => label.ends_with(suffix),
+            None => label.eq_ignore_ascii_case(pattern),
+        })
+    }
+
+    /// The Arrow schema of a table with these columns.
+    pub fn to_arrow(&self) -> arrow::datatypes::Schema {
+        use arrow::datatypes::{DataType, Field as ArrowField};
+        let fields = self.columns.iter().map(|c| {
+            let kind = match c.kind {
+                Kind::Number => DataType::Float64,
+                Kind::Text => DataType::Utf8,
+            };
+            ArrowField::new(&c.name, kind, true)
+        });
+        arrow::datatypes::Schema::new(fields.collect::<Vec<_>>())
+    }
+}
+
+/// Names that the public data sets use for truth and for identity.
+fn is_reserved(name: &str) -> bool {
+    let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
+    const RESERVED: [&str; 16] = [
+        "label",
+        "class",
+        "attackcat",
+        "attack",
+        "family",
+        "target",
+        "isanomaly",
+        "id",
+        "uid",
+        "flowid",
+        "srcip",
+        "dstip",
+        "sourceip",
+        "destinationip",
+        "timestamp",
+        "attemptedcategory",
+    ];
+    RESERVED.contains(&name.as_str())
+}

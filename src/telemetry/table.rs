@@ -1,0 +1,183 @@
+//! Raw telemetry in memory: Arrow batches with a [`Schema`].
+
+use std::sync::Arc;
+
+use arrow::array::{Array, Float64Array, RecordBatch, StringArray, UInt32Array};
+use arrow::compute::{concat_batches, take_record_batch};
+
+use super::report::ReadReport;
+use super::schema::{Field, Kind, Role, Schema};
+use crate::error::{Error, Result};
+
+/// Raw telemetry: Arrow [`RecordBatch`]es whose columns are those of a [`Schema`], in its order.
+///
+/// Number columns are `Float64`, text columns are `Utf8`, both nullable.
+#[derive(Clone, Debug)]
+pub struct Table {
+    schema: Arc<Schema>,
+    batches: Vec<RecordBatch>,
+    report: ReadReport,
+}
+
+impl Table {
+    /// Wraps batches that already have the schema's column names and types.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SchemaMismatch`] when a batch has other names, order or types.
+    pub fn new(schema: Arc<Schema>, batches: Vec<RecordBatch>, report: ReadReport) -> Result<Self> {
+        let expected = schema.to_arrow();
+        for batch in &batches {
+            let got = batch.schema();
+            let same = got.fields().len() == expected.fields().len()
+                && got
+                    .fields()
+                    .iter()
+                    .zip(expected.fields())
+                    .all(|(g, e)| g.name() == e.name() && g.data_type() == e.data_type());
+            if !same {
+                let has = |fields: &arrow::datatypes::Fields, f: &arrow::datatypes::Field| {
+                    fields.iter().any(|x| x.name() == f.name() && x.data_type() == f.data_type())
+                };
+                let names = |from: &arrow::datatypes::Schema, not_in: &arrow::datatypes::Schema| {
+                    from.fields()
+                        .iter()
+                        .filter(|f| !has(not_in.fields(), f))
+                        .map(|f| f.name().clone())
+                        .collect()
+                };
+                return Err(Error::SchemaMismatch {
+                    place: report.place.clone(),
+                    schema: schema.name().to_owned(),
+                    missing: names(&expected, &got),
+                    unknown: names(&got, &expected),
+                });
+            }
+        }
+        Ok(Self { schema, batches, report })
+    }
+
+    /// The roles and names of the columns.
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// The rows, in order, in batches of any size.
+    pub fn batches(&self) -> &[RecordBatch] {
+        &self.batches
+    }
+
+    /// What was read and what was rejected on the way in.
+    pub fn report(&self) -> &ReadReport {
+        &self.report
+    }
+
+    /// Rows in all batches.
+    pub fn n_rows(&self) -> usize {
+        self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    /// A new table with the given rows, in the given order.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`] when an index is not below [`Table::n_rows`].
+    pub fn take(&self, rows: &[usize]) -> Result<Self> {
+        let n = self.n_rows();
+        if let Some(&bad) = rows.iter().find(|&&r| r >= n) {
+            return Err(Error::ShapeMismatch {
+                what: "row index below the number of rows",
+                expected: n,
+                got: bad,
+            });
+        }
+        let arrow_schema = Arc::new(self.schema.to_arrow());
+        let whole = concat_batches(&arrow_schema, &self.batches).map_err(|e| self.arrow_error(&e))?;
+        let rows: UInt32Array = rows.iter().map(|&r| r as u32).collect();
+        let batch = take_record_batch(&whole, &rows).map_err(|e| self.arrow_error(&e))?;
+        Ok(Self {
+            schema: Arc::clone(&self.schema),
+            batches: vec![batch],
+            report: ReadReport::new(&self.report.place),
+        })
+    }
+
+    /// Ground truth, `true` for attacks: one per row, or `None` without a label column.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadRecord`] for a row whose label is empty.
+    pub fn labels(&self) -> Result<Option<Vec<bool>>> {
+        let Some(index) = self.schema.index_of_role(Role::Label) else { return Ok(None) };
+        let column = &self.schema.columns()[index];
+        let mut labels = Vec::with_capacity(self.n_rows());
+        for batch in &self.batches {
+            for row in 0..batch.num_rows() {
+                let label = match column.kind {
+                    Kind::Number => number(batch, index, row).map(|v| v != 0.0),
+                    Kind::Text => text(batch, index, row).map(|v| !self.schema.is_clean(v)),
+                };
+                let Some(label) = label else {
+                    return Err(Error::BadRecord {
+                        place: self.report.place.clone(),
+                        line: labels.len() as u64 + 1,
+                        column: column.name.clone(),
+                        value: String::new(),
+                        expected: "a label".into(),
+                    });
+                };
+                labels.push(label);
+            }
+        }
+        Ok(Some(labels))
+    }
+
+    /// Attack class per row, trimmed, empty for clean rows; `None` without a family or text label column.
+    ///
+    /// # Errors
+    ///
+    /// As [`Table::labels`].
+    pub fn families(&self) -> Result<Option<Vec<String>>> {
+        let labels = self.labels()?;
+        let index = self.schema.index_of_role(Role::Family).or_else(|| {
+            self.schema.index_of_role(Role::Label).filter(|&i| self.schema.columns()[i].kind == Kind::Text)
+        });
+        let (Some(index), Some(labels)) = (index, labels) else { return Ok(None) };
+        let names =
+            self.batches.iter().flat_map(|b| (0..b.num_rows()).map(move |r| text(b, index, r).unwrap_or("")));
+        Ok(Some(
+            names
+                .zip(&labels)
+                .map(|(n, &attack)| if attack { n.trim().to_owned() } else { String::new() })
+                .collect(),
+        ))
+    }
+
+    /// The text of a flow's field in one batch, if the schema has a text column for it.
+    pub(crate) fn text_field(schema: &Schema, batch: &RecordBatch, field: Field) -> Option<StringArray> {
+        let index = schema.index_of_field(field)?;
+        batch.column(index).as_any().downcast_ref::<StringArray>().cloned()
+    }
+
+    fn arrow_error(&self, error: &arrow::error::ArrowError) -> Error {
+        Error::BadRecord {
+            place: self.report.place.clone(),
+            line: 0,
+            column: String::new(),
+            value: error.to_string(),
+            expected: "an Arrow table".into(),
+        }
+    }
+}
+
+/// A number cell, `None` when null.
+fn number(batch: &RecordBatch, column: usize, row: usize) -> Option<f64> {
+    let array = batch.column(column).as_any().downcast_ref::<Float64Array>()?;
+    array.is_valid(row).then(|| array.value(row))
+}
+
+/// A text cell, `None` when null.
+fn text(batch: &RecordBatch, column: usize, row: usize) -> Option<&str> {
+    let array = batch.column(column).as_any().downcast_ref::<StringArray>()?;
+    array.is_valid(row).then(|| array.value(row))
+}
