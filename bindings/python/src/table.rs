@@ -1,0 +1,185 @@
+//! `Table`, its report, and the way of Arrow data in and out.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StructArray};
+use arrow::datatypes::Field;
+use numpy::{PyArray1, PyArrayLike1, TypeMustMatch};
+use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
+use pyo3_arrow::error::PyArrowResult;
+use pyo3_arrow::ffi::{ArrayIterator, to_stream_pycapsule};
+use qosguard::{Error, telemetry};
+
+use crate::error::forward;
+use crate::schema::Schema;
+
+/// Why one record was left out.
+#[pyclass(frozen, eq, module = "qosguard")]
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Rejection(telemetry::Rejection);
+
+#[pymethods]
+impl Rejection {
+    /// Line in the file, from 1.
+    #[getter]
+    fn line(&self) -> u64 {
+        self.0.line
+    }
+
+    /// Column name; empty when the whole line is meant.
+    #[getter]
+    fn column(&self) -> &str {
+        &self.0.column
+    }
+
+    /// The offending value, cut to 64 characters.
+    #[getter]
+    fn value(&self) -> &str {
+        &self.0.value
+    }
+
+    /// What was expected there.
+    #[getter]
+    fn expected(&self) -> &str {
+        &self.0.expected
+    }
+
+    fn __str__(&self) -> String {
+        self.0.to_string()
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Rejection({})", self.0)
+    }
+}
+
+/// What a reader read and what it rejected.
+#[pyclass(frozen, eq, module = "qosguard")]
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ReadReport(telemetry::ReadReport);
+
+#[pymethods]
+impl ReadReport {
+    /// File or stream.
+    #[getter]
+    fn place(&self) -> &str {
+        &self.0.place
+    }
+
+    /// Records accepted.
+    #[getter]
+    fn accepted(&self) -> u64 {
+        self.0.accepted
+    }
+
+    /// Records rejected.
+    #[getter]
+    fn rejected(&self) -> u64 {
+        self.0.rejected
+    }
+
+    /// The first rejections, in file order; all are counted, at most 100 are kept.
+    #[getter]
+    fn rejections(&self) -> Vec<Rejection> {
+        self.0.rejections.iter().cloned().map(Rejection).collect()
+    }
+
+    fn __repr__(&self) -> String {
+        format!(
+            "ReadReport(place={:?}, accepted={}, rejected={})",
+            self.0.place, self.0.accepted, self.0.rejected
+        )
+    }
+}
+
+/// Raw telemetry: Arrow batches whose columns are those of a `Schema`.
+///
+/// Immutable. Every library that speaks the Arrow C stream interface takes it without copying:
+/// `pyarrow.table(flows)`, `polars.DataFrame(flows)`; `to_pandas()` makes a pandas frame.
+#[pyclass(frozen, module = "qosguard")]
+#[derive(Debug)]
+pub(crate) struct Table(pub(crate) telemetry::Table);
+
+#[pymethods]
+impl Table {
+    /// The roles and names of the columns.
+    #[getter]
+    fn schema(&self) -> Schema {
+        Schema((**self.0.schema()).clone())
+    }
+
+    /// What was read and what was rejected on the way in.
+    #[getter]
+    fn report(&self) -> ReadReport {
+        ReadReport(self.0.report().clone())
+    }
+
+    /// Ground truth, `True` for attacks: one per row, or `None` without a label column.
+    #[getter]
+    fn labels<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyArray1<bool>>>> {
+        let labels = forward(py, || self.0.labels())?;
+        Ok(labels.map(|labels| PyArray1::from_vec(py, labels)))
+    }
+
+    /// Attack class per row, empty for clean rows; `None` without a family or text label column.
+    #[getter]
+    fn families(&self, py: Python<'_>) -> PyResult<Option<Vec<String>>> {
+        forward(py, || self.0.families())
+    }
+
+    /// A new table with the given rows, in the given order; row numbers count from 0.
+    #[pyo3(signature = (rows: "numpy.typing.NDArray[numpy.int64] | list[int]"))]
+    fn take(&self, py: Python<'_>, rows: PyArrayLike1<'_, i64, TypeMustMatch>) -> PyResult<Self> {
+        let rows = rows.as_array();
+        forward(py, || {
+            let index = |&row: &i64| {
+                usize::try_from(row).map_err(|_| Error::InvalidArgument {
+                    name: "rows".into(),
+                    expected: "row numbers from 0".into(),
+                    got: row.to_string(),
+                })
+            };
+            self.0.take(&rows.iter().map(index).collect::<qosguard::Result<Vec<_>>>()?)
+        })
+        .map(Self)
+    }
+
+    /// The table as a `pandas.DataFrame`; needs pandas and pyarrow.
+    #[pyo3(signature = () -> "pandas.DataFrame")]
+    fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        slf.py().import("pyarrow")?.call_method1("table", (slf,))?.call_method0("to_pandas")
+    }
+
+    /// The Arrow C stream of the table, as the PyCapsule interface asks for it.
+    #[pyo3(signature = (requested_schema: "object" = None) -> "object")]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyCapsule>>,
+    ) -> PyArrowResult<Bound<'py, PyCapsule>> {
+        let schema = Arc::new(self.0.schema().to_arrow());
+        stream(py, self.0.batches().to_vec(), &schema, requested_schema)
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.n_rows()
+    }
+
+    fn __repr__(&self) -> String {
+        let schema = self.0.schema();
+        format!("Table({} rows, {} columns of {})", self.0.n_rows(), schema.columns().len(), schema.name())
+    }
+}
+
+/// An Arrow C stream of batches.
+pub(crate) fn stream<'py>(
+    py: Python<'py>,
+    batches: Vec<RecordBatch>,
+    schema: &arrow::datatypes::Schema,
+    requested_schema: Option<Bound<'py, PyCapsule>>,
+) -> PyArrowResult<Bound<'py, PyCapsule>> {
+    let field = Field::new_struct("", schema.fields().clone(), false);
+    let arrays = batches.into_iter().map(|batch| Ok(Arc::new(StructArray::from(batch)) as ArrayRef));
+    to_stream_pycapsule(py, Box::new(ArrayIterator::new(arrays, field.into())), requested_schema)
+}
