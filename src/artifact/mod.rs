@@ -34,7 +34,7 @@ struct Envelope {
     digest: String,
 }
 
-/// Packs a header and its tensors, and signs them with the digest.
+/// Packs a header and its tensors, and stamps them with the digest.
 ///
 /// Adds `format_version`, `written_by` and `digest` to the header.
 pub(crate) fn pack(mut header: Map<String, Value>, tensors: &Tensors) -> Result<Vec<u8>> {
