@@ -1,0 +1,138 @@
+//! The file format: one safetensors file with a JSON header and a SHA-256 over everything else.
+//!
+//! `docs/FORMAT.md` is normative.
+
+mod tensors;
+
+use std::collections::HashMap;
+use std::io::{Read, Write};
+use std::path::Path;
+
+use safetensors::SafeTensors;
+use safetensors::tensor::serialize;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
+
+pub(crate) use tensors::Tensors;
+
+use crate::error::{Error, Result};
+
+/// Newest format version that this release reads, and the one that it writes.
+pub(crate) const FORMAT_VERSION: u32 = 1;
+/// The only key of the safetensors metadata.
+const KEY: &str = "qosguard";
+/// Larger files are refused before they are read.
+const MAX_BYTES: u64 = 1 << 30;
+/// Stands in for the digest while the digest is computed.
+const BLANK: [u8; 64] = [b'0'; 64];
+
+/// The part of the header that every version shares.
+#[derive(Deserialize)]
+struct Envelope {
+    format_version: u32,
+    digest: String,
+}
+
+/// Packs a header and its tensors, and stamps them with the digest.
+///
+/// Adds `format_version`, `written_by` and `digest` to the header.
+pub(crate) fn pack(mut header: Map<String, Value>, tensors: &Tensors) -> Result<Vec<u8>> {
+    let blank = String::from_utf8_lossy(&BLANK).into_owned();
+    header.insert("format_version".into(), FORMAT_VERSION.into());
+    header.insert("written_by".into(), concat!("qosguard ", env!("CARGO_PKG_VERSION")).into());
+    header.insert("digest".into(), blank.clone().into());
+    let metadata = HashMap::from([(KEY.to_owned(), Value::Object(header).to_string())]);
+    let mut bytes = serialize(tensors.views(), Some(metadata))
+        .map_err(|e| Error::invalid("guard", "representable", e))?;
+    // The header is compact JSON inside a JSON string, so its quotes are escaped.
+    let Some(at) = find_once(&bytes, format!(r#"\"digest\":\"{blank}\""#).as_bytes()) else {
+        return Err(Error::invalid("guard", "free of text that looks like its own digest", "a copy of it"));
+    };
+    let at = at + r#"\"digest\":\""#.len();
+    let digest = hex(&Sha256::digest(&bytes));
+    bytes[at..at + BLANK.len()].copy_from_slice(digest.as_bytes());
+    Ok(bytes)
+}
+
+/// Unpacks what [`pack`] made, after its digest and its version were verified.
+pub(crate) fn unpack(bytes: &[u8], path: &Path) -> Result<(Map<String, Value>, Tensors)> {
+    let corrupt = |reason: String| Error::CorruptArtifact { path: path.to_path_buf(), reason };
+    let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|e| corrupt(e.to_string()))?;
+    let text = metadata
+        .metadata()
+        .as_ref()
+        .and_then(|m| m.get(KEY))
+        .ok_or_else(|| corrupt(format!("no `{KEY}` header")))?;
+    let envelope: Envelope = serde_json::from_str(text).map_err(|e| corrupt(e.to_string()))?;
+    verify(bytes, &envelope.digest).map_err(&corrupt)?;
+    if envelope.format_version > FORMAT_VERSION {
+        return Err(Error::FormatTooNew {
+            path: path.to_path_buf(),
+            found: envelope.format_version,
+            supported: FORMAT_VERSION,
+        });
+    }
+    let header = serde_json::from_str(text).map_err(|e| corrupt(e.to_string()))?;
+    let file = SafeTensors::deserialize(bytes).map_err(|e| corrupt(e.to_string()))?;
+    Ok((header, Tensors::from_file(&file)))
+}
+
+/// Checks the digest against every byte but its own 64.
+fn verify(bytes: &[u8], digest: &str) -> Result<(), String> {
+    let quoted = format!(r#"\"digest\":\"{digest}\""#);
+    let at = find_once(bytes, quoted.as_bytes()).ok_or("the digest does not stand exactly once")?;
+    let at = at + r#"\"digest\":\""#.len();
+    if digest.len() != BLANK.len() {
+        return Err(format!("the digest has {} digits, not {}", digest.len(), BLANK.len()));
+    }
+    let mut hash = Sha256::new();
+    hash.update(&bytes[..at]);
+    hash.update(BLANK);
+    hash.update(&bytes[at + BLANK.len()..]);
+    let found = hex(&hash.finalize());
+    if found == digest { Ok(()) } else { Err(format!("SHA-256 is {found}, the file says {digest}")) }
+}
+
+/// The digest of a packed file, as it stands in its header.
+pub(crate) fn digest_of(header: &Map<String, Value>) -> String {
+    header.get("digest").and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// Reads a file whole, refusing one over [`MAX_BYTES`].
+pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
+    let file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|e| Error::io(path, e))?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(Error::CorruptArtifact {
+            path: path.to_path_buf(),
+            reason: format!("larger than {MAX_BYTES} bytes"),
+        });
+    }
+    Ok(bytes)
+}
+
+/// Writes a sibling, flushes it to disk, then renames it: a reader sees the old file or the new one.
+pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let write = || -> std::io::Result<()> {
+        let mut sibling = tempfile::NamedTempFile::new_in(folder)?;
+        sibling.write_all(bytes)?;
+        sibling.as_file().sync_all()?;
+        sibling.persist(path)?;
+        Ok(())
+    };
+    write().map_err(|e| Error::io(path, e))
+}
+
+/// Lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Where `needle` stands, if it stands exactly once.
+fn find_once(bytes: &[u8], needle: &[u8]) -> Option<usize> {
+    let mut found = memchr::memmem::find_iter(bytes, needle);
+    found.next().filter(|_| found.next().is_none())
+}

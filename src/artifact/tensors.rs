@@ -1,0 +1,128 @@
+//! Named flat arrays, little-endian as safetensors wants them.
+
+use std::collections::BTreeMap;
+
+use safetensors::{Dtype, SafeTensors, View};
+
+/// Named one-dimensional arrays of a file, in name order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Tensors(BTreeMap<String, Tensor>);
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Tensor {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl View for &Tensor {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> std::borrow::Cow<'_, [u8]> {
+        (&self.bytes).into()
+    }
+
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// A number that a tensor can hold.
+pub(crate) trait Element: Copy {
+    /// Its safetensors type.
+    const DTYPE: Dtype;
+    /// Appends its little-endian bytes.
+    fn put(self, bytes: &mut Vec<u8>);
+    /// Reads it from exactly its own bytes.
+    fn get(bytes: &[u8]) -> Option<Self>;
+}
+
+macro_rules! element {
+    ($type:ty, $dtype:ident) => {
+        impl Element for $type {
+            const DTYPE: Dtype = Dtype::$dtype;
+
+            fn put(self, bytes: &mut Vec<u8>) {
+                bytes.extend_from_slice(&self.to_le_bytes());
+            }
+
+            fn get(bytes: &[u8]) -> Option<Self> {
+                bytes.try_into().ok().map(<$type>::from_le_bytes)
+            }
+        }
+    };
+}
+
+element!(f32, F32);
+element!(u32, U32);
+element!(i32, I32);
+
+impl Tensors {
+    /// The tensors of a parsed file.
+    pub(super) fn from_file(file: &SafeTensors<'_>) -> Self {
+        let tensor = |view: safetensors::tensor::TensorView<'_>| Tensor {
+            dtype: view.dtype(),
+            shape: view.shape().to_vec(),
+            bytes: view.data().to_vec(),
+        };
+        Self(file.iter().map(|(name, view)| (name.to_owned(), tensor(view))).collect())
+    }
+
+    /// What `safetensors` serialises.
+    pub(super) fn views(&self) -> impl Iterator<Item = (&String, &Tensor)> {
+        self.0.iter()
+    }
+
+    /// Adds an array.
+    pub(crate) fn put<T: Element>(&mut self, name: &str, values: &[T]) {
+        let mut bytes = Vec::with_capacity(std::mem::size_of_val(values));
+        values.iter().for_each(|v| v.put(&mut bytes));
+        self.0.insert(name.to_owned(), Tensor { dtype: T::DTYPE, shape: vec![values.len()], bytes });
+    }
+
+    /// Takes an array out.
+    ///
+    /// # Errors
+    ///
+    /// In words, when it is absent or of another type.
+    pub(crate) fn take<T: Element>(&mut self, name: &str) -> Result<Vec<T>, String> {
+        let tensor = self.0.remove(name).ok_or_else(|| format!("no tensor `{name}`"))?;
+        if tensor.dtype != T::DTYPE || tensor.shape.len() != 1 {
+            return Err(format!(
+                "tensor `{name}` is {:?} {:?}, not flat {:?}",
+                tensor.dtype,
+                tensor.shape,
+                T::DTYPE
+            ));
+        }
+        let values: Option<Vec<T>> = tensor.bytes.chunks_exact(size_of::<T>()).map(T::get).collect();
+        values.ok_or_else(|| format!("tensor `{name}` is cut"))
+    }
+
+    /// The first name that nobody took, if any.
+    pub(crate) fn left_over(&self) -> Option<&str> {
+        self.0.keys().next().map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arrays_come_back_with_their_type() {
+        let mut tensors = Tensors::default();
+        tensors.put("a", &[1.5_f32, -0.0]);
+        tensors.put("b", &[7_u32]);
+        assert!(tensors.clone().take::<u32>("a").is_err());
+        assert_eq!(tensors.take::<f32>("a").unwrap(), [1.5, -0.0]);
+        assert_eq!(tensors.left_over(), Some("b"));
+        assert!(tensors.take::<u32>("c").is_err());
+    }
+}

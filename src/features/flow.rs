@@ -1,0 +1,297 @@
+//! The flow featurizer: one row of features for one flow record.
+
+use arrow::array::{Array, Float64Array, RecordBatch, StringArray};
+use ndarray::ArrayViewMut2;
+use serde::{Deserialize, Serialize};
+
+use super::Featurizer;
+use super::category::{Categories, CategoryEncoder};
+use super::number::{NumberEncoder, Scaling};
+use crate::error::{Error, Result};
+use crate::telemetry::{Kind, Role, Table};
+
+/// How flow records become features. Fit it on training rows only.
+///
+/// ```
+/// use qosguard::features::{Featurizer, FlowFeaturizerConfig};
+/// use qosguard::telemetry::{ReadReport, Schema, Table};
+///
+/// let schema = Schema::builder("tiny").feature("bytes").category("proto").build()?;
+/// let table = Table::from_json(schema, r#"[{"bytes": 10, "proto": "tcp"}, {"bytes": 30, "proto": "udp"}]"#)?;
+/// let featurizer = FlowFeaturizerConfig::default().fit(&table)?;
+/// let features = featurizer.transform(&table)?;
+/// assert_eq!(features.names, ["bytes", "proto=tcp", "proto=udp", "proto=<other>"]);
+/// assert_eq!(features.matrix.row(0).to_vec(), [-1.0, 1.0, 0.0, 0.0]);
+/// # Ok::<(), qosguard::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct FlowFeaturizerConfig {
+    /// Centre and scale of numeric columns.
+    pub scaling: Scaling,
+    /// Encoding of categorical columns.
+    pub categories: Categories,
+    /// Whether skewed, non-negative columns are taken to `ln(1 + v)`. A column is skewed when
+    /// `max/mean > 20`, `std/mean > 3`, `p99.9/p99 > 2` or `log10(max + 1) − log10(mean + 1) > 2`.
+    pub auto_log: bool,
+}
+
+impl Default for FlowFeaturizerConfig {
+    fn default() -> Self {
+        Self { scaling: Scaling::default(), categories: Categories::default(), auto_log: true }
+    }
+}
+
+/// Why a column gives no feature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum DropReason {
+    /// One value in every training row.
+    Constant,
+    /// No finite value in any training row.
+    Missing,
+    /// Equal to an earlier column, named here, in every training row.
+    DuplicateOf(String),
+}
+
+/// A column of role `feature` that gives no feature.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Dropped {
+    /// The raw column.
+    pub column: String,
+    /// Why it was dropped.
+    pub reason: DropReason,
+}
+
+/// One raw column and how it is encoded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+enum Encoder {
+    Number(NumberEncoder),
+    Category(CategoryEncoder),
+}
+
+/// Fitted flow featurizer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "RawFlowFeaturizer", into = "RawFlowFeaturizer")]
+pub struct FlowFeaturizer {
+    config: FlowFeaturizerConfig,
+    encoders: Vec<Encoder>,
+    dropped: Vec<Dropped>,
+    names: Vec<String>,
+}
+
+/// A [`FlowFeaturizer`] in a file: the names follow from the encoders.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFlowFeaturizer {
+    config: FlowFeaturizerConfig,
+    encoders: Vec<Encoder>,
+    dropped: Vec<Dropped>,
+}
+
+impl From<FlowFeaturizer> for RawFlowFeaturizer {
+    fn from(f: FlowFeaturizer) -> Self {
+        Self { config: f.config, encoders: f.encoders, dropped: f.dropped }
+    }
+}
+
+impl TryFrom<RawFlowFeaturizer> for FlowFeaturizer {
+    type Error = Error;
+
+    fn try_from(raw: RawFlowFeaturizer) -> Result<Self> {
+        let mut names = Vec::new();
+        for encoder in &raw.encoders {
+            let valid = match encoder {
+                Encoder::Number(e) => {
+                    names.push(e.column.clone());
+                    if e.flag {
+                        names.push(format!("{} missing", e.column));
+                    }
+                    e.is_valid()
+                }
+                Encoder::Category(e) => {
+                    names.extend(e.names());
+                    e.is_valid()
+                }
+            };
+            if !valid {
+                return Err(Error::invalid(
+                    "encoders",
+                    "finite numbers and distinct values",
+                    format!("{encoder:?}"),
+                ));
+            }
+        }
+        Ok(Self { config: raw.config, encoders: raw.encoders, dropped: raw.dropped, names })
+    }
+}
+
+impl FlowFeaturizerConfig {
+    /// Learns encodings from the feature columns of the training rows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for a cap outside its range; [`Error::InsufficientData`] for no rows, or
+    /// when no column carries a feature.
+    pub fn fit(&self, table: &Table) -> Result<FlowFeaturizer> {
+        let most = match self.categories {
+            Categories::OneHot { .. } => 1_000,
+            Categories::Ordinal { .. } => 65_535,
+        };
+        if !(1..=most).contains(&self.categories.cap()) {
+            return Err(Error::invalid("categories.cap", format!("in 1..={most}"), self.categories.cap()));
+        }
+        if table.n_rows() == 0 {
+            return Err(Error::InsufficientData { what: "training rows".into(), needed: 1, got: 0 });
+        }
+        let (mut encoders, mut dropped) = (Vec::new(), Vec::new());
+        for (index, column) in table.schema().columns().iter().enumerate() {
+            if column.role != Role::Feature {
+                continue;
+            }
+            let outcome = match column.kind {
+                Kind::Number => self.fit_number(table, index).map(Encoder::Number),
+                Kind::Text => {
+                    let cells = table.batches().iter().flat_map(|b| text_cells(b.column(index).as_any()));
+                    CategoryEncoder::fit(&column.name, cells, self.categories)
+                        .map(Encoder::Category)
+                        .ok_or(DropReason::Constant)
+                }
+            };
+            match outcome {
+                Ok(encoder) => encoders.push(encoder),
+                Err(reason) => dropped.push(Dropped { column: column.name.clone(), reason }),
+            }
+        }
+        if encoders.is_empty() {
+            return Err(Error::InsufficientData {
+                what: "columns that vary in the training rows".into(),
+                needed: 1,
+                got: 0,
+            });
+        }
+        RawFlowFeaturizer { config: *self, encoders, dropped }.try_into()
+    }
+
+    fn fit_number(&self, table: &Table, index: usize) -> Result<NumberEncoder, DropReason> {
+        let columns = table.schema().columns();
+        let arrays = || {
+            table
+                .batches()
+                .iter()
+                .filter_map(move |b| b.column(index).as_any().downcast_ref::<Float64Array>())
+        };
+        let values: Vec<f64> = arrays().flat_map(|a| a.iter().flatten()).filter(|v| v.is_finite()).collect();
+        if values.is_empty() {
+            return Err(DropReason::Missing);
+        }
+        let missing = values.len() < table.n_rows();
+        let name = &columns[index].name;
+        let encoder = NumberEncoder::fit(name, values, missing, self.scaling, self.auto_log)
+            .ok_or(DropReason::Constant)?;
+        let equal = |&earlier: &usize| table.batches().iter().all(|b| b.column(earlier) == b.column(index));
+        let earlier = (0..index)
+            .filter(|&i| columns[i].role == Role::Feature && columns[i].kind == Kind::Number)
+            .find(equal);
+        earlier.map_or(Ok(encoder), |i| Err(DropReason::DuplicateOf(columns[i].name.clone())))
+    }
+}
+
+impl FlowFeaturizer {
+    /// Columns of role `feature` that give no feature, and why.
+    pub fn dropped(&self) -> &[Dropped] {
+        &self.dropped
+    }
+
+    /// The settings that it was fitted with.
+    pub fn config(&self) -> &FlowFeaturizerConfig {
+        &self.config
+    }
+}
+
+impl Featurizer for FlowFeaturizer {
+    fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    fn columns(&self) -> Vec<&str> {
+        let columns = self.encoders.iter().map(|e| match e {
+            Encoder::Number(e) => e.column(),
+            Encoder::Category(e) => e.column(),
+        });
+        columns.collect()
+    }
+
+    fn transform_into(&self, batch: &RecordBatch, mut out: ArrayViewMut2<'_, f32>) -> Result<u64> {
+        for (what, expected, got) in
+            [("feature columns", self.names.len(), out.ncols()), ("rows", batch.num_rows(), out.nrows())]
+        {
+            if expected != got {
+                return Err(Error::ShapeMismatch { what, expected, got });
+            }
+        }
+        let (mut at, mut imputed) = (0, 0);
+        for encoder in &self.encoders {
+            match encoder {
+                Encoder::Number(e) => {
+                    let cells: &Float64Array = column(batch, &e.column)?;
+                    imputed += encode_numbers(e, cells, at, &mut out);
+                    at += 1 + usize::from(e.flag);
+                }
+                Encoder::Category(e) => {
+                    let cells: &StringArray = column(batch, e.column())?;
+                    let mut scratch = vec![0.0; e.width()];
+                    for (row, cell) in text_cells(cells).enumerate() {
+                        e.encode(cell, &mut scratch);
+                        for (j, &v) in scratch.iter().enumerate() {
+                            out[[row, at + j]] = v;
+                        }
+                    }
+                    at += e.width();
+                }
+            }
+        }
+        Ok(imputed)
+    }
+}
+
+/// Writes a numeric column (and its flag) at feature `at`; returns the imputed cells.
+fn encode_numbers(
+    e: &NumberEncoder,
+    cells: &Float64Array,
+    at: usize,
+    out: &mut ArrayViewMut2<'_, f32>,
+) -> u64 {
+    let (stand_in, mut imputed) = (e.encode(e.impute), 0);
+    for (row, &value) in cells.values().iter().enumerate() {
+        let known = value.is_finite() && cells.is_valid(row);
+        out[[row, at]] = if known { e.encode(value) } else { stand_in };
+        imputed += u64::from(!known);
+        if e.flag {
+            out[[row, at + 1]] = f32::from(u8::from(!known));
+        }
+    }
+    imputed
+}
+
+/// A typed column of a batch by name.
+fn column<'a, T: 'static>(batch: &'a RecordBatch, name: &str) -> Result<&'a T> {
+    batch.column_by_name(name).and_then(|c| c.as_any().downcast_ref::<T>()).ok_or_else(|| {
+        Error::SchemaMismatch {
+            place: "record batch".into(),
+            schema: "featurizer".into(),
+            missing: vec![name.to_owned()],
+            unknown: Vec::new(),
+        }
+    })
+}
+
+/// The cells of a text column, a null as the empty value.
+fn text_cells(array: &dyn std::any::Any) -> impl Iterator<Item = &str> {
+    array.downcast_ref::<StringArray>().into_iter().flat_map(|a| a.iter().map(Option::unwrap_or_default))
+}

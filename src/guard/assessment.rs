@@ -1,0 +1,157 @@
+//! What a guard says of a table: scores, p-values, decisions.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, BooleanArray, Float32Array, Float64Array, RecordBatch, StringArray};
+use ndarray::Array2;
+
+use super::Guard;
+use super::fingerprint::{fingerprints, fold};
+use super::subjects::Subjects;
+use crate::detect::Detector;
+use crate::error::{Error, Result};
+use crate::features::Featurizer;
+use crate::parallel;
+use crate::qos::{Decision, Recommendation, Recommender, Verdict};
+use crate::telemetry::Table;
+
+/// Rows that go through all stages together, so that their features stay in the cache.
+const BLOCK: usize = 1024;
+
+/// Scores, p-values and recommendations of a table's rows, in row order.
+#[derive(Clone, Debug)]
+pub struct Assessment {
+    scores: Vec<f32>,
+    p_values: Vec<f64>,
+    recommendations: Vec<Recommendation>,
+    ids: Vec<u64>,
+    imputed: u64,
+    threshold: f32,
+    recommender: Recommender,
+}
+
+impl Assessment {
+    pub(super) fn of(guard: &Guard, table: &Table) -> Result<Self> {
+        let blocks: Vec<RecordBatch> = table
+            .batches()
+            .iter()
+            .flat_map(|b| (0..b.num_rows()).step_by(BLOCK).map(|at| b.slice(at, BLOCK.min(b.num_rows() - at))))
+            .collect();
+        let assessed = parallel::map(&blocks, |rows| Self::of_block(guard, rows));
+        let mut all = Self::empty(guard);
+        for block in assessed {
+            let block = block?;
+            all.scores.extend(block.scores);
+            all.p_values.extend(block.p_values);
+            all.recommendations.extend(block.recommendations);
+            all.ids.extend(block.ids);
+            all.imputed += block.imputed;
+        }
+        Ok(all)
+    }
+
+    fn empty(guard: &Guard) -> Self {
+        Self {
+            scores: Vec::new(),
+            p_values: Vec::new(),
+            recommendations: Vec::new(),
+            ids: Vec::new(),
+            imputed: 0,
+            threshold: guard.stages.threshold.score,
+            recommender: guard.recommender.clone(),
+        }
+    }
+
+    fn of_block(guard: &Guard, rows: &RecordBatch) -> Result<Self> {
+        let (stages, n) = (&guard.stages, rows.num_rows());
+        let mut x = Array2::zeros((n, stages.detector.n_features()));
+        let imputed = stages.featurizer.transform_into(rows, x.view_mut())?;
+        let scores = stages.detector.score(x.view())?;
+        let mut p_values = vec![0.0; n];
+        stages.conformal.p_values_into(&scores, &mut p_values)?;
+        let subjects = Subjects::new(&stages.schema, rows);
+        let recommend = |(row, (&score, &p))| {
+            guard.recommender.recommend(p, stages.threshold.is_anomaly(score), &subjects.get(row))
+        };
+        let recommendations = scores.iter().zip(&p_values).enumerate().map(recommend).collect();
+        let mut ids = vec![guard.salt; n];
+        fingerprints(&stages.schema, rows, &mut ids);
+        Ok(Self { scores, p_values, recommendations, ids, imputed, ..Self::empty(guard) })
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.scores.len()
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.scores.is_empty()
+    }
+
+    /// Scores; higher is more anomalous.
+    pub fn scores(&self) -> &[f32] {
+        &self.scores
+    }
+
+    /// Share of clean traffic that scores at least this high, in (0, 1].
+    pub fn p_values(&self) -> &[f64] {
+        &self.p_values
+    }
+
+    /// Cells that were missing or infinite and were imputed.
+    pub fn imputed(&self) -> u64 {
+        self.imputed
+    }
+
+    /// The decision for one row, or `None` past the last.
+    ///
+    /// Its id folds the guard's digest, the raw record (without truth) and nothing else: the same record
+    /// through the same guard always has the same id.
+    pub fn decision(&self, row: usize) -> Option<Decision> {
+        let recommendation = self.recommendations.get(row)?;
+        let verdict = Verdict {
+            score: self.scores[row],
+            p_value: self.p_values[row],
+            threshold: self.threshold,
+            is_anomaly: self.scores[row] > self.threshold,
+            severity: recommendation.severity,
+            family: None,
+        };
+        Some(self.recommender.decision(row, self.ids[row], verdict, recommendation))
+    }
+
+    /// The decisions of all rows, made as they are asked for.
+    pub fn decisions(&self) -> impl Iterator<Item = Decision> + '_ {
+        (0..self.len()).filter_map(|row| self.decision(row))
+    }
+
+    /// The `n` most anomalous rows, highest score first; of equal scores the earlier row.
+    pub fn top(&self, n: usize) -> Vec<Decision> {
+        let mut rows: Vec<usize> = (0..self.len()).collect();
+        rows.sort_by(|&a, &b| self.scores[b].total_cmp(&self.scores[a]).then(a.cmp(&b)));
+        rows.into_iter().take(n).filter_map(|row| self.decision(row)).collect()
+    }
+
+    /// One row per record: `id`, `score`, `p_value`, `is_anomaly`, `severity`, `action`, `rule`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] when the texts outgrow an Arrow column (2 GiB).
+    pub fn to_arrow(&self) -> Result<RecordBatch> {
+        let text = |of: fn(&Decision) -> String| -> ArrayRef {
+            Arc::new(self.decisions().map(|d| Some(of(&d))).collect::<StringArray>())
+        };
+        let is_anomaly: BooleanArray = self.scores.iter().map(|&s| Some(s > self.threshold)).collect();
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("id", text(|d| d.id.to_string())),
+            ("score", Arc::new(Float32Array::from(self.scores.clone()))),
+            ("p_value", Arc::new(Float64Array::from(self.p_values.clone()))),
+            ("is_anomaly", Arc::new(is_anomaly)),
+            ("severity", text(|d| d.verdict.severity.to_string())),
+            ("action", text(|d| d.action.to_string())),
+            ("rule", text(|d| d.rule.to_string())),
+        ];
+        RecordBatch::try_from_iter(columns).map_err(|e| Error::invalid("assessment", "an Arrow batch", e))
+    }
+}

@@ -1,0 +1,98 @@
+//! A guard's stages to and from the bytes of its file.
+
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{Stages, Training};
+use crate::artifact::{self, Tensors};
+use crate::calibrate::{Conformal, Tail, Threshold};
+use crate::detect::{AnyDetector, Detector};
+use crate::error::{Error, Result};
+use crate::features::{Featurizer, FlowFeaturizer};
+use crate::qos::Policy;
+use crate::telemetry::Schema;
+
+/// Where the clean calibration scores stand.
+const SCORES: &str = "calibration/scores";
+
+/// The `calibration` value of the header.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Calibration {
+    conformal: Tail,
+    threshold: Threshold,
+}
+
+/// The header, less what every kind of file has.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    schema: Schema,
+    featurizer: FlowFeaturizer,
+    detector: Value,
+    calibration: Calibration,
+    policy: Policy,
+    training: Training,
+}
+
+pub(super) fn to_bytes(stages: &Stages) -> Result<Vec<u8>> {
+    let mut tensors = Tensors::default();
+    tensors.put(SCORES, stages.conformal.scores());
+    let detector = stages.detector.to_parts(&mut tensors);
+    let calibration = Calibration { conformal: *stages.conformal.tail(), threshold: stages.threshold };
+    let mut header = Map::new();
+    header.insert("kind".into(), "guard".into());
+    header.insert("schema".into(), json(&*stages.schema)?);
+    header.insert("featurizer".into(), json(&stages.featurizer)?);
+    header.insert("detector".into(), detector);
+    header.insert("calibration".into(), json(&calibration)?);
+    header.insert("policy".into(), json(&stages.policy)?);
+    header.insert("training".into(), json(&stages.training)?);
+    artifact::pack(header, &tensors)
+}
+
+/// Also returns the file's digest.
+pub(super) fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Stages, String)> {
+    let corrupt = |reason: String| Error::CorruptArtifact { path: path.to_path_buf(), reason };
+    let (mut header, mut tensors) = artifact::unpack(bytes, path)?;
+    let digest = artifact::digest_of(&header);
+    let kind = header.remove("kind");
+    if kind != Some(Value::from("guard")) {
+        return Err(corrupt(format!("kind is {kind:?}, not \"guard\"")));
+    }
+    for shared in ["format_version", "written_by", "digest"] {
+        header.remove(shared);
+    }
+    let header: Header = parse(Value::Object(header)).map_err(&corrupt)?;
+    let scores = tensors.take(SCORES).map_err(&corrupt)?;
+    let conformal = Conformal::from_parts(scores, header.calibration.conformal).map_err(|e| corrupt(e.to_string()))?;
+    let detector = AnyDetector::from_parts(header.detector, &mut tensors).map_err(|e| corrupt(e.to_string()))?;
+    if let Some(name) = tensors.left_over() {
+        return Err(corrupt(format!("unknown tensor `{name}`")));
+    }
+    let (given, wanted) = (header.featurizer.names().len(), detector.n_features());
+    if given != wanted {
+        return Err(corrupt(format!("the featurizer makes {given} features, the detector takes {wanted}")));
+    }
+    let stages = Stages {
+        schema: header.schema.into(),
+        featurizer: header.featurizer,
+        detector,
+        conformal,
+        threshold: header.calibration.threshold,
+        policy: header.policy,
+        training: header.training,
+    };
+    Ok((stages, digest))
+}
+
+fn json<T: Serialize>(value: &T) -> Result<Value> {
+    serde_json::to_value(value).map_err(|e| Error::invalid("guard", "representable as JSON", e))
+}
+
+fn parse<T: DeserializeOwned>(value: Value) -> Result<T, String> {
+    serde_json::from_value(value).map_err(|e| e.to_string())
+}

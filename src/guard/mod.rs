@@ -1,0 +1,196 @@
+//! The guard: one fitted artefact from the raw record to the verdict and the action.
+
+mod assessment;
+mod builder;
+mod file;
+mod fingerprint;
+mod subjects;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::artifact;
+use crate::calibrate::{Conformal, Threshold};
+use crate::detect::{AnyDetector, Detector};
+use crate::error::{Error, Result};
+use crate::features::{Featurizer, FlowFeaturizer};
+use crate::qos::{Policy, Recommender};
+use crate::telemetry::{Role, Schema, Table};
+
+pub use assessment::Assessment;
+pub use builder::{GuardBuilder, Training};
+
+/// A fitted pipeline: schema, featurizer, detector, calibration and policy.
+///
+/// A record that goes through any entry point, in any language, before or after [`Guard::save`], gets the
+/// same bits.
+///
+/// # Examples
+///
+/// ```
+/// use qosguard::{Guard, simulate};
+///
+/// let flows = simulate::table(&simulate::FlowSimulatorConfig { rows: 2_000, ..Default::default() })?;
+/// let guard = Guard::builder().false_positive_rate(0.01).fit(&flows)?;
+/// let assessment = guard.assess(&flows)?;
+/// assert_eq!(assessment.len(), 2_000);
+///
+/// let again = Guard::from_bytes(&guard.to_bytes())?;
+/// assert_eq!(again.assess(&flows)?.scores(), assessment.scores());
+/// # Ok::<(), qosguard::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Guard {
+    stages: Stages,
+    recommender: Recommender,
+    bytes: Arc<[u8]>,
+    digest: String,
+}
+
+/// What a guard is fitted to, and what its file holds.
+#[derive(Clone, Debug)]
+struct Stages {
+    schema: Arc<Schema>,
+    featurizer: FlowFeaturizer,
+    detector: AnyDetector,
+    conformal: Conformal,
+    threshold: Threshold,
+    policy: Policy,
+    training: Training,
+}
+
+impl Guard {
+    /// Settings with their defaults: isolation forest, false-positive rate 1 %, default policy.
+    pub fn builder() -> GuardBuilder {
+        GuardBuilder::default()
+    }
+
+    fn new(stages: Stages) -> Result<Self> {
+        let (features, expected) = (stages.featurizer.names().len(), stages.detector.n_features());
+        if features != expected {
+            return Err(Error::ShapeMismatch { what: "feature columns", expected, got: features });
+        }
+        let bytes: Arc<[u8]> = file::to_bytes(&stages)?.into();
+        let digest = artifact::digest_of(&artifact::unpack(&bytes, Path::new("guard"))?.0);
+        let recommender = Recommender::new(stages.policy.clone());
+        Ok(Self { stages, recommender, bytes, digest })
+    }
+
+    /// Scores every record and recommends an action for it.
+    ///
+    /// The table needs the columns that the features are made of, by name; it may hold any others of the
+    /// guard's schema, in any order, and needs no truth.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SchemaMismatch`] naming the columns that are missing.
+    pub fn assess(&self, table: &Table) -> Result<Assessment> {
+        self.check_columns(table)?;
+        Assessment::of(self, table)
+    }
+
+    fn check_columns(&self, table: &Table) -> Result<()> {
+        let given = table.schema();
+        let missing: Vec<String> = self.stages.featurizer.columns().into_iter().filter(|c| given.index_of(c).is_none()).map(Into::into).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let known = |name: &str| self.stages.schema.index_of(name).is_some();
+        let unknown = given.columns().iter().filter(|c| c.role != Role::Ignore && !known(&c.name)).map(|c| c.name.clone());
+        Err(Error::SchemaMismatch {
+            place: table.report().place.clone(),
+            schema: self.stages.schema.name().to_owned(),
+            missing,
+            unknown: unknown.collect(),
+        })
+    }
+
+    /// Writes the guard to a file, atomically.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        artifact::write_file(path.as_ref(), &self.bytes)
+    }
+
+    /// Reads a guard that [`Guard::save`] wrote, in this or any earlier release.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; [`Error::CorruptArtifact`] for a file that is not an intact guard;
+    /// [`Error::FormatTooNew`] for one of a newer release.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        Self::parse(&artifact::read_file(path)?, path)
+    }
+
+    /// The guard as the bytes of its file.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.bytes.to_vec()
+    }
+
+    /// Reads a guard from the bytes of a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`Guard::load`], without [`Error::Io`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        Self::parse(bytes, Path::new("bytes"))
+    }
+
+    fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
+        let (stages, digest) = file::from_bytes(bytes, path)?;
+        let recommender = Recommender::new(stages.policy.clone());
+        Ok(Self { stages, recommender, bytes: bytes.into(), digest })
+    }
+
+    /// The same guard with another policy.
+    ///
+    /// # Errors
+    ///
+    /// None for a valid policy.
+    pub fn with_policy(&self, policy: Policy) -> Result<Self> {
+        Self::new(Stages { policy, ..self.stages.clone() })
+    }
+
+    /// The schema of the records that it was fitted on.
+    pub fn schema(&self) -> &Arc<Schema> {
+        &self.stages.schema
+    }
+
+    /// The fitted featurizer.
+    pub fn featurizer(&self) -> &FlowFeaturizer {
+        &self.stages.featurizer
+    }
+
+    /// The fitted detector.
+    pub fn detector(&self) -> &AnyDetector {
+        &self.stages.detector
+    }
+
+    /// The fitted p-values.
+    pub fn conformal(&self) -> &Conformal {
+        &self.stages.conformal
+    }
+
+    /// The threshold, what was asked of it and what it realised on held-out rows.
+    pub fn threshold(&self) -> &Threshold {
+        &self.stages.threshold
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &Policy {
+        &self.stages.policy
+    }
+
+    /// Where the guard came from.
+    pub fn training(&self) -> &Training {
+        &self.stages.training
+    }
+
+    /// SHA-256 of the guard's file, 64 hexadecimal digits.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+}
