@@ -63,7 +63,10 @@ fn exception(
 /// Reads one of the core's words, such as the role `feature`.
 pub(crate) fn word<T: serde::de::DeserializeOwned>(py: Python<'_>, name: &str, value: &str) -> PyResult<T> {
     serde_json::from_value(value.into()).map_err(|error| {
-        let (name, expected, got) = (name.to_owned(), error.to_string(), value.to_owned());
+        // serde says "unknown variant `x`, expected one of …".
+        let text = error.to_string();
+        let expected = text.split_once("expected ").map_or(&*text, |(_, words)| words).to_owned();
+        let (name, got) = (name.to_owned(), value.to_owned());
         to_py(py, &Error::InvalidArgument { name, expected, got })
     })
 }

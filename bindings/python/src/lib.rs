@@ -3,6 +3,7 @@
 use mimalloc::MiMalloc;
 use pyo3::prelude::*;
 
+mod array;
 mod error;
 mod schema;
 mod table;

@@ -97,7 +97,8 @@ impl Column {
 /// features.
 ///
 /// >>> import qosguard as qg
-/// >>> schema = qg.Schema("probe", [qg.Column("latency_ms"), qg.Column("state", "label", "text")], clean=["ok"])
+/// >>> columns = [qg.Column("latency_ms"), qg.Column("state", "label", "text")]
+/// >>> schema = qg.Schema("probe", columns, clean=["ok"])
 /// >>> [column.name for column in schema.columns]
 /// ['latency_ms', 'state']
 #[pyclass(frozen, eq, module = "qosguard")]

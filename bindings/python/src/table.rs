@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StructArray};
 use arrow::datatypes::Field;
-use numpy::{PyArray1, PyArrayLike1, TypeMustMatch};
+use pyo3::inspect::PyStaticExpr;
 use pyo3::prelude::*;
+use pyo3::type_hint_identifier;
 use pyo3::types::PyCapsule;
 use pyo3_arrow::error::PyArrowResult;
 use pyo3_arrow::ffi::{ArrayIterator, to_stream_pycapsule};
-use qosguard::{Error, telemetry};
+use qosguard::telemetry;
 
+use crate::array::{Rows, Vector};
 use crate::error::forward;
 use crate::schema::Schema;
 
@@ -117,9 +119,8 @@ impl Table {
 
     /// Ground truth, `True` for attacks: one per row, or `None` without a label column.
     #[getter]
-    fn labels<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyArray1<bool>>>> {
-        let labels = forward(py, || self.0.labels())?;
-        Ok(labels.map(|labels| PyArray1::from_vec(py, labels)))
+    fn labels(&self, py: Python<'_>) -> PyResult<Option<Vector<bool>>> {
+        Ok(forward(py, || self.0.labels())?.map(Vector))
     }
 
     /// Attack class per row, empty for clean rows; `None` without a family or text label column.
@@ -129,26 +130,13 @@ impl Table {
     }
 
     /// A new table with the given rows, in the given order; row numbers count from 0.
-    #[pyo3(signature = (rows: "numpy.typing.NDArray[numpy.int64] | list[int]"))]
-    fn take(&self, py: Python<'_>, rows: PyArrayLike1<'_, i64, TypeMustMatch>) -> PyResult<Self> {
-        let rows = rows.as_array();
-        forward(py, || {
-            let index = |&row: &i64| {
-                usize::try_from(row).map_err(|_| Error::InvalidArgument {
-                    name: "rows".into(),
-                    expected: "row numbers from 0".into(),
-                    got: row.to_string(),
-                })
-            };
-            self.0.take(&rows.iter().map(index).collect::<qosguard::Result<Vec<_>>>()?)
-        })
-        .map(Self)
+    fn take(&self, py: Python<'_>, rows: Rows) -> PyResult<Self> {
+        forward(py, || self.0.take(&rows.0)).map(Self)
     }
 
     /// The table as a `pandas.DataFrame`; needs pandas and pyarrow.
-    #[pyo3(signature = () -> "pandas.DataFrame")]
-    fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        slf.py().import("pyarrow")?.call_method1("table", (slf,))?.call_method0("to_pandas")
+    fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Frame<'py>> {
+        Frame::from_arrow(slf)
     }
 
     /// The Arrow C stream of the table, as the PyCapsule interface asks for it.
@@ -169,6 +157,29 @@ impl Table {
     fn __repr__(&self) -> String {
         let schema = self.0.schema();
         format!("Table({} rows, {} columns of {})", self.0.n_rows(), schema.columns().len(), schema.name())
+    }
+}
+
+/// A `pandas.DataFrame`.
+pub(crate) struct Frame<'py>(Bound<'py, PyAny>);
+
+impl<'py> Frame<'py> {
+    /// Converts what speaks the Arrow C stream interface; pyarrow does the work.
+    pub(crate) fn from_arrow(object: &Bound<'py, PyAny>) -> PyResult<Self> {
+        let table = object.py().import("pyarrow")?.call_method1("table", (object,))?;
+        table.call_method0("to_pandas").map(Self)
+    }
+}
+
+impl<'py> IntoPyObject<'py> for Frame<'py> {
+    type Target = PyAny;
+    type Output = Bound<'py, PyAny>;
+    type Error = std::convert::Infallible;
+
+    const OUTPUT_TYPE: PyStaticExpr = type_hint_identifier!("pandas", "DataFrame");
+
+    fn into_pyobject(self, _py: Python<'py>) -> Result<Self::Output, Self::Error> {
+        Ok(self.0)
     }
 }
 

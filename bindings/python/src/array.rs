@@ -1,0 +1,94 @@
+//! NumPy arrays in and out.
+
+use ndarray::ArrayView2;
+use numpy::{Element, PyArray1, PyArrayLike1, PyReadonlyArray2, PyUntypedArrayMethods, TypeMustMatch};
+use pyo3::inspect::PyStaticExpr;
+use pyo3::prelude::*;
+use pyo3::{type_hint_identifier, type_hint_subscript};
+use qosguard::Error;
+
+use crate::error::to_py;
+
+const NDARRAY: PyStaticExpr = type_hint_identifier!("numpy.typing", "NDArray");
+
+/// A float32 matrix that lies in C order, borrowed without a copy.
+///
+/// NumPy calls a column-major array contiguous too, and read as a slice it would arrive transposed;
+/// here it is refused. The Python face converts before it calls.
+pub(crate) struct Matrix<'py>(PyReadonlyArray2<'py, f32>);
+
+impl Matrix<'_> {
+    pub(crate) fn view(&self) -> ArrayView2<'_, f32> {
+        self.0.as_array()
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for Matrix<'py> {
+    type Error = PyErr;
+
+    const INPUT_TYPE: PyStaticExpr = type_hint_subscript!(NDARRAY, type_hint_identifier!("numpy", "float32"));
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let matrix: PyReadonlyArray2<'py, f32> = object.extract()?;
+        if matrix.is_c_contiguous() {
+            return Ok(Self(matrix));
+        }
+        let name = "X".to_owned();
+        let expected = "C-contiguous: numpy.ascontiguousarray(X, dtype=numpy.float32)".to_owned();
+        let got = "another memory layout".to_owned();
+        Err(to_py(object.py(), &Error::InvalidArgument { name, expected, got }))
+    }
+}
+
+/// Row numbers, from 0: an integer array or a list.
+pub(crate) struct Rows(pub(crate) Vec<usize>);
+
+impl<'py> FromPyObject<'_, 'py> for Rows {
+    type Error = PyErr;
+
+    const INPUT_TYPE: PyStaticExpr = type_hint_identifier!("numpy.typing", "ArrayLike");
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        // A mask of booleans is refused, not read as rows 0 and 1.
+        let rows: PyArrayLike1<'py, i64, TypeMustMatch> = object.extract()?;
+        let row = |&row: &i64| {
+            usize::try_from(row).map_err(|_| {
+                let (name, expected) = ("rows".to_owned(), "row numbers from 0".to_owned());
+                to_py(object.py(), &Error::InvalidArgument { name, expected, got: row.to_string() })
+            })
+        };
+        rows.as_array().iter().map(row).collect::<PyResult<_>>().map(Self)
+    }
+}
+
+/// A vector that becomes a NumPy array without a copy.
+pub(crate) struct Vector<T>(pub(crate) Vec<T>);
+
+/// An element type and its name in NumPy.
+pub(crate) trait Scalar: Element {
+    const NAME: PyStaticExpr;
+}
+
+impl Scalar for bool {
+    const NAME: PyStaticExpr = type_hint_identifier!("numpy", "bool_");
+}
+
+impl Scalar for f32 {
+    const NAME: PyStaticExpr = type_hint_identifier!("numpy", "float32");
+}
+
+impl Scalar for f64 {
+    const NAME: PyStaticExpr = type_hint_identifier!("numpy", "float64");
+}
+
+impl<'py, T: Scalar> IntoPyObject<'py> for Vector<T> {
+    type Target = PyArray1<T>;
+    type Output = Bound<'py, Self::Target>;
+    type Error = std::convert::Infallible;
+
+    const OUTPUT_TYPE: PyStaticExpr = type_hint_subscript!(NDARRAY, T::NAME);
+
+    fn into_pyobject(self, py: Python<'py>) -> Result<Self::Output, Self::Error> {
+        Ok(PyArray1::from_vec(py, self.0))
+    }
+}
