@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use super::config::Attack;
 use super::flow::{Ends, Exchange, Flags, Flow, Half};
-use super::network::{Network, high_port, service_of};
+use super::network::{KNOWN_PORTS, Network, high_port, service_of};
 use crate::rng::Stream;
 
 /// One attacker at work: what stays the same from flow to flow.
@@ -40,18 +40,18 @@ impl Episode {
         let tool = rng.below(3);
         let (attacker, target) = match attack {
             Attack::Flood | Attack::SlowDos | Attack::BruteForce => {
-                (Network::outside(rng), Network::server(rng))
+                (Network::stranger(rng), Network::server(rng))
             }
             // From a host that was taken over, or from outside.
             Attack::PortScan if tool == 0 => (network.client(rng), Network::server(rng)),
-            Attack::PortScan => (Network::outside(rng), Network::server(rng)),
-            Attack::Beaconing | Attack::Exfiltration => (network.client(rng), Network::outside(rng)),
+            Attack::PortScan => (Network::stranger(rng), Network::server(rng)),
+            Attack::Beaconing | Attack::Exfiltration => (network.client(rng), Network::stranger(rng)),
         };
         let port = match (attack, tool) {
-            (Attack::Flood, 0) | (Attack::SlowDos, 0) => 80,
+            (Attack::Flood | Attack::SlowDos, 0) => 80,
             (Attack::Flood, 1) if rng.chance(0.5) => 53,
             (Attack::Flood, 2) => 0,
-            (Attack::SlowDos, _) | (Attack::Beaconing | Attack::Exfiltration, 0) => 443,
+            (Attack::SlowDos, _) | (Attack::Beaconing, 0 | 1) | (Attack::Exfiltration, 0) => 443,
             (Attack::PortScan, _) => 1 + rng.below(1_024) as u16,
             (Attack::BruteForce, 0) => 21,
             (Attack::BruteForce, _) => 22,
@@ -96,7 +96,7 @@ impl Episode {
             Attack::Exfiltration => self.exfiltration(rng),
         };
         let src = match self.attack {
-            Attack::Flood => Network::outside(rng),
+            Attack::Flood => Network::stranger(rng),
             // A handful of neighbours.
             Attack::SlowDos => Ipv4Addr::from(u32::from(self.attacker) ^ rng.below(8) as u32),
             _ => self.attacker,
@@ -152,7 +152,11 @@ impl Episode {
 
     fn port_scan(&self, rng: &mut Stream, ordinal: u32) -> Exchange {
         let step = u64::from(ordinal) * self.habit as u64;
-        let port = 1 + ((u64::from(self.port) - 1 + step) % 65_535) as u16;
+        let port = if rng.chance(0.15) {
+            KNOWN_PORTS[rng.below(KNOWN_PORTS.len())]
+        } else {
+            1 + ((u64::from(self.port) - 1 + step) % 65_535) as u16
+        };
         let service = service_of(port);
         let answer = rng.log_normal(0.002, 1.0);
         match rng.uniform() {
@@ -190,7 +194,7 @@ impl Episode {
         let messages = rng.count(3, 8);
         let half = |payload: f64| Half { packets: messages, payload: payload * messages as f64 };
         let (ask, reply) = (rng.between(40.0, 48.0), rng.between(24.0, 40.0));
-        let exchange = if self.tool == 2 {
+        let exchange = if self.tool == 1 {
             Exchange::udp(service_of(self.port), self.port, half(ask), half(reply))
         } else {
             // The session stays open, so most records see neither its start nor its end.

@@ -147,7 +147,7 @@ impl Exchange {
     /// The finished flow record.
     pub(super) fn into_flow(self, rng: &mut Stream, ends: Ends, attack: Option<Attack>) -> Flow {
         let gaps = self.packets().saturating_sub(1);
-        let duration = if gaps == 0 { 0.0 } else { micro(self.duration) };
+        let duration = if gaps == 0 { 0.0 } else { micro(self.duration).max(1e-6) };
         let iat_mean_ms = if gaps == 0 { 0.0 } else { micro(duration / gaps as f64 * 1e3) };
         // All time in one gap is the most uneven that `gaps` gaps can be.
         let most = (gaps.saturating_sub(1) as f64).sqrt();
@@ -217,6 +217,7 @@ mod tests {
     #[test]
     fn bytes_fit_into_the_packets() {
         let half = Half { packets: 2, payload: 1e9 };
-        assert_eq!(finish(Exchange::udp("video", 443, half, half)).fwd_bytes, 3_000.0);
+        let flow = finish(Exchange::udp("video", 443, half, half));
+        assert_eq!((flow.fwd_bytes, flow.bwd_bytes), (3_000.0, 3_000.0));
     }
 }

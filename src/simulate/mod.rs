@@ -33,6 +33,8 @@ mod draw;
 mod flow;
 mod network;
 mod plan;
+#[cfg(test)]
+mod tests;
 
 pub use config::{Attack, BackgroundMix, FlowSimulatorConfig};
 

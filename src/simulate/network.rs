@@ -30,13 +30,22 @@ impl Network {
         Ipv4Addr::from(0x0AFF_0002 + rng.below(2) as u32)
     }
 
-    /// A host outside; a few are far more popular than the rest.
+    /// Any host outside.
+    pub(super) fn stranger(rng: &mut Stream) -> Ipv4Addr {
+        Ipv4Addr::from(OUTSIDE + rng.below(OUTSIDE_HOSTS as usize) as u32)
+    }
+
+    /// A host outside that people use; a few are far more popular than the rest.
     pub(super) fn outside(rng: &mut Stream) -> Ipv4Addr {
         let rank = rng.uniform().powi(4) * OUTSIDE_HOSTS;
         // An odd multiplier spreads the popular ones over the prefix.
         Ipv4Addr::from(OUTSIDE + (rank as u32).wrapping_mul(40_503) % OUTSIDE_HOSTS as u32)
     }
 }
+
+/// The ports that [`service_of`] knows.
+pub(super) const KNOWN_PORTS: [u16; 16] =
+    [21, 22, 25, 53, 80, 123, 443, 445, 587, 873, 993, 1883, 5060, 5683, 8080, 8883];
 
 /// The service that a port stands for; `other` where it says nothing.
 pub(super) const fn service_of(port: u16) -> &'static str {
@@ -56,4 +65,28 @@ pub(super) const fn service_of(port: u16) -> &'static str {
 /// A port without a well-known service, from 1024.
 pub(super) fn high_port(rng: &mut Stream) -> u16 {
     1_024 + rng.below(64_512) as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_known_port_has_a_service() {
+        assert!(KNOWN_PORTS.iter().all(|&port| service_of(port) != "other"));
+        assert_eq!((0..=u16::MAX).filter(|&port| service_of(port) != "other").count(), KNOWN_PORTS.len());
+    }
+
+    #[test]
+    fn every_address_is_in_its_prefix() {
+        let mut rng = Stream::new(3, 0);
+        let network = Network { hosts: 1_000_000 };
+        for _ in 0..10_000 {
+            assert_eq!(network.client(&mut rng).octets()[0], 10);
+            assert_eq!(Network::server(&mut rng).octets()[..3], [10, 255, 0]);
+            for address in [Network::outside(&mut rng), Network::stranger(&mut rng)] {
+                assert!(matches!(address.octets(), [198, 18 | 19, ..]), "{address}");
+            }
+        }
+    }
 }

@@ -145,7 +145,9 @@ mod tests {
 
     fn write(batches: &[RecordBatch]) -> String {
         let mut csv = CsvWriter::new(Vec::new());
-        batches.iter().for_each(|b| csv.write(b).unwrap());
+        for batch in batches {
+            csv.write(batch).unwrap();
+        }
         String::from_utf8(csv.finish().unwrap()).unwrap()
     }
 
