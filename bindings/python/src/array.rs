@@ -1,13 +1,12 @@
 //! NumPy arrays in and out.
 
 use ndarray::ArrayView2;
-use numpy::{Element, PyArray1, PyArrayLike1, PyReadonlyArray2, PyUntypedArrayMethods, TypeMustMatch};
+use numpy::{Element, PyArray1, PyArrayLike1, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods, TypeMustMatch};
 use pyo3::inspect::PyStaticExpr;
 use pyo3::prelude::*;
 use pyo3::{type_hint_identifier, type_hint_subscript};
-use qosguard::Error;
 
-use crate::error::to_py;
+use crate::convert::refuse;
 
 const NDARRAY: PyStaticExpr = type_hint_identifier!("numpy.typing", "NDArray");
 
@@ -33,10 +32,27 @@ impl<'py> FromPyObject<'_, 'py> for Matrix<'py> {
         if matrix.is_c_contiguous() {
             return Ok(Self(matrix));
         }
-        let name = "X".to_owned();
-        let expected = "C-contiguous: numpy.ascontiguousarray(X, dtype=numpy.float32)".to_owned();
-        let got = "another memory layout".to_owned();
-        Err(to_py(object.py(), &Error::InvalidArgument { name, expected, got }))
+        let expected = "C-contiguous: numpy.ascontiguousarray(X, dtype=numpy.float32)";
+        Err(refuse(object.py(), "X", expected, "another memory layout"))
+    }
+}
+
+/// A vector that lies in one piece, borrowed without a copy.
+pub(crate) struct Slice<'py, T: Element>(PyReadonlyArray1<'py, T>);
+
+impl<T: Element> Slice<'_, T> {
+    pub(crate) fn get(&self) -> PyResult<&[T]> {
+        Ok(self.0.as_slice()?)
+    }
+}
+
+impl<'py, T: Scalar> FromPyObject<'_, 'py> for Slice<'py, T> {
+    type Error = PyErr;
+
+    const INPUT_TYPE: PyStaticExpr = type_hint_subscript!(NDARRAY, T::NAME);
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Self(object.extract()?))
     }
 }
 
@@ -52,10 +68,7 @@ impl<'py> FromPyObject<'_, 'py> for Rows {
         // A mask of booleans is refused, not read as rows 0 and 1.
         let rows: PyArrayLike1<'py, i64, TypeMustMatch> = object.extract()?;
         let row = |&row: &i64| {
-            usize::try_from(row).map_err(|_| {
-                let (name, expected) = ("rows".to_owned(), "row numbers from 0".to_owned());
-                to_py(object.py(), &Error::InvalidArgument { name, expected, got: row.to_string() })
-            })
+            usize::try_from(row).map_err(|_| refuse(object.py(), "rows", "row numbers from 0", row))
         };
         rows.as_array().iter().map(row).collect::<PyResult<_>>().map(Self)
     }

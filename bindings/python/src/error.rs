@@ -60,23 +60,6 @@ fn exception(
     }
 }
 
-/// Reads one of the core's words, such as the role `feature`.
-pub(crate) fn word<T: serde::de::DeserializeOwned>(py: Python<'_>, name: &str, value: &str) -> PyResult<T> {
-    serde_json::from_value(value.into()).map_err(|error| {
-        // serde says "unknown variant `x`, expected one of …".
-        let text = error.to_string();
-        let expected = text.split_once("expected ").map_or(&*text, |(_, words)| words).to_owned();
-        let (name, got) = (name.to_owned(), value.to_owned());
-        to_py(py, &Error::InvalidArgument { name, expected, got })
-    })
-}
-
-/// One of the core's words as text.
-pub(crate) fn spell<'py>(py: Python<'py>, value: impl serde::Serialize) -> Bound<'py, PyString> {
-    let value = serde_json::to_value(value).unwrap_or_default();
-    PyString::new(py, value.as_str().unwrap_or_default())
-}
-
 /// Panics inside the border, so that a test can see what becomes of it.
 #[pyfunction]
 #[pyo3(name = "_provoke_panic")]

@@ -4,7 +4,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 use qosguard::telemetry;
 
-use crate::error::{forward, spell, word};
+use crate::convert::{from_json, json, spell, word};
+use crate::error::forward;
 
 /// One column of a `Schema`: its name, role and kind, and the limits of its legal values.
 ///
@@ -129,6 +130,39 @@ impl Schema {
     #[getter]
     fn columns(&self) -> Vec<Column> {
         self.0.columns().iter().cloned().map(Column).collect()
+    }
+
+    /// The schema of a public data set: one of `Schema.presets()`.
+    #[staticmethod]
+    fn preset(py: Python<'_>, name: &str) -> PyResult<Self> {
+        forward(py, || telemetry::Schema::preset(name)).map(Self)
+    }
+
+    /// Names of the schemas that come with the package.
+    #[staticmethod]
+    fn presets() -> Vec<&'static str> {
+        telemetry::Schema::presets().iter().map(telemetry::Schema::name).collect()
+    }
+
+    /// Reads a schema from TOML text.
+    #[staticmethod]
+    fn from_toml(py: Python<'_>, text: &str) -> PyResult<Self> {
+        forward(py, || telemetry::Schema::from_toml(text)).map(Self)
+    }
+
+    /// The same schema with another role for one column.
+    fn with_role(&self, py: Python<'_>, column: &str, role: &str) -> PyResult<Self> {
+        let role = word(py, "role", role)?;
+        forward(py, || self.0.with_role(column, role)).map(Self)
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
+        Ok((slf.getattr("_from_json")?, (json(&slf.get().0),)))
+    }
+
+    #[staticmethod]
+    fn _from_json(py: Python<'_>, text: &str) -> PyResult<Self> {
+        from_json(py, text).map(Self)
     }
 
     fn __repr__(&self) -> String {

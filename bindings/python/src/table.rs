@@ -10,6 +10,7 @@ use pyo3::type_hint_identifier;
 use pyo3::types::PyCapsule;
 use pyo3_arrow::error::PyArrowResult;
 use pyo3_arrow::ffi::{ArrayIterator, to_stream_pycapsule};
+use pyo3_arrow::input::AnyRecordBatch;
 use qosguard::telemetry;
 
 use crate::array::{Rows, Vector};
@@ -105,6 +106,26 @@ pub(crate) struct Table(pub(crate) telemetry::Table);
 
 #[pymethods]
 impl Table {
+    /// Takes what speaks the Arrow C stream interface: a table of pyarrow or polars, a pandas frame (2.2
+    /// or newer), a DuckDB relation. Columns are found by name; without a schema it is detected.
+    #[staticmethod]
+    #[pyo3(signature = (data: "object", schema = None))]
+    fn from_arrow(
+        py: Python<'_>,
+        data: AnyRecordBatch,
+        schema: Option<&Schema>,
+    ) -> PyResult<Self> {
+        let (batches, arrow_schema) = data.into_table()?.into_inner();
+        let schema = match schema {
+            Some(schema) => schema.0.clone(),
+            None => {
+                let names: Vec<&str> = arrow_schema.fields().iter().map(|field| field.name().as_str()).collect();
+                forward(py, || telemetry::Schema::detect(&names))?
+            }
+        };
+        forward(py, || telemetry::Table::from_arrow(schema.into(), batches)).map(Self)
+    }
+
     /// The roles and names of the columns.
     #[getter]
     fn schema(&self) -> Schema {
