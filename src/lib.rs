@@ -1,6 +1,7 @@
 //! Network anomaly detection and `QoS` engine.
 
 mod error;
+mod parallel;
 #[allow(dead_code, reason = "users arrive with the modules")]
 mod rng;
 
@@ -8,6 +9,7 @@ pub mod detect;
 pub mod telemetry;
 
 pub use error::{Error, ErrorKind, Result};
+pub use parallel::{is_parallel, set_parallel};
 
 pub use arrow;
 pub use ndarray;
