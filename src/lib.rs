@@ -3,6 +3,7 @@
 #[allow(dead_code, reason = "wip")]
 mod artifact;
 mod error;
+mod parallel;
 #[allow(dead_code, reason = "users arrive with the modules")]
 mod rng;
 
@@ -12,6 +13,7 @@ pub mod simulate;
 pub mod telemetry;
 
 pub use error::{Error, ErrorKind, Result};
+pub use parallel::{is_parallel, set_parallel};
 
 pub use arrow;
 pub use ndarray;
