@@ -4,6 +4,7 @@ mod error;
 #[allow(dead_code, reason = "users arrive with the modules")]
 mod rng;
 
+pub mod calibrate;
 pub mod detect;
 pub mod telemetry;
 
