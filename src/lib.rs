@@ -6,6 +6,7 @@ mod rng;
 
 pub mod calibrate;
 pub mod detect;
+pub mod evaluate;
 pub mod telemetry;
 
 pub use error::{Error, ErrorKind, Result};

@@ -20,5 +20,6 @@ mod threshold;
 
 pub use conformal::Conformal;
 pub use interval::Interval;
+pub(crate) use interval::wilson;
 pub use tail::Tail;
 pub use threshold::{CalibrationScores, Realised, Threshold, ThresholdRule};
