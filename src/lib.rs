@@ -7,7 +7,9 @@ mod parallel;
 #[allow(dead_code, reason = "users arrive with the modules")]
 mod rng;
 
+pub mod calibrate;
 pub mod detect;
+pub mod evaluate;
 pub mod features;
 pub mod simulate;
 pub mod telemetry;
