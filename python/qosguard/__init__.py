@@ -1,8 +1,9 @@
-"""Network anomaly detection and QoS: telemetry in, calibrated verdicts and safe, expiring actions out."""
+import os as _os
 
-from __future__ import annotations
+from . import _core, errors
+from ._core import Column, ReadReport, Rejection, Schema, Table, read_csv, read_jsonl, simulate
+from .forest import IsolationForest
+from .quality import evaluate
+from .results import Decision, Estimate, FamilyRecall, Realised, Report, Threshold, Training
 
-from . import errors
-from ._core import Column, ReadReport, Rejection, Schema, Table
-
-__all__ = ["Column", "ReadReport", "Rejection", "Schema", "Table", "errors"]
+_os.register_at_fork(after_in_child=_core._after_fork)

@@ -3,14 +3,31 @@
 The native half of `qosguard`; import from `qosguard` instead.
 """
 
-from typing import SupportsFloat, SupportsIndex, final
+from os import PathLike
+from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
 from _typeshed import SupportsGetItem
-from numpy import bool_
+from numpy import bool_, float32
 from numpy.typing import ArrayLike, NDArray
 from pandas import DataFrame
 
-__all__ = ["Column", "ReadReport", "Rejection", "Schema", "Table", "_provoke_panic"]
+__all__ = [
+    "Column",
+    "Forest",
+    "ForestConfig",
+    "ReadReport",
+    "Rejection",
+    "Schema",
+    "Table",
+    "__version__",
+    "_after_fork",
+    "_provoke_panic",
+    "evaluate",
+    "read_csv",
+    "simulate",
+]
+
+__version__: Final[str]
 
 @final
 class Column:
@@ -76,6 +93,40 @@ class Column:
         """
         The number that the source writes for "undefined".
         """
+
+@final
+class Forest:
+    """
+    A fitted isolation forest.
+    """
+    def __reduce__(self, /) -> tuple[Any, tuple[str]]: ...
+    @staticmethod
+    def _from_json(text: str) -> Forest: ...
+    @staticmethod
+    def fit(config: ForestConfig, x: NDArray[float32]) -> Forest:
+        """
+        Fits on a matrix of shape (rows, features).
+        """
+    @property
+    def n_features(self, /) -> int:
+        """
+        Number of feature columns that it was fitted on.
+        """
+    def score(self, /, x: NDArray[float32]) -> NDArray[float32]:
+        """
+        One score per row; higher is more anomalous.
+        """
+
+@final
+class ForestConfig:
+    """
+    Settings of an isolation forest.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(
+        cls, /, n_estimators: SupportsIndex, max_samples: SupportsIndex, random_state: SupportsIndex
+    ) -> ForestConfig: ...
 
 @final
 class ReadReport:
@@ -156,16 +207,38 @@ class Schema:
     def __new__(
         cls, /, name: str, columns: SupportsGetItem[int, Column], clean: SupportsGetItem[int, str] = ...
     ) -> Schema: ...
+    def __reduce__(self, /) -> tuple[Any, tuple[str]]: ...
     def __repr__(self, /) -> str: ...
+    @staticmethod
+    def _from_json(text: str) -> Schema: ...
     @property
     def columns(self, /) -> list[Column]:
         """
         The columns, in file order.
         """
+    @staticmethod
+    def from_toml(text: str) -> Schema:
+        """
+        Reads a schema from TOML text.
+        """
     @property
     def name(self, /) -> str:
         """
         The schema's name, such as `unsw_nb15`.
+        """
+    @staticmethod
+    def preset(name: str) -> Schema:
+        """
+        The schema of a public data set: one of `Schema.presets()`.
+        """
+    @staticmethod
+    def presets() -> list[str]:
+        """
+        Names of the schemas that come with the package.
+        """
+    def with_role(self, /, column: str, role: str) -> Schema:
+        """
+        The same schema with another role for one column.
         """
 
 @final
@@ -211,7 +284,66 @@ class Table:
         The table as a `pandas.DataFrame`; needs pandas and pyarrow.
         """
 
+def _after_fork() -> None:
+    """
+    Scores on the calling thread from now on: a forked child has none of its parent's worker threads.
+    """
+
 def _provoke_panic() -> None:
     """
     Panics inside the border, so that a test can see what becomes of it.
+    """
+
+def evaluate(
+    scores: NDArray[float32],
+    labels: NDArray[bool_],
+    families: SupportsGetItem[int, str] | None,
+    threshold: SupportsFloat | SupportsIndex,
+    asked_fpr: SupportsFloat | SupportsIndex | None,
+    protocol: str,
+    resamples: SupportsIndex,
+    level: SupportsFloat | SupportsIndex,
+    seed: SupportsIndex,
+) -> tuple[dict[str, Any], str]:
+    """
+    Measures scores and a threshold that was fixed before against labels; also says how the report prints.
+    """
+
+def read_csv(
+    path: str | PathLike[str],
+    schema: Schema | None = None,
+    max_rejected_share: SupportsFloat | SupportsIndex = 0.05,
+    *,
+    delimiter: str = ",",
+) -> Table:
+    """
+    Reads a CSV file, plain or gzip, into a `Table`.
+
+    Without a schema it is detected from the header, or from the number of columns where there is none.
+    A row that cannot be read is rejected and stands in `Table.report`; more than `max_rejected_share` of
+    them, in [0, 1], raise `BadRecordError`. A file of another source raises `SchemaMismatchError`, which
+    names the columns that are missing and those that are unknown.
+    """
+
+def simulate(
+    rows: SupportsIndex = ...,
+    attack_share: SupportsFloat | SupportsIndex = 0.05,
+    seed: SupportsIndex = ...,
+    *,
+    attacks: SupportsGetItem[int, str] | None = None,
+    hosts: SupportsIndex | None = None,
+) -> Table:
+    """
+    Makes flow records of an inside network, with ground truth: web, DNS, VoIP, video, bulk, mail and IoT
+    as background, and six attacks in episodes.
+
+    `rows` is 1 to 10^9; `attack_share`, in [0, 1), is met to the nearest flow; `attacks` are among
+    `flood`, `slow_dos`, `port_scan`, `brute_force`, `beaconing` and `exfiltration`, all of them unless
+    said otherwise; `hosts` are those of the inside network, 250 unless said otherwise. The same settings
+    give the same flows.
+
+    >>> import qosguard as qg
+    >>> flows = qg.simulate(rows=1_000, attack_share=0.1, seed=7)
+    >>> len(flows), int(flows.labels.sum())
+    (1000, 100)
     """

@@ -1,7 +1,11 @@
 //! NumPy arrays in and out.
 
 use ndarray::ArrayView2;
-use numpy::{Element, PyArray1, PyArrayLike1, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArrayMethods, TypeMustMatch};
+use numpy::{
+    Element, PyArray1, PyArrayDescrMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArray,
+    PyUntypedArrayMethods,
+};
+use pyo3::exceptions::PyTypeError;
 use pyo3::inspect::PyStaticExpr;
 use pyo3::prelude::*;
 use pyo3::{type_hint_identifier, type_hint_subscript};
@@ -65,8 +69,13 @@ impl<'py> FromPyObject<'_, 'py> for Rows {
     const INPUT_TYPE: PyStaticExpr = type_hint_identifier!("numpy.typing", "ArrayLike");
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        // A mask of booleans is refused, not read as rows 0 and 1.
-        let rows: PyArrayLike1<'py, i64, TypeMustMatch> = object.extract()?;
+        let array = object.py().import("numpy")?.call_method1("asarray", (object,))?;
+        let array = array.cast_into::<PyUntypedArray>()?;
+        // Neither a mask nor fractions may pass for row numbers; an empty list is an array of floats.
+        if array.ndim() != 1 || !(matches!(array.dtype().kind(), b'i' | b'u') || array.is_empty()) {
+            return Err(PyTypeError::new_err("rows: expected whole numbers in one dimension"));
+        }
+        let rows: PyReadonlyArray1<'_, i64> = array.call_method1("astype", ("int64",))?.extract()?;
         let row = |&row: &i64| {
             usize::try_from(row).map_err(|_| refuse(object.py(), "rows", "row numbers from 0", row))
         };

@@ -5,7 +5,6 @@ use std::error::Error as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pyo3::prelude::*;
-use pyo3::types::PyString;
 use qosguard::Error;
 
 /// Runs `work` without the GIL and converts what comes out.
@@ -44,12 +43,7 @@ pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
 }
 
 /// Asks the Python face for the exception of a kind.
-fn exception(
-    py: Python<'_>,
-    kind: &str,
-    message: &str,
-    refusal: Option<(i32, std::path::PathBuf)>,
-) -> PyErr {
+fn exception(py: Python<'_>, kind: &str, message: &str, refusal: Option<(i32, std::path::PathBuf)>) -> PyErr {
     let built = py
         .import("qosguard.errors")
         .and_then(|errors| errors.getattr("from_kind"))

@@ -1,17 +1,16 @@
 //! `evaluate`.
 
 use pyo3::prelude::*;
-use qosguard::evaluate::{EvaluateOptions, evaluate};
 
 use crate::array::Slice;
 use crate::convert::{Record, Whole};
 use crate::error::forward;
 
 /// Measures scores and a threshold that was fixed before against labels; also says how the report prints.
-#[pyfunction(name = "evaluate")]
+#[pyfunction]
 #[expect(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over")]
 #[expect(clippy::too_many_arguments, reason = "keyword arguments of the face")]
-pub(crate) fn measure(
+pub(crate) fn evaluate(
     py: Python<'_>,
     scores: Slice<'_, f32>,
     labels: Slice<'_, bool>,
@@ -24,9 +23,10 @@ pub(crate) fn measure(
     seed: Whole,
 ) -> PyResult<(Record, String)> {
     let (resamples, seed) = (resamples.get(py, "resamples")?, seed.get(py, "seed")?);
-    let options = EvaluateOptions { protocol, resamples, level, seed };
+    let options = qosguard::evaluate::EvaluateOptions { protocol, resamples, level, seed };
     let (scores, labels) = (scores.get()?, labels.get()?);
-    let report =
-        forward(py, || evaluate(scores, labels, families.as_deref(), threshold, asked_fpr, &options))?;
+    let report = forward(py, || {
+        qosguard::evaluate::evaluate(scores, labels, families.as_deref(), threshold, asked_fpr, &options)
+    })?;
     Ok((Record::new(&report), report.to_string()))
 }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule};
 use pyo3_arrow::error::PyArrowResult;
@@ -13,7 +14,7 @@ use crate::error::forward;
 use crate::forest::ForestConfig;
 use crate::policy::Policy;
 use crate::schema::Schema;
-use crate::table::{Table, stream};
+use crate::table::{Frame, Table, stream};
 
 /// How the threshold between clean and anomalous is chosen from calibration scores.
 ///
@@ -202,8 +203,9 @@ impl Assessment {
     }
 
     /// The decision for one row.
-    fn decision(&self, row: usize) -> Option<(Record, String)> {
-        self.0.decision(row).map(|decision| (Record::new(&decision), decision.to_string()))
+    fn decision(&self, row: usize) -> PyResult<(Record, String)> {
+        let decision = self.0.decision(row).ok_or_else(|| PyIndexError::new_err(row))?;
+        Ok((Record::new(&decision), decision.to_string()))
     }
 
     /// The decisions for the `n` most anomalous rows.
@@ -211,6 +213,11 @@ impl Assessment {
         let n = n.get(py, "n")?;
         let top = forward(py, || Ok(self.0.top(n)))?;
         Ok(top.iter().map(|decision| (Record::new(decision), decision.to_string())).collect())
+    }
+
+    /// One row per record as a `pandas.DataFrame`; needs pandas and pyarrow.
+    fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Frame<'py>> {
+        Frame::from_arrow(slf)
     }
 
     /// The Arrow C stream of the assessment.

@@ -123,7 +123,7 @@ impl Table {
                 forward(py, || telemetry::Schema::detect(&names))?
             }
         };
-        forward(py, || telemetry::Table::from_arrow(schema.into(), batches)).map(Self)
+        forward(py, || telemetry::Table::from_arrow(&schema, &batches)).map(Self)
     }
 
     /// The roles and names of the columns.
