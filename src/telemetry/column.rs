@@ -23,8 +23,16 @@ pub(super) struct Growing {
 
 #[derive(Debug)]
 enum Cells {
-    Number { values: Vec<f64>, limits: Limits },
-    Text { ends: Vec<i32>, bytes: Vec<u8>, spelling: Spelling },
+    Number {
+        values: Vec<f64>,
+        limits: Limits,
+    },
+    /// `offsets` starts with 0 and holds the end of every cell in `bytes`.
+    Text {
+        offsets: Vec<i32>,
+        bytes: Vec<u8>,
+        spelling: Spelling,
+    },
 }
 
 /// What a number column accepts.
@@ -38,11 +46,11 @@ struct Limits {
 }
 
 impl Growing {
-    /// An empty column with room for `rows` cells.
-    pub(super) fn new(column: &Column, rows: usize) -> Self {
+    /// An empty column.
+    pub(super) fn new(column: &Column) -> Self {
         let cells = match column.kind {
             Kind::Number => Cells::Number {
-                values: Vec::with_capacity(rows),
+                values: Vec::new(),
                 limits: Limits {
                     minimum: column.minimum.unwrap_or(f64::NEG_INFINITY),
                     maximum: column.maximum.unwrap_or(f64::INFINITY),
@@ -50,11 +58,9 @@ impl Growing {
                     port: matches!(column.field, Some(Field::SrcPort | Field::DstPort)),
                 },
             },
-            Kind::Text => Cells::Text {
-                ends: Vec::with_capacity(rows),
-                bytes: Vec::new(),
-                spelling: Spelling::of(column),
-            },
+            Kind::Text => {
+                Cells::Text { offsets: first_offset(0), bytes: Vec::new(), spelling: Spelling::of(column) }
+            }
         };
         Self { cells, nulls: Vec::new() }
     }
@@ -63,7 +69,7 @@ impl Growing {
     pub(super) fn len(&self) -> usize {
         match &self.cells {
             Cells::Number { values, .. } => values.len(),
-            Cells::Text { ends, .. } => ends.len(),
+            Cells::Text { offsets, .. } => offsets.len() - 1,
         }
     }
 
@@ -85,7 +91,7 @@ impl Growing {
         self.nulls.push(self.len() as u32);
         match &mut self.cells {
             Cells::Number { values, .. } => values.push(0.0),
-            Cells::Text { ends, bytes, .. } => ends.push(bytes.len() as i32),
+            Cells::Text { offsets, bytes, .. } => offsets.push(bytes.len() as i32),
         }
     }
 
@@ -126,14 +132,15 @@ impl Growing {
                 Cell::TooLarge => Err("within the range of a 64-bit float".into()),
                 Cell::Bad => Err("a number".into()),
             },
-            Cells::Text { ends, bytes, spelling } => {
+            Cells::Text { offsets, bytes, spelling } => {
                 let text = spelling.read(cell);
                 if text.is_empty() {
                     self.push_null();
-                } else {
-                    bytes.extend_from_slice(text.as_bytes());
-                    ends.push(bytes.len() as i32);
+                    return Ok(());
                 }
+                let end = i32::try_from(bytes.len() + text.len());
+                offsets.push(end.map_err(|_| "text of less than 2 GiB")?);
+                bytes.extend_from_slice(text.as_bytes());
                 Ok(())
             }
         }
@@ -160,9 +167,9 @@ impl Growing {
     pub(super) fn truncate(&mut self, rows: usize) {
         match &mut self.cells {
             Cells::Number { values, .. } => values.truncate(rows),
-            Cells::Text { ends, bytes, .. } => {
-                ends.truncate(rows);
-                bytes.truncate(ends.last().map_or(0, |&end| end as usize));
+            Cells::Text { offsets, bytes, .. } => {
+                offsets.truncate(rows + 1);
+                bytes.truncate(offsets.last().map_or(0, |&end| end as usize));
             }
         }
         while self.nulls.last().is_some_and(|&row| row as usize >= rows) {
@@ -178,8 +185,8 @@ impl Growing {
                 let values = std::mem::replace(values, Vec::with_capacity(rows));
                 Ok(Arc::new(Float64Array::try_new(values.into(), nulls)?))
             }
-            Cells::Text { ends, bytes, .. } => {
-                let offsets: Vec<i32> = std::iter::once(0).chain(ends.drain(..)).collect();
+            Cells::Text { offsets, bytes, .. } => {
+                let offsets = std::mem::replace(offsets, first_offset(rows));
                 let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
                 let bytes = Buffer::from_vec(std::mem::take(bytes));
                 Ok(Arc::new(StringArray::try_new(offsets, bytes, nulls)?))
@@ -197,4 +204,11 @@ impl Growing {
         }
         Some(valid.into())
     }
+}
+
+/// The offset before the first cell, with room for those of `rows` more.
+fn first_offset(rows: usize) -> Vec<i32> {
+    let mut offsets = Vec::with_capacity(rows + 1);
+    offsets.push(0);
+    offsets
 }

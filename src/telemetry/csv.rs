@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
-use super::detect::{self, Layout};
+use super::detect;
 use super::lines::{Line, Lines};
 use super::options::ReadOptions;
 use super::records::Records;
@@ -103,10 +103,10 @@ impl CsvReader {
         let number = records.first(&mut lines)?;
         let first: Vec<String> = records.cells().map(|cell| text::decode(cell).into_owned()).collect();
         let schema = options.schema.as_ref();
-        let Layout { schema, order, header } = detect::layout(lines.place(), &first, schema)
+        let layout = detect::layout(lines.place(), &first, schema)
             .or_else(|_| detect::layout(&place_with_hint(lines.place(), &first, options), &first, schema))?;
-        let mut rows =
-            Rows::new(schema, order, lines.place(), options.batch_rows, options.max_rejected_share);
+        let header = layout.header;
+        let mut rows = Rows::new(layout, lines.place(), options.batch_rows, options.max_rejected_share);
         if !header {
             let outcome = rows.push_cells(records.cells());
             rows.end_row(number, outcome)?;
@@ -164,13 +164,18 @@ impl CsvReader {
         if memchr::memchr2(b'"', 0, text).is_none() {
             return Ok(push_plain(&mut self.rows, self.lines.bytes(), line, self.delimiter));
         }
-        let more = match self.records.read(&mut self.lines, line)? {
-            Ok(more) => more,
-            Err(fault) => return Ok(Err(fault)),
+        let length = match self.records.read(&mut self.lines, line.start)? {
+            Ok(length) => length,
+            Err(fault) => {
+                self.lines.next()?;
+                return Ok(Err(fault));
+            }
         };
         let outcome = self.rows.push_cells(self.records.cells());
         if outcome.is_ok() {
-            self.lines.skip(more);
+            self.lines.skip(length);
+        } else {
+            self.lines.next()?;
         }
         Ok(outcome)
     }

@@ -2,8 +2,11 @@
 
 mod builder;
 mod column;
+mod convert;
 mod csv;
 mod detect;
+mod json;
+mod json_record;
 mod lines;
 mod number;
 mod options;
@@ -18,6 +21,7 @@ mod write;
 
 pub use builder::SchemaBuilder;
 pub use csv::{CsvReader, read_csv, read_csv_with};
+pub use json::{JsonReader, read_jsonl, read_jsonl_with};
 pub use options::ReadOptions;
 pub use report::{ReadReport, Rejection};
 pub use schema::{Column, Field, Kind, Role, Schema};

@@ -35,41 +35,39 @@ const EXACT: u64 = 1 << 53;
 #[inline(always)]
 pub(super) fn prefix(bytes: &[u8], start: usize) -> Option<(f64, usize)> {
     let negative = *bytes.get(start)? == b'-';
-    let mut at = start + usize::from(negative);
-    let (mut mantissa, mut run) = digits(bytes, at)?;
-    if run == 0 {
+    let first = start + usize::from(negative);
+    let (mut mantissa, count) = digits(bytes, first)?;
+    let mut at = first + count;
+    if count == 8 {
+        let (more, count) = digits(bytes, at)?;
+        (mantissa, at) = (mantissa * SHIFTS[count] + more, at + count);
+    }
+    let whole = at - first;
+    if whole == 0 || whole == 16 {
         return None;
     }
-    at += run;
-    if run == 8 {
+    let sign = if negative { -1.0 } else { 1.0 };
+    if *bytes.get(at)? != b'.' {
+        return Some((sign * mantissa as f64, at));
+    }
+    let point = at + 1;
+    at = point;
+    loop {
         let (more, count) = digits(bytes, at)?;
-        mantissa = mantissa * SHIFTS[count] + more;
         at += count;
-        if count == 8 {
+        // 19 digits are below 2^64.
+        if whole + (at - point) > 19 {
             return None;
         }
-    }
-    let mut fraction = 0;
-    if *bytes.get(at)? == b'.' {
-        at += 1;
-        // At most 15 digits before the point, so that two runs of 8 may overflow u64; the third cannot be exact.
-        loop {
-            let (more, count);
-            (more, count) = digits(bytes, at)?;
-            mantissa = mantissa.checked_mul(SHIFTS[count])?.checked_add(more)?;
-            at += count;
-            fraction += count;
-            run = count;
-            if run < 8 {
-                break;
-            }
+        mantissa = mantissa * SHIFTS[count] + more;
+        if count < 8 {
+            break;
         }
     }
     if mantissa > EXACT {
         return None;
     }
-    let value = mantissa as f64 / POWERS.get(fraction)?;
-    Some((if negative { -value } else { value }, at))
+    Some((sign * (mantissa as f64 / POWERS.get(at - point)?), at))
 }
 
 /// Value and length of the run of decimal digits at `start`, at most eight.

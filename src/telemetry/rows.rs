@@ -6,8 +6,9 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use super::column::Growing;
+use super::detect::Layout;
 use super::report::ReadReport;
-use super::schema::Schema;
+use super::schema::{Column, Kind, Role, Schema};
 use crate::error::{Error, Result};
 
 /// Text of one batch above which it is closed early, so that 32-bit offsets never overflow.
@@ -46,6 +47,8 @@ pub(super) struct Rows {
     columns: Vec<Growing>,
     /// Position in the schema of each column in file order.
     order: Vec<usize>,
+    /// The text columns.
+    texts: Vec<usize>,
     schema: Arc<Schema>,
     arrow: SchemaRef,
     report: ReadReport,
@@ -55,21 +58,13 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// No rows yet. `order[i]` is the position in the schema of the file's `i`-th column.
-    pub(super) fn new(
-        schema: Schema,
-        order: Vec<usize>,
-        place: &str,
-        batch_rows: usize,
-        max_rejected_share: f64,
-    ) -> Self {
-        let columns = order
-            .iter()
-            .filter_map(|&i| schema.columns().get(i))
-            .map(|c| Growing::new(c, batch_rows))
-            .collect();
+    /// No rows yet; a batch is full at `batch_rows`.
+    pub(super) fn new(layout: Layout, place: &str, batch_rows: usize, max_rejected_share: f64) -> Self {
+        let Layout { schema, order, .. } = layout;
+        let columns: Vec<&Column> = order.iter().filter_map(|&i| schema.columns().get(i)).collect();
         Self {
-            columns,
+            columns: columns.iter().map(|c| Growing::new(c)).collect(),
+            texts: (0..columns.len()).filter(|&i| columns[i].kind == Kind::Text).collect(),
             order,
             arrow: Arc::new(schema.to_arrow()),
             schema: Arc::new(schema),
@@ -93,9 +88,29 @@ impl Rows {
         &mut self.columns
     }
 
+    /// How many columns the file has.
+    pub(super) fn n_columns(&self) -> usize {
+        self.order.len()
+    }
+
+    /// The file's `i`-th column.
+    fn column(&self, i: usize) -> Option<&Column> {
+        self.schema.columns().get(*self.order.get(i)?)
+    }
+
     /// Name of the file's `i`-th column.
     pub(super) fn name(&self, i: usize) -> &str {
-        self.order.get(i).and_then(|&c| self.schema.columns().get(c)).map_or("", |c| c.name.as_str())
+        self.column(i).map_or("", |c| c.name.as_str())
+    }
+
+    /// Role of the file's `i`-th column.
+    pub(super) fn role(&self, i: usize) -> Option<Role> {
+        self.column(i).map(|c| c.role)
+    }
+
+    /// Kind of the file's `i`-th column.
+    pub(super) fn kind(&self, i: usize) -> Option<Kind> {
+        self.column(i).map(|c| c.kind)
     }
 
     /// Complete rows since the last batch.
@@ -105,7 +120,8 @@ impl Rows {
 
     /// Whether the next batch is due.
     pub(super) fn is_full(&self) -> bool {
-        self.rows >= self.batch_rows || self.columns.iter().any(|c| c.text_bytes() >= TEXT_BYTES)
+        let text = |&i: &usize| self.columns.get(i).is_some_and(|c| c.text_bytes() >= TEXT_BYTES);
+        self.rows >= self.batch_rows || self.texts.iter().any(text)
     }
 
     /// Appends the cells of a whole record.
@@ -172,6 +188,7 @@ impl Rows {
         if self.rows == 0 {
             return Ok(None);
         }
+        // After a full batch there will likely be another.
         let room = if self.is_full() { self.batch_rows } else { 0 };
         let mut arrays = vec![None; self.columns.len()];
         for (column, &position) in self.columns.iter_mut().zip(&self.order) {
