@@ -5,6 +5,7 @@ mod error;
 mod rng;
 
 pub mod detect;
+pub mod qos;
 pub mod telemetry;
 
 pub use error::{Error, ErrorKind, Result};
