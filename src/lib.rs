@@ -11,6 +11,7 @@ pub mod calibrate;
 pub mod detect;
 pub mod evaluate;
 pub mod features;
+pub mod qos;
 pub mod simulate;
 pub mod telemetry;
 
