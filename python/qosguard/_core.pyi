@@ -3,31 +3,75 @@
 The native half of `qosguard`; import from `qosguard` instead.
 """
 
+from collections.abc import Mapping
 from os import PathLike
 from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
 from _typeshed import SupportsGetItem
-from numpy import bool_, float32
+from numpy import bool_, float32, float64
 from numpy.typing import ArrayLike, NDArray
 from pandas import DataFrame
 
 __all__ = [
+    "__version__",
+    "Assessment",
     "Column",
     "Forest",
     "ForestConfig",
+    "Guard",
+    "Policy",
     "ReadReport",
     "Rejection",
     "Schema",
     "Table",
-    "__version__",
+    "ThresholdRule",
     "_after_fork",
     "_provoke_panic",
     "evaluate",
     "read_csv",
+    "read_jsonl",
     "simulate",
 ]
 
 __version__: Final[str]
+
+@final
+class Assessment:
+    """
+    Scores, p-values and decisions of a table's rows.
+    """
+    def __arrow_c_stream__(self, /, requested_schema: object = None) -> object:
+        """
+        The Arrow C stream of the assessment.
+        """
+    def __len__(self, /) -> int: ...
+    def decision(self, /, row: SupportsIndex) -> tuple[dict[str, Any], str]:
+        """
+        The decision for one row.
+        """
+    @property
+    def imputed(self, /) -> int:
+        """
+        Cells that were missing or infinite and were imputed.
+        """
+    @property
+    def p_values(self, /) -> NDArray[float64]:
+        """
+        Share of clean traffic that scores at least this high, in (0, 1].
+        """
+    @property
+    def scores(self, /) -> NDArray[float32]:
+        """
+        Scores; higher is more anomalous.
+        """
+    def to_pandas(self, /) -> DataFrame:
+        """
+        One row per record as a `pandas.DataFrame`; needs pandas and pyarrow.
+        """
+    def top(self, /, n: SupportsIndex) -> list[tuple[dict[str, Any], str]]:
+        """
+        The decisions for the `n` most anomalous rows.
+        """
 
 @final
 class Column:
@@ -127,6 +171,133 @@ class ForestConfig:
     def __new__(
         cls, /, n_estimators: SupportsIndex, max_samples: SupportsIndex, random_state: SupportsIndex
     ) -> ForestConfig: ...
+
+@final
+class Guard:
+    """
+    A fitted pipeline: schema, featurizer, detector, calibration and policy.
+    """
+    def __reduce__(self, /) -> tuple[Any, tuple[bytes]]: ...
+    def assess(self, /, table: Table) -> Assessment:
+        """
+        Scores every record and recommends an action for it.
+        """
+    @property
+    def digest(self, /) -> str:
+        """
+        SHA-256 of the guard's file, 64 hexadecimal digits.
+        """
+    @property
+    def feature_names(self, /) -> list[str]:
+        """
+        Names of the features that the detector sees.
+        """
+    @staticmethod
+    def fit(
+        table: Table, detector: ForestConfig, threshold: ThresholdRule, policy: Policy, seed: SupportsIndex
+    ) -> Guard:
+        """
+        Fits every stage, each on rows that the stages before it did not see.
+        """
+    @staticmethod
+    def from_bytes(data: bytes) -> Guard:
+        """
+        Reads a guard from the bytes of a file.
+        """
+    @staticmethod
+    def load(path: str | PathLike[str]) -> Guard:
+        """
+        Reads a guard's file.
+        """
+    @property
+    def policy(self, /) -> Policy:
+        """
+        The policy.
+        """
+    def save(self, /, path: str | PathLike[str]) -> None:
+        """
+        Writes the guard to a file, atomically.
+        """
+    @property
+    def schema(self, /) -> Schema:
+        """
+        The schema of the records that it was fitted on.
+        """
+    @property
+    def threshold(self, /) -> dict[str, Any]:
+        """
+        The threshold, what was asked of it and what it realised on held-out rows.
+        """
+    def to_bytes(self, /) -> bytes:
+        """
+        The guard as the bytes of its file.
+        """
+    @property
+    def training(self, /) -> dict[str, Any]:
+        """
+        Where the guard came from.
+        """
+    def with_policy(self, /, policy: Policy) -> Guard:
+        """
+        The same guard with another policy.
+        """
+
+@final
+class Policy:
+    """
+    A validated QoS policy: what to do about each severity, for which traffic to do otherwise, and whom
+    never to touch.
+
+    `Policy()` is a cautious default, in dry run. TOML, YAML, JSON and dictionaries share one model; a
+    field that the model does not know is refused, and a section that is left out is that of the default.
+    What does not validate raises `qosguard.errors.PolicyError`, which names the field.
+
+    >>> import qosguard as qg
+    >>> policy = qg.Policy.from_dict({"version": 1, "dry_run": False, "allow": ["192.0.2.53"]})
+    >>> policy.dry_run, policy.to_dict()["allow"]
+    (False, ['192.0.2.53/32'])
+    >>> qg.Policy().dry_run
+    True
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /) -> Policy: ...
+    def __reduce__(self, /) -> tuple[Any, tuple[str]]: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def dry_run(self, /) -> bool:
+        """
+        Whether decisions are made and said, but nothing may be changed.
+        """
+    @staticmethod
+    def from_dict(fields: Mapping[str, Any]) -> Policy:
+        """
+        Reads a policy from a dictionary with the fields of a policy file.
+        """
+    @staticmethod
+    def from_json(text: str) -> Policy:
+        """
+        Reads a policy from JSON text.
+        """
+    @staticmethod
+    def from_toml(text: str) -> Policy:
+        """
+        Reads a policy from TOML text.
+        """
+    @staticmethod
+    def from_yaml(text: str) -> Policy:
+        """
+        Reads a policy from YAML text.
+        """
+    @staticmethod
+    def load(path: str | PathLike[str]) -> Policy:
+        """
+        Reads a policy file; its extension (`.toml`, `.yaml`, `.yml`, `.json`) says the format.
+        """
+    def to_dict(self, /) -> dict[str, Any]:
+        """
+        The whole policy as a dictionary, defaults included.
+        """
 
 @final
 class ReadReport:
@@ -260,6 +431,12 @@ class Table:
         """
         Attack class per row, empty for clean rows; `None` without a family or text label column.
         """
+    @staticmethod
+    def from_arrow(data: object, schema: Schema | None = None) -> Table:
+        """
+        Takes what speaks the Arrow C stream interface: a table of pyarrow or polars, a pandas frame (2.2
+        or newer), a DuckDB relation. Columns are found by name; without a schema it is detected.
+        """
     @property
     def labels(self, /) -> NDArray[bool_] | None:
         """
@@ -282,6 +459,47 @@ class Table:
     def to_pandas(self, /) -> DataFrame:
         """
         The table as a `pandas.DataFrame`; needs pandas and pyarrow.
+        """
+
+@final
+class ThresholdRule:
+    """
+    How the threshold between clean and anomalous is chosen from calibration scores.
+
+    >>> import qosguard as qg
+    >>> qg.ThresholdRule.percentile(99.5)
+    ThresholdRule({"kind":"percentile","percent":99.5})
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __reduce__(self, /) -> tuple[Any, tuple[str]]: ...
+    def __repr__(self, /) -> str: ...
+    @staticmethod
+    def _from_json(text: str) -> ThresholdRule: ...
+    @staticmethod
+    def best_f1() -> ThresholdRule:
+        """
+        The best F1 on clean and attack rows; needs labels.
+        """
+    @staticmethod
+    def contamination(share: SupportsFloat | SupportsIndex) -> ThresholdRule:
+        """
+        Flags this share of all calibration rows, clean and attacks together, in (0, 1).
+        """
+    @staticmethod
+    def false_positive_rate(rate: SupportsFloat | SupportsIndex) -> ThresholdRule:
+        """
+        Flags clean traffic at this rate, in (0, 1).
+        """
+    @staticmethod
+    def mad(k: SupportsFloat | SupportsIndex) -> ThresholdRule:
+        """
+        Median + `k` · 1.4826 · MAD of the clean scores; 3 is usual.
+        """
+    @staticmethod
+    def percentile(percent: SupportsFloat | SupportsIndex) -> ThresholdRule:
+        """
+        The percentile of the clean scores, in (0, 100); 95, 99 and 99.5 are usual.
         """
 
 def _after_fork() -> None:
@@ -323,6 +541,15 @@ def read_csv(
     A row that cannot be read is rejected and stands in `Table.report`; more than `max_rejected_share` of
     them, in [0, 1], raise `BadRecordError`. A file of another source raises `SchemaMismatchError`, which
     names the columns that are missing and those that are unknown.
+    """
+
+def read_jsonl(
+    path: str | PathLike[str],
+    schema: Schema | None = None,
+    max_rejected_share: SupportsFloat | SupportsIndex = 0.05,
+) -> Table:
+    """
+    Reads a file of JSON lines, plain or gzip, into a `Table`; see `read_csv`.
     """
 
 def simulate(

@@ -51,7 +51,7 @@ def test_the_default_is_a_dry_run() -> None:
         ({"version": 1, "allow": ["10.0.0.1/8"]}, "allow"),
         ({"version": 1, "bands": {"medium": 2.0, "high": 1e-4, "critical": 1e-5}}, "medium"),
         ({"version": 1, "colour": "red"}, "colour"),
-        ({"version": 1, "bands": {"medium": float("nan"), "high": 1e-4, "critical": 1e-5}}, ""),
+        ({"version": 1, "bands": {"medium": float("nan"), "high": 1e-4, "critical": 1e-5}}, "line 1"),
         ({}, "version"),
     ],
 )

@@ -70,6 +70,27 @@ pub(crate) fn from_json<T: DeserializeOwned>(py: Python<'_>, text: &str) -> PyRe
     serde_json::from_str(text).map_err(|error| refuse(py, "text", "what a pickle holds", error))
 }
 
+/// The fields of a record, given as a dictionary, as JSON text.
+pub(crate) struct Fields {
+    pub(crate) json: String,
+}
+
+impl FromPyObject<'_, '_> for Fields {
+    type Error = PyErr;
+
+    const INPUT_TYPE: PyStaticExpr = type_hint_subscript!(
+        type_hint_identifier!("collections.abc", "Mapping"),
+        type_hint_identifier!("builtins", "str"),
+        type_hint_identifier!("typing", "Any")
+    );
+
+    fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        let fields = object.py().import("builtins")?.call_method1("dict", (object,))?;
+        let json = object.py().import("json")?.call_method1("dumps", (fields,))?.extract()?;
+        Ok(Self { json })
+    }
+}
+
 /// A record of the core as a `dict`.
 pub(crate) struct Record(Value);
 

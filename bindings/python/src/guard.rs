@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule};
 use pyo3_arrow::error::PyArrowResult;
 use qosguard::calibrate;
+use qosguard::features::Featurizer;
 
 use crate::array::Vector;
 use crate::convert::{Record, Whole, from_json, json};

@@ -8,6 +8,8 @@ mod convert;
 mod error;
 mod evaluate;
 mod forest;
+mod guard;
+mod policy;
 mod read;
 mod schema;
 mod simulate;
@@ -37,6 +39,10 @@ mod _core {
     use crate::evaluate::evaluate;
     #[pymodule_export]
     use crate::forest::{Forest, ForestConfig};
+    #[pymodule_export]
+    use crate::guard::{Assessment, Guard, ThresholdRule};
+    #[pymodule_export]
+    use crate::policy::Policy;
     #[pymodule_export]
     use crate::read::{read_csv, read_jsonl};
     #[pymodule_export]

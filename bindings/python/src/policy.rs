@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 use qosguard::qos;
 
-use crate::convert::{Record, json};
+use crate::convert::{Fields, Record, json};
 use crate::error::forward;
 
 /// A validated QoS policy: what to do about each severity, for which traffic to do otherwise, and whom
@@ -59,9 +58,9 @@ impl Policy {
 
     /// Reads a policy from a dictionary with the fields of a policy file.
     #[staticmethod]
-    fn from_dict(py: Python<'_>, fields: &Bound<'_, PyDict>) -> PyResult<Self> {
-        let text: String = py.import("json")?.call_method1("dumps", (fields,))?.extract()?;
-        Self::from_json(py, &text)
+    #[expect(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over")]
+    fn from_dict(py: Python<'_>, fields: Fields) -> PyResult<Self> {
+        Self::from_json(py, &fields.json)
     }
 
     /// The whole policy as a dictionary, defaults included.
@@ -81,6 +80,11 @@ impl Policy {
 
     fn __repr__(&self) -> String {
         let config = self.0.config();
-        format!("Policy(dry_run={}, {} allowed, {} rules)", config.dry_run, config.allow.len(), config.rules.len())
+        format!(
+            "Policy(dry_run={}, {} allowed, {} rules)",
+            config.dry_run,
+            config.allow.len(),
+            config.rules.len()
+        )
     }
 }

@@ -110,16 +110,13 @@ impl Table {
     /// or newer), a DuckDB relation. Columns are found by name; without a schema it is detected.
     #[staticmethod]
     #[pyo3(signature = (data: "object", schema = None))]
-    fn from_arrow(
-        py: Python<'_>,
-        data: AnyRecordBatch,
-        schema: Option<&Schema>,
-    ) -> PyResult<Self> {
+    fn from_arrow(py: Python<'_>, data: AnyRecordBatch, schema: Option<&Schema>) -> PyResult<Self> {
         let (batches, arrow_schema) = data.into_table()?.into_inner();
         let schema = match schema {
             Some(schema) => schema.0.clone(),
             None => {
-                let names: Vec<&str> = arrow_schema.fields().iter().map(|field| field.name().as_str()).collect();
+                let names: Vec<&str> =
+                    arrow_schema.fields().iter().map(|field| field.name().as_str()).collect();
                 forward(py, || telemetry::Schema::detect(&names))?
             }
         };
