@@ -55,7 +55,7 @@ pub(crate) fn word<T: DeserializeOwned>(py: Python<'_>, name: &str, value: &str)
 }
 
 /// One of the core's words as text.
-pub(crate) fn spell<'py>(py: Python<'py>, value: impl Serialize) -> Bound<'py, PyString> {
+pub(crate) fn spell(py: Python<'_>, value: impl Serialize) -> Bound<'_, PyString> {
     let value = serde_json::to_value(value).unwrap_or_default();
     PyString::new(py, value.as_str().unwrap_or_default())
 }

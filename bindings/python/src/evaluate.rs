@@ -8,7 +8,6 @@ use crate::error::forward;
 
 /// Measures scores and a threshold that was fixed before against labels; also says how the report prints.
 #[pyfunction]
-#[expect(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over")]
 #[expect(clippy::too_many_arguments, reason = "keyword arguments of the face")]
 pub(crate) fn evaluate(
     py: Python<'_>,

@@ -15,7 +15,6 @@ pub(crate) struct ForestConfig(pub(crate) IsolationForestConfig);
 #[pymethods]
 impl ForestConfig {
     #[new]
-    #[expect(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over")]
     fn new(py: Python<'_>, n_estimators: Whole, max_samples: Whole, random_state: Whole) -> PyResult<Self> {
         Ok(Self(IsolationForestConfig {
             trees: n_estimators.get(py, "n_estimators")?,
@@ -35,14 +34,12 @@ pub(crate) struct Forest(IsolationForest);
 impl Forest {
     /// Fits on a matrix of shape (rows, features).
     #[staticmethod]
-    #[expect(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over")]
     fn fit(py: Python<'_>, config: &ForestConfig, x: Matrix<'_>) -> PyResult<Self> {
         let x = x.view();
         forward(py, || config.0.fit(x, None)).map(Self)
     }
 
     /// One score per row; higher is more anomalous.
-    #[expect(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over")]
     fn score(&self, py: Python<'_>, x: Matrix<'_>) -> PyResult<Vector<f32>> {
         let x = x.view();
         forward(py, || self.0.score(x)).map(Vector)

@@ -88,7 +88,6 @@ pub(crate) struct Guard(qosguard::Guard);
 impl Guard {
     /// Fits every stage, each on rows that the stages before it did not see.
     #[staticmethod]
-    #[expect(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over")]
     fn fit(
         py: Python<'_>,
         table: &Table,

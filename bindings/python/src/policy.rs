@@ -58,7 +58,6 @@ impl Policy {
 
     /// Reads a policy from a dictionary with the fields of a policy file.
     #[staticmethod]
-    #[expect(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over")]
     fn from_dict(py: Python<'_>, fields: Fields) -> PyResult<Self> {
         Self::from_json(py, &fields.json)
     }

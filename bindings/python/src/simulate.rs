@@ -21,7 +21,6 @@ use crate::table::Table;
 /// (1000, 100)
 #[pyfunction]
 #[pyo3(signature = (rows = Whole::new(10_000), attack_share = 0.05, seed = Whole::new(0), *, attacks = None, hosts = None))]
-#[expect(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over")]
 pub(crate) fn simulate(
     py: Python<'_>,
     rows: Whole,

@@ -112,13 +112,11 @@ impl Table {
     #[pyo3(signature = (data: "object", schema = None))]
     fn from_arrow(py: Python<'_>, data: AnyRecordBatch, schema: Option<&Schema>) -> PyResult<Self> {
         let (batches, arrow_schema) = data.into_table()?.into_inner();
-        let schema = match schema {
-            Some(schema) => schema.0.clone(),
-            None => {
-                let names: Vec<&str> =
-                    arrow_schema.fields().iter().map(|field| field.name().as_str()).collect();
-                forward(py, || telemetry::Schema::detect(&names))?
-            }
+        let schema = if let Some(schema) = schema {
+            schema.0.clone()
+        } else {
+            let names: Vec<&str> = arrow_schema.fields().iter().map(|field| field.name().as_str()).collect();
+            forward(py, || telemetry::Schema::detect(&names))?
         };
         forward(py, || telemetry::Table::from_arrow(&schema, &batches)).map(Self)
     }
