@@ -14,7 +14,7 @@ pub(crate) const MAX_DEPTH: usize = 32;
 /// One node; the left child of an inner node is the next node of its tree.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Node {
-    /// The feature that an inner node asks for; `None` is written as [`Node::LEAF`].
+    /// The feature that an inner node compares; [`Node::LEAF`] in a leaf.
     pub(crate) feature: u32,
     /// A row goes left when its feature is at most this.
     pub(crate) threshold: f32,
