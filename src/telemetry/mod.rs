@@ -15,6 +15,7 @@ mod records;
 mod report;
 mod rows;
 mod schema;
+mod split;
 mod table;
 mod text;
 
