@@ -73,7 +73,7 @@ fn read_text(c: &mut Criterion) {
     let record = json.lines().next().unwrap();
     group.throughput(Throughput::Elements(1));
     group.bench_function("json/one_record", |b| {
-        b.iter(|| Table::from_json(&schema, black_box(record)).unwrap())
+        b.iter(|| Table::from_json(&schema, black_box(record)).unwrap());
     });
     group.finish();
 }

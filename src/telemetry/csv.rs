@@ -86,9 +86,9 @@ impl CsvReader {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]; [`Error::InvalidArgument`] for settings outside their domain;
-    /// [`Error::InsufficientData`] for an empty file; [`Error::BadRecord`] for UTF-16, and for a first line
-    /// that is too long or holds a NUL byte; [`Error::SchemaMismatch`] for foreign columns.
+    /// [`Error::Io`](crate::Error::Io); [`Error::InvalidArgument`](crate::Error::InvalidArgument) for settings outside their domain;
+    /// [`Error::InsufficientData`](crate::Error::InsufficientData) for an empty file; [`Error::BadRecord`](crate::Error::BadRecord) for UTF-16, and for a first line
+    /// that is too long or holds a NUL byte; [`Error::SchemaMismatch`](crate::Error::SchemaMismatch) for foreign columns.
     pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self> {
         options.check()?;
         Self::start(Lines::open(path.as_ref(), options.max_line_bytes)?, options)
@@ -137,8 +137,8 @@ impl CsvReader {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]; [`Error::TooManyRejected`], told at the end or after 65,536 records;
-    /// [`Error::InsufficientData`] when there is no record.
+    /// [`Error::Io`](crate::Error::Io); [`Error::TooManyRejected`](crate::Error::TooManyRejected), told at the end or after 65,536 records;
+    /// [`Error::InsufficientData`](crate::Error::InsufficientData) when there is no record.
     pub fn read(mut self) -> Result<Table> {
         let batches = self.by_ref().collect::<Result<Vec<_>>>()?;
         Table::new(Arc::clone(self.schema()), batches, self.report().clone())
