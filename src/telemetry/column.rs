@@ -40,8 +40,8 @@ enum Cells {
 struct Limits {
     minimum: f64,
     maximum: f64,
-    /// The number that stands for null; NaN where there is none.
-    undefined: f64,
+    /// Bits of the number that stands for null.
+    undefined: Option<u64>,
     port: bool,
 }
 
@@ -54,7 +54,7 @@ impl Growing {
                 limits: Limits {
                     minimum: column.minimum.unwrap_or(f64::NEG_INFINITY),
                     maximum: column.maximum.unwrap_or(f64::INFINITY),
-                    undefined: column.undefined.unwrap_or(f64::NAN),
+                    undefined: column.undefined.map(f64::to_bits),
                     port: matches!(column.field, Some(Field::SrcPort | Field::DstPort)),
                 },
             },
@@ -63,6 +63,14 @@ impl Growing {
             }
         };
         Self { cells, nulls: Vec::new() }
+    }
+
+    /// Makes room for `rows` more cells.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        match &mut self.cells {
+            Cells::Number { values, .. } => values.reserve(rows),
+            Cells::Text { offsets, .. } => offsets.reserve(rows),
+        }
     }
 
     /// Cells in the column.
@@ -91,33 +99,23 @@ impl Growing {
         self.nulls.push(self.len() as u32);
         match &mut self.cells {
             Cells::Number { values, .. } => values.push(0.0),
-            Cells::Text { offsets, bytes, .. } => offsets.push(bytes.len() as i32),
+            Cells::Text { offsets, .. } => offsets.push(offsets.last().copied().unwrap_or(0)),
         }
     }
 
-    /// Appends the cell that starts at `start` of an unquoted line that ends at `end`; gives the cell's end.
-    #[inline(always)]
-    pub(super) fn push_at(
-        &mut self,
-        bytes: &[u8],
-        start: usize,
-        end: usize,
-        delimiter: u8,
-    ) -> Result<usize, Refusal> {
+    /// Appends the cell `bytes[start..end]`; what stands behind it may be loaded, and is not looked at.
+    #[inline]
+    pub(super) fn push_at(&mut self, bytes: &[u8], start: usize, end: usize) -> Result<(), Refusal> {
         if let Cells::Number { values, limits } = &mut self.cells
-            && let Some((value, stop)) = number::prefix(bytes, start)
-            && (stop == end || bytes.get(stop) == Some(&delimiter))
+            && let Some(value) = number::decimal(bytes, start, end)
             && limits.minimum <= value
             && value <= limits.maximum
-            && value != limits.undefined
+            && limits.undefined != Some(value.to_bits())
         {
             values.push(value);
-            return Ok(stop);
+            return Ok(());
         }
-        let line = bytes.get(start..end).unwrap_or_default();
-        let cell = memchr::memchr(delimiter, line).map_or(line, |stop| &line[..stop]);
-        self.push_cell(cell)?;
-        Ok(start + cell.len())
+        self.push_cell(bytes.get(start..end).unwrap_or_default())
     }
 
     /// Appends any cell, as the source spells it.
@@ -134,13 +132,14 @@ impl Growing {
             },
             Cells::Text { offsets, bytes, spelling } => {
                 let text = spelling.read(cell);
+                let text = text.as_ref();
                 if text.is_empty() {
                     self.push_null();
                     return Ok(());
                 }
                 let end = i32::try_from(bytes.len() + text.len());
                 offsets.push(end.map_err(|_| "text of less than 2 GiB")?);
-                bytes.extend_from_slice(text.as_bytes());
+                bytes.extend_from_slice(text);
                 Ok(())
             }
         }
@@ -151,7 +150,7 @@ impl Growing {
         let Cells::Number { values, limits } = &mut self.cells else {
             return self.push_cell(value.to_string().as_bytes());
         };
-        if value == limits.undefined {
+        if limits.undefined == Some(value.to_bits()) {
             self.push_null();
         } else if value.is_finite() && value < limits.minimum {
             return Err(format!("at least {}", limits.minimum));

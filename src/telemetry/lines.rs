@@ -7,13 +7,14 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
+use super::{number, split};
 use crate::error::{Error, Result};
 
 /// Bytes asked of the input at once.
 const CHUNK: usize = 256 << 10;
 
-/// Zero bytes kept behind the data, so that eight bytes can be loaded at any of its positions.
-const PADDING: usize = 8;
+/// Zero bytes kept behind the data, so that a whole block can be loaded at any of its positions.
+const PADDING: usize = if split::LOADED > number::LOADED { split::LOADED } else { number::LOADED };
 
 /// One line of the input.
 #[derive(Debug)]

@@ -52,8 +52,9 @@ pub(super) struct Rows {
     schema: Arc<Schema>,
     arrow: SchemaRef,
     report: ReadReport,
-    rows: usize,
-    batch_rows: usize,
+    /// Complete rows since the last batch.
+    complete: usize,
+    full_at: usize,
     max_rejected_share: f64,
 }
 
@@ -69,9 +70,16 @@ impl Rows {
             arrow: Arc::new(schema.to_arrow()),
             schema: Arc::new(schema),
             report: ReadReport::new(place),
-            rows: 0,
-            batch_rows,
+            complete: 0,
+            full_at: batch_rows,
             max_rejected_share,
+        }
+    }
+
+    /// Makes room for a whole batch.
+    pub(super) fn reserve(&mut self) {
+        for column in &mut self.columns {
+            column.reserve(self.full_at);
         }
     }
 
@@ -115,13 +123,13 @@ impl Rows {
 
     /// Complete rows since the last batch.
     pub(super) fn len(&self) -> usize {
-        self.rows
+        self.complete
     }
 
     /// Whether the next batch is due.
     pub(super) fn is_full(&self) -> bool {
         let text = |&i: &usize| self.columns.get(i).is_some_and(|c| c.text_bytes() >= TEXT_BYTES);
-        self.rows >= self.batch_rows || self.texts.iter().any(text)
+        self.complete >= self.full_at || self.texts.iter().any(text)
     }
 
     /// Appends the cells of a whole record.
@@ -156,7 +164,7 @@ impl Rows {
                 self.report.blank += 1;
             }
             Ok(()) => {
-                self.rows += 1;
+                self.complete += 1;
                 self.report.accepted += 1;
             }
             Err(fault) => {
@@ -179,17 +187,17 @@ impl Rows {
 
     fn cut(&mut self) {
         for column in &mut self.columns {
-            column.truncate(self.rows);
+            column.truncate(self.complete);
         }
     }
 
     /// The rows since the last batch, if any.
     pub(super) fn finish_batch(&mut self) -> Result<Option<RecordBatch>> {
-        if self.rows == 0 {
+        if self.complete == 0 {
             return Ok(None);
         }
         // After a full batch there will likely be another.
-        let room = if self.is_full() { self.batch_rows } else { 0 };
+        let room = if self.is_full() { self.full_at } else { 0 };
         let mut arrays = vec![None; self.columns.len()];
         for (column, &position) in self.columns.iter_mut().zip(&self.order) {
             let array = column.finish(room).map_err(|e| self.report.arrow_error(&e))?;
@@ -197,7 +205,7 @@ impl Rows {
                 *slot = Some(array);
             }
         }
-        self.rows = 0;
+        self.complete = 0;
         let arrays = arrays.into_iter().flatten().collect();
         let batch = RecordBatch::try_new(Arc::clone(&self.arrow), arrays);
         batch.map(Some).map_err(|e| self.report.arrow_error(&e))
