@@ -15,7 +15,7 @@ GUARD = "quickstart.qosguard"
 
 
 def main() -> None:
-    flows = qg.read_csv(sys.argv[1]) if len(sys.argv) > 1 else qg.simulate(rows=20_000)
+    flows = qg.read(sys.argv[1]) if len(sys.argv) > 1 else qg.simulate(rows=20_000)
     print(f"read {len(flows)} rows of schema {flows.schema.name}, {flows.report.rejected} rejected")
 
     # Seven rows of ten teach, the rest test.

@@ -28,6 +28,7 @@ __all__ = [
     "_after_fork",
     "_provoke_panic",
     "evaluate",
+    "read",
     "read_csv",
     "read_jsonl",
     "simulate",
@@ -525,6 +526,16 @@ def evaluate(
 ) -> tuple[dict[str, Any], str]:
     """
     Measures scores and a threshold that was fixed before against labels; also says how the report prints.
+    """
+
+def read(
+    path: str | PathLike[str],
+    schema: Schema | None = None,
+    max_rejected_share: SupportsFloat | SupportsIndex = 0.05,
+) -> Table:
+    """
+    Reads a file of flows into a `Table`: JSON lines for `.jsonl`, `.ndjson` and `.json`, CSV for any other
+    name; a `.gz` behind it does not count. See `read_csv`.
     """
 
 def read_csv(

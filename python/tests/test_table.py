@@ -45,6 +45,7 @@ def test_json_lines_become_the_same_table(tmp_path: Path) -> None:
     )
     csv = qg.read_csv(write(tmp_path, FLOW + ROW))
     assert pa.table(qg.read_jsonl(path)) == pa.table(csv)
+    assert pa.table(qg.read(path)) == pa.table(qg.read(tmp_path / "flows.csv")) == pa.table(csv)
 
 
 def test_a_row_that_cannot_be_read_is_counted_and_said(tmp_path: Path) -> None:

@@ -9,6 +9,21 @@ use crate::error::forward;
 use crate::schema::Schema;
 use crate::table::Table;
 
+/// Reads a file of flows into a `Table`: JSON lines for `.jsonl`, `.ndjson` and `.json`, CSV for any other
+/// name; a `.gz` behind it does not count. See `read_csv`.
+#[pyfunction]
+#[pyo3(signature = (path, schema = None, max_rejected_share = 0.05))]
+pub(crate) fn read(
+    py: Python<'_>,
+    path: PathBuf,
+    schema: Option<&Schema>,
+    max_rejected_share: f64,
+) -> PyResult<Table> {
+    let schema = schema.map(|schema| schema.0.clone());
+    let options = ReadOptions { schema, max_rejected_share, ..ReadOptions::default() };
+    forward(py, || telemetry::read_with(path, &options)).map(Table)
+}
+
 /// Reads a CSV file, plain or gzip, into a `Table`.
 ///
 /// Without a schema it is detected from the header, or from the number of columns where there is none.
