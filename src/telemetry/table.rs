@@ -169,12 +169,6 @@ impl Table {
                 .collect(),
         ))
     }
-
-    /// The text of a flow's field in one batch, if the schema has a text column for it.
-    pub(crate) fn text_field(schema: &Schema, batch: &RecordBatch, field: Field) -> Option<StringArray> {
-        let index = schema.index_of_field(field)?;
-        batch.column(index).as_any().downcast_ref::<StringArray>().cloned()
-    }
 }
 
 /// A number cell, `None` when null.
