@@ -1,6 +1,5 @@
 //! Python binding of `qosguard`: converts and forwards; nothing here computes.
 
-#![allow(clippy::needless_pass_by_value, reason = "PyO3 hands arguments over by value")]
 #![allow(clippy::doc_markdown, clippy::doc_link_with_quotes, reason = "docstrings that Python's help shows")]
 
 use mimalloc::MiMalloc;
