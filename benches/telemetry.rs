@@ -91,7 +91,7 @@ fn read_files(c: &mut Criterion) {
         };
         group.throughput(Throughput::Bytes(file.len()));
         group.bench_function(BenchmarkId::from_parameter(name), |b| {
-            b.iter_with_large_drop(|| read_csv(&path).unwrap())
+            b.iter_with_large_drop(|| read_csv(&path).unwrap());
         });
     }
     group.finish();

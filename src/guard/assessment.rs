@@ -155,7 +155,8 @@ impl Assessment {
                 builder.append_value(cell);
             }
         }
-        let [id, severity, action, rule] = texts.map(|mut builder| -> ArrayRef { Arc::new(builder.finish()) });
+        let [id, severity, action, rule] =
+            texts.map(|mut builder| -> ArrayRef { Arc::new(builder.finish()) });
         let is_anomaly: BooleanArray = self.scores.iter().map(|&s| Some(s > self.threshold)).collect();
         let columns: [(&str, ArrayRef); 7] = [
             ("id", id),

@@ -8,6 +8,7 @@ use arrow::datatypes::Float64Type;
 use proptest::prelude::*;
 
 use super::*;
+use crate::telemetry::{Kind, Role};
 
 /// All flows of a configuration as one batch.
 fn made(config: &FlowSimulatorConfig) -> RecordBatch {

@@ -6,7 +6,7 @@ use arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 use arrow::compute::interleave_record_batch;
 
 use super::report::ReadReport;
-use super::schema::{Field, Kind, Role, Schema};
+use super::schema::{Kind, Role, Schema};
 use crate::error::{Error, Result};
 
 /// Rows of a batch that [`Table::take`] makes.
