@@ -26,11 +26,7 @@ def main() -> None:
 
     if test.labels is not None:
         threshold = guard.threshold
-        print(
-            qg.evaluate(
-                out.scores, test.labels, threshold.score, families=test.families, asked_fpr=threshold.asked
-            )
-        )
+        print(qg.evaluate(out.scores, test.labels, threshold.score, families=test.families, asked_fpr=threshold.asked))
 
     print("the ten most anomalous flows")
     for decision in out.top(10):

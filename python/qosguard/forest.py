@@ -197,6 +197,4 @@ def _seed(random_state: Any) -> SupportsIndex:
     try:
         return operator.index(random_state)
     except TypeError:
-        raise InvalidArgumentError(
-            f"`random_state` must be a seed from 0 or None, got {random_state!r}"
-        ) from None
+        raise InvalidArgumentError(f"`random_state` must be a seed from 0 or None, got {random_state!r}") from None

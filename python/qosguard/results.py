@@ -164,9 +164,7 @@ class Report:
             name: FamilyRecall(family["rows"], Estimate(**family["recall"]))
             for name, family in record.pop("families").items()
         }
-        values: dict[str, Any] = {
-            name: Estimate(**v) if isinstance(v, dict) else v for name, v in record.items()
-        }
+        values: dict[str, Any] = {name: Estimate(**v) if isinstance(v, dict) else v for name, v in record.items()}
         return cls(**values, families=families, text=text)
 
     def __str__(self) -> str:

@@ -77,9 +77,7 @@ def test_other_delimiters_and_schemas_of_ones_own(tmp_path: Path) -> None:
         clean = ["ok"]
         """
     )
-    same = qg.Schema(
-        "probe", [qg.Column("latency_ms", minimum=0.0), qg.Column("state", "label", "text")], clean=["ok"]
-    )
+    same = qg.Schema("probe", [qg.Column("latency_ms", minimum=0.0), qg.Column("state", "label", "text")], clean=["ok"])
     assert schema == same
     path = write(tmp_path, "latency_ms;state\n12.5;ok\n900;jammed\n")
     probe = qg.read_csv(path, schema, delimiter=";")
@@ -161,9 +159,7 @@ def test_take_keeps_the_order_asked_for(flows: qg.Table) -> None:
         flows.take([-1])
 
 
-@pytest.mark.parametrize(
-    "rows", [np.array([True, False]), [True, False], [0.5], np.array([0.0]), [[0]], ["0"], 0]
-)
+@pytest.mark.parametrize("rows", [np.array([True, False]), [True, False], [0.5], np.array([0.0]), [[0]], ["0"], 0])
 def test_masks_and_fractions_are_no_row_numbers(flows: qg.Table, rows: object) -> None:
     with pytest.raises(TypeError):
         flows.take(rows)  # type: ignore[arg-type]
