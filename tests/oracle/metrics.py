@@ -1,7 +1,9 @@
 """Writes metrics.json: scikit-learn's values for scores with and without ties.
 
-pip install numpy==2.4.6 scikit-learn==1.9.1
-python tests/oracle/metrics.py
+Run it so:
+
+    pip install numpy==2.4.6 scikit-learn==1.9.1
+    python tests/oracle/metrics.py
 """
 
 import json
