@@ -529,9 +529,7 @@ def evaluate(
     """
 
 def read(
-    path: str | PathLike[str],
-    schema: Schema | None = None,
-    max_rejected_share: SupportsFloat | SupportsIndex = 0.05,
+    path: str | PathLike[str], schema: Schema | None = None, max_rejected_share: SupportsFloat | SupportsIndex = 0.05
 ) -> Table:
     """
     Reads a file of flows into a `Table`: JSON lines for `.jsonl`, `.ndjson` and `.json`, CSV for any other
@@ -555,9 +553,7 @@ def read_csv(
     """
 
 def read_jsonl(
-    path: str | PathLike[str],
-    schema: Schema | None = None,
-    max_rejected_share: SupportsFloat | SupportsIndex = 0.05,
+    path: str | PathLike[str], schema: Schema | None = None, max_rejected_share: SupportsFloat | SupportsIndex = 0.05
 ) -> Table:
     """
     Reads a file of JSON lines, plain or gzip, into a `Table`; see `read_csv`.
