@@ -1,0 +1,16 @@
+//! The Node face of `qosguard`: it converts values, moves work off the event loop and forwards.
+//!
+//! Nothing is computed here. `index.js` beside this crate wraps the generated `native.js`:
+//! it turns errors into `QosguardError` and posted records into JSON text.
+
+mod convert;
+mod error;
+mod job;
+mod schema;
+
+
+#[cfg(feature = "panic-probe")]
+mod probe;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

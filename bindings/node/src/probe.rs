@@ -1,0 +1,18 @@
+//! Panics on purpose: proof that neither a synchronous call nor a job can take Node down.
+
+use napi::bindgen_prelude::AsyncTask;
+use napi_derive::napi;
+
+use crate::job::{Job, spawn};
+
+/// Panics on the event loop.
+#[napi(catch_unwind, skip_typescript)]
+pub fn probe_panic_sync() {
+    panic!("probe");
+}
+
+/// Panics on the thread pool.
+#[napi(catch_unwind, skip_typescript)]
+pub fn probe_panic() -> AsyncTask<Job<u32>> {
+    spawn(|| panic!("probe"))
+}

@@ -1,0 +1,1 @@
+//! `Table`: raw telemetry in memory.
