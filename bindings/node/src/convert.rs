@@ -1,8 +1,10 @@
 //! Numbers, words and settings between the two languages, without a silent change.
 
+use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object};
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
-use crate::error::{Result, invalid};
+use crate::error::{Failure, Result, invalid};
 
 /// Greatest whole number up to which every whole number is a JavaScript number.
 const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
@@ -16,10 +18,36 @@ pub(crate) fn whole<T: TryFrom<u64>>(name: &str, value: f64) -> Result<T> {
     number.ok_or_else(|| invalid(name, "a whole number in range, from 0", value))
 }
 
-/// The word that the core's files use for a unit variant, such as `rate_limit`.
-pub(crate) fn word(value: &impl Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => String::new(),
+/// As [`whole`], or the default where the setting was left out.
+pub(crate) fn whole_or<T: TryFrom<u64>>(name: &str, value: Option<f64>, default: T) -> Result<T> {
+    value.map_or(Ok(default), |value| whole(name, value))
+}
+
+/// An object of settings, each of which may be left out.
+pub(crate) trait Settings: FromNapiValue + Default {
+    /// The names that JavaScript may use.
+    const KEYS: &'static [&'static str];
+}
+
+/// Reads settings, and refuses a name that none of them has: a misspelt setting must not mean its default.
+pub(crate) fn settings<T: Settings>(object: Option<Object<'_>>) -> Result<T> {
+    let Some(object) = object else { return Ok(T::default()) };
+    for key in Object::keys(&object).map_err(refused)? {
+        if !T::KEYS.contains(&key.as_str()) {
+            return Err(invalid("options", &format!("an object with only {}", T::KEYS.join(", ")), key));
+        }
     }
+    T::from_unknown(object.to_unknown()).map_err(refused)
+}
+
+/// napi's refusal of a value's type, as an invalid argument.
+fn refused(error: napi::Error) -> Failure {
+    Failure::new("invalid_argument", error.reason.clone())
+}
+
+/// The same plain record in the other crate's type; both are serde records with the same fields.
+pub(crate) fn mirror<T: DeserializeOwned>(record: &impl Serialize) -> Result<T> {
+    serde_json::to_value(record)
+        .and_then(serde_json::from_value)
+        .map_err(|error| Failure::new("internal", format!("a record changed its shape: {error}; please report it")))
 }

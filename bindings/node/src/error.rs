@@ -9,7 +9,7 @@ pub(crate) type Failure = napi::Error<&'static str>;
 pub(crate) type Result<T> = napi::Result<T, &'static str>;
 
 /// The core's error with its chain of sources joined by `": "`.
-pub(crate) fn to_js(error: &qosguard::Error) -> Failure {
+pub(crate) fn into_js_err(error: &qosguard::Error) -> Failure {
     let mut message = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -22,7 +22,7 @@ pub(crate) fn to_js(error: &qosguard::Error) -> Failure {
 
 /// An argument that JavaScript let through and the core's types cannot hold.
 pub(crate) fn invalid(name: &str, expected: &str, got: impl ToString) -> Failure {
-    to_js(&qosguard::Error::InvalidArgument {
+    into_js_err(&qosguard::Error::InvalidArgument {
         name: name.to_owned(),
         expected: expected.to_owned(),
         got: got.to_string(),

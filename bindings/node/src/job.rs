@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use napi::bindgen_prelude::{AsyncTask, ToNapiValue, TypeName};
 use napi::{Env, JsError, Task};
 
-use crate::error::{Failure, Result, to_js};
+use crate::error::{Failure, Result, into_js_err};
 
 /// Code of an error that only a bug in this package can cause.
 const INTERNAL: &str = "internal";
@@ -34,7 +34,7 @@ impl<T: Send + ToNapiValue + TypeName + 'static> Task for Job<T> {
         // libuv calls this through plain `extern "C"`: an escaping panic would abort Node.
         Ok(catch_unwind(AssertUnwindSafe(work)).map_or_else(
             |_| Err(Failure::new(INTERNAL, "a panic inside qosguard; please report it")),
-            |done| done.map_err(|error| to_js(&error)),
+            |done| done.map_err(|error| into_js_err(&error)),
         ))
     }
 

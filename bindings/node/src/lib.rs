@@ -5,12 +5,12 @@
 
 mod convert;
 mod error;
+pub mod forest;
 mod job;
-mod schema;
-
-
 #[cfg(feature = "panic-probe")]
-mod probe;
+pub mod probe;
+pub mod schema;
+pub mod table;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use napi_derive::napi;
+use qosguard::telemetry;
+use serde::Deserialize;
 
-use crate::convert::word;
+use crate::convert::mirror;
+use crate::error::{Result, into_js_err};
 
 /// What a column is used for.
 #[napi(string_enum = "snake_case")]
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// May become features.
     Feature,
@@ -24,7 +28,7 @@ pub enum Role {
     Ignore,
 }
 
-impl From<Role> for qosguard::telemetry::Role {
+impl From<Role> for telemetry::Role {
     fn from(role: Role) -> Self {
         match role {
             Role::Feature => Self::Feature,
@@ -37,29 +41,99 @@ impl From<Role> for qosguard::telemetry::Role {
     }
 }
 
+/// How a column's cells are stored.
+#[napi(string_enum = "snake_case")]
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A number or missing.
+    Number,
+    /// Text or missing.
+    Text,
+}
+
+/// The thing of a flow that a column tells, whatever the source calls it; rules match on these.
+#[napi(string_enum = "snake_case")]
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Field {
+    /// Source address.
+    SrcIp,
+    /// Destination address.
+    DstIp,
+    /// Source port, 0 to 65535.
+    SrcPort,
+    /// Destination port, 0 to 65535.
+    DstPort,
+    /// Transport protocol, IANA number or name.
+    Protocol,
+    /// Application service, such as `dns`.
+    Service,
+}
+
 /// One column of a schema.
 #[napi(object, object_from_js = false)]
-#[derive(Debug)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Column {
     /// Name as it stands in the header.
     pub name: String,
     /// What the column is used for.
-    #[napi(ts_type = "Role")]
-    pub role: String,
+    pub role: Role,
     /// How its cells are stored.
-    #[napi(ts_type = "'number' | 'text'")]
-    pub kind: String,
+    pub kind: Kind,
+    /// What it tells about a flow.
+    pub field: Option<Field>,
+    /// Least legal value; a number below it rejects the row.
+    pub minimum: Option<f64>,
+    /// Greatest legal value; a number above it rejects the row.
+    pub maximum: Option<f64>,
+    /// The number that the source writes for "undefined"; read as missing.
+    pub undefined: Option<f64>,
 }
 
 /// Names and roles of the columns of a source, in file order.
+///
+/// Labels, families, identifiers and addresses can never become features.
 #[napi]
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Schema {
-    pub(crate) inner: Arc<qosguard::telemetry::Schema>,
+    pub(crate) inner: Arc<telemetry::Schema>,
+}
+
+impl From<telemetry::Schema> for Schema {
+    fn from(schema: telemetry::Schema) -> Self {
+        Self { inner: Arc::new(schema) }
+    }
 }
 
 #[napi]
 impl Schema {
+    /// A built-in schema: `unsw_nb15`, `unsw_nb15_raw`, `cicids2017`, `cicids2017_flows`,
+    /// `cicids2017_corrected`, `nsl_kdd`, `kdd99`, `flow` or `flow_detail`.
+    #[napi(catch_unwind)]
+    pub fn preset(name: String) -> Result<Self> {
+        telemetry::Schema::preset(&name).map(Into::into).map_err(|e| into_js_err(&e))
+    }
+
+    /// Names of the built-in schemas.
+    #[napi(catch_unwind)]
+    pub fn presets() -> Vec<String> {
+        telemetry::Schema::presets().iter().map(|schema| schema.name().to_owned()).collect()
+    }
+
+    /// A schema of your own, from the text of a TOML file.
+    #[napi(catch_unwind)]
+    pub fn from_toml(text: String) -> Result<Self> {
+        telemetry::Schema::from_toml(&text).map(Into::into).map_err(|e| into_js_err(&e))
+    }
+
+    /// The same schema, with another role for one column.
+    #[napi(catch_unwind)]
+    pub fn with_role(&self, column: String, role: Role) -> Result<Self> {
+        self.inner.with_role(&column, role.into()).map(Into::into).map_err(|e| into_js_err(&e))
+    }
+
     /// The schema's name, such as `unsw_nb15`.
     #[napi(getter, catch_unwind)]
     pub fn name(&self) -> String {
@@ -68,8 +142,7 @@ impl Schema {
 
     /// The columns, in file order.
     #[napi(getter, catch_unwind)]
-    pub fn columns(&self) -> Vec<Column> {
-        let columns = self.inner.columns().iter();
-        columns.map(|c| Column { name: c.name.clone(), role: word(&c.role), kind: word(&c.kind) }).collect()
+    pub fn columns(&self) -> Result<Vec<Column>> {
+        self.inner.columns().iter().map(mirror).collect()
     }
 }
