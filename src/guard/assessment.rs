@@ -37,7 +37,7 @@ impl Assessment {
             .iter()
             .flat_map(|b| (0..b.num_rows()).step_by(BLOCK).map(|at| b.slice(at, BLOCK.min(b.num_rows() - at))))
             .collect();
-        let assessed = parallel::map(&blocks, |rows| Self::of_block(guard, rows));
+        let assessed = parallel::map(blocks.len(), |i| Self::of_block(guard, &blocks[i]));
         let mut all = Self::empty(guard);
         for block in assessed {
             let block = block?;

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::{Stages, Training};
 use crate::artifact::{self, Tensors};
 use crate::calibrate::{Conformal, Tail, Threshold};
-use crate::detect::{AnyDetector, Detector};
+use crate::detect::{AnyDetector, Detector, IsolationForest, IsolationForestConfig, IsolationForestParts};
 use crate::error::{Error, Result};
 use crate::features::{Featurizer, FlowFeaturizer};
 use crate::qos::Policy;
@@ -26,13 +26,20 @@ struct Calibration {
     threshold: Threshold,
 }
 
+/// The `detector` value of the header; its arrays are tensors.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+enum DetectorHeader {
+    IsolationForest { config: IsolationForestConfig, n_features: usize, sample_size: usize },
+}
+
 /// The header, less what every kind of file has.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
     schema: Schema,
     featurizer: FlowFeaturizer,
-    detector: Value,
+    detector: DetectorHeader,
     calibration: Calibration,
     policy: Policy,
     training: Training,
@@ -41,13 +48,13 @@ struct Header {
 pub(super) fn to_bytes(stages: &Stages) -> Result<Vec<u8>> {
     let mut tensors = Tensors::default();
     tensors.put(SCORES, stages.conformal.scores());
-    let detector = stages.detector.to_parts(&mut tensors);
+    let detector = detector_to_file(&stages.detector, &mut tensors);
     let calibration = Calibration { conformal: *stages.conformal.tail(), threshold: stages.threshold };
     let mut header = Map::new();
     header.insert("kind".into(), "guard".into());
     header.insert("schema".into(), json(&*stages.schema)?);
     header.insert("featurizer".into(), json(&stages.featurizer)?);
-    header.insert("detector".into(), detector);
+    header.insert("detector".into(), json(&detector)?);
     header.insert("calibration".into(), json(&calibration)?);
     header.insert("policy".into(), json(&stages.policy)?);
     header.insert("training".into(), json(&stages.training)?);
@@ -69,7 +76,7 @@ pub(super) fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Stages, String)> 
     let header: Header = parse(Value::Object(header)).map_err(&corrupt)?;
     let scores = tensors.take(SCORES).map_err(&corrupt)?;
     let conformal = Conformal::from_parts(scores, header.calibration.conformal).map_err(|e| corrupt(e.to_string()))?;
-    let detector = AnyDetector::from_parts(header.detector, &mut tensors).map_err(|e| corrupt(e.to_string()))?;
+    let detector = detector_from_file(header.detector, &mut tensors).map_err(&corrupt)?;
     if let Some(name) = tensors.left_over() {
         return Err(corrupt(format!("unknown tensor `{name}`")));
     }
@@ -87,6 +94,39 @@ pub(super) fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Stages, String)> 
         training: header.training,
     };
     Ok((stages, digest))
+}
+
+fn detector_to_file(detector: &AnyDetector, tensors: &mut Tensors) -> DetectorHeader {
+    match detector {
+        AnyDetector::IsolationForest(forest) => {
+            let parts = forest.to_parts();
+            tensors.put("detector/node_counts", &parts.node_counts);
+            tensors.put("detector/feature", &parts.feature);
+            tensors.put("detector/threshold", &parts.threshold);
+            tensors.put("detector/right", &parts.right);
+            tensors.put("detector/samples", &parts.samples);
+            let IsolationForestParts { config, n_features, sample_size, .. } = parts;
+            DetectorHeader::IsolationForest { config, n_features, sample_size }
+        }
+    }
+}
+
+fn detector_from_file(header: DetectorHeader, tensors: &mut Tensors) -> Result<AnyDetector, String> {
+    match header {
+        DetectorHeader::IsolationForest { config, n_features, sample_size } => {
+            let parts = IsolationForestParts {
+                config,
+                n_features,
+                sample_size,
+                node_counts: tensors.take("detector/node_counts")?,
+                feature: tensors.take("detector/feature")?,
+                threshold: tensors.take("detector/threshold")?,
+                right: tensors.take("detector/right")?,
+                samples: tensors.take("detector/samples")?,
+            };
+            IsolationForest::from_parts(&parts).map(AnyDetector::IsolationForest).map_err(|e| e.to_string())
+        }
+    }
 }
 
 fn json<T: Serialize>(value: &T) -> Result<Value> {

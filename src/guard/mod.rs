@@ -45,6 +45,8 @@ pub struct Guard {
     recommender: Recommender,
     bytes: Arc<[u8]>,
     digest: String,
+    /// Start of every decision id: the first 64 bits of the digest.
+    salt: u64,
 }
 
 /// What a guard is fitted to, and what its file holds.
@@ -70,10 +72,9 @@ impl Guard {
         if features != expected {
             return Err(Error::ShapeMismatch { what: "feature columns", expected, got: features });
         }
-        let bytes: Arc<[u8]> = file::to_bytes(&stages)?.into();
+        let bytes = file::to_bytes(&stages)?;
         let digest = artifact::digest_of(&artifact::unpack(&bytes, Path::new("guard"))?.0);
-        let recommender = Recommender::new(stages.policy.clone());
-        Ok(Self { stages, recommender, bytes, digest })
+        Ok(Self::assemble(stages, bytes, digest))
     }
 
     /// Scores every record and recommends an action for it.
@@ -141,8 +142,13 @@ impl Guard {
 
     fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
         let (stages, digest) = file::from_bytes(bytes, path)?;
+        Ok(Self::assemble(stages, bytes.to_vec(), digest))
+    }
+
+    fn assemble(stages: Stages, bytes: Vec<u8>, digest: String) -> Self {
         let recommender = Recommender::new(stages.policy.clone());
-        Ok(Self { stages, recommender, bytes: bytes.into(), digest })
+        let salt = digest.get(..16).and_then(|d| u64::from_str_radix(d, 16).ok()).unwrap_or_default();
+        Self { stages, recommender, bytes: bytes.into(), digest, salt }
     }
 
     /// The same guard with another policy.

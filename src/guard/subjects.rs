@@ -2,7 +2,7 @@
 
 use arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 
-use crate::qos::Subject;
+use crate::qos::{Protocol, Subject};
 use crate::telemetry::{Field, Schema};
 
 /// The columns of one batch that tell a flow's addresses, ports, protocol and service.
@@ -12,16 +12,9 @@ pub(super) struct Subjects<'a> {
     dst_ip: Option<&'a StringArray>,
     src_port: Option<&'a Float64Array>,
     dst_port: Option<&'a Float64Array>,
-    protocol: Protocol<'a>,
+    protocol_name: Option<&'a StringArray>,
+    protocol_number: Option<&'a Float64Array>,
     service: Option<&'a StringArray>,
-}
-
-/// Sources tell the protocol by name or by IANA number.
-#[derive(Debug)]
-enum Protocol<'a> {
-    Unknown,
-    Name(&'a StringArray),
-    Number(&'a Float64Array),
 }
 
 impl<'a> Subjects<'a> {
@@ -32,14 +25,13 @@ impl<'a> Subjects<'a> {
         };
         let text = |field| any(field).and_then(|a| a.downcast_ref::<StringArray>());
         let number = |field| any(field).and_then(|a| a.downcast_ref::<Float64Array>());
-        let named = text(Field::Protocol).map(Protocol::Name);
-        let protocol = named.or_else(|| number(Field::Protocol).map(Protocol::Number)).unwrap_or(Protocol::Unknown);
         Self {
             src_ip: text(Field::SrcIp),
             dst_ip: text(Field::DstIp),
             src_port: number(Field::SrcPort),
             dst_port: number(Field::DstPort),
-            protocol,
+            protocol_name: text(Field::Protocol),
+            protocol_number: number(Field::Protocol),
             service: text(Field::Service),
         }
     }
@@ -49,13 +41,11 @@ impl<'a> Subjects<'a> {
         Subject {
             src_ip: cell(self.src_ip, row).and_then(|t| t.parse().ok()),
             dst_ip: cell(self.dst_ip, row).and_then(|t| t.parse().ok()),
-            src_port: port(self.src_port, row),
-            dst_port: port(self.dst_port, row),
-            protocol: match self.protocol {
-                Protocol::Unknown => None,
-                Protocol::Name(names) => cell(Some(names), row),
-                Protocol::Number(numbers) => number(Some(numbers), row).and_then(protocol_name),
-            },
+            src_port: whole(self.src_port, row),
+            dst_port: whole(self.dst_port, row),
+            protocol: cell(self.protocol_name, row)
+                .map(Protocol::Name)
+                .or_else(|| whole(self.protocol_number, row).map(Protocol::Number)),
             service: cell(self.service, row),
             family: None,
         }
@@ -70,16 +60,8 @@ fn number(numbers: Option<&Float64Array>, row: usize) -> Option<f64> {
     numbers.filter(|n| n.is_valid(row)).map(|n| n.value(row))
 }
 
-/// A whole number in `0..=65535`; anything else is no port.
-fn port(numbers: Option<&Float64Array>, row: usize) -> Option<u16> {
-    number(numbers, row).filter(|v| v.fract() == 0.0 && (0.0..=65535.0).contains(v)).map(|v| v as u16)
-}
-
-/// IANA name of a protocol number that policies commonly name.
-fn protocol_name(number: f64) -> Option<&'static str> {
-    const NAMES: [(f64, &str); 9] = [
-        (1.0, "icmp"), (2.0, "igmp"), (6.0, "tcp"), (17.0, "udp"), (47.0, "gre"), (50.0, "esp"), (58.0, "ipv6-icmp"),
-        (89.0, "ospf"), (132.0, "sctp"),
-    ];
-    NAMES.iter().find(|(n, _)| *n == number).map(|(_, name)| *name)
+/// A whole number in the range of `T`; anything else is none.
+fn whole<T: TryFrom<u32>>(numbers: Option<&Float64Array>, row: usize) -> Option<T> {
+    let value = number(numbers, row).filter(|v| v.fract() == 0.0 && (0.0..=65535.0).contains(v))?;
+    T::try_from(value as u32).ok()
 }

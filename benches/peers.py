@@ -1,0 +1,156 @@
+"""The same work by the libraries people use now, in the same run, on one thread, as ratios.
+
+Every measure is taken in rounds, each library once a round, so that a machine whose speed drifts slows all of
+them alike; a figure is the median of its rounds. Run it with `make bench`.
+"""
+
+from __future__ import annotations
+
+import os
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):
+    os.environ[variable] = "1"
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import coniferest.isoforest
+import isotree
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv
+import sklearn.ensemble
+
+import qosguard as qg
+
+TREES, SAMPLES, ROWS, FEATURES = 100, 256, 200_000, 42
+Work = Callable[[], object]
+
+
+def seconds(work: Work) -> float:
+    """Wall time of one call."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def measure(name: str, unit: str, amount: float, works: dict[str, Work], rounds: int, calls: int = 1) -> dict[str, object]:
+    """Median over `rounds`; `amount / seconds` in `unit`, or seconds a call where `amount` is 0."""
+    taken: dict[str, list[float]] = {who: [] for who in works}
+    for work in works.values():
+        work()
+    for _ in range(rounds):
+        for who, work in works.items():
+            taken[who].append(seconds(lambda work=work: [work() for _ in range(calls)]) / calls)
+    median = {who: statistics.median(times) for who, times in taken.items()}
+    peers = {who: t for who, t in median.items() if who != "qosguard"}
+    fastest = min(peers, key=lambda who: peers[who])
+    ratio = peers[fastest] / median["qosguard"]
+    figures = {who: amount / t if amount else t for who, t in median.items()}
+    print(f"\n{name} ({unit})")
+    for who, figure in sorted(figures.items(), key=lambda pair: median[pair[0]]):
+        print(f"  {who:<14} {figure:>12.4g}")
+    print(f"  qosguard is {ratio:.2f} x the fastest peer, {fastest}")
+    return {"name": name, "unit": unit, "figures": figures, "fastest_peer": fastest, "ratio": ratio}
+
+
+def forests(rounds: int) -> list[dict[str, object]]:
+    """Fit, score many rows, score one row: 100 trees of 256 samples on 42 features."""
+    x = np.random.default_rng(0).standard_normal((ROWS, FEATURES)).astype(np.float32)
+    x64, one = x.astype(np.float64), x[:1].copy()
+    one64 = one.astype(np.float64)
+    fits: dict[str, Callable[[], object]] = {
+        "qosguard": lambda: qg.IsolationForest(n_estimators=TREES, max_samples=SAMPLES, random_state=0).fit(x),
+        "scikit-learn": lambda: sklearn.ensemble.IsolationForest(
+            n_estimators=TREES, max_samples=SAMPLES, random_state=0, n_jobs=1
+        ).fit(x),
+        "isotree": lambda: isotree.IsolationForest(
+            ntrees=TREES, sample_size=SAMPLES, ndim=1, nthreads=1, missing_action="fail", random_seed=1
+        ).fit(x64),
+        "coniferest": lambda: coniferest.isoforest.IsolationForest(
+            n_trees=TREES, n_subsamples=SAMPLES, n_jobs=1, random_seed=0
+        ).fit(x64),
+    }
+    ours, sk, iso, cf = (fit() for fit in fits.values())
+    scores: dict[str, Work] = {
+        "qosguard": lambda: ours.anomaly_score(x),
+        "scikit-learn": lambda: sk.score_samples(x),
+        "isotree": lambda: iso.predict(x64),
+        "coniferest": lambda: cf.score_samples(x64),
+    }
+    singles: dict[str, Work] = {
+        "qosguard": lambda: ours.anomaly_score(one),
+        "scikit-learn": lambda: sk.score_samples(one),
+        "isotree": lambda: iso.predict(one64),
+        "coniferest": lambda: cf.score_samples(one64),
+    }
+    return [
+        measure("forest fit, 200 k rows", "s", 0, fits, rounds),
+        measure("forest score", "rows/s", ROWS, scores, rounds),
+        measure("forest score, one row", "s", 0, singles, rounds, calls=50),
+    ]
+
+
+def csv_files(folder: Path) -> dict[str, Path]:
+    """A simulated file, and real ones where `QOSGUARD_DATA` has them."""
+    made = folder / "simulated.csv"
+    pd.DataFrame(qg.simulate(rows=200_000, seed=0).to_pandas()).to_csv(made, index=False)
+    data = Path(os.environ.get("QOSGUARD_DATA", "../shared/data"))
+    real = {
+        "UNSW-NB15": data / "flows/unsw-nb15/UNSW_NB15_82332.csv",
+        "CICIDS2017": data / "flows/cicids2017/improved_5days_sample.csv",
+    }
+    for name, path in real.items():
+        if not path.exists():
+            print(f"SKIPPED: {name}, no file {path}; set QOSGUARD_DATA", file=sys.stderr)
+    return {"simulated": made} | {name: path for name, path in real.items() if path.exists()}
+
+
+def readers(rounds: int) -> list[dict[str, object]]:
+    """CSV to columns in memory."""
+    single = pa.csv.ReadOptions(use_threads=False)
+    results = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, path in csv_files(Path(folder)).items():
+            works: dict[str, Work] = {
+                "qosguard": lambda path=path: qg.read_csv(path),
+                "pandas": lambda path=path: pd.read_csv(path, engine="c", encoding="latin-1"),
+                "pyarrow": lambda path=path: pa.csv.read_csv(path, read_options=single),
+            }
+            results.append(measure(f"read CSV, {name}", "MB/s", path.stat().st_size / 1e6, works, rounds))
+    return results
+
+
+def imports(rounds: int) -> dict[str, object]:
+    """Time that `import qosguard` adds to `import numpy`."""
+
+    def start(code: str) -> float:
+        return seconds(lambda: subprocess.run([sys.executable, "-c", code], check=True))
+
+    both = [(start("import numpy, qosguard"), start("import numpy")) for _ in range(max(rounds, 5))]
+    added = statistics.median(a for a, _ in both) - statistics.median(b for _, b in both)
+    print(f"\nimport qosguard adds {added * 1e3:.1f} ms to import numpy")
+    return {"name": "import", "unit": "s beyond numpy", "figures": {"qosguard": added}}
+
+
+def main() -> None:
+    """Run everything, print it, and write JSON where asked."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--json", type=Path, help="also write the figures here")
+    options = parser.parse_args()
+    results = [*forests(options.rounds), *readers(options.rounds), imports(options.rounds)]
+    if options.json:
+        options.json.write_text(json.dumps(results, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
