@@ -8,6 +8,7 @@ mod rng;
 
 pub mod detect;
 pub mod features;
+pub mod simulate;
 pub mod telemetry;
 
 pub use error::{Error, ErrorKind, Result};

@@ -3,7 +3,9 @@
 mod report;
 mod schema;
 mod table;
+mod write;
 
 pub use report::{ReadReport, Rejection};
 pub use schema::{Column, Field, Kind, Role, Schema};
 pub use table::Table;
+pub use write::CsvWriter;

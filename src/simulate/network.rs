@@ -1,0 +1,92 @@
+//! The hosts that talk, and the name of a port.
+
+use std::net::Ipv4Addr;
+
+use crate::rng::Stream;
+
+/// Addresses outside: 198.18.0.0/15, which RFC 2544 sets apart for tests, so no record blames a real host.
+const OUTSIDE: u32 = 0xC612_0000;
+const OUTSIDE_HOSTS: f64 = 131_072.0;
+
+/// Clients in 10.0.0.0/8, sixteen servers and two resolvers in 10.255.0.0/24, and the world outside.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Network {
+    pub(super) hosts: u32,
+}
+
+impl Network {
+    /// Any client inside.
+    pub(super) fn client(self, rng: &mut Stream) -> Ipv4Addr {
+        Ipv4Addr::from(0x0A00_0001 + rng.below(self.hosts as usize) as u32)
+    }
+
+    /// Any server inside.
+    pub(super) fn server(rng: &mut Stream) -> Ipv4Addr {
+        Ipv4Addr::from(0x0AFF_0010 + rng.below(16) as u32)
+    }
+
+    /// Any resolver inside.
+    pub(super) fn resolver(rng: &mut Stream) -> Ipv4Addr {
+        Ipv4Addr::from(0x0AFF_0002 + rng.below(2) as u32)
+    }
+
+    /// Any host outside.
+    pub(super) fn stranger(rng: &mut Stream) -> Ipv4Addr {
+        Ipv4Addr::from(OUTSIDE + rng.below(OUTSIDE_HOSTS as usize) as u32)
+    }
+
+    /// A host outside that people use; a few are far more popular than the rest.
+    pub(super) fn outside(rng: &mut Stream) -> Ipv4Addr {
+        let rank = rng.uniform().powi(4) * OUTSIDE_HOSTS;
+        // An odd multiplier spreads the popular ones over the prefix.
+        Ipv4Addr::from(OUTSIDE + (rank as u32).wrapping_mul(40_503) % OUTSIDE_HOSTS as u32)
+    }
+}
+
+/// The ports that [`service_of`] knows.
+pub(super) const KNOWN_PORTS: [u16; 16] =
+    [21, 22, 25, 53, 80, 123, 443, 445, 587, 873, 993, 1883, 5060, 5683, 8080, 8883];
+
+/// The service that a port stands for; `other` where it says nothing.
+pub(super) const fn service_of(port: u16) -> &'static str {
+    match port {
+        80 | 443 | 8080 => "web",
+        53 => "dns",
+        5060 => "voip",
+        445 | 873 => "bulk",
+        22 => "ssh",
+        21 => "ftp",
+        25 | 587 | 993 => "mail",
+        123 | 1883 | 5683 | 8883 => "iot",
+        _ => "other",
+    }
+}
+
+/// A port without a well-known service, from 1024.
+pub(super) fn high_port(rng: &mut Stream) -> u16 {
+    1_024 + rng.below(64_512) as u16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_known_port_has_a_service() {
+        assert!(KNOWN_PORTS.iter().all(|&port| service_of(port) != "other"));
+        assert_eq!((0..=u16::MAX).filter(|&port| service_of(port) != "other").count(), KNOWN_PORTS.len());
+    }
+
+    #[test]
+    fn every_address_is_in_its_prefix() {
+        let mut rng = Stream::new(3, 0);
+        let network = Network { hosts: 1_000_000 };
+        for _ in 0..10_000 {
+            assert_eq!(network.client(&mut rng).octets()[0], 10);
+            assert_eq!(Network::server(&mut rng).octets()[..3], [10, 255, 0]);
+            for address in [Network::outside(&mut rng), Network::stranger(&mut rng)] {
+                assert!(matches!(address.octets(), [198, 18 | 19, ..]), "{address}");
+            }
+        }
+    }
+}
