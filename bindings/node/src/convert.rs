@@ -1,6 +1,7 @@
 //! Numbers, words and settings between the two languages, without a silent change.
 
-use napi::bindgen_prelude::{FromNapiValue, JsObjectValue, Object};
+use napi::JsValue;
+use napi::bindgen_prelude::{BigInt, Either, FromNapiValue, Object};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -50,4 +51,10 @@ pub(crate) fn mirror<T: DeserializeOwned>(record: &impl Serialize) -> Result<T> 
     serde_json::to_value(record)
         .and_then(serde_json::from_value)
         .map_err(|error| Failure::new("internal", format!("a record changed its shape: {error}; please report it")))
+}
+
+/// A JavaScript number where it can hold the value, and a bigint where it cannot.
+pub(crate) fn number_or_bigint(value: u64) -> Either<f64, BigInt> {
+    let number = value as f64;
+    if number <= MAX_SAFE { Either::A(number) } else { Either::B(value.into()) }
 }

@@ -4,23 +4,39 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use napi::bindgen_prelude::{AsyncTask, ToNapiValue, TypeName};
 use napi::{Env, JsError, Task};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
+use crate::convert::mirror;
 use crate::error::{Failure, Result, into_js_err};
 
-/// Code of an error that only a bug in this package can cause.
-const INTERNAL: &str = "internal";
-
-type Work<T> = Box<dyn FnOnce() -> qosguard::Result<T> + Send>;
-
 /// One call of the core on the libuv thread pool; it owns everything that it reads.
-pub(crate) struct Job<T>(Option<Work<T>>);
+pub struct Job<T>(Option<Box<dyn FnOnce() -> Result<T> + Send>>);
+
+impl<T> std::fmt::Debug for Job<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Job").finish_non_exhaustive()
+    }
+}
 
 /// Runs `work` off the event loop and settles a promise with what it returns.
 pub(crate) fn spawn<T>(work: impl FnOnce() -> qosguard::Result<T> + Send + 'static) -> AsyncTask<Job<T>>
 where
     T: Send + ToNapiValue + TypeName + 'static,
 {
-    AsyncTask::new(Job(Some(Box::new(work))))
+    AsyncTask::new(Job(Some(Box::new(|| work().map_err(|error| into_js_err(&error))))))
+}
+
+/// As [`spawn`], for a plain record of the core, which JavaScript gets as its [`mirror`].
+pub(crate) fn spawn_mirror<C, T>(
+    work: impl FnOnce() -> qosguard::Result<C> + Send + 'static,
+) -> AsyncTask<Job<T>>
+where
+    C: Serialize,
+    T: DeserializeOwned + Send + ToNapiValue + TypeName + 'static,
+{
+    let mirrored = || mirror(&work().map_err(|error| into_js_err(&error))?);
+    AsyncTask::new(Job(Some(Box::new(mirrored))))
 }
 
 impl<T: Send + ToNapiValue + TypeName + 'static> Task for Job<T> {
@@ -28,14 +44,10 @@ impl<T: Send + ToNapiValue + TypeName + 'static> Task for Job<T> {
     type JsValue = T;
 
     fn compute(&mut self) -> napi::Result<Self::Output> {
-        let Some(work) = self.0.take() else {
-            return Ok(Err(Failure::new(INTERNAL, "a job ran twice; please report it")));
-        };
+        let internal = |what| Err(Failure::new("internal", format!("{what}; please report it")));
+        let Some(work) = self.0.take() else { return Ok(internal("a job ran twice")) };
         // libuv calls this through plain `extern "C"`: an escaping panic would abort Node.
-        Ok(catch_unwind(AssertUnwindSafe(work)).map_or_else(
-            |_| Err(Failure::new(INTERNAL, "a panic inside qosguard; please report it")),
-            |done| done.map_err(|error| into_js_err(&error)),
-        ))
+        Ok(catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| internal("a panic inside qosguard")))
     }
 
     fn resolve(&mut self, env: Env, output: Self::Output) -> napi::Result<Self::JsValue> {

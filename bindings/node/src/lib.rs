@@ -10,6 +10,7 @@ mod job;
 #[cfg(feature = "panic-probe")]
 pub mod probe;
 pub mod schema;
+pub mod simulate;
 pub mod table;
 
 #[global_allocator]

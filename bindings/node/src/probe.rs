@@ -1,4 +1,5 @@
 //! Panics on purpose: proof that neither a synchronous call nor a job can take Node down.
+#![allow(clippy::panic, reason = "the purpose")]
 
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{AsyncTask, Object};
+use napi::bindgen_prelude::{AsyncTask, ClassInstance, Object};
 use napi_derive::napi;
 use qosguard::telemetry;
 use serde::Deserialize;
@@ -14,10 +14,11 @@ use crate::schema::Schema;
 
 /// How a file is read.
 #[napi(object, object_to_js = false)]
-#[derive(Debug, Default)]
+#[derive(Default)]
+#[allow(missing_debug_implementations, reason = "a class instance has none")]
 pub struct ReadOptions<'a> {
     /// The schema; without one it is detected among the built-in ones.
-    pub schema: Option<&'a Schema>,
+    pub schema: Option<ClassInstance<'a, Schema>>,
     /// Share of records, in [0, 1], that may be rejected before the reading fails; 0.05 unless said otherwise.
     pub max_rejected_share: Option<f64>,
     /// What separates the cells of a CSV line; `,` unless said otherwise.
@@ -33,7 +34,7 @@ impl Settings for ReadOptions<'_> {
 impl ReadOptions<'_> {
     fn to_core(&self) -> Result<telemetry::ReadOptions> {
         let mut options = telemetry::ReadOptions::default();
-        options.schema = self.schema.map(|schema| (*schema.inner).clone());
+        options.schema = self.schema.as_ref().map(|schema| (*schema.inner).clone());
         options.max_line_bytes = whole_or("maxLineBytes", self.max_line_bytes, options.max_line_bytes)?;
         if let Some(share) = self.max_rejected_share {
             options.max_rejected_share = share;
