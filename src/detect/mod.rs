@@ -1,10 +1,18 @@
 //! Detectors: features in, one score per row out; higher is more anomalous.
 
+mod any;
+mod check;
+mod isolation_forest;
+mod tree;
+
 use std::fmt::Debug;
 
 use ndarray::ArrayView2;
 
 use crate::error::{Error, Result};
+
+pub use any::{AnyDetector, AnyDetectorConfig};
+pub use isolation_forest::{IsolationForest, IsolationForestConfig, IsolationForestParts};
 
 /// Trains a detector from features.
 pub trait Fit {

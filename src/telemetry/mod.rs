@@ -1,10 +1,24 @@
 //! What comes in: schemas, and CSV and JSON lines read into Arrow tables.
 
+mod builder;
+mod column;
+mod csv;
+mod detect;
+mod lines;
+mod number;
+mod options;
+mod preset;
+mod records;
 mod report;
+mod rows;
 mod schema;
 mod table;
+mod text;
 mod write;
 
+pub use builder::SchemaBuilder;
+pub use csv::{CsvReader, read_csv, read_csv_with};
+pub use options::ReadOptions;
 pub use report::{ReadReport, Rejection};
 pub use schema::{Column, Field, Kind, Role, Schema};
 pub use table::Table;

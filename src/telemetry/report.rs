@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
+
 /// At most this many rejections are kept in words; all are counted.
 const KEPT: usize = 100;
 
@@ -41,6 +43,8 @@ pub struct ReadReport {
     pub accepted: u64,
     /// Records rejected.
     pub rejected: u64,
+    /// Lines without a single value, which are no records.
+    pub blank: u64,
     /// The first rejections, in file order.
     pub rejections: Vec<Rejection>,
 }
@@ -49,6 +53,17 @@ impl ReadReport {
     /// An empty report for a place.
     pub fn new(place: &str) -> Self {
         Self { place: place.to_owned(), ..Self::default() }
+    }
+
+    /// Arrow refused what the readers built; nothing can be said of a line.
+    pub(crate) fn arrow_error(&self, error: &arrow::error::ArrowError) -> Error {
+        Error::BadRecord {
+            place: self.place.clone(),
+            line: 0,
+            column: String::new(),
+            value: error.to_string(),
+            expected: "an Arrow table".into(),
+        }
     }
 
     /// Counts a rejection and keeps it if it is among the first.

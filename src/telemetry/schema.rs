@@ -131,8 +131,9 @@ impl Schema {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] for a duplicated or empty name, and for a feature that is an
-    /// address, a label or an identifier.
+    /// [`Error::InvalidArgument`] for a duplicated or empty name, for a feature that is an
+    /// address, a label or an identifier, for two labels, families or times, and for a minimum above
+    /// its maximum.
     pub fn new(name: impl Into<String>, columns: Vec<Column>, clean: Vec<String>) -> Result<Self> {
         let mut seen = std::collections::HashSet::new();
         for column in &columns {
@@ -148,6 +149,15 @@ impl Schema {
                 ));
             }
         }
+        for column in &columns {
+            if column.minimum.zip(column.maximum).is_some_and(|(low, high)| low > high) {
+                return Err(Error::invalid(
+                    format!("columns.{}", column.name),
+                    "minimum at most maximum",
+                    format!("{:?} and {:?}", column.minimum, column.maximum),
+                ));
+            }
+        }
         for role in [Role::Label, Role::Family, Role::Time] {
             if columns.iter().filter(|c| c.role == role).count() > 1 {
                 return Err(Error::invalid(
@@ -158,6 +168,72 @@ impl Schema {
             }
         }
         Ok(Self { name: name.into(), columns, clean })
+    }
+
+    /// Reads a schema from TOML, in the form that the presets are written in.
+    ///
+    /// A column needs `name`, `role` and `kind`; `field`, `minimum`, `maximum` and `undefined` are optional.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for text that is no such TOML, and as [`Schema::new`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::telemetry::Schema;
+    ///
+    /// let schema = Schema::from_toml(
+    ///     r#"
+    ///     name = "links"
+    ///     columns = [
+    ///       { name = "link", role = "entity", kind = "text" },
+    ///       { name = "rtt_ms", role = "feature", kind = "number", minimum = 0 },
+    ///     ]
+    ///     "#,
+    /// )?;
+    /// assert_eq!(schema.columns().len(), 2);
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn from_toml(text: &str) -> Result<Self> {
+        let raw: RawSchema =
+            toml::from_str(text).map_err(|e| Error::invalid("schema", "a schema in TOML", e.message()))?;
+        raw.try_into()
+    }
+
+    /// The same schema with another role for one column.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] when there is no such column, and as [`Schema::new`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::telemetry::{Role, Schema};
+    ///
+    /// let schema = Schema::preset("cicids2017_corrected")?;
+    /// let without_port = schema.with_role("Dst Port", Role::Ignore)?;
+    /// assert_eq!(without_port.columns()[5].role, Role::Ignore);
+    /// assert!(schema.with_role("Label", Role::Feature).is_err());
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn with_role(&self, name: &str, role: Role) -> Result<Self> {
+        let index = self
+            .index_of(name)
+            .ok_or_else(|| Error::invalid("name", format!("a column of schema `{}`", self.name), name))?;
+        let columns = self
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(i, c)| Column { role: if i == index { role } else { c.role }, ..c.clone() });
+        Self::new(&self.name, columns.collect(), self.clean.clone())
+    }
+
+    /// The same schema with only the columns at these positions, ascending.
+    pub(super) fn restrict(&self, keep: &[usize]) -> Self {
+        let columns = keep.iter().filter_map(|&i| self.columns.get(i).cloned()).collect();
+        Self { name: self.name.clone(), columns, clean: self.clean.clone() }
     }
 
     /// The schema's name, such as `unsw_nb15`.
@@ -211,7 +287,7 @@ impl Schema {
 /// Names that the public data sets use for truth and for identity.
 fn is_reserved(name: &str) -> bool {
     let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
-    const RESERVED: [&str; 16] = [
+    const RESERVED: [&str; 20] = [
         "label",
         "class",
         "attackcat",
@@ -226,6 +302,10 @@ fn is_reserved(name: &str) -> bool {
         "dstip",
         "sourceip",
         "destinationip",
+        "srcaddr",
+        "dstaddr",
+        "saddr",
+        "daddr",
         "timestamp",
         "attemptedcategory",
     ];

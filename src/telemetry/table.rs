@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, Float64Array, RecordBatch, StringArray, UInt32Array};
-use arrow::compute::{concat_batches, take_record_batch};
+use arrow::array::{Array, Float64Array, RecordBatch, StringArray};
+use arrow::compute::interleave_record_batch;
 
 use super::report::ReadReport;
 use super::schema::{Field, Kind, Role, Schema};
 use crate::error::{Error, Result};
+
+/// Rows of a batch that [`Table::take`] makes.
+const BATCH_ROWS: usize = 65_536;
 
 /// Raw telemetry: Arrow [`RecordBatch`]es whose columns are those of a [`Schema`], in its order.
 ///
@@ -91,13 +94,27 @@ impl Table {
                 got: bad,
             });
         }
-        let arrow_schema = Arc::new(self.schema.to_arrow());
-        let whole = concat_batches(&arrow_schema, &self.batches).map_err(|e| self.arrow_error(&e))?;
-        let rows: UInt32Array = rows.iter().map(|&r| r as u32).collect();
-        let batch = take_record_batch(&whole, &rows).map_err(|e| self.arrow_error(&e))?;
+        let starts: Vec<usize> = self
+            .batches
+            .iter()
+            .scan(0, |next, batch| {
+                let start = *next;
+                *next += batch.num_rows();
+                Some(start)
+            })
+            .collect();
+        let places: Vec<(usize, usize)> = rows
+            .iter()
+            .map(|&row| {
+                let batch = starts.partition_point(|&start| start <= row) - 1;
+                (batch, row - starts[batch])
+            })
+            .collect();
+        let batches: Vec<&RecordBatch> = self.batches.iter().collect();
+        let taken = places.chunks(BATCH_ROWS).map(|places| interleave_record_batch(&batches, places));
         Ok(Self {
             schema: Arc::clone(&self.schema),
-            batches: vec![batch],
+            batches: taken.collect::<Result<_, _>>().map_err(|e| self.report.arrow_error(&e))?,
             report: ReadReport::new(&self.report.place),
         })
     }
@@ -106,7 +123,7 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// [`Error::BadRecord`] for a row whose label is empty.
+    /// [`Error::BadRecord`] for a row whose label is empty or NaN.
     pub fn labels(&self) -> Result<Option<Vec<bool>>> {
         let Some(index) = self.schema.index_of_role(Role::Label) else { return Ok(None) };
         let column = &self.schema.columns()[index];
@@ -114,7 +131,7 @@ impl Table {
         for batch in &self.batches {
             for row in 0..batch.num_rows() {
                 let label = match column.kind {
-                    Kind::Number => number(batch, index, row).map(|v| v != 0.0),
+                    Kind::Number => number(batch, index, row).filter(|v| !v.is_nan()).map(|v| v != 0.0),
                     Kind::Text => text(batch, index, row).map(|v| !self.schema.is_clean(v)),
                 };
                 let Some(label) = label else {
@@ -157,16 +174,6 @@ impl Table {
     pub(crate) fn text_field(schema: &Schema, batch: &RecordBatch, field: Field) -> Option<StringArray> {
         let index = schema.index_of_field(field)?;
         batch.column(index).as_any().downcast_ref::<StringArray>().cloned()
-    }
-
-    fn arrow_error(&self, error: &arrow::error::ArrowError) -> Error {
-        Error::BadRecord {
-            place: self.report.place.clone(),
-            line: 0,
-            column: String::new(),
-            value: error.to_string(),
-            expected: "an Arrow table".into(),
-        }
     }
 }
 

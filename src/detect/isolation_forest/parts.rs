@@ -1,0 +1,127 @@
+//! The forest as plain arrays, for files and for forests that other libraries have grown.
+
+use serde::{Deserialize, Serialize};
+
+use super::IsolationForestConfig;
+use crate::detect::tree::Node;
+use crate::error::{Error, Result};
+
+/// An [`IsolationForest`](super::IsolationForest) as plain arrays, which do not depend on how it is laid
+/// out in memory.
+///
+/// The trees stand one after the other, each in preorder: an inner node is followed by its left subtree,
+/// then by its right one. `feature`, `threshold`, `right` and `samples` have one entry per node.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IsolationForestParts {
+    /// The settings that the forest was fitted with; `trees` is the number of trees.
+    pub config: IsolationForestConfig,
+    /// Number of feature columns, at least 1.
+    pub n_features: usize,
+    /// Rows that each tree was grown on, from 2 to `config.max_samples`.
+    pub sample_size: usize,
+    /// Nodes of each tree.
+    pub node_counts: Vec<u32>,
+    /// The feature that an inner node compares; -1 in a leaf.
+    pub feature: Vec<i32>,
+    /// A row goes left when its feature is at most this finite number; 0 in a leaf.
+    pub threshold: Vec<f32>,
+    /// The right child, counted from the root of its tree; 0 in a leaf.
+    pub right: Vec<u32>,
+    /// Training rows that reached the node: `sample_size` in a root, else a part of the parent's.
+    pub samples: Vec<u32>,
+}
+
+impl IsolationForestParts {
+    /// Takes trees apart.
+    pub(super) fn new<'a>(
+        config: IsolationForestConfig,
+        n_features: usize,
+        sample_size: usize,
+        trees: impl Iterator<Item = &'a [Node]>,
+    ) -> Self {
+        let mut parts = Self {
+            config,
+            n_features,
+            sample_size,
+            node_counts: Vec::new(),
+            feature: Vec::new(),
+            threshold: Vec::new(),
+            right: Vec::new(),
+            samples: Vec::new(),
+        };
+        for tree in trees {
+            parts.node_counts.push(tree.len() as u32);
+            parts.feature.extend(tree.iter().map(|node| node.feature.cast_signed()));
+            parts.threshold.extend(tree.iter().map(|node| node.threshold));
+            parts.right.extend(tree.iter().map(|node| node.right));
+            parts.samples.extend(tree.iter().map(|node| node.samples));
+        }
+        parts
+    }
+
+    /// Checks everything but the nodes.
+    pub(super) fn check(&self) -> Result<()> {
+        self.config.validate()?;
+        if self.n_features == 0 || i32::try_from(self.n_features).is_err() {
+            return Err(Error::invalid("n_features", "in 1..=2147483647", self.n_features));
+        }
+        if !(2..=self.config.max_samples).contains(&self.sample_size) {
+            let expected = format!("in 2..={}", self.config.max_samples);
+            return Err(Error::invalid("sample_size", expected, self.sample_size));
+        }
+        let lengths = [
+            ("node_counts", self.config.trees, self.node_counts.len()),
+            ("threshold", self.feature.len(), self.threshold.len()),
+            ("right", self.feature.len(), self.right.len()),
+            ("samples", self.feature.len(), self.samples.len()),
+        ];
+        for (name, expected, got) in lengths {
+            if got != expected {
+                return Err(Error::invalid(
+                    name,
+                    format!("an array of {expected}"),
+                    format!("{got} entries"),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the nodes of each tree together.
+    pub(super) fn trees(&self) -> Result<Vec<Vec<Node>>> {
+        let nodes: u64 = self.node_counts.iter().map(|&count| u64::from(count)).sum();
+        if nodes != self.feature.len() as u64 {
+            return Err(Error::invalid("node_counts", format!("{} nodes in all", self.feature.len()), nodes));
+        }
+        let mut nodes = (0..self.feature.len()).map(|i| self.node(i));
+        self.node_counts
+            .iter()
+            .enumerate()
+            .map(|(tree, &count)| {
+                let nodes: Vec<Node> = nodes.by_ref().take(count as usize).collect::<Result<_>>()?;
+                match nodes.first() {
+                    Some(root) if root.samples as usize == self.sample_size => Ok(nodes),
+                    root => Err(Error::invalid(
+                        format!("trees[{tree}].samples[0]"),
+                        self.sample_size.to_string(),
+                        root.map_or(0, |root| root.samples),
+                    )),
+                }
+            })
+            .collect()
+    }
+
+    /// Node `i` of all.
+    fn node(&self, i: usize) -> Result<Node> {
+        let (feature, threshold, right) = (self.feature[i], self.threshold[i], self.right[i]);
+        if feature < -1 {
+            return Err(Error::invalid(format!("feature[{i}]"), "a feature, or -1 in a leaf", feature));
+        }
+        if feature == -1 && (right != 0 || threshold.to_bits() != 0) {
+            let got = format!("threshold {threshold}, right {right}");
+            return Err(Error::invalid(format!("feature[{i}]"), "a leaf with threshold 0 and right 0", got));
+        }
+        Ok(Node { feature: feature.cast_unsigned(), threshold, right, samples: self.samples[i] })
+    }
+}

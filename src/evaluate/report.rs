@@ -1,0 +1,206 @@
+//! One run of a detector, measured.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::bootstrap::bootstrap_intervals;
+use super::metrics::{Confusion, Ranking, recall_per_family};
+use super::spread::Spread;
+use crate::calibrate::{Interval, wilson};
+use crate::error::{Error, Result};
+
+/// How [`evaluate`] names and resamples.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvaluateOptions {
+    /// Name of the protocol, such as `nsl-kdd official`; printed, and compared by [`Report::spread`].
+    pub protocol: String,
+    /// Bootstrap resamples, at least `2 / (1 − level)`.
+    pub resamples: usize,
+    /// Level of the intervals, in (0, 1).
+    pub level: f64,
+    /// Seed of the run, which the report names and the bootstrap uses.
+    pub seed: u64,
+}
+
+impl Default for EvaluateOptions {
+    /// 1,000 resamples, intervals at 95 %, seed 0, no name.
+    fn default() -> Self {
+        Self { protocol: String::new(), resamples: 1000, level: 0.95, seed: 0 }
+    }
+}
+
+/// A measured value and its interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Estimate {
+    /// The value on all rows.
+    pub value: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end of the interval.
+    pub high: f64,
+}
+
+impl Estimate {
+    fn new(value: f64, Interval { low, high }: Interval) -> Self {
+        Self { value, low, high }
+    }
+
+    /// A share of rows, with Wilson's interval.
+    fn share(hits: usize, rows: usize, level: f64) -> Self {
+        Self::new(hits as f64 / rows as f64, wilson(hits, rows, level))
+    }
+}
+
+/// Recall of one attack family at the threshold.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct FamilyRecall {
+    /// Rows of the family.
+    pub rows: usize,
+    /// Share of them that was flagged.
+    pub recall: Estimate,
+}
+
+/// What [`evaluate`] measured; `Display` is a table.
+///
+/// Intervals of the rates at the threshold (`recall`, `realised_fpr`, `families`) are Wilson's, the others
+/// bootstrapped within the labels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// Name of the protocol.
+    pub protocol: String,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Level of the intervals.
+    pub level: f64,
+    /// Rows measured.
+    pub rows: usize,
+    /// Attacks among them.
+    pub attacks: usize,
+    /// Rows that score strictly more were flagged.
+    pub threshold: f32,
+    /// Area under the ROC curve.
+    pub auc: Estimate,
+    /// Average precision.
+    pub average_precision: Estimate,
+    /// Largest recall at a false-positive rate of at most 1 %, at its best threshold on these rows.
+    pub tpr_at_1_percent_fpr: Estimate,
+    /// The same at .1 %.
+    pub tpr_at_0_1_percent_fpr: Estimate,
+    /// F1 at the threshold.
+    pub f1: Estimate,
+    /// Recall at the threshold.
+    pub recall: Estimate,
+    /// False-positive rate that the threshold was asked for.
+    pub asked_fpr: Option<f64>,
+    /// Share of the clean rows above the threshold.
+    pub realised_fpr: Estimate,
+    /// Recall by attack family; empty where no families were given.
+    pub families: BTreeMap<String, FamilyRecall>,
+}
+
+/// Measures scores and a threshold that was fixed before against labels.
+///
+/// `labels[i]` is `true` for an attack; `families[i]` names its family ([`crate::telemetry::Table::families`]).
+/// A row is flagged when it scores strictly more than `threshold`; `asked_fpr` is printed beside what came out.
+///
+/// # Errors
+///
+/// [`Error::ShapeMismatch`] when lengths differ, [`Error::NotFinite`] for a NaN score or threshold,
+/// [`Error::InsufficientData`] unless there are clean rows and attacks, [`Error::InvalidArgument`] for options
+/// outside their range.
+pub fn evaluate(
+    scores: &[f32],
+    labels: &[bool],
+    families: Option<&[String]>,
+    threshold: f32,
+    asked_fpr: Option<f64>,
+    options: &EvaluateOptions,
+) -> Result<Report> {
+    let EvaluateOptions { protocol, resamples, level, seed } = options.clone();
+    let ranking = Ranking::new(scores, labels)?;
+    if threshold.is_nan() {
+        return Err(Error::invalid("threshold", "a number", threshold));
+    }
+    let flagged: Vec<bool> = scores.iter().map(|&score| score > threshold).collect();
+    let measure = |weight: &dyn Fn(usize) -> u32| {
+        let curve = ranking.curve(weight);
+        let f1 = Confusion::weighted(&flagged, labels, weight).f1();
+        [curve.roc_auc(), curve.average_precision(), curve.tpr_at_fpr(0.01), curve.tpr_at_fpr(0.001), f1]
+    };
+    let values = measure(&|_| 1);
+    let intervals = bootstrap_intervals(labels, resamples, level, seed, |drawn| measure(&|row| drawn[row]))?;
+    let estimate = |i: usize| Estimate::new(values[i], intervals[i]);
+    let share_flagged = |label: bool| {
+        let rows = labels.iter().filter(|&&l| l == label).count();
+        let hits = labels.iter().zip(&flagged).filter(|&(&l, &flag)| l == label && flag).count();
+        Estimate::share(hits, rows, level)
+    };
+    let counts = match families {
+        Some(families) => recall_per_family(&flagged, labels, families)?,
+        None => BTreeMap::new(),
+    };
+    let families = counts.into_iter().map(|(name, count)| {
+        (name, FamilyRecall { rows: count.rows, recall: Estimate::share(count.caught, count.rows, level) })
+    });
+    Ok(Report {
+        protocol,
+        seed,
+        level,
+        rows: labels.len(),
+        attacks: labels.iter().filter(|&&l| l).count(),
+        threshold,
+        auc: estimate(0),
+        average_precision: estimate(1),
+        tpr_at_1_percent_fpr: estimate(2),
+        tpr_at_0_1_percent_fpr: estimate(3),
+        f1: estimate(4),
+        recall: share_flagged(true),
+        asked_fpr,
+        realised_fpr: share_flagged(false),
+        families: families.collect(),
+    })
+}
+
+impl Report {
+    /// Mean and standard deviation over runs of one protocol with several seeds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InsufficientData`] without reports, [`Error::InvalidArgument`] for reports of two protocols.
+    pub fn spread(reports: &[Self]) -> Result<Spread> {
+        Spread::of(reports)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { protocol, rows, attacks, seed, .. } = self;
+        writeln!(f, "{protocol}: {rows} rows, {attacks} attacks, seed {seed}")?;
+        writeln!(f, "{:<28}{:>8}   {} % interval", "", "value", self.level * 100.0)?;
+        for (name, Estimate { value, low, high }) in [
+            ("AUC", self.auc),
+            ("average precision", self.average_precision),
+            ("TPR at 1 % FPR", self.tpr_at_1_percent_fpr),
+            ("TPR at .1 % FPR", self.tpr_at_0_1_percent_fpr),
+            ("F1", self.f1),
+            ("recall", self.recall),
+            ("realised FPR", self.realised_fpr),
+        ] {
+            writeln!(f, "{name:<28}{value:>8.4}   [{low:.4}, {high:.4}]")?;
+        }
+        if let Some(asked) = self.asked_fpr {
+            writeln!(f, "{:<28}{asked:>8.4}", "asked FPR")?;
+        }
+        for (name, FamilyRecall { rows, recall: Estimate { value, low, high } }) in &self.families {
+            let name = format!("recall of {name}");
+            writeln!(f, "{name:<28}{value:>8.4}   [{low:.4}, {high:.4}] of {rows} rows")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,81 @@
+//! The one switch between many threads and one, and the two loops that obey it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+
+static ENABLED: AtomicBool = AtomicBool::new(true);
+
+/// Lets this process use rayon's threads, or keeps all work on the calling thread.
+///
+/// Results are the same bits either way. A forked child must call `set_parallel(false)`: it inherits
+/// the thread pool's memory, but not its threads.
+///
+/// # Examples
+///
+/// ```
+/// qosguard::set_parallel(false);
+/// assert!(!qosguard::is_parallel());
+/// qosguard::set_parallel(true);
+/// ```
+pub fn set_parallel(enabled: bool) {
+    ENABLED.store(enabled, Ordering::Relaxed);
+}
+
+/// Whether large inputs are split over more than one thread.
+pub fn is_parallel() -> bool {
+    ENABLED.load(Ordering::Relaxed) && rayon::current_num_threads() > 1
+}
+
+/// `[f(0), …, f(n - 1)]`, in order.
+pub(crate) fn map<T: Send>(n: usize, f: impl Fn(usize) -> T + Send + Sync) -> Vec<T> {
+    if is_parallel() { (0..n).into_par_iter().map(f).collect() } else { (0..n).map(f).collect() }
+}
+
+/// Calls `f(start, part)` on each part of `out`, `chunk` long (the last may be shorter).
+///
+/// No more than one chunk means no threads. The error is that of the first failing part, in order.
+pub(crate) fn for_each_chunk<T: Send>(
+    out: &mut [T],
+    chunk: usize,
+    f: impl Fn(usize, &mut [T]) -> Result<(), Error> + Sync,
+) -> Result<()> {
+    let call = |(i, part): (usize, &mut [T])| f(i * chunk, part);
+    if out.len() > chunk && is_parallel() {
+        let failure = out.par_chunks_mut(chunk).enumerate().find_map_first(|part| call(part).err());
+        return failure.map_or(Ok(()), Err);
+    }
+    out.chunks_mut(chunk).enumerate().try_for_each(call)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_part_is_visited_once_with_its_own_start() {
+        let mut out = vec![0_usize; 1003];
+        for_each_chunk(&mut out, 10, |start, part| {
+            for (i, v) in part.iter_mut().enumerate() {
+                *v += start + i;
+            }
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(out, (0..1003).collect::<Vec<_>>());
+        assert_eq!(map(5, |i| i * i), [0, 1, 4, 9, 16]);
+    }
+
+    #[test]
+    fn the_first_failing_part_is_reported() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
+        let error = pool.install(|| {
+            for_each_chunk(&mut [0_u8; 100], 10, |start, _| {
+                if start >= 40 { Err(Error::invalid("start", "small", start)) } else { Ok(()) }
+            })
+        });
+        assert_eq!(error.unwrap_err().to_string(), "`start` must be small, got 40");
+    }
+}

@@ -1,0 +1,112 @@
+//! A schema of the user's own, column by column.
+
+use super::schema::{Column, Kind, Role, Schema};
+use crate::error::Result;
+
+impl Schema {
+    /// Starts a schema of the user's own; columns stand in the order in which they are added.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::telemetry::{Role, Schema};
+    ///
+    /// let schema = Schema::builder("sensors")
+    ///     .time("at")
+    ///     .entity("device")
+    ///     .feature("latency_ms")
+    ///     .category("link_type")
+    ///     .text_label("state", &["ok"])
+    ///     .build()?;
+    /// assert_eq!(schema.index_of_role(Role::Label), Some(4));
+    /// assert!(schema.is_clean("ok"));
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn builder(name: impl Into<String>) -> SchemaBuilder {
+        SchemaBuilder { name: name.into(), columns: Vec::new(), clean: Vec::new() }
+    }
+}
+
+/// Builder returned by [`Schema::builder`].
+#[derive(Clone, Debug)]
+#[must_use = "call `.build()` to get a `Schema`"]
+pub struct SchemaBuilder {
+    name: String,
+    columns: Vec<Column>,
+    clean: Vec<String>,
+}
+
+impl SchemaBuilder {
+    /// Adds a numeric feature.
+    pub fn feature(self, name: impl Into<String>) -> Self {
+        self.column(Column::new(name, Role::Feature, Kind::Number))
+    }
+
+    /// Adds a categorical feature.
+    pub fn category(self, name: impl Into<String>) -> Self {
+        self.column(Column::new(name, Role::Feature, Kind::Text))
+    }
+
+    /// Adds a numeric label: 0 is clean, 1 is an attack.
+    pub fn label(self, name: impl Into<String>) -> Self {
+        let mut column = Column::new(name, Role::Label, Kind::Number);
+        (column.minimum, column.maximum) = (Some(0.0), Some(1.0));
+        self.column(column)
+    }
+
+    /// Adds a text label; `clean` lists the values that mean clean traffic, a leading `*` matches any prefix.
+    pub fn text_label(mut self, name: impl Into<String>, clean: &[&str]) -> Self {
+        self.clean = clean.iter().map(ToString::to_string).collect();
+        self.column(Column::new(name, Role::Label, Kind::Text))
+    }
+
+    /// Adds the attack class, text.
+    pub fn family(self, name: impl Into<String>) -> Self {
+        self.column(Column::new(name, Role::Family, Kind::Text))
+    }
+
+    /// Adds the record's own clock, in seconds since the epoch.
+    pub fn time(self, name: impl Into<String>) -> Self {
+        self.column(Column::new(name, Role::Time, Kind::Number))
+    }
+
+    /// Adds the host, device, link or country that the record is about, text.
+    pub fn entity(self, name: impl Into<String>) -> Self {
+        self.column(Column::new(name, Role::Entity, Kind::Text))
+    }
+
+    /// Adds a text column that is kept in the table and used for nothing.
+    pub fn ignore(self, name: impl Into<String>) -> Self {
+        self.column(Column::new(name, Role::Ignore, Kind::Text))
+    }
+
+    /// Adds any other column, such as one with limits or a flow's field.
+    pub fn column(mut self, column: Column) -> Self {
+        self.columns.push(column);
+        self
+    }
+
+    /// Validates and returns the schema.
+    ///
+    /// # Errors
+    ///
+    /// As [`Schema::new`].
+    pub fn build(self) -> Result<Schema> {
+        Schema::new(self.name, self.columns, self.clean)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn truth_and_identity_are_refused_as_features() {
+        for name in ["Label", "attack_cat", "src_ip", "Flow ID", "id", "timestamp"] {
+            assert!(Schema::builder("s").feature(name).build().is_err(), "{name}");
+            assert!(Schema::builder("s").category(name).build().is_err(), "{name}");
+        }
+        assert!(Schema::builder("s").feature("x").feature("x").build().is_err());
+        assert!(Schema::builder("s").label("a").label("b").build().is_err());
+    }
+}

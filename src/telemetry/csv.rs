@@ -1,0 +1,228 @@
+//! CSV, streamed into Arrow batches.
+
+use std::io::Read;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+
+use super::detect::{self, Layout};
+use super::lines::{Line, Lines};
+use super::options::ReadOptions;
+use super::records::Records;
+use super::report::ReadReport;
+use super::rows::{Fault, Rows};
+use super::schema::Schema;
+use super::table::Table;
+use super::text;
+use crate::error::Result;
+
+/// Reads a CSV file whose schema is detected from its first line; gzip is unpacked.
+///
+/// # Errors
+///
+/// As [`CsvReader::open`] and [`CsvReader::read`].
+///
+/// # Examples
+///
+/// ```no_run
+/// let flows = qosguard::telemetry::read_csv("flows.csv")?;
+/// println!("{} rows, {} rejected", flows.n_rows(), flows.report().rejected);
+/// # Ok::<(), qosguard::Error>(())
+/// ```
+pub fn read_csv(path: impl AsRef<Path>) -> Result<Table> {
+    read_csv_with(path, &ReadOptions::default())
+}
+
+/// Reads a CSV file with settings.
+///
+/// # Errors
+///
+/// As [`CsvReader::open`] and [`CsvReader::read`].
+pub fn read_csv_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table> {
+    CsvReader::open(path, options)?.read()
+}
+
+/// Reads CSV (RFC 4180) as a stream of Arrow batches, holding one batch at a time.
+///
+/// Cells may be quoted and then hold delimiters and line ends; lines end in LF or CRLF; blanks around a cell
+/// do not count. An empty cell is null, and so is a lone `-` in a number column. `NaN` and infinities are kept
+/// where they are written out. Text that is not UTF-8 is read as Latin-1.
+///
+/// A record is rejected, counted and told with its line, column and reason when it has another number of
+/// cells, a cell that is no number of the column's range, a NUL byte, a quote that never closes, or more than
+/// [`ReadOptions::max_line_bytes`]. Reading goes on with the next line.
+///
+/// # Examples
+///
+/// ```
+/// use qosguard::telemetry::{CsvReader, ReadOptions};
+///
+/// let csv = "src_ip,dst_port,protocol,packet_count,byte_count,duration\n10.0.0.1,53,17,2,164,0.03\n";
+/// let mut reader = CsvReader::new(csv.as_bytes(), "inline", &ReadOptions::default())?;
+/// assert_eq!(reader.schema().name(), "flow");
+/// let batch = reader.next().ok_or("no batch")??;
+/// assert_eq!(batch.num_rows(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct CsvReader {
+    lines: Lines,
+    rows: Rows,
+    records: Records,
+    delimiter: u8,
+    done: bool,
+}
+
+impl CsvReader {
+    /// Opens a file and detects its schema.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; [`Error::InvalidArgument`] for settings outside their domain;
+    /// [`Error::InsufficientData`] for an empty file; [`Error::BadRecord`] for UTF-16, and for a first line
+    /// that is too long or holds a NUL byte; [`Error::SchemaMismatch`] for foreign columns.
+    pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self> {
+        options.check()?;
+        Self::start(Lines::open(path.as_ref(), options.max_line_bytes)?, options)
+    }
+
+    /// Reads from any input; `place` names it in errors.
+    ///
+    /// # Errors
+    ///
+    /// As [`CsvReader::open`].
+    pub fn new(input: impl Read + Send + 'static, place: &str, options: &ReadOptions) -> Result<Self> {
+        options.check()?;
+        Self::start(Lines::new(Box::new(input), place, options.max_line_bytes)?, options)
+    }
+
+    fn start(mut lines: Lines, options: &ReadOptions) -> Result<Self> {
+        let mut records = Records::new(options.delimiter);
+        let number = records.first(&mut lines)?;
+        let first: Vec<String> = records.cells().map(|cell| text::decode(cell).into_owned()).collect();
+        let schema = options.schema.as_ref();
+        let Layout { schema, order, header } = detect::layout(lines.place(), &first, schema)
+            .or_else(|_| detect::layout(&place_with_hint(lines.place(), &first, options), &first, schema))?;
+        let mut rows =
+            Rows::new(schema, order, lines.place(), options.batch_rows, options.max_rejected_share);
+        if !header {
+            let outcome = rows.push_cells(records.cells());
+            rows.end_row(number, outcome)?;
+        }
+        Ok(Self { lines, rows, records, delimiter: options.delimiter, done: false })
+    }
+
+    /// The schema of the batches: the one given or detected, without the columns that the file lacks.
+    pub fn schema(&self) -> &Arc<Schema> {
+        self.rows.schema()
+    }
+
+    /// What was read and rejected up to now.
+    pub fn report(&self) -> &ReadReport {
+        self.rows.report()
+    }
+
+    /// Reads all batches into a table.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; [`Error::TooManyRejected`], told at the end or after 65,536 records;
+    /// [`Error::InsufficientData`] when there is no record.
+    pub fn read(mut self) -> Result<Table> {
+        let batches = self.by_ref().collect::<Result<Vec<_>>>()?;
+        Table::new(Arc::clone(self.schema()), batches, self.report().clone())
+    }
+
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        while !self.rows.is_full() {
+            let Some(line) = self.lines.next()? else {
+                self.done = true;
+                self.rows.check_end()?;
+                break;
+            };
+            let number = self.lines.number();
+            match line {
+                Line::Text(line) if line.is_empty() => self.rows.blank(),
+                Line::Text(line) => {
+                    let outcome = self.record(&line)?;
+                    self.rows.end_row(number, outcome)?;
+                }
+                Line::TooLong => {
+                    let fault = Fault::too_long(self.lines.max_line_bytes());
+                    self.rows.end_row(number, Err(fault))?;
+                }
+            }
+        }
+        self.rows.finish_batch()
+    }
+
+    /// Appends the record that starts with a line. Of one that is refused, only this line counts as read.
+    fn record(&mut self, line: &Range<usize>) -> Result<Result<(), Fault>> {
+        let text = &self.lines.bytes()[line.clone()];
+        if memchr::memchr2(b'"', 0, text).is_none() {
+            return Ok(push_plain(&mut self.rows, self.lines.bytes(), line, self.delimiter));
+        }
+        let more = match self.records.read(&mut self.lines, line)? {
+            Ok(more) => more,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let outcome = self.rows.push_cells(self.records.cells());
+        if outcome.is_ok() {
+            self.lines.skip(more);
+        }
+        Ok(outcome)
+    }
+}
+
+impl Iterator for CsvReader {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let batch = self.next_batch();
+        self.done |= batch.is_err();
+        batch.transpose()
+    }
+}
+
+/// Appends a line without quotes.
+fn push_plain(rows: &mut Rows, bytes: &[u8], line: &Range<usize>, delimiter: u8) -> Result<(), Fault> {
+    let mut start = line.start;
+    let last = rows.columns().len().saturating_sub(1);
+    for (i, column) in rows.columns().iter_mut().enumerate() {
+        let stop = match column.push_at(bytes, start, line.end, delimiter) {
+            Ok(stop) => stop,
+            Err(expected) => {
+                let rest = &bytes[start..line.end];
+                let cell = rest.split(|&b| b == delimiter).next().unwrap_or_default();
+                return Err(Fault { column: Some(i), value: cell.to_vec(), expected });
+            }
+        };
+        if (stop == line.end) != (i == last) {
+            return Err(rows.ragged(1 + memchr::memchr_iter(delimiter, &bytes[line.clone()]).count()));
+        }
+        start = stop + 1;
+    }
+    Ok(())
+}
+
+/// The place, and the delimiter that would fit better than the one asked for.
+fn place_with_hint(place: &str, first: &[String], options: &ReadOptions) -> String {
+    let asked = char::from(options.delimiter);
+    let line = first.join(&asked.to_string());
+    let fit = |delimiter: char| {
+        let cells: Vec<String> = line.split(delimiter).map(str::to_owned).collect();
+        detect::familiarity(&cells, options.schema.as_ref())
+    };
+    let best = [',', ';', '\t', '|'].into_iter().filter(|&d| d != asked).max_by_key(|&d| fit(d));
+    match best {
+        Some(better) if fit(better) > fit(asked) => {
+            format!("{place}, read with delimiter {asked:?} where {better:?} fits better")
+        }
+        _ => place.to_owned(),
+    }
+}

@@ -1,0 +1,205 @@
+//! Lines of a file or stream, plain or gzipped, in bounded memory.
+
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, ErrorKind, Read};
+use std::ops::Range;
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+
+use super::records::More;
+use crate::error::{Error, Result};
+
+/// Bytes asked of the input at once.
+const CHUNK: usize = 256 << 10;
+
+/// Zero bytes kept behind the data, so that eight bytes can be loaded at any of its positions.
+const PADDING: usize = 8;
+
+/// One line of the input.
+#[derive(Debug)]
+pub(super) enum Line {
+    /// Its place in [`Lines::bytes`], without the line end.
+    Text(Range<usize>),
+    /// Longer than the cap; read past and not kept.
+    TooLong,
+}
+
+/// Splits an input at line feeds.
+pub(super) struct Lines {
+    input: Box<dyn Read + Send>,
+    place: String,
+    bytes: Vec<u8>,
+    /// The part of `bytes` that is data and not yet read.
+    unread: Range<usize>,
+    at_end: bool,
+    number: u64,
+    max_line_bytes: usize,
+}
+
+impl std::fmt::Debug for Lines {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lines")
+            .field("place", &self.place)
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Lines {
+    /// The lines of a file.
+    pub(super) fn open(path: &Path, max_line_bytes: usize) -> Result<Self> {
+        let file = File::open(path).map_err(|e| Error::io(path, e))?;
+        Self::new(Box::new(file), &path.display().to_string(), max_line_bytes)
+    }
+
+    /// The lines of any input; a gzip stream is known by its first two bytes.
+    ///
+    /// A byte order mark of UTF-8 is skipped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadRecord`] for UTF-16 and UTF-32, [`Error::Io`].
+    pub(super) fn new(mut input: Box<dyn Read + Send>, place: &str, max_line_bytes: usize) -> Result<Self> {
+        let mut head = Vec::new();
+        input.by_ref().take(2).read_to_end(&mut head).map_err(|e| Error::io(Path::new(place), e))?;
+        let zipped = head == [0x1f, 0x8b];
+        let whole = Cursor::new(head).chain(input);
+        let input: Box<dyn Read + Send> =
+            if zipped { Box::new(MultiGzDecoder::new(BufReader::new(whole))) } else { Box::new(whole) };
+        let mut lines = Self {
+            input,
+            place: place.to_owned(),
+            bytes: vec![0; CHUNK + PADDING],
+            unread: 0..0,
+            at_end: false,
+            number: 0,
+            max_line_bytes,
+        };
+        while lines.unread.len() < 4 && lines.fill()? {}
+        lines.check_encoding()?;
+        if lines.rest().starts_with(b"\xef\xbb\xbf") {
+            lines.unread.start += 3;
+        }
+        Ok(lines)
+    }
+
+    fn check_encoding(&self) -> Result<()> {
+        let name = match self.rest() {
+            [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => "UTF-32",
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "UTF-16 with a byte order mark",
+            [0, b, 0, d, ..] | [b, 0, d, 0, ..] if *b != 0 && *d != 0 => "UTF-16 without a byte order mark",
+            _ => return Ok(()),
+        };
+        Err(Error::BadRecord {
+            place: self.place.clone(),
+            line: 1,
+            column: String::new(),
+            value: name.into(),
+            expected: "UTF-8 or Latin-1 text".into(),
+        })
+    }
+
+    /// Where the lines come from.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// Number of the last line, from 1.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The buffer that ranges point into, with zeros behind the data.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What was loaded and not yet read.
+    pub(super) fn rest(&self) -> &[u8] {
+        &self.bytes[self.unread.clone()]
+    }
+
+    /// The longest line that is kept.
+    pub(super) fn max_line_bytes(&self) -> usize {
+        self.max_line_bytes
+    }
+
+    /// Reads the next line; earlier ranges no longer hold.
+    pub(super) fn next(&mut self) -> Result<Option<Line>> {
+        let mut searched = 0;
+        let mut dropped = false;
+        loop {
+            if let Some(length) = memchr::memchr(b'\n', &self.rest()[searched..]).map(|i| i + searched) {
+                let line = self.take(length, length + 1);
+                return Ok(Some(if dropped || line.len() > self.max_line_bytes {
+                    Line::TooLong
+                } else {
+                    Line::Text(line)
+                }));
+            }
+            searched = self.unread.len();
+            if searched > self.max_line_bytes + 1 {
+                dropped = true;
+                self.unread.start = self.unread.end;
+                searched = 0;
+            }
+            if !self.fill()? {
+                let length = self.unread.len();
+                if length == 0 && !dropped {
+                    return Ok(None);
+                }
+                let line = self.take(length, length);
+                return Ok(Some(if dropped || line.len() > self.max_line_bytes {
+                    Line::TooLong
+                } else {
+                    Line::Text(line)
+                }));
+            }
+        }
+    }
+
+    /// Marks a line as read: `length` bytes long, `total` with its line end.
+    fn take(&mut self, length: usize, total: usize) -> Range<usize> {
+        let start = self.unread.start;
+        self.unread.start += total;
+        self.number += 1;
+        let carriage = self.bytes[start..start + length].ends_with(b"\r");
+        start..start + length - usize::from(carriage)
+    }
+
+    /// The line end behind the line read last; a plain one where the input ends without.
+    pub(super) fn last_line_end(&self) -> &[u8] {
+        if self.bytes[..self.unread.start].ends_with(b"\r\n") { b"\r\n" } else { b"\n" }
+    }
+
+    /// Marks more as read.
+    pub(super) fn skip(&mut self, more: More) {
+        self.unread.start = self.unread.end.min(self.unread.start + more.bytes);
+        self.number += more.lines;
+    }
+
+    /// Loads more behind what is unread, which moves to the front; `false` at the end of the input.
+    pub(super) fn fill(&mut self) -> Result<bool> {
+        if self.at_end {
+            return Ok(false);
+        }
+        self.bytes.copy_within(self.unread.clone(), 0);
+        self.unread = 0..self.unread.len();
+        if self.bytes.len() < self.unread.end + CHUNK / 2 + PADDING {
+            self.bytes.resize(self.bytes.len() + CHUNK, 0);
+        }
+        let room = self.unread.end..self.bytes.len() - PADDING;
+        let read = loop {
+            match self.input.read(&mut self.bytes[room.clone()]) {
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                read => break read.map_err(|e: io::Error| Error::io(Path::new(&self.place), e))?,
+            }
+        };
+        self.unread.end += read.min(room.len());
+        self.at_end = read == 0;
+        let end = self.unread.end;
+        self.bytes[end..end + PADDING].fill(0);
+        Ok(read > 0)
+    }
+}

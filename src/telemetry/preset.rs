@@ -1,0 +1,124 @@
+//! Schemas of public data sets and of plain flow records.
+
+use std::sync::LazyLock;
+
+use super::schema::Schema;
+use crate::error::{Error, Result};
+
+/// The presets as they are written down, one TOML file each.
+const SOURCES: [&str; 9] = [
+    include_str!("presets/unsw_nb15.toml"),
+    include_str!("presets/unsw_nb15_raw.toml"),
+    include_str!("presets/cicids2017.toml"),
+    include_str!("presets/cicids2017_flows.toml"),
+    include_str!("presets/cicids2017_corrected.toml"),
+    include_str!("presets/nsl_kdd.toml"),
+    include_str!("presets/kdd99.toml"),
+    include_str!("presets/flow.toml"),
+    include_str!("presets/flow_detail.toml"),
+];
+
+static PRESETS: LazyLock<Vec<Schema>> =
+    LazyLock::new(|| SOURCES.iter().filter_map(|source| Schema::from_toml(source).ok()).collect());
+
+impl Schema {
+    /// A built-in schema by name.
+    ///
+    /// | name | source |
+    /// |---|---|
+    /// | `unsw_nb15` | UNSW-NB15, 45 columns with a header |
+    /// | `unsw_nb15_raw` | UNSW-NB15, 49 columns without a header |
+    /// | `cicids2017` | CICIDS2017 as first published, 79 columns |
+    /// | `cicids2017_flows` | CICIDS2017 with the flow's identity, 84 or 85 columns |
+    /// | `cicids2017_corrected` | CICIDS2017 as corrected in 2022, 91 columns |
+    /// | `nsl_kdd` | NSL-KDD, 43 columns without a header |
+    /// | `kdd99` | KDD Cup 1999, 42 columns without a header |
+    /// | `flow` | the smallest flow record that a service posts |
+    /// | `flow_detail` | a flow record with directions, flags and timing, as the simulator writes it |
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for another name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::telemetry::Schema;
+    ///
+    /// assert_eq!(Schema::preset("unsw_nb15")?.columns().len(), 45);
+    /// assert!(Schema::preset("unknown").is_err());
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn preset(name: &str) -> Result<Self> {
+        Self::presets().iter().find(|schema| schema.name() == name).cloned().ok_or_else(|| {
+            let names: Vec<&str> = Self::presets().iter().map(Schema::name).collect();
+            Error::invalid("preset", format!("one of {}", names.join(", ")), name)
+        })
+    }
+
+    /// All built-in schemas.
+    pub fn presets() -> &'static [Self] {
+        &PRESETS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::{Field, Role};
+
+    #[test]
+    fn every_preset_is_a_valid_schema_of_the_documented_width() {
+        for source in SOURCES {
+            Schema::from_toml(source).unwrap();
+        }
+        let widths: Vec<_> = Schema::presets().iter().map(|s| (s.name(), s.columns().len())).collect();
+        assert_eq!(
+            widths,
+            [
+                ("unsw_nb15", 45),
+                ("unsw_nb15_raw", 49),
+                ("cicids2017", 79),
+                ("cicids2017_flows", 85),
+                ("cicids2017_corrected", 91),
+                ("nsl_kdd", 43),
+                ("kdd99", 42),
+                ("flow", 8),
+                ("flow_detail", 19),
+            ]
+        );
+    }
+
+    #[test]
+    fn identity_and_truth_are_no_features() {
+        const NEVER: [&str; 17] = [
+            "id",
+            "Flow ID",
+            "Src IP",
+            "Source IP",
+            "srcip",
+            "src_ip",
+            "sport",
+            "src_port",
+            "Src Port",
+            "Source Port",
+            "Timestamp",
+            "Stime",
+            "Ltime",
+            "difficulty",
+            "label",
+            "attack_cat",
+            "Attempted Category",
+        ];
+        for schema in Schema::presets() {
+            for column in schema.columns() {
+                let hidden = NEVER.contains(&column.name.as_str())
+                    || matches!(column.field, Some(Field::SrcIp | Field::DstIp | Field::SrcPort));
+                assert!(!(hidden && column.role == Role::Feature), "{}: {}", schema.name(), column.name);
+                if column.field == Some(Field::DstPort) {
+                    assert_eq!(column.role, Role::Feature, "{}", schema.name());
+                }
+            }
+        }
+    }
+}

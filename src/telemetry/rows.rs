@@ -1,0 +1,214 @@
+//! Rows on their way into Arrow batches: accepted whole, or rejected whole and counted.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+
+use super::column::Growing;
+use super::report::ReadReport;
+use super::schema::Schema;
+use crate::error::{Error, Result};
+
+/// Text of one batch above which it is closed early, so that 32-bit offsets never overflow.
+const TEXT_BYTES: usize = 64 << 20;
+
+/// Rows after which too many rejections end the reading before the end of the input.
+const ENOUGH: u64 = 65_536;
+
+/// Why a record is refused.
+#[derive(Debug)]
+pub(super) struct Fault {
+    /// Position of the column in the file; `None` when the whole record is meant.
+    pub(super) column: Option<usize>,
+    /// The offending value.
+    pub(super) value: Vec<u8>,
+    /// What was expected there.
+    pub(super) expected: String,
+}
+
+impl Fault {
+    /// A line over the cap.
+    pub(super) fn too_long(max_line_bytes: usize) -> Self {
+        Self::record("", format!("a line of at most {max_line_bytes} bytes"))
+    }
+
+    /// A fault of the whole record.
+    pub(super) fn record(value: impl Into<Vec<u8>>, expected: impl Into<String>) -> Self {
+        Self { column: None, value: value.into(), expected: expected.into() }
+    }
+}
+
+/// Builds batches from rows whose cells come in file order.
+#[derive(Debug)]
+pub(super) struct Rows {
+    /// Columns in file order.
+    columns: Vec<Growing>,
+    /// Position in the schema of each column in file order.
+    order: Vec<usize>,
+    schema: Arc<Schema>,
+    arrow: SchemaRef,
+    report: ReadReport,
+    rows: usize,
+    batch_rows: usize,
+    max_rejected_share: f64,
+}
+
+impl Rows {
+    /// No rows yet. `order[i]` is the position in the schema of the file's `i`-th column.
+    pub(super) fn new(
+        schema: Schema,
+        order: Vec<usize>,
+        place: &str,
+        batch_rows: usize,
+        max_rejected_share: f64,
+    ) -> Self {
+        let columns = order
+            .iter()
+            .filter_map(|&i| schema.columns().get(i))
+            .map(|c| Growing::new(c, batch_rows))
+            .collect();
+        Self {
+            columns,
+            order,
+            arrow: Arc::new(schema.to_arrow()),
+            schema: Arc::new(schema),
+            report: ReadReport::new(place),
+            rows: 0,
+            batch_rows,
+            max_rejected_share,
+        }
+    }
+
+    pub(super) fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    pub(super) fn report(&self) -> &ReadReport {
+        &self.report
+    }
+
+    /// Columns in file order.
+    pub(super) fn columns(&mut self) -> &mut [Growing] {
+        &mut self.columns
+    }
+
+    /// Name of the file's `i`-th column.
+    pub(super) fn name(&self, i: usize) -> &str {
+        self.order.get(i).and_then(|&c| self.schema.columns().get(c)).map_or("", |c| c.name.as_str())
+    }
+
+    /// Complete rows since the last batch.
+    pub(super) fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether the next batch is due.
+    pub(super) fn is_full(&self) -> bool {
+        self.rows >= self.batch_rows || self.columns.iter().any(|c| c.text_bytes() >= TEXT_BYTES)
+    }
+
+    /// Appends the cells of a whole record.
+    pub(super) fn push_cells<'a>(
+        &mut self,
+        cells: impl ExactSizeIterator<Item = &'a [u8]>,
+    ) -> Result<(), Fault> {
+        if cells.len() != self.columns.len() {
+            return Err(self.ragged(cells.len()));
+        }
+        for (i, (column, cell)) in self.columns.iter_mut().zip(cells).enumerate() {
+            column.push_cell(cell).map_err(|e| Fault {
+                column: Some(i),
+                value: cell.to_vec(),
+                expected: e,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// The fault of a record with another number of cells than columns.
+    #[cold]
+    pub(super) fn ragged(&self, cells: usize) -> Fault {
+        Fault::record(format!("{cells} cells"), format!("{} cells", self.columns.len()))
+    }
+
+    /// Ends the row at `line`: keeps what was appended, or cuts it off and counts why.
+    pub(super) fn end_row(&mut self, line: u64, outcome: Result<(), Fault>) -> Result<()> {
+        match outcome {
+            Ok(()) if self.columns.iter().all(Growing::ends_in_null) => {
+                self.cut();
+                self.report.blank += 1;
+            }
+            Ok(()) => {
+                self.rows += 1;
+                self.report.accepted += 1;
+            }
+            Err(fault) => {
+                self.cut();
+                let column = fault.column.map_or("", |i| self.name(i)).to_owned();
+                self.report.reject(line, &column, &fault.value, &fault.expected);
+            }
+        }
+        if (self.report.accepted + self.report.rejected).is_multiple_of(ENOUGH) {
+            self.check_share()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Counts a line without a single value.
+    pub(super) fn blank(&mut self) {
+        self.report.blank += 1;
+    }
+
+    fn cut(&mut self) {
+        for column in &mut self.columns {
+            column.truncate(self.rows);
+        }
+    }
+
+    /// The rows since the last batch, if any.
+    pub(super) fn finish_batch(&mut self) -> Result<Option<RecordBatch>> {
+        if self.rows == 0 {
+            return Ok(None);
+        }
+        let room = if self.is_full() { self.batch_rows } else { 0 };
+        let mut arrays = vec![None; self.columns.len()];
+        for (column, &position) in self.columns.iter_mut().zip(&self.order) {
+            let array = column.finish(room).map_err(|e| self.report.arrow_error(&e))?;
+            if let Some(slot) = arrays.get_mut(position) {
+                *slot = Some(array);
+            }
+        }
+        self.rows = 0;
+        let arrays = arrays.into_iter().flatten().collect();
+        let batch = RecordBatch::try_new(Arc::clone(&self.arrow), arrays);
+        batch.map(Some).map_err(|e| self.report.arrow_error(&e))
+    }
+
+    /// At the end of the input: there must have been a record, and not too many rejections.
+    pub(super) fn check_end(&self) -> Result<()> {
+        if self.report.accepted + self.report.rejected == 0 {
+            return Err(Error::InsufficientData {
+                what: format!("{}: records", self.report.place),
+                needed: 1,
+                got: 0,
+            });
+        }
+        self.check_share()
+    }
+
+    fn check_share(&self) -> Result<()> {
+        let rows = self.report.accepted + self.report.rejected;
+        if self.report.rejected as f64 <= self.max_rejected_share * rows as f64 {
+            return Ok(());
+        }
+        Err(Error::TooManyRejected {
+            place: self.report.place.clone(),
+            rejected: self.report.rejected,
+            rows,
+            allowed: self.max_rejected_share,
+            first: self.report.rejections.first().map(ToString::to_string).unwrap_or_default(),
+        })
+    }
+}

@@ -1,0 +1,159 @@
+//! Text cells: decoding, and the spellings that are made one.
+
+use std::borrow::Cow;
+
+use super::schema::{Column, Field, Role};
+
+/// What is made one in a text column besides the blanks around it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spelling {
+    /// Nothing.
+    AsIs,
+    /// Protocols become lower-case names: `TCP`, `6` and `6.0` are `tcp`.
+    Protocol,
+    /// Labels and families lose a dot at the end, and broken dashes become `-`.
+    Truth,
+}
+
+impl Spelling {
+    /// The spelling rule of a text column.
+    pub(super) fn of(column: &Column) -> Self {
+        match (column.role, column.field) {
+            (Role::Label | Role::Family, _) => Self::Truth,
+            (_, Some(Field::Protocol)) => Self::Protocol,
+            _ => Self::AsIs,
+        }
+    }
+
+    /// The text of a cell; empty when there is none.
+    pub(super) fn read(self, cell: &[u8]) -> Cow<'_, str> {
+        let text = decode(cell.trim_ascii());
+        match self {
+            Self::AsIs => text,
+            Self::Protocol => protocol(text),
+            Self::Truth => truth(text),
+        }
+    }
+}
+
+/// UTF-8, or else Latin-1, in which every byte is a character and none is lost.
+pub(super) fn decode(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => Cow::Owned(bytes.iter().map(|&b| char::from(b)).collect()),
+    }
+}
+
+/// What the dash of `Web Attack – XSS` became in public copies: the replacement character and the
+/// Windows-1252 dash, each also read as Latin-1 once more, and the dashes themselves.
+const DASHES: [&str; 8] = [
+    "\u{ef}\u{bf}\u{bd}",
+    "\u{e2}\u{20ac}\u{201c}",
+    "\u{c2}\u{96}",
+    "\u{fffd}",
+    "\u{96}",
+    "\u{97}",
+    "–",
+    "—",
+];
+
+/// A label without the dot at its end and without broken dashes.
+fn truth(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.is_ascii() && !text.ends_with('.') {
+        return text;
+    }
+    let mut text = text.into_owned();
+    for dash in DASHES {
+        text = text.replace(dash, "-");
+    }
+    Cow::Owned(text.trim_end_matches('.').to_owned())
+}
+
+/// A protocol's lower-case name.
+fn protocol(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.starts_with(|c: char| c.is_ascii_digit()) {
+        let number = text.strip_suffix(".0").unwrap_or(&text).parse::<u8>();
+        if let Some(name) = number.ok().and_then(protocol_name) {
+            return Cow::Borrowed(name);
+        }
+    }
+    if text.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Cow::Owned(text.to_ascii_lowercase());
+    }
+    text
+}
+
+/// Keyword of the IANA "Assigned Internet Protocol Numbers" registry, in lower case.
+fn protocol_name(number: u8) -> Option<&'static str> {
+    Some(match number {
+        0 => "hopopt",
+        1 => "icmp",
+        2 => "igmp",
+        4 => "ipv4",
+        6 => "tcp",
+        8 => "egp",
+        9 => "igp",
+        17 => "udp",
+        33 => "dccp",
+        41 => "ipv6",
+        43 => "ipv6-route",
+        44 => "ipv6-frag",
+        46 => "rsvp",
+        47 => "gre",
+        50 => "esp",
+        51 => "ah",
+        58 => "ipv6-icmp",
+        59 => "ipv6-nonxt",
+        60 => "ipv6-opts",
+        88 => "eigrp",
+        89 => "ospf",
+        94 => "ipip",
+        103 => "pim",
+        108 => "ipcomp",
+        112 => "vrrp",
+        115 => "l2tp",
+        132 => "sctp",
+        136 => "udplite",
+        137 => "mpls-in-ip",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn protocols_become_lower_case_names() {
+        for (cell, name) in [("TCP", "tcp"), ("6", "tcp"), ("17.0", "udp"), (" icmp ", "icmp"), ("1", "icmp")]
+        {
+            assert_eq!(Spelling::Protocol.read(cell.as_bytes()), name);
+        }
+        for unknown in ["3pc", "253", "6.5", "1000", "-"] {
+            assert_eq!(Spelling::Protocol.read(unknown.as_bytes()), unknown);
+        }
+    }
+
+    #[test]
+    fn every_broken_dash_of_a_label_becomes_the_same() {
+        let spellings: [&[u8]; 6] = [
+            b"Web Attack \x96 XSS",
+            "Web Attack \u{96} XSS".as_bytes(),
+            "Web Attack \u{fffd} XSS".as_bytes(),
+            "Web Attack ï¿½ XSS".as_bytes(),
+            "Web Attack – XSS".as_bytes(),
+            b"Web Attack - XSS",
+        ];
+        for cell in spellings {
+            assert_eq!(Spelling::Truth.read(cell), "Web Attack - XSS", "{cell:?}");
+        }
+        assert_eq!(Spelling::Truth.read(b" neptune."), "neptune");
+        assert_eq!(Spelling::Truth.read(b" Fuzzers"), "Fuzzers");
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf_8_are_latin_1() {
+        assert_eq!(Spelling::AsIs.read(b"caf\xe9"), "café");
+        assert_eq!(Spelling::AsIs.read("café".as_bytes()), "café");
+    }
+}
