@@ -1,12 +1,32 @@
 'use strict'
 
 // The public face of the add-on. `native.js` is generated; this file adds what napi cannot say:
-// one error class, records as JSON text, and large results converted once.
+// one error class, promises that reject instead of throwing, records as JSON text, and large
+// results that are converted once.
 
-const { isNativeError } = require('node:util/types')
+const { isFloat32Array, isNativeError, isUint8Array } = require('node:util/types')
 const native = require('./native.js')
 
-/** Every failure of this package; `code` is the kind, such as `schema_mismatch`. */
+/** What returns a promise. */
+const PROMISES = new Set([
+  'readCsv', 'readJsonl', 'simulate', 'evaluate', 'Policy.load', 'IsolationForest.fit', 'FittedIsolationForest.score',
+  'Guard.fit', 'Guard.load', 'Guard.fromBuffer', 'Guard.save', 'Guard.assess',
+])
+/** What is done to a first argument before napi sees it. */
+const FIRST = {
+  'Table.fromRecords': jsonOf,
+  'Guard.assess': jsonOf,
+  'Guard.assessSync': jsonOf,
+  'Guard.fromBuffer': bytes,
+  'IsolationForest.fit': floats,
+  'FittedIsolationForest.score': floats,
+  'FittedIsolationForest.scoreSync': floats,
+  evaluate: floats,
+}
+/** Getters of an assessment that convert as many values as there are rows. */
+const LARGE = ['scores', 'pValues', 'decisions']
+
+/** Every failure of this package; `code` is its kind, such as `schema_mismatch`. */
 class QosguardError extends Error {
   constructor(message, code) {
     super(message)
@@ -15,71 +35,110 @@ class QosguardError extends Error {
 }
 Object.defineProperty(QosguardError.prototype, 'name', { value: 'QosguardError', configurable: true, writable: true })
 
-/** napi's own codes for an argument of the wrong type. */
-const WRONG_TYPE = /Expected$|^InvalidArg$/
-/** The core's kinds. */
-const KIND = /^[a-z]+(_[a-z]+)*$/
-
 /** Makes the add-on's errors `QosguardError`s; leaves everything that the caller's own code threw. */
 function adopt(error) {
-  if (!isNativeError(error) || error instanceof QosguardError) return error
-  if (WRONG_TYPE.test(error.code)) error.code = 'invalid_argument'
-  if (error.code === 'GenericFailure') error.code = 'internal'
-  return KIND.test(error.code) ? Object.setPrototypeOf(error, QosguardError.prototype) : error
+  if (!isNativeError(error) || error instanceof QosguardError || typeof error.code !== 'string') return error
+  if (/Expected$|^InvalidArg$/.test(error.code)) error.code = 'invalid_argument' // napi: a value of another type
+  if (error.code === 'GenericFailure') error.code = 'internal' // napi: a panic that was caught
+  return /^[a-z]+(_[a-z]+)*$/.test(error.code) ? Object.setPrototypeOf(error, QosguardError.prototype) : error
 }
 
-/** The same function, whose errors and rejections are adopted. */
-function faced(fn, convert = (args) => args) {
+/** The same function, with adopted errors; one that returns a promise never throws. */
+function faced(name, fn) {
+  const convert = FIRST[name]
+  const call = convert
+    ? (self, [first, ...rest]) => fn.call(self, convert(first), ...rest)
+    : (self, args) => fn.apply(self, args)
+  if (PROMISES.has(name)) {
+    return async function (...args) {
+      try {
+        return await call(this, args)
+      } catch (error) {
+        throw adopt(error)
+      }
+    }
+  }
   return function (...args) {
     try {
-      const out = fn.apply(this, convert(args))
-      return out instanceof Promise ? out.catch((error) => { throw adopt(error) }) : out
+      return call(this, args)
     } catch (error) {
       throw adopt(error)
     }
   }
 }
 
-/** The same class, with every method, getter and the constructor faced. */
+/** A class with the same prototype, whose methods, getters, statics and constructor are faced. */
 function facedClass(Class) {
-  for (const owner of [Class, Class.prototype]) {
-    for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(owner))) {
-      if (name === 'constructor' || name === 'prototype') continue
-      if (typeof property.value === 'function') property.value = faced(property.value)
-      else if (property.get) property.get = faced(property.get)
-      else continue
-      Object.defineProperty(owner, name, property)
-    }
+  const construct = faced('constructor', (args, target) => Reflect.construct(Class, args, target))
+  const Face = function (...args) {
+    if (!new.target) throw new TypeError(`${Class.name} needs \`new\``)
+    return construct(args, new.target)
   }
-  return new Proxy(Class, { construct: faced(Reflect.construct) })
+  Object.defineProperty(Face, 'name', { value: Class.name, configurable: true })
+  Face.prototype = Class.prototype
+  for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(Class.prototype))) {
+    if (typeof property.value === 'function') property.value = faced(`${Class.name}.${name}`, property.value)
+    if (property.get) property.get = faced(`${Class.name}.${name}`, property.get)
+    Object.defineProperty(Face.prototype, name, property)
+  }
+  Face.prototype.constructor = Face
+  for (const name of Object.getOwnPropertyNames(Class)) {
+    if (typeof Class[name] === 'function') Face[name] = faced(`${Class.name}.${name}`, Class[name].bind(Class))
+  }
+  return Face
 }
 
-/** Makes a getter convert once an instance: the second read returns the same object. */
-function once(Class, name) {
-  const property = Object.getOwnPropertyDescriptor(Class.prototype, name)
+/** Makes a getter convert once: every later read of the instance returns the same object. */
+function once(prototype, name) {
+  const property = Object.getOwnPropertyDescriptor(prototype, name)
   const get = function () {
     const value = property.get.call(this)
     Object.defineProperty(this, name, { value, enumerable: true })
     return value
   }
-  Object.defineProperty(Class.prototype, name, { ...property, get })
+  Object.defineProperty(prototype, name, { ...property, get })
 }
 
 /** Records as the JSON text that the core reads; tables as they are. */
 function jsonOf(flows) {
   if (flows instanceof native.Table) return flows
   const records = Array.isArray(flows) ? flows : [flows]
+  const refuse = (row, expected, got) => {
+    throw new QosguardError(`record ${row}: expected ${expected}, got ${String(got)}`, 'invalid_argument')
+  }
   records.forEach((record, row) => {
-    if (record === null || typeof record !== 'object' || Array.isArray(record)) {
-      throw new QosguardError(`record ${row}: expected an object, got ${String(record)}`, 'invalid_argument')
-    }
-    for (const [key, value] of Object.entries(record)) {
-      // JSON would turn these into null or leave them out, which means "missing".
-      if (typeof value === 'number' ? !Number.isFinite(value) : !['string', 'boolean'].includes(typeof value) && value !== null) {
-        const got = `${typeof value} ${String(value)}`
-        throw new QosguardError(`record ${row}, column \`${key}\`: expected a finite number, text, true, false or null, got ${got}`, 'invalid_argument')
-      }
+    if (record === null || typeof record !== 'object') refuse(row, 'an object', record)
+    for (const [column, value] of Object.entries(record)) {
+      // JSON has no word for anything else, and would write "missing" or leave it out.
+      const has = value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)
+      if (!has) refuse(row, `\`${column}\` to be a finite number, text, true, false or null`, value)
     }
   })
   return JSON.stringify(records)
 }
+
+/** napi would report another kind of array without its name. */
+function floats(x) {
+  if (!isFloat32Array(x)) throw new QosguardError(`expected a Float32Array, got ${kindOf(x)}`, 'invalid_argument')
+  return x
+}
+
+function bytes(x) {
+  if (!isUint8Array(x)) throw new QosguardError(`expected a Buffer or Uint8Array, got ${kindOf(x)}`, 'invalid_argument')
+  return x
+}
+
+function kindOf(x) {
+  return Object.prototype.toString.call(x).slice(8, -1)
+}
+
+const face = {}
+for (const [name, value] of Object.entries(native)) {
+  if (typeof value === 'function') face[name] = /^[A-Z]/.test(name) ? facedClass(value) : faced(name, value)
+}
+if (face.Assessment) for (const name of LARGE) once(face.Assessment.prototype, name)
+
+const { FittedIsolationForest, IsolationForest, Schema, Table, evaluate, readCsv, simulate } = face
+
+// Spelt out, so that `import { readCsv } from 'qosguard'` finds the names.
+module.exports = { FittedIsolationForest, IsolationForest, QosguardError, Schema, Table, evaluate, readCsv, simulate }

@@ -835,5 +835,14 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.FittedIsolationForest = nativeBinding.FittedIsolationForest
+module.exports.IsolationForest = nativeBinding.IsolationForest
 module.exports.Schema = nativeBinding.Schema
+module.exports.Table = nativeBinding.Table
+module.exports.Attack = nativeBinding.Attack
+module.exports.evaluate = nativeBinding.evaluate
+module.exports.Field = nativeBinding.Field
+module.exports.Kind = nativeBinding.Kind
+module.exports.readCsv = nativeBinding.readCsv
 module.exports.Role = nativeBinding.Role
+module.exports.simulate = nativeBinding.simulate

@@ -1,6 +1,6 @@
 //! Numbers, words and settings between the two languages, without a silent change.
 
-use napi::JsValue;
+use napi::{JsValue, ValueType};
 use napi::bindgen_prelude::{BigInt, Either, FromNapiValue, Object};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -33,6 +33,9 @@ pub(crate) trait Settings: FromNapiValue + Default {
 /// Reads settings, and refuses a name that none of them has: a misspelt setting must not mean its default.
 pub(crate) fn settings<T: Settings>(object: Option<Object<'_>>) -> Result<T> {
     let Some(object) = object else { return Ok(T::default()) };
+    if object.to_unknown().get_type().map_err(refused)? != ValueType::Object {
+        return Err(invalid("options", "an object", "something else"));
+    }
     for key in Object::keys(&object).map_err(refused)? {
         if !T::KEYS.contains(&key.as_str()) {
             return Err(invalid("options", &format!("an object with only {}", T::KEYS.join(", ")), key));
@@ -51,6 +54,11 @@ pub(crate) fn mirror<T: DeserializeOwned>(record: &impl Serialize) -> Result<T> 
     serde_json::to_value(record)
         .and_then(serde_json::from_value)
         .map_err(|error| Failure::new("internal", format!("a record changed its shape: {error}; please report it")))
+}
+
+/// A setting of the core that JavaScript wrote as it stands in files.
+pub(crate) fn parse<T: DeserializeOwned>(name: &str, value: serde_json::Value) -> Result<T> {
+    serde_json::from_value(value).map_err(|error| invalid(name, "as documented", error))
 }
 
 /// A JavaScript number where it can hold the value, and a bigint where it cannot.

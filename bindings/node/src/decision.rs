@@ -40,6 +40,7 @@ pub enum Action {
     /// Forward it early; for clean, delay-sensitive traffic only.
     Prioritize {
         /// Service class of RFC 4594 to mark it as.
+        #[napi(ts_type = "ServiceClass")]
         class: String,
         /// Seconds until it expires.
         ttl_s: u32,
@@ -60,7 +61,8 @@ pub enum Action {
     },
     /// Show it to an inspector.
     Inspect {
-        /// By which way: `mirror`, `queue` or `redirect`.
+        /// By which way.
+        #[napi(ts_type = "Inspection")]
         how: String,
         /// Seconds until it expires.
         ttl_s: u32,

@@ -98,12 +98,13 @@ impl FittedIsolationForest {
     }
 }
 
-/// A row-major view of `values`.
+/// A row-major view of `values`, which must be whole rows.
 fn matrix(values: &[f32], n_columns: usize) -> qosguard::Result<ArrayView2<'_, f32>> {
     let n_rows = values.len().checked_div(n_columns).unwrap_or(0);
-    ArrayView2::from_shape((n_rows, n_columns), values).map_err(|_| Error::ShapeMismatch {
-        what: "numbers in whole rows",
-        expected: n_rows.saturating_mul(n_columns),
-        got: values.len(),
-    })
+    let expected = n_rows.saturating_mul(n_columns);
+    let mismatch = Error::ShapeMismatch { what: "numbers in whole rows", expected, got: values.len() };
+    if expected != values.len() {
+        return Err(mismatch);
+    }
+    ArrayView2::from_shape((n_rows, n_columns), values).map_err(|_| mismatch)
 }

@@ -8,8 +8,9 @@ use napi::bindgen_prelude::{
 use napi_derive::napi;
 use qosguard::features::Featurizer;
 use qosguard::telemetry;
+use serde_json::Value;
 
-use crate::convert::{Settings, mirror, number_or_bigint, settings, whole, whole_or};
+use crate::convert::{Settings, mirror, number_or_bigint, parse, settings, whole, whole_or};
 use crate::decision::Decision;
 use crate::error::{Result, into_js_err, invalid};
 use crate::forest::IsolationForest;
@@ -17,7 +18,7 @@ use crate::job::{Job, spawn};
 use crate::policy::Policy;
 use crate::schema::Schema;
 use crate::table::Table;
-use crate::threshold::{Threshold, ThresholdRule};
+use crate::threshold::Threshold;
 
 /// How a guard is fitted.
 #[napi(object, object_to_js = false)]
@@ -29,7 +30,8 @@ pub struct GuardOptions<'a> {
     /// Asks for a share of clean records that may be called anomalies, in (0, 1); 0.01 unless said otherwise.
     pub false_positive_rate: Option<f64>,
     /// Another rule that chooses the threshold, instead of `falsePositiveRate`.
-    pub threshold: Option<ThresholdRule>,
+    #[napi(ts_type = "ThresholdRule")]
+    pub threshold: Option<Value>,
     /// What to do about which verdict; `Policy.default()` unless said otherwise.
     pub policy: Option<ClassInstance<'a, Policy>>,
     /// Seeds the draw of the rows that each stage sees, a whole number up to 2^53 − 1; 0 unless said otherwise.
@@ -97,7 +99,7 @@ impl Guard {
             builder = builder.false_positive_rate(rate);
         }
         if let Some(rule) = options.threshold {
-            builder = builder.threshold(rule.into());
+            builder = builder.threshold(parse("threshold", rule)?);
         }
         if let Some(policy) = &options.policy {
             builder = builder.policy(policy.inner.clone());

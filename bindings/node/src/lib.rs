@@ -5,6 +5,7 @@
 
 mod convert;
 mod error;
+pub mod evaluate;
 pub mod forest;
 mod job;
 #[cfg(feature = "panic-probe")]
@@ -12,6 +13,7 @@ pub mod probe;
 pub mod schema;
 pub mod simulate;
 pub mod table;
+pub mod threshold;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

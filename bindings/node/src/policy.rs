@@ -3,7 +3,9 @@
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 use qosguard::qos;
+use serde_json::Value;
 
+use crate::convert::mirror;
 use crate::error::{Result, into_js_err};
 use crate::job::{Job, spawn};
 
@@ -42,13 +44,13 @@ impl Policy {
 
     /// A policy from an object with the fields of a policy file.
     #[napi(catch_unwind)]
-    pub fn from_object(#[napi(ts_arg_type = "PolicyFields")] json: String) -> Result<Self> {
-        qos::Policy::from_json(&json).map(Self::from).map_err(|e| into_js_err(&e))
+    pub fn from_object(#[napi(ts_arg_type = "PolicyFields")] fields: Value) -> Result<Self> {
+        qos::Policy::from_json(&fields.to_string()).map(Self::from).map_err(|e| into_js_err(&e))
     }
 
     /// The fields of the policy file, every default filled in.
     #[napi(catch_unwind, ts_return_type = "PolicyFields")]
-    pub fn to_object(&self) -> Result<String> {
-        self.inner.to_json().map_err(|e| into_js_err(&e))
+    pub fn to_object(&self) -> Result<Value> {
+        mirror(&self.inner)
     }
 }

@@ -1,49 +1,8 @@
-//! How a threshold is chosen, and what it realises.
+//! `Threshold`: what was asked, and what it realised.
 
 use napi_derive::napi;
-use qosguard::calibrate;
 use serde::Deserialize;
-
-/// How a threshold is chosen from calibration scores.
-#[napi(discriminant = "kind", discriminant_case = "snake_case")]
-#[derive(Debug, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum ThresholdRule {
-    /// Flags clean traffic at this rate.
-    FalsePositiveRate {
-        /// Asked false-positive rate, in (0, 1).
-        rate: f64,
-    },
-    /// The percentile of the clean scores; 95, 99 and 99.5 are usual.
-    Percentile {
-        /// In (0, 100).
-        percent: f64,
-    },
-    /// Median + `k` · 1.4826 · MAD of the clean scores.
-    Mad {
-        /// Robust standard deviations above the median; 3 is usual.
-        k: f64,
-    },
-    /// Flags this share of all calibration rows, clean and attacks together.
-    Contamination {
-        /// Expected share of anomalies, in (0, 1).
-        share: f64,
-    },
-    /// The best F1 on clean and attack rows.
-    BestF1,
-}
-
-impl From<ThresholdRule> for calibrate::ThresholdRule {
-    fn from(rule: ThresholdRule) -> Self {
-        match rule {
-            ThresholdRule::FalsePositiveRate { rate } => Self::FalsePositiveRate { rate },
-            ThresholdRule::Percentile { percent } => Self::Percentile { percent },
-            ThresholdRule::Mad { k } => Self::Mad { k },
-            ThresholdRule::Contamination { share } => Self::Contamination { share },
-            ThresholdRule::BestF1 => Self::BestF1,
-        }
-    }
-}
+use serde_json::Value;
 
 /// Where a share lies, at 95 %.
 #[napi(object, object_from_js = false)]
@@ -83,7 +42,8 @@ pub struct Realised {
 #[serde(deny_unknown_fields)]
 pub struct Threshold {
     /// The rule that chose it.
-    pub rule: ThresholdRule,
+    #[napi(ts_type = "ThresholdRule")]
+    pub rule: Value,
     /// Rows that score strictly more are anomalies.
     pub score: f64,
     /// The false-positive rate that the rule asks for, where it asks for one.
