@@ -103,18 +103,25 @@ function once(prototype, name) {
 function jsonOf(flows) {
   if (flows instanceof native.Table) return flows
   const records = Array.isArray(flows) ? flows : [flows]
-  const refuse = (row, expected, got) => {
-    throw new QosguardError(`record ${row}: expected ${expected}, got ${String(got)}`, 'invalid_argument')
+  return JSON.stringify(records.map(plain))
+}
+
+/** A record that JSON can carry: it would turn NaN and infinities into "missing" and leave `undefined` out. */
+function plain(record, row) {
+  const refuse = (expected, got) => {
+    throw new QosguardError(`record ${row}: expected ${expected}, got ${kindOf(got)}`, 'invalid_argument')
   }
-  records.forEach((record, row) => {
-    if (record === null || typeof record !== 'object') refuse(row, 'an object', record)
-    for (const [column, value] of Object.entries(record)) {
-      // JSON has no word for anything else, and would write "missing" or leave it out.
-      const has = value === null || typeof value === 'string' || typeof value === 'boolean' || Number.isFinite(value)
-      if (!has) refuse(row, `\`${column}\` to be a finite number, text, true, false or null`, value)
+  if (record === null || typeof record !== 'object' || Array.isArray(record)) refuse('an object', record)
+  let copy = record
+  for (const [column, value] of Object.entries(record)) {
+    if (typeof value === 'number') {
+      // As text they are read as in a CSV cell.
+      if (!Number.isFinite(value)) copy = { ...copy, [column]: String(value) }
+    } else if (value !== null && typeof value !== 'string' && typeof value !== 'boolean') {
+      refuse(`\`${column}\` to be a number, text, true, false or null`, value)
     }
-  })
-  return JSON.stringify(records)
+  }
+  return copy
 }
 
 /** napi would report another kind of array without its name. */
@@ -136,9 +143,24 @@ const face = {}
 for (const [name, value] of Object.entries(native)) {
   if (typeof value === 'function') face[name] = /^[A-Z]/.test(name) ? facedClass(value) : faced(name, value)
 }
-if (face.Assessment) for (const name of LARGE) once(face.Assessment.prototype, name)
+for (const name of LARGE) once(face.Assessment.prototype, name)
 
-const { FittedIsolationForest, IsolationForest, Schema, Table, evaluate, readCsv, simulate } = face
+const {
+  Assessment, FittedIsolationForest, Guard, IsolationForest, Policy, Schema, Table, evaluate, readCsv, readJsonl, simulate,
+} = face
 
 // Spelt out, so that `import { readCsv } from 'qosguard'` finds the names.
-module.exports = { FittedIsolationForest, IsolationForest, QosguardError, Schema, Table, evaluate, readCsv, simulate }
+module.exports = {
+  Assessment,
+  FittedIsolationForest,
+  Guard,
+  IsolationForest,
+  Policy,
+  QosguardError,
+  Schema,
+  Table,
+  evaluate,
+  readCsv,
+  readJsonl,
+  simulate,
+}

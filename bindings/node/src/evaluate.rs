@@ -18,7 +18,7 @@ pub struct EvaluateOptions {
     /// Attack class per row, empty for clean rows; gives the recall of each.
     pub families: Option<Vec<String>>,
     /// False-positive rate that the threshold was asked for; printed beside what came out.
-    pub asked: Option<f64>,
+    pub asked_fpr: Option<f64>,
     /// Name of the protocol, such as `nsl-kdd official`.
     pub protocol: Option<String>,
     /// Bootstrap resamples; 1,000 unless said otherwise.
@@ -30,7 +30,7 @@ pub struct EvaluateOptions {
 }
 
 impl Settings for EvaluateOptions {
-    const KEYS: &'static [&'static str] = &["families", "asked", "protocol", "resamples", "level", "seed"];
+    const KEYS: &'static [&'static str] = &["families", "askedFpr", "protocol", "resamples", "level", "seed"];
 }
 
 /// A measured value and its interval.
@@ -79,9 +79,10 @@ pub struct Report {
     /// Average precision.
     pub average_precision: Estimate,
     /// Largest recall at a false-positive rate of at most 1 %.
-    pub tpr_at_fpr_01: Estimate,
+    pub tpr_at_1_percent_fpr: Estimate,
     /// The same at .1 %.
-    pub tpr_at_fpr_001: Estimate,
+    #[napi(js_name = "tprAt0_1PercentFpr")]
+    pub tpr_at_0_1_percent_fpr: Estimate,
     /// F1 at the threshold.
     pub f1: Estimate,
     /// Recall at the threshold.
@@ -113,6 +114,6 @@ pub fn evaluate(
     let scores = scores.to_vec();
     Ok(spawn_mirror(move || {
         let families = given.families.as_deref();
-        evaluate::evaluate(&scores, &labels, families, threshold as f32, given.asked, &options)
+        evaluate::evaluate(&scores, &labels, families, threshold as f32, given.asked_fpr, &options)
     }))
 }

@@ -4,10 +4,13 @@
 //! it turns errors into `QosguardError` and posted records into JSON text.
 
 mod convert;
+pub mod decision;
 mod error;
 pub mod evaluate;
 pub mod forest;
+pub mod guard;
 mod job;
+pub mod policy;
 #[cfg(feature = "panic-probe")]
 pub mod probe;
 pub mod schema;

@@ -96,6 +96,17 @@ impl From<telemetry::Table> for Table {
 
 #[napi]
 impl Table {
+    /// A table of the records that a service posted, by the schema's column names.
+    ///
+    /// A value is a finite number, text, a boolean or `null` for missing.
+    #[napi(catch_unwind)]
+    pub fn from_records(
+        #[napi(ts_arg_type = "FlowRecord | ReadonlyArray<FlowRecord>")] json: String,
+        schema: &Schema,
+    ) -> Result<Self> {
+        telemetry::Table::from_json(&schema.inner, &json).map(Into::into).map_err(|e| into_js_err(&e))
+    }
+
     /// Number of rows.
     #[napi(getter, catch_unwind)]
     pub fn num_rows(&self) -> f64 {
@@ -139,3 +150,15 @@ pub fn read_csv(
     Ok(spawn(move || telemetry::read_csv_with(path, &options).map(Table::from)))
 }
 
+
+/// Reads a file of JSON lines, plain or gzipped.
+///
+/// A row that cannot be read is rejected, counted, and named in `table.report`.
+#[napi(catch_unwind, ts_return_type = "Promise<Table>")]
+pub fn read_jsonl(
+    path: String,
+    #[napi(ts_arg_type = "ReadOptions")] options: Option<Object<'_>>,
+) -> Result<AsyncTask<Job<Table>>> {
+    let options = settings::<ReadOptions<'_>>(options)?.to_core()?;
+    Ok(spawn(move || telemetry::read_jsonl_with(path, &options).map(Table::from)))
+}
