@@ -71,6 +71,24 @@ export interface PolicyFields {
  */
 export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-wasip1'
 
+/** Scores, p-values and decisions of a table's rows, in row order. */
+export declare class Assessment {
+  /** Number of rows. */
+  get length(): number
+  /** One score per row; higher is more anomalous. Copied out once, when first read. */
+  get scores(): Float32Array
+  /** Share of clean traffic that scores at least this high, in (0, 1]. Copied out once, when first read. */
+  get pValues(): Float64Array
+  /** Cells that were missing or infinite and were imputed. */
+  get imputed(): number
+  /** The decisions of all rows; made once, when first read. For large tables prefer `top` and `decision`. */
+  get decisions(): Array<Decision>
+  /** The decision for one row, or `null` past the last. */
+  decision(row: number): Decision | null
+  /** The `n` most anomalous rows, highest score first; of equal scores the earlier row. */
+  top(n: number): Array<Decision>
+}
+
 /** A fitted isolation forest. Immutable; share it freely between calls. */
 export declare class FittedIsolationForest {
   /** Number of columns that it was fitted on. */
@@ -81,12 +99,66 @@ export declare class FittedIsolationForest {
   scoreSync(x: Float32Array, nColumns: number): Float32Array
 }
 
+/**
+ * A fitted pipeline: schema, features, detector, calibration and policy. Immutable; share it freely between calls.
+ *
+ * A record that goes through any entry point, in any language, before or after `save`, gets the same bits.
+ */
+export declare class Guard {
+  /** Fits every stage, each on rows that the stages before it did not see. */
+  static fit(flows: Table, options?: GuardOptions): Promise<Guard>
+  /** Reads a guard that `save` wrote, in any language, in this or any earlier release. */
+  static load(path: string): Promise<Guard>
+  /** Reads a guard from the bytes of its file. Copies `bytes`. */
+  static fromBuffer(bytes: Uint8Array): Promise<Guard>
+  /** Writes the guard to a file, atomically. */
+  save(path: string): Promise<void>
+  /** The guard as the bytes of its file. */
+  toBuffer(): Buffer
+  /**
+   * Scores every record and recommends an action for it, off the event loop.
+   *
+   * Records need the columns that the features are made of, by name, and need no truth.
+   */
+  assess(flows: Table | FlowRecord | ReadonlyArray<FlowRecord>): Promise<Assessment>
+  /** As `assess`, on the calling thread; for a few records. */
+  assessSync(flows: Table | FlowRecord | ReadonlyArray<FlowRecord>): Assessment
+  /** The same guard with another policy. */
+  withPolicy(policy: Policy): Guard
+  /** The schema of the records that it was fitted on. */
+  get schema(): Schema
+  /** Names of the features that the detector sees. */
+  get featureNames(): Array<string>
+  /** The threshold, what was asked of it and what it realised on held-out rows. */
+  get threshold(): Threshold
+  /** Where the guard came from. */
+  get training(): Training
+  /** The policy. */
+  get policy(): Policy
+  /** SHA-256 of the guard's file, 64 hexadecimal digits. */
+  get digest(): string
+}
+
 /** An isolation forest before it is fitted: rows that few random cuts set apart are anomalous. */
 export declare class IsolationForest {
   /** Settings of a forest, each with its default. */
   constructor(options?: IsolationForestOptions)
   /** Fits on rows of `nColumns` numbers, row after row in one array. Copies `x`. */
   fit(x: Float32Array, nColumns: number): Promise<FittedIsolationForest>
+}
+
+/** What to do about each severity, for which traffic to do otherwise, and whom never to touch. Validated; immutable. */
+export declare class Policy {
+  /** Reads a policy file; `.toml`, `.yaml`, `.yml` or `.json` says what it is. */
+  static load(path: string): Promise<Policy>
+  /** The policy that a guard has unless it is given another; a dry run. */
+  static default(): Policy
+  /** A policy from the text of a TOML file. */
+  static fromToml(text: string): Policy
+  /** A policy from an object with the fields of a policy file. */
+  static fromObject(fields: PolicyFields): Policy
+  /** The fields of the policy file, every default filled in. */
+  toObject(): PolicyFields
 }
 
 /**
@@ -114,6 +186,12 @@ export declare class Schema {
 
 /** Raw telemetry in memory: rows whose columns are those of a schema. Immutable; share it freely between calls. */
 export declare class Table {
+  /**
+   * A table of the records that a service posted, by the schema's column names.
+   *
+   * A value is a finite number, text, a boolean or `null` for missing.
+   */
+  static fromRecords(json: FlowRecord | ReadonlyArray<FlowRecord>, schema: Schema): Table
   /** Number of rows. */
   get numRows(): number
   /** Names and roles of the columns. */
@@ -125,6 +203,26 @@ export declare class Table {
   /** Attack class per row, empty for clean rows; `null` without one in the schema. */
   families(): Array<string> | null
 }
+
+/** What to do with the traffic of a flow's source. All but `allow` expire after `ttlS` seconds. */
+export type Action =
+  | { kind: 'allow' }
+  | { kind: 'prioritize'; /** Service class of RFC 4594 to mark it as. */
+    class: ServiceClass; /** Seconds until it expires. */
+  ttlS: number }
+  | { kind: 'deprioritize'; /** Seconds until it expires. */
+  ttlS: number }
+  | { kind: 'rate_limit'; /** Bytes (not bits) per second. */
+    bytesPerSecond: number; /** Bytes that may pass at once. */
+    burst: number; /** Seconds until it expires. */
+  ttlS: number }
+  | { kind: 'inspect'; /** By which way. */
+    how: Inspection; /** Seconds until it expires. */
+  ttlS: number }
+  | { kind: 'drop'; /** Seconds until it expires. */
+  ttlS: number }
+  | { kind: 'isolate'; /** Seconds until it expires. */
+  ttlS: number }
 
 /** An attack that the simulator can make. */
 export type Attack = 'flood' | 'slow_dos' | 'port_scan' | 'brute_force' | 'beaconing' | 'exfiltration'
@@ -145,6 +243,32 @@ export interface Column {
   maximum?: number
   /** The number that the source writes for "undefined"; read as missing. */
   undefined?: number
+}
+
+/** A verdict, the action that the policy asks for, and the rule that chose it. */
+export interface Decision {
+  /** Stable id, 16 hexadecimal digits; the same record under the same guard has the same one. */
+  id: string
+  /** Row in the table, from 0. */
+  row: number
+  /** The detector's raw output; higher is more anomalous. */
+  score: number
+  /** Share of clean traffic that scores at least this high, in (0, 1]. */
+  pValue: number
+  /** Records that score strictly more are anomalies. */
+  threshold: number
+  /** Whether the score passed the threshold. */
+  isAnomaly: boolean
+  /** How serious it is. */
+  severity: Severity
+  /** Attack class, where a classifier gave one. */
+  family?: string
+  /** What to do about it. */
+  action: Action
+  /** Name of the rule that chose it. */
+  rule: string
+  /** Whether nothing may be changed. */
+  dryRun: boolean
 }
 
 /** A measured value and its interval. */
@@ -169,7 +293,7 @@ export interface EvaluateOptions {
   /** Attack class per row, empty for clean rows; gives the recall of each. */
   families?: Array<string>
   /** False-positive rate that the threshold was asked for; printed beside what came out. */
-  asked?: number
+  askedFpr?: number
   /** Name of the protocol, such as `nsl-kdd official`. */
   protocol?: string
   /** Bootstrap resamples; 1,000 unless said otherwise. */
@@ -190,6 +314,23 @@ export interface FamilyRecall {
 
 /** The thing of a flow that a column tells, whatever the source calls it; rules match on these. */
 export type Field = 'src_ip' | 'dst_ip' | 'src_port' | 'dst_port' | 'protocol' | 'service'
+
+/** How a guard is fitted. */
+export interface GuardOptions {
+  /** What scores the features; an isolation forest unless said otherwise. */
+  detector?: IsolationForest
+  /** Asks for a share of clean records that may be called anomalies, in (0, 1); 0.01 unless said otherwise. */
+  falsePositiveRate?: number
+  /** Another rule that chooses the threshold, instead of `falsePositiveRate`. */
+  threshold?: ThresholdRule
+  /** What to do about which verdict; `Policy.default()` unless said otherwise. */
+  policy?: Policy
+  /**
+   * Seeds the draw of the rows that each stage sees, a whole number up to 2^53 − 1; 0 unless said otherwise.
+   * The detector has a seed of its own.
+   */
+  seed?: number
+}
 
 /** Where a share lies, at 95 %. */
 export interface Interval {
@@ -220,6 +361,13 @@ export type Kind = 'number' | 'text'
  * A row that cannot be read is rejected, counted, and named in `table.report`.
  */
 export declare function readCsv(path: string, options?: ReadOptions): Promise<Table>
+
+/**
+ * Reads a file of JSON lines, plain or gzipped.
+ *
+ * A row that cannot be read is rejected, counted, and named in `table.report`.
+ */
+export declare function readJsonl(path: string, options?: ReadOptions): Promise<Table>
 
 /** How a file is read. */
 export interface ReadOptions {
@@ -296,9 +444,9 @@ export interface Report {
   /** Average precision. */
   averagePrecision: Estimate
   /** Largest recall at a false-positive rate of at most 1 %. */
-  tprAtFpr01: Estimate
+  tprAt1PercentFpr: Estimate
   /** The same at .1 %. */
-  tprAtFpr001: Estimate
+  tprAt0_1PercentFpr: Estimate
   /** F1 at the threshold. */
   f1: Estimate
   /** Recall at the threshold. */
@@ -313,6 +461,9 @@ export interface Report {
 
 /** What a column is used for. */
 export type Role = 'feature' | 'label' | 'family' | 'time' | 'entity' | 'ignore'
+
+/** How serious a verdict is. */
+export type Severity = 'none' | 'low' | 'medium' | 'high' | 'critical'
 
 /** Makes seeded flows with ground truth: clean applications, and attacks that a flow record shows. */
 export declare function simulate(options?: SimulateOptions): Promise<Table>
@@ -343,4 +494,22 @@ export interface Threshold {
   asked?: number
   /** What came out on held-out rows. */
   realised?: Realised
+}
+
+/** Where a guard came from. */
+export interface Training {
+  /** Seed of the parts; a `bigint` only beyond 2^53 − 1. */
+  seed: number | bigint
+  /** Rows given. */
+  rows: number
+  /** Clean rows that the features and the detector were fitted on. */
+  fitted: number
+  /** Clean rows that the p-values and the threshold were calibrated on. */
+  calibrated: number
+  /** Clean rows that neither saw; `threshold.realised` is measured on them. */
+  heldOut: number
+  /** Attack rows, by their labels. */
+  attacks: number
+  /** SHA-256 over the rows given, in order. */
+  dataHash: string
 }

@@ -835,8 +835,11 @@ function __napiStampBindingTarget(exportsObject, target) {
 // linked import resolves to `undefined`.
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
+module.exports.Assessment = nativeBinding.Assessment
 module.exports.FittedIsolationForest = nativeBinding.FittedIsolationForest
+module.exports.Guard = nativeBinding.Guard
 module.exports.IsolationForest = nativeBinding.IsolationForest
+module.exports.Policy = nativeBinding.Policy
 module.exports.Schema = nativeBinding.Schema
 module.exports.Table = nativeBinding.Table
 module.exports.Attack = nativeBinding.Attack
@@ -844,5 +847,7 @@ module.exports.evaluate = nativeBinding.evaluate
 module.exports.Field = nativeBinding.Field
 module.exports.Kind = nativeBinding.Kind
 module.exports.readCsv = nativeBinding.readCsv
+module.exports.readJsonl = nativeBinding.readJsonl
 module.exports.Role = nativeBinding.Role
+module.exports.Severity = nativeBinding.Severity
 module.exports.simulate = nativeBinding.simulate

@@ -86,7 +86,7 @@ impl Guard {
     pub fn fit(
         flows: &Table,
         #[napi(ts_arg_type = "GuardOptions")] options: Option<Object<'_>>,
-    ) -> Result<AsyncTask<Job<Self>>> {
+    ) -> Result<AsyncTask<Job<Guard>>> {
         let options: GuardOptions<'_> = settings(options)?;
         if options.false_positive_rate.is_some() && options.threshold.is_some() {
             return Err(invalid("options", "one of falsePositiveRate and threshold", "both"));
@@ -110,13 +110,13 @@ impl Guard {
 
     /// Reads a guard that `save` wrote, in any language, in this or any earlier release.
     #[napi(catch_unwind, ts_return_type = "Promise<Guard>")]
-    pub fn load(path: String) -> AsyncTask<Job<Self>> {
+    pub fn load(path: String) -> AsyncTask<Job<Guard>> {
         spawn(move || qosguard::Guard::load(path).map(Self::from))
     }
 
     /// Reads a guard from the bytes of its file. Copies `bytes`.
     #[napi(catch_unwind, ts_return_type = "Promise<Guard>")]
-    pub fn from_buffer(bytes: &[u8]) -> AsyncTask<Job<Self>> {
+    pub fn from_buffer(bytes: &[u8]) -> AsyncTask<Job<Guard>> {
         let bytes = bytes.to_vec();
         spawn(move || qosguard::Guard::from_bytes(&bytes).map(Self::from))
     }

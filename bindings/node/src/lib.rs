@@ -9,6 +9,7 @@ mod error;
 pub mod evaluate;
 pub mod forest;
 pub mod guard;
+
 mod job;
 pub mod policy;
 #[cfg(feature = "panic-probe")]

@@ -26,7 +26,7 @@ impl From<qos::Policy> for Policy {
 impl Policy {
     /// Reads a policy file; `.toml`, `.yaml`, `.yml` or `.json` says what it is.
     #[napi(catch_unwind, ts_return_type = "Promise<Policy>")]
-    pub fn load(path: String) -> AsyncTask<Job<Self>> {
+    pub fn load(path: String) -> AsyncTask<Job<Policy>> {
         spawn(move || qos::Policy::load(path).map(Self::from))
     }
 
