@@ -1,7 +1,7 @@
 //! Numbers, words and settings between the two languages, without a silent change.
 
-use napi::{JsValue, ValueType};
 use napi::bindgen_prelude::{BigInt, Either, FromNapiValue, Object};
+use napi::{JsValue, ValueType};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -51,9 +51,9 @@ fn refused(error: napi::Error) -> Failure {
 
 /// The same plain record in the other crate's type; both are serde records with the same fields.
 pub(crate) fn mirror<T: DeserializeOwned>(record: &impl Serialize) -> Result<T> {
-    serde_json::to_value(record)
-        .and_then(serde_json::from_value)
-        .map_err(|error| Failure::new("internal", format!("a record changed its shape: {error}; please report it")))
+    serde_json::to_value(record).and_then(serde_json::from_value).map_err(|error| {
+        Failure::new("internal", format!("a record changed its shape: {error}; please report it"))
+    })
 }
 
 /// A setting of the core that JavaScript wrote as it stands in files.

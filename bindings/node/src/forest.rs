@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use napi::bindgen_prelude::{AsyncTask, Float32Array, Object};
 use napi_derive::napi;
+use qosguard::Error;
 use qosguard::detect::{self, Detector, Fit, IsolationForestConfig};
 use qosguard::ndarray::ArrayView2;
-use qosguard::Error;
 
 use crate::convert::{Settings, settings, whole, whole_or};
 use crate::error::{Result, into_js_err};
@@ -41,9 +41,7 @@ pub struct IsolationForest {
 impl IsolationForest {
     /// Settings of a forest, each with its default.
     #[napi(constructor, catch_unwind)]
-    pub fn new(
-        #[napi(ts_arg_type = "IsolationForestOptions")] options: Option<Object<'_>>,
-    ) -> Result<Self> {
+    pub fn new(#[napi(ts_arg_type = "IsolationForestOptions")] options: Option<Object<'_>>) -> Result<Self> {
         let options: IsolationForestOptions = settings(options)?;
         let default = IsolationForestConfig::default();
         let config = IsolationForestConfig {

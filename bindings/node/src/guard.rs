@@ -40,8 +40,7 @@ pub struct GuardOptions<'a> {
 }
 
 impl Settings for GuardOptions<'_> {
-    const KEYS: &'static [&'static str] =
-        &["detector", "falsePositiveRate", "threshold", "policy", "seed"];
+    const KEYS: &'static [&'static str] = &["detector", "falsePositiveRate", "threshold", "policy", "seed"];
 }
 
 /// Where a guard came from.

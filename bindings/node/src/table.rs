@@ -150,7 +150,6 @@ pub fn read_csv(
     Ok(spawn(move || telemetry::read_csv_with(path, &options).map(Table::from)))
 }
 
-
 /// Reads a file of JSON lines, plain or gzipped.
 ///
 /// A row that cannot be read is rejected, counted, and named in `table.report`.
