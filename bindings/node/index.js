@@ -9,8 +9,8 @@ const native = require('./native.js')
 
 /** What returns a promise. */
 const PROMISES = new Set([
-  'readCsv', 'readJsonl', 'simulate', 'evaluate', 'Policy.load', 'IsolationForest.fit', 'FittedIsolationForest.score',
-  'Guard.fit', 'Guard.load', 'Guard.fromBuffer', 'Guard.save', 'Guard.assess',
+  'readCsv', 'readJsonl', 'simulate', 'evaluate', 'Table.take', 'Policy.load', 'IsolationForest.fit',
+  'FittedIsolationForest.score', 'Guard.fit', 'Guard.load', 'Guard.fromBuffer', 'Guard.save', 'Guard.assess',
 ])
 /** What is done to a first argument before napi sees it. */
 const FIRST = {

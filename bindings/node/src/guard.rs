@@ -32,7 +32,7 @@ pub struct GuardOptions<'a> {
     /// Another rule that chooses the threshold, instead of `falsePositiveRate`.
     #[napi(ts_type = "ThresholdRule")]
     pub threshold: Option<Value>,
-    /// What to do about which verdict; `Policy.default()` unless said otherwise.
+    /// What to do about which verdict; `new Policy()` unless said otherwise.
     pub policy: Option<ClassInstance<'a, Policy>>,
     /// Seeds the draw of the rows that each stage sees, a whole number up to 2^53 − 1; 0 unless said otherwise.
     /// The detector has a seed of its own.

@@ -24,16 +24,17 @@ impl From<qos::Policy> for Policy {
 
 #[napi]
 impl Policy {
+    /// The policy that a guard has unless it is given another; a dry run.
+    #[napi(constructor, catch_unwind)]
+    #[allow(clippy::new_without_default, reason = "JavaScript has no Default")]
+    pub fn new() -> Self {
+        qos::Policy::default().into()
+    }
+
     /// Reads a policy file; `.toml`, `.yaml`, `.yml` or `.json` says what it is.
     #[napi(catch_unwind, ts_return_type = "Promise<Policy>")]
     pub fn load(path: String) -> AsyncTask<Job<Policy>> {
         spawn(move || qos::Policy::load(path).map(Self::from))
-    }
-
-    /// The policy that a guard has unless it is given another; a dry run.
-    #[napi(catch_unwind, js_name = "default")]
-    pub fn with_defaults() -> Self {
-        qos::Policy::default().into()
     }
 
     /// A policy from the text of a TOML file.

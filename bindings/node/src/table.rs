@@ -7,7 +7,7 @@ use napi_derive::napi;
 use qosguard::telemetry;
 use serde::Deserialize;
 
-use crate::convert::{Settings, mirror, settings, whole_or};
+use crate::convert::{Settings, mirror, settings, whole, whole_or};
 use crate::error::{Result, into_js_err, invalid};
 use crate::job::{Job, spawn};
 use crate::schema::Schema;
@@ -105,6 +105,14 @@ impl Table {
         schema: &Schema,
     ) -> Result<Self> {
         telemetry::Table::from_json(&schema.inner, &json).map(Into::into).map_err(|e| into_js_err(&e))
+    }
+
+    /// A new table with the given rows, from 0, in the given order.
+    #[napi(catch_unwind, ts_return_type = "Promise<Table>")]
+    pub fn take(&self, rows: Vec<f64>) -> Result<AsyncTask<Job<Table>>> {
+        let rows = rows.into_iter().map(|row| whole("rows", row)).collect::<Result<Vec<usize>>>()?;
+        let table = Arc::clone(&self.inner);
+        Ok(spawn(move || table.take(&rows).map(Table::from)))
     }
 
     /// Number of rows.

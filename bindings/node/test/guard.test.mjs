@@ -138,7 +138,7 @@ test('settings that contradict or do not fit are refused', async () => {
   await refused({ falsePositiveRate: 0.01, threshold: { kind: 'best_f1' } }, /one of falsePositiveRate and threshold/)
   await refused({ falsePositiveRate: 0 }, /rate/)
   await refused({ falsePositiveRate: NaN }, /rate/)
-  await refused({ detector: Policy.default() }, /detector/)
+  await refused({ detector: new Policy() }, /detector/)
   await refused({ policy: {} }, /policy/)
   await refused({ seed: -1 }, /seed/)
   await refused({ fpr: 0.01 }, /fpr/)
@@ -167,7 +167,7 @@ test('a posted record that cannot be read is an error, not a gap', async () => {
 })
 
 test('another policy changes the actions and no score', async () => {
-  const fields = Policy.default().toObject()
+  const fields = new Policy().toObject()
   const live = guard.withPolicy(Policy.fromObject({ ...fields, dry_run: false }))
   assert.equal(live.policy.toObject().dry_run, false)
   assert.equal(guard.policy.toObject().dry_run, true)

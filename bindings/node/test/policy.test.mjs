@@ -33,13 +33,13 @@ test('a policy file, its text and its object are the same policy', async () => {
 })
 
 test('the default is a dry run', () => {
-  const fields = Policy.default().toObject()
+  const fields = new Policy().toObject()
   assert.equal(fields.dry_run, true)
   assert.deepEqual(Policy.fromObject(fields).toObject(), fields)
 })
 
 test('a policy that does not validate names the field', async () => {
-  const fields = Policy.default().toObject()
+  const fields = new Policy().toObject()
   const refused = (change, message) =>
     assert.throws(() => Policy.fromObject({ ...fields, ...change }), { name: 'QosguardError', code: 'policy', message })
   refused({ allow: ['10.0.0.1/8'] }, /allow\[0\]/)
@@ -53,7 +53,7 @@ test('a policy that does not validate names the field', async () => {
 
 test('an object holds nothing that a policy file could not', () => {
   for (const value of [NaN, Infinity, () => 1, Symbol('s')]) {
-    assert.throws(() => Policy.fromObject({ ...Policy.default().toObject(), dry_run: value }), { code: 'invalid_argument' })
+    assert.throws(() => Policy.fromObject({ ...new Policy().toObject(), dry_run: value }), { code: 'invalid_argument' })
   }
   const loop = { version: 1 }
   loop.rules = [loop]

@@ -141,3 +141,14 @@ test('simulated flows have the share that was asked for, and the same bits for t
   assert.deepEqual([...new Set(floods.families())].sort(), ['', 'flood'])
   await assert.rejects(make({ attackShare: 1 }), { code: 'invalid_argument', message: /attack_share/ })
 })
+
+test('rows are taken in the order asked for', async () => {
+  const flows = await simulate({ rows: 100, attackShare: 0.3, seed: 7 })
+  const labels = flows.labels()
+  const rows = [99, 0, 50, 50]
+  const taken = await flows.take(rows)
+  assert.deepEqual(taken.labels(), rows.map((row) => labels[row]))
+  assert.equal((await flows.take([])).numRows, 0)
+  await assert.rejects(flows.take([100]), { code: 'shape_mismatch', message: /100/ })
+  for (const bad of [-1, 1.5, NaN, '3']) await assert.rejects(flows.take([bad]), { code: 'invalid_argument' }, String(bad))
+})
