@@ -27,7 +27,9 @@ fn pipeline(c: &mut Criterion) {
         let guard = Guard::builder().fit(&table).unwrap();
         let mut group = c.benchmark_group("pipeline/assess");
         group.sample_size(20).throughput(Throughput::Elements(table.n_rows() as u64));
-        group.bench_function(name, |b| one_thread.install(|| b.iter(|| guard.assess(black_box(&table)).unwrap())));
+        group.bench_function(name, |b| {
+            one_thread.install(|| b.iter(|| guard.assess(black_box(&table)).unwrap()))
+        });
         group.finish();
 
         let one = table.take(&[0]).unwrap();
@@ -35,7 +37,8 @@ fn pipeline(c: &mut Criterion) {
         group.bench_function(name, |b| b.iter(|| guard.assess(black_box(&one)).unwrap()));
         group.finish();
 
-        let path = std::env::temp_dir().join(format!("qosguard-bench-{}-{name}.qosguard", std::process::id()));
+        let path =
+            std::env::temp_dir().join(format!("qosguard-bench-{}-{name}.qosguard", std::process::id()));
         guard.save(&path).unwrap();
         let mut group = c.benchmark_group("pipeline/load_guard");
         group.bench_function(name, |b| b.iter(|| Guard::load(black_box(&path)).unwrap()));

@@ -3,7 +3,7 @@
 //! `cargo run --release --example quickstart` simulates its flows; with a path it reads that file.
 #![allow(clippy::print_stdout, reason = "an example talks to the terminal")]
 
-use qosguard::evaluate::{EvaluateOptions, evaluate, split};
+use qosguard::evaluate::{Distinct, EvaluateOptions, Split, evaluate};
 use qosguard::simulate::{self, FlowSimulatorConfig};
 use qosguard::telemetry::{self, Table};
 use qosguard::{Guard, Result};
@@ -12,19 +12,21 @@ const GUARD: &str = "quickstart.qosguard";
 
 fn main() -> Result<()> {
     let flows = match std::env::args().nth(1) {
-        Some(path) => telemetry::read(&path)?,
+        Some(path) => telemetry::read_csv(&path)?,
         None => simulate::table(&FlowSimulatorConfig { rows: 20_000, ..Default::default() })?,
     };
-    println!("read      {} rows of schema `{}`, {} rejected", flows.n_rows(), flows.schema().name(), flows.report().rejected);
+    println!(
+        "read      {} rows of schema `{}`, {} rejected",
+        flows.n_rows(),
+        flows.schema().name(),
+        flows.report().rejected
+    );
 
     // Duplicates go before the split, or the same row would teach and test.
-    let flows = flows.take(&split::without_duplicates(&flows)?)?;
+    let flows = flows.take(&Distinct::of(&flows)?.rows)?;
     println!("distinct  {} rows", flows.n_rows());
     let (train, test) = match flows.labels()? {
-        Some(labels) => {
-            let split = split::stratified(&labels, 0.3, 0)?;
-            (flows.take(&split.train)?, flows.take(&split.test)?)
-        }
+        Some(labels) => Split::stratified(&labels, 0.3, 0)?.tables(&flows)?,
         None => (flows.clone(), flows),
     };
 
@@ -51,7 +53,14 @@ fn print_quality(guard: &Guard, test: &Table, scores: &[f32]) -> Result<()> {
     };
     let families = test.families()?;
     let threshold = guard.threshold();
-    let report = evaluate(scores, &labels, families.as_deref(), threshold.score, threshold.asked, &EvaluateOptions::default())?;
+    let report = evaluate(
+        scores,
+        &labels,
+        families.as_deref(),
+        threshold.score,
+        threshold.asked,
+        &EvaluateOptions::default(),
+    )?;
     println!("\n{report}");
     if let Some(realised) = &threshold.realised {
         println!(

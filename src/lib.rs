@@ -1,20 +1,22 @@
 //! Network anomaly detection and `QoS` engine.
 
-#[allow(dead_code, reason = "wip")]
 mod artifact;
 mod error;
 mod parallel;
-#[allow(dead_code, reason = "users arrive with the modules")]
 mod rng;
 
 pub mod calibrate;
 pub mod detect;
 pub mod evaluate;
 pub mod features;
+pub mod guard;
+pub mod qos;
 pub mod simulate;
 pub mod telemetry;
 
+pub use detect::{Detector, Fit, IsolationForest, IsolationForestConfig};
 pub use error::{Error, ErrorKind, Result};
+pub use guard::{Assessment, Guard, GuardBuilder};
 pub use parallel::{is_parallel, set_parallel};
 
 pub use arrow;

@@ -120,42 +120,65 @@ fn time_in_numbers_is_cut_by_a_number() {
 }
 
 #[test]
-fn the_audit_names_telling_columns_and_shared_rows() {
-    // `bytes` orders all pairs but one (15/16, inverted); `duration` says nothing.
-    let train = numbers(&[
-        (9.0, 1.0, 0.0),
-        (8.0, 2.0, 0.0),
-        (7.0, 1.0, 0.0),
-        (4.0, 2.0, 0.0),
-        (5.0, 1.0, 1.0),
-        (3.0, 2.0, 1.0),
-        (2.0, 1.0, 1.0),
-        (1.0, 2.0, 1.0),
-        (9.0, 1.0, 1.0), // repeats the first row as an attack
-    ]);
+fn the_audit_counts_shared_and_repeated_rows() {
+    let train =
+        numbers(&[(9.0, 1.0, 0.0), (8.0, 2.0, 0.0), (1.0, 2.0, 1.0), (9.0, 1.0, 1.0), (8.0, 2.0, 0.0)]);
     let test = numbers(&[(9.0, 1.0, 0.0), (9.0, 1.0, 0.0), (100.0, 1.0, 1.0)]);
-    let audit = LeakAudit::of(&train.take(&[0, 1, 2, 3, 4, 5, 6, 7]).unwrap(), &test, 0.85).unwrap();
-    assert_eq!((audit.features[0].name.as_str(), audit.features[0].auc), ("bytes", 0.9375));
-    assert_eq!((audit.features[1].name.as_str(), audit.features[1].auc), ("duration", 0.5));
-    assert!(audit.features[0].flagged && !audit.features[1].flagged);
-    assert_eq!((audit.shared, audit.duplicates_in_test, audit.duplicates_in_train), (2, 1, 0));
-    let audit = LeakAudit::of(&train, &test, 0.95).unwrap();
-    assert_eq!((audit.duplicates_in_train, audit.conflicting_in_train), (1, 1));
-    assert!(audit.features.iter().all(|feature| !feature.flagged));
+    let audit = LeakAudit::of(&train, &test, 0.85).unwrap();
+    assert_eq!((audit.train_rows, audit.test_rows), (5, 3));
+    assert_eq!((audit.shared, audit.duplicates_in_test), (2, 1));
+    assert_eq!((audit.duplicates_in_train, audit.conflicting_in_train), (2, 1));
     assert!(
         audit.to_string().contains("test rows shared with train         2 of         3   66.67 %"),
         "{audit}"
     );
-    assert!(matches!(LeakAudit::of(&train, &test, 0.5), Err(Error::InvalidArgument { .. })));
-    let clean = train.take(&[0, 1]).unwrap();
-    assert!(matches!(LeakAudit::of(&clean, &test, 0.9), Err(Error::InsufficientData { .. })));
+    for (train, test, level, kind) in [
+        (&train, &test, 0.5, "invalid_argument"),
+        (&train, &timed(&[]), 0.9, "insufficient_data"),
+        (&train, &test.take(&[0, 1]).unwrap(), 0.9, "insufficient_data"),
+    ] {
+        assert_eq!(LeakAudit::of(train, test, level).unwrap_err().kind().as_str(), kind);
+    }
+    let columns = vec![Column::new("bytes", Role::Feature, Kind::Number)];
+    let schema = Arc::new(Schema::new("unlabelled", columns, vec![]).unwrap());
+    let unlabelled = Table::new(schema, vec![], ReadReport::default()).unwrap();
+    for (train, test) in [(&train, &unlabelled), (&unlabelled, &unlabelled)] {
+        assert!(matches!(LeakAudit::of(train, test, 0.9), Err(Error::InvalidArgument { .. })));
+    }
+}
+
+#[test]
+fn the_audit_names_columns_that_tell_by_order_or_by_value() {
+    // Attacks have fewer `bytes`, but for one pair of 16; their `duration` is exactly 7; `service` is missing.
+    let clean = [(9.0, 1.0), (8.0, 30.0), (7.0, 6.0), (4.0, 8.0)];
+    let attacks = [(5.0, 7.0), (3.0, 7.0), (2.0, 7.0), (1.0, 7.0)];
+    let row = |(bytes, duration), service, label| (None, Some(bytes), Some(duration), service, label);
+    let mut rows: Vec<Row> = clean.iter().map(|&c| row(c, Some("dns"), 0.0)).collect();
+    rows.extend(attacks.iter().map(|&a| row(a, None, 1.0)));
+    let table = table(&rows);
+    let audit = LeakAudit::of(&table, &table, 0.95).unwrap();
+    let feature = |name: &str| audit.features.iter().find(|feature| feature.name == name).unwrap();
+    assert_eq!(feature("bytes").by_order, Some(0.9375));
+    assert_eq!((feature("duration").by_order, feature("duration").by_value), (Some(0.5), 1.0));
+    assert_eq!((feature("service").by_order, feature("service").by_value), (None, 1.0));
+    assert!(feature("duration").flagged && feature("service").flagged);
+    assert!(
+        audit.to_string().contains("duration                     1.0000 by value  0.5000 by order"),
+        "{audit}"
+    );
+
+    // A value that training has not seen tells nothing.
+    let moved: Vec<Row> = rows.iter().map(|&(t, b, d, _, l)| (t, b, d, Some("new"), l)).collect();
+    let audit = LeakAudit::of(&table, &self::table(&moved), 0.95).unwrap();
+    let service = audit.features.iter().find(|feature| feature.name == "service").unwrap();
+    assert_eq!((service.by_value, service.flagged), (0.5, false));
 }
 
 #[test]
 fn a_column_that_is_missing_from_one_class_is_telling() {
     let row = |bytes: Option<f64>, label: f64| -> Row { (None, bytes, Some(1.0), None, label) };
-    let rows = [row(None, 1.0), row(Some(f64::NAN), 1.0), row(Some(-5.0), 0.0), row(Some(3.0), 0.0)];
-    let table = table(&rows);
+    let table = table(&[row(None, 1.0), row(Some(f64::NAN), 1.0), row(Some(-5.0), 0.0), row(Some(3.0), 0.0)]);
     let audit = LeakAudit::of(&table, &table, 0.9).unwrap();
-    assert_eq!((audit.features[0].name.as_str(), audit.features[0].auc), ("bytes", 1.0));
+    let bytes = &audit.features[0];
+    assert_eq!((bytes.name.as_str(), bytes.by_value, bytes.by_order), ("bytes", 1.0, Some(1.0)));
 }

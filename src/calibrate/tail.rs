@@ -40,9 +40,13 @@ pub struct Tail {
 impl Tail {
     /// Chooses the threshold in sorted scores and fits the tail above it.
     ///
-    /// The tail begins below the largest `min(n/5, 3√n)` scores (Vehtari et al. 2024, section 2.4), or higher:
-    /// at the highest score of that range which a tenth of it share, because a continuous law cannot carry
-    /// such an atom. `sorted` is ascending, finite and not empty.
+    /// The tail begins below the largest `min(n/5, 3√n)` scores, or higher: at the highest score of that range
+    /// which a tenth of it share, because a continuous law cannot carry such an atom. `sorted` is ascending,
+    /// finite and not empty.
+    ///
+    /// # Source
+    ///
+    /// For the number of scores: A. Vehtari et al., "Pareto smoothed importance sampling", JMLR 25 (2024).
     pub(super) fn fit(sorted: &[f32]) -> Self {
         let n = sorted.len();
         let wanted = (n as f64 / 5.0).min(3.0 * (n as f64).sqrt()).ceil() as usize;
@@ -120,7 +124,7 @@ fn spread(sorted: &[f32]) -> f64 {
 /// # Source
 ///
 /// J. Zhang and M. A. Stephens, "A new and efficient estimation method for the generalized Pareto
-/// distribution", Technometrics 51 (2009), equations 6 to 9.
+/// distribution", Technometrics 51 (2009).
 fn zhang_stephens(excesses: &[f64]) -> (f64, f64) {
     let n = excesses.len();
     let largest = excesses[n - 1];

@@ -5,7 +5,7 @@ use ndarray::ArrayView2;
 use crate::error::{Error, Result};
 
 /// Refuses a matrix of another width than the model and an output of another length than the matrix.
-pub(crate) fn shape(x: ArrayView2<'_, f32>, n_features: usize, out: usize) -> Result<()> {
+pub(crate) fn shape(x: &ArrayView2<'_, f32>, n_features: usize, out: usize) -> Result<()> {
     if x.ncols() != n_features {
         return Err(Error::ShapeMismatch { what: "feature columns", expected: n_features, got: x.ncols() });
     }
@@ -16,7 +16,7 @@ pub(crate) fn shape(x: ArrayView2<'_, f32>, n_features: usize, out: usize) -> Re
 }
 
 /// Refuses the first NaN or infinity, in row order, by row and column; rows count from `first_row`.
-pub(crate) fn finite(x: ArrayView2<'_, f32>, first_row: usize) -> Result<()> {
+pub(crate) fn finite(x: &ArrayView2<'_, f32>, first_row: usize) -> Result<()> {
     if x.as_slice_memory_order().is_some_and(all_finite) {
         return Ok(());
     }
@@ -50,14 +50,14 @@ mod tests {
         let mut x = Array2::from_elem((5000, 3), f32::MAX);
         x[[0, 0]] = f32::MIN_POSITIVE / 2.0;
         x[[1, 1]] = -0.0;
-        finite(x.view(), 0).unwrap();
+        finite(&x.view(), 0).unwrap();
         x[[4000, 1]] = f32::NEG_INFINITY;
         x[[4001, 0]] = f32::NAN;
         for view in [x.view(), x.as_standard_layout().view()] {
-            let error = finite(view, 10).unwrap_err();
+            let error = finite(&view, 10).unwrap_err();
             assert_eq!(error.to_string(), "row 4010, column `1`: -inf is not finite");
         }
-        let error = finite(x.t(), 0).unwrap_err();
+        let error = finite(&x.t(), 0).unwrap_err();
         assert_eq!(error.to_string(), "row 0, column `4001`: NaN is not finite");
     }
 }

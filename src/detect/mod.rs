@@ -9,7 +9,7 @@ use std::fmt::Debug;
 
 use ndarray::ArrayView2;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 pub use any::{AnyDetector, AnyDetectorConfig};
 pub use isolation_forest::{IsolationForest, IsolationForestConfig, IsolationForestParts};
@@ -26,8 +26,8 @@ pub trait Fit {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] for a setting outside its domain, [`Error::InsufficientData`] for too
-    /// few rows or no features, [`Error::NotFinite`] for NaN or infinite input.
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a setting outside its domain, [`Error::InsufficientData`](crate::Error::InsufficientData) for too
+    /// few rows or no features, [`Error::NotFinite`](crate::Error::NotFinite) for NaN or infinite input.
     fn fit(&self, x: ArrayView2<'_, f32>, labels: Option<&[bool]>) -> Result<Self::Model>;
 }
 
@@ -42,8 +42,8 @@ pub trait Detector: Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Error::ShapeMismatch`] for another width or another length of `out`;
-    /// [`Error::NotFinite`] for NaN or infinite input, by row and column.
+    /// [`Error::ShapeMismatch`](crate::Error::ShapeMismatch) for another width or another length of `out`;
+    /// [`Error::NotFinite`](crate::Error::NotFinite) for NaN or infinite input, by row and column.
     fn score_into(&self, x: ArrayView2<'_, f32>, out: &mut [f32]) -> Result<()>;
 
     /// Scores every row of `x`, shape `(rows, features)` → `(rows,)`.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, BooleanArray, Float32Array, Float64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, BooleanArray, Float32Array, Float64Array, RecordBatch, StringArray};
 use ndarray::Array2;
 
 use super::Guard;
-use super::fingerprint::{fingerprints, fold};
+use super::fingerprint::fingerprints;
 use super::subjects::Subjects;
 use crate::detect::Detector;
 use crate::error::{Error, Result};
@@ -35,7 +35,9 @@ impl Assessment {
         let blocks: Vec<RecordBatch> = table
             .batches()
             .iter()
-            .flat_map(|b| (0..b.num_rows()).step_by(BLOCK).map(|at| b.slice(at, BLOCK.min(b.num_rows() - at))))
+            .flat_map(|b| {
+                (0..b.num_rows()).step_by(BLOCK).map(|at| b.slice(at, BLOCK.min(b.num_rows() - at)))
+            })
             .collect();
         let assessed = parallel::map(blocks.len(), |i| Self::of_block(guard, &blocks[i]));
         let mut all = Self::empty(guard);
@@ -118,7 +120,9 @@ impl Assessment {
             severity: recommendation.severity,
             family: None,
         };
-        Some(self.recommender.decision(row, self.ids[row], verdict, recommendation))
+        let rule = self.recommender.rule_name(recommendation.rule).to_owned();
+        let (action, dry_run) = (recommendation.action, recommendation.dry_run);
+        Some(Decision { id: self.ids[row], row: row as u64, verdict, action, rule, dry_run })
     }
 
     /// The decisions of all rows, made as they are asked for.

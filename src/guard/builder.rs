@@ -164,7 +164,8 @@ struct Parts {
 impl Parts {
     fn draw(table: &Table, seed: u64) -> Result<Self> {
         let labels = table.labels()?.unwrap_or_else(|| vec![false; table.n_rows()]);
-        let (mut attacks, mut clean): (Vec<usize>, Vec<usize>) = (0..labels.len()).partition(|&row| labels[row]);
+        let (mut attacks, mut clean): (Vec<usize>, Vec<usize>) =
+            (0..labels.len()).partition(|&row| labels[row]);
         if clean.len() < LEAST_CLEAN {
             return Err(Error::InsufficientData {
                 what: format!("{}: clean rows", table.report().place),
@@ -183,7 +184,12 @@ impl Parts {
     }
 }
 
-fn score_rows(featurizer: &FlowFeaturizer, detector: &AnyDetector, table: &Table, rows: &[usize]) -> Result<Vec<f32>> {
+fn score_rows(
+    featurizer: &FlowFeaturizer,
+    detector: &AnyDetector,
+    table: &Table,
+    rows: &[usize],
+) -> Result<Vec<f32>> {
     let features = featurizer.transform(&table.take(rows)?)?;
     let x: ArrayView2<'_, f32> = features.matrix.view();
     detector.score(x)

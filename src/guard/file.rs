@@ -75,7 +75,8 @@ pub(super) fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Stages, String)> 
     }
     let header: Header = parse(Value::Object(header)).map_err(&corrupt)?;
     let scores = tensors.take(SCORES).map_err(&corrupt)?;
-    let conformal = Conformal::from_parts(scores, header.calibration.conformal).map_err(|e| corrupt(e.to_string()))?;
+    let conformal =
+        Conformal::from_parts(scores, header.calibration.conformal).map_err(|e| corrupt(e.to_string()))?;
     let detector = detector_from_file(header.detector, &mut tensors).map_err(&corrupt)?;
     if let Some(name) = tensors.left_over() {
         return Err(corrupt(format!("unknown tensor `{name}`")));

@@ -79,10 +79,18 @@ mod tests {
 
     #[test]
     fn every_cell_counts_and_truth_does_not() {
-        let rows = hashes(vec![Some(1.0), Some(2.0), Some(1.0), None, Some(0.0)], vec![Some("tcp"), Some("tcp"), Some("udp"), Some("tcp"), Some("tcp")], 0.0);
+        let rows = hashes(
+            vec![Some(1.0), Some(2.0), Some(1.0), None, Some(0.0)],
+            vec![Some("tcp"), Some("tcp"), Some("udp"), Some("tcp"), Some("tcp")],
+            0.0,
+        );
         let distinct: std::collections::HashSet<_> = rows.iter().collect();
         assert_eq!(distinct.len(), 5, "{rows:?}");
-        assert_eq!(rows[0], hashes(vec![Some(1.0)], vec![Some("tcp")], 1.0)[0], "the label is not part of the record");
+        assert_eq!(
+            rows[0],
+            hashes(vec![Some(1.0)], vec![Some("tcp")], 1.0)[0],
+            "the label is not part of the record"
+        );
         assert_ne!(hashes(vec![None], vec![None], 0.0), hashes(vec![None], vec![Some("")], 0.0));
     }
 }

@@ -92,12 +92,23 @@ impl Guard {
 
     fn check_columns(&self, table: &Table) -> Result<()> {
         let given = table.schema();
-        let missing: Vec<String> = self.stages.featurizer.columns().into_iter().filter(|c| given.index_of(c).is_none()).map(Into::into).collect();
+        let missing: Vec<String> = self
+            .stages
+            .featurizer
+            .columns()
+            .into_iter()
+            .filter(|c| given.index_of(c).is_none())
+            .map(Into::into)
+            .collect();
         if missing.is_empty() {
             return Ok(());
         }
         let known = |name: &str| self.stages.schema.index_of(name).is_some();
-        let unknown = given.columns().iter().filter(|c| c.role != Role::Ignore && !known(&c.name)).map(|c| c.name.clone());
+        let unknown = given
+            .columns()
+            .iter()
+            .filter(|c| c.role != Role::Ignore && !known(&c.name))
+            .map(|c| c.name.clone());
         Err(Error::SchemaMismatch {
             place: table.report().place.clone(),
             schema: self.stages.schema.name().to_owned(),

@@ -87,11 +87,11 @@ impl Fit for IsolationForestConfig {
         if x.nrows() < 2 {
             return Err(Error::InsufficientData { what: "training rows".into(), needed: 2, got: x.nrows() });
         }
-        check::finite(x, 0)?;
+        check::finite(&x, 0)?;
         let sample = self.max_samples.min(x.nrows());
         let depth = self.max_depth.unwrap_or(sample.next_power_of_two().ilog2() as usize);
         let trees = parallel::map(self.trees, |tree| {
-            grow::grow(x, sample, depth, &mut Stream::new(self.seed, tree as u64))
+            grow::grow(&x, sample, depth, &mut Stream::new(self.seed, tree as u64))
         });
         IsolationForest::from_trees(self.clone(), x.ncols(), sample, &trees)
     }

@@ -14,28 +14,36 @@ use super::heap::{Heap, Slot};
 /// Rows in a register.
 const LANES: usize = 16;
 
-/// Rows that walk together, as many as the registers hold without spilling.
-const TILE: usize = 8 * LANES;
-
 /// Adds each row's leaf values to its sum for as many rows as fill registers; returns how many.
 pub(super) fn add(heap: &Heap, x: &[f32], sums: &mut [f64]) -> usize {
     if sums.len() < LANES || !is_x86_feature_detected!("avx512f") {
         return 0;
     }
+    // SAFETY: the processor has AVX-512F.
+    unsafe { walk_all(heap, x, sums) }
+}
+
+/// Walks tiles of 128 rows (eight registers fit without spilling), then smaller ones down to 16.
+#[target_feature(enable = "avx512f")]
+fn walk_all(heap: &Heap, x: &[f32], sums: &mut [f64]) -> usize {
     assert_eq!(x.len(), sums.len() * heap.n_features(), "one row of features per sum");
     let mut rows = x;
-    let (tiles, rest) = sums.as_chunks_mut::<TILE>();
-    for sums in tiles {
-        let tile = rows.split_off(..TILE * heap.n_features()).unwrap_or_default();
-        // SAFETY: the processor has AVX-512F.
-        unsafe { walk::<8>(heap, tile, sums) };
-    }
-    for sums in rest.as_chunks_mut::<LANES>().0 {
-        let group = rows.split_off(..LANES * heap.n_features()).unwrap_or_default();
-        // SAFETY: the processor has AVX-512F.
-        unsafe { walk::<1>(heap, group, sums) };
-    }
+    let sums = walk_tiles::<8>(heap, &mut rows, sums);
+    let sums = walk_tiles::<4>(heap, &mut rows, sums);
+    let sums = walk_tiles::<2>(heap, &mut rows, sums);
+    walk_tiles::<1>(heap, &mut rows, sums);
     (x.len() - rows.len()) / heap.n_features()
+}
+
+/// Walks `16 G` rows at a time off the front of `x`; returns the sums of the rows that are left.
+#[target_feature(enable = "avx512f")]
+fn walk_tiles<'a, const G: usize>(heap: &Heap, x: &mut &[f32], sums: &'a mut [f64]) -> &'a mut [f64] {
+    let mut tiles = sums.chunks_exact_mut(G * LANES);
+    for sums in tiles.by_ref() {
+        let rows = x.split_off(..G * LANES * heap.n_features()).unwrap_or_default();
+        walk::<G>(heap, rows, sums);
+    }
+    tiles.into_remainder()
 }
 
 /// Walks `16 G` rows down every tree.
@@ -48,7 +56,7 @@ fn walk<const G: usize>(heap: &Heap, x: &[f32], sums: &mut [f64]) {
     let one = _mm512_set1_epi32(1);
     let even = _mm512_add_epi32(lane, lane);
     let odd = _mm512_add_epi32(even, one);
-    let row = _mm512_mullo_epi32(lane, _mm512_set1_epi32(n_features as i32));
+    let row = _mm512_mullo_epi32(lane, _mm512_set1_epi32((n_features as u32).cast_signed()));
     let groups: [&[f32]; G] = std::array::from_fn(|g| &x[g * LANES * n_features..][..LANES * n_features]);
 
     let first_leaf = _mm512_set1_epi32(1 << heap.depth());
@@ -63,7 +71,8 @@ fn walk<const G: usize>(heap: &Heap, x: &[f32], sums: &mut [f64]) {
             for (at, rows) in at.iter_mut().zip(groups) {
                 let threshold = _mm512_permutexvar_epi32(*at, thresholds);
                 let feature = _mm512_permutexvar_epi32(*at, features);
-                // SAFETY: slot numbers are below 16 here, so both tables know them.
+                // SAFETY: slot numbers are below 16 here, so both tables have them, and the heap was made
+                // from checked trees, so its features are below `n_features`.
                 *at = unsafe { step(*at, threshold, feature, row, rows) };
             }
         }
@@ -73,7 +82,7 @@ fn walk<const G: usize>(heap: &Heap, x: &[f32], sums: &mut [f64]) {
                 let (low, high) = unsafe { gather_slots(*at, slots) };
                 let threshold = _mm512_permutex2var_epi32(low, even, high);
                 let feature = _mm512_permutex2var_epi32(low, odd, high);
-                // SAFETY: threshold and feature are those of one slot per lane.
+                // SAFETY: as above, every feature is below `n_features`.
                 *at = unsafe { step(*at, threshold, feature, row, rows) };
             }
         }

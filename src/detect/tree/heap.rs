@@ -39,7 +39,7 @@ impl Heap {
     /// Lays `trees` out with `value` in each leaf; `None` where that would take too much memory.
     pub(crate) fn new(trees: &Trees, value: impl Fn(Leaf) -> f64) -> Option<Self> {
         let depth = trees.depth().max(Self::MIN_DEPTH);
-        let width = 1_usize << depth;
+        let width = 1_usize.checked_shl(depth as u32)?;
         let bytes = width.checked_mul(trees.len())?.checked_mul(size_of::<Slot>() + size_of::<f64>())?;
         // The kernels keep the place in 16 rows of features and in a tree as an i32.
         if bytes > Self::MAX_BYTES || trees.n_features() > 1 << 24 {

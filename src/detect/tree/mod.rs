@@ -14,7 +14,7 @@ pub(crate) const MAX_DEPTH: usize = 32;
 /// One node; the left child of an inner node is the next node of its tree.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Node {
-    /// The feature that an inner node asks for; `None` is written as [`Node::LEAF`].
+    /// The feature that an inner node compares; [`Node::LEAF`] in a leaf.
     pub(crate) feature: u32,
     /// A row goes left when its feature is at most this.
     pub(crate) threshold: f32,
@@ -119,7 +119,7 @@ struct Fault {
 }
 
 impl Fault {
-    fn new(node: usize, field: &'static str, expected: impl Into<String>, got: impl ToString) -> Self {
+    fn new(node: usize, field: &'static str, expected: impl Into<String>, got: &impl ToString) -> Self {
         Self { node, field, expected: expected.into(), got: got.to_string() }
     }
 
@@ -136,7 +136,7 @@ fn check(tree: &[Node], n_features: usize) -> Result<usize, Fault> {
     let mut pending: Vec<(usize, usize)> = Vec::new();
     for (i, node) in tree.iter().enumerate() {
         if node.samples == 0 {
-            return Err(Fault::new(i, "samples", "at least 1", 0));
+            return Err(Fault::new(i, "samples", "at least 1", &0));
         }
         if node.is_leaf() {
             deepest = deepest.max(depth);
@@ -144,10 +144,10 @@ fn check(tree: &[Node], n_features: usize) -> Result<usize, Fault> {
                 if i + 1 == tree.len() {
                     return Ok(deepest);
                 }
-                return Err(Fault::new(i + 1, "feature", "no node after the last leaf", tree.len()));
+                return Err(Fault::new(i + 1, "feature", "no node after the last leaf", &tree.len()));
             };
             if next != i + 1 {
-                return Err(Fault::new(i + 1, "right", format!("a right child at {}", i + 1), next));
+                return Err(Fault::new(i + 1, "right", format!("a right child at {}", i + 1), &next));
             }
             depth = next_depth;
             continue;
@@ -157,23 +157,23 @@ fn check(tree: &[Node], n_features: usize) -> Result<usize, Fault> {
                 i,
                 "feature",
                 format!("below {n_features}, or -1 in a leaf"),
-                node.feature,
+                &node.feature,
             ));
         }
         if !node.threshold.is_finite() {
-            return Err(Fault::new(i, "threshold", "a finite number", node.threshold));
+            return Err(Fault::new(i, "threshold", "a finite number", &node.threshold));
         }
         if depth == MAX_DEPTH {
             return Err(Fault::new(
                 i,
                 "feature",
                 format!("a leaf, {MAX_DEPTH} edges below the root"),
-                node.feature,
+                &node.feature,
             ));
         }
         let right = node.right as usize;
         let (Some(left_child), Some(right_child)) = (tree.get(i + 1), tree.get(right)) else {
-            return Err(Fault::new(i, "right", format!("below {}", tree.len()), right));
+            return Err(Fault::new(i, "right", format!("below {}", tree.len()), &right));
         };
         let samples = u64::from(left_child.samples) + u64::from(right_child.samples);
         if samples != u64::from(node.samples) {
@@ -181,11 +181,11 @@ fn check(tree: &[Node], n_features: usize) -> Result<usize, Fault> {
                 i,
                 "samples",
                 format!("{samples}, the sum of its children"),
-                node.samples,
+                &node.samples,
             ));
         }
         depth += 1;
         pending.push((right, depth));
     }
-    Err(Fault::new(tree.len(), "feature", "a leaf at the end of the tree", "nothing"))
+    Err(Fault::new(tree.len(), "feature", "a leaf at the end of the tree", &"nothing"))
 }
