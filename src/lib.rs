@@ -1,4 +1,4 @@
-//! Network anomaly detection and `QoS` engine.
+#![doc = include_str!("../README.md")]
 
 mod artifact;
 mod error;

@@ -23,8 +23,16 @@ pub(super) struct Growing {
 
 #[derive(Debug)]
 enum Cells {
-    Number { values: Vec<f64>, limits: Limits },
-    Text { ends: Vec<i32>, bytes: Vec<u8>, spelling: Spelling },
+    Number {
+        values: Vec<f64>,
+        limits: Limits,
+    },
+    /// `offsets` starts with 0 and holds the end of every cell in `bytes`.
+    Text {
+        offsets: Vec<i32>,
+        bytes: Vec<u8>,
+        spelling: Spelling,
+    },
 }
 
 /// What a number column accepts.
@@ -32,38 +40,44 @@ enum Cells {
 struct Limits {
     minimum: f64,
     maximum: f64,
-    /// The number that stands for null; NaN where there is none.
-    undefined: f64,
+    /// Bits of the number that stands for null.
+    undefined: Option<u64>,
     port: bool,
 }
 
 impl Growing {
-    /// An empty column with room for `rows` cells.
-    pub(super) fn new(column: &Column, rows: usize) -> Self {
+    /// An empty column.
+    pub(super) fn new(column: &Column) -> Self {
         let cells = match column.kind {
             Kind::Number => Cells::Number {
-                values: Vec::with_capacity(rows),
+                values: Vec::new(),
                 limits: Limits {
                     minimum: column.minimum.unwrap_or(f64::NEG_INFINITY),
                     maximum: column.maximum.unwrap_or(f64::INFINITY),
-                    undefined: column.undefined.unwrap_or(f64::NAN),
+                    undefined: column.undefined.map(f64::to_bits),
                     port: matches!(column.field, Some(Field::SrcPort | Field::DstPort)),
                 },
             },
-            Kind::Text => Cells::Text {
-                ends: Vec::with_capacity(rows),
-                bytes: Vec::new(),
-                spelling: Spelling::of(column),
-            },
+            Kind::Text => {
+                Cells::Text { offsets: first_offset(0), bytes: Vec::new(), spelling: Spelling::of(column) }
+            }
         };
         Self { cells, nulls: Vec::new() }
+    }
+
+    /// Makes room for `rows` more cells.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        match &mut self.cells {
+            Cells::Number { values, .. } => values.reserve(rows),
+            Cells::Text { offsets, .. } => offsets.reserve(rows),
+        }
     }
 
     /// Cells in the column.
     pub(super) fn len(&self) -> usize {
         match &self.cells {
             Cells::Number { values, .. } => values.len(),
-            Cells::Text { ends, .. } => ends.len(),
+            Cells::Text { offsets, .. } => offsets.len() - 1,
         }
     }
 
@@ -85,33 +99,23 @@ impl Growing {
         self.nulls.push(self.len() as u32);
         match &mut self.cells {
             Cells::Number { values, .. } => values.push(0.0),
-            Cells::Text { ends, bytes, .. } => ends.push(bytes.len() as i32),
+            Cells::Text { offsets, .. } => offsets.push(offsets.last().copied().unwrap_or(0)),
         }
     }
 
-    /// Appends the cell that starts at `start` of an unquoted line that ends at `end`; gives the cell's end.
-    #[inline(always)]
-    pub(super) fn push_at(
-        &mut self,
-        bytes: &[u8],
-        start: usize,
-        end: usize,
-        delimiter: u8,
-    ) -> Result<usize, Refusal> {
+    /// Appends the cell `bytes[start..end]`; what stands behind it may be loaded, and is not looked at.
+    #[inline]
+    pub(super) fn push_at(&mut self, bytes: &[u8], start: usize, end: usize) -> Result<(), Refusal> {
         if let Cells::Number { values, limits } = &mut self.cells
-            && let Some((value, stop)) = number::prefix(bytes, start)
-            && (stop == end || bytes.get(stop) == Some(&delimiter))
+            && let Some(value) = number::decimal(bytes, start, end)
             && limits.minimum <= value
             && value <= limits.maximum
-            && value != limits.undefined
+            && limits.undefined != Some(value.to_bits())
         {
             values.push(value);
-            return Ok(stop);
+            return Ok(());
         }
-        let line = bytes.get(start..end).unwrap_or_default();
-        let cell = memchr::memchr(delimiter, line).map_or(line, |stop| &line[..stop]);
-        self.push_cell(cell)?;
-        Ok(start + cell.len())
+        self.push_cell(bytes.get(start..end).unwrap_or_default())
     }
 
     /// Appends any cell, as the source spells it.
@@ -126,14 +130,16 @@ impl Growing {
                 Cell::TooLarge => Err("within the range of a 64-bit float".into()),
                 Cell::Bad => Err("a number".into()),
             },
-            Cells::Text { ends, bytes, spelling } => {
+            Cells::Text { offsets, bytes, spelling } => {
                 let text = spelling.read(cell);
+                let text = text.as_ref();
                 if text.is_empty() {
                     self.push_null();
-                } else {
-                    bytes.extend_from_slice(text.as_bytes());
-                    ends.push(bytes.len() as i32);
+                    return Ok(());
                 }
+                let end = i32::try_from(bytes.len() + text.len());
+                offsets.push(end.map_err(|_| "text of less than 2 GiB")?);
+                bytes.extend_from_slice(text);
                 Ok(())
             }
         }
@@ -144,7 +150,7 @@ impl Growing {
         let Cells::Number { values, limits } = &mut self.cells else {
             return self.push_cell(value.to_string().as_bytes());
         };
-        if value == limits.undefined {
+        if limits.undefined == Some(value.to_bits()) {
             self.push_null();
         } else if value.is_finite() && value < limits.minimum {
             return Err(format!("at least {}", limits.minimum));
@@ -160,9 +166,9 @@ impl Growing {
     pub(super) fn truncate(&mut self, rows: usize) {
         match &mut self.cells {
             Cells::Number { values, .. } => values.truncate(rows),
-            Cells::Text { ends, bytes, .. } => {
-                ends.truncate(rows);
-                bytes.truncate(ends.last().map_or(0, |&end| end as usize));
+            Cells::Text { offsets, bytes, .. } => {
+                offsets.truncate(rows + 1);
+                bytes.truncate(offsets.last().map_or(0, |&end| end as usize));
             }
         }
         while self.nulls.last().is_some_and(|&row| row as usize >= rows) {
@@ -178,8 +184,8 @@ impl Growing {
                 let values = std::mem::replace(values, Vec::with_capacity(rows));
                 Ok(Arc::new(Float64Array::try_new(values.into(), nulls)?))
             }
-            Cells::Text { ends, bytes, .. } => {
-                let offsets: Vec<i32> = std::iter::once(0).chain(ends.drain(..)).collect();
+            Cells::Text { offsets, bytes, .. } => {
+                let offsets = std::mem::replace(offsets, first_offset(rows));
                 let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
                 let bytes = Buffer::from_vec(std::mem::take(bytes));
                 Ok(Arc::new(StringArray::try_new(offsets, bytes, nulls)?))
@@ -197,4 +203,11 @@ impl Growing {
         }
         Some(valid.into())
     }
+}
+
+/// The offset before the first cell, with room for those of `rows` more.
+fn first_offset(rows: usize) -> Vec<i32> {
+    let mut offsets = Vec::with_capacity(rows + 1);
+    offsets.push(0);
+    offsets
 }

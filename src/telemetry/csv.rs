@@ -7,16 +7,20 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
-use super::detect::{self, Layout};
+use super::detect;
 use super::lines::{Line, Lines};
 use super::options::ReadOptions;
 use super::records::Records;
 use super::report::ReadReport;
 use super::rows::{Fault, Rows};
 use super::schema::Schema;
+use super::split;
 use super::table::Table;
 use super::text;
 use crate::error::Result;
+
+/// Loaded bytes from which on an input likely fills a batch.
+const LARGE: usize = 128 << 10;
 
 /// Reads a CSV file whose schema is detected from its first line; gzip is unpacked.
 ///
@@ -72,6 +76,8 @@ pub struct CsvReader {
     rows: Rows,
     records: Records,
     delimiter: u8,
+    /// Ends of the cells of the line at hand.
+    ends: Vec<usize>,
     done: bool,
 }
 
@@ -80,9 +86,9 @@ impl CsvReader {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]; [`Error::InvalidArgument`] for settings outside their domain;
-    /// [`Error::InsufficientData`] for an empty file; [`Error::BadRecord`] for UTF-16, and for a first line
-    /// that is too long or holds a NUL byte; [`Error::SchemaMismatch`] for foreign columns.
+    /// [`Error::Io`](crate::Error::Io); [`Error::InvalidArgument`](crate::Error::InvalidArgument) for settings outside their domain;
+    /// [`Error::InsufficientData`](crate::Error::InsufficientData) for an empty file; [`Error::BadRecord`](crate::Error::BadRecord) for UTF-16, and for a first line
+    /// that is too long or holds a NUL byte; [`Error::SchemaMismatch`](crate::Error::SchemaMismatch) for foreign columns.
     pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self> {
         options.check()?;
         Self::start(Lines::open(path.as_ref(), options.max_line_bytes)?, options)
@@ -103,15 +109,18 @@ impl CsvReader {
         let number = records.first(&mut lines)?;
         let first: Vec<String> = records.cells().map(|cell| text::decode(cell).into_owned()).collect();
         let schema = options.schema.as_ref();
-        let Layout { schema, order, header } = detect::layout(lines.place(), &first, schema)
+        let layout = detect::layout(lines.place(), &first, schema)
             .or_else(|_| detect::layout(&place_with_hint(lines.place(), &first, options), &first, schema))?;
-        let mut rows =
-            Rows::new(schema, order, lines.place(), options.batch_rows, options.max_rejected_share);
+        let header = layout.header;
+        let mut rows = Rows::new(layout, lines.place(), options.batch_rows, options.max_rejected_share);
+        if lines.rest().len() >= LARGE {
+            rows.reserve();
+        }
         if !header {
             let outcome = rows.push_cells(records.cells());
             rows.end_row(number, outcome)?;
         }
-        Ok(Self { lines, rows, records, delimiter: options.delimiter, done: false })
+        Ok(Self { lines, rows, records, delimiter: options.delimiter, ends: Vec::new(), done: false })
     }
 
     /// The schema of the batches: the one given or detected, without the columns that the file lacks.
@@ -128,8 +137,8 @@ impl CsvReader {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]; [`Error::TooManyRejected`], told at the end or after 65,536 records;
-    /// [`Error::InsufficientData`] when there is no record.
+    /// [`Error::Io`](crate::Error::Io); [`Error::TooManyRejected`](crate::Error::TooManyRejected), told at the end or after 65,536 records;
+    /// [`Error::InsufficientData`](crate::Error::InsufficientData) when there is no record.
     pub fn read(mut self) -> Result<Table> {
         let batches = self.by_ref().collect::<Result<Vec<_>>>()?;
         Table::new(Arc::clone(self.schema()), batches, self.report().clone())
@@ -162,15 +171,22 @@ impl CsvReader {
     fn record(&mut self, line: &Range<usize>) -> Result<Result<(), Fault>> {
         let text = &self.lines.bytes()[line.clone()];
         if memchr::memchr2(b'"', 0, text).is_none() {
-            return Ok(push_plain(&mut self.rows, self.lines.bytes(), line, self.delimiter));
+            let bytes = self.lines.bytes();
+            split::ends(bytes, line.start, line.end, self.delimiter, &mut self.ends);
+            return Ok(push_plain(&mut self.rows, bytes, line.start, &self.ends));
         }
-        let more = match self.records.read(&mut self.lines, line)? {
-            Ok(more) => more,
-            Err(fault) => return Ok(Err(fault)),
+        let length = match self.records.read(&mut self.lines, line.start)? {
+            Ok(length) => length,
+            Err(fault) => {
+                self.lines.next()?;
+                return Ok(Err(fault));
+            }
         };
         let outcome = self.rows.push_cells(self.records.cells());
         if outcome.is_ok() {
-            self.lines.skip(more);
+            self.lines.skip(length);
+        } else {
+            self.lines.next()?;
         }
         Ok(outcome)
     }
@@ -189,23 +205,17 @@ impl Iterator for CsvReader {
     }
 }
 
-/// Appends a line without quotes.
-fn push_plain(rows: &mut Rows, bytes: &[u8], line: &Range<usize>, delimiter: u8) -> Result<(), Fault> {
-    let mut start = line.start;
-    let last = rows.columns().len().saturating_sub(1);
-    for (i, column) in rows.columns().iter_mut().enumerate() {
-        let stop = match column.push_at(bytes, start, line.end, delimiter) {
-            Ok(stop) => stop,
-            Err(expected) => {
-                let rest = &bytes[start..line.end];
-                let cell = rest.split(|&b| b == delimiter).next().unwrap_or_default();
-                return Err(Fault { column: Some(i), value: cell.to_vec(), expected });
-            }
-        };
-        if (stop == line.end) != (i == last) {
-            return Err(rows.ragged(1 + memchr::memchr_iter(delimiter, &bytes[line.clone()]).count()));
+/// Appends a line without quotes, whose cells end at `ends`.
+fn push_plain(rows: &mut Rows, bytes: &[u8], mut start: usize, ends: &[usize]) -> Result<(), Fault> {
+    if ends.len() != rows.n_columns() {
+        return Err(rows.ragged(ends.len()));
+    }
+    for (i, (column, &end)) in rows.columns().iter_mut().zip(ends).enumerate() {
+        if let Err(expected) = column.push_at(bytes, start, end) {
+            let value = bytes.get(start..end).unwrap_or_default().to_vec();
+            return Err(Fault { column: Some(i), value, expected });
         }
-        start = stop + 1;
+        start = end + 1;
     }
     Ok(())
 }

@@ -22,9 +22,12 @@ pub(super) struct Layout {
     pub(super) order: Vec<usize>,
     /// Whether the first record holds the names.
     pub(super) header: bool,
+    /// Columns of the whole schema that the file lacks.
+    absent: usize,
 }
 
 /// What keeps a schema from fitting.
+#[derive(Default)]
 struct Misfit {
     missing: Vec<String>,
     unknown: Vec<String>,
@@ -61,22 +64,26 @@ impl Schema {
 
 /// Fits the first record of a file to one schema, or to the presets.
 pub(super) fn layout(place: &str, first: &[String], schema: Option<&Schema>) -> Result<Layout> {
-    let names = unique_names(first);
+    let error = match by_keys(place, &unique_names(first), schema) {
+        Ok(fit) => return Ok(fit),
+        Err(error) => error,
+    };
     let candidates = schema.map_or(Schema::presets(), std::slice::from_ref);
-    let fits = candidates.iter().filter_map(|schema| by_name(schema, &names).ok());
-    if let Some(fit) = fits.max_by_key(|fit| fit.order.len()) {
-        return Ok(fit);
-    }
     let headerless = candidates.iter().filter(|s| schema.is_some() || HEADERLESS.contains(&s.name()));
-    if let Some(fit) =
-        headerless.filter_map(|schema| by_position(schema, first)).max_by_key(|fit| fit.order.len())
-    {
+    let fits = headerless.filter_map(|schema| by_position(schema, first));
+    fits.max_by_key(|fit| fit.order.len()).ok_or(error)
+}
+
+/// Fits names to one schema, or to the presets.
+pub(super) fn by_keys(place: &str, names: &[String], schema: Option<&Schema>) -> Result<Layout> {
+    let candidates = schema.map_or(Schema::presets(), std::slice::from_ref);
+    let fits = candidates.iter().filter_map(|schema| by_name(schema, names).ok());
+    if let Some(fit) = fits.min_by_key(|fit| fit.absent) {
         return Ok(fit);
     }
-    let nearest = candidates.iter().max_by_key(|schema| known(schema, &names));
+    let nearest = candidates.iter().max_by_key(|schema| known(schema, names));
     let Some(nearest) = nearest else { return Err(Error::invalid("schema", "at least one schema", 0)) };
-    let misfit =
-        by_name(nearest, &names).err().unwrap_or(Misfit { missing: Vec::new(), unknown: Vec::new() });
+    let misfit = by_name(nearest, names).err().unwrap_or_default();
     Err(Error::SchemaMismatch {
         place: place.to_owned(),
         schema: nearest.name().to_owned(),
@@ -132,7 +139,8 @@ fn by_name(schema: &Schema, names: &[String]) -> Result<Layout, Misfit> {
             *slot = position;
         }
     }
-    Ok(Layout { schema: schema.restrict(&keep), order, header: true })
+    let absent = schema.columns().len() - keep.len();
+    Ok(Layout { schema: schema.restrict(&keep), order, header: true, absent })
 }
 
 /// The columns by their position, where the first record is already data.
@@ -158,7 +166,7 @@ fn by_position(schema: &Schema, first: &[String]) -> Option<Layout> {
         return None;
     }
     let order: Vec<usize> = (0..first.len()).collect();
-    Some(Layout { schema: schema.restrict(&order), order, header: false })
+    Some(Layout { schema: schema.restrict(&order), absent: absent.len(), order, header: false })
 }
 
 /// Trimmed names; the second of a name becomes `name.1`.

@@ -7,14 +7,14 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
-use super::records::More;
+use super::{number, split};
 use crate::error::{Error, Result};
 
 /// Bytes asked of the input at once.
 const CHUNK: usize = 256 << 10;
 
-/// Zero bytes kept behind the data, so that eight bytes can be loaded at any of its positions.
-const PADDING: usize = 8;
+/// Zero bytes kept behind the data, so that a whole block can be loaded at any of its positions.
+const PADDING: usize = if split::LOADED > number::LOADED { split::LOADED } else { number::LOADED };
 
 /// One line of the input.
 #[derive(Debug)]
@@ -168,15 +168,24 @@ impl Lines {
         start..start + length - usize::from(carriage)
     }
 
-    /// The line end behind the line read last; a plain one where the input ends without.
-    pub(super) fn last_line_end(&self) -> &[u8] {
-        if self.bytes[..self.unread.start].ends_with(b"\r\n") { b"\r\n" } else { b"\n" }
+    /// Whether all of the input was loaded.
+    pub(super) fn at_end(&self) -> bool {
+        self.at_end
     }
 
-    /// Marks more as read.
-    pub(super) fn skip(&mut self, more: More) {
-        self.unread.start = self.unread.end.min(self.unread.start + more.bytes);
-        self.number += more.lines;
+    /// Goes back to `start`, where the line read last begins.
+    pub(super) fn go_back(&mut self, start: usize) {
+        self.unread.start = start;
+        self.number -= 1;
+    }
+
+    /// Marks a record of `length` bytes as read.
+    pub(super) fn skip(&mut self, length: usize) {
+        let text = &self.rest()[..length];
+        let ends = memchr::memchr_iter(b'\n', text).count();
+        let unended = usize::from(!text.ends_with(b"\n"));
+        self.unread.start += length;
+        self.number += (ends + unended) as u64;
     }
 
     /// Loads more behind what is unread, which moves to the front; `false` at the end of the input.

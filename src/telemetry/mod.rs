@@ -2,23 +2,30 @@
 
 mod builder;
 mod column;
+mod convert;
 mod csv;
 mod detect;
+mod json;
+mod json_record;
 mod lines;
 mod number;
 mod options;
 mod preset;
+mod read;
 mod records;
 mod report;
 mod rows;
 mod schema;
+mod split;
 mod table;
 mod text;
 mod write;
 
 pub use builder::SchemaBuilder;
 pub use csv::{CsvReader, read_csv, read_csv_with};
+pub use json::{JsonReader, read_jsonl, read_jsonl_with};
 pub use options::ReadOptions;
+pub use read::{read, read_with};
 pub use report::{ReadReport, Rejection};
 pub use schema::{Column, Field, Kind, Role, Schema};
 pub use table::Table;

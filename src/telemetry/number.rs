@@ -22,73 +22,101 @@ const POWERS: [f64; 23] = [
     1e19, 1e20, 1e21, 1e22,
 ];
 
-/// Powers of ten by which a run of up to eight digits shifts what stands before it.
-const SHIFTS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
-
 /// Greatest integer up to which `f64` holds all.
-const EXACT: u64 = 1 << 53;
+const EXACT: i64 = 1 << 53;
 
-/// The plain decimal at `start`, such as `-12.5`, and the position behind it.
+/// Bytes that [`decimal`] loads from the start of a cell, however short.
+pub(super) const LOADED: usize = 17;
+
+/// The plain decimal that fills `bytes[start..end]`, such as `-12.5`.
 ///
-/// `None` for anything that needs [`parse`]: exponents, more digits than one exact division takes,
-/// blanks, words, or fewer than eight bytes after the digits.
-#[inline(always)]
-pub(super) fn prefix(bytes: &[u8], start: usize) -> Option<(f64, usize)> {
-    let negative = *bytes.get(start)? == b'-';
-    let mut at = start + usize::from(negative);
-    let (mut mantissa, mut run) = digits(bytes, at)?;
-    if run == 0 {
-        return None;
+/// `None` for anything that needs [`parse`], such as blanks and words, and where fewer than [`LOADED`] bytes
+/// follow the start.
+#[inline]
+pub(super) fn decimal(bytes: &[u8], start: usize, end: usize) -> Option<f64> {
+    let loaded = bytes.get(start..)?.first_chunk::<LOADED>()?;
+    let length = end.wrapping_sub(start);
+    // More than every second number of a flow table is a single digit.
+    if length == 1 && loaded[0].is_ascii_digit() {
+        return Some(f64::from(loaded[0] - b'0'));
     }
-    at += run;
-    if run == 8 {
-        let (more, count) = digits(bytes, at)?;
-        mantissa = mantissa * SHIFTS[count] + more;
-        at += count;
-        if count == 8 {
-            return None;
-        }
+    let negative = loaded[0] == b'-';
+    let digits = if negative { loaded.last_chunk() } else { loaded.first_chunk() };
+    match unsigned(digits?, length.wrapping_sub(usize::from(negative))) {
+        Some(value) => Some(if negative { -value } else { value }),
+        None => long(bytes.get(start..end)?),
     }
-    let mut fraction = 0;
-    if *bytes.get(at)? == b'.' {
-        at += 1;
-        // At most 15 digits before the point, so that two runs of 8 may overflow u64; the third cannot be exact.
-        loop {
-            let (more, count);
-            (more, count) = digits(bytes, at)?;
-            mantissa = mantissa.checked_mul(SHIFTS[count])?.checked_add(more)?;
-            at += count;
-            fraction += count;
-            run = count;
-            if run < 8 {
-                break;
-            }
-        }
-    }
-    if mantissa > EXACT {
-        return None;
-    }
-    let value = mantissa as f64 / POWERS.get(fraction)?;
-    Some((if negative { -value } else { value }, at))
 }
 
-/// Value and length of the run of decimal digits at `start`, at most eight.
+/// Any finite number without blanks around it.
+#[inline(never)]
+fn long(cell: &[u8]) -> Option<f64> {
+    fast_float2::parse(cell).ok().filter(|value: &f64| value.is_finite())
+}
+
+/// The decimal without a sign in the first `length` bytes, if one exact division gives it.
 ///
 /// Eight bytes at once: D. Lemire, "Number parsing at a gigabyte per second", section 3 (2021).
-#[inline(always)]
-fn digits(bytes: &[u8], start: usize) -> Option<(u64, usize)> {
+#[inline]
+fn unsigned(bytes: &[u8; 16], length: usize) -> Option<f64> {
+    match length {
+        1..=8 => {
+            // The digits stand in the upper bytes, zeros below.
+            let word = (u64::from_le_bytes(*bytes.first_chunk()?) ^ ZEROS) << (64 - 8 * length);
+            let other = not_digits(word);
+            if other == 0 {
+                return Some(eight(word) as f64);
+            }
+            let before = word & ((other >> 7) - 1);
+            let after = word & !(other | (other - 1));
+            let point = (other >> 7).wrapping_mul(POINT);
+            if !other.is_power_of_two() || before | after | point != word || length == 1 {
+                return None;
+            }
+            let places = 7 - other.trailing_zeros() / 8;
+            Some(eight(before << 8 | after) as f64 / POWERS.get(places as usize)?)
+        }
+        9..=16 => {
+            let zeros = u128::from(ZEROS) << 64 | u128::from(ZEROS);
+            let word = (u128::from_le_bytes(*bytes) ^ zeros) << (128 - 8 * length);
+            let other =
+                u128::from(not_digits((word >> 64) as u64)) << 64 | u128::from(not_digits(word as u64));
+            let (digits, places) = if other == 0 {
+                (word, 0)
+            } else {
+                let before = word & ((other >> 7) - 1);
+                let after = word & !(other | (other - 1));
+                let point = (other >> 7).wrapping_mul(u128::from(POINT));
+                if !other.is_power_of_two() || before | after | point != word {
+                    return None;
+                }
+                (before << 8 | after, 15 - other.trailing_zeros() / 8)
+            };
+            let mantissa = eight(digits as u64) * 100_000_000 + eight((digits >> 64) as u64);
+            (mantissa <= EXACT).then_some(mantissa as f64 / POWERS.get(places as usize)?)
+        }
+        _ => None,
+    }
+}
+
+/// Eight times `0`, and a point; both as they are loaded, the point with a `0` taken off.
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+const POINT: u64 = (b'.' ^ b'0') as u64;
+
+/// The top bit of every byte that is no digit; what stands behind the first such byte may be wrong.
+#[inline]
+fn not_digits(word: u64) -> u64 {
+    (word.wrapping_add(0x7676_7676_7676_7676) | word) & 0x8080_8080_8080_8080
+}
+
+/// The number of eight digits, the first in the lowest byte.
+#[inline]
+fn eight(digits: u64) -> i64 {
     const PAIRS: u64 = 0x0000_00ff_0000_00ff;
-    let chunk = bytes.get(start..)?.first_chunk::<8>()?;
-    // Digits become 0 to 9; in every other byte up to the first of them the top bit gets set.
-    let chunk = u64::from_le_bytes(*chunk) ^ 0x3030_3030_3030_3030;
-    let other = (chunk.wrapping_add(0x7676_7676_7676_7676) | chunk) & 0x8080_8080_8080_8080;
-    let count = other.trailing_zeros() / 8;
-    // Fill up with zeros in front, then sum pairs, and pairs of pairs.
-    let chunk = chunk.unbounded_shl(64 - 8 * count);
-    let pairs = chunk.wrapping_mul(10).wrapping_add(chunk >> 8);
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
     let high = (pairs & PAIRS).wrapping_mul(0x000f_4240_0000_0064);
     let low = ((pairs >> 16) & PAIRS).wrapping_mul(0x0000_2710_0000_0001);
-    Some((high.wrapping_add(low) >> 32, count as usize))
+    (high.wrapping_add(low) >> 32).cast_signed()
 }
 
 /// A whole cell, blanks around it allowed; with `port`, hexadecimal such as `0xc0a8` too.
@@ -115,19 +143,37 @@ mod tests {
 
     use super::*;
 
-    /// The bits of the fast path, if it answers for the whole text.
+    /// The bits of the fast path, with something else behind the cell.
     fn fast(text: &str) -> Option<u64> {
-        let padded = [text.as_bytes(), b",\0\0\0\0\0\0\0\0"].concat();
-        prefix(&padded, 0).filter(|&(_, end)| end == text.len()).map(|(value, _)| value.to_bits())
+        let padded = [text.as_bytes(), b",7.5,-0,123456789012345"].concat();
+        decimal(&padded, 0, text.len()).map(f64::to_bits)
     }
 
     #[test]
     fn plain_decimals_take_the_fast_path() {
-        for text in ["0", "-0", "7", "-1", "42.", "0.000011", "90909.0902", "4294949667", "25157.23270440252"]
-        {
+        for text in [
+            "0",
+            "-0",
+            "7",
+            "-1",
+            "42.",
+            ".5",
+            "0.000011",
+            "90909.0902",
+            "4294949667",
+            "25157.23270440252",
+            "12345678",
+            "123456789",
+            "1234567890123456",
+            "-123456.7",
+            "00000000.0000001",
+            "9007199254740993",
+        ] {
             assert_eq!(fast(text), Some(text.parse::<f64>().unwrap().to_bits()), "{text}");
         }
-        for text in ["", "-", ".5", "x", "inf", "12345678901234567", "0.12345678901234567890123"] {
+        for text in
+            ["", "-", ".", "-.", "x", "1.2.3", "1..", "--1", "1-", "+-1", "inf", "1x345678", "1\u{e9}3"]
+        {
             assert_eq!(fast(text), None, "{text}");
         }
     }
@@ -157,15 +203,20 @@ mod tests {
 
         #[test]
         fn both_paths_give_the_same_bits(text in "-?[0-9]{1,18}(\\.[0-9]{0,20})?") {
+            prop_assert_eq!(fast(&text), Some(text.parse::<f64>().unwrap().to_bits()));
+        }
+
+        /// Where the fast path answers, it answers as the full parser does.
+        #[test]
+        fn no_other_text_is_taken_for_a_number(text in "[-+.0-9eE,xé/:]{0,20}") {
             if let Some(bits) = fast(&text) {
-                prop_assert_eq!(bits, text.parse::<f64>().unwrap().to_bits());
-                prop_assert_eq!(bits, fast_float2::parse::<f64, _>(&text).unwrap().to_bits());
+                prop_assert_eq!(parse(text.as_bytes(), false), Cell::Value(f64::from_bits(bits)));
             }
         }
 
         #[test]
-        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..40), start in 0_usize..48) {
-            let _ = prefix(&bytes, start);
+        fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..40), start in 0_usize..48, end in 0_usize..48) {
+            let _ = decimal(&bytes, start, end);
             let _ = parse(&bytes, true);
         }
     }

@@ -21,7 +21,7 @@ pub struct ReadOptions {
     pub max_rejected_share: f64,
     /// What separates the cells of a CSV line: a printable ASCII character or a tab.
     pub delimiter: u8,
-    /// Longest line, or quoted record, in bytes, 1 to 2^30; a longer one is rejected and never held in memory.
+    /// Longest line, or quoted record, in bytes, 1 to 2^28; a longer one is rejected and never held in memory.
     pub max_line_bytes: usize,
     /// Rows of a batch, 1 to 2^20.
     pub batch_rows: usize,
@@ -49,8 +49,8 @@ impl ReadOptions {
             let expected = "a tab or a printable ASCII character that no number and no quoting uses";
             return Err(Error::invalid("delimiter", expected, self.delimiter.escape_ascii()));
         }
-        if !(1..=1 << 30).contains(&self.max_line_bytes) {
-            return Err(Error::invalid("max_line_bytes", "in 1..=2^30", self.max_line_bytes));
+        if !(1..=1 << 28).contains(&self.max_line_bytes) {
+            return Err(Error::invalid("max_line_bytes", "in 1..=2^28", self.max_line_bytes));
         }
         if !(1..=1 << 20).contains(&self.batch_rows) {
             return Err(Error::invalid("batch_rows", "in 1..=2^20", self.batch_rows));

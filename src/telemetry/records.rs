@@ -1,42 +1,29 @@
-//! Records that need a real CSV parser: quoted cells, and line ends within them.
+//! Records with quotes, after RFC 4180: cells may hold delimiters, doubled quotes and line ends.
 
-use std::ops::Range;
-
-use csv_core::{ReadRecordResult, Reader, ReaderBuilder, Terminator};
+use memchr::{memchr, memchr2};
 
 use super::lines::{Line, Lines};
 use super::rows::Fault;
 use crate::error::{Error, Result};
 
-/// A CSV parser that holds one record.
+/// A parser that holds one record.
 #[derive(Debug)]
 pub(super) struct Records {
-    parser: Reader,
+    delimiter: u8,
+    /// The cells without their quotes, one behind the other.
     bytes: Vec<u8>,
     /// Ends of the cells in `bytes`.
     ends: Vec<usize>,
-    filled: usize,
-    cells: usize,
-}
-
-/// What was read behind the first line of a record.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct More {
-    /// Bytes.
-    pub(super) bytes: usize,
-    /// Line ends among them.
-    pub(super) lines: u64,
 }
 
 impl Records {
     pub(super) fn new(delimiter: u8) -> Self {
-        let parser = ReaderBuilder::new().delimiter(delimiter).terminator(Terminator::Any(b'\n')).build();
-        Self { parser, bytes: vec![0; 4096], ends: vec![0; 256], filled: 0, cells: 0 }
+        Self { delimiter, bytes: Vec::new(), ends: Vec::new() }
     }
 
     /// The cells of the last record.
     pub(super) fn cells(&self) -> impl ExactSizeIterator<Item = &[u8]> {
-        (0..self.cells).map(|i| {
+        (0..self.ends.len()).map(|i| {
             let start = if i == 0 { 0 } else { self.ends[i - 1] };
             &self.bytes[start..self.ends[i]]
         })
@@ -57,9 +44,9 @@ impl Records {
                     return Err(Error::InsufficientData { what, needed: 1, got: 0 });
                 }
                 Some(Line::Text(line)) if line.is_empty() => continue,
-                Some(Line::Text(line)) => match self.read(lines, &line)? {
-                    Ok(more) => {
-                        lines.skip(more);
+                Some(Line::Text(line)) => match self.read(lines, line.start)? {
+                    Ok(length) => {
+                        lines.skip(length);
                         return Ok(number);
                     }
                     Err(fault) => fault,
@@ -76,56 +63,83 @@ impl Records {
         }
     }
 
-    /// Parses the record that starts with the line read last, and looks at the lines behind it while a
-    /// quote is open. They stay unread: skip what is returned to go on behind the record.
-    pub(super) fn read(&mut self, lines: &mut Lines, line: &Range<usize>) -> Result<Result<More, Fault>> {
-        self.parser.reset();
-        (self.filled, self.cells) = (0, 0);
-        if memchr::memchr(0, &lines.bytes()[line.clone()]).is_some() {
-            return Ok(Err(Fault::record("\\0", "text without NUL bytes")));
-        }
-        let mut done = self.feed(&lines.bytes()[line.clone()]).1 || self.feed(lines.last_line_end()).1;
-        let mut seen = 0;
-        while !done {
-            let (consumed, complete) = self.feed(&lines.rest()[seen..]);
-            seen += consumed;
-            done = complete;
-            if done {
-                break;
-            }
-            let too_long = line.len() + seen > lines.max_line_bytes();
-            if too_long || !lines.fill()? {
-                done = !too_long && self.feed(b"\n").1;
-                if !done {
-                    return Ok(Err(Fault::record("\"", "a quote that is closed")));
+    /// Parses the record whose first line is the one read last, and goes back to its start.
+    ///
+    /// Gives the length of the record: skip that much to go on behind it. Of a record that is refused, skip
+    /// the first line only, for a stray quote must not swallow what follows.
+    pub(super) fn read(&mut self, lines: &mut Lines, start: usize) -> Result<Result<usize, Fault>> {
+        lines.go_back(start);
+        loop {
+            let at_end = lines.at_end();
+            match self.parse(lines.rest(), at_end) {
+                Ok(Some(length)) if memchr(0, &lines.rest()[..length]).is_some() => {
+                    return Ok(Err(Fault::record("\\0", "text without NUL bytes")));
                 }
+                Ok(Some(length))
+                    if lines.rest()[..length].trim_ascii_end().len() > lines.max_line_bytes() =>
+                {
+                    return Ok(Err(Fault::too_long(lines.max_line_bytes())));
+                }
+                Ok(Some(length)) => return Ok(Ok(length)),
+                Ok(None) if lines.rest().len() > lines.max_line_bytes() => return Ok(Err(open_quote())),
+                Ok(None) => {
+                    lines.fill()?;
+                }
+                Err(fault) => return Ok(Err(fault)),
             }
         }
-        let text = lines.rest().get(..seen).unwrap_or_default();
-        if memchr::memchr(0, text).is_some() {
-            return Ok(Err(Fault::record("\\0", "text without NUL bytes")));
-        }
-        Ok(Ok(More { bytes: seen, lines: memchr::memchr_iter(b'\n', text).count() as u64 }))
     }
 
-    /// Gives the parser more of the record; returns what it consumed, and whether the record is complete.
-    fn feed(&mut self, mut input: &[u8]) -> (usize, bool) {
-        let length = input.len();
+    /// Parses one record; gives its length with the line end, or `None` when it goes on behind the input.
+    fn parse(&mut self, input: &[u8], at_end: bool) -> Result<Option<usize>, Fault> {
+        self.bytes.clear();
+        self.ends.clear();
+        let mut at = 0;
         loop {
-            if input.is_empty() {
-                return (length, false); // The parser would take no input for the end of the file.
-            }
-            let (result, read, wrote, ended) =
-                self.parser.read_record(input, &mut self.bytes[self.filled..], &mut self.ends[self.cells..]);
-            input = &input[read..];
-            self.filled += wrote;
-            self.cells += ended;
-            match result {
-                ReadRecordResult::InputEmpty => {}
-                ReadRecordResult::OutputFull => self.bytes.resize(self.bytes.len() * 2, 0),
-                ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
-                ReadRecordResult::Record | ReadRecordResult::End => return (length - input.len(), true),
+            let rest = &input[at..];
+            let stop = if rest.first() == Some(&b'"') {
+                self.quoted(rest, at_end)?
+            } else {
+                let stop = memchr2(self.delimiter, b'\n', rest).or(at_end.then_some(rest.len()));
+                self.bytes.extend_from_slice(&rest[..stop.unwrap_or(0)]);
+                stop
+            };
+            let Some(stop) = stop else { return Ok(None) };
+            self.ends.push(self.bytes.len());
+            at += stop;
+            match input.get(at) {
+                Some(b'\n') => return Ok(Some(at + 1)),
+                Some(_) => at += 1,
+                None => return Ok(Some(at)),
             }
         }
     }
+
+    /// Parses a quoted cell; gives the position of the delimiter or line end behind it.
+    fn quoted(&mut self, input: &[u8], at_end: bool) -> Result<Option<usize>, Fault> {
+        let mut at = 1;
+        loop {
+            let Some(length) = memchr(b'"', &input[at..]) else {
+                return if at_end { Err(open_quote()) } else { Ok(None) };
+            };
+            self.bytes.extend_from_slice(&input[at..at + length]);
+            at += length + 1;
+            if input.get(at) != Some(&b'"') {
+                break;
+            }
+            self.bytes.push(b'"');
+            at += 1;
+        }
+        let blank = |b: &&u8| **b != self.delimiter && matches!(**b, b' ' | b'\t' | b'\r');
+        at += input[at..].iter().take_while(blank).count();
+        match input.get(at) {
+            Some(&b) if b == self.delimiter || b == b'\n' => Ok(Some(at)),
+            Some(_) => Err(Fault::record("\"", "a quote at the end of its cell")),
+            None => Ok(at_end.then_some(at)),
+        }
+    }
+}
+
+fn open_quote() -> Fault {
+    Fault::record("\"", "a quote that is closed")
 }

@@ -6,8 +6,9 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 
 use super::column::Growing;
+use super::detect::Layout;
 use super::report::ReadReport;
-use super::schema::Schema;
+use super::schema::{Column, Kind, Role, Schema};
 use crate::error::{Error, Result};
 
 /// Text of one batch above which it is closed early, so that 32-bit offsets never overflow.
@@ -46,37 +47,39 @@ pub(super) struct Rows {
     columns: Vec<Growing>,
     /// Position in the schema of each column in file order.
     order: Vec<usize>,
+    /// The text columns.
+    texts: Vec<usize>,
     schema: Arc<Schema>,
     arrow: SchemaRef,
     report: ReadReport,
-    rows: usize,
-    batch_rows: usize,
+    /// Complete rows since the last batch.
+    complete: usize,
+    full_at: usize,
     max_rejected_share: f64,
 }
 
 impl Rows {
-    /// No rows yet. `order[i]` is the position in the schema of the file's `i`-th column.
-    pub(super) fn new(
-        schema: Schema,
-        order: Vec<usize>,
-        place: &str,
-        batch_rows: usize,
-        max_rejected_share: f64,
-    ) -> Self {
-        let columns = order
-            .iter()
-            .filter_map(|&i| schema.columns().get(i))
-            .map(|c| Growing::new(c, batch_rows))
-            .collect();
+    /// No rows yet; a batch is full at `batch_rows`.
+    pub(super) fn new(layout: Layout, place: &str, batch_rows: usize, max_rejected_share: f64) -> Self {
+        let Layout { schema, order, .. } = layout;
+        let columns: Vec<&Column> = order.iter().filter_map(|&i| schema.columns().get(i)).collect();
         Self {
-            columns,
+            columns: columns.iter().map(|c| Growing::new(c)).collect(),
+            texts: (0..columns.len()).filter(|&i| columns[i].kind == Kind::Text).collect(),
             order,
             arrow: Arc::new(schema.to_arrow()),
             schema: Arc::new(schema),
             report: ReadReport::new(place),
-            rows: 0,
-            batch_rows,
+            complete: 0,
+            full_at: batch_rows,
             max_rejected_share,
+        }
+    }
+
+    /// Makes room for a whole batch.
+    pub(super) fn reserve(&mut self) {
+        for column in &mut self.columns {
+            column.reserve(self.full_at);
         }
     }
 
@@ -93,19 +96,40 @@ impl Rows {
         &mut self.columns
     }
 
+    /// How many columns the file has.
+    pub(super) fn n_columns(&self) -> usize {
+        self.order.len()
+    }
+
+    /// The file's `i`-th column.
+    fn column(&self, i: usize) -> Option<&Column> {
+        self.schema.columns().get(*self.order.get(i)?)
+    }
+
     /// Name of the file's `i`-th column.
     pub(super) fn name(&self, i: usize) -> &str {
-        self.order.get(i).and_then(|&c| self.schema.columns().get(c)).map_or("", |c| c.name.as_str())
+        self.column(i).map_or("", |c| c.name.as_str())
+    }
+
+    /// Role of the file's `i`-th column.
+    pub(super) fn role(&self, i: usize) -> Option<Role> {
+        self.column(i).map(|c| c.role)
+    }
+
+    /// Kind of the file's `i`-th column.
+    pub(super) fn kind(&self, i: usize) -> Option<Kind> {
+        self.column(i).map(|c| c.kind)
     }
 
     /// Complete rows since the last batch.
     pub(super) fn len(&self) -> usize {
-        self.rows
+        self.complete
     }
 
     /// Whether the next batch is due.
     pub(super) fn is_full(&self) -> bool {
-        self.rows >= self.batch_rows || self.columns.iter().any(|c| c.text_bytes() >= TEXT_BYTES)
+        let text = |&i: &usize| self.columns.get(i).is_some_and(|c| c.text_bytes() >= TEXT_BYTES);
+        self.complete >= self.full_at || self.texts.iter().any(text)
     }
 
     /// Appends the cells of a whole record.
@@ -140,7 +164,7 @@ impl Rows {
                 self.report.blank += 1;
             }
             Ok(()) => {
-                self.rows += 1;
+                self.complete += 1;
                 self.report.accepted += 1;
             }
             Err(fault) => {
@@ -163,16 +187,17 @@ impl Rows {
 
     fn cut(&mut self) {
         for column in &mut self.columns {
-            column.truncate(self.rows);
+            column.truncate(self.complete);
         }
     }
 
     /// The rows since the last batch, if any.
     pub(super) fn finish_batch(&mut self) -> Result<Option<RecordBatch>> {
-        if self.rows == 0 {
+        if self.complete == 0 {
             return Ok(None);
         }
-        let room = if self.is_full() { self.batch_rows } else { 0 };
+        // After a full batch there will likely be another.
+        let room = if self.is_full() { self.full_at } else { 0 };
         let mut arrays = vec![None; self.columns.len()];
         for (column, &position) in self.columns.iter_mut().zip(&self.order) {
             let array = column.finish(room).map_err(|e| self.report.arrow_error(&e))?;
@@ -180,7 +205,7 @@ impl Rows {
                 *slot = Some(array);
             }
         }
-        self.rows = 0;
+        self.complete = 0;
         let arrays = arrays.into_iter().flatten().collect();
         let batch = RecordBatch::try_new(Arc::clone(&self.arrow), arrays);
         batch.map(Some).map_err(|e| self.report.arrow_error(&e))

@@ -284,30 +284,32 @@ impl Schema {
     }
 }
 
-/// Names that the public data sets use for truth and for identity.
+/// Names for truth and for identity, in small letters and digits.
+const RESERVED: [&str; 20] = [
+    "label",
+    "class",
+    "attackcat",
+    "attack",
+    "family",
+    "target",
+    "isanomaly",
+    "id",
+    "uid",
+    "flowid",
+    "srcip",
+    "dstip",
+    "sourceip",
+    "destinationip",
+    "srcaddr",
+    "dstaddr",
+    "saddr",
+    "daddr",
+    "timestamp",
+    "attemptedcategory",
+];
+
+/// Whether a name is one that the public data sets use for truth or for identity.
 fn is_reserved(name: &str) -> bool {
     let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
-    const RESERVED: [&str; 20] = [
-        "label",
-        "class",
-        "attackcat",
-        "attack",
-        "family",
-        "target",
-        "isanomaly",
-        "id",
-        "uid",
-        "flowid",
-        "srcip",
-        "dstip",
-        "sourceip",
-        "destinationip",
-        "srcaddr",
-        "dstaddr",
-        "saddr",
-        "daddr",
-        "timestamp",
-        "attemptedcategory",
-    ];
     RESERVED.contains(&name.as_str())
 }

@@ -25,13 +25,29 @@ impl Spelling {
         }
     }
 
-    /// The text of a cell; empty when there is none.
-    pub(super) fn read(self, cell: &[u8]) -> Cow<'_, str> {
-        let text = decode(cell.trim_ascii());
-        match self {
-            Self::AsIs => text,
-            Self::Protocol => protocol(text),
-            Self::Truth => truth(text),
+    /// The text of a cell, in UTF-8; empty when there is none.
+    #[inline]
+    pub(super) fn read(self, cell: &[u8]) -> Cow<'_, [u8]> {
+        let cell = cell.trim_ascii();
+        let spelt = match (self, cell.first()) {
+            (Self::AsIs, _) => cell.is_ascii(),
+            (Self::Truth, _) => cell.is_ascii() && !cell.ends_with(b"."),
+            (Self::Protocol, Some(b'a'..=b'z')) => {
+                cell.iter().all(|b| b.is_ascii() && !b.is_ascii_uppercase())
+            }
+            (Self::Protocol, _) => false,
+        };
+        if spelt {
+            return Cow::Borrowed(cell);
+        }
+        let text = match self {
+            Self::AsIs => decode(cell),
+            Self::Protocol => protocol(decode(cell)),
+            Self::Truth => truth(decode(cell)),
+        };
+        match text {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
         }
     }
 }
@@ -59,9 +75,6 @@ const DASHES: [&str; 8] = [
 
 /// A label without the dot at its end and without broken dashes.
 fn truth(text: Cow<'_, str>) -> Cow<'_, str> {
-    if text.is_ascii() && !text.ends_with('.') {
-        return text;
-    }
     let mut text = text.into_owned();
     for dash in DASHES {
         text = text.replace(dash, "-");
@@ -127,10 +140,10 @@ mod tests {
     fn protocols_become_lower_case_names() {
         for (cell, name) in [("TCP", "tcp"), ("6", "tcp"), ("17.0", "udp"), (" icmp ", "icmp"), ("1", "icmp")]
         {
-            assert_eq!(Spelling::Protocol.read(cell.as_bytes()), name);
+            assert_eq!(*Spelling::Protocol.read(cell.as_bytes()), *name.as_bytes());
         }
         for unknown in ["3pc", "253", "6.5", "1000", "-"] {
-            assert_eq!(Spelling::Protocol.read(unknown.as_bytes()), unknown);
+            assert_eq!(*Spelling::Protocol.read(unknown.as_bytes()), *unknown.as_bytes());
         }
     }
 
@@ -145,15 +158,15 @@ mod tests {
             b"Web Attack - XSS",
         ];
         for cell in spellings {
-            assert_eq!(Spelling::Truth.read(cell), "Web Attack - XSS", "{cell:?}");
+            assert_eq!(*Spelling::Truth.read(cell), *b"Web Attack - XSS", "{cell:?}");
         }
-        assert_eq!(Spelling::Truth.read(b" neptune."), "neptune");
-        assert_eq!(Spelling::Truth.read(b" Fuzzers"), "Fuzzers");
+        assert_eq!(*Spelling::Truth.read(b" neptune."), *b"neptune");
+        assert_eq!(*Spelling::Truth.read(b" Fuzzers"), *b"Fuzzers");
     }
 
     #[test]
     fn bytes_that_are_no_utf_8_are_latin_1() {
-        assert_eq!(Spelling::AsIs.read(b"caf\xe9"), "café");
-        assert_eq!(Spelling::AsIs.read("café".as_bytes()), "café");
+        assert_eq!(*Spelling::AsIs.read(b"caf\xe9"), *"café".as_bytes());
+        assert_eq!(*Spelling::AsIs.read("café".as_bytes()), *"café".as_bytes());
     }
 }

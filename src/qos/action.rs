@@ -1,0 +1,298 @@
+//! The ladder of actions, from doing nothing to cutting a host off.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// Seconds that an action may last: at least one, a day at the most.
+pub(super) const TTL_S: RangeInclusive<u32> = 1..=86_400;
+
+/// Bytes per second of a rate limit, and bytes of its burst. Zero would be a drop by another name.
+pub(super) const BYTES: RangeInclusive<u64> = 1..=1_000_000_000_000;
+
+/// A delay-sensitive service class of RFC 4594; the only kind of traffic that may be prioritized.
+///
+/// Classes that gain nothing from being early (bulk data, standard, lower effort) and those that hosts
+/// must not claim (network control) are not among them.
+///
+/// # Source
+///
+/// RFC 4594, section 2.3, figure 3, for the classes and their `DiffServ` code points.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ServiceClass {
+    /// Voice over IP (EF).
+    Telephony,
+    /// Call set-up such as SIP (CS5).
+    Signaling,
+    /// Video calls (`AF4x`).
+    MultimediaConferencing,
+    /// Games, remote control (CS4).
+    RealTimeInteractive,
+    /// Video on demand (`AF3x`).
+    MultimediaStreaming,
+    /// Live television (CS3).
+    BroadcastVideo,
+    /// Short transactions such as DNS (`AF2x`).
+    LowLatencyData,
+}
+
+impl ServiceClass {
+    /// The word that files and bindings use, such as `"telephony"`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Telephony => "telephony",
+            Self::Signaling => "signaling",
+            Self::MultimediaConferencing => "multimedia_conferencing",
+            Self::RealTimeInteractive => "real_time_interactive",
+            Self::MultimediaStreaming => "multimedia_streaming",
+            Self::BroadcastVideo => "broadcast_video",
+            Self::LowLatencyData => "low_latency_data",
+        }
+    }
+}
+
+/// How traffic is inspected, from the least intrusive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Inspection {
+    /// A copy goes to the inspector; the traffic itself is not touched.
+    Mirror,
+    /// The traffic waits for the inspector, and passes when there is none.
+    Queue,
+    /// The traffic is sent through the inspector.
+    Redirect,
+}
+
+impl Inspection {
+    /// The word that files and bindings use, such as `"mirror"`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mirror => "mirror",
+            Self::Queue => "queue",
+            Self::Redirect => "redirect",
+        }
+    }
+}
+
+/// What to do with the traffic of a flow's source. All but `Allow` expire after `ttl_s` seconds.
+///
+/// The variants stand in the order of the ladder ([`Action::rung`]). In files an action is a table whose
+/// `action` is the variant's name in `snake_case`.
+///
+/// ```
+/// use qosguard::qos::Action;
+///
+/// let limit = Action::RateLimit { bytes_per_second: 125_000, burst: 256_000, ttl_s: 60 };
+/// assert_eq!(limit.to_string(), "rate-limit to 125000 B/s, burst 256000 B, for 60 s");
+/// assert!(limit.no_harsher_than(Action::Drop { ttl_s: 60 }));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum Action {
+    /// Leave it alone.
+    Allow,
+    /// Forward it early; for clean, delay-sensitive traffic only.
+    Prioritize {
+        /// Class to mark it as.
+        class: ServiceClass,
+        /// Seconds until it expires, 1 to 86,400.
+        ttl_s: u32,
+    },
+    /// Forward it after everything else (lower effort, RFC 8622): the low-regret answer to a doubt.
+    Deprioritize {
+        /// Seconds until it expires, 1 to 86,400.
+        ttl_s: u32,
+    },
+    /// Drop what goes beyond a rate.
+    RateLimit {
+        /// Bytes (not bits) per second, 1 to 10^12.
+        bytes_per_second: u64,
+        /// Bytes that may pass at once, 1 to 10^12.
+        burst: u64,
+        /// Seconds until it expires, 1 to 86,400.
+        ttl_s: u32,
+    },
+    /// Show it to an inspector.
+    Inspect {
+        /// By which way.
+        how: Inspection,
+        /// Seconds until it expires, 1 to 86,400.
+        ttl_s: u32,
+    },
+    /// Drop it.
+    Drop {
+        /// Seconds until it expires, 1 to 86,400.
+        ttl_s: u32,
+    },
+    /// Cut the host off from the network.
+    Isolate {
+        /// Seconds until it expires, 1 to 86,400.
+        ttl_s: u32,
+    },
+}
+
+impl Action {
+    /// The rung on the ladder; higher is harsher. `Allow` and `Prioritize` share rung 0: neither harms.
+    pub const fn rung(self) -> u8 {
+        match self {
+            Self::Allow | Self::Prioritize { .. } => 0,
+            Self::Deprioritize { .. } => 1,
+            Self::RateLimit { .. } => 2,
+            Self::Inspect { .. } => 3,
+            Self::Drop { .. } => 4,
+            Self::Isolate { .. } => 5,
+        }
+    }
+
+    /// Seconds until the action expires; `None` for `Allow`, which changes nothing.
+    pub const fn ttl_s(self) -> Option<u32> {
+        match self {
+            Self::Allow => None,
+            Self::Prioritize { ttl_s, .. }
+            | Self::Deprioritize { ttl_s }
+            | Self::RateLimit { ttl_s, .. }
+            | Self::Inspect { ttl_s, .. }
+            | Self::Drop { ttl_s }
+            | Self::Isolate { ttl_s } => Some(ttl_s),
+        }
+    }
+
+    /// Whether this action is at most as harsh as the other.
+    ///
+    /// A lower rung is milder. On one rung, an action is at most as harsh when it is so in every setting:
+    /// no longer TTL, no lower rate or burst, no more intrusive inspection. Two actions of one rung may
+    /// therefore be incomparable.
+    pub fn no_harsher_than(self, other: Self) -> bool {
+        match self.rung().cmp(&other.rung()) {
+            Ordering::Less => true,
+            Ordering::Equal => self.rung() == 0 || self.milder(other) == self,
+            Ordering::Greater => false,
+        }
+    }
+
+    /// The harshest action that is at most as harsh as both: the lattice's meet.
+    ///
+    /// Being a meet it keeps order: `a ≤ b` implies `a.milder(c) ≤ b.milder(c)`, so capping a monotone
+    /// ladder gives a monotone ladder.
+    pub(super) fn milder(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Deprioritize { ttl_s: a }, Self::Deprioritize { ttl_s: b }) => {
+                Self::Deprioritize { ttl_s: a.min(b) }
+            }
+            (
+                Self::RateLimit { bytes_per_second, burst, ttl_s },
+                Self::RateLimit { bytes_per_second: other_rate, burst: other_burst, ttl_s: other_ttl },
+            ) => Self::RateLimit {
+                bytes_per_second: bytes_per_second.max(other_rate),
+                burst: burst.max(other_burst),
+                ttl_s: ttl_s.min(other_ttl),
+            },
+            (Self::Inspect { how: a, ttl_s: ttl_a }, Self::Inspect { how: b, ttl_s: ttl_b }) => {
+                Self::Inspect { how: a.min(b), ttl_s: ttl_a.min(ttl_b) }
+            }
+            (Self::Drop { ttl_s: a }, Self::Drop { ttl_s: b }) => Self::Drop { ttl_s: a.min(b) },
+            (Self::Isolate { ttl_s: a }, Self::Isolate { ttl_s: b }) => Self::Isolate { ttl_s: a.min(b) },
+            (a, b) if a.rung() <= b.rung() => a,
+            (_, b) => b,
+        }
+    }
+
+    /// The first setting outside its range: its name, the range, and the value.
+    pub(super) fn bad_setting(self) -> Option<(&'static str, String, String)> {
+        if let Self::RateLimit { bytes_per_second, burst, .. } = self {
+            for (name, value) in [("bytes_per_second", bytes_per_second), ("burst", burst)] {
+                if !BYTES.contains(&value) {
+                    let expected = format!("a whole number from {} to {}", BYTES.start(), BYTES.end());
+                    return Some((name, expected, value.to_string()));
+                }
+            }
+        }
+        let ttl_s = self.ttl_s().filter(|t| !TTL_S.contains(t))?;
+        let expected = format!("a whole number of seconds from {} to {}", TTL_S.start(), TTL_S.end());
+        Some(("ttl_s", expected, ttl_s.to_string()))
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Allow => f.write_str("allow"),
+            Self::Prioritize { class, ttl_s } => write!(f, "prioritize as {} for {ttl_s} s", class.as_str()),
+            Self::Deprioritize { ttl_s } => write!(f, "deprioritize for {ttl_s} s"),
+            Self::RateLimit { bytes_per_second, burst, ttl_s } => {
+                write!(f, "rate-limit to {bytes_per_second} B/s, burst {burst} B, for {ttl_s} s")
+            }
+            Self::Inspect { how, ttl_s } => write!(f, "inspect by {} for {ttl_s} s", how.as_str()),
+            Self::Drop { ttl_s } => write!(f, "drop for {ttl_s} s"),
+            Self::Isolate { ttl_s } => write!(f, "isolate for {ttl_s} s"),
+        }
+    }
+}
+
+/// An action's name in files.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Word {
+    Allow,
+    Prioritize,
+    Deprioritize,
+    RateLimit,
+    Inspect,
+    Drop,
+    Isolate,
+}
+
+/// An action as it stands in a file. Serde's own tagged enums buffer their content, and an error inside
+/// would no longer know its field.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAction {
+    action: Word,
+    class: Option<ServiceClass>,
+    how: Option<Inspection>,
+    bytes_per_second: Option<u64>,
+    burst: Option<u64>,
+    ttl_s: Option<u32>,
+}
+
+impl<'de> Deserialize<'de> for Action {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut raw = RawAction::deserialize(deserializer)?;
+        let missing = D::Error::missing_field;
+        let mut ttl_s = || raw.ttl_s.take().ok_or_else(|| missing("ttl_s"));
+        let action = match raw.action {
+            Word::Allow => Self::Allow,
+            Word::Prioritize => {
+                Self::Prioritize { class: raw.class.take().ok_or_else(|| missing("class"))?, ttl_s: ttl_s()? }
+            }
+            Word::Deprioritize => Self::Deprioritize { ttl_s: ttl_s()? },
+            Word::RateLimit => Self::RateLimit {
+                bytes_per_second: raw.bytes_per_second.take().ok_or_else(|| missing("bytes_per_second"))?,
+                burst: raw.burst.take().ok_or_else(|| missing("burst"))?,
+                ttl_s: ttl_s()?,
+            },
+            Word::Inspect => {
+                Self::Inspect { how: raw.how.take().ok_or_else(|| missing("how"))?, ttl_s: ttl_s()? }
+            }
+            Word::Drop => Self::Drop { ttl_s: ttl_s()? },
+            Word::Isolate => Self::Isolate { ttl_s: ttl_s()? },
+        };
+        // What was not taken does not belong to this action.
+        let foreign = [
+            ("class", raw.class.is_some()),
+            ("how", raw.how.is_some()),
+            ("bytes_per_second", raw.bytes_per_second.is_some()),
+            ("burst", raw.burst.is_some()),
+            ("ttl_s", raw.ttl_s.is_some()),
+        ];
+        match foreign.iter().find(|(_, given)| *given) {
+            Some((name, _)) => Err(D::Error::unknown_field(name, &[])),
+            None => Ok(action),
+        }
+    }
+}

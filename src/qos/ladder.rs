@@ -1,0 +1,52 @@
+//! One action per severity, never milder when more severe.
+
+use super::action::Action;
+use super::severity::Severity;
+
+/// The actions of the four severities of anomalies. Every value of this type is monotone and prioritizes
+/// nothing; a recommendation for an anomaly only ever comes out of one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Ladder([Action; 4]);
+
+impl Ladder {
+    /// The ladder, or the severity whose action is milder than the one before it, or a prioritization.
+    pub(super) fn new(actions: [Action; 4]) -> Result<Self, Severity> {
+        let mut before = Action::Allow;
+        for (action, severity) in actions.into_iter().zip(Severity::ANOMALIES) {
+            if matches!(action, Action::Prioritize { .. }) || !before.no_harsher_than(action) {
+                return Err(severity);
+            }
+            before = action;
+        }
+        Ok(Self(actions))
+    }
+
+    /// The same ladder with one action from a severity on.
+    pub(super) fn with_from(self, from: Severity, action: Action) -> Result<Self, Severity> {
+        let mut actions = self.0;
+        for (slot, severity) in actions.iter_mut().zip(Severity::ANOMALIES) {
+            if severity >= from {
+                *slot = action;
+            }
+        }
+        Self::new(actions)
+    }
+
+    /// The same ladder with no action harsher than the cap. Capping keeps a ladder monotone, so this
+    /// refuses no cap but a prioritization.
+    pub(super) fn capped(self, cap: Action) -> Result<Self, Severity> {
+        Self::new(self.0.map(|action| action.milder(cap)))
+    }
+
+    /// The action of a severity; [`Severity::None`] is allowed.
+    pub(super) fn at(&self, severity: Severity) -> Action {
+        let [low, medium, high, critical] = self.0;
+        match severity {
+            Severity::None => Action::Allow,
+            Severity::Low => low,
+            Severity::Medium => medium,
+            Severity::High => high,
+            Severity::Critical => critical,
+        }
+    }
+}

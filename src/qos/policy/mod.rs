@@ -1,0 +1,231 @@
+//! The policy: what the file holds, and the checks that make a value of [`Policy`] safe.
+
+mod defaults;
+pub(super) mod list;
+mod text;
+mod validate;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use self::list::one_or_many;
+use super::action::Action;
+use super::ladder::Ladder;
+use super::prefix::Prefix;
+use super::rule::{Priority, Rule};
+use crate::error::{Error, Result};
+
+/// Most prefixes in the allow-list.
+const MAX_ALLOW: usize = 10_000;
+/// Most rules.
+const MAX_RULES: usize = 1_000;
+
+/// A validated QoS policy: what to do about each severity, for which traffic to do otherwise, and whom
+/// never to touch.
+///
+/// A policy is read from a file with [`Policy::load`], from text, or built from a [`PolicyConfig`]. TOML,
+/// YAML and JSON share one model; a field that the model does not know is refused. A section that is left
+/// out is that of [`Policy::default`].
+///
+/// | field | meaning | range |
+/// |---|---|---|
+/// | `version` | version of this model; must be given | 1 |
+/// | `dry_run` | decide and say so, but change nothing | `true` unless said otherwise |
+/// | `bands` | `medium`, `high`, `critical`: greatest p-value of such an anomaly | in (0, 1), falling |
+/// | `actions` | `low`, `medium`, `high`, `critical`: action for such an anomaly | never milder |
+/// | `allow` | prefixes; a flow with either end in one is never touched | at most 10,000 |
+/// | `rules` | exceptions, see [`Rule`] | at most 1,000 |
+///
+/// **Severity.** What the threshold calls clean has severity `none`. What it calls an anomaly has at least
+/// `low`, so `low` has no band: the threshold's own false-positive rate is its band.
+///
+/// **Order.** The allow-list wins over everything. Clean traffic gets the first `prioritize` rule that
+/// matches it, or `allow`. An anomaly gets the first `then` or `cap` rule that matches it, or the action of
+/// its severity.
+///
+/// **Harshness.** allow, prioritize < deprioritize < rate-limit < inspect < drop < isolate. Of two actions
+/// of one kind, the longer, slower or more intrusive one is harsher. A more severe anomaly may never get a
+/// milder action, neither from `actions` nor from a rule; such a policy is refused, so for one flow a higher
+/// p-value never gets a harsher action.
+///
+/// | action | its settings |
+/// |---|---|
+/// | `allow` | none |
+/// | `prioritize` | only as a rule's own field: `class` ([`ServiceClass`](super::ServiceClass)), `ttl_s` |
+/// | `deprioritize`, `drop`, `isolate` | `ttl_s` |
+/// | `rate_limit` | `bytes_per_second` and `burst`, 1 to 10^12; `ttl_s` |
+/// | `inspect` | `how`: `mirror`, `queue` or `redirect`; `ttl_s` |
+///
+/// `ttl_s` is 1 to 86,400 seconds.
+///
+/// # Examples
+///
+/// ```
+/// use qosguard::qos::{Action, Policy, Recommender, Severity, Subject};
+///
+/// let policy = Policy::from_toml(r#"
+///     version = 1
+///     dry_run = false
+///     allow = ["192.0.2.53", "10.0.0.0/24"]
+///
+///     [bands]
+///     medium = 1e-3
+///     high = 1e-4
+///     critical = 1e-5
+///
+///     [actions]
+///     low = { action = "deprioritize", ttl_s = 300 }
+///     medium = { action = "rate_limit", bytes_per_second = 125_000, burst = 256_000, ttl_s = 60 }
+///     high = { action = "inspect", how = "mirror", ttl_s = 300 }
+///     critical = { action = "drop", ttl_s = 600 }
+///
+///     [[rules]]
+///     name = "cameras"
+///     when = { src = "10.9.0.0/16", severity = "high" }
+///     then = { action = "isolate", ttl_s = 1800 }
+///
+///     [[rules]]
+///     name = "calls"
+///     when = { service = ["sip", "rtp"] }
+///     prioritize = { class = "telephony", ttl_s = 300 }
+/// "#)?;
+/// let recommender = Recommender::new(policy);
+///
+/// let camera = Subject { src_ip: "10.9.0.7".parse().ok(), ..Subject::default() };
+/// let answer = recommender.recommend(2e-5, true, &camera);
+/// assert_eq!(answer.severity, Severity::High);
+/// assert_eq!(answer.action, Action::Isolate { ttl_s: 1800 });
+/// assert_eq!(recommender.rule_name(answer.rule), "cameras");
+///
+/// let resolver = Subject { src_ip: "192.0.2.53".parse().ok(), ..Subject::default() };
+/// assert_eq!(recommender.recommend(1e-9, true, &resolver).action, Action::Allow);
+///
+/// let error = Policy::from_toml("version = 1\nallow = ['10.0.0.1/8']").unwrap_err();
+/// assert!(error.to_string().starts_with("policy: `allow[0]` must be an address"));
+/// # Ok::<(), qosguard::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "PolicyConfig", into = "PolicyConfig")]
+pub struct Policy {
+    config: PolicyConfig,
+    ladder: Ladder,
+    /// What each rule does, in the order of `config.rules`.
+    effects: Vec<Effect>,
+}
+
+/// What a valid rule does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Effect {
+    /// Prioritizes clean traffic.
+    Clean(Priority),
+    /// Answers anomalies.
+    Anomaly(Ladder),
+}
+
+/// The fields of a [`Policy`], before they are validated; the table there says what each may be.
+///
+/// ```
+/// use qosguard::qos::{Policy, PolicyConfig};
+///
+/// let policy = Policy::try_from(PolicyConfig { dry_run: false, rules: vec![], ..PolicyConfig::default() })?;
+/// assert!(!policy.dry_run());
+/// # Ok::<(), qosguard::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyConfig {
+    /// Version of the model, 1.
+    pub version: u32,
+    /// Whether to decide without changing anything.
+    #[serde(default = "defaults::dry_run")]
+    pub dry_run: bool,
+    /// Prefixes that are never touched, whichever end of the flow lies in them.
+    #[serde(default = "defaults::allow", deserialize_with = "allow_list")]
+    pub allow: Vec<Prefix>,
+    /// Greatest p-value of each severity above `low`.
+    #[serde(default)]
+    pub bands: Bands,
+    /// Action for each severity.
+    #[serde(default)]
+    pub actions: Actions,
+    /// Exceptions, in order.
+    #[serde(default = "defaults::rules", deserialize_with = "rule_list")]
+    pub rules: Vec<Rule>,
+}
+
+/// Greatest p-value of an anomaly of each severity above `low`; strictly decreasing, in (0, 1).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bands {
+    /// At or below it an anomaly is medium.
+    pub medium: f64,
+    /// At or below it an anomaly is high.
+    pub high: f64,
+    /// At or below it an anomaly is critical.
+    pub critical: f64,
+}
+
+/// Action for an anomaly of each severity; none milder than the one before, none a prioritization.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Actions {
+    /// For a low anomaly.
+    pub low: Action,
+    /// For a medium anomaly.
+    pub medium: Action,
+    /// For a high anomaly.
+    pub high: Action,
+    /// For a critical anomaly.
+    pub critical: Action,
+}
+
+impl Policy {
+    /// Whether decisions are made without changing anything.
+    pub fn dry_run(&self) -> bool {
+        self.config.dry_run
+    }
+
+    /// The same policy with dry run switched on or off.
+    #[must_use]
+    pub fn with_dry_run(mut self, dry_run: bool) -> Self {
+        self.config.dry_run = dry_run;
+        self
+    }
+
+    /// The fields.
+    pub fn config(&self) -> &PolicyConfig {
+        &self.config
+    }
+
+    pub(super) fn ladder(&self) -> &Ladder {
+        &self.ladder
+    }
+
+    pub(super) fn effects(&self) -> &[Effect] {
+        &self.effects
+    }
+}
+
+impl TryFrom<PolicyConfig> for Policy {
+    type Error = Error;
+
+    /// # Errors
+    ///
+    /// [`Error::Policy`] with the path of the first field outside its documented range.
+    fn try_from(config: PolicyConfig) -> Result<Self> {
+        Self::validate(config, "policy")
+    }
+}
+
+impl From<Policy> for PolicyConfig {
+    fn from(policy: Policy) -> Self {
+        policy.config
+    }
+}
+
+fn allow_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Prefix>, D::Error> {
+    one_or_many::<_, _, MAX_ALLOW>(deserializer)
+}
+
+fn rule_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Rule>, D::Error> {
+    one_or_many::<_, _, MAX_RULES>(deserializer)
+}

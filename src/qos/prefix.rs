@@ -1,0 +1,192 @@
+//! Address prefixes, and fast membership in thousands of them.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use serde::de::{Error as _, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::error::{Error, Result};
+
+/// What [`Prefix`] accepts, in words.
+const EXPECTED: &str = "an address, or a prefix without host bits such as 10.0.0.0/8 or 2001:db8::/32";
+
+/// An IPv4 or IPv6 prefix without host bits.
+///
+/// A bare address is a prefix of one address. IPv4-mapped IPv6 prefixes (`::ffff:10.0.0.0/104`) are the
+/// IPv4 prefixes that they map, so that they match the same hosts however a source writes them.
+///
+/// ```
+/// use qosguard::qos::Prefix;
+///
+/// let lan: Prefix = "10.0.0.0/8".parse()?;
+/// assert!(lan.contains("::ffff:10.1.2.3".parse().unwrap()));
+/// assert!("10.0.0.1/8".parse::<Prefix>().is_err());
+/// # Ok::<(), qosguard::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Prefix(IpNet);
+
+impl Prefix {
+    /// Whether the address lies in the prefix.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.contains(&address.to_canonical())
+    }
+
+    /// A prefix of the program's own; the length must be at most 32, and host bits are cleared.
+    pub(super) fn v4(address: Ipv4Addr, length: u8) -> Self {
+        Self(IpNet::V4(Ipv4Net::new_assert(address, length).trunc()))
+    }
+
+    /// As [`Prefix::v4`], for IPv6 prefixes that map no IPv4 address.
+    pub(super) fn v6(address: Ipv6Addr, length: u8) -> Self {
+        Self(IpNet::V6(Ipv6Net::new_assert(address, length).trunc()))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Some(Self(IpNet::from(address.to_canonical())));
+        }
+        let net: IpNet = text.parse().ok()?;
+        if net.trunc() != net {
+            return None;
+        }
+        let mapped = match net.network().to_canonical() {
+            IpAddr::V4(v4) if matches!(net, IpNet::V6(_)) => {
+                net.prefix_len().checked_sub(96).and_then(|len| Ipv4Net::new(v4, len).ok())
+            }
+            _ => None,
+        };
+        Some(Self(mapped.map_or(net, IpNet::V4)))
+    }
+}
+
+impl FromStr for Prefix {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::parse(text).ok_or_else(|| Error::invalid("prefix", EXPECTED, format!("{text:?}")))
+    }
+}
+
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for Prefix {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Prefix {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| D::Error::invalid_value(Unexpected::Str(&text), &EXPECTED))
+    }
+}
+
+/// A set of prefixes: membership in O(log n), by binary search over disjoint, sorted ranges.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct PrefixSet {
+    v4: Vec<(u32, u32)>,
+    v6: Vec<(u128, u128)>,
+}
+
+impl PrefixSet {
+    pub(super) fn new(prefixes: &[Prefix]) -> Self {
+        let mut set = Self::default();
+        // `aggregate` sorts, and merges what overlaps or touches.
+        for net in IpNet::aggregate(&prefixes.iter().map(|p| p.0).collect()) {
+            match net {
+                IpNet::V4(net) => set.v4.push((net.network().to_bits(), net.broadcast().to_bits())),
+                IpNet::V6(net) => set.v6.push((net.network().to_bits(), net.broadcast().to_bits())),
+            }
+        }
+        set.v4.sort_unstable();
+        set.v6.sort_unstable();
+        set
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.v4.is_empty() && self.v6.is_empty()
+    }
+
+    pub(super) fn contains(&self, address: Option<IpAddr>) -> bool {
+        match address.map(|a| a.to_canonical()) {
+            Some(IpAddr::V4(a)) => in_ranges(&self.v4, a.to_bits()),
+            Some(IpAddr::V6(a)) => in_ranges(&self.v6, a.to_bits()),
+            None => false,
+        }
+    }
+}
+
+/// Whether a value lies in one of the sorted, disjoint, closed ranges.
+fn in_ranges<T: Ord + Copy>(ranges: &[(T, T)], value: T) -> bool {
+    let after = ranges.partition_point(|&(first, _)| first <= value);
+    ranges[..after].last().is_some_and(|&(_, last)| value <= last)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn set(texts: &[&str]) -> PrefixSet {
+        PrefixSet::new(&texts.iter().map(|t| t.parse().unwrap()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn mapped_addresses_are_ipv4_on_either_side() {
+        let mapped = Some("::ffff:10.0.0.1".parse().unwrap());
+        let plain = Some("10.0.0.1".parse().unwrap());
+        for text in ["10.0.0.0/8", "::ffff:10.0.0.0/104", "10.0.0.1", "::ffff:10.0.0.1"] {
+            assert!(set(&[text]).contains(mapped), "{text}");
+            assert!(set(&[text]).contains(plain), "{text}");
+        }
+        assert_eq!("::ffff:10.0.0.0/104".parse::<Prefix>().unwrap().to_string(), "10.0.0.0/8");
+        // The address that *looks* like IPv4 at its end but is not mapped stays IPv6.
+        assert!(!set(&["10.0.0.0/8"]).contains(Some("::10.0.0.1".parse().unwrap())));
+    }
+
+    #[test]
+    fn refuses_host_bits_and_nonsense() {
+        for text in ["10.0.0.1/8", "2001:db8::1/32", "10.0.0.0/33", "300.1.1.1", "10.0.0.0/", "", "localhost"]
+        {
+            let error = text.parse::<Prefix>().unwrap_err().to_string();
+            assert!(error.contains("without host bits"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_missing_address_is_in_no_set() {
+        assert!(!set(&["0.0.0.0/0", "::/0"]).contains(None));
+        assert!(set(&[]).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn set_equals_asking_every_prefix(
+            nets in prop::collection::vec((0_u32..16, 8_u8..=32), 0..40),
+            low in any::<u32>(),
+        ) {
+            let prefixes: Vec<Prefix> = nets
+                .iter()
+                .map(|&(top, len)| {
+                    let net = Ipv4Net::new((top << 28 | top << 8).into(), len).unwrap();
+                    Prefix(IpNet::V4(net.trunc()))
+                })
+                .collect();
+            let set = PrefixSet::new(&prefixes);
+            for top in 0..16_u32 {
+                let address = IpAddr::V4((top << 28 | top << 8 | low & 0x1ff).into());
+                prop_assert_eq!(set.contains(Some(address)), prefixes.iter().any(|p| p.contains(address)));
+            }
+        }
+    }
+}

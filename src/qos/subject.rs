@@ -1,0 +1,40 @@
+//! What a rule may look at.
+
+use std::net::IpAddr;
+
+/// A transport protocol, as the source tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol<'a> {
+    /// A name such as `tcp`, in any case, or a number as text such as `6`.
+    Name(&'a str),
+    /// An IANA protocol number.
+    Number(u8),
+}
+
+/// The flow that a verdict is about, borrowed from a table's row.
+///
+/// A value that the source does not tell is `None`, and no condition on it matches.
+///
+/// ```
+/// use qosguard::qos::{Protocol, Subject};
+///
+/// let subject = Subject { dst_port: Some(53), protocol: Some(Protocol::Name("udp")), ..Subject::default() };
+/// assert_eq!(subject.src_ip, None);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Subject<'a> {
+    /// Source address; an IPv4-mapped IPv6 address counts as the IPv4 address.
+    pub src_ip: Option<IpAddr>,
+    /// Destination address; an IPv4-mapped IPv6 address counts as the IPv4 address.
+    pub dst_ip: Option<IpAddr>,
+    /// Source port.
+    pub src_port: Option<u16>,
+    /// Destination port.
+    pub dst_port: Option<u16>,
+    /// Transport protocol.
+    pub protocol: Option<Protocol<'a>>,
+    /// Application service, such as `dns`.
+    pub service: Option<&'a str>,
+    /// Attack class that a classifier gave.
+    pub family: Option<&'a str>,
+}
