@@ -93,9 +93,17 @@ export declare class Assessment {
 export declare class FittedIsolationForest {
   /** Number of columns that it was fitted on. */
   get nFeatures(): number
-  /** One score per row; higher is more anomalous. Copies `x`, so the caller may reuse it at once. */
+  /**
+   * One score per row; higher is more anomalous. Copies `x`, so the caller may reuse it at once.
+   *
+   * Rejects with `shape_mismatch`, or `not_finite` by row and column.
+   */
   score(x: Float32Array, nColumns: number): Promise<Float32Array>
-  /** One score per row, on the calling thread and without copying `x`; for a few rows. */
+  /**
+   * One score per row, on the calling thread and without copying `x`; for a few rows.
+   *
+   * Throws as `score` rejects.
+   */
   scoreSync(x: Float32Array, nColumns: number): Float32Array
 }
 
@@ -105,23 +113,33 @@ export declare class FittedIsolationForest {
  * A record that goes through any entry point, in any language, before or after `save`, gets the same bits.
  */
 export declare class Guard {
-  /** Fits every stage, each on rows that the stages before it did not see. */
+  /**
+   * Fits every stage, each on rows that the stages before it did not see.
+   *
+   * Rejects with `invalid_argument` for a setting outside its domain, and `insufficient_data` for fewer than 100 clean
+   * rows, no usable column, or a rule that needs attacks where there are none.
+   */
   static fit(flows: Table, options?: GuardOptions): Promise<Guard>
-  /** Reads a guard that `save` wrote, in any language, in this or any earlier release. */
+  /**
+   * Reads a guard that `save` wrote, in any language, in this or any earlier release.
+   *
+   * Rejects with `io`, `corrupt_artifact`, or `incompatible_format` for a file of a newer release.
+   */
   static load(path: string): Promise<Guard>
-  /** Reads a guard from the bytes of its file. Copies `bytes`. */
+  /** Reads a guard from the bytes of its file. Copies `bytes`. Rejects as `load`. */
   static fromBuffer(bytes: Uint8Array): Promise<Guard>
-  /** Writes the guard to a file, atomically. */
+  /** Writes the guard to a file, atomically. Rejects with `io`. */
   save(path: string): Promise<void>
   /** The guard as the bytes of its file. */
   toBuffer(): Buffer
   /**
    * Scores every record and recommends an action for it, off the event loop.
    *
-   * Records need the columns that the features are made of, by name, and need no truth.
+   * Records need the columns that the features are made of, by name, and need no truth. Rejects with `schema_mismatch`
+   * naming what is missing, and `bad_record` for a record that cannot be read.
    */
   assess(flows: Table | FlowRecord | ReadonlyArray<FlowRecord>): Promise<Assessment>
-  /** As `assess`, on the calling thread; for a few records. */
+  /** As `assess`, on the calling thread; for a few records. Throws as `assess` rejects. */
   assessSync(flows: Table | FlowRecord | ReadonlyArray<FlowRecord>): Assessment
   /** The same guard with another policy. */
   withPolicy(policy: Policy): Guard
@@ -141,21 +159,28 @@ export declare class Guard {
 
 /** An isolation forest before it is fitted: rows that few random cuts set apart are anomalous. */
 export declare class IsolationForest {
-  /** Settings of a forest, each with its default. */
+  /** Settings of a forest, each with its default. Throws `invalid_argument`. */
   constructor(options?: IsolationForestOptions)
-  /** Fits on rows of `nColumns` numbers, row after row in one array. Copies `x`. */
+  /**
+   * Fits on rows of `nColumns` numbers, row after row in one array. Copies `x`.
+   *
+   * Rejects with `invalid_argument`, `shape_mismatch`, `not_finite` by row and column, or `insufficient_data`.
+   */
   fit(x: Float32Array, nColumns: number): Promise<FittedIsolationForest>
 }
 
 /** What to do about each severity, for which traffic to do otherwise, and whom never to touch. Validated; immutable. */
 export declare class Policy {
-  /** Reads a policy file; `.toml`, `.yaml`, `.yml` or `.json` says what it is. */
-  static load(path: string): Promise<Policy>
   /** The policy that a guard has unless it is given another; a dry run. */
-  static default(): Policy
-  /** A policy from the text of a TOML file. */
+  constructor()
+  /**
+   * Reads a policy file; `.toml`, `.yaml`, `.yml` or `.json` says what it is.
+   * Rejects with `io`, or `policy` naming the field.
+   */
+  static load(path: string): Promise<Policy>
+  /** A policy from the text of a TOML file. Throws `policy` naming the field. */
   static fromToml(text: string): Policy
-  /** A policy from an object with the fields of a policy file. */
+  /** A policy from an object with the fields of a policy file. Throws `policy` naming the field. */
   static fromObject(fields: PolicyFields): Policy
   /** The fields of the policy file, every default filled in. */
   toObject(): PolicyFields
@@ -170,13 +195,17 @@ export declare class Schema {
   /**
    * A built-in schema: `unsw_nb15`, `unsw_nb15_raw`, `cicids2017`, `cicids2017_flows`,
    * `cicids2017_corrected`, `nsl_kdd`, `kdd99`, `flow` or `flow_detail`.
+   * Throws `invalid_argument` for another name.
    */
   static preset(name: string): Schema
   /** Names of the built-in schemas. */
   static presets(): Array<string>
-  /** A schema of your own, from the text of a TOML file. */
+  /** A schema of your own, from the text of a TOML file. Throws `invalid_argument` naming the field. */
   static fromToml(text: string): Schema
-  /** The same schema, with another role for one column. */
+  /**
+   * The same schema, with another role for one column. Throws `invalid_argument` for a column that is not there, and for
+   * a role that it may not have.
+   */
   withRole(column: string, role: Role): Schema
   /** The schema's name, such as `unsw_nb15`. */
   get name(): string
@@ -189,16 +218,23 @@ export declare class Table {
   /**
    * A table of the records that a service posted, by the schema's column names.
    *
-   * A value is a finite number, text, a boolean or `null` for missing.
+   * A value is a number, text, a boolean or `null` for missing. A record that cannot be read is rejected, counted, and
+   * named in `report`. Throws `schema_mismatch` naming the columns, `bad_record` for too many rejections, and
+   * `insufficient_data` for none at all.
    */
   static fromRecords(json: FlowRecord | ReadonlyArray<FlowRecord>, schema: Schema): Table
+  /** A new table with the given rows, from 0, in the given order. Rejects with `shape_mismatch` for a row past the last. */
+  take(rows: Array<number>): Promise<Table>
   /** Number of rows. */
   get numRows(): number
   /** Names and roles of the columns. */
   get schema(): Schema
   /** What was read and what was rejected on the way in. */
   get report(): ReadReport
-  /** Ground truth, `true` for attacks: one per row, or `null` without a label column. */
+  /**
+   * Ground truth, `true` for attacks: one per row, or `null` without a label column.
+   * Throws `bad_record` for an empty label.
+   */
   labels(): Array<boolean> | null
   /** Attack class per row, empty for clean rows; `null` without one in the schema. */
   families(): Array<string> | null
@@ -285,6 +321,9 @@ export interface Estimate {
  * Measures scores and a threshold that was fixed before against labels, `true` for attacks.
  *
  * A row is flagged when it scores strictly more than `threshold`. Copies what it reads.
+ *
+ * Rejects with `shape_mismatch` when lengths differ, `not_finite`, `invalid_argument`, and `insufficient_data` unless
+ * there are clean rows and attacks.
  */
 export declare function evaluate(scores: Float32Array, labels: Array<boolean>, threshold: number, options?: EvaluateOptions): Promise<Report>
 
@@ -323,7 +362,7 @@ export interface GuardOptions {
   falsePositiveRate?: number
   /** Another rule that chooses the threshold, instead of `falsePositiveRate`. */
   threshold?: ThresholdRule
-  /** What to do about which verdict; `Policy.default()` unless said otherwise. */
+  /** What to do about which verdict; `new Policy()` unless said otherwise. */
   policy?: Policy
   /**
    * Seeds the draw of the rows that each stage sees, a whole number up to 2^53 − 1; 0 unless said otherwise.
@@ -358,14 +397,16 @@ export type Kind = 'number' | 'text'
 /**
  * Reads a CSV file, plain or gzipped; the schema is detected from the header or the number of columns.
  *
- * A row that cannot be read is rejected, counted, and named in `table.report`.
+ * A row that cannot be read is rejected, counted, and named in `table.report`. Rejects with `io`, `schema_mismatch` naming
+ * missing and unknown columns, `bad_record` for too many rejections, and `insufficient_data` for an empty file.
  */
 export declare function readCsv(path: string, options?: ReadOptions): Promise<Table>
 
 /**
  * Reads a file of JSON lines, plain or gzipped.
  *
- * A row that cannot be read is rejected, counted, and named in `table.report`.
+ * A row that cannot be read is rejected, counted, and named in `table.report`. Rejects with `io`, `schema_mismatch` naming
+ * missing and unknown columns, `bad_record` for too many rejections, and `insufficient_data` for an empty file.
  */
 export declare function readJsonl(path: string, options?: ReadOptions): Promise<Table>
 
@@ -465,7 +506,11 @@ export type Role = 'feature' | 'label' | 'family' | 'time' | 'entity' | 'ignore'
 /** How serious a verdict is. */
 export type Severity = 'none' | 'low' | 'medium' | 'high' | 'critical'
 
-/** Makes seeded flows with ground truth: clean applications, and attacks that a flow record shows. */
+/**
+ * Makes seeded flows with ground truth: clean applications, and attacks that a flow record shows.
+ *
+ * Rejects with `invalid_argument` for a setting outside its domain.
+ */
 export declare function simulate(options?: SimulateOptions): Promise<Table>
 
 /** What the simulator is asked for. */

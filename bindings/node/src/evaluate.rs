@@ -98,6 +98,9 @@ pub struct Report {
 /// Measures scores and a threshold that was fixed before against labels, `true` for attacks.
 ///
 /// A row is flagged when it scores strictly more than `threshold`. Copies what it reads.
+///
+/// Rejects with `shape_mismatch` when lengths differ, `not_finite`, `invalid_argument`, and `insufficient_data` unless
+/// there are clean rows and attacks.
 #[napi(catch_unwind, ts_return_type = "Promise<Report>")]
 pub fn evaluate(
     scores: &[f32],

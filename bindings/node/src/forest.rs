@@ -39,7 +39,7 @@ pub struct IsolationForest {
 
 #[napi]
 impl IsolationForest {
-    /// Settings of a forest, each with its default.
+    /// Settings of a forest, each with its default. Throws `invalid_argument`.
     #[napi(constructor, catch_unwind)]
     pub fn new(#[napi(ts_arg_type = "IsolationForestOptions")] options: Option<Object<'_>>) -> Result<Self> {
         let options: IsolationForestOptions = settings(options)?;
@@ -54,6 +54,8 @@ impl IsolationForest {
     }
 
     /// Fits on rows of `nColumns` numbers, row after row in one array. Copies `x`.
+    ///
+    /// Rejects with `invalid_argument`, `shape_mismatch`, `not_finite` by row and column, or `insufficient_data`.
     #[napi(catch_unwind, ts_return_type = "Promise<FittedIsolationForest>")]
     pub fn fit(&self, x: &[f32], n_columns: f64) -> Result<AsyncTask<Job<FittedIsolationForest>>> {
         let (config, x, n_columns) = (self.config.clone(), x.to_vec(), whole("nColumns", n_columns)?);
@@ -80,6 +82,8 @@ impl FittedIsolationForest {
     }
 
     /// One score per row; higher is more anomalous. Copies `x`, so the caller may reuse it at once.
+    ///
+    /// Rejects with `shape_mismatch`, or `not_finite` by row and column.
     #[napi(catch_unwind, ts_return_type = "Promise<Float32Array>")]
     pub fn score(&self, x: &[f32], n_columns: f64) -> Result<AsyncTask<Job<Float32Array>>> {
         let (forest, x, n_columns) = (Arc::clone(&self.inner), x.to_vec(), whole("nColumns", n_columns)?);
@@ -87,6 +91,8 @@ impl FittedIsolationForest {
     }
 
     /// One score per row, on the calling thread and without copying `x`; for a few rows.
+    ///
+    /// Throws as `score` rejects.
     #[napi(catch_unwind)]
     pub fn score_sync(&self, x: &[f32], n_columns: f64) -> Result<Float32Array> {
         matrix(x, whole("nColumns", n_columns)?)

@@ -81,6 +81,9 @@ impl From<qosguard::Guard> for Guard {
 #[napi]
 impl Guard {
     /// Fits every stage, each on rows that the stages before it did not see.
+    ///
+    /// Rejects with `invalid_argument` for a setting outside its domain, and `insufficient_data` for fewer than 100 clean
+    /// rows, no usable column, or a rule that needs attacks where there are none.
     #[napi(catch_unwind, ts_return_type = "Promise<Guard>")]
     pub fn fit(
         flows: &Table,
@@ -108,19 +111,21 @@ impl Guard {
     }
 
     /// Reads a guard that `save` wrote, in any language, in this or any earlier release.
+    ///
+    /// Rejects with `io`, `corrupt_artifact`, or `incompatible_format` for a file of a newer release.
     #[napi(catch_unwind, ts_return_type = "Promise<Guard>")]
     pub fn load(path: String) -> AsyncTask<Job<Guard>> {
         spawn(move || qosguard::Guard::load(path).map(Self::from))
     }
 
-    /// Reads a guard from the bytes of its file. Copies `bytes`.
+    /// Reads a guard from the bytes of its file. Copies `bytes`. Rejects as `load`.
     #[napi(catch_unwind, ts_return_type = "Promise<Guard>")]
     pub fn from_buffer(bytes: &[u8]) -> AsyncTask<Job<Guard>> {
         let bytes = bytes.to_vec();
         spawn(move || qosguard::Guard::from_bytes(&bytes).map(Self::from))
     }
 
-    /// Writes the guard to a file, atomically.
+    /// Writes the guard to a file, atomically. Rejects with `io`.
     #[napi(catch_unwind, ts_return_type = "Promise<void>")]
     pub fn save(&self, path: String) -> AsyncTask<Job<()>> {
         let guard = Arc::clone(&self.inner);
@@ -135,7 +140,8 @@ impl Guard {
 
     /// Scores every record and recommends an action for it, off the event loop.
     ///
-    /// Records need the columns that the features are made of, by name, and need no truth.
+    /// Records need the columns that the features are made of, by name, and need no truth. Rejects with `schema_mismatch`
+    /// naming what is missing, and `bad_record` for a record that cannot be read.
     #[napi(catch_unwind, ts_return_type = "Promise<Assessment>")]
     pub fn assess(
         &self,
@@ -148,7 +154,7 @@ impl Guard {
         spawn(move || flows.assess(&guard))
     }
 
-    /// As `assess`, on the calling thread; for a few records.
+    /// As `assess`, on the calling thread; for a few records. Throws as `assess` rejects.
     #[napi(catch_unwind)]
     pub fn assess_sync(
         &self,

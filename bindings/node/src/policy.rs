@@ -32,18 +32,19 @@ impl Policy {
     }
 
     /// Reads a policy file; `.toml`, `.yaml`, `.yml` or `.json` says what it is.
+    /// Rejects with `io`, or `policy` naming the field.
     #[napi(catch_unwind, ts_return_type = "Promise<Policy>")]
     pub fn load(path: String) -> AsyncTask<Job<Policy>> {
         spawn(move || qos::Policy::load(path).map(Self::from))
     }
 
-    /// A policy from the text of a TOML file.
+    /// A policy from the text of a TOML file. Throws `policy` naming the field.
     #[napi(catch_unwind)]
     pub fn from_toml(text: String) -> Result<Self> {
         qos::Policy::from_toml(&text).map(Self::from).map_err(|e| into_js_err(&e))
     }
 
-    /// A policy from an object with the fields of a policy file.
+    /// A policy from an object with the fields of a policy file. Throws `policy` naming the field.
     #[napi(catch_unwind)]
     pub fn from_object(#[napi(ts_arg_type = "PolicyFields")] fields: Value) -> Result<Self> {
         qos::Policy::from_json(&fields.to_string()).map(Self::from).map_err(|e| into_js_err(&e))

@@ -111,6 +111,7 @@ impl From<telemetry::Schema> for Schema {
 impl Schema {
     /// A built-in schema: `unsw_nb15`, `unsw_nb15_raw`, `cicids2017`, `cicids2017_flows`,
     /// `cicids2017_corrected`, `nsl_kdd`, `kdd99`, `flow` or `flow_detail`.
+    /// Throws `invalid_argument` for another name.
     #[napi(catch_unwind)]
     pub fn preset(name: String) -> Result<Self> {
         telemetry::Schema::preset(&name).map(Into::into).map_err(|e| into_js_err(&e))
@@ -122,13 +123,14 @@ impl Schema {
         telemetry::Schema::presets().iter().map(|schema| schema.name().to_owned()).collect()
     }
 
-    /// A schema of your own, from the text of a TOML file.
+    /// A schema of your own, from the text of a TOML file. Throws `invalid_argument` naming the field.
     #[napi(catch_unwind)]
     pub fn from_toml(text: String) -> Result<Self> {
         telemetry::Schema::from_toml(&text).map(Into::into).map_err(|e| into_js_err(&e))
     }
 
-    /// The same schema, with another role for one column.
+    /// The same schema, with another role for one column. Throws `invalid_argument` for a column that is not there, and for
+    /// a role that it may not have.
     #[napi(catch_unwind)]
     pub fn with_role(&self, column: String, role: Role) -> Result<Self> {
         self.inner.with_role(&column, role.into()).map(Into::into).map_err(|e| into_js_err(&e))

@@ -63,6 +63,8 @@ impl Settings for SimulateOptions {
 }
 
 /// Makes seeded flows with ground truth: clean applications, and attacks that a flow record shows.
+///
+/// Rejects with `invalid_argument` for a setting outside its domain.
 #[napi(catch_unwind, ts_return_type = "Promise<Table>")]
 pub fn simulate(
     #[napi(ts_arg_type = "SimulateOptions")] options: Option<Object<'_>>,

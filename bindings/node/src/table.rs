@@ -98,7 +98,9 @@ impl From<telemetry::Table> for Table {
 impl Table {
     /// A table of the records that a service posted, by the schema's column names.
     ///
-    /// A value is a finite number, text, a boolean or `null` for missing.
+    /// A value is a number, text, a boolean or `null` for missing. A record that cannot be read is rejected, counted, and
+    /// named in `report`. Throws `schema_mismatch` naming the columns, `bad_record` for too many rejections, and
+    /// `insufficient_data` for none at all.
     #[napi(catch_unwind)]
     pub fn from_records(
         #[napi(ts_arg_type = "FlowRecord | ReadonlyArray<FlowRecord>")] json: String,
@@ -107,7 +109,7 @@ impl Table {
         telemetry::Table::from_json(&schema.inner, &json).map(Into::into).map_err(|e| into_js_err(&e))
     }
 
-    /// A new table with the given rows, from 0, in the given order.
+    /// A new table with the given rows, from 0, in the given order. Rejects with `shape_mismatch` for a row past the last.
     #[napi(catch_unwind, ts_return_type = "Promise<Table>")]
     pub fn take(&self, rows: Vec<f64>) -> Result<AsyncTask<Job<Table>>> {
         let rows = rows.into_iter().map(|row| whole("rows", row)).collect::<Result<Vec<usize>>>()?;
@@ -134,6 +136,7 @@ impl Table {
     }
 
     /// Ground truth, `true` for attacks: one per row, or `null` without a label column.
+    /// Throws `bad_record` for an empty label.
     #[napi(catch_unwind)]
     pub fn labels(&self) -> Result<Option<Vec<bool>>> {
         self.inner.labels().map_err(|e| into_js_err(&e))
@@ -148,7 +151,8 @@ impl Table {
 
 /// Reads a CSV file, plain or gzipped; the schema is detected from the header or the number of columns.
 ///
-/// A row that cannot be read is rejected, counted, and named in `table.report`.
+/// A row that cannot be read is rejected, counted, and named in `table.report`. Rejects with `io`, `schema_mismatch` naming
+/// missing and unknown columns, `bad_record` for too many rejections, and `insufficient_data` for an empty file.
 #[napi(catch_unwind, ts_return_type = "Promise<Table>")]
 pub fn read_csv(
     path: String,
@@ -160,7 +164,8 @@ pub fn read_csv(
 
 /// Reads a file of JSON lines, plain or gzipped.
 ///
-/// A row that cannot be read is rejected, counted, and named in `table.report`.
+/// A row that cannot be read is rejected, counted, and named in `table.report`. Rejects with `io`, `schema_mismatch` naming
+/// missing and unknown columns, `bad_record` for too many rejections, and `insufficient_data` for an empty file.
 #[napi(catch_unwind, ts_return_type = "Promise<Table>")]
 pub fn read_jsonl(
     path: String,
