@@ -11,6 +11,8 @@ import os
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):
     os.environ[variable] = "1"
 
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # pandas and pyarrow bring threads of their own
+
 import argparse
 import json
 import statistics

@@ -28,7 +28,7 @@ fn pipeline(c: &mut Criterion) {
         let mut group = c.benchmark_group("pipeline/assess");
         group.sample_size(20).throughput(Throughput::Elements(table.n_rows() as u64));
         group.bench_function(name, |b| {
-            one_thread.install(|| b.iter(|| guard.assess(black_box(&table)).unwrap()))
+            one_thread.install(|| b.iter(|| guard.assess(black_box(&table)).unwrap()));
         });
         group.finish();
 

@@ -90,7 +90,9 @@ fn read_files(c: &mut Criterion) {
             continue;
         };
         group.throughput(Throughput::Bytes(file.len()));
-        group.bench_function(BenchmarkId::from_parameter(name), |b| b.iter(|| read_csv(&path).unwrap()));
+        group.bench_function(BenchmarkId::from_parameter(name), |b| {
+            b.iter_with_large_drop(|| read_csv(&path).unwrap());
+        });
     }
     group.finish();
 }

@@ -82,7 +82,9 @@ impl Tensors {
     /// Adds an array.
     pub(crate) fn put<T: Element>(&mut self, name: &str, values: &[T]) {
         let mut bytes = Vec::with_capacity(std::mem::size_of_val(values));
-        values.iter().for_each(|v| v.put(&mut bytes));
+        for value in values {
+            value.put(&mut bytes);
+        }
         self.0.insert(name.to_owned(), Tensor { dtype: T::DTYPE, shape: vec![values.len()], bytes });
     }
 

@@ -55,7 +55,9 @@ impl NumberEncoder {
         let log = auto_log && is_skewed(&values);
         let impute = quantile(&values, 0.5);
         if log {
-            values.iter_mut().for_each(|v| *v = signed_ln_1p(*v));
+            for value in &mut values {
+                *value = signed_ln_1p(*value);
+            }
         }
         let (mean, deviation) = moments(&values);
         let range = quantile(&values, 0.75) - quantile(&values, 0.25);

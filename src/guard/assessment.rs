@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float32Array, Float64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, BooleanArray, Float32Array, Float64Array, RecordBatch, StringBuilder};
 use ndarray::Array2;
 
 use super::Guard;
@@ -143,18 +143,29 @@ impl Assessment {
     ///
     /// [`Error::InvalidArgument`] when the texts outgrow an Arrow column (2 GiB).
     pub fn to_arrow(&self) -> Result<RecordBatch> {
-        let text = |of: fn(&Decision) -> String| -> ArrayRef {
-            Arc::new(self.decisions().map(|d| Some(of(&d))).collect::<StringArray>())
-        };
+        let mut texts: [StringBuilder; 4] = Default::default();
+        for decision in self.decisions() {
+            let cells = [
+                format!("{:016x}", decision.id),
+                decision.verdict.severity.to_string(),
+                decision.action.to_string(),
+                decision.rule,
+            ];
+            for (builder, cell) in texts.iter_mut().zip(cells) {
+                builder.append_value(cell);
+            }
+        }
+        let [id, severity, action, rule] =
+            texts.map(|mut builder| -> ArrayRef { Arc::new(builder.finish()) });
         let is_anomaly: BooleanArray = self.scores.iter().map(|&s| Some(s > self.threshold)).collect();
-        let columns: Vec<(&str, ArrayRef)> = vec![
-            ("id", text(|d| d.id.to_string())),
+        let columns: [(&str, ArrayRef); 7] = [
+            ("id", id),
             ("score", Arc::new(Float32Array::from(self.scores.clone()))),
             ("p_value", Arc::new(Float64Array::from(self.p_values.clone()))),
             ("is_anomaly", Arc::new(is_anomaly)),
-            ("severity", text(|d| d.verdict.severity.to_string())),
-            ("action", text(|d| d.action.to_string())),
-            ("rule", text(|d| d.rule.to_string())),
+            ("severity", severity),
+            ("action", action),
+            ("rule", rule),
         ];
         RecordBatch::try_from_iter(columns).map_err(|e| Error::invalid("assessment", "an Arrow batch", e))
     }

@@ -18,8 +18,8 @@ use crate::rng::Stream;
 use crate::telemetry::Table;
 
 /// Shares of the clean rows that the stages are fitted on and calibrated on; the rest is held out.
-const FITTED: f64 = 0.5;
-const CALIBRATED: f64 = 0.3;
+const FITTED: f64 = 0.4;
+const CALIBRATED: f64 = 0.4;
 /// Fewer clean rows cannot fill the three parts.
 const LEAST_CLEAN: usize = 100;
 
@@ -106,7 +106,7 @@ impl GuardBuilder {
     /// Fits every stage, each on rows that the stages before it did not see.
     ///
     /// The rows labelled clean (all rows, where there are no labels) are shuffled by the seed and cut in
-    /// three: 50 % fit the featurizer and the detector, 30 % calibrate p-values and threshold, 20 % are held
+    /// three: 40 % fit the featurizer and the detector, 40 % calibrate p-values and threshold, 20 % are held
     /// out to state what the threshold realised. Rows labelled attacks fit nothing: half of them join the
     /// calibration of rules that need attacks, half the held-out rows.
     ///
@@ -204,7 +204,9 @@ fn data_hash(table: &Table) -> String {
     for batch in table.batches() {
         let mut rows = vec![0; batch.num_rows()];
         fingerprints(table.schema(), batch, &mut rows);
-        rows.iter().for_each(|row| hash.update(row.to_le_bytes()));
+        for row in rows {
+            hash.update(row.to_le_bytes());
+        }
     }
     hex(&hash.finalize())
 }

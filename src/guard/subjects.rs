@@ -21,7 +21,7 @@ impl<'a> Subjects<'a> {
     pub(super) fn new(schema: &Schema, batch: &'a RecordBatch) -> Self {
         let any = |field| {
             let name = &schema.columns()[schema.index_of_field(field)?].name;
-            batch.column_by_name(name).map(|a| a.as_any())
+            batch.column_by_name(name).map(arrow::array::Array::as_any)
         };
         let text = |field| any(field).and_then(|a| a.downcast_ref::<StringArray>());
         let number = |field| any(field).and_then(|a| a.downcast_ref::<Float64Array>());
@@ -52,7 +52,7 @@ impl<'a> Subjects<'a> {
     }
 }
 
-fn cell<'a>(texts: Option<&'a StringArray>, row: usize) -> Option<&'a str> {
+fn cell(texts: Option<&StringArray>, row: usize) -> Option<&str> {
     texts.filter(|t| t.is_valid(row)).map(|t| t.value(row))
 }
 

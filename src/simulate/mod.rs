@@ -51,53 +51,12 @@ use self::network::Network;
 use self::plan::Plan;
 use crate::error::{Error, Result};
 use crate::rng::Stream;
-use crate::telemetry::{Column, Field, Kind, ReadReport, Role, Schema, Table};
+use crate::telemetry::{ReadReport, Schema, Table};
 
 /// Flows of one batch; the last one may have fewer.
 const BATCH_ROWS: u64 = 65_536;
 
-/// The columns of a simulated flow.
-///
-/// # Errors
-///
-/// None in practice: the columns are fixed.
-pub fn schema() -> Result<Schema> {
-    let number = |name: &str| Column { minimum: Some(0.0), ..Column::new(name, Role::Feature, Kind::Number) };
-    let text = |name: &str, role, field| Column { field, ..Column::new(name, role, Kind::Text) };
-    let port = |name: &str, role, field| Column {
-        role,
-        field: Some(field),
-        maximum: Some(65_535.0),
-        ..number(name)
-    };
-    Schema::new(
-        "flow_detail",
-        vec![
-            Column::new("time", Role::Time, Kind::Number),
-            text("src_ip", Role::Entity, Some(Field::SrcIp)),
-            text("dst_ip", Role::Ignore, Some(Field::DstIp)),
-            port("src_port", Role::Ignore, Field::SrcPort),
-            port("dst_port", Role::Feature, Field::DstPort),
-            text("protocol", Role::Feature, Some(Field::Protocol)),
-            text("service", Role::Feature, Some(Field::Service)),
-            number("duration"),
-            number("fwd_packets"),
-            number("bwd_packets"),
-            number("fwd_bytes"),
-            number("bwd_bytes"),
-            number("syn_count"),
-            number("fin_count"),
-            number("rst_count"),
-            number("iat_mean_ms"),
-            number("iat_std_ms"),
-            Column::new("label", Role::Label, Kind::Number),
-            text("family", Role::Family, None),
-        ],
-        vec!["0".into()],
-    )
-}
-
-/// Starts to make flows, in batches of 65,536 that are made as they are asked for.
+/// Starts to make flows of the schema `flow_detail`, in batches of 65,536 that are made as they are asked for.
 ///
 /// Times never go back. `duration`, `iat_mean_ms` and `iat_std_ms` are over the packets of both
 /// directions and rounded to six decimals; bytes count IP headers; flags count both directions.
@@ -122,7 +81,7 @@ pub fn schema() -> Result<Schema> {
 /// ```
 pub fn flows(config: &FlowSimulatorConfig) -> Result<FlowSimulator> {
     config.validate()?;
-    let schema = Arc::new(schema()?);
+    let schema = Arc::new(Schema::preset("flow_detail")?);
     Ok(FlowSimulator {
         arrow_schema: Arc::new(schema.to_arrow()),
         schema,

@@ -8,6 +8,7 @@ use arrow::datatypes::Float64Type;
 use proptest::prelude::*;
 
 use super::*;
+use crate::telemetry::{Kind, Role};
 
 /// All flows of a configuration as one batch.
 fn made(config: &FlowSimulatorConfig) -> RecordBatch {
@@ -210,7 +211,7 @@ fn separation(attack: &[f64], clean: &[f64]) -> f64 {
 fn every_attack_shows_in_its_records_but_has_no_mark_of_its_own() {
     // 5,000 flows of each attack are several episodes with every tool.
     let batch = made(&config(120_000, 0.25, 8));
-    let schema = schema().unwrap();
+    let schema = Schema::preset("flow_detail").unwrap();
     let family = texts(&batch, "family");
     let rows = |attack: Option<Attack>| -> Vec<usize> {
         (0..batch.num_rows())

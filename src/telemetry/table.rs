@@ -6,7 +6,7 @@ use arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 use arrow::compute::interleave_record_batch;
 
 use super::report::ReadReport;
-use super::schema::{Field, Kind, Role, Schema};
+use super::schema::{Kind, Role, Schema};
 use crate::error::{Error, Result};
 
 /// Rows of a batch that [`Table::take`] makes.
@@ -168,12 +168,6 @@ impl Table {
                 .map(|(n, &attack)| if attack { n.trim().to_owned() } else { String::new() })
                 .collect(),
         ))
-    }
-
-    /// The text of a flow's field in one batch, if the schema has a text column for it.
-    pub(crate) fn text_field(schema: &Schema, batch: &RecordBatch, field: Field) -> Option<StringArray> {
-        let index = schema.index_of_field(field)?;
-        batch.column(index).as_any().downcast_ref::<StringArray>().cloned()
     }
 }
 
