@@ -3,7 +3,6 @@
 The native half of `qosguard`; import from `qosguard` instead.
 """
 
-from collections.abc import Mapping
 from os import PathLike
 from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
@@ -271,7 +270,7 @@ class Policy:
         Whether decisions are made and said, but nothing may be changed.
         """
     @staticmethod
-    def from_dict(fields: Mapping[str, Any]) -> Policy:
+    def from_dict(fields: dict[str, Any]) -> Policy:
         """
         Reads a policy from a dictionary with the fields of a policy file.
         """
@@ -437,6 +436,12 @@ class Table:
         """
         Takes what speaks the Arrow C stream interface: a table of pyarrow or polars, a pandas frame (2.2
         or newer), a DuckDB relation. Columns are found by name; without a schema it is detected.
+        """
+    @staticmethod
+    def from_records(records: dict[str, Any] | list[dict[str, Any]], schema: Schema) -> Table:
+        """
+        Takes records as a service is sent them: one dictionary or many, whose keys are the schema's columns.
+        Whether the numbers of a record are legal is checked as in a file.
         """
     @property
     def labels(self, /) -> NDArray[bool_] | None:

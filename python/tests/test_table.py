@@ -136,6 +136,23 @@ def test_arrow_tables_come_in_by_name_whatever_made_them(flows: qg.Table) -> Non
             qg.Table.from_arrow(wrong, schema=flows.schema)
 
 
+def test_records_are_tables_too() -> None:
+    record = {"src_ip": "10.0.0.1", "dst_ip": "10.0.0.2", "src_port": 443, "dst_port": 51515}
+    record |= {"protocol": "TCP", "packet_count": 12, "byte_count": 1024, "duration": 3.4}
+    schema = qg.Schema.preset("flow")
+    one, many = qg.Table.from_records(record, schema), qg.Table.from_records([record] * 3, schema)
+    assert (len(one), len(many)) == (1, 3)
+    assert pa.table(many).slice(2) == pa.table(one)
+    with pytest.raises(errors.SchemaMismatchError, match="duration"):
+        qg.Table.from_records({**record, "duration_s": 1.0, "duration": None} | {"x": 1}, schema)
+    with pytest.raises(errors.InvalidArgumentError, match="JSON"):
+        qg.Table.from_records({**record, "duration": float("nan")}, schema)
+    with pytest.raises(errors.InsufficientDataError):
+        qg.Table.from_records([], schema)
+    with pytest.raises(errors.BadRecordError, match="src_port"):
+        qg.Table.from_records({**record, "src_port": -1}, schema)
+
+
 def test_integers_of_another_library_become_numbers() -> None:
     frame = pl.DataFrame({"latency_ms": [1, 2, None], "state": ["ok", "ok", "down"]})
     schema = qg.Schema("probe", [qg.Column("latency_ms"), qg.Column("state", "label", "text")], ["ok"])

@@ -2,8 +2,8 @@
 
 use pyo3::inspect::PyStaticExpr;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString};
-use pyo3::{type_hint_identifier, type_hint_subscript};
+use pyo3::types::{IntoPyDict, PyDict, PyList, PyString};
+use pyo3::{type_hint_identifier, type_hint_subscript, type_hint_union};
 use qosguard::Error;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -70,6 +70,12 @@ pub(crate) fn from_json<T: DeserializeOwned>(py: Python<'_>, text: &str) -> PyRe
     serde_json::from_str(text).map_err(|error| refuse(py, "text", "what a pickle holds", error))
 }
 
+const DICT: PyStaticExpr = type_hint_subscript!(
+    type_hint_identifier!("builtins", "dict"),
+    type_hint_identifier!("builtins", "str"),
+    type_hint_identifier!("typing", "Any")
+);
+
 /// The fields of a record, given as a dictionary, as JSON text.
 pub(crate) struct Fields {
     pub(crate) json: String,
@@ -78,16 +84,36 @@ pub(crate) struct Fields {
 impl FromPyObject<'_, '_> for Fields {
     type Error = PyErr;
 
-    const INPUT_TYPE: PyStaticExpr = type_hint_subscript!(
-        type_hint_identifier!("collections.abc", "Mapping"),
-        type_hint_identifier!("builtins", "str"),
-        type_hint_identifier!("typing", "Any")
-    );
+    const INPUT_TYPE: PyStaticExpr = DICT;
 
     fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
-        let fields = object.py().import("builtins")?.call_method1("dict", (object,))?;
-        let json = object.py().import("json")?.call_method1("dumps", (fields,))?.extract()?;
-        Ok(Self { json })
+        Ok(Self { json: dumps(&object)? })
+    }
+}
+
+/// Records, given as one dictionary or many, as JSON text.
+pub(crate) struct Records {
+    pub(crate) json: String,
+}
+
+impl FromPyObject<'_, '_> for Records {
+    type Error = PyErr;
+
+    const INPUT_TYPE: PyStaticExpr =
+        type_hint_union!(DICT, type_hint_subscript!(type_hint_identifier!("builtins", "list"), DICT));
+
+    fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        Ok(Self { json: dumps(&object)? })
+    }
+}
+
+/// JSON text by Python's own `json`; what JSON cannot say, such as NaN, is refused.
+fn dumps(object: &Bound<'_, PyAny>) -> PyResult<String> {
+    let py = object.py();
+    let options = [("allow_nan", false)].into_py_dict(py)?;
+    match py.import("json")?.call_method("dumps", (object,), Some(&options)) {
+        Ok(text) => text.extract(),
+        Err(error) => Err(refuse(py, "value", "what JSON can say", error.value(py))),
     }
 }
 
@@ -106,11 +132,7 @@ impl<'py> IntoPyObject<'py> for Record {
     type Output = Bound<'py, PyDict>;
     type Error = PyErr;
 
-    const OUTPUT_TYPE: PyStaticExpr = type_hint_subscript!(
-        type_hint_identifier!("builtins", "dict"),
-        type_hint_identifier!("builtins", "str"),
-        type_hint_identifier!("typing", "Any")
-    );
+    const OUTPUT_TYPE: PyStaticExpr = DICT;
 
     fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
         Ok(to_object(py, &self.0)?.cast_into::<PyDict>()?)

@@ -14,6 +14,7 @@ use pyo3_arrow::input::AnyRecordBatch;
 use qosguard::telemetry;
 
 use crate::array::{Rows, Vector};
+use crate::convert::Records;
 use crate::error::forward;
 use crate::schema::Schema;
 
@@ -119,6 +120,13 @@ impl Table {
             forward(py, || telemetry::Schema::detect(&names))?
         };
         forward(py, || telemetry::Table::from_arrow(&schema, &batches)).map(Self)
+    }
+
+    /// Takes records as a service is sent them: one dictionary or many, whose keys are the schema's columns.
+    /// Whether the numbers of a record are legal is checked as in a file.
+    #[staticmethod]
+    fn from_records(py: Python<'_>, records: Records, schema: &Schema) -> PyResult<Self> {
+        forward(py, || telemetry::Table::from_json(&schema.0, &records.json)).map(Self)
     }
 
     /// The roles and names of the columns.
