@@ -91,7 +91,7 @@ fn run(case: &Case) -> Result<Expected> {
         scores: assessment.scores().iter().map(|s| format!("{:08x}", s.to_bits())).collect(),
         p_values: assessment.p_values().iter().map(|p| format!("{:016x}", p.to_bits())).collect(),
         ids: decisions.iter().map(|d| format!("{:016x}", d.id)).collect(),
-        rules: decisions.iter().map(|d| d.rule.to_string()).collect(),
+        rules: decisions.iter().map(|d| d.rule.clone()).collect(),
     })
 }
 
