@@ -41,18 +41,29 @@ pub(crate) fn pack(mut header: Map<String, Value>, tensors: &Tensors) -> Result<
     let blank = String::from_utf8_lossy(&BLANK).into_owned();
     header.insert("format_version".into(), FORMAT_VERSION.into());
     header.insert("written_by".into(), concat!("qosguard ", env!("CARGO_PKG_VERSION")).into());
-    header.insert("digest".into(), blank.clone().into());
+    header.insert("digest".into(), blank.into());
     let metadata = HashMap::from([(KEY.to_owned(), Value::Object(header).to_string())]);
-    let mut bytes = serialize(tensors.views(), Some(metadata))
+    let bytes = serialize(tensors.views(), Some(metadata))
         .map_err(|e| Error::invalid("guard", "representable", e))?;
-    // The header is compact JSON inside a JSON string, so its quotes are escaped.
-    let Some(at) = find_once(&bytes, format!(r#"\"digest\":\"{blank}\""#).as_bytes()) else {
-        return Err(Error::invalid("guard", "free of text that looks like its own digest", "a copy of it"));
-    };
-    let at = at + r#"\"digest\":\""#.len();
+    stamp(bytes)
+        .ok_or_else(|| Error::invalid("guard", "free of text that looks like its own digest", "a copy of it"))
+}
+
+/// Puts the digest where the blank stands; `None` unless it stands exactly once.
+fn stamp(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+    let at = digits_of(&bytes, &String::from_utf8_lossy(&BLANK))?;
     let digest = hex(&Sha256::digest(&bytes));
-    bytes[at..at + BLANK.len()].copy_from_slice(digest.as_bytes());
-    Ok(bytes)
+    bytes.get_mut(at..at + BLANK.len())?.copy_from_slice(digest.as_bytes());
+    Some(bytes)
+}
+
+/// Where the digits of this digest start, if they stand exactly once.
+fn digits_of(bytes: &[u8], digest: &str) -> Option<usize> {
+    // The header is compact JSON inside a JSON string, so its quotes are escaped.
+    const BEFORE: &str = r#"\"digest\":\""#;
+    let needle = format!(r#"{BEFORE}{digest}\""#);
+    let mut found = memchr::memmem::find_iter(bytes, needle.as_bytes());
+    found.next().filter(|_| found.next().is_none()).map(|at| at + BEFORE.len())
 }
 
 /// Unpacks what [`pack`] made, after its digest and its version were verified.
@@ -80,12 +91,10 @@ pub(crate) fn unpack(bytes: &[u8], path: &Path) -> Result<(Map<String, Value>, T
 
 /// Checks the digest against every byte but its own 64.
 fn verify(bytes: &[u8], digest: &str) -> Result<(), String> {
-    let quoted = format!(r#"\"digest\":\"{digest}\""#);
-    let at = find_once(bytes, quoted.as_bytes()).ok_or("the digest does not stand exactly once")?;
-    let at = at + r#"\"digest\":\""#.len();
     if digest.len() != BLANK.len() {
         return Err(format!("the digest has {} digits, not {}", digest.len(), BLANK.len()));
     }
+    let at = digits_of(bytes, digest).ok_or("the digest does not stand exactly once")?;
     let mut hash = Sha256::new();
     hash.update(&bytes[..at]);
     hash.update(BLANK);
@@ -132,8 +141,36 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()
 }
 
-/// Where `needle` stands, if it stands exactly once.
-fn find_once(bytes: &[u8], needle: &[u8]) -> Option<usize> {
-    let mut found = memchr::memmem::find_iter(bytes, needle);
-    found.next().filter(|_| found.next().is_none())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packed() -> Vec<u8> {
+        let mut tensors = Tensors::default();
+        tensors.put("x", &[7_u32]);
+        pack(Map::from_iter([("kind".to_owned(), "guard".into())]), &tensors).unwrap()
+    }
+
+    #[test]
+    fn what_was_packed_comes_back() {
+        let (header, mut tensors) = unpack(&packed(), Path::new("x")).unwrap();
+        assert_eq!(header["kind"], "guard");
+        assert_eq!(tensors.take::<u32>("x").unwrap(), [7]);
+        assert_eq!(digest_of(&header).len(), 64);
+    }
+
+    #[test]
+    fn a_newer_format_is_told_apart_from_damage() {
+        let mut newer = packed();
+        let (header, _) = unpack(&newer, Path::new("x")).unwrap();
+        let digits = digits_of(&newer, &digest_of(&header)).unwrap();
+        newer[digits..digits + BLANK.len()].copy_from_slice(&BLANK);
+        let version = br#"\"format_version\":1"#;
+        let at = memchr::memmem::find(&newer, version).unwrap();
+        newer[at + version.len() - 1] = b'7';
+        let damaged = unpack(&newer, Path::new("x")).unwrap_err();
+        assert_eq!(damaged.kind().as_str(), "corrupt_artifact", "the digest is checked first");
+        let error = unpack(&stamp(newer).unwrap(), Path::new("x")).unwrap_err();
+        assert!(matches!(error, Error::FormatTooNew { found: 7, supported: 1, .. }), "{error}");
+    }
 }
