@@ -8,6 +8,7 @@
     reason = "the comments become those of native.d.ts, and napi hands values over"
 )]
 
+pub mod assessment;
 mod convert;
 pub mod decision;
 mod error;
