@@ -1,0 +1,166 @@
+'use strict'
+
+// The public face of the add-on. `native.js` is generated; this file adds what napi cannot say:
+// one error class, promises that reject instead of throwing, records as JSON text, and large
+// results that are converted once.
+
+const { isFloat32Array, isNativeError, isUint8Array } = require('node:util/types')
+const native = require('./native.js')
+
+/** What returns a promise. */
+const PROMISES = new Set([
+  'readCsv', 'readJsonl', 'simulate', 'evaluate', 'Table.take', 'Policy.load', 'IsolationForest.fit',
+  'FittedIsolationForest.score', 'Guard.fit', 'Guard.load', 'Guard.fromBuffer', 'Guard.save', 'Guard.assess',
+])
+/** What is done to a first argument before napi sees it. */
+const FIRST = {
+  'Table.fromRecords': jsonOf,
+  'Guard.assess': jsonOf,
+  'Guard.assessSync': jsonOf,
+  'Guard.fromBuffer': bytes,
+  'IsolationForest.fit': floats,
+  'FittedIsolationForest.score': floats,
+  'FittedIsolationForest.scoreSync': floats,
+  evaluate: floats,
+}
+/** Getters of an assessment that convert as many values as there are rows. */
+const LARGE = ['scores', 'pValues', 'decisions']
+
+/** Every failure of this package; `code` is its kind, such as `schema_mismatch`. */
+class QosguardError extends Error {
+  constructor(message, code) {
+    super(message)
+    this.code = code
+  }
+}
+Object.defineProperty(QosguardError.prototype, 'name', { value: 'QosguardError', configurable: true, writable: true })
+
+/** Makes the add-on's errors `QosguardError`s; leaves everything that the caller's own code threw. */
+function adopt(error) {
+  if (!isNativeError(error) || error instanceof QosguardError || typeof error.code !== 'string') return error
+  if (/Expected$|^InvalidArg$/.test(error.code)) error.code = 'invalid_argument' // napi: a value of another type
+  if (error.code === 'GenericFailure') error.code = 'internal' // napi: a panic that was caught
+  return /^[a-z]+(_[a-z]+)*$/.test(error.code) ? Object.setPrototypeOf(error, QosguardError.prototype) : error
+}
+
+/** The same function, with adopted errors; one that returns a promise never throws. */
+function faced(name, fn) {
+  const convert = FIRST[name]
+  const call = convert
+    ? (self, [first, ...rest]) => fn.call(self, convert(first), ...rest)
+    : (self, args) => fn.apply(self, args)
+  if (PROMISES.has(name)) {
+    return async function (...args) {
+      try {
+        return await call(this, args)
+      } catch (error) {
+        throw adopt(error)
+      }
+    }
+  }
+  return function (...args) {
+    try {
+      return call(this, args)
+    } catch (error) {
+      throw adopt(error)
+    }
+  }
+}
+
+/** A class with the same prototype, whose methods, getters, statics and constructor are faced. */
+function facedClass(Class) {
+  const construct = faced('constructor', (args, target) => Reflect.construct(Class, args, target))
+  const Face = function (...args) {
+    if (!new.target) throw new TypeError(`${Class.name} needs \`new\``)
+    return construct(args, new.target)
+  }
+  Object.defineProperty(Face, 'name', { value: Class.name, configurable: true })
+  Face.prototype = Class.prototype
+  for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(Class.prototype))) {
+    if (typeof property.value === 'function') property.value = faced(`${Class.name}.${name}`, property.value)
+    if (property.get) property.get = faced(`${Class.name}.${name}`, property.get)
+    Object.defineProperty(Face.prototype, name, property)
+  }
+  Face.prototype.constructor = Face
+  for (const name of Object.getOwnPropertyNames(Class)) {
+    if (typeof Class[name] === 'function') Face[name] = faced(`${Class.name}.${name}`, Class[name].bind(Class))
+  }
+  return Face
+}
+
+/** Makes a getter convert once: every later read of the instance returns the same object. */
+function once(prototype, name) {
+  const property = Object.getOwnPropertyDescriptor(prototype, name)
+  const get = function () {
+    const value = property.get.call(this)
+    Object.defineProperty(this, name, { value, enumerable: true })
+    return value
+  }
+  Object.defineProperty(prototype, name, { ...property, get })
+}
+
+/** Records as the JSON text that the core reads; tables as they are. */
+function jsonOf(flows) {
+  if (flows instanceof native.Table) return flows
+  const records = Array.isArray(flows) ? flows : [flows]
+  return JSON.stringify(records.map(plain))
+}
+
+/** A record that JSON can carry: it would turn NaN and infinities into "missing" and leave `undefined` out. */
+function plain(record, row) {
+  const refuse = (expected, got) => {
+    throw new QosguardError(`record ${row}: expected ${expected}, got ${kindOf(got)}`, 'invalid_argument')
+  }
+  if (record === null || typeof record !== 'object' || Array.isArray(record)) refuse('an object', record)
+  let copy = record
+  for (const [column, value] of Object.entries(record)) {
+    if (typeof value === 'number') {
+      // As text they are read as in a CSV cell.
+      if (!Number.isFinite(value)) copy = { ...copy, [column]: String(value) }
+    } else if (value !== null && typeof value !== 'string' && typeof value !== 'boolean') {
+      refuse(`\`${column}\` to be a number, text, true, false or null`, value)
+    }
+  }
+  return copy
+}
+
+/** napi would report another kind of array without its name. */
+function floats(x) {
+  if (!isFloat32Array(x)) throw new QosguardError(`expected a Float32Array, got ${kindOf(x)}`, 'invalid_argument')
+  return x
+}
+
+function bytes(x) {
+  if (!isUint8Array(x)) throw new QosguardError(`expected a Buffer or Uint8Array, got ${kindOf(x)}`, 'invalid_argument')
+  return x
+}
+
+function kindOf(x) {
+  return Object.prototype.toString.call(x).slice(8, -1)
+}
+
+const face = {}
+for (const [name, value] of Object.entries(native)) {
+  if (typeof value === 'function') face[name] = /^[A-Z]/.test(name) ? facedClass(value) : faced(name, value)
+}
+for (const name of LARGE) once(face.Assessment.prototype, name)
+
+const {
+  Assessment, FittedIsolationForest, Guard, IsolationForest, Policy, Schema, Table, evaluate, readCsv, readJsonl, simulate,
+} = face
+
+// Spelt out, so that `import { readCsv } from 'qosguard'` finds the names.
+module.exports = {
+  Assessment,
+  FittedIsolationForest,
+  Guard,
+  IsolationForest,
+  Policy,
+  QosguardError,
+  Schema,
+  Table,
+  evaluate,
+  readCsv,
+  readJsonl,
+  simulate,
+}

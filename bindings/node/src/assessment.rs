@@ -1,0 +1,60 @@
+//! `Assessment`: what a guard says of a table.
+
+use napi::bindgen_prelude::{Float32Array, Float64Array};
+use napi_derive::napi;
+
+use crate::convert::whole;
+use crate::decision::Decision;
+use crate::error::Result;
+
+/// Scores, p-values and decisions of a table's rows, in row order.
+#[napi]
+#[derive(Debug)]
+pub struct Assessment {
+    pub(crate) inner: qosguard::Assessment,
+}
+
+#[napi]
+impl Assessment {
+    /// Number of rows.
+    #[napi(getter, catch_unwind)]
+    pub fn length(&self) -> f64 {
+        self.inner.len() as f64
+    }
+
+    /// One score per row; higher is more anomalous. Copied out once, when first read.
+    #[napi(getter, catch_unwind)]
+    pub fn scores(&self) -> Float32Array {
+        self.inner.scores().to_vec().into()
+    }
+
+    /// Share of clean traffic that scores at least this high, in (0, 1]. Copied out once, when first read.
+    #[napi(getter, catch_unwind)]
+    pub fn p_values(&self) -> Float64Array {
+        self.inner.p_values().to_vec().into()
+    }
+
+    /// Cells that were missing or infinite and were imputed.
+    #[napi(getter, catch_unwind)]
+    pub fn imputed(&self) -> f64 {
+        self.inner.imputed() as f64
+    }
+
+    /// The decisions of all rows; made once, when first read. For large tables prefer `top` and `decision`.
+    #[napi(getter, catch_unwind)]
+    pub fn decisions(&self) -> Vec<Decision> {
+        self.inner.decisions().map(Into::into).collect()
+    }
+
+    /// The decision for one row, or `null` past the last.
+    #[napi(catch_unwind)]
+    pub fn decision(&self, row: f64) -> Result<Option<Decision>> {
+        Ok(self.inner.decision(whole("row", row)?).map(Into::into))
+    }
+
+    /// The `n` most anomalous rows, highest score first; of equal scores the earlier row.
+    #[napi(catch_unwind)]
+    pub fn top(&self, n: f64) -> Result<Vec<Decision>> {
+        Ok(self.inner.top(whole("n", n)?).into_iter().map(Into::into).collect())
+    }
+}

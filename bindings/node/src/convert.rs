@@ -1,0 +1,68 @@
+//! Numbers, words and settings between the two languages, without a silent change.
+
+use napi::bindgen_prelude::{BigInt, Either, FromNapiValue, Object};
+use napi::{JsValue, ValueType};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::error::{Failure, Result, invalid};
+
+/// Greatest whole number up to which every whole number is a JavaScript number.
+const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
+
+/// A whole number of the wanted size.
+///
+/// JavaScript numbers are doubles; napi's own conversion would read −1 as 4294967295, 1.7 as 1 and NaN as 0.
+pub(crate) fn whole<T: TryFrom<u64>>(name: &str, value: f64) -> Result<T> {
+    let safe = value.fract() == 0.0 && (0.0..=MAX_SAFE).contains(&value);
+    let number = if safe { T::try_from(value as u64).ok() } else { None };
+    number.ok_or_else(|| invalid(name, "a whole number in range, from 0", value))
+}
+
+/// As [`whole`], or the default where the setting was left out.
+pub(crate) fn whole_or<T: TryFrom<u64>>(name: &str, value: Option<f64>, default: T) -> Result<T> {
+    value.map_or(Ok(default), |value| whole(name, value))
+}
+
+/// An object of settings, each of which may be left out.
+pub(crate) trait Settings: FromNapiValue + Default {
+    /// The names that JavaScript may use.
+    const KEYS: &'static [&'static str];
+}
+
+/// Reads settings, and refuses a name that none of them has: a misspelt setting must not mean its default.
+pub(crate) fn settings<T: Settings>(object: Option<Object<'_>>) -> Result<T> {
+    let Some(object) = object else { return Ok(T::default()) };
+    if object.to_unknown().get_type().map_err(refused)? != ValueType::Object {
+        return Err(invalid("options", "an object", "something else"));
+    }
+    for key in Object::keys(&object).map_err(refused)? {
+        if !T::KEYS.contains(&key.as_str()) {
+            return Err(invalid("options", &format!("an object with only {}", T::KEYS.join(", ")), key));
+        }
+    }
+    T::from_unknown(object.to_unknown()).map_err(refused)
+}
+
+/// napi's refusal of a value's type, as an invalid argument.
+fn refused(error: napi::Error) -> Failure {
+    Failure::new("invalid_argument", error.reason.clone())
+}
+
+/// The same plain record in the other crate's type; both are serde records with the same fields.
+pub(crate) fn mirror<T: DeserializeOwned>(record: &impl Serialize) -> Result<T> {
+    serde_json::to_value(record).and_then(serde_json::from_value).map_err(|error| {
+        Failure::new("internal", format!("a record changed its shape: {error}; please report it"))
+    })
+}
+
+/// A setting of the core that JavaScript wrote as it stands in files.
+pub(crate) fn parse<T: DeserializeOwned>(name: &str, value: serde_json::Value) -> Result<T> {
+    serde_json::from_value(value).map_err(|error| invalid(name, "as documented", error))
+}
+
+/// A JavaScript number where it can hold the value, and a bigint where it cannot.
+pub(crate) fn number_or_bigint(value: u64) -> Either<f64, BigInt> {
+    let number = value as f64;
+    if number <= MAX_SAFE { Either::A(number) } else { Either::B(value.into()) }
+}

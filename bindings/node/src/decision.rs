@@ -1,0 +1,145 @@
+//! `Decision`: a verdict, the action that the policy asks for, and the rule that chose it.
+
+use napi_derive::napi;
+use qosguard::qos;
+
+/// How serious a verdict is.
+#[napi(string_enum = "snake_case")]
+#[derive(Debug)]
+pub enum Severity {
+    /// Clean: the threshold was not passed.
+    None,
+    /// Every anomaly is at least this.
+    Low,
+    /// An anomaly as rare as the policy's `bands.medium`.
+    Medium,
+    /// An anomaly as rare as the policy's `bands.high`.
+    High,
+    /// An anomaly as rare as the policy's `bands.critical`.
+    Critical,
+}
+
+impl From<qos::Severity> for Severity {
+    fn from(severity: qos::Severity) -> Self {
+        match severity {
+            qos::Severity::None => Self::None,
+            qos::Severity::Low => Self::Low,
+            qos::Severity::Medium => Self::Medium,
+            qos::Severity::High => Self::High,
+            qos::Severity::Critical => Self::Critical,
+        }
+    }
+}
+
+/// What to do with the traffic of a flow's source. All but `allow` expire after `ttlS` seconds.
+#[napi(object_from_js = false, discriminant = "kind", discriminant_case = "snake_case")]
+#[derive(Debug)]
+pub enum Action {
+    /// Leave it alone.
+    Allow,
+    /// Forward it early; for clean, delay-sensitive traffic only.
+    Prioritize {
+        /// Service class of RFC 4594 to mark it as.
+        #[napi(ts_type = "ServiceClass")]
+        class: String,
+        /// Seconds until it expires.
+        ttl_s: u32,
+    },
+    /// Forward it after everything else.
+    Deprioritize {
+        /// Seconds until it expires.
+        ttl_s: u32,
+    },
+    /// Drop what goes beyond a rate.
+    RateLimit {
+        /// Bytes (not bits) per second.
+        bytes_per_second: f64,
+        /// Bytes that may pass at once.
+        burst: f64,
+        /// Seconds until it expires.
+        ttl_s: u32,
+    },
+    /// Show it to an inspector.
+    Inspect {
+        /// By which way.
+        #[napi(ts_type = "Inspection")]
+        how: String,
+        /// Seconds until it expires.
+        ttl_s: u32,
+    },
+    /// Drop it.
+    Drop {
+        /// Seconds until it expires.
+        ttl_s: u32,
+    },
+    /// Cut the host off from the network.
+    Isolate {
+        /// Seconds until it expires.
+        ttl_s: u32,
+    },
+}
+
+impl From<qos::Action> for Action {
+    fn from(action: qos::Action) -> Self {
+        match action {
+            qos::Action::Allow => Self::Allow,
+            qos::Action::Prioritize { class, ttl_s } => {
+                Self::Prioritize { class: class.as_str().to_owned(), ttl_s }
+            }
+            qos::Action::Deprioritize { ttl_s } => Self::Deprioritize { ttl_s },
+            qos::Action::RateLimit { bytes_per_second, burst, ttl_s } => {
+                Self::RateLimit { bytes_per_second: bytes_per_second as f64, burst: burst as f64, ttl_s }
+            }
+            qos::Action::Inspect { how, ttl_s } => Self::Inspect { how: how.as_str().to_owned(), ttl_s },
+            qos::Action::Drop { ttl_s } => Self::Drop { ttl_s },
+            qos::Action::Isolate { ttl_s } => Self::Isolate { ttl_s },
+        }
+    }
+}
+
+/// A verdict, the action that the policy asks for, and the rule that chose it.
+#[napi(object, object_from_js = false)]
+#[derive(Debug)]
+pub struct Decision {
+    /// Stable id, 16 hexadecimal digits; the same record under the same guard has the same one.
+    pub id: String,
+    /// Row in the table, from 0.
+    pub row: f64,
+    /// The detector's raw output; higher is more anomalous.
+    pub score: f64,
+    /// Share of clean traffic that scores at least this high, in (0, 1].
+    pub p_value: f64,
+    /// Records that score strictly more are anomalies.
+    pub threshold: f64,
+    /// Whether the score passed the threshold.
+    pub is_anomaly: bool,
+    /// How serious it is.
+    pub severity: Severity,
+    /// Attack class, where a classifier gave one.
+    pub family: Option<String>,
+    /// What to do about it.
+    pub action: Action,
+    /// Name of the rule that chose it.
+    pub rule: String,
+    /// Whether nothing may be changed.
+    pub dry_run: bool,
+}
+
+impl From<qos::Decision> for Decision {
+    fn from(decision: qos::Decision) -> Self {
+        let qos::Decision { id, row, verdict, action, rule, dry_run } = decision;
+        Self {
+            id: format!("{id:016x}"),
+            row: row as f64,
+            score: verdict.score.into(),
+            p_value: verdict.p_value,
+            threshold: verdict.threshold.into(),
+            is_anomaly: verdict.is_anomaly,
+            severity: verdict.severity.into(),
+            family: verdict.family,
+            action: action.into(),
+            rule,
+            dry_run,
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! `Guard`: the fitted pipeline.
+
+use std::sync::Arc;
+
+use napi::bindgen_prelude::{AsyncTask, BigInt, Buffer, ClassInstance, Either, Object};
+use napi_derive::napi;
+use qosguard::features::Featurizer;
+use qosguard::telemetry;
+use serde_json::Value;
+
+use crate::assessment::Assessment;
+use crate::convert::{Settings, mirror, number_or_bigint, parse, settings, whole_or};
+use crate::error::{Result, into_js_err, invalid};
+use crate::forest::IsolationForest;
+use crate::job::{Job, spawn};
+use crate::policy::Policy;
+use crate::schema::Schema;
+use crate::table::Table;
+use crate::threshold::Threshold;
+
+/// How a guard is fitted.
+#[napi(object, object_to_js = false)]
+#[derive(Default)]
+#[allow(missing_debug_implementations, reason = "a class instance has none")]
+pub struct GuardOptions<'a> {
+    /// What scores the features; an isolation forest unless said otherwise.
+    pub detector: Option<ClassInstance<'a, IsolationForest>>,
+    /// Asks for a share of clean records that may be called anomalies, in (0, 1); 0.01 unless said otherwise.
+    pub false_positive_rate: Option<f64>,
+    /// Another rule that chooses the threshold, instead of `falsePositiveRate`.
+    #[napi(ts_type = "ThresholdRule")]
+    pub threshold: Option<Value>,
+    /// What to do about which verdict; `new Policy()` unless said otherwise.
+    pub policy: Option<ClassInstance<'a, Policy>>,
+    /// Seeds the draw of the rows that each stage sees, a whole number up to 2^53 − 1; 0 unless said otherwise.
+    /// The detector has a seed of its own.
+    pub seed: Option<f64>,
+}
+
+impl Settings for GuardOptions<'_> {
+    const KEYS: &'static [&'static str] = &["detector", "falsePositiveRate", "threshold", "policy", "seed"];
+}
+
+/// Where a guard came from.
+#[napi(object, object_from_js = false)]
+#[derive(Debug)]
+pub struct Training {
+    /// Seed of the parts; a `bigint` only beyond 2^53 − 1.
+    pub seed: Either<f64, BigInt>,
+    /// Rows given.
+    pub rows: f64,
+    /// Clean rows that the features and the detector were fitted on.
+    pub fitted: f64,
+    /// Clean rows that the p-values and the threshold were calibrated on.
+    pub calibrated: f64,
+    /// Clean rows that neither saw; `threshold.realised` is measured on them.
+    pub held_out: f64,
+    /// Attack rows, by their labels.
+    pub attacks: f64,
+    /// SHA-256 over the rows given, in order.
+    pub data_hash: String,
+}
+
+/// A fitted pipeline: schema, features, detector, calibration and policy. Immutable; share it freely between calls.
+///
+/// A record that goes through any entry point, in any language, before or after `save`, gets the same bits.
+#[napi]
+#[derive(Clone, Debug)]
+pub struct Guard {
+    inner: Arc<qosguard::Guard>,
+}
+
+impl From<qosguard::Guard> for Guard {
+    fn from(guard: qosguard::Guard) -> Self {
+        Self { inner: Arc::new(guard) }
+    }
+}
+
+#[napi]
+impl Guard {
+    /// Fits every stage, each on rows that the stages before it did not see.
+    ///
+    /// Rejects with `invalid_argument` for a setting outside its domain, and `insufficient_data` for fewer than 100 clean
+    /// rows, no usable column, or a rule that needs attacks where there are none.
+    #[napi(catch_unwind, ts_return_type = "Promise<Guard>")]
+    pub fn fit(
+        flows: &Table,
+        #[napi(ts_arg_type = "GuardOptions")] options: Option<Object<'_>>,
+    ) -> Result<AsyncTask<Job<Guard>>> {
+        let options: GuardOptions<'_> = settings(options)?;
+        if options.false_positive_rate.is_some() && options.threshold.is_some() {
+            return Err(invalid("options", "one of falsePositiveRate and threshold", "both"));
+        }
+        let mut builder = qosguard::Guard::builder().seed(whole_or("seed", options.seed, 0)?);
+        if let Some(forest) = &options.detector {
+            builder = builder.detector(forest.config.clone());
+        }
+        if let Some(rate) = options.false_positive_rate {
+            builder = builder.false_positive_rate(rate);
+        }
+        if let Some(rule) = options.threshold {
+            builder = builder.threshold(parse("threshold", rule)?);
+        }
+        if let Some(policy) = &options.policy {
+            builder = builder.policy(policy.inner.clone());
+        }
+        let table = Arc::clone(&flows.inner);
+        Ok(spawn(move || builder.fit(&table).map(Self::from)))
+    }
+
+    /// Reads a guard that `save` wrote, in any language, in this or any earlier release.
+    ///
+    /// Rejects with `io`, `corrupt_artifact`, or `incompatible_format` for a file of a newer release.
+    #[napi(catch_unwind, ts_return_type = "Promise<Guard>")]
+    pub fn load(path: String) -> AsyncTask<Job<Guard>> {
+        spawn(move || qosguard::Guard::load(path).map(Self::from))
+    }
+
+    /// Reads a guard from the bytes of its file. Copies `bytes`. Rejects as `load`.
+    #[napi(catch_unwind, ts_return_type = "Promise<Guard>")]
+    pub fn from_buffer(bytes: &[u8]) -> AsyncTask<Job<Guard>> {
+        let bytes = bytes.to_vec();
+        spawn(move || qosguard::Guard::from_bytes(&bytes).map(Self::from))
+    }
+
+    /// Writes the guard to a file, atomically. Rejects with `io`.
+    #[napi(catch_unwind, ts_return_type = "Promise<void>")]
+    pub fn save(&self, path: String) -> AsyncTask<Job<()>> {
+        let guard = Arc::clone(&self.inner);
+        spawn(move || guard.save(path))
+    }
+
+    /// The guard as the bytes of its file.
+    #[napi(catch_unwind)]
+    pub fn to_buffer(&self) -> Buffer {
+        self.inner.to_bytes().into()
+    }
+
+    /// Scores every record and recommends an action for it, off the event loop.
+    ///
+    /// Records need the columns that the features are made of, by name, and need no truth. Rejects with `schema_mismatch`
+    /// naming what is missing, and `bad_record` for a record that cannot be read.
+    #[napi(catch_unwind, ts_return_type = "Promise<Assessment>")]
+    pub fn assess(
+        &self,
+        #[napi(ts_arg_type = "Table | FlowRecord | ReadonlyArray<FlowRecord>")] flows: Either<
+            ClassInstance<'_, Table>,
+            String,
+        >,
+    ) -> AsyncTask<Job<Assessment>> {
+        let (guard, flows) = (Arc::clone(&self.inner), Flows::from(flows));
+        spawn(move || flows.assess(&guard))
+    }
+
+    /// As `assess`, on the calling thread; for a few records. Throws as `assess` rejects.
+    #[napi(catch_unwind)]
+    pub fn assess_sync(
+        &self,
+        #[napi(ts_arg_type = "Table | FlowRecord | ReadonlyArray<FlowRecord>")] flows: Either<
+            ClassInstance<'_, Table>,
+            String,
+        >,
+    ) -> Result<Assessment> {
+        Flows::from(flows).assess(&self.inner).map_err(|e| into_js_err(&e))
+    }
+
+    /// The same guard with another policy.
+    #[napi(catch_unwind)]
+    pub fn with_policy(&self, policy: &Policy) -> Result<Self> {
+        self.inner.with_policy(policy.inner.clone()).map(Self::from).map_err(|e| into_js_err(&e))
+    }
+
+    /// The schema of the records that it was fitted on.
+    #[napi(getter, catch_unwind)]
+    pub fn schema(&self) -> Schema {
+        Schema { inner: Arc::clone(self.inner.schema()) }
+    }
+
+    /// Names of the features that the detector sees.
+    #[napi(getter, catch_unwind)]
+    pub fn feature_names(&self) -> Vec<String> {
+        self.inner.featurizer().names().to_vec()
+    }
+
+    /// The threshold, what was asked of it and what it realised on held-out rows.
+    #[napi(getter, catch_unwind)]
+    pub fn threshold(&self) -> Result<Threshold> {
+        mirror(self.inner.threshold())
+    }
+
+    /// Where the guard came from.
+    #[napi(getter, catch_unwind)]
+    pub fn training(&self) -> Training {
+        let training = self.inner.training();
+        Training {
+            seed: number_or_bigint(training.seed),
+            rows: training.rows as f64,
+            fitted: training.fitted as f64,
+            calibrated: training.calibrated as f64,
+            held_out: training.held_out as f64,
+            attacks: training.attacks as f64,
+            data_hash: training.data_hash.clone(),
+        }
+    }
+
+    /// The policy.
+    #[napi(getter, catch_unwind)]
+    pub fn policy(&self) -> Policy {
+        self.inner.policy().clone().into()
+    }
+
+    /// SHA-256 of the guard's file, 64 hexadecimal digits.
+    #[napi(getter, catch_unwind)]
+    pub fn digest(&self) -> String {
+        self.inner.digest().to_owned()
+    }
+}
+
+/// What may be assessed: a table, or records as JSON text.
+enum Flows {
+    Table(Arc<telemetry::Table>),
+    Json(String),
+}
+
+impl From<Either<ClassInstance<'_, Table>, String>> for Flows {
+    fn from(flows: Either<ClassInstance<'_, Table>, String>) -> Self {
+        match flows {
+            Either::A(table) => Self::Table(Arc::clone(&table.inner)),
+            Either::B(json) => Self::Json(json),
+        }
+    }
+}
+
+impl Flows {
+    fn assess(&self, guard: &qosguard::Guard) -> qosguard::Result<Assessment> {
+        let assessment = match self {
+            Self::Table(table) => guard.assess(table),
+            Self::Json(json) => guard.assess(&every_record(guard.schema(), json)?),
+        };
+        Ok(Assessment { inner: assessment? })
+    }
+}
+
+/// A table of all records; one that was rejected would shift the rows behind it, and is an error.
+fn every_record(schema: &telemetry::Schema, json: &str) -> qosguard::Result<telemetry::Table> {
+    let table = telemetry::Table::from_json(schema, json)?;
+    match table.report().rejections.first().cloned() {
+        None => Ok(table),
+        Some(telemetry::Rejection { line, column, value, expected, .. }) => {
+            let place = table.report().place.clone();
+            Err(qosguard::Error::BadRecord { place, line, column, value, expected })
+        }
+    }
+}

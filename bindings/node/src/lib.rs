@@ -1,0 +1,29 @@
+//! The Node face of `qosguard`: it converts values, moves work off the event loop and forwards.
+//!
+//! Nothing is computed here. `index.js` beside this crate wraps the generated `native.js`:
+//! it turns errors into `QosguardError` and posted records into JSON text.
+#![allow(
+    clippy::missing_errors_doc,
+    clippy::needless_pass_by_value,
+    reason = "the comments become those of native.d.ts, and napi hands values over"
+)]
+
+pub mod assessment;
+mod convert;
+pub mod decision;
+mod error;
+pub mod evaluate;
+pub mod forest;
+pub mod guard;
+
+mod job;
+pub mod policy;
+#[cfg(feature = "panic-probe")]
+pub mod probe;
+pub mod schema;
+pub mod simulate;
+pub mod table;
+pub mod threshold;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

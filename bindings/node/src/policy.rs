@@ -1,0 +1,58 @@
+//! `Policy`: what to do about which verdict, as a validated file.
+
+use napi::bindgen_prelude::AsyncTask;
+use napi_derive::napi;
+use qosguard::qos;
+use serde_json::Value;
+
+use crate::convert::mirror;
+use crate::error::{Result, into_js_err};
+use crate::job::{Job, spawn};
+
+/// What to do about each severity, for which traffic to do otherwise, and whom never to touch. Validated; immutable.
+#[napi]
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub(crate) inner: qos::Policy,
+}
+
+impl From<qos::Policy> for Policy {
+    fn from(inner: qos::Policy) -> Self {
+        Self { inner }
+    }
+}
+
+#[napi]
+impl Policy {
+    /// The policy that a guard has unless it is given another; a dry run.
+    #[napi(constructor, catch_unwind)]
+    #[allow(clippy::new_without_default, reason = "JavaScript has no Default")]
+    pub fn new() -> Self {
+        qos::Policy::default().into()
+    }
+
+    /// Reads a policy file; `.toml`, `.yaml`, `.yml` or `.json` says what it is.
+    /// Rejects with `io`, or `policy` naming the field.
+    #[napi(catch_unwind, ts_return_type = "Promise<Policy>")]
+    pub fn load(path: String) -> AsyncTask<Job<Policy>> {
+        spawn(move || qos::Policy::load(path).map(Self::from))
+    }
+
+    /// A policy from the text of a TOML file. Throws `policy` naming the field.
+    #[napi(catch_unwind)]
+    pub fn from_toml(text: String) -> Result<Self> {
+        qos::Policy::from_toml(&text).map(Self::from).map_err(|e| into_js_err(&e))
+    }
+
+    /// A policy from an object with the fields of a policy file. Throws `policy` naming the field.
+    #[napi(catch_unwind)]
+    pub fn from_object(#[napi(ts_arg_type = "PolicyFields")] fields: Value) -> Result<Self> {
+        qos::Policy::from_json(&fields.to_string()).map(Self::from).map_err(|e| into_js_err(&e))
+    }
+
+    /// The fields of the policy file, every default filled in.
+    #[napi(catch_unwind, ts_return_type = "PolicyFields")]
+    pub fn to_object(&self) -> Result<Value> {
+        mirror(&self.inner)
+    }
+}

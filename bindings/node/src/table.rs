@@ -1,0 +1,176 @@
+//! `Table`: raw telemetry in memory, and its readers.
+
+use std::sync::Arc;
+
+use napi::bindgen_prelude::{AsyncTask, ClassInstance, Object};
+use napi_derive::napi;
+use qosguard::telemetry;
+use serde::Deserialize;
+
+use crate::convert::{Settings, mirror, settings, whole, whole_or};
+use crate::error::{Result, into_js_err, invalid};
+use crate::job::{Job, spawn};
+use crate::schema::Schema;
+
+/// How a file is read.
+#[napi(object, object_to_js = false)]
+#[derive(Default)]
+#[allow(missing_debug_implementations, reason = "a class instance has none")]
+pub struct ReadOptions<'a> {
+    /// The schema; without one it is detected among the built-in ones.
+    pub schema: Option<ClassInstance<'a, Schema>>,
+    /// Share of records, in [0, 1], that may be rejected before the reading fails; 0.05 unless said otherwise.
+    pub max_rejected_share: Option<f64>,
+    /// What separates the cells of a CSV line; `,` unless said otherwise.
+    pub delimiter: Option<String>,
+    /// Longest line in bytes, 1 to 2^30; a longer one is rejected. 2^20 unless said otherwise.
+    pub max_line_bytes: Option<f64>,
+}
+
+impl Settings for ReadOptions<'_> {
+    const KEYS: &'static [&'static str] = &["schema", "maxRejectedShare", "delimiter", "maxLineBytes"];
+}
+
+impl ReadOptions<'_> {
+    fn to_core(&self) -> Result<telemetry::ReadOptions> {
+        let mut options = telemetry::ReadOptions::default();
+        options.schema = self.schema.as_ref().map(|schema| (*schema.inner).clone());
+        options.max_line_bytes = whole_or("maxLineBytes", self.max_line_bytes, options.max_line_bytes)?;
+        if let Some(share) = self.max_rejected_share {
+            options.max_rejected_share = share;
+        }
+        if let Some(text) = &self.delimiter {
+            let &[byte] = text.as_bytes() else {
+                return Err(invalid("delimiter", "one ASCII character", format!("{text:?}")));
+            };
+            options.delimiter = byte;
+        }
+        Ok(options)
+    }
+}
+
+/// Why one record was left out.
+#[napi(object, object_from_js = false)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rejection {
+    /// Line in the file, from 1.
+    pub line: f64,
+    /// Column name; empty when the whole line is meant.
+    pub column: String,
+    /// The offending value, cut to 64 characters.
+    pub value: String,
+    /// What was expected there.
+    pub expected: String,
+}
+
+/// What a reader read and what it rejected.
+#[napi(object, object_from_js = false)]
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReadReport {
+    /// File or stream.
+    pub place: String,
+    /// Records accepted.
+    pub accepted: f64,
+    /// Records rejected.
+    pub rejected: f64,
+    /// Lines without a single value, which are no records.
+    pub blank: f64,
+    /// The first rejections, in file order.
+    pub rejections: Vec<Rejection>,
+}
+
+/// Raw telemetry in memory: rows whose columns are those of a schema. Immutable; share it freely between calls.
+#[napi]
+#[derive(Clone, Debug)]
+pub struct Table {
+    pub(crate) inner: Arc<telemetry::Table>,
+}
+
+impl From<telemetry::Table> for Table {
+    fn from(table: telemetry::Table) -> Self {
+        Self { inner: Arc::new(table) }
+    }
+}
+
+#[napi]
+impl Table {
+    /// A table of the records that a service posted, by the schema's column names.
+    ///
+    /// A value is a number, text, a boolean or `null` for missing. A record that cannot be read is rejected, counted, and
+    /// named in `report`. Throws `schema_mismatch` naming the columns, `bad_record` for too many rejections, and
+    /// `insufficient_data` for none at all.
+    #[napi(catch_unwind)]
+    pub fn from_records(
+        #[napi(ts_arg_type = "FlowRecord | ReadonlyArray<FlowRecord>")] json: String,
+        schema: &Schema,
+    ) -> Result<Self> {
+        telemetry::Table::from_json(&schema.inner, &json).map(Into::into).map_err(|e| into_js_err(&e))
+    }
+
+    /// A new table with the given rows, from 0, in the given order. Rejects with `shape_mismatch` for a row past the last.
+    #[napi(catch_unwind, ts_return_type = "Promise<Table>")]
+    pub fn take(&self, rows: Vec<f64>) -> Result<AsyncTask<Job<Table>>> {
+        let rows = rows.into_iter().map(|row| whole("rows", row)).collect::<Result<Vec<usize>>>()?;
+        let table = Arc::clone(&self.inner);
+        Ok(spawn(move || table.take(&rows).map(Table::from)))
+    }
+
+    /// Number of rows.
+    #[napi(getter, catch_unwind)]
+    pub fn num_rows(&self) -> f64 {
+        self.inner.n_rows() as f64
+    }
+
+    /// Names and roles of the columns.
+    #[napi(getter, catch_unwind)]
+    pub fn schema(&self) -> Schema {
+        Schema { inner: Arc::clone(self.inner.schema()) }
+    }
+
+    /// What was read and what was rejected on the way in.
+    #[napi(getter, catch_unwind)]
+    pub fn report(&self) -> Result<ReadReport> {
+        mirror(self.inner.report())
+    }
+
+    /// Ground truth, `true` for attacks: one per row, or `null` without a label column.
+    /// Throws `bad_record` for an empty label.
+    #[napi(catch_unwind)]
+    pub fn labels(&self) -> Result<Option<Vec<bool>>> {
+        self.inner.labels().map_err(|e| into_js_err(&e))
+    }
+
+    /// Attack class per row, empty for clean rows; `null` without one in the schema.
+    #[napi(catch_unwind)]
+    pub fn families(&self) -> Result<Option<Vec<String>>> {
+        self.inner.families().map_err(|e| into_js_err(&e))
+    }
+}
+
+/// Reads a CSV file, plain or gzipped; the schema is detected from the header or the number of columns.
+///
+/// A row that cannot be read is rejected, counted, and named in `table.report`. Rejects with `io`, `schema_mismatch` naming
+/// missing and unknown columns, `bad_record` for too many rejections, and `insufficient_data` for an empty file.
+#[napi(catch_unwind, ts_return_type = "Promise<Table>")]
+pub fn read_csv(
+    path: String,
+    #[napi(ts_arg_type = "ReadOptions")] options: Option<Object<'_>>,
+) -> Result<AsyncTask<Job<Table>>> {
+    let options = settings::<ReadOptions<'_>>(options)?.to_core()?;
+    Ok(spawn(move || telemetry::read_csv_with(path, &options).map(Table::from)))
+}
+
+/// Reads a file of JSON lines, plain or gzipped.
+///
+/// A row that cannot be read is rejected, counted, and named in `table.report`. Rejects with `io`, `schema_mismatch` naming
+/// missing and unknown columns, `bad_record` for too many rejections, and `insufficient_data` for an empty file.
+#[napi(catch_unwind, ts_return_type = "Promise<Table>")]
+pub fn read_jsonl(
+    path: String,
+    #[napi(ts_arg_type = "ReadOptions")] options: Option<Object<'_>>,
+) -> Result<AsyncTask<Job<Table>>> {
+    let options = settings::<ReadOptions<'_>>(options)?.to_core()?;
+    Ok(spawn(move || telemetry::read_jsonl_with(path, &options).map(Table::from)))
+}

@@ -1,0 +1,69 @@
+// One error class with a kind; a promise rejects and never throws; a misspelt setting is no default.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import * as qosguard from 'qosguard'
+
+const { IsolationForest, QosguardError, Schema, readCsv, simulate } = qosguard
+
+test('errors are QosguardErrors with a kind', async () => {
+  const error = await readCsv('/nowhere.csv').catch((e) => e)
+  assert.ok(error instanceof QosguardError)
+  assert.ok(error instanceof Error)
+  assert.equal(error.name, 'QosguardError')
+  assert.equal(error.code, 'io')
+  assert.match(String(error), /^QosguardError: cannot access \/nowhere\.csv: /)
+})
+
+test('what returns a promise never throws', async () => {
+  const text = readFileSync(new URL('../native.d.ts', import.meta.url), 'utf8')
+  const calls = [...text.matchAll(/^export declare function (\w+)\(.*: Promise</gm)].map(([, name]) => [name, qosguard[name]])
+  for (const [, name, body] of text.matchAll(/^export declare class (\w+) \{\n([\s\S]*?)^\}/gm)) {
+    for (const [, isStatic, member] of body.matchAll(/^ {2}(static )?(\w+)\(.*: Promise</gm)) {
+      const owner = isStatic ? qosguard[name] : qosguard[name].prototype
+      calls.push([`${name}.${member}`, owner[member].bind(owner)])
+    }
+  }
+  assert.ok(calls.length >= 10, `only ${calls.length} calls found`)
+  for (const [name, call] of calls) {
+    const promise = call(Symbol('no argument of any function'))
+    assert.ok(promise instanceof Promise, name)
+    await assert.rejects(promise, name)
+  }
+})
+
+test('an unknown setting is refused and the known ones are named', async () => {
+  await assert.rejects(simulate({ atackShare: 0.1 }), { code: 'invalid_argument', message: /attackShare.*atackShare/ })
+  assert.throws(() => new IsolationForest({ nEstimators: 10 }), { code: 'invalid_argument', message: /trees.*nEstimators/ })
+  await assert.rejects(simulate(3), { code: 'invalid_argument' })
+  await assert.rejects(simulate('rows'), { code: 'invalid_argument' })
+})
+
+test('every documented setting is known', async () => {
+  const text = readFileSync(new URL('../native.d.ts', import.meta.url), 'utf8')
+  const settings = (name) => {
+    const [, body] = text.match(new RegExp(`^export interface ${name} \\{\\n([\\s\\S]*?)^\\}`, 'm'))
+    return [...body.matchAll(/^ {2}(\w+)\?:/gm)].map(([, key]) => key)
+  }
+  const all = (name) => Object.fromEntries(settings(name).map((key) => [key, undefined]))
+  assert.ok(new IsolationForest(all('IsolationForestOptions')))
+  assert.equal((await simulate({ ...all('SimulateOptions'), rows: 10 })).numRows, 10)
+  await assert.rejects(readCsv('/nowhere.csv', all('ReadOptions')), { code: 'io' })
+  const scores = new Float32Array([1, 2])
+  assert.equal((await qosguard.evaluate(scores, [false, true], 1.5, all('EvaluateOptions'))).rows, 2)
+  const flows = await simulate({ rows: 1000 })
+  assert.ok(await qosguard.Guard.fit(flows, all('GuardOptions')))
+})
+
+test('an object of another class is refused', async () => {
+  const flows = await simulate({ rows: 10 })
+  await assert.rejects(readCsv('/nowhere.csv', { schema: flows }), { code: 'invalid_argument', message: /Schema/ })
+  assert.throws(() => qosguard.Table.fromRecords([], flows), { code: 'invalid_argument' })
+  assert.throws(() => Schema.prototype.withRole.call(flows, 'a', 'ignore'), TypeError)
+})
+
+test('what the caller\'s own code throws comes through untouched', async () => {
+  const own = Object.assign(new RangeError('mine'), { code: 'MINE' })
+  const options = { get rows() { throw own } }
+  await assert.rejects(simulate(options), (error) => error === own && error.constructor === RangeError)
+})

@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
+import { Schema, Table, readCsv, readJsonl, simulate } from 'qosguard'
+
+const folder = mkdtempSync(join(tmpdir(), 'qosguard-'))
+after(() => rmSync(folder, { recursive: true }))
+
+function file(name, content) {
+  const path = join(folder, name)
+  writeFileSync(path, content)
+  return path
+}
+
+const HEADER = 'src_ip,dst_ip,src_port,dst_port,protocol,packet_count,byte_count,duration'
+const row = (i) => `10.0.0.${i},192.0.2.1,${40000 + i},443,TCP,${10 + i},${1000 * i},0.5`
+const CSV = [HEADER, ...Array.from({ length: 20 }, (_, i) => row(i))].join('\n')
+const RECORD = {
+  src_ip: '10.0.0.7', dst_ip: '192.0.2.1', src_port: 40007, dst_port: 443, protocol: 'TCP',
+  packet_count: 17, byte_count: 7000, duration: 0.5,
+}
+
+test('a CSV file is read, plain and gzipped, and its schema detected', async () => {
+  for (const path of [file('flows.csv', CSV), file('flows.csv.gz', gzipSync(CSV))]) {
+    const table = await readCsv(path)
+    assert.ok(table instanceof Table)
+    assert.equal(table.numRows, 20)
+    assert.equal(table.schema.name, 'flow')
+    assert.deepEqual(table.schema.columns.map((c) => c.name), HEADER.split(','))
+    assert.deepEqual(table.report, { place: path, accepted: 20, rejected: 0, blank: 0, rejections: [] })
+    assert.equal(table.labels(), null)
+    assert.equal(table.families(), null)
+  }
+})
+
+test('a bad row is rejected, counted and named; too many are an error', async () => {
+  const path = file('bad.csv', `${CSV}\n10.0.0.9,192.0.2.1,70000,443,TCP,1,2,3\n`)
+  const { report } = await readCsv(path)
+  assert.equal(report.accepted, 20)
+  assert.equal(report.rejected, 1)
+  const [{ line, column, value }] = report.rejections
+  assert.deepEqual({ line, column, value }, { line: 22, column: 'src_port', value: '70000' })
+  await assert.rejects(readCsv(path, { maxRejectedShare: 0 }), { code: 'bad_record', message: /1 of 21 .*line 22.*70000/ })
+})
+
+test('the delimiter is one ASCII character', async () => {
+  const path = file('semicolon.csv', CSV.replaceAll(',', ';'))
+  assert.equal((await readCsv(path, { delimiter: ';' })).numRows, 20)
+  for (const delimiter of ['', ';;', 'é', '\n', 'a']) {
+    await assert.rejects(readCsv(path, { delimiter }), { code: 'invalid_argument', message: /delimiter/ })
+  }
+})
+
+test('a schema of your own is used', async () => {
+  const schema = Schema.fromToml(`
+    name = "mine"
+    columns = [
+      { name = "host", role = "entity", kind = "text" },
+      { name = "bytes", role = "feature", kind = "number", minimum = 0 },
+      { name = "bad", role = "label", kind = "number" },
+    ]`)
+  const table = await readCsv(file('mine.csv', 'host,bytes,bad\na,1,0\nb,2,1\n'), { schema })
+  assert.equal(table.schema.name, 'mine')
+  assert.deepEqual(table.labels(), [false, true])
+  assert.deepEqual(schema.columns[1], { name: 'bytes', role: 'feature', kind: 'number', minimum: 0 })
+})
+
+test('roles can be changed, but truth and identity stay out of the features', () => {
+  const schema = Schema.preset('flow')
+  const roles = (s) => Object.fromEntries(s.columns.map((c) => [c.name, c.role]))
+  assert.equal(roles(schema.withRole('duration', 'ignore')).duration, 'ignore')
+  assert.equal(roles(schema).duration, 'feature')
+  assert.throws(() => schema.withRole('src_ip', 'feature'), { code: 'invalid_argument', message: /src_ip/ })
+  assert.throws(() => schema.withRole('nothing', 'ignore'), { code: 'invalid_argument', message: /nothing/ })
+  assert.throws(() => schema.withRole('duration', 'target'), { code: 'invalid_argument', message: /Role/ })
+})
+
+test('every built-in schema crosses over', () => {
+  assert.ok(Schema.presets().length >= 9)
+  for (const name of Schema.presets()) {
+    const schema = Schema.preset(name)
+    assert.equal(schema.name, name)
+    for (const column of schema.columns) {
+      assert.match(column.role, /^(feature|label|family|time|entity|ignore)$/)
+      assert.match(column.kind, /^(number|text)$/)
+    }
+  }
+  assert.throws(() => Schema.preset('nothing'), { code: 'invalid_argument', message: /one of .*unsw_nb15.*nothing/ })
+})
+
+test('JSON lines and posted records give the same table as CSV', async () => {
+  const lines = file('flows.jsonl', `${JSON.stringify(RECORD)}\n`.repeat(3))
+  const table = await readJsonl(lines)
+  assert.equal(table.numRows, 3)
+  assert.equal(table.schema.name, 'flow')
+  assert.equal(Table.fromRecords(RECORD, Schema.preset('flow')).numRows, 1)
+  assert.equal(Table.fromRecords([RECORD, RECORD], Schema.preset('flow')).numRows, 2)
+})
+
+test('posted records hold nothing that JSON would change', () => {
+  const schema = Schema.preset('flow')
+  for (const value of [undefined, 1n, Symbol('s'), () => 1, {}, [], new Date(0)]) {
+    assert.throws(() => Table.fromRecords([RECORD, { ...RECORD, duration: value }], schema), {
+      name: 'QosguardError', code: 'invalid_argument', message: /record 1: .*`duration`/,
+    })
+  }
+  for (const record of [null, undefined, 1, 'text', [RECORD]]) {
+    assert.throws(() => Table.fromRecords([record], schema), { code: 'invalid_argument', message: /record 0/ })
+  }
+  for (const value of [NaN, Infinity, null]) {
+    assert.equal(Table.fromRecords({ ...RECORD, duration: value }, schema).numRows, 1)
+  }
+})
+
+test('foreign columns are named', async () => {
+  await assert.rejects(readCsv(file('foreign.csv', 'a,b\n1,2\n')), { name: 'QosguardError', code: 'schema_mismatch' })
+  const { byte_count: _, ...short } = RECORD
+  assert.throws(() => Table.fromRecords(short, Schema.preset('flow')), { code: 'schema_mismatch', message: /byte_count/ })
+})
+
+test('files that are none say why', async () => {
+  await assert.rejects(readCsv(join(folder, 'none.csv')), {
+    code: 'io', message: /^cannot access .*none\.csv: No such file or directory/,
+  })
+  await assert.rejects(readCsv(folder), { code: 'io' })
+  await assert.rejects(readCsv(file('empty.csv', '')), { code: 'insufficient_data' })
+  await assert.rejects(readCsv(file('utf16.csv', Buffer.from(`\ufeff${CSV}`, 'utf16le'))), { code: 'bad_record', message: /UTF-16/ })
+})
+
+test('simulated flows have the share that was asked for, and the same bits for the same seed', async () => {
+  const make = (options) => simulate({ rows: 2000, attackShare: 0.1, ...options })
+  const [a, b, c] = await Promise.all([make({ seed: 7 }), make({ seed: 7 }), make({ seed: 8 })])
+  assert.equal(a.numRows, 2000)
+  assert.ok(Math.abs(a.labels().filter(Boolean).length - 200) <= 20)
+  assert.deepEqual(a.labels(), b.labels())
+  assert.notDeepEqual(a.labels(), c.labels())
+  const floods = await make({ attacks: ['flood'] })
+  assert.deepEqual([...new Set(floods.families())].sort(), ['', 'flood'])
+  await assert.rejects(make({ attackShare: 1 }), { code: 'invalid_argument', message: /attack_share/ })
+})
+
+test('rows are taken in the order asked for', async () => {
+  const flows = await simulate({ rows: 100, attackShare: 0.3, seed: 7 })
+  const labels = flows.labels()
+  const rows = [99, 0, 50, 50]
+  const taken = await flows.take(rows)
+  assert.deepEqual(taken.labels(), rows.map((row) => labels[row]))
+  assert.equal((await flows.take([])).numRows, 0)
+  await assert.rejects(flows.take([100]), { code: 'shape_mismatch', message: /100/ })
+  for (const bad of [-1, 1.5, NaN, '3']) await assert.rejects(flows.take([bad]), { code: 'invalid_argument' }, String(bad))
+})

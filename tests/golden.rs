@@ -1,0 +1,124 @@
+//! The cases of `tests/golden`, which Rust, Python and JavaScript all run: equal bits, equal kinds of error.
+//!
+//! A case simulates flows (`train`), fits a guard on them (`forest`, `threshold`, `seed`), and assesses either
+//! more simulated flows (`flows`) or posted records (`records`). It expects bits (`expected`) or an error
+//! (`error`). `QOSGUARD_BLESS=1 cargo test --test golden` writes what comes out into the files.
+#![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
+
+use std::path::Path;
+use std::{env, fs};
+
+use qosguard::calibrate::ThresholdRule;
+use qosguard::detect::IsolationForestConfig;
+use qosguard::simulate::{self, FlowSimulatorConfig};
+use qosguard::telemetry::Table;
+use qosguard::{Guard, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// An emptied folder must not pass.
+const LEAST_CASES: usize = 11;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    train: Simulated,
+    forest: Forest,
+    threshold: ThresholdRule,
+    seed: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    flows: Option<Simulated>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    records: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    expected: Option<Expected>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Simulated {
+    rows: u64,
+    attack_share: f64,
+    seed: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Forest {
+    trees: usize,
+    max_samples: usize,
+    seed: u64,
+}
+
+/// Numbers as the hexadecimal digits of their bits: text cannot round them.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expected {
+    digest: String,
+    threshold: String,
+    scores: Vec<String>,
+    p_values: Vec<String>,
+    ids: Vec<String>,
+    rules: Vec<String>,
+}
+
+impl Simulated {
+    fn table(&self) -> Result<Table> {
+        let Self { rows, attack_share, seed } = *self;
+        simulate::table(&FlowSimulatorConfig { rows, attack_share, seed, ..Default::default() })
+    }
+}
+
+fn run(case: &Case) -> Result<Expected> {
+    let Forest { trees, max_samples, seed } = case.forest;
+    let guard = Guard::builder()
+        .detector(IsolationForestConfig { trees, max_samples, seed, ..Default::default() })
+        .threshold(case.threshold)
+        .seed(case.seed)
+        .fit(&case.train.table()?)?;
+    let table = match (&case.flows, &case.records) {
+        (Some(flows), _) => flows.table()?,
+        (None, records) => Table::from_json(guard.schema(), &serde_json::to_string(records).unwrap())?,
+    };
+    let assessment = guard.assess(&table)?;
+    let decisions: Vec<_> = assessment.decisions().collect();
+    Ok(Expected {
+        digest: guard.digest().to_owned(),
+        threshold: format!("{:08x}", guard.threshold().score.to_bits()),
+        scores: assessment.scores().iter().map(|s| format!("{:08x}", s.to_bits())).collect(),
+        p_values: assessment.p_values().iter().map(|p| format!("{:016x}", p.to_bits())).collect(),
+        ids: decisions.iter().map(|d| format!("{:016x}", d.id)).collect(),
+        rules: decisions.iter().map(|d| d.rule.clone()).collect(),
+    })
+}
+
+#[test]
+fn every_case_gives_the_bits_in_its_file() {
+    let bless = env::var_os("QOSGUARD_BLESS").is_some();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut count = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let mut cases: Vec<Case> = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        for case in &mut cases {
+            count += 1;
+            let (got, error) = match run(case) {
+                Ok(expected) => (Some(expected), None),
+                Err(error) => (None, Some(error.kind().as_str().to_owned())),
+            };
+            if bless {
+                (case.expected, case.error) = (got, error);
+            } else {
+                assert_eq!(got, case.expected, "{}: {}", path.display(), case.name);
+                assert_eq!(error, case.error, "{}: {}", path.display(), case.name);
+            }
+        }
+        if bless {
+            fs::write(&path, serde_json::to_string_pretty(&cases).unwrap() + "\n").unwrap();
+        }
+    }
+    assert!(count >= LEAST_CASES, "only {count} cases");
+}
