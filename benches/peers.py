@@ -44,7 +44,9 @@ def seconds(work: Work) -> float:
     return time.perf_counter() - start
 
 
-def measure(name: str, unit: str, amount: float, works: dict[str, Work], rounds: int, calls: int = 1) -> dict[str, object]:
+def measure(
+    name: str, unit: str, amount: float, works: dict[str, Work], rounds: int, calls: int = 1
+) -> dict[str, object]:
     """Median over `rounds`; `amount / seconds` in `unit`, or seconds a call where `amount` is 0."""
     taken: dict[str, list[float]] = {who: [] for who in works}
     for work in works.values():

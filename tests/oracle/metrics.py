@@ -1,5 +1,7 @@
 """Writes metrics.json: scikit-learn's values for scores with and without ties.
 
+Run it so:
+
     pip install numpy==2.4.6 scikit-learn==1.9.1
     python tests/oracle/metrics.py
 """

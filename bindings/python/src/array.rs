@@ -1,0 +1,116 @@
+//! NumPy arrays in and out.
+
+use ndarray::ArrayView2;
+use numpy::{
+    Element, PyArray1, PyArrayDescrMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArray,
+    PyUntypedArrayMethods,
+};
+use pyo3::exceptions::PyTypeError;
+use pyo3::inspect::PyStaticExpr;
+use pyo3::prelude::*;
+use pyo3::{type_hint_identifier, type_hint_subscript};
+
+use crate::convert::refuse;
+
+const NDARRAY: PyStaticExpr = type_hint_identifier!("numpy.typing", "NDArray");
+
+/// A float32 matrix that lies in C order, borrowed without a copy.
+///
+/// NumPy calls a column-major array contiguous too, and read as a slice it would arrive transposed;
+/// here it is refused. The Python face converts before it calls.
+pub(crate) struct Matrix<'py>(PyReadonlyArray2<'py, f32>);
+
+impl Matrix<'_> {
+    pub(crate) fn view(&self) -> ArrayView2<'_, f32> {
+        self.0.as_array()
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for Matrix<'py> {
+    type Error = PyErr;
+
+    const INPUT_TYPE: PyStaticExpr = type_hint_subscript!(NDARRAY, type_hint_identifier!("numpy", "float32"));
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let matrix: PyReadonlyArray2<'py, f32> = object.extract()?;
+        if matrix.is_c_contiguous() {
+            return Ok(Self(matrix));
+        }
+        let expected = "C-contiguous: numpy.ascontiguousarray(X, dtype=numpy.float32)";
+        Err(refuse(object.py(), "X", expected, "another memory layout"))
+    }
+}
+
+/// A vector that lies in one piece, borrowed without a copy.
+pub(crate) struct Slice<'py, T: Element>(PyReadonlyArray1<'py, T>);
+
+impl<T: Element> Slice<'_, T> {
+    pub(crate) fn get(&self) -> PyResult<&[T]> {
+        Ok(self.0.as_slice()?)
+    }
+}
+
+impl<'py, T: Scalar> FromPyObject<'_, 'py> for Slice<'py, T> {
+    type Error = PyErr;
+
+    const INPUT_TYPE: PyStaticExpr = type_hint_subscript!(NDARRAY, T::NAME);
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        Ok(Self(object.extract()?))
+    }
+}
+
+/// Row numbers, from 0: an integer array or a list.
+pub(crate) struct Rows(pub(crate) Vec<usize>);
+
+impl<'py> FromPyObject<'_, 'py> for Rows {
+    type Error = PyErr;
+
+    const INPUT_TYPE: PyStaticExpr = type_hint_identifier!("numpy.typing", "ArrayLike");
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        let array = object.py().import("numpy")?.call_method1("asarray", (object,))?;
+        let array = array.cast_into::<PyUntypedArray>()?;
+        // Neither a mask nor fractions may pass for row numbers; an empty list is an array of floats.
+        if array.ndim() != 1 || !(matches!(array.dtype().kind(), b'i' | b'u') || array.is_empty()) {
+            return Err(PyTypeError::new_err("rows: expected whole numbers in one dimension"));
+        }
+        let rows: PyReadonlyArray1<'_, i64> = array.call_method1("astype", ("int64",))?.extract()?;
+        let row = |&row: &i64| {
+            usize::try_from(row).map_err(|_| refuse(object.py(), "rows", "row numbers from 0", row))
+        };
+        rows.as_array().iter().map(row).collect::<PyResult<_>>().map(Self)
+    }
+}
+
+/// A vector that becomes a NumPy array without a copy.
+pub(crate) struct Vector<T>(pub(crate) Vec<T>);
+
+/// An element type and its name in NumPy.
+pub(crate) trait Scalar: Element {
+    const NAME: PyStaticExpr;
+}
+
+impl Scalar for bool {
+    const NAME: PyStaticExpr = type_hint_identifier!("numpy", "bool_");
+}
+
+impl Scalar for f32 {
+    const NAME: PyStaticExpr = type_hint_identifier!("numpy", "float32");
+}
+
+impl Scalar for f64 {
+    const NAME: PyStaticExpr = type_hint_identifier!("numpy", "float64");
+}
+
+impl<'py, T: Scalar> IntoPyObject<'py> for Vector<T> {
+    type Target = PyArray1<T>;
+    type Output = Bound<'py, Self::Target>;
+    type Error = std::convert::Infallible;
+
+    const OUTPUT_TYPE: PyStaticExpr = type_hint_subscript!(NDARRAY, T::NAME);
+
+    fn into_pyobject(self, py: Python<'py>) -> Result<Self::Output, Self::Error> {
+        Ok(PyArray1::from_vec(py, self.0))
+    }
+}

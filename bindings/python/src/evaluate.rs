@@ -1,0 +1,31 @@
+//! `evaluate`.
+
+use pyo3::prelude::*;
+
+use crate::array::Slice;
+use crate::convert::{Record, Whole};
+use crate::error::forward;
+
+/// Measures scores and a threshold that was fixed before against labels; also says how the report prints.
+#[pyfunction]
+#[expect(clippy::too_many_arguments, reason = "keyword arguments of the face")]
+pub(crate) fn evaluate(
+    py: Python<'_>,
+    scores: Slice<'_, f32>,
+    labels: Slice<'_, bool>,
+    families: Option<Vec<String>>,
+    threshold: f32,
+    asked_fpr: Option<f64>,
+    protocol: String,
+    resamples: Whole,
+    level: f64,
+    seed: Whole,
+) -> PyResult<(Record, String)> {
+    let (resamples, seed) = (resamples.get(py, "resamples")?, seed.get(py, "seed")?);
+    let options = qosguard::evaluate::EvaluateOptions { protocol, resamples, level, seed };
+    let (scores, labels) = (scores.get()?, labels.get()?);
+    let report = forward(py, || {
+        qosguard::evaluate::evaluate(scores, labels, families.as_deref(), threshold, asked_fpr, &options)
+    })?;
+    Ok((Record::new(&report), report.to_string()))
+}

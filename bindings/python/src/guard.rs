@@ -1,0 +1,238 @@
+//! The fitted pipeline and what it says of a table.
+
+use std::path::PathBuf;
+
+use pyo3::exceptions::PyIndexError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyCapsule};
+use pyo3_arrow::error::PyArrowResult;
+use qosguard::calibrate;
+use qosguard::features::Featurizer;
+
+use crate::array::Vector;
+use crate::convert::{Record, Whole, from_json, json};
+use crate::error::forward;
+use crate::forest::ForestConfig;
+use crate::policy::Policy;
+use crate::schema::Schema;
+use crate::table::{Frame, Table, stream};
+
+/// How the threshold between clean and anomalous is chosen from calibration scores.
+///
+/// >>> import qosguard as qg
+/// >>> qg.ThresholdRule.percentile(99.5)
+/// ThresholdRule({"kind":"percentile","percent":99.5})
+#[pyclass(frozen, eq, module = "qosguard")]
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ThresholdRule(calibrate::ThresholdRule);
+
+impl ThresholdRule {
+    fn checked(py: Python<'_>, rule: calibrate::ThresholdRule) -> PyResult<Self> {
+        forward(py, || rule.check())?;
+        Ok(Self(rule))
+    }
+}
+
+#[pymethods]
+impl ThresholdRule {
+    /// Flags clean traffic at this rate, in (0, 1).
+    #[staticmethod]
+    fn false_positive_rate(py: Python<'_>, rate: f64) -> PyResult<Self> {
+        Self::checked(py, calibrate::ThresholdRule::FalsePositiveRate { rate })
+    }
+
+    /// The percentile of the clean scores, in (0, 100); 95, 99 and 99.5 are usual.
+    #[staticmethod]
+    fn percentile(py: Python<'_>, percent: f64) -> PyResult<Self> {
+        Self::checked(py, calibrate::ThresholdRule::Percentile { percent })
+    }
+
+    /// Median + `k` · 1.4826 · MAD of the clean scores; 3 is usual.
+    #[staticmethod]
+    fn mad(py: Python<'_>, k: f64) -> PyResult<Self> {
+        Self::checked(py, calibrate::ThresholdRule::Mad { k })
+    }
+
+    /// Flags this share of all calibration rows, clean and attacks together, in (0, 1).
+    #[staticmethod]
+    fn contamination(py: Python<'_>, share: f64) -> PyResult<Self> {
+        Self::checked(py, calibrate::ThresholdRule::Contamination { share })
+    }
+
+    /// The best F1 on clean and attack rows; needs labels.
+    #[staticmethod]
+    fn best_f1(py: Python<'_>) -> PyResult<Self> {
+        Self::checked(py, calibrate::ThresholdRule::BestF1)
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
+        Ok((slf.getattr("_from_json")?, (json(&slf.get().0),)))
+    }
+
+    #[staticmethod]
+    fn _from_json(py: Python<'_>, text: &str) -> PyResult<Self> {
+        Self::checked(py, from_json(py, text)?)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("ThresholdRule({})", json(&self.0))
+    }
+}
+
+/// A fitted pipeline: schema, featurizer, detector, calibration and policy.
+#[pyclass(frozen, module = "qosguard._core")]
+#[derive(Debug)]
+pub(crate) struct Guard(qosguard::Guard);
+
+#[pymethods]
+impl Guard {
+    /// Fits every stage, each on rows that the stages before it did not see.
+    #[staticmethod]
+    fn fit(
+        py: Python<'_>,
+        table: &Table,
+        detector: &ForestConfig,
+        threshold: &ThresholdRule,
+        policy: &Policy,
+        seed: Whole,
+    ) -> PyResult<Self> {
+        let builder = qosguard::Guard::builder()
+            .detector(detector.0.clone())
+            .threshold(threshold.0)
+            .policy(policy.0.clone())
+            .seed(seed.get(py, "seed")?);
+        forward(py, || builder.fit(&table.0)).map(Self)
+    }
+
+    /// Scores every record and recommends an action for it.
+    fn assess(&self, py: Python<'_>, table: &Table) -> PyResult<Assessment> {
+        forward(py, || self.0.assess(&table.0)).map(Assessment)
+    }
+
+    /// Writes the guard to a file, atomically.
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        forward(py, || self.0.save(path))
+    }
+
+    /// Reads a guard's file.
+    #[staticmethod]
+    fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        forward(py, || qosguard::Guard::load(path)).map(Self)
+    }
+
+    /// The guard as the bytes of its file.
+    fn to_bytes<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.to_bytes())
+    }
+
+    /// Reads a guard from the bytes of a file.
+    #[staticmethod]
+    fn from_bytes(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
+        forward(py, || qosguard::Guard::from_bytes(data)).map(Self)
+    }
+
+    /// The same guard with another policy.
+    fn with_policy(&self, py: Python<'_>, policy: &Policy) -> PyResult<Self> {
+        forward(py, || self.0.with_policy(policy.0.clone())).map(Self)
+    }
+
+    /// The schema of the records that it was fitted on.
+    #[getter]
+    fn schema(&self) -> Schema {
+        Schema((**self.0.schema()).clone())
+    }
+
+    /// Names of the features that the detector sees.
+    #[getter]
+    fn feature_names(&self) -> Vec<String> {
+        self.0.featurizer().names().to_vec()
+    }
+
+    /// The policy.
+    #[getter]
+    fn policy(&self) -> Policy {
+        Policy(self.0.policy().clone())
+    }
+
+    /// The threshold, what was asked of it and what it realised on held-out rows.
+    #[getter]
+    fn threshold(&self) -> Record {
+        Record::new(self.0.threshold())
+    }
+
+    /// Where the guard came from.
+    #[getter]
+    fn training(&self) -> Record {
+        Record::new(self.0.training())
+    }
+
+    /// SHA-256 of the guard's file, 64 hexadecimal digits.
+    #[getter]
+    fn digest(&self) -> &str {
+        self.0.digest()
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+        Ok((slf.getattr("from_bytes")?, (slf.get().to_bytes(slf.py()),)))
+    }
+}
+
+/// Scores, p-values and decisions of a table's rows.
+#[pyclass(frozen, module = "qosguard._core")]
+#[derive(Debug)]
+pub(crate) struct Assessment(qosguard::Assessment);
+
+#[pymethods]
+impl Assessment {
+    /// Scores; higher is more anomalous.
+    #[getter]
+    fn scores(&self) -> Vector<f32> {
+        Vector(self.0.scores().to_vec())
+    }
+
+    /// Share of clean traffic that scores at least this high, in (0, 1].
+    #[getter]
+    fn p_values(&self) -> Vector<f64> {
+        Vector(self.0.p_values().to_vec())
+    }
+
+    /// Cells that were missing or infinite and were imputed.
+    #[getter]
+    fn imputed(&self) -> u64 {
+        self.0.imputed()
+    }
+
+    /// The decision for one row.
+    fn decision(&self, row: usize) -> PyResult<(Record, String)> {
+        let decision = self.0.decision(row).ok_or_else(|| PyIndexError::new_err(row))?;
+        Ok((Record::new(&decision), decision.to_string()))
+    }
+
+    /// The decisions for the `n` most anomalous rows.
+    fn top(&self, py: Python<'_>, n: Whole) -> PyResult<Vec<(Record, String)>> {
+        let n = n.get(py, "n")?;
+        let top = forward(py, || Ok(self.0.top(n)))?;
+        Ok(top.iter().map(|decision| (Record::new(decision), decision.to_string())).collect())
+    }
+
+    /// One row per record as a `pandas.DataFrame`; needs pandas and pyarrow.
+    fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Frame<'py>> {
+        Frame::from_arrow(slf)
+    }
+
+    /// The Arrow C stream of the assessment.
+    #[pyo3(signature = (requested_schema: "object" = None) -> "object")]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyCapsule>>,
+    ) -> PyArrowResult<Bound<'py, PyCapsule>> {
+        let batch = forward(py, || self.0.to_arrow())?;
+        let schema = batch.schema();
+        stream(py, vec![batch], &schema, requested_schema)
+    }
+
+    fn __len__(&self) -> usize {
+        self.0.len()
+    }
+}

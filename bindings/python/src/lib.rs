@@ -1,0 +1,56 @@
+//! Python binding of `qosguard`: converts and forwards; nothing here computes.
+
+#![allow(clippy::doc_markdown, clippy::doc_link_with_quotes, reason = "docstrings that Python's help shows")]
+
+use mimalloc::MiMalloc;
+use pyo3::prelude::*;
+
+mod array;
+mod convert;
+mod error;
+mod evaluate;
+mod forest;
+mod guard;
+mod policy;
+mod read;
+mod schema;
+mod simulate;
+mod table;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+/// Scores on the calling thread from now on: a forked child has none of its parent's worker threads.
+#[pyfunction]
+#[pyo3(name = "_after_fork")]
+fn after_fork() {
+    qosguard::set_parallel(false);
+}
+
+/// The native half of `qosguard`; import from `qosguard` instead.
+#[pymodule(gil_used = false)]
+mod _core {
+    #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "Python's name")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+    #[pymodule_export]
+    use crate::after_fork;
+    #[pymodule_export]
+    use crate::error::provoke_panic;
+    #[pymodule_export]
+    use crate::evaluate::evaluate;
+    #[pymodule_export]
+    use crate::forest::{Forest, ForestConfig};
+    #[pymodule_export]
+    use crate::guard::{Assessment, Guard, ThresholdRule};
+    #[pymodule_export]
+    use crate::policy::Policy;
+    #[pymodule_export]
+    use crate::read::{read, read_csv, read_jsonl};
+    #[pymodule_export]
+    use crate::schema::{Column, Schema};
+    #[pymodule_export]
+    use crate::simulate::simulate;
+    #[pymodule_export]
+    use crate::table::{ReadReport, Rejection, Table};
+}

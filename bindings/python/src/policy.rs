@@ -1,0 +1,89 @@
+//! `Policy`.
+
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use qosguard::qos;
+
+use crate::convert::{Fields, Record, json};
+use crate::error::forward;
+
+/// A validated QoS policy: what to do about each severity, for which traffic to do otherwise, and whom
+/// never to touch.
+///
+/// `Policy()` is a cautious default, in dry run. TOML, YAML, JSON and dictionaries share one model; a
+/// field that the model does not know is refused, and a section that is left out is that of the default.
+/// What does not validate raises `qosguard.errors.PolicyError`, which names the field.
+///
+/// >>> import qosguard as qg
+/// >>> policy = qg.Policy.from_dict({"version": 1, "dry_run": False, "allow": ["192.0.2.53"]})
+/// >>> policy.dry_run, policy.to_dict()["allow"]
+/// (False, ['192.0.2.53/32'])
+/// >>> qg.Policy().dry_run
+/// True
+#[pyclass(frozen, eq, module = "qosguard")]
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Policy(pub(crate) qos::Policy);
+
+#[pymethods]
+impl Policy {
+    #[new]
+    fn new() -> Self {
+        Self(qos::Policy::default())
+    }
+
+    /// Reads a policy file; its extension (`.toml`, `.yaml`, `.yml`, `.json`) says the format.
+    #[staticmethod]
+    fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
+        forward(py, || qos::Policy::load(path)).map(Self)
+    }
+
+    /// Reads a policy from TOML text.
+    #[staticmethod]
+    fn from_toml(py: Python<'_>, text: &str) -> PyResult<Self> {
+        forward(py, || qos::Policy::from_toml(text)).map(Self)
+    }
+
+    /// Reads a policy from YAML text.
+    #[staticmethod]
+    fn from_yaml(py: Python<'_>, text: &str) -> PyResult<Self> {
+        forward(py, || qos::Policy::from_yaml(text)).map(Self)
+    }
+
+    /// Reads a policy from JSON text.
+    #[staticmethod]
+    fn from_json(py: Python<'_>, text: &str) -> PyResult<Self> {
+        forward(py, || qos::Policy::from_json(text)).map(Self)
+    }
+
+    /// Reads a policy from a dictionary with the fields of a policy file.
+    #[staticmethod]
+    fn from_dict(py: Python<'_>, fields: Fields) -> PyResult<Self> {
+        Self::from_json(py, &fields.json)
+    }
+
+    /// The whole policy as a dictionary, defaults included.
+    fn to_dict(&self) -> Record {
+        Record::new(&self.0)
+    }
+
+    /// Whether decisions are made and said, but nothing may be changed.
+    #[getter]
+    fn dry_run(&self) -> bool {
+        self.0.dry_run()
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
+        Ok((slf.getattr("from_json")?, (json(&slf.get().0),)))
+    }
+
+    fn __repr__(&self) -> String {
+        let config = self.0.config();
+        format!(
+            "Policy(dry_run={}, {} allowed, {} rules)",
+            config.dry_run,
+            config.allow.len(),
+            config.rules.len()
+        )
+    }
+}

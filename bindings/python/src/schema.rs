@@ -1,0 +1,171 @@
+//! `Column` and `Schema`.
+
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+use qosguard::telemetry;
+
+use crate::convert::{from_json, json, spell, word};
+use crate::error::forward;
+
+/// One column of a `Schema`: its name, role and kind, and the limits of its legal values.
+///
+/// `role` is `feature`, `label`, `family`, `time`, `entity` or `ignore`; `kind` is `number` or `text`;
+/// `field` is what the column tells about a flow, where a QoS rule may ask for it (`src_ip`, `dst_ip`,
+/// `src_port`, `dst_port`, `protocol`, `service`). A finite number outside `minimum` and `maximum`
+/// rejects its row; the number `undefined` is read as missing.
+///
+/// >>> import qosguard as qg
+/// >>> qg.Column("latency_ms", minimum=0.0).role
+/// 'feature'
+#[pyclass(frozen, eq, module = "qosguard")]
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Column(pub(crate) telemetry::Column);
+
+#[pymethods]
+impl Column {
+    #[new]
+    #[pyo3(signature = (name, role = "feature", kind = "number", *, field = None, minimum = None, maximum = None, undefined = None))]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of a record")]
+    fn new(
+        py: Python<'_>,
+        name: &str,
+        role: &str,
+        kind: &str,
+        field: Option<&str>,
+        minimum: Option<f64>,
+        maximum: Option<f64>,
+        undefined: Option<f64>,
+    ) -> PyResult<Self> {
+        let mut column = telemetry::Column::new(name, word(py, "role", role)?, word(py, "kind", kind)?);
+        column.field = field.map(|field| word(py, "field", field)).transpose()?;
+        column.minimum = minimum;
+        column.maximum = maximum;
+        column.undefined = undefined;
+        Ok(Self(column))
+    }
+
+    /// Name as it stands in the header, trimmed.
+    #[getter]
+    fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// What the column is used for.
+    #[getter]
+    fn role<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        spell(py, self.0.role)
+    }
+
+    /// How the column's cells are stored.
+    #[getter]
+    fn kind<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        spell(py, self.0.kind)
+    }
+
+    /// What the column tells about a flow.
+    #[getter]
+    fn field<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+        self.0.field.map(|field| spell(py, field))
+    }
+
+    /// Least legal value.
+    #[getter]
+    fn minimum(&self) -> Option<f64> {
+        self.0.minimum
+    }
+
+    /// Greatest legal value.
+    #[getter]
+    fn maximum(&self) -> Option<f64> {
+        self.0.maximum
+    }
+
+    /// The number that the source writes for "undefined".
+    #[getter]
+    fn undefined(&self) -> Option<f64> {
+        self.0.undefined
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> String {
+        format!("Column({:?}, role={}, kind={})", self.0.name, spell(py, self.0.role), spell(py, self.0.kind))
+    }
+}
+
+/// Names and roles of the columns of a source, in file order.
+///
+/// `clean` lists the label values that mean clean traffic; a leading `*` matches any prefix. Numeric
+/// labels are clean when they are 0. Labels, families, identifiers and addresses can never become
+/// features.
+///
+/// >>> import qosguard as qg
+/// >>> columns = [qg.Column("latency_ms"), qg.Column("state", "label", "text")]
+/// >>> schema = qg.Schema("probe", columns, clean=["ok"])
+/// >>> [column.name for column in schema.columns]
+/// ['latency_ms', 'state']
+#[pyclass(frozen, eq, module = "qosguard")]
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Schema(pub(crate) telemetry::Schema);
+
+#[pymethods]
+impl Schema {
+    #[new]
+    #[pyo3(signature = (name, columns, clean = Vec::new()))]
+    fn new(
+        py: Python<'_>,
+        name: String,
+        columns: Vec<PyRef<'_, Column>>,
+        clean: Vec<String>,
+    ) -> PyResult<Self> {
+        let columns = columns.iter().map(|column| column.0.clone()).collect();
+        forward(py, || telemetry::Schema::new(name, columns, clean)).map(Self)
+    }
+
+    /// The schema's name, such as `unsw_nb15`.
+    #[getter]
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    /// The columns, in file order.
+    #[getter]
+    fn columns(&self) -> Vec<Column> {
+        self.0.columns().iter().cloned().map(Column).collect()
+    }
+
+    /// The schema of a public data set: one of `Schema.presets()`.
+    #[staticmethod]
+    fn preset(py: Python<'_>, name: &str) -> PyResult<Self> {
+        forward(py, || telemetry::Schema::preset(name)).map(Self)
+    }
+
+    /// Names of the schemas that come with the package.
+    #[staticmethod]
+    fn presets() -> Vec<&'static str> {
+        telemetry::Schema::presets().iter().map(telemetry::Schema::name).collect()
+    }
+
+    /// Reads a schema from TOML text.
+    #[staticmethod]
+    fn from_toml(py: Python<'_>, text: &str) -> PyResult<Self> {
+        forward(py, || telemetry::Schema::from_toml(text)).map(Self)
+    }
+
+    /// The same schema with another role for one column.
+    fn with_role(&self, py: Python<'_>, column: &str, role: &str) -> PyResult<Self> {
+        let role = word(py, "role", role)?;
+        forward(py, || self.0.with_role(column, role)).map(Self)
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
+        Ok((slf.getattr("_from_json")?, (json(&slf.get().0),)))
+    }
+
+    #[staticmethod]
+    fn _from_json(py: Python<'_>, text: &str) -> PyResult<Self> {
+        from_json(py, text).map(Self)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Schema({:?}, {} columns)", self.0.name(), self.0.columns().len())
+    }
+}

@@ -1,0 +1,45 @@
+//! `simulate`.
+
+use pyo3::prelude::*;
+use qosguard::simulate::{FlowSimulatorConfig, table};
+
+use crate::convert::{Whole, word};
+use crate::error::forward;
+use crate::table::Table;
+
+/// Makes flow records of an inside network, with ground truth: web, DNS, VoIP, video, bulk, mail and IoT
+/// as background, and six attacks in episodes.
+///
+/// `rows` is 1 to 10^9; `attack_share`, in [0, 1), is met to the nearest flow; `attacks` are among
+/// `flood`, `slow_dos`, `port_scan`, `brute_force`, `beaconing` and `exfiltration`, all of them unless
+/// said otherwise; `hosts` are those of the inside network, 250 unless said otherwise. The same settings
+/// give the same flows.
+///
+/// >>> import qosguard as qg
+/// >>> flows = qg.simulate(rows=1_000, attack_share=0.1, seed=7)
+/// >>> len(flows), int(flows.labels.sum())
+/// (1000, 100)
+#[pyfunction]
+#[pyo3(signature = (rows = Whole::new(10_000), attack_share = 0.05, seed = Whole::new(0), *, attacks = None, hosts = None))]
+pub(crate) fn simulate(
+    py: Python<'_>,
+    rows: Whole,
+    attack_share: f64,
+    seed: Whole,
+    attacks: Option<Vec<String>>,
+    hosts: Option<Whole>,
+) -> PyResult<Table> {
+    let mut config = FlowSimulatorConfig {
+        rows: rows.get(py, "rows")?,
+        attack_share,
+        seed: seed.get(py, "seed")?,
+        ..FlowSimulatorConfig::default()
+    };
+    if let Some(attacks) = attacks {
+        config.attacks = attacks.iter().map(|name| word(py, "attacks", name)).collect::<PyResult<_>>()?;
+    }
+    if let Some(hosts) = hosts {
+        config.hosts = hosts.get(py, "hosts")?;
+    }
+    forward(py, || table(&config)).map(Table)
+}

@@ -1,0 +1,64 @@
+"""Network anomaly detection and QoS: telemetry in, calibrated verdicts and safe, expiring actions out.
+
+>>> import qosguard as qg
+>>> flows = qg.simulate(rows=2_000)
+>>> guard = qg.Guard(qg.IsolationForest(), false_positive_rate=0.01).fit(flows)
+>>> out = guard.assess(flows)
+>>> most = out.top(1)[0]
+>>> most.is_anomaly, most.dry_run
+(True, True)
+"""
+
+from __future__ import annotations
+
+import os as _os
+
+from . import _core, errors
+from ._core import (
+    Column,
+    Policy,
+    ReadReport,
+    Rejection,
+    Schema,
+    Table,
+    ThresholdRule,
+    read,
+    read_csv,
+    read_jsonl,
+    simulate,
+)
+from .forest import IsolationForest
+from .guard import Assessment, Guard
+from .quality import evaluate
+from .results import Decision, Estimate, FamilyRecall, Realised, Report, Threshold, Training
+
+__all__ = [
+    "Assessment",
+    "Column",
+    "Decision",
+    "Estimate",
+    "FamilyRecall",
+    "Guard",
+    "IsolationForest",
+    "Policy",
+    "ReadReport",
+    "Realised",
+    "Rejection",
+    "Report",
+    "Schema",
+    "Table",
+    "Threshold",
+    "ThresholdRule",
+    "Training",
+    "errors",
+    "evaluate",
+    "read",
+    "read_csv",
+    "read_jsonl",
+    "simulate",
+]
+
+__version__ = _core.__version__
+
+if hasattr(_os, "register_at_fork"):  # not on Windows
+    _os.register_at_fork(after_in_child=_core._after_fork)

@@ -1,0 +1,588 @@
+# Generated from bindings/python by python/tools/stubs.py; do not edit.
+"""
+The native half of `qosguard`; import from `qosguard` instead.
+"""
+
+from os import PathLike
+from typing import Any, Final, SupportsFloat, SupportsIndex, final
+
+from _typeshed import SupportsGetItem
+from numpy import bool_, float32, float64
+from numpy.typing import ArrayLike, NDArray
+from pandas import DataFrame
+
+__all__ = [
+    "__version__",
+    "Assessment",
+    "Column",
+    "Forest",
+    "ForestConfig",
+    "Guard",
+    "Policy",
+    "ReadReport",
+    "Rejection",
+    "Schema",
+    "Table",
+    "ThresholdRule",
+    "_after_fork",
+    "_provoke_panic",
+    "evaluate",
+    "read",
+    "read_csv",
+    "read_jsonl",
+    "simulate",
+]
+
+__version__: Final[str]
+
+@final
+class Assessment:
+    """
+    Scores, p-values and decisions of a table's rows.
+    """
+    def __arrow_c_stream__(self, /, requested_schema: object = None) -> object:
+        """
+        The Arrow C stream of the assessment.
+        """
+    def __len__(self, /) -> int: ...
+    def decision(self, /, row: SupportsIndex) -> tuple[dict[str, Any], str]:
+        """
+        The decision for one row.
+        """
+    @property
+    def imputed(self, /) -> int:
+        """
+        Cells that were missing or infinite and were imputed.
+        """
+    @property
+    def p_values(self, /) -> NDArray[float64]:
+        """
+        Share of clean traffic that scores at least this high, in (0, 1].
+        """
+    @property
+    def scores(self, /) -> NDArray[float32]:
+        """
+        Scores; higher is more anomalous.
+        """
+    def to_pandas(self, /) -> DataFrame:
+        """
+        One row per record as a `pandas.DataFrame`; needs pandas and pyarrow.
+        """
+    def top(self, /, n: SupportsIndex) -> list[tuple[dict[str, Any], str]]:
+        """
+        The decisions for the `n` most anomalous rows.
+        """
+
+@final
+class Column:
+    """
+    One column of a `Schema`: its name, role and kind, and the limits of its legal values.
+
+    `role` is `feature`, `label`, `family`, `time`, `entity` or `ignore`; `kind` is `number` or `text`;
+    `field` is what the column tells about a flow, where a QoS rule may ask for it (`src_ip`, `dst_ip`,
+    `src_port`, `dst_port`, `protocol`, `service`). A finite number outside `minimum` and `maximum`
+    rejects its row; the number `undefined` is read as missing.
+
+    >>> import qosguard as qg
+    >>> qg.Column("latency_ms", minimum=0.0).role
+    'feature'
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(
+        cls,
+        /,
+        name: str,
+        role: str = "feature",
+        kind: str = "number",
+        *,
+        field: str | None = None,
+        minimum: SupportsFloat | SupportsIndex | None = None,
+        maximum: SupportsFloat | SupportsIndex | None = None,
+        undefined: SupportsFloat | SupportsIndex | None = None,
+    ) -> Column: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def field(self, /) -> str | None:
+        """
+        What the column tells about a flow.
+        """
+    @property
+    def kind(self, /) -> str:
+        """
+        How the column's cells are stored.
+        """
+    @property
+    def maximum(self, /) -> float | None:
+        """
+        Greatest legal value.
+        """
+    @property
+    def minimum(self, /) -> float | None:
+        """
+        Least legal value.
+        """
+    @property
+    def name(self, /) -> str:
+        """
+        Name as it stands in the header, trimmed.
+        """
+    @property
+    def role(self, /) -> str:
+        """
+        What the column is used for.
+        """
+    @property
+    def undefined(self, /) -> float | None:
+        """
+        The number that the source writes for "undefined".
+        """
+
+@final
+class Forest:
+    """
+    A fitted isolation forest.
+    """
+    def __reduce__(self, /) -> tuple[Any, tuple[str]]: ...
+    @staticmethod
+    def _from_json(text: str) -> Forest: ...
+    @staticmethod
+    def fit(config: ForestConfig, x: NDArray[float32]) -> Forest:
+        """
+        Fits on a matrix of shape (rows, features).
+        """
+    @property
+    def n_features(self, /) -> int:
+        """
+        Number of feature columns that it was fitted on.
+        """
+    def score(self, /, x: NDArray[float32]) -> NDArray[float32]:
+        """
+        One score per row; higher is more anomalous.
+        """
+
+@final
+class ForestConfig:
+    """
+    Settings of an isolation forest.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(
+        cls, /, n_estimators: SupportsIndex, max_samples: SupportsIndex, random_state: SupportsIndex
+    ) -> ForestConfig: ...
+
+@final
+class Guard:
+    """
+    A fitted pipeline: schema, featurizer, detector, calibration and policy.
+    """
+    def __reduce__(self, /) -> tuple[Any, tuple[bytes]]: ...
+    def assess(self, /, table: Table) -> Assessment:
+        """
+        Scores every record and recommends an action for it.
+        """
+    @property
+    def digest(self, /) -> str:
+        """
+        SHA-256 of the guard's file, 64 hexadecimal digits.
+        """
+    @property
+    def feature_names(self, /) -> list[str]:
+        """
+        Names of the features that the detector sees.
+        """
+    @staticmethod
+    def fit(
+        table: Table, detector: ForestConfig, threshold: ThresholdRule, policy: Policy, seed: SupportsIndex
+    ) -> Guard:
+        """
+        Fits every stage, each on rows that the stages before it did not see.
+        """
+    @staticmethod
+    def from_bytes(data: bytes) -> Guard:
+        """
+        Reads a guard from the bytes of a file.
+        """
+    @staticmethod
+    def load(path: str | PathLike[str]) -> Guard:
+        """
+        Reads a guard's file.
+        """
+    @property
+    def policy(self, /) -> Policy:
+        """
+        The policy.
+        """
+    def save(self, /, path: str | PathLike[str]) -> None:
+        """
+        Writes the guard to a file, atomically.
+        """
+    @property
+    def schema(self, /) -> Schema:
+        """
+        The schema of the records that it was fitted on.
+        """
+    @property
+    def threshold(self, /) -> dict[str, Any]:
+        """
+        The threshold, what was asked of it and what it realised on held-out rows.
+        """
+    def to_bytes(self, /) -> bytes:
+        """
+        The guard as the bytes of its file.
+        """
+    @property
+    def training(self, /) -> dict[str, Any]:
+        """
+        Where the guard came from.
+        """
+    def with_policy(self, /, policy: Policy) -> Guard:
+        """
+        The same guard with another policy.
+        """
+
+@final
+class Policy:
+    """
+    A validated QoS policy: what to do about each severity, for which traffic to do otherwise, and whom
+    never to touch.
+
+    `Policy()` is a cautious default, in dry run. TOML, YAML, JSON and dictionaries share one model; a
+    field that the model does not know is refused, and a section that is left out is that of the default.
+    What does not validate raises `qosguard.errors.PolicyError`, which names the field.
+
+    >>> import qosguard as qg
+    >>> policy = qg.Policy.from_dict({"version": 1, "dry_run": False, "allow": ["192.0.2.53"]})
+    >>> policy.dry_run, policy.to_dict()["allow"]
+    (False, ['192.0.2.53/32'])
+    >>> qg.Policy().dry_run
+    True
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(cls, /) -> Policy: ...
+    def __reduce__(self, /) -> tuple[Any, tuple[str]]: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def dry_run(self, /) -> bool:
+        """
+        Whether decisions are made and said, but nothing may be changed.
+        """
+    @staticmethod
+    def from_dict(fields: dict[str, Any]) -> Policy:
+        """
+        Reads a policy from a dictionary with the fields of a policy file.
+        """
+    @staticmethod
+    def from_json(text: str) -> Policy:
+        """
+        Reads a policy from JSON text.
+        """
+    @staticmethod
+    def from_toml(text: str) -> Policy:
+        """
+        Reads a policy from TOML text.
+        """
+    @staticmethod
+    def from_yaml(text: str) -> Policy:
+        """
+        Reads a policy from YAML text.
+        """
+    @staticmethod
+    def load(path: str | PathLike[str]) -> Policy:
+        """
+        Reads a policy file; its extension (`.toml`, `.yaml`, `.yml`, `.json`) says the format.
+        """
+    def to_dict(self, /) -> dict[str, Any]:
+        """
+        The whole policy as a dictionary, defaults included.
+        """
+
+@final
+class ReadReport:
+    """
+    What a reader read and what it rejected.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def accepted(self, /) -> int:
+        """
+        Records accepted.
+        """
+    @property
+    def place(self, /) -> str:
+        """
+        File or stream.
+        """
+    @property
+    def rejected(self, /) -> int:
+        """
+        Records rejected.
+        """
+    @property
+    def rejections(self, /) -> list[Rejection]:
+        """
+        The first rejections, in file order; all are counted, at most 100 are kept.
+        """
+
+@final
+class Rejection:
+    """
+    Why one record was left out.
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __repr__(self, /) -> str: ...
+    def __str__(self, /) -> str: ...
+    @property
+    def column(self, /) -> str:
+        """
+        Column name; empty when the whole line is meant.
+        """
+    @property
+    def expected(self, /) -> str:
+        """
+        What was expected there.
+        """
+    @property
+    def line(self, /) -> int:
+        """
+        Line in the file, from 1.
+        """
+    @property
+    def value(self, /) -> str:
+        """
+        The offending value, cut to 64 characters.
+        """
+
+@final
+class Schema:
+    """
+    Names and roles of the columns of a source, in file order.
+
+    `clean` lists the label values that mean clean traffic; a leading `*` matches any prefix. Numeric
+    labels are clean when they are 0. Labels, families, identifiers and addresses can never become
+    features.
+
+    >>> import qosguard as qg
+    >>> columns = [qg.Column("latency_ms"), qg.Column("state", "label", "text")]
+    >>> schema = qg.Schema("probe", columns, clean=["ok"])
+    >>> [column.name for column in schema.columns]
+    ['latency_ms', 'state']
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __new__(
+        cls, /, name: str, columns: SupportsGetItem[int, Column], clean: SupportsGetItem[int, str] = ...
+    ) -> Schema: ...
+    def __reduce__(self, /) -> tuple[Any, tuple[str]]: ...
+    def __repr__(self, /) -> str: ...
+    @staticmethod
+    def _from_json(text: str) -> Schema: ...
+    @property
+    def columns(self, /) -> list[Column]:
+        """
+        The columns, in file order.
+        """
+    @staticmethod
+    def from_toml(text: str) -> Schema:
+        """
+        Reads a schema from TOML text.
+        """
+    @property
+    def name(self, /) -> str:
+        """
+        The schema's name, such as `unsw_nb15`.
+        """
+    @staticmethod
+    def preset(name: str) -> Schema:
+        """
+        The schema of a public data set: one of `Schema.presets()`.
+        """
+    @staticmethod
+    def presets() -> list[str]:
+        """
+        Names of the schemas that come with the package.
+        """
+    def with_role(self, /, column: str, role: str) -> Schema:
+        """
+        The same schema with another role for one column.
+        """
+
+@final
+class Table:
+    """
+    Raw telemetry: Arrow batches whose columns are those of a `Schema`.
+
+    Immutable. Every library that speaks the Arrow C stream interface takes it without copying:
+    `pyarrow.table(flows)`, `polars.DataFrame(flows)`; `to_pandas()` makes a pandas frame.
+    """
+    def __arrow_c_stream__(self, /, requested_schema: object = None) -> object:
+        """
+        The Arrow C stream of the table, as the PyCapsule interface asks for it.
+        """
+    def __len__(self, /) -> int: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def families(self, /) -> list[str] | None:
+        """
+        Attack class per row, empty for clean rows; `None` without a family or text label column.
+        """
+    @staticmethod
+    def from_arrow(data: object, schema: Schema | None = None) -> Table:
+        """
+        Takes what speaks the Arrow C stream interface: a table of pyarrow or polars, a pandas frame (2.2
+        or newer), a DuckDB relation. Columns are found by name; without a schema it is detected.
+        """
+    @staticmethod
+    def from_records(records: dict[str, Any] | list[dict[str, Any]], schema: Schema) -> Table:
+        """
+        Takes records as a service is sent them: one dictionary or many, whose keys are the schema's columns.
+        Whether the numbers of a record are legal is checked as in a file.
+        """
+    @property
+    def labels(self, /) -> NDArray[bool_] | None:
+        """
+        Ground truth, `True` for attacks: one per row, or `None` without a label column.
+        """
+    @property
+    def report(self, /) -> ReadReport:
+        """
+        What was read and what was rejected on the way in.
+        """
+    @property
+    def schema(self, /) -> Schema:
+        """
+        The roles and names of the columns.
+        """
+    def take(self, /, rows: ArrayLike) -> Table:
+        """
+        A new table with the given rows, in the given order; row numbers count from 0.
+        """
+    def to_pandas(self, /) -> DataFrame:
+        """
+        The table as a `pandas.DataFrame`; needs pandas and pyarrow.
+        """
+
+@final
+class ThresholdRule:
+    """
+    How the threshold between clean and anomalous is chosen from calibration scores.
+
+    >>> import qosguard as qg
+    >>> qg.ThresholdRule.percentile(99.5)
+    ThresholdRule({"kind":"percentile","percent":99.5})
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __reduce__(self, /) -> tuple[Any, tuple[str]]: ...
+    def __repr__(self, /) -> str: ...
+    @staticmethod
+    def _from_json(text: str) -> ThresholdRule: ...
+    @staticmethod
+    def best_f1() -> ThresholdRule:
+        """
+        The best F1 on clean and attack rows; needs labels.
+        """
+    @staticmethod
+    def contamination(share: SupportsFloat | SupportsIndex) -> ThresholdRule:
+        """
+        Flags this share of all calibration rows, clean and attacks together, in (0, 1).
+        """
+    @staticmethod
+    def false_positive_rate(rate: SupportsFloat | SupportsIndex) -> ThresholdRule:
+        """
+        Flags clean traffic at this rate, in (0, 1).
+        """
+    @staticmethod
+    def mad(k: SupportsFloat | SupportsIndex) -> ThresholdRule:
+        """
+        Median + `k` · 1.4826 · MAD of the clean scores; 3 is usual.
+        """
+    @staticmethod
+    def percentile(percent: SupportsFloat | SupportsIndex) -> ThresholdRule:
+        """
+        The percentile of the clean scores, in (0, 100); 95, 99 and 99.5 are usual.
+        """
+
+def _after_fork() -> None:
+    """
+    Scores on the calling thread from now on: a forked child has none of its parent's worker threads.
+    """
+
+def _provoke_panic() -> None:
+    """
+    Panics inside the border, so that a test can see what becomes of it.
+    """
+
+def evaluate(
+    scores: NDArray[float32],
+    labels: NDArray[bool_],
+    families: SupportsGetItem[int, str] | None,
+    threshold: SupportsFloat | SupportsIndex,
+    asked_fpr: SupportsFloat | SupportsIndex | None,
+    protocol: str,
+    resamples: SupportsIndex,
+    level: SupportsFloat | SupportsIndex,
+    seed: SupportsIndex,
+) -> tuple[dict[str, Any], str]:
+    """
+    Measures scores and a threshold that was fixed before against labels; also says how the report prints.
+    """
+
+def read(
+    path: str | PathLike[str], schema: Schema | None = None, max_rejected_share: SupportsFloat | SupportsIndex = 0.05
+) -> Table:
+    """
+    Reads a file of flows into a `Table`: JSON lines for `.jsonl`, `.ndjson` and `.json`, CSV for any other
+    name; a `.gz` behind it does not count. See `read_csv`.
+    """
+
+def read_csv(
+    path: str | PathLike[str],
+    schema: Schema | None = None,
+    max_rejected_share: SupportsFloat | SupportsIndex = 0.05,
+    *,
+    delimiter: str = ",",
+) -> Table:
+    """
+    Reads a CSV file, plain or gzip, into a `Table`.
+
+    Without a schema it is detected from the header, or from the number of columns where there is none.
+    A row that cannot be read is rejected and stands in `Table.report`; more than `max_rejected_share` of
+    them, in [0, 1], raise `BadRecordError`. A file of another source raises `SchemaMismatchError`, which
+    names the columns that are missing and those that are unknown.
+    """
+
+def read_jsonl(
+    path: str | PathLike[str], schema: Schema | None = None, max_rejected_share: SupportsFloat | SupportsIndex = 0.05
+) -> Table:
+    """
+    Reads a file of JSON lines, plain or gzip, into a `Table`; see `read_csv`.
+    """
+
+def simulate(
+    rows: SupportsIndex = ...,
+    attack_share: SupportsFloat | SupportsIndex = 0.05,
+    seed: SupportsIndex = ...,
+    *,
+    attacks: SupportsGetItem[int, str] | None = None,
+    hosts: SupportsIndex | None = None,
+) -> Table:
+    """
+    Makes flow records of an inside network, with ground truth: web, DNS, VoIP, video, bulk, mail and IoT
+    as background, and six attacks in episodes.
+
+    `rows` is 1 to 10^9; `attack_share`, in [0, 1), is met to the nearest flow; `attacks` are among
+    `flood`, `slow_dos`, `port_scan`, `brute_force`, `beaconing` and `exfiltration`, all of them unless
+    said otherwise; `hosts` are those of the inside network, 250 unless said otherwise. The same settings
+    give the same flows.
+
+    >>> import qosguard as qg
+    >>> flows = qg.simulate(rows=1_000, attack_share=0.1, seed=7)
+    >>> len(flows), int(flows.labels.sum())
+    (1000, 100)
+    """

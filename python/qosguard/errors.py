@@ -1,0 +1,123 @@
+"""Every exception that qosguard raises: one class per kind, all of them a `QosguardError`.
+
+The string `kind` is the same in Rust (`Error::kind()`) and JavaScript (`error.code`). Each class is
+also a `ValueError` or an `OSError`, so code that knows nothing of qosguard catches it as usual.
+
+>>> import qosguard as qg
+>>> try:
+...     qg.Column("latency_ms", role="metric")
+... except ValueError as error:
+...     print(error.kind)
+invalid_argument
+"""
+
+from __future__ import annotations
+
+import os
+from typing import ClassVar
+
+__all__ = [
+    "BadRecordError",
+    "CorruptArtifactError",
+    "IncompatibleFormatError",
+    "InsufficientDataError",
+    "InternalError",
+    "InvalidArgumentError",
+    "IoError",
+    "NotFiniteError",
+    "NotFittedError",
+    "PolicyError",
+    "QosguardError",
+    "SchemaMismatchError",
+    "ShapeMismatchError",
+]
+
+
+class QosguardError(Exception):
+    """Base of every exception of this package."""
+
+    kind: ClassVar[str] = "unknown"
+
+
+class InvalidArgumentError(QosguardError, ValueError):
+    """A setting or argument is outside its documented domain."""
+
+    kind = "invalid_argument"
+
+
+class ShapeMismatchError(QosguardError, ValueError):
+    """A matrix or vector has another shape than the model."""
+
+    kind = "shape_mismatch"
+
+
+class NotFiniteError(QosguardError, ValueError):
+    """A NaN or an infinity where a number is needed."""
+
+    kind = "not_finite"
+
+
+class SchemaMismatchError(QosguardError, ValueError):
+    """The columns are not those of the schema."""
+
+    kind = "schema_mismatch"
+
+
+class BadRecordError(QosguardError, ValueError):
+    """A file holds records that cannot be read."""
+
+    kind = "bad_record"
+
+
+class InsufficientDataError(QosguardError, ValueError):
+    """There are too few rows (or classes) to do what was asked."""
+
+    kind = "insufficient_data"
+
+
+class IncompatibleFormatError(QosguardError, ValueError):
+    """The file was written by a newer release."""
+
+    kind = "incompatible_format"
+
+
+class CorruptArtifactError(QosguardError, ValueError):
+    """The file is not an intact guard."""
+
+    kind = "corrupt_artifact"
+
+
+class PolicyError(QosguardError, ValueError):
+    """A QoS policy does not validate."""
+
+    kind = "policy"
+
+
+class IoError(QosguardError, OSError):
+    """The operating system refused a read or a write; `errno` and `filename` say what."""
+
+    kind = "io"
+
+
+class NotFittedError(QosguardError, ValueError, AttributeError):
+    """`fit` has to come first."""
+
+    kind = "not_fitted"
+
+
+class InternalError(QosguardError, RuntimeError):
+    """The native code panicked; this is a bug in qosguard."""
+
+    kind = "internal"
+
+
+_BY_KIND = {error.kind: error for error in QosguardError.__subclasses__()}
+
+
+def from_kind(kind: str, message: str, refusal: tuple[int, str] | None = None) -> QosguardError:
+    """The exception of a kind; `refusal` is the `errno` and the path of a refused file access."""
+    error = _BY_KIND.get(kind, QosguardError)
+    if refusal is not None:
+        code, path = refusal
+        return error(code, os.strerror(code), os.fspath(path))
+    return error(message)

@@ -1,0 +1,235 @@
+"""The guard: one fitted artefact from the raw record to the verdict and the action."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Self, overload
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+from ._core import Policy, Schema, Table, ThresholdRule
+from .errors import InvalidArgumentError, NotFittedError
+from .forest import IsolationForest
+from .results import Decision, Threshold, Training
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Assessment", "Decisions", "Guard"]
+
+
+class Guard:
+    """A pipeline from the raw record to the verdict and the action.
+
+    It holds schema, features, detector, calibration and policy, and is one file.
+
+    detector
+        What scores the features; `IsolationForest()` unless said otherwise. Its `contamination` is not
+        used: the guard has a threshold of its own.
+    false_positive_rate
+        Share of clean records that may be called anomalies, in (0, 1); 0.01 unless a `threshold` is given.
+    threshold
+        Another rule for the threshold, instead of `false_positive_rate`.
+    policy
+        What to do about which verdict; `Policy()` unless said otherwise.
+    seed
+        Seed, from 0, of the draw of the parts that the stages are fitted on.
+
+    A record that goes through any entry point, in any language, before or after `save`, gets the same bits.
+    Guards can be pickled.
+
+    >>> import qosguard as qg
+    >>> flows = qg.simulate(rows=2_000, seed=1)
+    >>> guard = qg.Guard(qg.IsolationForest(), false_positive_rate=0.01).fit(flows)
+    >>> out = guard.assess(flows)
+    >>> len(out), out.decisions[0].row
+    (2000, 0)
+    >>> guard.threshold.asked
+    0.01
+    """
+
+    def __init__(
+        self,
+        detector: IsolationForest | None = None,
+        *,
+        false_positive_rate: float | None = None,
+        threshold: ThresholdRule | None = None,
+        policy: Policy | None = None,
+        seed: int = 0,
+    ) -> None:
+        if threshold is None:
+            rate = 0.01 if false_positive_rate is None else false_positive_rate
+            threshold = ThresholdRule.false_positive_rate(rate)
+        elif false_positive_rate is not None:
+            raise InvalidArgumentError("give `false_positive_rate` or `threshold`, not both")
+        self._detector = IsolationForest() if detector is None else detector
+        self._rule = threshold
+        self._policy = Policy() if policy is None else policy
+        self._seed = seed
+        self._native: _core.Guard | None = None
+
+    def fit(self, flows: Table) -> Self:
+        """Fit every stage, each on rows that the stages before it did not see.
+
+        The rows labelled clean (all rows, where there are no labels) are cut in three: 50 % fit the
+        features and the detector, 30 % calibrate p-values and threshold, 20 % are held out to state what
+        the threshold realised.
+
+        Raises `InvalidArgumentError` for a setting outside its domain, `InsufficientDataError` for fewer
+        than 100 clean rows, no usable column, or a rule that needs attacks where there are none, and
+        `BadRecordError` for a row without a label.
+        """
+        config = self._detector._config()
+        self._native = _core.Guard.fit(flows, config, self._rule, self._policy, self._seed)
+        return self
+
+    def assess(self, flows: Table) -> Assessment:
+        """Score every record and recommend an action for it; needs no labels.
+
+        Raises `SchemaMismatchError` naming the columns that are missing.
+        """
+        return Assessment(self._fitted().assess(flows))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the guard to a file, atomically."""
+        self._fitted().save(path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a guard that `save` wrote, in this or any earlier release.
+
+        Raises `IoError`, `CorruptArtifactError` for a file that is not an intact guard, and
+        `IncompatibleFormatError` for one of a newer release.
+        """
+        return cls._of(_core.Guard.load(path))
+
+    def to_bytes(self) -> bytes:
+        """The guard as the bytes of its file."""
+        return self._fitted().to_bytes()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Read a guard from the bytes of a file."""
+        return cls._of(_core.Guard.from_bytes(data))
+
+    def with_policy(self, policy: Policy) -> Self:
+        """The same fitted guard with another policy."""
+        return self._of(self._fitted().with_policy(policy))
+
+    @property
+    def schema(self) -> Schema:
+        """The schema of the records that it was fitted on."""
+        return self._fitted().schema
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the features that the detector sees."""
+        return self._fitted().feature_names
+
+    @property
+    def policy(self) -> Policy:
+        """What to do about which verdict."""
+        return self._policy if self._native is None else self._native.policy
+
+    @property
+    def threshold(self) -> Threshold:
+        """The threshold, what was asked of it and what it realised on held-out rows."""
+        return Threshold._of(self._fitted().threshold)
+
+    @property
+    def training(self) -> Training:
+        """Where the guard came from."""
+        return Training(**self._fitted().training)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the guard's file, 64 hexadecimal digits."""
+        return self._fitted().digest
+
+    @classmethod
+    def _of(cls, native: _core.Guard) -> Self:
+        guard = cls(policy=native.policy)
+        guard._native = native
+        return guard
+
+    def _fitted(self) -> _core.Guard:
+        if self._native is None:
+            raise NotFittedError("this Guard is not fitted yet; call `fit` or `Guard.load` first")
+        return self._native
+
+    def __repr__(self) -> str:
+        if self._native is None:
+            return f"Guard({self._detector!r}, not fitted)"
+        return f"Guard({self._native.schema.name}, {len(self.feature_names)} features, {self.digest[:12]})"
+
+
+class Assessment:
+    """What a guard says of a table: scores, p-values and decisions, in row order.
+
+    Every library that speaks the Arrow C stream interface takes it: `pyarrow.table(out)`,
+    `polars.DataFrame(out)`; `to_pandas()` makes a pandas frame.
+    """
+
+    def __init__(self, native: _core.Assessment) -> None:
+        self._native = native
+
+    @cached_property
+    def scores(self) -> npt.NDArray[np.float32]:
+        """Scores; higher is more anomalous."""
+        return self._native.scores
+
+    @cached_property
+    def p_values(self) -> npt.NDArray[np.float64]:
+        """Share of clean traffic that scores at least this high, in (0, 1]."""
+        return self._native.p_values
+
+    @property
+    def imputed(self) -> int:
+        """Cells that were missing or infinite and were imputed."""
+        return self._native.imputed
+
+    @property
+    def decisions(self) -> Decisions:
+        """The decisions of all rows, made as they are asked for."""
+        return Decisions(self._native)
+
+    def top(self, n: int) -> list[Decision]:
+        """The decisions for the `n` most anomalous rows, highest score first."""
+        return [Decision._of(*decision) for decision in self._native.top(n)]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """One row per record as a `pandas.DataFrame`; needs pandas and pyarrow."""
+        return self._native.to_pandas()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """The Arrow C stream, as the PyCapsule interface asks for it."""
+        return self._native.__arrow_c_stream__(requested_schema)
+
+    def __len__(self) -> int:
+        return len(self._native)
+
+    def __repr__(self) -> str:
+        return f"Assessment({len(self)} rows)"
+
+
+class Decisions(Sequence[Decision]):
+    """A sequence of decisions that makes each one when it is asked for."""
+
+    def __init__(self, native: _core.Assessment) -> None:
+        self._native = native
+
+    def __len__(self) -> int:
+        return len(self._native)
+
+    @overload
+    def __getitem__(self, row: int) -> Decision: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[Decision]: ...
+    def __getitem__(self, row: int | slice) -> Decision | list[Decision]:
+        if isinstance(row, slice):
+            return [self[i] for i in range(*row.indices(len(self)))]
+        return Decision._of(*self._native.decision(range(len(self))[row]))

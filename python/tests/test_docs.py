@@ -1,0 +1,72 @@
+"""What the documentation shows is run: docstrings, the README, the example."""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import importlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv
+
+import qosguard as qg
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_docstring_examples() -> None:
+    attempted = 0
+    for name in ("", ".errors", ".forest", ".guard", ".quality", ".results", "._core"):
+        module = importlib.import_module("qosguard" + name)
+        failed, tried = doctest.testmod(module)
+        assert failed == 0, name
+        attempted += tried
+    for native in ("Column", "Schema", "Policy", "ThresholdRule", "simulate"):
+        tests = doctest.DocTestFinder().find(getattr(importlib.import_module("qosguard"), native), native)
+        assert any(test.examples for test in tests), native
+        runner = doctest.DocTestRunner()
+        for test in tests:
+            assert runner.run(test).failed == 0
+        attempted += runner.tries
+    assert attempted >= 20
+
+
+def test_every_public_name_has_a_docstring() -> None:
+    package = importlib.import_module("qosguard")
+    for name in package.__all__:
+        item = getattr(package, name)
+        assert item.__doc__, name
+        if isinstance(item, type):
+            for member, value in vars(item).items():
+                if not member.startswith("_") and (callable(value) or hasattr(value, "__get__")):
+                    assert getattr(value, "__doc__", None) or hasattr(item, "__slots__"), f"{name}.{member}"
+
+
+def test_the_readmes_python_runs(tmp_path: Path) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert blocks
+    (tmp_path / "examples").mkdir()
+    pyarrow.csv.write_csv(pa.table(qg.simulate(rows=1_000)), tmp_path / "examples" / "flows.csv")
+    with contextlib.chdir(tmp_path):
+        for block in blocks:
+            exec(compile(block, "README.md", "exec"), {})
+    assert (tmp_path / "edge.qosguard").is_file()
+
+
+def test_the_quickstart_runs_on_simulated_flows(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "error", str(ROOT / "examples" / "quickstart.py")]
+    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=60)
+    assert "equal bit for bit: True" in done.stdout
+    assert done.stdout.count("\n  row ") == 10
+
+
+def test_the_quickstart_runs_on_a_file(tmp_path: Path, data: Path) -> None:
+    path = data / "flows" / "unsw-nb15" / "raw49_headerless_20000.csv"
+    command = [sys.executable, str(ROOT / "examples" / "quickstart.py"), os.fspath(path)]
+    done = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True, timeout=60)
+    assert "20000 rows of schema unsw_nb15_raw" in done.stdout

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import errno
+import pickle
+from pathlib import Path
+
+import pytest
+
+import qosguard as qg
+from qosguard import _core, errors
+
+KINDS = {
+    "invalid_argument": ValueError,
+    "shape_mismatch": ValueError,
+    "not_finite": ValueError,
+    "schema_mismatch": ValueError,
+    "bad_record": ValueError,
+    "insufficient_data": ValueError,
+    "incompatible_format": ValueError,
+    "corrupt_artifact": ValueError,
+    "policy": ValueError,
+    "io": OSError,
+}
+
+
+@pytest.mark.parametrize(("kind", "base"), KINDS.items())
+def test_every_kind_of_the_core_has_its_class(kind: str, base: type[Exception]) -> None:
+    error = errors.from_kind(kind, "what happened")
+    assert type(error) is not errors.QosguardError
+    assert isinstance(error, errors.QosguardError)
+    assert isinstance(error, base)
+    assert error.kind == kind
+    assert str(error) == "what happened"
+    assert type(error).__name__ in errors.__all__
+
+
+def test_the_kinds_are_those_of_the_core() -> None:
+    source = (Path(__file__).parents[2] / "src" / "error.rs").read_text()
+    kinds = source.split("const fn as_str(self)")[1].split("}")[0]
+    assert {line.split('"')[1] for line in kinds.splitlines() if '"' in line} == set(KINDS)
+
+
+def test_a_kind_of_a_newer_core_is_still_a_qosguard_error() -> None:
+    assert type(errors.from_kind("brand_new", "text")) is errors.QosguardError
+
+
+def test_a_refused_file_says_why_like_any_oserror(tmp_path: Path) -> None:
+    path = tmp_path / "nowhere.csv"
+    with pytest.raises(errors.IoError) as caught:
+        qg.read_csv(path)
+    assert caught.value.errno == errno.ENOENT
+    assert caught.value.filename == str(path)
+    assert "No such file" in str(caught.value)
+
+
+def test_a_panic_is_an_exception_that_except_exception_catches(capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(Exception, match="panicked") as caught:
+        _core._provoke_panic()
+    assert type(caught.value) is errors.InternalError
+    assert "provoked" in capfd.readouterr().err
+
+
+def test_errors_can_be_pickled(tmp_path: Path) -> None:
+    for error in (errors.PolicyError("text"), errors.from_kind("io", "text", (errno.EACCES, "flows.csv"))):
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again)) == (type(error), str(error))

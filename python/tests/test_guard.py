@@ -1,0 +1,202 @@
+from __future__ import annotations
+
+import dataclasses
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+import qosguard as qg
+from qosguard import errors
+
+
+def test_the_main_job_once(flows: qg.Table, guard: qg.Guard) -> None:
+    out = guard.assess(flows)
+    assert len(out) == len(out.decisions) == 3_000
+    assert (out.scores.dtype, out.p_values.dtype) == (np.float32, np.float64)
+    assert out.p_values.min() > 0.0
+    assert out.p_values.max() <= 1.0
+    assert (np.diff(out.p_values[np.argsort(out.scores)]) <= 0.0).all()
+    assert out.imputed >= 0
+    report = qg.evaluate(out.scores, flows.labels, guard.threshold.score, families=flows.families)
+    assert report.auc.value > 0.7
+
+
+def test_a_guard_says_what_it_is(flows: qg.Table, guard: qg.Guard) -> None:
+    assert guard.schema == flows.schema
+    assert not {"label", "family", "time", "src_ip", "dst_ip"} & set(guard.feature_names)
+    threshold = guard.threshold
+    assert threshold.asked == 0.01
+    assert threshold.rule == {"kind": "false_positive_rate", "rate": 0.01}
+    assert threshold.realised is not None
+    low, high = threshold.realised.false_positive_interval
+    assert low <= threshold.realised.false_positive_rate <= high
+    assert threshold.realised.true_positive_rate is not None
+    training = guard.training
+    assert (training.seed, training.rows, training.attacks) == (3, 3_000, 300)
+    assert training.fitted + training.calibrated + training.held_out == 2_700
+    assert len(guard.digest) == 64
+    assert guard.digest.startswith(repr(guard)[-13:-1])
+
+
+def test_decisions_come_one_by_one_and_agree_with_the_vectors(flows: qg.Table, guard: qg.Guard) -> None:
+    out = guard.assess(flows)
+    decisions = out.decisions
+    for row in (0, 17, 2_999):
+        decision = decisions[row]
+        assert decision.row == row
+        assert decision.score == float(out.scores[row])
+        assert decision.p_value == out.p_values[row]
+        assert decision.threshold == guard.threshold.score
+        assert decision.is_anomaly == (decision.score > decision.threshold)
+    assert decisions[-1] == decisions[2_999]
+    assert [d.row for d in decisions[3:6]] == [3, 4, 5]
+    assert sum(d.is_anomaly for d in decisions) == (out.scores > guard.threshold.score).sum()
+    with pytest.raises(IndexError):
+        decisions[3_000]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        decisions[0].row = 1  # type: ignore[misc]
+
+
+def test_the_most_anomalous_come_first_with_action_and_reason(flows: qg.Table, guard: qg.Guard) -> None:
+    out = guard.assess(flows)
+    top = out.top(10)
+    assert len(top) == 10
+    assert [d.score for d in top] == sorted((float(s) for s in out.scores), reverse=True)[:10]
+    assert all(d.is_anomaly and d.severity != "none" and d.rule and d.dry_run for d in top)
+    assert all(len(d.id) == 16 for d in top)
+    harsh = [d for d in top if d.action != "allow"]
+    assert harsh
+    assert all(d.settings["ttl_s"] >= 1 for d in harsh)
+    assert str(top[0]) == top[0].text
+    assert top[0].id in str(top[0])
+    assert pickle.loads(pickle.dumps(top)) == top
+    assert out.top(0) == []
+    assert len(out.top(10_000)) == 3_000
+    with pytest.raises(errors.InvalidArgumentError):
+        out.top(-1)
+
+
+def test_an_assessment_is_an_arrow_table(flows: qg.Table, guard: qg.Guard) -> None:
+    out = guard.assess(flows)
+    table = pa.table(out)
+    assert table.num_rows == 3_000
+    assert {"id", "score", "p_value", "is_anomaly", "severity", "action", "rule"} <= set(table.column_names)
+    assert table["score"].to_numpy().tobytes() == out.scores.tobytes()
+    assert pl.DataFrame(out)["id"][5] == out.decisions[5].id
+    frame = out.to_pandas()
+    assert isinstance(frame, pd.DataFrame)
+    assert frame["p_value"].to_numpy().tobytes() == out.p_values.tobytes()
+
+
+def test_saved_loaded_pickled_and_refitted_guards_give_the_same_bits(
+    flows: qg.Table, guard: qg.Guard, tmp_path: Path
+) -> None:
+    path = tmp_path / "edge.qosguard"
+    guard.save(path)
+    scores = guard.assess(flows).scores.tobytes()
+    same = [
+        qg.Guard.load(path),
+        qg.Guard.load(str(path)),
+        qg.Guard.from_bytes(guard.to_bytes()),
+        pickle.loads(pickle.dumps(guard)),
+        qg.Guard(qg.IsolationForest(), false_positive_rate=0.01, seed=3).fit(flows),
+    ]
+    for other in same:
+        assert other.digest == guard.digest
+        assert other.assess(flows).scores.tobytes() == scores
+        assert other.assess(flows).decisions[7] == guard.assess(flows).decisions[7]
+    assert path.read_bytes() == guard.to_bytes()
+    assert qg.Guard(seed=4).fit(flows).digest != guard.digest
+
+
+def test_records_in_any_order_and_without_truth_get_the_same_scores(flows: qg.Table, guard: qg.Guard) -> None:
+    scores = guard.assess(flows).scores
+    rows = np.random.default_rng(0).permutation(3_000)
+    assert guard.assess(flows.take(rows)).scores.tobytes() == scores[rows].tobytes()
+    one = guard.assess(flows.take([42]))
+    assert one.scores.tobytes() == scores[[42]].tobytes()
+    assert one.decisions[0].id == guard.assess(flows).decisions[42].id
+
+
+def test_a_table_without_the_columns_is_refused(guard: qg.Guard) -> None:
+    schema = qg.Schema("probe", [qg.Column("latency_ms")])
+    probe = qg.Table.from_arrow(pa.table({"latency_ms": [1.0]}), schema=schema)
+    with pytest.raises(errors.SchemaMismatchError, match="duration"):
+        guard.assess(probe)
+
+
+def test_other_thresholds(flows: qg.Table) -> None:
+    rules = {
+        "percentile": qg.ThresholdRule.percentile(95.0),
+        "mad": qg.ThresholdRule.mad(3.0),
+        "contamination": qg.ThresholdRule.contamination(0.1),
+        "best_f1": qg.ThresholdRule.best_f1(),
+        "false_positive_rate": qg.ThresholdRule.false_positive_rate(0.05),
+    }
+    fitted = {kind: qg.Guard(threshold=rule).fit(flows).threshold for kind, rule in rules.items()}
+    assert {kind: threshold.rule["kind"] for kind, threshold in fitted.items()} == {k: k for k in rules}
+    assert fitted["percentile"].asked == pytest.approx(0.05)
+    assert fitted["best_f1"].asked is None
+    assert len({threshold.score for threshold in fitted.values()}) >= 4
+    rule = rules["percentile"]
+    assert pickle.loads(pickle.dumps(rule)) == rule
+    assert rule != qg.ThresholdRule.percentile(99.0)
+
+
+@pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, float("nan")])
+def test_a_rate_outside_its_range_is_refused(rate: float) -> None:
+    with pytest.raises(errors.InvalidArgumentError, match="rate"):
+        qg.Guard(false_positive_rate=rate)
+
+
+def test_wrong_settings_are_refused(flows: qg.Table) -> None:
+    with pytest.raises(errors.InvalidArgumentError, match="not both"):
+        qg.Guard(false_positive_rate=0.1, threshold=qg.ThresholdRule.mad(3.0))
+    with pytest.raises(errors.InvalidArgumentError, match="seed"):
+        qg.Guard(seed=-1).fit(flows)
+    with pytest.raises(errors.InvalidArgumentError, match="trees"):
+        qg.Guard(qg.IsolationForest(n_estimators=0)).fit(flows)
+    with pytest.raises(errors.InsufficientDataError):
+        qg.Guard().fit(flows.take(range(50)))
+    for use in (lambda g: g.assess(flows), lambda g: g.to_bytes(), lambda g: g.threshold, lambda g: g.digest):
+        with pytest.raises(errors.NotFittedError):
+            use(qg.Guard())
+
+
+def test_a_broken_file_and_a_missing_one_are_told_apart(guard: qg.Guard, tmp_path: Path) -> None:
+    with pytest.raises(errors.IoError):
+        qg.Guard.load(tmp_path / "nowhere.qosguard")
+    data = bytearray(guard.to_bytes())
+    data[len(data) // 2] ^= 1
+    path = tmp_path / "broken.qosguard"
+    path.write_bytes(data)
+    with pytest.raises(errors.CorruptArtifactError, match="broken"):
+        qg.Guard.load(path)
+    for bad in (b"", b"PK\x03\x04", bytes(data[:-1])):
+        with pytest.raises(errors.CorruptArtifactError):
+            qg.Guard.from_bytes(bad)
+
+
+def test_another_policy_changes_the_actions_and_not_the_scores(flows: qg.Table, guard: qg.Guard) -> None:
+    drop = {"action": "drop", "ttl_s": 60}
+    policy = qg.Policy.from_dict(
+        {
+            "version": 1,
+            "dry_run": False,
+            "rules": [],
+            "actions": dict.fromkeys(["low", "medium", "high", "critical"], drop),
+        }
+    )
+    strict = guard.with_policy(policy)
+    before, after = guard.assess(flows), strict.assess(flows)
+    assert strict.policy == policy
+    assert strict.digest != guard.digest
+    assert after.scores.tobytes() == before.scores.tobytes()
+    worst = after.top(1)[0]
+    assert (worst.action, worst.settings, worst.dry_run) == ("drop", {"ttl_s": 60}, False)
+    assert qg.Guard(policy=policy, seed=3).fit(flows).policy == policy
