@@ -171,8 +171,8 @@ impl Iterator for JsonReader {
 impl Table {
     /// Reads one JSON object, or an array of objects, as a service is sent them.
     ///
-    /// The keys of the first object are the columns, as for [`JsonReader`]. Rejections name the record,
-    /// from 1, as their line; more than 5 % of them is an error.
+    /// The keys of the first object are the columns, as for [`JsonReader`]. Row `i` of the table is record
+    /// `i`: one record that cannot be read refuses them all, named by its number, from 1, as the line.
     ///
     /// # Errors
     ///
@@ -192,7 +192,6 @@ impl Table {
     /// ```
     pub fn from_json(schema: &Schema, text: &str) -> Result<Self> {
         const PLACE: &str = "json";
-        let options = ReadOptions::default();
         let no_json = |e: serde_json::Error| {
             let line = e.line() as u64;
             bad_record(PLACE, line, text.as_bytes(), format!("a JSON object or an array of them: {e}"))
@@ -203,7 +202,7 @@ impl Table {
             return Err(Error::InsufficientData { what: format!("{PLACE}: records"), needed: 1, got: 0 });
         };
         let layout = detect::by_keys(PLACE, &first.0, Some(schema))?;
-        let mut rows = Rows::new(layout, PLACE, options.batch_rows, options.max_rejected_share);
+        let mut rows = Rows::new(layout, PLACE, ReadOptions::default().batch_rows, 0.0);
         let mut batches = Vec::new();
         if array {
             batches = json_record::append_array(&mut rows, text).map_err(no_json)??;
