@@ -53,12 +53,13 @@ lint-python: python
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict python/qosguard
-	cd python && $(BIN)/python -m mypy.stubtest qosguard._core
+	$(BIN)/python -m mypy.stubtest qosguard._core
 
 lint-node: node
 	cd $(NODE) && npm run --silent lint
 
 stubs: python node ## regenerate the committed interface files
+	$(BIN)/python python/tools/stubs.py
 
 drift: stubs ## a generated file that differs from what is committed fails
 	$(CHECK_CLEAN) python/qosguard/_core.pyi $(NODE)/native.js $(NODE)/native.d.ts
@@ -94,5 +95,5 @@ bench: $(VENV)/.installed ## criterion, then the peers in one run
 
 dist: $(VENV)/.installed $(NODE)/node_modules/.installed ## the wheel and the npm package, with their sizes
 	$(BIN)/maturin build --release --out dist
-	cd $(NODE) && npm run --silent build && npm pack --pack-destination ../../dist
+	cd $(NODE) && npm pack --silent --pack-destination ../../dist
 	ls -l dist
