@@ -1,9 +1,8 @@
 //! Bootstrap intervals.
 
-use rayon::prelude::*;
-
 use crate::calibrate::Interval;
 use crate::error::{Error, Result};
+use crate::parallel;
 use crate::rng::Stream;
 
 /// Percentile intervals of statistics, by resampling rows with replacement within each stratum.
@@ -55,19 +54,16 @@ pub fn bootstrap_intervals<const N: usize>(
     let stratum = |of: bool| -> Vec<usize> { (0..strata.len()).filter(|&row| strata[row] == of).collect() };
     let strata = [stratum(false), stratum(true)];
     let n = strata[0].len() + strata[1].len();
-    let values: Vec<[f64; N]> = (0..resamples)
-        .into_par_iter()
-        .map(|resample| {
-            let mut rng = Stream::new(seed, resample as u64);
-            let mut drawn = vec![0; n];
-            for rows in &strata {
-                for _ in 0..rows.len() {
-                    drawn[rows[rng.below(rows.len())]] += 1;
-                }
+    let values: Vec<[f64; N]> = parallel::map(resamples, |resample| {
+        let mut rng = Stream::new(seed, resample as u64);
+        let mut drawn = vec![0; n];
+        for rows in &strata {
+            for _ in 0..rows.len() {
+                drawn[rows[rng.below(rows.len())]] += 1;
             }
-            statistic(&drawn)
-        })
-        .collect();
+        }
+        statistic(&drawn)
+    });
     Ok(std::array::from_fn(|i| {
         let mut sorted: Vec<f64> = values.iter().map(|v| v[i]).collect();
         sorted.sort_unstable_by(f64::total_cmp);
