@@ -5,10 +5,12 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use proptest::prelude::*;
+use qosguard::arrow::array::AsArray;
 use qosguard::qos::{
     Action, Bands, Decision, Inspection, Policy, PolicyConfig, PortRange, Prefix, Priority, Protocol,
     Recommender, Rule, RuleRef, ServiceClass, Severity, Subject, Verdict, When,
 };
+use qosguard::telemetry::{Column, Field, Kind, Role, Schema, Table};
 
 /// Whether `a` is at most as harsh as `b`, written out rung by rung and setting by setting.
 fn no_harsher(a: Action, b: Action) -> bool {
@@ -469,4 +471,43 @@ fn decisions_are_one_flat_object_and_one_line() {
         decision.to_string(),
         "0000000000000001 low p=0.004 score=0.71 → deprioritize for 300 s (rule: band low)"
     );
+}
+
+#[test]
+fn a_protocol_is_found_by_number_and_by_every_name_that_the_readers_give_it() {
+    let mut protocol = Column::new("p", Role::Feature, Kind::Text);
+    protocol.field = Some(Field::Protocol);
+    let schema = Schema::builder("s")
+        .column(Column::new("n", Role::Feature, Kind::Number))
+        .column(protocol)
+        .build()
+        .unwrap();
+    for number in 0..=u8::MAX {
+        let record = format!(r#"{{"n": 1, "p": "{number}"}}"#);
+        let table = Table::from_json(&schema, &record).unwrap();
+        let read = table.batches()[0].column(1).as_string::<i32>().value(0).to_owned();
+        for written in [number.to_string(), read.to_uppercase()] {
+            let when = When { protocol: vec![written.clone()], ..When::default() };
+            let config = PolicyConfig {
+                rules: vec![Rule {
+                    name: "one".into(),
+                    when,
+                    then: Some(Action::Isolate { ttl_s: 9 }),
+                    cap: None,
+                    prioritize: None,
+                }],
+                ..PolicyConfig::default()
+            };
+            let recommender = Recommender::new(Policy::try_from(config).unwrap());
+            let rule = |protocol| {
+                let subject = Subject { protocol: Some(protocol), ..Subject::default() };
+                recommender.recommend(0.5, true, &subject).rule
+            };
+            for protocol in [Protocol::Name(&read), Protocol::Number(number)] {
+                assert_eq!(rule(protocol), RuleRef::Rule(0), "rule on {written}, flow of {protocol:?}");
+            }
+            let other = Protocol::Number(number.wrapping_add(1));
+            assert_eq!(rule(other), RuleRef::Band(Severity::Low), "rule on {written}");
+        }
+    }
 }

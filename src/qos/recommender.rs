@@ -8,6 +8,7 @@ use super::prefix::PrefixSet;
 use super::rule::{PortRange, When};
 use super::severity::Severity;
 use super::subject::{Protocol, Subject};
+use crate::telemetry::protocol_name;
 
 /// Name of the reason that is no rule: an address in the allow-list.
 pub(super) const ALLOW_LIST: &str = "allow-list";
@@ -200,37 +201,26 @@ fn any<P, V: Copy>(patterns: &[P], value: Option<V>, matches: impl Fn(&P, V) -> 
     patterns.is_empty() || value.is_some_and(|value| patterns.iter().any(|p| matches(p, value)))
 }
 
-/// Names of the common protocols.
-///
-/// # Source
-///
-/// IANA, "Protocol Numbers" registry.
-const PROTOCOLS: [(&str, u8); 13] = [
-    ("icmp", 1),
-    ("igmp", 2),
-    ("tcp", 6),
-    ("udp", 17),
-    ("ipv6", 41),
-    ("gre", 47),
-    ("esp", 50),
-    ("ah", 51),
-    ("icmpv6", 58),
-    ("ipv6-icmp", 58),
-    ("eigrp", 88),
-    ("ospf", 89),
-    ("sctp", 132),
-];
-
-/// A protocol of a rule, by name and, where it is known, by number.
+/// A protocol of a rule: as it is written, and by number and registered name where these are known.
 #[derive(Clone, Debug)]
 struct ProtocolPattern {
-    name: String,
+    text: String,
     number: Option<u8>,
+    name: Option<&'static str>,
 }
+
+/// The other name of number 58, `ipv6-icmp`.
+const ICMPV6: (&str, u8) = ("icmpv6", 58);
 
 impl ProtocolPattern {
     fn new(text: &str) -> Self {
-        Self { name: text.to_owned(), number: protocol_number(text) }
+        let named = |number: &u8| protocol_name(*number).is_some_and(|name| name.eq_ignore_ascii_case(text));
+        let number = match digits(text) {
+            None if text.eq_ignore_ascii_case(ICMPV6.0) => Some(ICMPV6.1),
+            None => (0..=u8::MAX).find(named),
+            number => number,
+        };
+        Self { text: text.to_owned(), number, name: number.and_then(protocol_name) }
     }
 
     fn matches(&self, protocol: Protocol<'_>) -> bool {
@@ -238,16 +228,18 @@ impl ProtocolPattern {
             Protocol::Number(number) => self.number == Some(number),
             Protocol::Name(name) => {
                 let name = name.trim();
-                self.name.eq_ignore_ascii_case(name)
-                    || self.number.is_some() && self.number == protocol_number(name)
+                self.text.eq_ignore_ascii_case(name)
+                    || self.name.is_some_and(|known| known.eq_ignore_ascii_case(name))
+                    || self.number.is_some_and(|number| {
+                        digits(name) == Some(number)
+                            || (number == ICMPV6.1 && name.eq_ignore_ascii_case(ICMPV6.0))
+                    })
             }
         }
     }
 }
 
-fn protocol_number(text: &str) -> Option<u8> {
-    if text.starts_with(|c: char| c.is_ascii_digit()) {
-        return text.parse().ok();
-    }
-    PROTOCOLS.iter().find(|(name, _)| name.eq_ignore_ascii_case(text)).map(|&(_, number)| number)
+/// A protocol number in digits; `u8::from_str` would accept a leading `+`.
+fn digits(text: &str) -> Option<u8> {
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
 }

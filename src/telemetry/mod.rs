@@ -29,4 +29,5 @@ pub use read::{read, read_with};
 pub use report::{ReadReport, Rejection};
 pub use schema::{Column, Field, Kind, Role, Schema};
 pub use table::Table;
+pub(crate) use text::protocol_name;
 pub use write::CsvWriter;

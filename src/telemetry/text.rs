@@ -97,7 +97,7 @@ fn protocol(text: Cow<'_, str>) -> Cow<'_, str> {
 }
 
 /// Keyword of the IANA "Assigned Internet Protocol Numbers" registry, in lower case.
-fn protocol_name(number: u8) -> Option<&'static str> {
+pub(crate) fn protocol_name(number: u8) -> Option<&'static str> {
     Some(match number {
         0 => "hopopt",
         1 => "icmp",
