@@ -243,3 +243,42 @@ proptest! {
         prop_assert!(Guard::from_bytes(&bytes).is_err());
     }
 }
+
+#[test]
+fn the_allow_list_holds_for_every_address_that_the_table_tells() {
+    let policy = r#"version = 1
+        allow = ["198.51.100.7", "fe80::/10"]
+        actions.low = { action = "drop", ttl_s = 9 }
+        actions.medium = { action = "drop", ttl_s = 9 }
+        actions.high = { action = "drop", ttl_s = 9 }
+        actions.critical = { action = "drop", ttl_s = 9 }
+        rules = []"#;
+    let record = |addresses: &str, bytes: u32| {
+        format!(
+            r#"{{{addresses}"dst_port": 443, "protocol": "tcp", "packet_count": {bytes}, "byte_count": {bytes},
+                "duration": {bytes}}}"#
+        )
+    };
+    let schema = Schema::preset("flow").unwrap();
+    let records: Vec<String> = (0..200).map(|i| record("", i)).collect();
+    // Fitted on records without addresses, which the schema of the guard therefore lacks.
+    let train = Table::from_json(&schema, &format!("[{}]", records.join(","))).unwrap();
+    let guard = Guard::builder()
+        .policy(Policy::from_toml(policy).unwrap())
+        .false_positive_rate(0.5)
+        .fit(&train)
+        .unwrap();
+    for (address, rule) in [
+        ("198.51.100.7", "allow-list"),
+        ("::ffff:198.51.100.7", "allow-list"),
+        ("fe80::1%eth0", "allow-list"),
+        ("198.51.100.8", "band"),
+    ] {
+        for end in ["src_ip", "dst_ip"] {
+            let record = record(&format!(r#""{end}": "{address}", "#), 1_000_000);
+            let fresh = Table::from_json(&schema, &record).unwrap();
+            let decision = guard.assess(&fresh).unwrap().decision(0).unwrap();
+            assert!(decision.rule.starts_with(rule), "{end} {address}: {decision}");
+        }
+    }
+}

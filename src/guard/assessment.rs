@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::features::Featurizer;
 use crate::parallel;
 use crate::qos::{Decision, Recommendation, Recommender, Verdict};
-use crate::telemetry::Table;
+use crate::telemetry::{Schema, Table};
 
 /// Rows that go through all stages together, so that their features stay in the cache.
 const BLOCK: usize = 1024;
@@ -39,7 +39,7 @@ impl Assessment {
                 (0..b.num_rows()).step_by(BLOCK).map(|at| b.slice(at, BLOCK.min(b.num_rows() - at)))
             })
             .collect();
-        let assessed = parallel::map(blocks.len(), |i| Self::of_block(guard, &blocks[i]));
+        let assessed = parallel::map(blocks.len(), |i| Self::of_block(guard, table.schema(), &blocks[i]));
         let mut all = Self::empty(guard);
         for block in assessed {
             let block = block?;
@@ -64,14 +64,14 @@ impl Assessment {
         }
     }
 
-    fn of_block(guard: &Guard, rows: &RecordBatch) -> Result<Self> {
+    fn of_block(guard: &Guard, schema: &Schema, rows: &RecordBatch) -> Result<Self> {
         let (stages, n) = (&guard.stages, rows.num_rows());
         let mut x = Array2::zeros((n, stages.detector.n_features()));
         let imputed = stages.featurizer.transform_into(rows, x.view_mut())?;
         let scores = stages.detector.score(x.view())?;
         let mut p_values = vec![0.0; n];
         stages.conformal.p_values_into(&scores, &mut p_values)?;
-        let subjects = Subjects::new(&stages.schema, rows);
+        let subjects = Subjects::new(&stages.schema, schema, rows);
         let recommend = |(row, (&score, &p))| {
             guard.recommender.recommend(p, stages.threshold.is_anomaly(score), &subjects.get(row))
         };

@@ -1,5 +1,7 @@
 //! What QoS rules may look at, taken from a batch's columns.
 
+use std::net::IpAddr;
+
 use arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 
 use crate::qos::{Protocol, Subject};
@@ -18,10 +20,12 @@ pub(super) struct Subjects<'a> {
 }
 
 impl<'a> Subjects<'a> {
-    pub(super) fn new(schema: &Schema, batch: &'a RecordBatch) -> Self {
+    /// A field is where the table's own schema says, or else where the guard's does: a guard that was fitted
+    /// on records without addresses must still heed them.
+    pub(super) fn new(guard: &Schema, table: &Schema, batch: &'a RecordBatch) -> Self {
         let any = |field| {
-            let name = &schema.columns()[schema.index_of_field(field)?].name;
-            batch.column_by_name(name).map(arrow::array::Array::as_any)
+            let column = [table, guard].iter().find_map(|s| s.columns().get(s.index_of_field(field)?))?;
+            batch.column_by_name(&column.name).map(Array::as_any)
         };
         let text = |field| any(field).and_then(|a| a.downcast_ref::<StringArray>());
         let number = |field| any(field).and_then(|a| a.downcast_ref::<Float64Array>());
@@ -39,8 +43,8 @@ impl<'a> Subjects<'a> {
     /// The subject of one row.
     pub(super) fn get(&self, row: usize) -> Subject<'a> {
         Subject {
-            src_ip: cell(self.src_ip, row).and_then(|t| t.parse().ok()),
-            dst_ip: cell(self.dst_ip, row).and_then(|t| t.parse().ok()),
+            src_ip: cell(self.src_ip, row).and_then(address),
+            dst_ip: cell(self.dst_ip, row).and_then(address),
             src_port: whole(self.src_port, row),
             dst_port: whole(self.dst_port, row),
             protocol: cell(self.protocol_name, row)
@@ -54,6 +58,11 @@ impl<'a> Subjects<'a> {
 
 fn cell(texts: Option<&StringArray>, row: usize) -> Option<&str> {
     texts.filter(|t| t.is_valid(row)).map(|t| t.value(row))
+}
+
+/// An address as text; the zone of a link-local one (`fe80::1%eth0`, RFC 4007) is not part of it.
+fn address(text: &str) -> Option<IpAddr> {
+    text.split_once('%').map_or(text, |(address, _)| address).parse().ok()
 }
 
 fn number(numbers: Option<&Float64Array>, row: usize) -> Option<f64> {
