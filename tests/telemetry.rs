@@ -283,6 +283,22 @@ fn json_of_a_service_is_one_object_or_an_array() {
 }
 
 #[test]
+fn a_record_of_unknowns_keeps_its_row() {
+    let schema = Schema::builder("s").feature("x").category("c").build().unwrap();
+    let options = ReadOptions { schema: Some(schema.clone()), ..ReadOptions::default() };
+    let (one, none, two) = (r#"{"x":1,"c":"a"}"#, r#"{"x":null,"c":null}"#, r#"{"x":2,"c":"b"}"#);
+    let posted = Table::from_json(&schema, &format!("[{one},{none},{two}]")).unwrap();
+    let lines = jsonl(format!("{one}\n{none}\n{two}\n"), &options).unwrap();
+    let arrow = Table::from_arrow(&schema, posted.batches()).unwrap();
+    for table in [posted, lines, arrow] {
+        assert_eq!(numbers(&table, "x"), [Some(1.0), None, Some(2.0)]);
+        assert_eq!((table.report().accepted, table.report().blank), (3, 0));
+    }
+    assert_eq!(Table::from_json(&schema, none).unwrap().n_rows(), 1);
+    assert_eq!(csv("x,c\n1,a\n,\n2,b\n", &options).unwrap().report().blank, 1, "in CSV it is a blank line");
+}
+
+#[test]
 fn arrow_columns_of_other_types_and_orders_are_brought_to_the_schema() {
     let table = csv(format!("{FLOW}{GOOD}{GOOD}"), &ReadOptions::default()).unwrap();
     let batch = whole(&table);

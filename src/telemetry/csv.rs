@@ -118,7 +118,7 @@ impl CsvReader {
         }
         if !header {
             let outcome = rows.push_cells(records.cells());
-            rows.end_row(number, outcome)?;
+            rows.end_line(number, outcome)?;
         }
         Ok(Self { lines, rows, records, delimiter: options.delimiter, ends: Vec::new(), done: false })
     }
@@ -156,11 +156,11 @@ impl CsvReader {
                 Line::Text(line) if line.is_empty() => self.rows.blank(),
                 Line::Text(line) => {
                     let outcome = self.record(&line)?;
-                    self.rows.end_row(number, outcome)?;
+                    self.rows.end_line(number, outcome)?;
                 }
                 Line::TooLong => {
                     let fault = Fault::too_long(self.lines.max_line_bytes());
-                    self.rows.end_row(number, Err(fault))?;
+                    self.rows.end_line(number, Err(fault))?;
                 }
             }
         }

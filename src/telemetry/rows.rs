@@ -156,13 +156,19 @@ impl Rows {
         Fault::record(format!("{cells} cells"), format!("{} cells", self.columns.len()))
     }
 
+    /// Ends the row at a line of text, which is no record when it holds delimiters and nothing else.
+    pub(super) fn end_line(&mut self, line: u64, outcome: Result<(), Fault>) -> Result<()> {
+        if outcome.is_ok() && self.columns.iter().all(Growing::ends_in_null) {
+            self.cut();
+            self.report.blank += 1;
+            return Ok(());
+        }
+        self.end_row(line, outcome)
+    }
+
     /// Ends the row at `line`: keeps what was appended, or cuts it off and counts why.
     pub(super) fn end_row(&mut self, line: u64, outcome: Result<(), Fault>) -> Result<()> {
         match outcome {
-            Ok(()) if self.columns.iter().all(Growing::ends_in_null) => {
-                self.cut();
-                self.report.blank += 1;
-            }
             Ok(()) => {
                 self.complete += 1;
                 self.report.accepted += 1;
