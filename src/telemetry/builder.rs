@@ -99,14 +99,63 @@ impl SchemaBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::Field;
 
     #[test]
     fn truth_and_identity_are_refused_as_features() {
-        for name in ["Label", "attack_cat", "src_ip", "Flow ID", "id", "timestamp"] {
+        for name in [
+            "Label",
+            " label ",
+            "labels",
+            "CLASS",
+            "attack",
+            "attack_cat",
+            "difficulty",
+            "src_ip",
+            "Flow ID",
+            "id",
+            "timestamp",
+            "Stime",
+        ] {
             assert!(Schema::builder("s").feature(name).build().is_err(), "{name}");
             assert!(Schema::builder("s").category(name).build().is_err(), "{name}");
         }
         assert!(Schema::builder("s").feature("x").feature("x").build().is_err());
         assert!(Schema::builder("s").label("a").label("b").build().is_err());
+    }
+
+    #[test]
+    fn no_other_role_makes_truth_or_identity_a_feature_by_any_name() {
+        let schema = Schema::builder("s").feature("x").label("y").family("kind").time("at").entity("who");
+        let schema = schema.ignore("note").build().unwrap();
+        for name in ["y", "kind", "at", "who"] {
+            let error = schema.with_role(name, Role::Feature).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("`columns.{name}` must be no feature")), "{error}");
+            assert!(schema.with_role(name, Role::Ignore).is_ok());
+        }
+        for name in ["x", "note"] {
+            assert!(schema.with_role(name, Role::Feature).is_ok());
+        }
+    }
+
+    #[test]
+    fn limits_are_finite_and_fields_are_of_their_kind() {
+        let with = |change: fn(&mut Column)| {
+            let mut column = Column::new("x", Role::Ignore, Kind::Number);
+            change(&mut column);
+            Schema::builder("s").column(column).build()
+        };
+        for bad in [
+            |c: &mut Column| c.minimum = Some(f64::NAN),
+            |c: &mut Column| c.maximum = Some(f64::INFINITY),
+            |c: &mut Column| c.undefined = Some(f64::NAN),
+            |c: &mut Column| c.field = Some(Field::SrcIp),
+            |c: &mut Column| c.field = Some(Field::Service),
+            |c: &mut Column| (c.field, c.kind) = (Some(Field::DstPort), Kind::Text),
+        ] {
+            let error = with(bad).unwrap_err();
+            assert!(error.to_string().starts_with("`columns.x` must be "), "{error}");
+        }
+        assert!(with(|c| c.field = Some(Field::Protocol)).is_ok());
     }
 }

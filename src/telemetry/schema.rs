@@ -132,8 +132,9 @@ impl Schema {
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] for a duplicated or empty name, for a feature that is an
-    /// address, a label or an identifier, for two labels, families or times, and for a minimum above
-    /// its maximum.
+    /// address, a label or an identifier, for two labels, families or times, for limits that are not
+    /// finite or a minimum above its maximum, and for a field of the other kind: addresses and services
+    /// are text, ports are numbers.
     pub fn new(name: impl Into<String>, columns: Vec<Column>, clean: Vec<String>) -> Result<Self> {
         let mut seen = std::collections::HashSet::new();
         for column in &columns {
@@ -150,11 +151,28 @@ impl Schema {
             }
         }
         for column in &columns {
+            let limits = [column.minimum, column.maximum, column.undefined];
+            if let Some(limit) = limits.into_iter().flatten().find(|limit| !limit.is_finite()) {
+                return Err(Error::invalid(format!("columns.{}", column.name), "finite limits", limit));
+            }
             if column.minimum.zip(column.maximum).is_some_and(|(low, high)| low > high) {
                 return Err(Error::invalid(
                     format!("columns.{}", column.name),
                     "minimum at most maximum",
                     format!("{:?} and {:?}", column.minimum, column.maximum),
+                ));
+            }
+            // A rule would find nothing in a column of the other kind, and nobody would be told.
+            let kind = match column.field {
+                Some(Field::SrcIp | Field::DstIp | Field::Service) => Kind::Text,
+                Some(Field::SrcPort | Field::DstPort) => Kind::Number,
+                Some(Field::Protocol) | None => column.kind,
+            };
+            if column.kind != kind {
+                return Err(Error::invalid(
+                    format!("columns.{}", column.name),
+                    format!("kind = {kind:?} for its field"),
+                    format!("kind = {:?}", column.kind),
                 ));
             }
         }
@@ -205,7 +223,8 @@ impl Schema {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] when there is no such column, and as [`Schema::new`].
+    /// [`Error::InvalidArgument`] when there is no such column, for a label, a family, a time or an entity
+    /// that shall become a feature, whatever its name, and as [`Schema::new`].
     ///
     /// # Examples
     ///
@@ -222,6 +241,11 @@ impl Schema {
         let index = self
             .index_of(name)
             .ok_or_else(|| Error::invalid("name", format!("a column of schema `{}`", self.name), name))?;
+        let now = self.columns[index].role;
+        if role == Role::Feature && !matches!(now, Role::Feature | Role::Ignore) {
+            let expected = "no feature: the schema says that it is truth, time or identity";
+            return Err(Error::invalid(format!("columns.{name}"), expected, format!("role = {now:?}")));
+        }
         let columns = self
             .columns
             .iter()
@@ -285,14 +309,20 @@ impl Schema {
 }
 
 /// Names for truth and for identity, in small letters and digits.
-const RESERVED: [&str; 20] = [
+const RESERVED: [&str; 28] = [
     "label",
+    "labels",
     "class",
     "attackcat",
+    "attackcategory",
+    "attacktype",
     "attack",
+    "difficulty",
+    "difficultylevel",
     "family",
     "target",
     "isanomaly",
+    "isattack",
     "id",
     "uid",
     "flowid",
@@ -305,6 +335,8 @@ const RESERVED: [&str; 20] = [
     "saddr",
     "daddr",
     "timestamp",
+    "stime",
+    "ltime",
     "attemptedcategory",
 ];
 
