@@ -13,7 +13,7 @@ use crate::detect::{AnyDetector, Detector, IsolationForest, IsolationForestConfi
 use crate::error::{Error, Result};
 use crate::features::{Featurizer, FlowFeaturizer};
 use crate::qos::Policy;
-use crate::telemetry::Schema;
+use crate::telemetry::{Role, Schema};
 
 /// Where the clean calibration scores stand.
 const SCORES: &str = "calibration/scores";
@@ -85,6 +85,12 @@ pub(super) fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Stages, String)> 
     if given != wanted {
         return Err(corrupt(format!("the featurizer makes {given} features, the detector takes {wanted}")));
     }
+    let is_feature = |name: &str| {
+        header.schema.index_of(name).is_some_and(|i| header.schema.columns()[i].role == Role::Feature)
+    };
+    if let Some(name) = header.featurizer.columns().into_iter().find(|name| !is_feature(name)) {
+        return Err(corrupt(format!("the featurizer reads `{name}`, which is no feature of the schema")));
+    }
     let stages = Stages {
         schema: header.schema.into(),
         featurizer: header.featurizer,
@@ -136,4 +142,24 @@ fn json<T: Serialize>(value: &T) -> Result<Value> {
 
 fn parse<T: DeserializeOwned>(value: Value) -> Result<T, String> {
     serde_json::from_value(value).map_err(|e| e.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Guard;
+    use crate::simulate::{FlowSimulatorConfig, table};
+
+    #[test]
+    fn a_file_whose_featurizer_reads_more_than_features_is_refused() {
+        let flows = table(&FlowSimulatorConfig { rows: 500, ..Default::default() }).unwrap();
+        let mut stages = Guard::builder().fit(&flows).unwrap().stages;
+        let read = |stages: &Stages| from_bytes(&to_bytes(stages).unwrap(), Path::new("x")).map(|_| ());
+        assert!(read(&stages).is_ok());
+        stages.schema = stages.schema.with_role("duration", Role::Ignore).unwrap().into();
+        let error = read(&stages).unwrap_err();
+        let expected =
+            "x: not an intact guard: the featurizer reads `duration`, which is no feature of the schema";
+        assert_eq!(error.to_string(), expected);
+    }
 }
