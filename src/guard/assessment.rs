@@ -18,6 +18,9 @@ use crate::telemetry::{Schema, Table};
 /// Rows that go through all stages together, so that their features stay in the cache.
 const BLOCK: usize = 1024;
 
+/// Bytes that an Arrow text column with 32-bit offsets holds.
+const MOST_TEXT: usize = i32::MAX as usize;
+
 /// Scores, p-values and recommendations of a table's rows, in row order.
 #[derive(Clone, Debug)]
 pub struct Assessment {
@@ -152,7 +155,7 @@ impl Assessment {
                 decision.rule,
             ];
             for (builder, cell) in texts.iter_mut().zip(cells) {
-                builder.append_value(cell);
+                append(builder, &cell, MOST_TEXT)?;
             }
         }
         let [id, severity, action, rule] =
@@ -168,5 +171,30 @@ impl Assessment {
             ("rule", rule),
         ];
         RecordBatch::try_from_iter(columns).map_err(|e| Error::invalid("assessment", "an Arrow batch", e))
+    }
+}
+
+/// Appends a cell, where the builder would panic on more than `most` bytes in all.
+fn append(builder: &mut StringBuilder, cell: &str, most: usize) -> Result<()> {
+    let bytes = builder.values_slice().len() + cell.len();
+    if bytes > most {
+        return Err(Error::invalid("assessment", format!("at most {most} bytes of text in a column"), bytes));
+    }
+    builder.append_value(cell);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_that_outgrows_a_column_is_an_error() {
+        let mut builder = StringBuilder::new();
+        append(&mut builder, "drop", 10).unwrap();
+        append(&mut builder, "isolat", 10).unwrap();
+        let error = append(&mut builder, "x", 10).unwrap_err();
+        assert_eq!(error.to_string(), "`assessment` must be at most 10 bytes of text in a column, got 11");
+        assert_eq!(builder.finish().iter().flatten().collect::<Vec<_>>(), ["drop", "isolat"]);
     }
 }
