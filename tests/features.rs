@@ -59,6 +59,17 @@ fn columns_that_tell_nothing_are_dropped_by_name() {
 }
 
 #[test]
+fn a_repeated_category_is_dropped_by_name() {
+    let schema = Schema::builder("t").category("a").category("b").category("c").build().unwrap();
+    let text = r#"[{"a":"x","b":"x","c":"x"},{"a":"y","b":"y","c":null},{"a":null,"b":null,"c":null}]"#;
+    let featurizer = fit(&Table::from_json(&schema, text).unwrap());
+    let dropped: Vec<_> =
+        featurizer.dropped().iter().map(|d| (d.column.as_str(), d.reason.clone())).collect();
+    assert_eq!(dropped, [("b", DropReason::DuplicateOf("a".into()))]);
+    assert_eq!(featurizer.columns(), ["a", "c"]);
+}
+
+#[test]
 fn ordinal_codes_for_trees() {
     let train = table(vec![Some(1.0), Some(2.0)], vec![Some(1.0); 2], vec![Some("x"), Some("y")]);
     let config = |cap| {

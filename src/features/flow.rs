@@ -163,6 +163,10 @@ impl FlowFeaturizerConfig {
                         .ok_or(DropReason::Constant)
                 }
             };
+            let outcome = outcome.and_then(|encoder| match duplicated(table, index) {
+                Some(earlier) => Err(DropReason::DuplicateOf(earlier.to_owned())),
+                None => Ok(encoder),
+            });
             match outcome {
                 Ok(encoder) => encoders.push(encoder),
                 Err(reason) => dropped.push(Dropped { column: column.name.clone(), reason }),
@@ -179,7 +183,6 @@ impl FlowFeaturizerConfig {
     }
 
     fn fit_number(&self, table: &Table, index: usize) -> Result<NumberEncoder, DropReason> {
-        let columns = table.schema().columns();
         let arrays = || {
             table
                 .batches()
@@ -191,15 +194,19 @@ impl FlowFeaturizerConfig {
             return Err(DropReason::Missing);
         }
         let missing = values.len() < table.n_rows();
-        let name = &columns[index].name;
-        let encoder = NumberEncoder::fit(name, values, missing, self.scaling, self.auto_log)
-            .ok_or(DropReason::Constant)?;
-        let equal = |&earlier: &usize| table.batches().iter().all(|b| b.column(earlier) == b.column(index));
-        let earlier = (0..index)
-            .filter(|&i| columns[i].role == Role::Feature && columns[i].kind == Kind::Number)
-            .find(equal);
-        earlier.map_or(Ok(encoder), |i| Err(DropReason::DuplicateOf(columns[i].name.clone())))
+        let name = &table.schema().columns()[index].name;
+        NumberEncoder::fit(name, values, missing, self.scaling, self.auto_log).ok_or(DropReason::Constant)
     }
+}
+
+/// The first earlier feature with the same cells in every row, if there is one.
+fn duplicated(table: &Table, index: usize) -> Option<&str> {
+    let columns = table.schema().columns();
+    let equal = |&earlier: &usize| table.batches().iter().all(|b| b.column(earlier) == b.column(index));
+    (0..index)
+        .filter(|&i| columns[i].role == Role::Feature && columns[i].kind == columns[index].kind)
+        .find(equal)
+        .map(|i| columns[i].name.as_str())
 }
 
 impl FlowFeaturizer {
