@@ -53,19 +53,14 @@ fn print_quality(guard: &Guard, test: &Table, scores: &[f32]) -> Result<()> {
     };
     let families = test.families()?;
     let threshold = guard.threshold();
-    let report = evaluate(
-        scores,
-        &labels,
-        families.as_deref(),
-        threshold.score,
-        threshold.asked,
-        &EvaluateOptions::default(),
-    )?;
+    let options = EvaluateOptions { protocol: "test part, 30 %".into(), ..Default::default() };
+    let report = evaluate(scores, &labels, families.as_deref(), threshold.score, threshold.asked, &options)?;
     println!("\n{report}");
-    if let Some(realised) = &threshold.realised {
+    if let (Some(asked), Some(realised)) = (threshold.asked, threshold.realised) {
+        let interval = realised.false_positive_interval;
         println!(
-            "held out of training: asked {:?}, realised {:.4} on {} clean rows",
-            threshold.asked, realised.false_positive_rate, realised.clean_rows
+            "training part: asked a false-positive rate of {asked}, realised {:.4} [{:.4}, {:.4}] on {} clean rows held out",
+            realised.false_positive_rate, interval.low, interval.high, realised.clean_rows
         );
     }
     Ok(())

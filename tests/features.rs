@@ -55,7 +55,19 @@ fn columns_that_tell_nothing_are_dropped_by_name() {
     assert_eq!(dropped, [("b", DropReason::DuplicateOf("a".into())), ("c", DropReason::Constant)]);
     let empty = fit(&table(values, vec![Some(f64::NAN); 5], vec![Some("x"), None, None, None, None]));
     assert_eq!(empty.dropped()[0].reason, DropReason::Missing);
-    assert_eq!(empty.names(), ["a", "c=", "c=x", "c=<other>"], "a missing category is a value of its own");
+    assert_eq!(empty.names(), ["a", "c"]);
+}
+
+#[test]
+fn a_missing_category_is_a_value_of_its_own() {
+    let train = table(vec![Some(1.0); 3], vec![Some(1.0); 3], vec![Some("x"), None, None]);
+    let mut config = FlowFeaturizerConfig::default();
+    config.categories = Categories::OneHot { cap: 8 };
+    let featurizer = config.fit(&train).unwrap();
+    assert_eq!(featurizer.names(), ["c=", "c=x", "c=<other>"]);
+    let features =
+        featurizer.transform(&table(vec![None; 2], vec![None; 2], vec![None, Some("new")])).unwrap();
+    assert_eq!(features.matrix, ndarray::array![[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]);
 }
 
 #[test]

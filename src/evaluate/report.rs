@@ -181,7 +181,10 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { protocol, rows, attacks, seed, .. } = self;
-        writeln!(f, "{protocol}: {rows} rows, {attacks} attacks, seed {seed}")?;
+        if !protocol.is_empty() {
+            write!(f, "{protocol}: ")?;
+        }
+        writeln!(f, "{rows} rows, {attacks} attacks, seed {seed}")?;
         writeln!(f, "{:<28}{:>8}   {} % interval", "", "value", self.level * 100.0)?;
         for (name, Estimate { value, low, high }) in [
             ("AUC", self.auc),

@@ -101,7 +101,10 @@ impl Spread {
 
 impl fmt::Display for Spread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: {} runs, seeds {:?}", self.protocol, self.seeds.len(), self.seeds)?;
+        if !self.protocol.is_empty() {
+            write!(f, "{}: ", self.protocol)?;
+        }
+        writeln!(f, "{} runs, seeds {:?}", self.seeds.len(), self.seeds)?;
         writeln!(f, "{:<28}{:>8} ± sd", "", "mean")?;
         for (name, value) in [
             ("AUC", self.auc),

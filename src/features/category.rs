@@ -5,6 +5,9 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 /// How categorical columns become numbers.
+///
+/// Ordinal codes are the default: trees cut rare values off in one step, while a dozen 0/1 features per column
+/// take cuts away from the numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
@@ -23,7 +26,7 @@ pub enum Categories {
 
 impl Default for Categories {
     fn default() -> Self {
-        Self::OneHot { cap: 16 }
+        Self::Ordinal { cap: 255 }
     }
 }
 
