@@ -271,6 +271,7 @@ fn bad_input_is_refused_by_kind() {
         (Confusion::new(&labels, &[true]).unwrap_err(), "shape_mismatch"),
         (expected_calibration_error(&[0.5, 1.5], &labels, 10).unwrap_err(), "invalid_argument"),
         (expected_calibration_error(&[0.5, 0.5], &labels, 0).unwrap_err(), "invalid_argument"),
+        (expected_calibration_error(&[0.5, 0.5], &labels, usize::MAX).unwrap_err(), "invalid_argument"),
         (expected_calibration_error(&[], &[], 5).unwrap_err(), "insufficient_data"),
         (Split::stratified(&labels, 1.0, 0).unwrap_err(), "invalid_argument"),
         (Split::stratified(&[], 0.5, 0).unwrap_err(), "insufficient_data"),

@@ -5,6 +5,9 @@ use crate::error::{Error, Result};
 use crate::parallel;
 use crate::rng::Stream;
 
+/// More resamples than this change no digit that anyone reads, and their values would fill the memory.
+const MOST: usize = 1_000_000;
+
 /// Percentile intervals of statistics, by resampling rows with replacement within each stratum.
 ///
 /// `strata[i]` is the stratum of row `i`, usually its label, so that every resample has as many attacks as
@@ -14,7 +17,8 @@ use crate::rng::Stream;
 ///
 /// # Errors
 ///
-/// [`Error::InvalidArgument`] for a level outside (0, 1) and for fewer than `2 / (1 − level)` resamples;
+/// [`Error::InvalidArgument`] for a level outside (0, 1) and for fewer than `2 / (1 − level)` resamples or
+/// more than a million;
 /// [`Error::InsufficientData`] without rows.
 ///
 /// # Source
@@ -45,8 +49,9 @@ pub fn bootstrap_intervals<const N: usize>(
         return Err(Error::invalid("level", "above 0 and below 1", level));
     }
     let needed = (2.0 / (1.0 - level)).round();
-    if (resamples as f64) < needed {
-        return Err(Error::invalid("resamples", format!("at least {needed} at level {level}"), resamples));
+    if (resamples as f64) < needed || resamples > MOST {
+        let expected = format!("at least {needed} at level {level} and at most {MOST}");
+        return Err(Error::invalid("resamples", expected, resamples));
     }
     if strata.is_empty() {
         return Err(Error::InsufficientData { what: "rows".into(), needed: 1, got: 0 });
@@ -116,7 +121,9 @@ mod tests {
 
     #[test]
     fn bad_settings_are_refused() {
-        for (resamples, level) in [(39, 0.95), (1000, 1.0), (1000, 0.0), (1000, f64::NAN)] {
+        for (resamples, level) in
+            [(39, 0.95), (1_000_001, 0.95), (usize::MAX, 0.95), (1000, 1.0), (1000, 0.0), (1000, f64::NAN)]
+        {
             let error = bootstrap_intervals(&[true; 100], resamples, level, 0, statistic).unwrap_err();
             assert!(matches!(error, Error::InvalidArgument { .. }), "{error}");
         }

@@ -253,7 +253,7 @@ pub fn recall_per_family(
 /// # Errors
 ///
 /// [`Error::ShapeMismatch`] when the lengths differ; [`Error::InsufficientData`] without rows;
-/// [`Error::InvalidArgument`] for no bins or a probability outside [0, 1].
+/// [`Error::InvalidArgument`] for no bins, more than a million, or a probability outside [0, 1].
 ///
 /// # Source
 ///
@@ -264,8 +264,8 @@ pub fn expected_calibration_error(probabilities: &[f64], labels: &[bool], bins: 
     if probabilities.is_empty() {
         return Err(Error::InsufficientData { what: "rows".into(), needed: 1, got: 0 });
     }
-    if bins == 0 {
-        return Err(Error::invalid("bins", "at least 1", bins));
+    if !(1..=1_000_000).contains(&bins) {
+        return Err(Error::invalid("bins", "in 1..=1000000", bins));
     }
     // Probability minus label, summed by bin: its absolute value is n_b · |mean − share|.
     let mut gaps = vec![0.0; bins];
