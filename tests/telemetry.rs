@@ -362,6 +362,14 @@ fn arrow_rows_outside_the_range_are_rejected_by_number() {
         Table::from_arrow(&schema, &[RecordBatch::try_from_iter([("x", text)]).unwrap()]).unwrap_err();
     assert!(refused.to_string().contains("line 3, column `x`: \"oops\" is not a number"), "{refused}");
 
+    let text: ArrayRef = Arc::new(StringArray::from(vec!["1.5", "1\0"]));
+    let refused =
+        Table::from_arrow(&schema, &[RecordBatch::try_from_iter([("x", text)]).unwrap()]).unwrap_err();
+    assert!(
+        refused.to_string().contains(r#"line 2, column `x`: "\\0" is not text without NUL"#),
+        "{refused}"
+    );
+
     let list: ArrayRef = Arc::new(qosguard::arrow::array::ListArray::new_null(
         Arc::new(qosguard::arrow::datatypes::Field::new("item", DataType::Int32, true)),
         1,

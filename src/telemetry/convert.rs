@@ -139,6 +139,10 @@ fn push_row(rows: &mut Rows, columns: &[ArrayRef], row: usize) -> Result<(), Fau
             })?;
         } else if let Some(texts) = array.as_string_opt::<i32>() {
             let value = texts.value(row);
+            if value.contains('\0') {
+                let (value, expected) = (b"\\0".to_vec(), "text without NUL bytes".into());
+                return Err(Fault { column: Some(i), value, expected });
+            }
             column.push_cell(value.as_bytes()).map_err(|expected| Fault {
                 column: Some(i),
                 value: value.into(),
