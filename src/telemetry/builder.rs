@@ -106,6 +106,7 @@ mod tests {
         for name in [
             "Label",
             " label ",
+            "Label.1",
             "labels",
             "CLASS",
             "attack",

@@ -341,7 +341,11 @@ const RESERVED: [&str; 28] = [
 ];
 
 /// Whether a name is one that the public data sets use for truth or for identity.
+///
+/// The readers call the second column of a name `name.1`, which is no other name.
 fn is_reserved(name: &str) -> bool {
+    let again = name.rsplit_once('.').filter(|(_, n)| n.bytes().all(|b| b.is_ascii_digit()));
+    let name = again.map_or(name, |(name, _)| name);
     let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
     RESERVED.contains(&name.as_str())
 }
