@@ -1,0 +1,201 @@
+//! Hostile input: refused with place and reason, or rejected and counted.
+
+use qosguard::telemetry::{CsvReader, ReadOptions, Schema, read_csv, read_csv_with};
+use qosguard::{Error, ErrorKind};
+
+use super::{FLOW, GOOD, csv, jsonl, lenient};
+
+/// The one rejection of a good row, one row more, and a good row: its column, value and reason.
+fn rejection(row: impl AsRef<[u8]>) -> (String, String, String) {
+    let text = [FLOW.as_bytes(), GOOD.as_bytes(), row.as_ref(), b"\n", GOOD.as_bytes()].concat();
+    let table = csv(text, &lenient()).unwrap();
+    let report = table.report();
+    assert_eq!((report.accepted, report.rejected, table.n_rows()), (2, 1, 2), "{report:?}");
+    assert_eq!(report.rejections[0].line, 3);
+    let first = report.rejections[0].clone();
+    (first.column, first.value, first.expected)
+}
+
+#[test]
+fn nothing_to_read_is_said() {
+    for text in ["", "\n\n", FLOW, "\u{feff}"] {
+        let error = csv(text, &ReadOptions::default()).unwrap_err();
+        assert_eq!(error.to_string(), "test.csv: records: needs at least 1, got 0", "{text:?}");
+        assert_eq!(error.kind(), ErrorKind::InsufficientData);
+    }
+    assert_eq!(jsonl("\n", &ReadOptions::default()).unwrap_err().kind(), ErrorKind::InsufficientData);
+    let missing = read_csv("no/such/file.csv").unwrap_err();
+    assert_eq!(missing.to_string(), "cannot access no/such/file.csv");
+}
+
+#[test]
+fn a_foreign_file_names_what_is_missing_and_what_is_unknown() {
+    let error = csv("id,dur,proto,colour\n1,2,tcp,red\n", &ReadOptions::default()).unwrap_err();
+    let Error::SchemaMismatch { place, schema, missing, unknown } = &error else { panic!("{error}") };
+    assert_eq!((place.as_str(), schema.as_str()), ("test.csv", "unsw_nb15"));
+    assert_eq!(missing.len(), 45 - 5, "every feature but dur and proto");
+    assert_eq!(unknown, &["colour"]);
+
+    let mine =
+        ReadOptions { schema: Some(Schema::builder("mine").feature("x").build().unwrap()), ..lenient() };
+    let error = csv("y\n1\n", &mine).unwrap_err().to_string();
+    assert_eq!(error, r#"test.csv: columns do not fit schema `mine`: missing ["x"], unknown ["y"]"#);
+}
+
+#[test]
+fn a_wrong_delimiter_is_said_in_words() {
+    for delimiter in [';', '\t', '|'] {
+        let text = format!("{FLOW}{GOOD}").replace(',', &delimiter.to_string());
+        let error = csv(text.clone(), &ReadOptions::default()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::SchemaMismatch);
+        let said = format!("test.csv, read with delimiter ',' where {delimiter:?} fits better: ");
+        assert!(error.to_string().starts_with(&said), "{error}");
+        let options = ReadOptions { delimiter: delimiter as u8, ..ReadOptions::default() };
+        assert_eq!(csv(text, &options).unwrap().n_rows(), 1);
+    }
+}
+
+#[test]
+fn utf_16_is_refused_by_name() {
+    let units: Vec<u16> = format!("{FLOW}{GOOD}").encode_utf16().collect();
+    let little: Vec<u8> = units.iter().flat_map(|u| u.to_le_bytes()).collect();
+    let big: Vec<u8> = units.iter().flat_map(|u| u.to_be_bytes()).collect();
+    for text in [[&b"\xff\xfe"[..], &little].concat(), [&b"\xfe\xff"[..], &big].concat(), little, big] {
+        let error = csv(text.clone(), &ReadOptions::default()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BadRecord);
+        assert!(error.to_string().contains("UTF-16"), "{error}");
+        assert_eq!(jsonl(text, &ReadOptions::default()).unwrap_err().kind(), ErrorKind::BadRecord);
+    }
+}
+
+#[test]
+fn bad_rows_are_rejected_with_line_column_and_reason() {
+    let row = |from: &str, to: &str| GOOD.trim_end().replace(from, to);
+    let cell = |column: &str, value: &str, expected: &str| {
+        (column.to_owned(), value.to_owned(), expected.to_owned())
+    };
+    assert_eq!(rejection(row("3.4", "-3.4")), cell("duration", "-3.4", "at least 0"));
+    assert_eq!(rejection(row("443", "65536")), cell("dst_port", "65536", "at most 65535"));
+    assert_eq!(rejection(row("50000", "70000")), cell("src_port", "70000", "at most 65535"));
+    assert_eq!(rejection(row("443", "0x20205321")), cell("dst_port", "0x20205321", "at most 65535"));
+    assert_eq!(
+        rejection(row("1024", "1e400")),
+        cell("byte_count", "1e400", "within the range of a 64-bit float")
+    );
+    assert_eq!(rejection(row("1024", "12x")), cell("byte_count", "12x", "a number"));
+    assert_eq!(rejection(row("1024", "\"1,024\"")), cell("byte_count", "1,024", "a number"));
+    assert_eq!(rejection(row("1024", "0x10")), cell("byte_count", "0x10", "a number"));
+    assert_eq!(rejection("1,2,3"), cell("", "3 cells", "8 cells"));
+    assert_eq!(rejection(row("3.4", "3.4,")), cell("", "9 cells", "8 cells"));
+    assert_eq!(rejection(row("3.4", "\"3.4\",\"5\"")), cell("", "9 cells", "8 cells"));
+    assert_eq!(rejection(row("TCP", "T\0P")), cell("", "\\0", "text without NUL bytes"));
+    assert_eq!(rejection(row("TCP", "\"TCP")), cell("", "\"", "a quote that is closed"));
+    assert_eq!(rejection(row("TCP", "\"TCP\"x")), cell("", "\"", "a quote at the end of its cell"));
+    assert_eq!(rejection("x".repeat(1_000_000)), cell("", "1 cells", "8 cells"));
+    assert_eq!(rejection(",".repeat(1_000_000)), cell("", "1000001 cells", "8 cells"));
+    assert_eq!(rejection("x".repeat(2_000_000)), cell("", "", "a line of at most 1048576 bytes"));
+}
+
+#[test]
+fn a_stray_quote_costs_one_line_only() {
+    let stray = GOOD.replace("10.0.0.1", "\"10.0.0.1");
+    let text = format!("{FLOW}{stray}{}{stray}{}", GOOD.repeat(50), GOOD.repeat(50));
+    let table = csv(text, &lenient()).unwrap();
+    assert_eq!((table.n_rows(), table.report().rejected), (100, 2));
+    assert_eq!(table.report().rejections[1].line, 53);
+}
+
+#[test]
+fn a_long_line_is_never_held() {
+    /// A header, then one endless line of a given length, made as it is read.
+    struct Endless(std::io::Cursor<Vec<u8>>, usize, std::io::Cursor<Vec<u8>>);
+    impl std::io::Read for Endless {
+        fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+            match self.0.read(out)? {
+                0 if self.1 > 0 => {
+                    let n = out.len().min(self.1);
+                    out[..n].fill(b'7');
+                    self.1 -= n;
+                    Ok(n)
+                }
+                0 => self.2.read(out),
+                n => Ok(n),
+            }
+        }
+    }
+    let start = std::io::Cursor::new(FLOW.as_bytes().to_vec());
+    let end = std::io::Cursor::new(format!("\n{GOOD}").into_bytes());
+    let table =
+        CsvReader::new(Endless(start, 300 << 20, end), "endless", &lenient()).unwrap().read().unwrap();
+    assert_eq!((table.n_rows(), table.report().rejected), (1, 1));
+    assert_eq!(table.report().rejections[0].line, 2);
+    // The line behind keeps its number.
+    let first = csv(format!("{}\n{FLOW}", "x".repeat(2 << 20)), &lenient()).unwrap_err();
+    assert!(matches!(first, Error::BadRecord { line: 1, .. }), "{first}");
+    let wide = csv(format!("{}\n", ",".repeat(1_000_000)), &lenient()).unwrap_err();
+    assert!(wide.to_string().len() < 20_000, "the error stays readable");
+}
+
+#[test]
+fn more_rejections_than_allowed_are_an_error() {
+    let text = format!("{FLOW}{}{}", GOOD.repeat(95), "bad\n".repeat(5));
+    assert_eq!(csv(text.clone(), &ReadOptions::default()).unwrap().report().rejected, 5, "5 of 100 are 5 %");
+    let error = csv(text + "bad\n", &ReadOptions::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "test.csv: 6 of 101 records rejected, more than the allowed share 0.05; \
+         the first: line 97: \"1 cells\" is not 8 cells"
+    );
+    // All are counted, and the first are kept in words.
+    let table = csv(format!("{FLOW}{GOOD}{}", "bad\n".repeat(1_000)), &lenient()).unwrap();
+    assert_eq!((table.report().rejected, table.report().rejections.len()), (1_000, 100));
+}
+
+#[test]
+fn settings_outside_their_domain_are_refused() {
+    let refused = [
+        ReadOptions { max_rejected_share: 1.5, ..ReadOptions::default() },
+        ReadOptions { max_rejected_share: f64::NAN, ..ReadOptions::default() },
+        ReadOptions { delimiter: b'"', ..ReadOptions::default() },
+        ReadOptions { delimiter: b'5', ..ReadOptions::default() },
+        ReadOptions { delimiter: b'\n', ..ReadOptions::default() },
+        ReadOptions { max_line_bytes: 0, ..ReadOptions::default() },
+        ReadOptions { batch_rows: 0, ..ReadOptions::default() },
+    ];
+    for options in refused {
+        assert_eq!(csv(FLOW, &options).unwrap_err().kind(), ErrorKind::InvalidArgument);
+        assert_eq!(read_csv_with("x", &options).unwrap_err().kind(), ErrorKind::InvalidArgument);
+    }
+}
+
+#[test]
+fn bad_json_lines_are_rejected_by_line_and_key() {
+    let good = r#"{"protocol":"tcp","dst_port":443,"packet_count":1,"byte_count":2,"duration":0.5}"#;
+    let cases = [
+        (good.replace("443", "70000"), "dst_port", "at most 65535"),
+        (good.replace("0.5", "-0.5"), "duration", "at least 0"),
+        (good.replace("0.5", "1e400"), "", "a JSON object: number out of range"),
+        (good.replace("0.5", "\"1e400\""), "duration", "within the range of a 64-bit float"),
+        (good.replace("0.5", "\"soon\""), "duration", "a number"),
+        (good.replace("0.5", "[1]"), "duration", "a number or text"),
+        (good.replace("0.5", "{\"s\":1}"), "duration", "a number or text"),
+        (good.replace(",\"duration\":0.5", ""), "duration", "there"),
+        (good.replace("0.5", "0.5,\"duration\":1"), "duration", "once"),
+        (good.replace("0.5", "0.5,\"colour\":\"red\""), "", "a key of the first record"),
+        (good.replace("tcp", "t\\u0000cp"), "protocol", "text without NUL bytes"),
+        (good[..40].to_owned(), "", "a JSON object"),
+        (format!("{good}{good}"), "", "a JSON object: trailing"),
+        ("[1, 2]".to_owned(), "", "a JSON object"),
+        ("7".to_owned(), "", "a JSON object"),
+    ];
+    for (bad, column, expected) in cases {
+        let table = jsonl(format!("{good}\n{bad}\n{good}\n"), &lenient()).unwrap();
+        let report = table.report();
+        assert_eq!((report.accepted, report.rejected), (2, 1), "{bad}");
+        let first = &report.rejections[0];
+        assert_eq!((first.line, first.column.as_str()), (2, column), "{bad}");
+        assert!(first.expected.starts_with(expected), "{bad}: {first}");
+    }
+    let too_many = jsonl(format!("{good}\n{{\n"), &ReadOptions::default()).unwrap_err();
+    assert!(matches!(too_many, Error::TooManyRejected { rejected: 1, rows: 2, .. }), "{too_many}");
+}
