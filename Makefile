@@ -46,8 +46,9 @@ lint: lint-rust lint-python lint-node drift ## everything that needs no test run
 
 lint-rust:
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --quiet -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --quiet
+	cargo clippy --workspace --all-targets --all-features --quiet -- -D warnings
+	cargo clippy --lib --quiet -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --quiet
 
 lint-python: python
 	$(BIN)/ruff check .
@@ -70,9 +71,9 @@ drift: stubs ## a generated file that differs from what is committed fails
 test: test-rust test-python test-node ## every test in three languages
 
 test-rust: $(NEXTEST)
-	$(NEXTEST) nextest run --cargo-quiet
-	cargo test --doc --quiet
-	cargo run --quiet --example quickstart
+	$(NEXTEST) nextest run --all-features --cargo-quiet
+	cargo test --all-features --doc --quiet
+	cargo run --all-features --quiet --example quickstart
 	$(CHECK_CLEAN) tests/golden
 
 test-python: python
@@ -82,13 +83,13 @@ test-node: node
 	cd $(NODE) && npm test --silent
 
 golden: ## rewrite tests/golden after a deliberate change
-	QOSGUARD_BLESS=1 cargo test --quiet --test golden
+	QOSGUARD_BLESS=1 cargo test --all-features --quiet --test golden
 
 # --- bench and release ------------------------------------------------------------------------------------------------
 
 .PHONY: bench dist
 bench: $(VENV)/.installed ## criterion, then the peers in one run
-	RAYON_NUM_THREADS=1 cargo bench
+	RAYON_NUM_THREADS=1 cargo bench --all-features
 	$(BIN)/pip install --quiet --requirement benches/requirements.txt
 	source $(BIN)/activate && maturin develop --quiet --release
 	$(BIN)/python benches/peers.py --json target/peers.json

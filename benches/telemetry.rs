@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::path::PathBuf;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use qosguard::telemetry::{CsvReader, JsonReader, ReadOptions, Schema, Table, read_csv};
+use qosguard::telemetry::{BatchReader, CsvReader, JsonReader, ReadOptions, Schema, Table, read_csv};
 
 const ROWS: u64 = 50_000;
 

@@ -6,8 +6,9 @@ use arrow::array::{ArrayRef, Float64Array, StringArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::error::ArrowError;
 
+use super::field::Field;
 use super::number::{self, Cell};
-use super::schema::{Column, Field, Kind};
+use super::schema::{Column, Kind};
 use super::text::Spelling;
 
 /// Why a cell was refused, in words that follow "is not".

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
+use super::batches::BatchReader;
 use super::detect;
 use super::lines::{Line, Lines};
 use super::options::ReadOptions;
@@ -26,7 +27,7 @@ const LARGE: usize = 128 << 10;
 ///
 /// # Errors
 ///
-/// As [`CsvReader::open`] and [`CsvReader::read`].
+/// As [`CsvReader::open`] and of its batches.
 ///
 /// # Examples
 ///
@@ -43,7 +44,7 @@ pub fn read_csv(path: impl AsRef<Path>) -> Result<Table> {
 ///
 /// # Errors
 ///
-/// As [`CsvReader::open`] and [`CsvReader::read`].
+/// As [`CsvReader::open`] and of its batches.
 pub fn read_csv_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table> {
     CsvReader::open(path, options)?.read()
 }
@@ -58,10 +59,13 @@ pub fn read_csv_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Ta
 /// cells, a cell that is no number of the column's range, a NUL byte, a quote that never closes, or more than
 /// [`ReadOptions::max_line_bytes`]. Reading goes on with the next line.
 ///
+/// A batch may be [`Error::Io`](crate::Error::Io), [`Error::TooManyRejected`](crate::Error::TooManyRejected), told at
+/// the end or after 65,536 records, or [`Error::InsufficientData`](crate::Error::InsufficientData) where there is no record.
+///
 /// # Examples
 ///
 /// ```
-/// use qosguard::telemetry::{CsvReader, ReadOptions};
+/// use qosguard::telemetry::{BatchReader, CsvReader, ReadOptions};
 ///
 /// let csv = "src_ip,dst_port,protocol,packet_count,byte_count,duration\n10.0.0.1,53,17,2,164,0.03\n";
 /// let mut reader = CsvReader::new(csv.as_bytes(), "inline", &ReadOptions::default())?;
@@ -123,27 +127,6 @@ impl CsvReader {
         Ok(Self { lines, rows, records, delimiter: options.delimiter, ends: Vec::new(), done: false })
     }
 
-    /// The schema of the batches: the one given or detected, without the columns that the file lacks.
-    pub fn schema(&self) -> &Arc<Schema> {
-        self.rows.schema()
-    }
-
-    /// What was read and rejected up to now.
-    pub fn report(&self) -> &ReadReport {
-        self.rows.report()
-    }
-
-    /// Reads all batches into a table.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`](crate::Error::Io); [`Error::TooManyRejected`](crate::Error::TooManyRejected), told at the end or after 65,536 records;
-    /// [`Error::InsufficientData`](crate::Error::InsufficientData) when there is no record.
-    pub fn read(mut self) -> Result<Table> {
-        let batches = self.by_ref().collect::<Result<Vec<_>>>()?;
-        Table::new(Arc::clone(self.schema()), batches, self.report().clone())
-    }
-
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         while !self.rows.is_full() {
             let Some(line) = self.lines.next()? else {
@@ -189,6 +172,16 @@ impl CsvReader {
             self.lines.next()?;
         }
         Ok(outcome)
+    }
+}
+
+impl BatchReader for CsvReader {
+    fn schema(&self) -> &Arc<Schema> {
+        self.rows.schema()
+    }
+
+    fn report(&self) -> &ReadReport {
+        self.rows.report()
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 
+use super::batches::BatchReader;
 use super::detect;
 use super::json_record::{self, RecordKeys};
 use super::lines::{Line, Lines};
@@ -20,7 +21,7 @@ use crate::error::{Error, Result};
 ///
 /// # Errors
 ///
-/// As [`JsonReader::open`] and [`JsonReader::read`].
+/// As [`JsonReader::open`] and of its batches.
 pub fn read_jsonl(path: impl AsRef<Path>) -> Result<Table> {
     read_jsonl_with(path, &ReadOptions::default())
 }
@@ -29,7 +30,7 @@ pub fn read_jsonl(path: impl AsRef<Path>) -> Result<Table> {
 ///
 /// # Errors
 ///
-/// As [`JsonReader::open`] and [`JsonReader::read`].
+/// As [`JsonReader::open`] and of its batches.
 pub fn read_jsonl_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table> {
     JsonReader::open(path, options)?.read()
 }
@@ -39,12 +40,12 @@ pub fn read_jsonl_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<
 /// The keys of the first object are the columns, as a header is in CSV: every feature must be among them,
 /// and later objects have the same keys in any order; a key may be absent where the column is no feature.
 /// `null` is null, booleans are 0 and 1, and a string in a number column is read as a CSV cell is.
-/// Records are rejected, counted and told as in [`CsvReader`](super::CsvReader).
+/// Records are rejected, counted and told as in [`CsvReader`](super::CsvReader), and a batch may be the same errors.
 ///
 /// # Examples
 ///
 /// ```
-/// use qosguard::telemetry::{JsonReader, ReadOptions};
+/// use qosguard::telemetry::{BatchReader, JsonReader, ReadOptions};
 ///
 /// let text = r#"{"protocol": "TCP", "dst_port": 443, "packet_count": 12, "byte_count": 1024, "duration": 3.4}"#;
 /// let table = JsonReader::new(text.as_bytes(), "inline", &ReadOptions::default())?.read()?;
@@ -107,26 +108,6 @@ impl JsonReader {
         Ok(Self { lines, rows, first: Some((number, first)), done: false })
     }
 
-    /// The schema of the batches: the one given or detected, without the columns that the first object lacks.
-    pub fn schema(&self) -> &Arc<Schema> {
-        self.rows.schema()
-    }
-
-    /// What was read and rejected up to now.
-    pub fn report(&self) -> &ReadReport {
-        self.rows.report()
-    }
-
-    /// Reads all batches into a table.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`]; [`Error::TooManyRejected`], told at the end or after 65,536 records.
-    pub fn read(mut self) -> Result<Table> {
-        let batches = self.by_ref().collect::<Result<Vec<_>>>()?;
-        Table::new(Arc::clone(self.schema()), batches, self.report().clone())
-    }
-
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         if let Some((number, line)) = self.first.take() {
             let outcome = append_line(&mut self.rows, &line);
@@ -152,6 +133,16 @@ impl JsonReader {
             self.rows.end_row(self.lines.number(), outcome)?;
         }
         self.rows.finish_batch()
+    }
+}
+
+impl BatchReader for JsonReader {
+    fn schema(&self) -> &Arc<Schema> {
+        self.rows.schema()
+    }
+
+    fn report(&self) -> &ReadReport {
+        self.rows.report()
     }
 }
 

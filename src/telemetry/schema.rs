@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::field::Field;
 use crate::error::{Error, Result};
 
 /// What a column is used for.
@@ -34,27 +35,6 @@ pub enum Kind {
     Text,
 }
 
-/// The thing of a flow that a column tells, whatever the source calls it.
-///
-/// QoS rules match on these.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Field {
-    /// Source address, text.
-    SrcIp,
-    /// Destination address, text.
-    DstIp,
-    /// Source port, 0 to 65535.
-    SrcPort,
-    /// Destination port, 0 to 65535.
-    DstPort,
-    /// Transport protocol, IANA number or name.
-    Protocol,
-    /// Application service, such as `dns`.
-    Service,
-}
-
 /// One column of a [`Schema`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,9 +46,12 @@ pub struct Column {
     pub role: Role,
     /// How its cells are stored.
     pub kind: Kind,
-    /// What it tells about a flow, where a rule may ask for it.
+    /// What it tells about a flow, in the words that all sources share.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<Field>,
+    /// What a cell is multiplied by to get the field's unit, finite and above 0; 1 where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<f64>,
     /// Least legal value; a finite number below it rejects the row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum: Option<f64>,
@@ -83,7 +66,16 @@ pub struct Column {
 impl Column {
     /// A column with a role and a kind, without limits.
     pub fn new(name: impl Into<String>, role: Role, kind: Kind) -> Self {
-        Self { name: name.into(), role, kind, field: None, minimum: None, maximum: None, undefined: None }
+        Self {
+            name: name.into(),
+            role,
+            kind,
+            field: None,
+            scale: None,
+            minimum: None,
+            maximum: None,
+            undefined: None,
+        }
     }
 }
 
@@ -162,11 +154,15 @@ impl Schema {
                     format!("{:?} and {:?}", column.minimum, column.maximum),
                 ));
             }
+            if column.scale.is_some_and(|scale| !(scale.is_finite() && scale > 0.0)) {
+                let got = format!("{:?}", column.scale);
+                return Err(Error::invalid(format!("columns.{}", column.name), "a scale above 0", got));
+            }
             // A rule would find nothing in a column of the other kind, and nobody would be told.
             let kind = match column.field {
-                Some(Field::SrcIp | Field::DstIp | Field::Service) => Kind::Text,
-                Some(Field::SrcPort | Field::DstPort) => Kind::Number,
-                Some(Field::Protocol) | None => column.kind,
+                // A protocol may be a number or a name, a time may be written out.
+                Some(Field::Protocol | Field::StartTime | Field::EndTime) | None => column.kind,
+                Some(field) => field.kind(),
             };
             if column.kind != kind {
                 return Err(Error::invalid(

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::schema::{Column, Field, Role};
+use super::field::Field;
+use super::schema::{Column, Role};
 
 /// What is made one in a text column besides the blanks around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Hostile input: refused with place and reason, or rejected and counted.
 
-use qosguard::telemetry::{CsvReader, ReadOptions, Schema, read_csv, read_csv_with};
+use qosguard::telemetry::{BatchReader, CsvReader, ReadOptions, Schema, read_csv, read_csv_with};
 use qosguard::{Error, ErrorKind};
 
 use super::{FLOW, GOOD, csv, jsonl, lenient};

@@ -13,7 +13,7 @@ use qosguard::Result;
 use qosguard::arrow::array::{AsArray, RecordBatch};
 use qosguard::arrow::compute::concat_batches;
 use qosguard::arrow::datatypes::Float64Type;
-use qosguard::telemetry::{CsvReader, JsonReader, ReadOptions, Table};
+use qosguard::telemetry::{BatchReader, CsvReader, JsonReader, ReadOptions, Table};
 
 const FLOW: &str = "src_ip,dst_ip,src_port,dst_port,protocol,packet_count,byte_count,duration\n";
 const GOOD: &str = "10.0.0.1,10.0.0.2,50000,443,TCP,12,1024,3.4\n";

@@ -1,0 +1,45 @@
+//! What every reader is: a stream of Arrow batches with one schema and one report.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+
+use super::report::ReadReport;
+use super::schema::Schema;
+use super::table::Table;
+use crate::error::Result;
+
+/// A source of telemetry, read batch by batch.
+///
+/// All batches have the columns of [`BatchReader::schema`], in its order: number columns are `Float64`, text
+/// columns are `Utf8`, both nullable. A reader that gave an error gives nothing more.
+///
+/// # Examples
+///
+/// ```
+/// use qosguard::telemetry::{BatchReader, CsvReader, ReadOptions};
+///
+/// let text = "dst_port,protocol,packet_count,byte_count,duration\n443,tcp,12,1024,3.4\n";
+/// let mut reader: Box<dyn BatchReader> =
+///     Box::new(CsvReader::new(text.as_bytes(), "inline", &ReadOptions::default())?);
+/// let batch = reader.next().expect("one batch")?;
+/// assert_eq!((batch.num_rows(), reader.report().accepted), (1, 1));
+/// # Ok::<(), qosguard::Error>(())
+/// ```
+pub trait BatchReader: Iterator<Item = Result<RecordBatch>> + Send {
+    /// Names and roles of the columns of every batch.
+    fn schema(&self) -> &Arc<Schema>;
+
+    /// What was read and rejected up to now.
+    fn report(&self) -> &ReadReport;
+
+    /// Reads all batches that are left into a table.
+    ///
+    /// # Errors
+    ///
+    /// Those of the reader.
+    fn read(&mut self) -> Result<Table> {
+        let batches = self.collect::<Result<Vec<_>>>()?;
+        Table::new(Arc::clone(self.schema()), batches, self.report().clone())
+    }
+}
