@@ -12,6 +12,8 @@ mod json_record;
 mod lines;
 mod number;
 mod options;
+#[cfg(feature = "packets")]
+pub mod packets;
 mod preset;
 mod read;
 mod records;
