@@ -1,0 +1,28 @@
+//! `qosguard simulate`: labelled traffic with ground truth.
+
+use std::process::ExitCode;
+
+use qosguard::simulate::{FlowSimulatorConfig, flows};
+
+use crate::arguments::Simulate;
+use crate::exit::Outcome;
+use crate::output::Output;
+use crate::progress::Progress;
+
+pub(crate) fn run(command: &Simulate) -> Outcome {
+    let simulator = flows(&FlowSimulatorConfig {
+        rows: command.rows,
+        attack_share: command.attack_share,
+        seed: command.seed,
+        ..Default::default()
+    })?;
+    let mut output = Output::create(&command.output, &simulator.table_schema().to_arrow())?;
+    let progress = Progress::new("simulated", Some(command.rows));
+    for batch in simulator {
+        let batch = batch?;
+        output.write(&batch)?;
+        progress.add(batch.num_rows());
+    }
+    output.finish()?;
+    Ok(ExitCode::SUCCESS)
+}
