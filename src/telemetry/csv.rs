@@ -108,7 +108,8 @@ impl CsvReader {
         Self::start(Lines::new(Box::new(input), place, options.max_line_bytes)?, options)
     }
 
-    fn start(mut lines: Lines, options: &ReadOptions) -> Result<Self> {
+    /// Starts at the first line, with settings that were checked.
+    pub(super) fn start(mut lines: Lines, options: &ReadOptions) -> Result<Self> {
         let mut records = Records::new(options.delimiter);
         let number = records.first(&mut lines)?;
         let first: Vec<String> = records.cells().map(|cell| text::decode(cell).into_owned()).collect();

@@ -84,7 +84,8 @@ impl JsonReader {
         Self::start(Lines::new(Box::new(input), place, options.max_line_bytes)?, options)
     }
 
-    fn start(mut lines: Lines, options: &ReadOptions) -> Result<Self> {
+    /// Starts at the first line, with settings that were checked.
+    pub(super) fn start(mut lines: Lines, options: &ReadOptions) -> Result<Self> {
         let first = loop {
             match lines.next()? {
                 Some(Line::Text(line)) if lines.bytes()[line.clone()].trim_ascii().is_empty() => {}

@@ -120,6 +120,17 @@ impl Lines {
         &self.bytes[self.unread.clone()]
     }
 
+    /// What is unread, loaded up to a line end behind the first value or to some 256 KiB.
+    pub(super) fn head(&mut self) -> Result<&[u8]> {
+        loop {
+            let value =
+                self.rest().iter().position(|b| !b.is_ascii_whitespace()).unwrap_or(self.rest().len());
+            if self.rest().len() >= CHUNK || self.rest()[value..].contains(&b'\n') || !self.fill()? {
+                return Ok(self.rest());
+            }
+        }
+    }
+
     /// The longest line that is kept.
     pub(super) fn max_line_bytes(&self) -> usize {
         self.max_line_bytes
