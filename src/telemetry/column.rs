@@ -6,7 +6,6 @@ use arrow::array::{ArrayRef, Float64Array, StringArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::error::ArrowError;
 
-use super::field::Field;
 use super::number::{self, Cell};
 use super::schema::{Column, Kind};
 use super::text::Spelling;
@@ -56,7 +55,7 @@ impl Growing {
                     minimum: column.minimum.unwrap_or(f64::NEG_INFINITY),
                     maximum: column.maximum.unwrap_or(f64::INFINITY),
                     undefined: column.undefined.map(f64::to_bits),
-                    port: matches!(column.field, Some(Field::SrcPort | Field::DstPort)),
+                    port: column.is_port(),
                 },
             },
             Kind::Text => {

@@ -61,6 +61,9 @@ pub struct Column {
     /// The number that the source writes for "undefined"; read as null.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undefined: Option<f64>,
+    /// It was truth, time or identity before it was ignored; it stays no feature.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    barred: bool,
 }
 
 impl Column {
@@ -75,7 +78,28 @@ impl Column {
             minimum: None,
             maximum: None,
             undefined: None,
+            barred: false,
         }
+    }
+
+    /// Whether it is, or was before it was ignored, truth, time or identity.
+    pub(super) fn is_barred(&self) -> bool {
+        self.barred || !matches!(self.role, Role::Feature | Role::Ignore)
+    }
+
+    /// Whether it says what the verdict should be, or may say it.
+    pub(super) fn is_truth(&self) -> bool {
+        self.barred || matches!(self.role, Role::Label | Role::Family)
+    }
+
+    /// Whether it holds ports, which some sources write in hexadecimal.
+    pub(super) fn is_port(&self) -> bool {
+        matches!(self.field, Some(Field::SrcPort | Field::DstPort))
+    }
+
+    /// What a cell is multiplied by to get the field's unit.
+    pub(super) fn factor(&self) -> f64 {
+        self.scale.unwrap_or(1.0)
     }
 }
 
@@ -134,7 +158,7 @@ impl Schema {
                 return Err(Error::invalid("columns", "unique, non-empty names", &column.name));
             }
             let address = matches!(column.field, Some(Field::SrcIp | Field::DstIp));
-            if column.role == Role::Feature && (address || is_reserved(&column.name)) {
+            if column.role == Role::Feature && (address || column.barred || is_reserved(&column.name)) {
                 return Err(Error::invalid(
                     format!("columns.{}", column.name),
                     "no feature: it names a label, an identifier or an address",
@@ -220,7 +244,7 @@ impl Schema {
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] when there is no such column, for a label, a family, a time or an entity
-    /// that shall become a feature, whatever its name, and as [`Schema::new`].
+    /// that shall become a feature, whatever its name and even after it was ignored, and as [`Schema::new`].
     ///
     /// # Examples
     ///
@@ -237,23 +261,30 @@ impl Schema {
         let index = self
             .index_of(name)
             .ok_or_else(|| Error::invalid("name", format!("a column of schema `{}`", self.name), name))?;
-        let now = self.columns[index].role;
-        if role == Role::Feature && !matches!(now, Role::Feature | Role::Ignore) {
+        let mut columns = self.columns.clone();
+        let column = &mut columns[index];
+        if role == Role::Feature && column.is_barred() {
             let expected = "no feature: the schema says that it is truth, time or identity";
-            return Err(Error::invalid(format!("columns.{name}"), expected, format!("role = {now:?}")));
+            return Err(Error::invalid(
+                format!("columns.{name}"),
+                expected,
+                format!("role = {:?}", column.role),
+            ));
         }
-        let columns = self
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(i, c)| Column { role: if i == index { role } else { c.role }, ..c.clone() });
-        Self::new(&self.name, columns.collect(), self.clean.clone())
+        column.barred = role == Role::Ignore && column.is_barred();
+        column.role = role;
+        Self::new(&self.name, columns, self.clean.clone())
     }
 
     /// The same schema with only the columns at these positions, ascending.
-    pub(super) fn restrict(&self, keep: &[usize]) -> Self {
+    pub(crate) fn restrict(&self, keep: &[usize]) -> Self {
         let columns = keep.iter().filter_map(|&i| self.columns.get(i).cloned()).collect();
         Self { name: self.name.clone(), columns, clean: self.clean.clone() }
+    }
+
+    /// The same schema with the words for clean traffic of another.
+    pub(super) fn with_clean_of(self, other: &Self) -> Self {
+        Self { clean: other.clean.clone(), ..self }
     }
 
     /// The schema's name, such as `unsw_nb15`.
