@@ -167,8 +167,7 @@ fn snap(part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
 /// Behind the protocol family of a loopback interface: `AF_INET` is 2, `AF_INET6` differs from system to system.
 fn loopback(frame: Part<'_>) -> Result<Network<'_>, Skipped> {
     let family = match *frame.head()? {
-        [0, 0, high, low] => u16::from_be_bytes([high, low]),
-        [low, high, 0, 0] => u16::from_be_bytes([high, low]),
+        [0, 0, high, low] | [low, high, 0, 0] => u16::from_be_bytes([high, low]),
         _ => 0,
     };
     match family {
