@@ -1,0 +1,5 @@
+//! Captures to packets: hand-made frames, capture formats, public captures, properties.
+#![cfg(feature = "packets")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod public;
