@@ -13,6 +13,7 @@ mod output;
 mod progress;
 mod simulate;
 mod train;
+mod verdicts;
 
 use std::process::ExitCode;
 

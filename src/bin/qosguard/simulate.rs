@@ -6,7 +6,7 @@ use qosguard::simulate::{FlowSimulatorConfig, flows};
 
 use crate::arguments::Simulate;
 use crate::exit::Outcome;
-use crate::output::Output;
+use crate::output;
 use crate::progress::Progress;
 
 pub(crate) fn run(command: &Simulate) -> Outcome {
@@ -16,7 +16,7 @@ pub(crate) fn run(command: &Simulate) -> Outcome {
         seed: command.seed,
         ..Default::default()
     })?;
-    let mut output = Output::create(&command.output, &simulator.table_schema().to_arrow())?;
+    let mut output = output::create(&command.output, simulator.table_schema())?;
     let progress = Progress::new("simulated", Some(command.rows));
     for batch in simulator {
         let batch = batch?;
