@@ -19,20 +19,21 @@ pub(crate) fn run(command: &Assess) -> Outcome {
         guard = guard.with_policy(Policy::load(path)?)?;
     }
     let mut reader = input::open(&command.input)?;
-    let schema = verdicts::schema(reader.schema())?;
+    let seen = if command.map { &guard.schema().common_with(reader.schema()) } else { &**reader.schema() };
+    let schema = verdicts::schema(seen)?;
     let mut out = command.output.as_deref().map(|path| output::create(path, &schema)).transpose()?;
     let (mut records, mut anomalies) = (0, 0);
     let progress = Progress::new("assessed", None);
     while let Some(batch) = reader.next().transpose()? {
         let place = ReadReport::new(&reader.report().place);
-        let mut table = Table::new(Arc::clone(reader.schema()), vec![batch.clone()], place)?;
+        let mut table = Table::new(Arc::clone(reader.schema()), vec![batch], place)?;
         if command.map {
             table = table.map_to(guard.schema())?;
         }
         let assessment = guard.assess(&table)?;
         output::print(lines(command, &assessment, records).as_bytes())?;
-        if let Some(out) = &mut out {
-            out.write(&verdicts::beside(&schema, &batch, &assessment)?)?;
+        if let (Some(out), Some(batch)) = (&mut out, table.batches().first()) {
+            out.write(&verdicts::beside(&schema, batch, &assessment)?)?;
         }
         anomalies += assessment.decisions().filter(|decision| decision.verdict.is_anomaly).count();
         records += assessment.len() as u64;

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use qosguard::telemetry::{ReadReport, Table};
+use qosguard::telemetry::{ReadReport, Schema, Table};
+use qosguard::{Error, Result};
 
 use crate::arguments::Flows;
 use crate::exit::Outcome;
@@ -11,8 +12,8 @@ use crate::progress::Progress;
 use crate::{input, output};
 
 pub(crate) fn run(command: &Flows) -> Outcome {
-    let to = command.to.as_deref().map(input::schema).transpose()?;
     let mut reader = input::open(&command.input)?;
+    let to = command.to.as_deref().map(|name| common(&input::schema(name)?, reader.schema())).transpose()?;
     let mut out = output::create(&command.output, to.as_ref().unwrap_or(reader.schema()))?;
     let mut records = 0;
     let progress = Progress::new("flows", None);
@@ -33,4 +34,22 @@ pub(crate) fn run(command: &Flows) -> Outcome {
     let report = reader.report();
     eprintln!("{records} flows of {} records, {} rejected", report.accepted, report.rejected);
     Ok(ExitCode::SUCCESS)
+}
+
+/// The columns of a schema that the records can fill; says which they cannot.
+fn common(schema: &Schema, records: &Schema) -> Result<Schema> {
+    let fit = schema.fits(records);
+    let common = schema.common_with(records);
+    if common.columns().is_empty() {
+        return Err(Error::SchemaMismatch {
+            place: records.name().to_owned(),
+            schema: fit.schema,
+            missing: fit.missing,
+            unknown: Vec::new(),
+        });
+    }
+    if !fit.is_complete() {
+        eprintln!("schema `{}` tells nothing of: {}", fit.source, fit.missing.join(", "));
+    }
+    Ok(common)
 }
