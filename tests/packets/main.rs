@@ -2,4 +2,6 @@
 #![cfg(feature = "packets")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod frame;
+mod frames;
 mod public;
