@@ -2,6 +2,8 @@
 #![cfg(feature = "packets")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod capture;
+mod formats;
 mod frame;
 mod frames;
 mod public;
