@@ -2,6 +2,7 @@
 
 mod batches;
 mod builder;
+mod clock;
 mod column;
 mod convert;
 mod csv;
@@ -20,6 +21,7 @@ mod records;
 mod report;
 mod rows;
 mod schema;
+pub mod series;
 mod split;
 mod table;
 mod text;
@@ -27,6 +29,7 @@ mod write;
 
 pub use batches::BatchReader;
 pub use builder::SchemaBuilder;
+pub use clock::TimeUnit;
 pub use csv::{CsvReader, read_csv, read_csv_with};
 pub use field::Field;
 pub use json::{JsonReader, read_jsonl, read_jsonl_with};
@@ -34,6 +37,7 @@ pub use options::ReadOptions;
 pub use read::{read, read_with};
 pub use report::{ReadReport, Rejection};
 pub use schema::{Column, Kind, Role, Schema};
+pub use series::{Series, SeriesConfig, read_series, read_series_with};
 pub use table::Table;
 pub(crate) use text::protocol_name;
 pub use write::CsvWriter;
