@@ -14,7 +14,7 @@ const BATCH_ROWS: usize = 65_536;
 
 /// Raw telemetry: Arrow [`RecordBatch`]es whose columns are those of a [`Schema`], in its order.
 ///
-/// Number columns are `Float64`, text columns are `Utf8`, both nullable.
+/// Number and time columns are `Float64`, text columns are `Utf8`, both nullable.
 #[derive(Clone, Debug)]
 pub struct Table {
     schema: Arc<Schema>,

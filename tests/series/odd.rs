@@ -122,6 +122,8 @@ fn settings_outside_their_domain_are_named() {
     assert_eq!(with(|c| c.entity = Some("whose".into())), "entity");
     assert_eq!(with(|c| c.values = vec!["y".into()]), "values");
     assert_eq!(with(|c| c.values = vec!["who".into()]), "values");
+    assert_eq!(with(|c| c.values = vec!["x".into(), "x".into()]), "values");
+    assert_eq!(with(|c| c.start = Some(0.0)), "start");
     assert_eq!(with(|c| c.label = Some("x".into())), "label");
     assert_eq!(with(|c| (c.wide, c.entity) = (true, Some("who".into()))), "entity");
     assert_eq!(with(|c| c.time_format = Some("%H:%M".into())), "time_format");

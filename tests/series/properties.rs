@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use qosguard::telemetry::series::{Duplicates, Interval};
+use qosguard::telemetry::series::{Duplicates, EntitySeries, Interval};
 use qosguard::telemetry::{Series, SeriesConfig, Table};
 
 use super::csv;
@@ -41,13 +41,13 @@ fn rows_of_unique_stamps() -> impl Strategy<Value = Vec<Row>> {
 }
 
 /// Bits of all that a series holds.
-fn bits(series: &Series) -> Vec<(String, Vec<u64>, Vec<u64>, Vec<u64>, Vec<bool>)> {
+fn bits(series: &Series) -> Vec<(String, [Vec<u64>; 3], Vec<bool>)> {
     let of = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     let entities = series.entities().iter();
     entities
         .map(|e| {
             let labels = of(e.labels().unwrap());
-            (e.name().to_owned(), of(e.times()), of(e.values(0)), labels, e.present().to_vec())
+            (e.name().to_owned(), [of(e.times()), of(e.values(0)), labels], e.present().to_vec())
         })
         .collect()
 }
@@ -67,7 +67,7 @@ proptest! {
         let series = Series::from_table(&table(&rows), &config).unwrap();
         let report = series.report();
         prop_assert_eq!(report.rows.accepted, rows.len() as u64);
-        let present: usize = series.entities().iter().map(|e| e.n_present()).sum();
+        let present: usize = series.entities().iter().map(EntitySeries::n_present).sum();
         prop_assert_eq!(present as u64 + report.missing_steps(), report.steps);
         prop_assert_eq!(present as u64 + report.duplicates + report.crowded, rows.len() as u64);
         for entity in series.entities() {

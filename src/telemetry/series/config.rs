@@ -123,6 +123,9 @@ impl SeriesConfig {
         if !(self.scale.is_finite() && self.scale > 0.0) {
             return Err(Error::invalid("scale", "finite and above 0", self.scale));
         }
+        if let Some(twice) = (1..self.values.len()).find(|&i| self.values[..i].contains(&self.values[i])) {
+            return Err(Error::invalid("values", "names that differ", &self.values[twice]));
+        }
         if self.wide && self.entity.is_some() {
             return Err(Error::invalid(
                 "entity",

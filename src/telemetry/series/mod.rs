@@ -137,10 +137,10 @@ impl Series {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] for settings outside their domain, a column that is not there or of another
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for settings outside their domain, a column that is not there or of another
     /// kind, distances from which no interval can be inferred, and more steps than
-    /// [`SeriesConfig::max_cells`] allows; [`Error::BadRecord`] for a row on a step that is taken, where
-    /// [`Duplicates::Refuse`] is the policy; [`Error::TooManyRejected`]; [`Error::InsufficientData`] where no
+    /// [`SeriesConfig::max_cells`] allows; [`Error::BadRecord`](crate::Error::BadRecord) for a row on a step that is taken, where
+    /// [`Duplicates::Refuse`] is the policy; [`Error::TooManyRejected`](crate::Error::TooManyRejected); [`Error::InsufficientData`](crate::Error::InsufficientData) where no
     /// row is left.
     pub fn from_table(table: &Table, config: &SeriesConfig) -> Result<Self> {
         build(table, config, ReadOptions::default().max_rejected_share)
@@ -179,7 +179,7 @@ impl Series {
     ///
     /// # Errors
     ///
-    /// [`Error::BadRecord`] if Arrow refuses it.
+    /// [`Error::BadRecord`](crate::Error::BadRecord) if Arrow refuses it.
     pub fn table(&self) -> Result<Table> {
         let report = ReadReport { accepted: 0, ..ReadReport::new(&self.report.read.place) };
         let mut batches = Vec::new();

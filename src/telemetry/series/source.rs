@@ -66,12 +66,15 @@ impl Source {
         }
         let labels = table.labels()?.map(|labels| labels.iter().map(|&l| f64::from(u8::from(l))).collect());
         let names = names(table, entity);
-        let time = match (&config.time, config.start) {
-            (Some(name), _) => Some(find("time", name)?),
-            (None, Some(_)) => None,
-            (None, None) => Some(schema.index_of_role(Role::Time).ok_or_else(|| {
-                Error::invalid("time", "the name of a column, or `start` given instead", "none")
-            })?),
+        let time = match (&config.time, schema.index_of_role(Role::Time), config.start) {
+            (Some(name), ..) => Some(find("time", name)?),
+            (None, Some(_), Some(start)) => {
+                return Err(Error::invalid("start", "absent where there is a time column", start));
+            }
+            (None, None, None) => {
+                return Err(Error::invalid("time", "the name of a column, or `start` given instead", "none"));
+            }
+            (None, time, _) => time,
         };
         let mut source = Self {
             stamps: vec![Stamp::Instant(0.0); table.n_rows()],
