@@ -137,11 +137,12 @@ impl Series {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for settings outside their domain, a column that is not there or of another
-    /// kind, distances from which no interval can be inferred, and more steps than
-    /// [`SeriesConfig::max_cells`] allows; [`Error::BadRecord`](crate::Error::BadRecord) for a row on a step that is taken, where
-    /// [`Duplicates::Refuse`] is the policy; [`Error::TooManyRejected`](crate::Error::TooManyRejected); [`Error::InsufficientData`](crate::Error::InsufficientData) where no
-    /// row is left.
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for settings outside their domain, a column
+    /// that is not there or of another kind, distances from which no interval can be inferred, and more steps
+    /// than [`SeriesConfig::max_cells`] allows; [`Error::BadRecord`](crate::Error::BadRecord) for a row on a
+    /// step that is taken, where [`Duplicates::Refuse`] is the policy, and for a row without a label;
+    /// [`Error::TooManyRejected`](crate::Error::TooManyRejected);
+    /// [`Error::InsufficientData`](crate::Error::InsufficientData) where no row is left.
     pub fn from_table(table: &Table, config: &SeriesConfig) -> Result<Self> {
         build(table, config, ReadOptions::default().max_rejected_share)
     }
