@@ -3,6 +3,7 @@
 mod artifact;
 mod error;
 mod parallel;
+mod quantile;
 mod rng;
 
 pub mod calibrate;
