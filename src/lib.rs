@@ -5,6 +5,7 @@ mod error;
 mod parallel;
 mod quantile;
 mod rng;
+mod strict;
 
 pub mod calibrate;
 pub mod detect;

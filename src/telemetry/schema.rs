@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::field::Field;
 use crate::error::{Error, Result};
+use crate::strict::list_for_fields;
 
 /// What a column is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -234,8 +235,12 @@ impl Schema {
     /// # Ok::<(), qosguard::Error>(())
     /// ```
     pub fn from_toml(text: &str) -> Result<Self> {
-        let raw: RawSchema =
-            toml::from_str(text).map_err(|e| Error::invalid("schema", "a schema in TOML", e.message()))?;
+        let refused = |e: toml::de::Error| Error::invalid("schema", "a schema in TOML", e.message());
+        let raw: RawSchema = toml::from_str(text).map_err(refused)?;
+        let given = toml::from_str(text).map_err(refused)?;
+        if let Some(place) = list_for_fields(&given, &raw) {
+            return Err(Error::invalid(place, "a table of named fields", "a list"));
+        }
         raw.try_into()
     }
 
