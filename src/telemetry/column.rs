@@ -7,7 +7,6 @@ use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::error::ArrowError;
 
 use super::clock::Clock;
-use super::field::Field;
 use super::number::{self, Cell};
 use super::schema::{Column, Kind, Role};
 use super::text::Spelling;
@@ -75,7 +74,7 @@ impl Growing {
             minimum: column.minimum.unwrap_or(f64::NEG_INFINITY),
             maximum: column.maximum.unwrap_or(f64::INFINITY),
             undefined: column.undefined.map(f64::to_bits),
-            port: matches!(column.field, Some(Field::SrcPort | Field::DstPort)),
+            port: column.is_port(),
         };
         let clock = || Clock::new(column.unit, column.format.clone());
         let cells = match column.kind {

@@ -2,15 +2,19 @@
 
 mod batches;
 mod builder;
+mod canonical;
 mod clock;
 mod column;
 mod convert;
 mod csv;
+mod derive;
 mod detect;
 mod field;
+mod fit;
 mod json;
 mod json_record;
 mod lines;
+mod map_to;
 mod number;
 mod options;
 #[cfg(feature = "packets")]
@@ -32,6 +36,7 @@ pub use builder::SchemaBuilder;
 pub use clock::TimeUnit;
 pub use csv::{CsvReader, read_csv, read_csv_with};
 pub use field::Field;
+pub use fit::SchemaFit;
 pub use json::{JsonReader, read_jsonl, read_jsonl_with};
 pub use options::ReadOptions;
 pub use read::{read, read_with};

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::clock::{Clock, TimeUnit};
 use super::field::Field;
 use crate::error::{Error, Result};
+use crate::strict::list_for_fields;
 
 /// What a column is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -78,6 +79,9 @@ pub struct Column {
     /// column of text and role `time` that has a unit or a format refuses a cell that is no such time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
+    /// It was truth, time or identity before it was ignored; it stays no feature.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    barred: bool,
 }
 
 impl Column {
@@ -94,7 +98,28 @@ impl Column {
             undefined: None,
             unit: None,
             format: None,
+            barred: false,
         }
+    }
+
+    /// Whether it is, or was before it was ignored, truth, time or identity.
+    pub(super) fn is_barred(&self) -> bool {
+        self.barred || !matches!(self.role, Role::Feature | Role::Ignore)
+    }
+
+    /// Whether it says what the verdict should be, or may say it.
+    pub(super) fn is_truth(&self) -> bool {
+        self.barred || matches!(self.role, Role::Label | Role::Family)
+    }
+
+    /// Whether it holds ports, which some sources write in hexadecimal.
+    pub(super) fn is_port(&self) -> bool {
+        matches!(self.field, Some(Field::SrcPort | Field::DstPort))
+    }
+
+    /// What a cell is multiplied by to get the field's unit.
+    pub(super) fn factor(&self) -> f64 {
+        self.scale.unwrap_or(1.0)
     }
 }
 
@@ -154,7 +179,7 @@ impl Schema {
                 return Err(Error::invalid("columns", "unique, non-empty names", &column.name));
             }
             let address = matches!(column.field, Some(Field::SrcIp | Field::DstIp));
-            if column.role == Role::Feature && (address || is_reserved(&column.name)) {
+            if column.role == Role::Feature && (address || column.barred || is_reserved(&column.name)) {
                 return Err(Error::invalid(
                     format!("columns.{}", column.name),
                     "no feature: it names a label, an identifier or an address",
@@ -234,8 +259,12 @@ impl Schema {
     /// # Ok::<(), qosguard::Error>(())
     /// ```
     pub fn from_toml(text: &str) -> Result<Self> {
-        let raw: RawSchema =
-            toml::from_str(text).map_err(|e| Error::invalid("schema", "a schema in TOML", e.message()))?;
+        let refused = |e: toml::de::Error| Error::invalid("schema", "a schema in TOML", e.message());
+        let raw: RawSchema = toml::from_str(text).map_err(refused)?;
+        let given = toml::from_str(text).map_err(refused)?;
+        if let Some(place) = list_for_fields(&given, &raw) {
+            return Err(Error::invalid(place, "a table of named fields", "a list"));
+        }
         raw.try_into()
     }
 
@@ -244,7 +273,7 @@ impl Schema {
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] when there is no such column, for a label, a family, a time or an entity
-    /// that shall become a feature, whatever its name, and as [`Schema::new`].
+    /// that shall become a feature, whatever its name and even after it was ignored, and as [`Schema::new`].
     ///
     /// # Examples
     ///
@@ -261,23 +290,30 @@ impl Schema {
         let index = self
             .index_of(name)
             .ok_or_else(|| Error::invalid("name", format!("a column of schema `{}`", self.name), name))?;
-        let now = self.columns[index].role;
-        if role == Role::Feature && !matches!(now, Role::Feature | Role::Ignore) {
+        let mut columns = self.columns.clone();
+        let column = &mut columns[index];
+        if role == Role::Feature && column.is_barred() {
             let expected = "no feature: the schema says that it is truth, time or identity";
-            return Err(Error::invalid(format!("columns.{name}"), expected, format!("role = {now:?}")));
+            return Err(Error::invalid(
+                format!("columns.{name}"),
+                expected,
+                format!("role = {:?}", column.role),
+            ));
         }
-        let columns = self
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(i, c)| Column { role: if i == index { role } else { c.role }, ..c.clone() });
-        Self::new(&self.name, columns.collect(), self.clean.clone())
+        column.barred = role == Role::Ignore && column.is_barred();
+        column.role = role;
+        Self::new(&self.name, columns, self.clean.clone())
     }
 
     /// The same schema with only the columns at these positions, ascending.
-    pub(super) fn restrict(&self, keep: &[usize]) -> Self {
+    pub(crate) fn restrict(&self, keep: &[usize]) -> Self {
         let columns = keep.iter().filter_map(|&i| self.columns.get(i).cloned()).collect();
         Self { name: self.name.clone(), columns, clean: self.clean.clone() }
+    }
+
+    /// The same schema with the words for clean traffic of another.
+    pub(super) fn with_clean_of(self, other: &Self) -> Self {
+        Self { clean: other.clean.clone(), ..self }
     }
 
     /// The schema's name, such as `unsw_nb15`.

@@ -4,6 +4,7 @@
 
 mod device_logs;
 mod hostile;
+mod mapping;
 mod properties;
 mod public;
 mod reading;
