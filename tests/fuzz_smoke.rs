@@ -5,6 +5,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+#[allow(unreachable_pub, reason = "the fuzzer calls them from another crate")]
 #[path = "fuzz/src/lib.rs"]
 mod targets;
 
@@ -102,4 +103,14 @@ fn frame_decoder() {
         [&[0, 229, 0x60, 0, 0, 0, 0, 72, 0, 9], &[1; 32][..], &[17, 0, 1, 4, 0, 0, 0, 0], &udp].concat();
     let ppp = [&[0, 9, 0xff, 3, 0, 0x21], &datagram()[..]].concat();
     smoke(targets::frame, &[&raw, &tagged, &ipv6, &ppp]);
+}
+
+#[test]
+fn series() {
+    let berlin = b"\x09\
+2024-10-27 02:00,a,1,0\n2024-10-27 02:30,a,,0\n2024-10-27 02:00,a,3,1\n2024-10-27 03:10,b,nan,0\n";
+    let apia =
+        b"\x3f29/12/2011 12:00,a,1,0\n30/12/2011 12:00,a,2,0\n2011-12-31,a,1e300,1\n2012-01-01T00:00Z,,4,0\n";
+    let numbers = b"\x90915148800,a,1,0\n915148800000,a,2,0\n1e18,b,inf,0\n-9999-01-01,b,5,0\n";
+    smoke(targets::series, &[berlin, apia, numbers]);
 }
