@@ -211,7 +211,8 @@ impl Schema {
 
     /// Reads a schema from TOML, in the form that the presets are written in.
     ///
-    /// A column needs `name`, `role` and `kind`; `field`, `minimum`, `maximum` and `undefined` are optional.
+    /// A column needs `name`, `role` and `kind`; `field`, `scale`, `minimum`, `maximum` and
+    /// `undefined` are optional.
     ///
     /// # Errors
     ///
