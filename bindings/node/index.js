@@ -9,7 +9,7 @@ const native = require('./native.js')
 
 /** What returns a promise. */
 const PROMISES = new Set([
-  'readCsv', 'readJsonl', 'simulate', 'evaluate', 'Table.take', 'Policy.load', 'IsolationForest.fit',
+  'readCsv', 'readJsonl', 'simulate', 'evaluate', 'Table.take', 'Table.mapTo', 'Policy.load', 'IsolationForest.fit',
   'FittedIsolationForest.score', 'Guard.fit', 'Guard.load', 'Guard.fromBuffer', 'Guard.save', 'Guard.assess',
 ])
 /** What is done to a first argument before napi sees it. */

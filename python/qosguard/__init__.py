@@ -30,7 +30,7 @@ from ._core import (
 from .forest import IsolationForest
 from .guard import Assessment, Guard
 from .quality import evaluate
-from .results import Decision, Estimate, FamilyRecall, Realised, Report, Threshold, Training
+from .results import Decision, Estimate, FamilyRecall, Realised, Report, SchemaFit, Threshold, Training
 
 __all__ = [
     "Assessment",
@@ -46,6 +46,7 @@ __all__ = [
     "Rejection",
     "Report",
     "Schema",
+    "SchemaFit",
     "Table",
     "Threshold",
     "ThresholdRule",

@@ -234,8 +234,8 @@ impl Schema {
 
     /// Reads a schema from TOML, in the form that the presets are written in.
     ///
-    /// A column needs `name`, `role` and `kind`; `field`, `minimum`, `maximum` and `undefined` are optional, and
-    /// so are `unit` and `format` of a time.
+    /// A column needs `name`, `role` and `kind`; `field`, `scale`, `minimum`, `maximum` and `undefined` are
+    /// optional, and so are `unit` and `format` of a time.
     ///
     /// # Errors
     ///

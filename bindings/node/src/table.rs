@@ -117,6 +117,15 @@ impl Table {
         Ok(spawn(move || table.take(&rows).map(Table::from)))
     }
 
+    /// Takes the table to another schema: columns by name, by what they tell about a flow, or derived, each in the
+    /// schema's unit. `guard.inputs` is the schema that brings a table to a guard.
+    /// Rejects with `schema_mismatch` naming the features that nothing fills.
+    #[napi(catch_unwind, ts_return_type = "Promise<Table>")]
+    pub fn map_to(&self, schema: &Schema) -> AsyncTask<Job<Table>> {
+        let (table, schema) = (Arc::clone(&self.inner), Arc::clone(&schema.inner));
+        spawn(move || table.map_to(&schema).map(Table::from))
+    }
+
     /// Number of rows.
     #[napi(getter, catch_unwind)]
     pub fn num_rows(&self) -> f64 {

@@ -158,6 +158,14 @@ impl Table {
         forward(py, || self.0.take(&rows.0)).map(Self)
     }
 
+    /// Takes the table to another schema: columns by name, by what they tell about a flow, or derived, each in
+    /// the schema's unit. `Guard.inputs` is the schema to bring a table to a guard.
+    ///
+    /// Raises `SchemaMismatchError` naming the features that nothing fills.
+    fn map_to(&self, py: Python<'_>, schema: &Schema) -> PyResult<Self> {
+        forward(py, || self.0.map_to(&schema.0)).map(Self)
+    }
+
     /// The table as a `pandas.DataFrame`; needs pandas and pyarrow.
     fn to_pandas<'py>(slf: &Bound<'py, Self>) -> PyResult<Frame<'py>> {
         Frame::from_arrow(slf)
