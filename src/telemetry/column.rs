@@ -7,8 +7,9 @@ use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::error::ArrowError;
 
 use super::field::Field;
+use super::moment;
 use super::number::{self, Cell};
-use super::schema::{Column, Kind};
+use super::schema::{Column, Kind, Role};
 use super::text::Spelling;
 
 /// Why a cell was refused, in words that follow "is not".
@@ -44,6 +45,8 @@ struct Limits {
     /// Bits of the number that stands for null.
     undefined: Option<u64>,
     port: bool,
+    /// Whether a time that is written out is read too.
+    time: bool,
 }
 
 impl Growing {
@@ -57,6 +60,8 @@ impl Growing {
                     maximum: column.maximum.unwrap_or(f64::INFINITY),
                     undefined: column.undefined.map(f64::to_bits),
                     port: matches!(column.field, Some(Field::SrcPort | Field::DstPort)),
+                    time: column.role == Role::Time
+                        || matches!(column.field, Some(Field::StartTime | Field::EndTime)),
                 },
             },
             Kind::Text => {
@@ -85,6 +90,19 @@ impl Growing {
     /// Whether the last cell is null.
     pub(super) fn ends_in_null(&self) -> bool {
         self.nulls.last().is_some_and(|&row| row as usize + 1 == self.len())
+    }
+
+    /// Whether the cells are numbers.
+    pub(super) fn is_number(&self) -> bool {
+        matches!(self.cells, Cells::Number { .. })
+    }
+
+    /// The number in the last cell; `None` where it is null or text.
+    pub(super) fn last_number(&self) -> Option<f64> {
+        match &self.cells {
+            Cells::Number { values, .. } if !self.ends_in_null() => values.last().copied(),
+            _ => None,
+        }
     }
 
     /// Bytes of text in the column.
@@ -129,6 +147,10 @@ impl Growing {
                     Ok(())
                 }
                 Cell::TooLarge => Err("within the range of a 64-bit float".into()),
+                Cell::Bad if limits.time => match moment::seconds(cell) {
+                    Some(seconds) => self.push_number(seconds),
+                    None => Err("a time: seconds since the epoch, or ISO 8601 with its offset".into()),
+                },
                 Cell::Bad => Err("a number".into()),
             },
             Cells::Text { offsets, bytes, spelling } => {

@@ -4,11 +4,13 @@ use std::path::Path;
 
 use super::batches::BatchReader;
 use super::csv::CsvReader;
-use super::format::Format;
+use super::eve::EveReader;
+use super::format::{self, Format};
 use super::json::JsonReader;
 use super::lines::Lines;
 use super::options::ReadOptions;
 use super::table::Table;
+use super::zeek::ZeekReader;
 use crate::error::Result;
 
 /// Reads a file of flows, whatever its kind: see [`open`].
@@ -33,8 +35,12 @@ pub fn read_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table>
 ///
 /// | what the file holds | reader |
 /// |---|---|
-/// | a first line that is a JSON object, or the name `.jsonl`, `.ndjson`, `.json` | [`JsonReader`] |
+/// | a first line that begins with `#separator` or `#fields`, or JSON with the keys of conn.log | [`ZeekReader`] |
+/// | JSON with the key `event_type` | [`EveReader`] |
+/// | a first line that is any JSON object, or the name `.jsonl`, `.ndjson`, `.json` | [`JsonReader`] |
 /// | anything else | [`CsvReader`] |
+///
+/// A schema in the options that is not the preset of Zeek or Suricata makes their JSON plain JSON lines.
 ///
 /// # Errors
 ///
@@ -54,8 +60,10 @@ pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Box<dyn Bat
     options.check()?;
     let path = path.as_ref();
     let mut lines = Lines::open(path, options.max_line_bytes)?;
-    Ok(match Format::of_text(path, lines.head()?) {
+    Ok(match Format::of_text(path, lines.head(format::has_line)?, options.schema.as_ref()) {
         Format::Csv => Box::new(CsvReader::start(lines, options)?),
+        Format::Eve => Box::new(EveReader::start(lines, options)?),
+        Format::Zeek => Box::new(ZeekReader::start(lines, options)?),
         Format::JsonLines => Box::new(JsonReader::start(lines, options)?),
     })
 }

@@ -1,5 +1,6 @@
 //! What a reader did with each record.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,11 @@ use crate::error::Error;
 
 /// At most this many rejections are kept in words; all are counted.
 const KEPT: usize = 100;
+
+/// Kinds of skipped records that are told apart, the characters of their names, and what the rest is called.
+const KINDS: usize = 64;
+const KIND_CHARS: usize = 64;
+const OTHER: &str = "other";
 
 /// Why one record was left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +51,11 @@ pub struct ReadReport {
     pub rejected: u64,
     /// Lines without a single value, which are no records.
     pub blank: u64,
+    /// Records of another kind than the reader's, such as the alerts among Suricata's events, by their kind.
+    ///
+    /// At most 64 kinds have a name of their own; all others are counted as `other`.
+    #[serde(default)]
+    pub skipped: BTreeMap<String, u64>,
     /// The first rejections, in file order.
     pub rejections: Vec<Rejection>,
 }
@@ -73,5 +84,15 @@ impl ReadReport {
             let value = String::from_utf8_lossy(value).chars().take(64).collect();
             self.rejections.push(Rejection { line, column: column.into(), value, expected: expected.into() });
         }
+    }
+    /// Counts a record of another kind.
+    pub(crate) fn skip(&mut self, kind: &str) {
+        let kind = kind.char_indices().nth(KIND_CHARS).map_or(kind, |(end, _)| &kind[..end]);
+        if let Some(count) = self.skipped.get_mut(kind) {
+            *count += 1;
+            return;
+        }
+        let known = if self.skipped.len() < KINDS { kind } else { OTHER };
+        *self.skipped.entry(known.to_owned()).or_default() += 1;
     }
 }

@@ -256,6 +256,15 @@ impl Schema {
         Self { name: self.name.clone(), columns, clean: self.clean.clone() }
     }
 
+    /// The columns of which a record has at least one: the numeric features that are no ports.
+    pub(super) fn telling(&self) -> Vec<usize> {
+        let tells = |column: &Column| {
+            let port = matches!(column.field, Some(Field::SrcPort | Field::DstPort));
+            column.role == Role::Feature && column.kind == Kind::Number && !port
+        };
+        (0..self.columns.len()).filter(|&i| tells(&self.columns[i])).collect()
+    }
+
     /// The schema's name, such as `unsw_nb15`.
     pub fn name(&self) -> &str {
         &self.name

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod hostile;
+mod logs;
 mod properties;
 mod public;
 mod reading;
