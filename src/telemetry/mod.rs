@@ -2,12 +2,14 @@
 
 mod batches;
 mod builder;
+mod chain;
 mod column;
 mod convert;
 mod csv;
 mod detect;
 mod eve;
 mod field;
+mod follow;
 mod format;
 mod json;
 mod json_nested;
@@ -32,9 +34,11 @@ mod zeek;
 
 pub use batches::BatchReader;
 pub use builder::SchemaBuilder;
+pub use chain::open_all;
 pub use csv::{CsvReader, read_csv, read_csv_with};
 pub use eve::EveReader;
 pub use field::Field;
+pub use follow::{Follow, FollowCounts, FollowHandle, FollowOptions};
 pub use json::{JsonReader, read_jsonl, read_jsonl_with};
 pub use options::ReadOptions;
 pub use read::{open, read, read_with};

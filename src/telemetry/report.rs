@@ -66,6 +66,19 @@ impl ReadReport {
         Self { place: place.to_owned(), ..Self::default() }
     }
 
+    /// This report, and what another file of the same set added to it.
+    pub(super) fn with(&self, other: &Self) -> Self {
+        let mut sum = self.clone();
+        sum.accepted += other.accepted;
+        sum.rejected += other.rejected;
+        sum.blank += other.blank;
+        for (kind, count) in &other.skipped {
+            sum.skip_many(kind, *count);
+        }
+        sum.rejections.extend(other.rejections.iter().take(KEPT - sum.rejections.len()).cloned());
+        sum
+    }
+
     /// Arrow refused what the readers built; nothing can be said of a line.
     pub(crate) fn arrow_error(&self, error: &arrow::error::ArrowError) -> Error {
         Error::BadRecord {
@@ -88,11 +101,15 @@ impl ReadReport {
     /// Counts a record of another kind.
     pub(crate) fn skip(&mut self, kind: &str) {
         let kind = kind.char_indices().nth(KIND_CHARS).map_or(kind, |(end, _)| &kind[..end]);
-        if let Some(count) = self.skipped.get_mut(kind) {
-            *count += 1;
+        self.skip_many(kind, 1);
+    }
+
+    fn skip_many(&mut self, kind: &str, count: u64) {
+        if let Some(known) = self.skipped.get_mut(kind) {
+            *known += count;
             return;
         }
-        let known = if self.skipped.len() < KINDS { kind } else { OTHER };
-        *self.skipped.entry(known.to_owned()).or_default() += 1;
+        let name = if self.skipped.len() < KINDS { kind } else { OTHER };
+        *self.skipped.entry(name.to_owned()).or_default() += count;
     }
 }

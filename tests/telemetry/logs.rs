@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::{lenient, numbers, texts};
 
 fn data() -> Option<PathBuf> {
-    let path =
-        PathBuf::from(std::env::var("QOSGUARD_DATA").unwrap_or_else(|_| "../shared/data".into())).join("logs");
+    let path = PathBuf::from(std::env::var("QOSGUARD_DATA").unwrap_or_else(|_| "../shared/data".into()))
+        .join("logs");
     if path.is_dir() {
         return Some(path);
     }
@@ -28,7 +28,8 @@ fn eve(text: impl Into<Vec<u8>>) -> Result<Table> {
     EveReader::new(std::io::Cursor::new(text.into()), "eve.json", &lenient())?.read()
 }
 
-const HEADER: &str = "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n";
+const HEADER: &str =
+    "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n";
 const FIELDS: &str = "#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\tduration\torig_bytes\
     \tresp_bytes\tconn_state\tlocal_orig\tlocal_resp\tmissed_bytes\thistory\torig_pkts\torig_ip_bytes\tresp_pkts\
     \tresp_ip_bytes\ttunnel_parents";
@@ -43,7 +44,8 @@ fn log(rows: &[&str]) -> String {
 fn split_column(text: &str, column: &str) -> Vec<Option<String>> {
     let fields = text.lines().find_map(|line| line.strip_prefix("#fields\t")).unwrap();
     let index = fields.split('\t').position(|name| name == column).unwrap();
-    let cells = text.lines().filter(|line| !line.starts_with('#')).map(|line| line.split('\t').nth(index).unwrap());
+    let cells =
+        text.lines().filter(|line| !line.starts_with('#')).map(|line| line.split('\t').nth(index).unwrap());
     cells.map(|cell| (cell != "-" && cell != "(empty)").then(|| cell.to_owned())).collect()
 }
 
@@ -63,8 +65,8 @@ fn every_row_of_the_tsv_samples_is_read_as_it_is_written() {
             let name = column.name.as_str();
             match name {
                 "vlan" => assert!(numbers(&table, name).iter().all(Option::is_none)),
-                "uid" | "id.orig_h" | "id.resp_h" | "proto" | "service" | "conn_state" | "history" | "label"
-                | "detailedlabel" | "tunnel_parents" => {
+                "uid" | "id.orig_h" | "id.resp_h" | "proto" | "service" | "conn_state" | "history"
+                | "label" | "detailedlabel" | "tunnel_parents" => {
                     assert_eq!(texts(&table, name), split_column(&text, name), "{name}");
                 }
                 _ => {
@@ -73,7 +75,8 @@ fn every_row_of_the_tsv_samples_is_read_as_it_is_written() {
                         "F" => 0.0,
                         other => other.parse().unwrap(),
                     };
-                    let wanted: Vec<_> = split_column(&text, name).into_iter().map(|c| c.map(number)).collect();
+                    let wanted: Vec<_> =
+                        split_column(&text, name).into_iter().map(|c| c.map(number)).collect();
                     assert_eq!(numbers(&table, name), wanted, "{name}");
                 }
             }
@@ -100,9 +103,11 @@ fn every_row_of_the_json_samples_is_read_as_it_is_written() {
             assert_eq!(numbers(&table, column), wanted, "{name}: {column}");
         }
         for column in ["uid", "id.orig_h", "proto", "service", "conn_state", "history"] {
-            let wanted: Vec<_> = records.iter().map(|record| record[column].as_str().map(str::to_owned)).collect();
+            let wanted: Vec<_> =
+                records.iter().map(|record| record[column].as_str().map(str::to_owned)).collect();
             // One record's service is "".
-            let wanted: Vec<_> = wanted.into_iter().map(|text: Option<String>| text.filter(|t| !t.is_empty())).collect();
+            let wanted: Vec<_> =
+                wanted.into_iter().map(|text: Option<String>| text.filter(|t| !t.is_empty())).collect();
             assert_eq!(texts(&table, column), wanted, "{name}: {column}");
         }
         let local: Vec<_> = records.iter().map(|r| r["local_orig"].as_bool().map(f64::from)).collect();
@@ -132,7 +137,11 @@ fn every_flow_of_the_eve_sample_is_read_and_every_other_event_counted() {
         records.iter().map(move |record| record.pointer(&pointer).cloned().unwrap_or(Value::Null))
     };
     for column in ["src_port", "dest_port", "flow.pkts_toserver", "flow.bytes_toclient", "flow.age"] {
-        assert_eq!(numbers(&table, column), inner(column).map(|v| v.as_f64()).collect::<Vec<_>>(), "{column}");
+        assert_eq!(
+            numbers(&table, column),
+            inner(column).map(|v| v.as_f64()).collect::<Vec<_>>(),
+            "{column}"
+        );
     }
     for column in ["timestamp", "src_ip", "app_proto", "flow.state", "flow.reason"] {
         let wanted: Vec<_> = inner(column).map(|v| v.as_str().map(str::to_owned)).collect();
@@ -297,13 +306,15 @@ fn an_event_of_another_type_is_never_a_flow() {
     ];
     let table = eve(format!("{FLOW}\n{}\n", others.join("\n"))).unwrap();
     assert_eq!((table.n_rows(), table.report().rejected), (1, 0));
-    let skipped: Vec<_> = table.report().skipped.iter().map(|(kind, count)| (kind.as_str(), *count)).collect();
+    let skipped: Vec<_> =
+        table.report().skipped.iter().map(|(kind, count)| (kind.as_str(), *count)).collect();
     assert_eq!(skipped, [("Flow", 1), ("alert", 2), ("netflow", 1)]);
 }
 
 #[test]
 fn the_kinds_that_are_told_apart_are_bounded() {
-    let events: String = (0..200).map(|i| format!("{{\"event_type\":\"{}{i}\"}}\n", "k".repeat(100 * (i % 2)))).collect();
+    let events: String =
+        (0..200).map(|i| format!("{{\"event_type\":\"{}{i}\"}}\n", "k".repeat(100 * (i % 2)))).collect();
     let table = eve(format!("{FLOW}\n{events}")).unwrap();
     let skipped = &table.report().skipped;
     assert_eq!(skipped.values().sum::<u64>(), 200);
@@ -335,7 +346,8 @@ fn what_is_no_eve_event_is_rejected_and_counted() {
         assert!(rejections[0].expected.contains(reason), "{reason}: {}", rejections[0]);
     }
     // A deep value that nobody asked for takes no stack.
-    let deep = FLOW.replace("\"vlan\":[7,9]", &format!("\"x\":{}{}", "[".repeat(100_000), "]".repeat(100_000)));
+    let deep =
+        FLOW.replace("\"vlan\":[7,9]", &format!("\"x\":{}{}", "[".repeat(100_000), "]".repeat(100_000)));
     assert_eq!(eve(deep).unwrap().n_rows(), 1);
 }
 
@@ -362,7 +374,8 @@ fn packed_logs_are_read_by_what_they_hold() {
         [("conn.00:00:00.log.gz", log(&[ROW]), "zeek_conn"), ("eve.json.1.gz", FLOW.to_owned(), "eve_flow")]
     {
         let path = folder.path().join(name);
-        let mut file = flate2::write::GzEncoder::new(std::fs::File::create(&path).unwrap(), flate2::Compression::fast());
+        let mut file =
+            flate2::write::GzEncoder::new(std::fs::File::create(&path).unwrap(), flate2::Compression::fast());
         file.write_all(text.as_bytes()).unwrap();
         file.finish().unwrap();
         let table = telemetry::read(&path).unwrap();
