@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 
 use super::batches::BatchReader;
+use super::column::Growing;
 use super::detect::Layout;
 use super::json_nested::Paths;
 use super::lines::Lines;
@@ -133,7 +134,7 @@ fn complete(rows: &mut Rows, telling: &[usize], duration: Option<[usize; 3]>) ->
     if let Some([start, end, difference]) = duration {
         let row = rows.len();
         let time = |rows: &mut Rows, i: usize| {
-            rows.columns().get(i).filter(|column| column.len() > row).and_then(|column| column.last_number())
+            rows.columns().get(i).filter(|column| column.len() > row).and_then(Growing::last_number)
         };
         let between =
             time(rows, end).zip(time(rows, start)).map(|(end, start)| ((end - start) * 1e6).round() / 1e6);

@@ -125,8 +125,8 @@ pub struct Follow {
     header: io::Cursor<Vec<u8>>,
     /// Whether the rest of a line is passed over.
     inside_line: bool,
-    /// Whether what was given so far ends a line.
-    line_ended: bool,
+    /// The byte that was given last.
+    last: u8,
     /// Whether the reader was told that there is no more for now.
     told: bool,
     /// Whether another file was seen at the path, a poll ago.
@@ -143,7 +143,7 @@ impl Follow {
     /// [`Error::Io`]; [`Error::InvalidArgument`] for settings outside their domain.
     pub fn open(path: impl AsRef<Path>, options: FollowOptions) -> Result<Self> {
         let path = path.as_ref();
-        if !(Duration::from_millis(1)..=Duration::from_secs(3_600)).contains(&options.poll) {
+        if !(Duration::from_millis(1)..=Duration::from_hours(1)).contains(&options.poll) {
             return Err(Error::invalid("poll", "in 1 ms..=1 h", format!("{:?}", options.poll)));
         }
         let start = || {
@@ -173,7 +173,7 @@ impl Follow {
             position,
             header,
             inside_line,
-            line_ended: true,
+            last: b'\n',
             told: false,
             replaced: false,
             gone: None,
@@ -258,18 +258,18 @@ impl Read for Follow {
             let length = self.read_file(buffer)?;
             if length > 0 {
                 self.told = false;
-                self.line_ended = buffer[..length].ends_with(b"\n");
+                self.last = buffer[length - 1];
                 return Ok(length);
             }
             if !self.is_stopped() && !std::mem::replace(&mut self.told, true) {
                 return Err(ErrorKind::WouldBlock.into());
             }
             if self.replace()? {
-                if !std::mem::replace(&mut self.line_ended, true) {
-                    buffer[0] = b'\n';
-                    return Ok(1);
+                if std::mem::replace(&mut self.last, b'\n') == b'\n' {
+                    continue;
                 }
-                continue;
+                buffer[0] = b'\n';
+                return Ok(1);
             }
             if self.is_stopped() {
                 return Ok(0);

@@ -66,7 +66,7 @@ impl Header {
             };
             self.separator = byte;
         } else if let Some(names) = fields(line, self.separator) {
-            self.targets = self.find(&names, rows)?;
+            self.targets = Self::find(&names, rows)?;
         }
         for (name, value) in [("#unset_field", &mut self.unset), ("#empty_field", &mut self.empty)] {
             if let Some(rest) = line.strip_prefix(name.as_bytes()) {
@@ -77,7 +77,7 @@ impl Header {
     }
 
     /// The column that each field goes to.
-    fn find(&self, names: &[String], rows: &Rows) -> Result<Vec<Option<usize>>> {
+    fn find(names: &[String], rows: &Rows) -> Result<Vec<Option<usize>>> {
         let mut targets = vec![None; names.len()];
         let mut missing = Vec::new();
         for (i, column) in rows.schema().columns().iter().enumerate() {
