@@ -4,6 +4,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+#[allow(unreachable_pub, reason = "the fuzzer calls them from another crate")]
 #[path = "fuzz/src/lib.rs"]
 mod targets;
 
@@ -78,4 +79,14 @@ fn eve_reader() {
 {"event_type":"alert","alert":{"signature":"\u0041"},"flow":{"pkts_toserver":1}}
 "#;
     smoke(targets::eve, &[flow]);
+}
+
+#[test]
+fn series() {
+    let berlin = b"\x09\
+2024-10-27 02:00,a,1,0\n2024-10-27 02:30,a,,0\n2024-10-27 02:00,a,3,1\n2024-10-27 03:10,b,nan,0\n";
+    let apia =
+        b"\x3f29/12/2011 12:00,a,1,0\n30/12/2011 12:00,a,2,0\n2011-12-31,a,1e300,1\n2012-01-01T00:00Z,,4,0\n";
+    let numbers = b"\x90915148800,a,1,0\n915148800000,a,2,0\n1e18,b,inf,0\n-9999-01-01,b,5,0\n";
+    smoke(targets::series, &[berlin, apia, numbers]);
 }

@@ -49,7 +49,8 @@ pub(super) fn has_line(head: &[u8]) -> bool {
     head.split_inclusive(|&b| b == b'\n').any(|line| line.ends_with(b"\n") && !line.trim_ascii().is_empty())
 }
 
-fn is_json(path: &Path) -> bool {
+/// Whether a file's name says JSON lines.
+pub(super) fn is_json(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     [".jsonl", ".ndjson", ".json"].iter().any(|ending| name.ends_with(ending))

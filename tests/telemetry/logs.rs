@@ -232,7 +232,7 @@ fn what_is_no_zeek_record_is_rejected_and_counted() {
     let lines = [
         (log(&[ROW, "1\t2"]), "cells"),
         (log(&[ROW, &ROW.replace("62771", "70000")]), "at most 65535"),
-        (log(&[ROW, &ROW.replace("1655071198.444458", "1655071198444")]), "at most 253402300799"),
+        (log(&[ROW, &ROW.replace("1655071198.444458", "1655071198444")]), "year 5138"),
         (log(&[ROW, &ROW.replace("1655071198.444458", "yesterday")]), "ISO 8601"),
         (log(&[ROW, &ROW.replace("ssl", "s\0l")]), "NUL"),
         (log(&[ROW, &ROW.replace("ssl", "s\\x00l")]), "NUL"),
@@ -337,7 +337,7 @@ fn what_is_no_eve_event_is_rejected_and_counted() {
         (&FLOW.replace("4056", "{}"), "a number or text"),
         (&FLOW.replace("2001:db8::1", "\\u0000"), "NUL"),
         (&FLOW.replace("2021-06-06T16:38:55", "2021-06-06T16:39:55"), "at least 0"),
-        (&FLOW.replace("16:38:55.855844+0200", "16:38:55.855844"), "offset"),
+        (&FLOW.replace("2021-06-06T16:38:55.855844+0200", "yesterday"), "ISO 8601"),
     ] {
         let table = eve(format!("{FLOW}\n{line}\n{FLOW}\n")).unwrap();
         let rejections = &table.report().rejections;
