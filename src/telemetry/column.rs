@@ -114,6 +114,21 @@ impl Growing {
         self.nulls.last().is_some_and(|&row| row as usize + 1 == self.len())
     }
 
+    /// Whether the cells are numbers, or times, which are stored as such.
+    pub(super) fn is_number(&self) -> bool {
+        matches!(self.cells, Cells::Number { .. } | Cells::Time { .. })
+    }
+
+    /// The number in the last cell; `None` where it is null or text.
+    pub(super) fn last_number(&self) -> Option<f64> {
+        match &self.cells {
+            Cells::Number { values, .. } | Cells::Time { values, .. } if !self.ends_in_null() => {
+                values.last().copied()
+            }
+            _ => None,
+        }
+    }
+
     /// Bytes of text in the column.
     pub(super) fn text_bytes(&self) -> usize {
         match &self.cells {
@@ -175,25 +190,34 @@ impl Growing {
             }
             Cells::Time { limits, clock, .. } => {
                 let cell = cell.trim_ascii();
-                let undefined = match number::parse(cell, false) {
-                    Cell::Missing => true,
-                    Cell::Value(value) => limits.undefined == Some(value.to_bits()),
-                    Cell::TooLarge | Cell::Bad => false,
-                };
-                if undefined {
-                    self.push_null();
-                    return Ok(());
+                match number::parse(cell, false) {
+                    Cell::Missing => self.push_null(),
+                    Cell::Value(value) if limits.undefined == Some(value.to_bits()) => self.push_null(),
+                    Cell::Value(value) if clock.is_plain() => {
+                        let seconds = clock.number(value)?;
+                        return self.push_seconds(seconds);
+                    }
+                    _ => {
+                        let seconds = clock.read(cell)?.utc()?;
+                        return self.push_seconds(seconds);
+                    }
                 }
-                let seconds = clock.read(cell)?.utc()?;
-                self.push_seconds(seconds)
+                Ok(())
             }
         }
     }
 
     /// Appends a number; a text column gets its decimal form.
     pub(super) fn push_number(&mut self, value: f64) -> Result<(), Refusal> {
-        let Cells::Number { values, limits } = &mut self.cells else {
-            return self.push_cell(value.to_string().as_bytes());
+        let (values, limits) = match &mut self.cells {
+            Cells::Number { values, limits } => (values, limits),
+            Cells::Time { limits, clock, .. }
+                if clock.is_plain() && limits.undefined != Some(value.to_bits()) =>
+            {
+                let seconds = clock.number(value)?;
+                return self.push_seconds(seconds);
+            }
+            _ => return self.push_cell(value.to_string().as_bytes()),
         };
         if limits.undefined == Some(value.to_bits()) {
             self.push_null();

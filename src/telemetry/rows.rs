@@ -1,5 +1,6 @@
 //! Rows on their way into Arrow batches: accepted whole, or rejected whole and counted.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -7,6 +8,7 @@ use arrow::datatypes::SchemaRef;
 
 use super::column::Growing;
 use super::detect::Layout;
+use super::lines::{Line, Lines};
 use super::report::ReadReport;
 use super::schema::{Column, Kind, Role, Schema};
 use crate::error::{Error, Result};
@@ -26,6 +28,19 @@ pub(super) struct Fault {
     pub(super) value: Vec<u8>,
     /// What was expected there.
     pub(super) expected: String,
+}
+
+/// What a line turned out to be.
+#[derive(Debug)]
+pub(super) enum Record {
+    /// A row whose cells were appended, or why it is none.
+    Row(Result<(), Fault>),
+    /// A record of another kind, named.
+    Other(String),
+    /// Nothing.
+    Blank,
+    /// No record, but a part of the format.
+    Directive,
 }
 
 impl Fault {
@@ -74,6 +89,37 @@ impl Rows {
             full_at: batch_rows,
             max_rejected_share,
         }
+    }
+
+    /// Appends lines until a batch is due, the input idles or ends; `done` tells of the end.
+    ///
+    /// `append` is given what the lines were loaded into, and where the line stands in it.
+    pub(super) fn next_batch(
+        &mut self,
+        lines: &mut Lines,
+        done: &mut bool,
+        mut append: impl FnMut(&mut Self, &[u8], Range<usize>) -> Result<Record>,
+    ) -> Result<Option<RecordBatch>> {
+        while !self.is_full() {
+            let Some(line) = lines.next()? else {
+                *done = true;
+                self.check_end()?;
+                break;
+            };
+            let record = match line {
+                Line::Idle if self.complete > 0 => break,
+                Line::Idle => continue,
+                Line::Text(line) => append(self, lines.bytes(), line)?,
+                Line::TooLong => Record::Row(Err(Fault::too_long(lines.max_line_bytes()))),
+            };
+            match record {
+                Record::Row(outcome) => self.end_row(lines.number(), outcome)?,
+                Record::Other(kind) => self.skip(&kind),
+                Record::Blank => self.report.blank += 1,
+                Record::Directive => {}
+            }
+        }
+        self.finish_batch()
     }
 
     /// Makes room for a whole batch.
@@ -191,6 +237,31 @@ impl Rows {
         self.report.blank += 1;
     }
 
+    /// Refuses the row at hand where it says nothing in any of the columns that tell a record.
+    pub(super) fn check_telling(&self, telling: &[usize]) -> Result<(), Fault> {
+        let null = |&i: &usize| self.columns.get(i).is_some_and(Growing::ends_in_null);
+        if telling.is_empty() || !telling.iter().all(null) {
+            return Ok(());
+        }
+        let names: Vec<&str> = telling.iter().map(|&i| self.name(i)).collect();
+        Err(Fault::record("", format!("a record with any of {}", names.join(", "))))
+    }
+
+    /// Counts a record of another kind, and cuts off what was appended of it.
+    fn skip(&mut self, kind: &str) {
+        self.cut();
+        self.report.skip(kind);
+    }
+
+    /// Ends a row that may lack columns: they are null.
+    pub(super) fn fill_up(&mut self) {
+        for column in &mut self.columns {
+            if column.len() == self.complete {
+                column.push_null();
+            }
+        }
+    }
+
     fn cut(&mut self) {
         for column in &mut self.columns {
             column.truncate(self.complete);
@@ -230,7 +301,7 @@ impl Rows {
     }
 
     fn check_share(&self) -> Result<()> {
-        let rows = self.report.accepted + self.report.rejected;
+        let rows = self.report.accepted + self.report.rejected + self.report.skipped.values().sum::<u64>();
         if self.report.rejected as f64 <= self.max_rejected_share * rows as f64 {
             return Ok(());
         }

@@ -316,6 +316,14 @@ impl Schema {
         Self { clean: other.clean.clone(), ..self }
     }
 
+    /// The columns of which a record has at least one: the numeric features that are no ports.
+    pub(super) fn telling(&self) -> Vec<usize> {
+        let tells = |column: &Column| {
+            column.role == Role::Feature && column.kind == Kind::Number && !column.is_port()
+        };
+        (0..self.columns.len()).filter(|&i| tells(&self.columns[i])).collect()
+    }
+
     /// The schema's name, such as `unsw_nb15`.
     pub fn name(&self) -> &str {
         &self.name

@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod device_logs;
+mod follow;
 mod hostile;
+mod logs;
 mod mapping;
 mod properties;
 mod public;
