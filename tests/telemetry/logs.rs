@@ -1,7 +1,7 @@
 //! Zeek's conn.log and Suricata's EVE: public samples, dialects, hostile input.
 
 use std::collections::BTreeMap;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::PathBuf;
 
 use qosguard::Result;
@@ -313,9 +313,9 @@ fn an_event_of_another_type_is_never_a_flow() {
 
 #[test]
 fn the_kinds_that_are_told_apart_are_bounded() {
-    let events: String =
-        (0..200).map(|i| format!("{{\"event_type\":\"{}{i}\"}}\n", "k".repeat(100 * (i % 2)))).collect();
-    let table = eve(format!("{FLOW}\n{events}")).unwrap();
+    let event = |i: usize| format!("{{\"event_type\":\"{}{i}\"}}", "k".repeat(100 * (i % 2)));
+    let events: Vec<String> = (0..200).map(event).collect();
+    let table = eve(format!("{FLOW}\n{}\n", events.join("\n"))).unwrap();
     let skipped = &table.report().skipped;
     assert_eq!(skipped.values().sum::<u64>(), 200);
     assert!(skipped.len() <= 65 && skipped.keys().all(|kind| kind.len() <= 64), "{skipped:?}");
@@ -354,7 +354,6 @@ fn what_is_no_eve_event_is_rejected_and_counted() {
 #[test]
 fn a_line_of_a_hundred_megabytes_is_counted_and_never_held() {
     let filler = || std::io::repeat(b'x').take(100 << 20);
-    use std::io::Read;
     let text = std::io::Cursor::new(b"{\"event_type\":\"".to_vec())
         .chain(filler())
         .chain(std::io::Cursor::new(format!("\n{FLOW}\n").into_bytes()));
