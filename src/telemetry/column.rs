@@ -38,7 +38,7 @@ enum Cells {
 
 /// What a number column accepts.
 #[derive(Clone, Copy, Debug)]
-struct Limits {
+pub(super) struct Limits {
     minimum: f64,
     maximum: f64,
     /// Bits of the number that stands for null.
@@ -46,19 +46,53 @@ struct Limits {
     port: bool,
 }
 
+impl Limits {
+    /// Those of a column.
+    pub(super) fn of(column: &Column) -> Self {
+        Self {
+            minimum: column.minimum.unwrap_or(f64::NEG_INFINITY),
+            maximum: column.maximum.unwrap_or(f64::INFINITY),
+            undefined: column.undefined.map(f64::to_bits),
+            port: matches!(column.field, Some(Field::SrcPort | Field::DstPort)),
+        }
+    }
+
+    /// Whether there is nothing to check.
+    pub(super) fn is_none(self) -> bool {
+        let range = (f64::NEG_INFINITY, f64::INFINITY);
+        (self.minimum, self.maximum) == range && self.undefined.is_none() && !self.port
+    }
+
+    /// Whether a number is surely legal and stays as it is; [`Limits::check`] decides of the others.
+    #[inline]
+    pub(super) fn holds(self, value: f64) -> bool {
+        self.minimum <= value
+            && value <= self.maximum
+            && self.undefined != Some(value.to_bits())
+            && (!self.port || value as i64 as f64 == value)
+    }
+
+    /// The number, or `None` where it stands for null.
+    pub(super) fn check(self, value: f64) -> Result<Option<f64>, Refusal> {
+        if self.undefined == Some(value.to_bits()) {
+            Ok(None)
+        } else if value.is_finite() && value < self.minimum {
+            Err(format!("at least {}", self.minimum))
+        } else if value.is_finite() && value > self.maximum {
+            Err(format!("at most {}", self.maximum))
+        } else if value.is_finite() && self.port && value.trunc() != value {
+            Err("a whole number".into())
+        } else {
+            Ok(Some(value))
+        }
+    }
+}
+
 impl Growing {
     /// An empty column.
     pub(super) fn new(column: &Column) -> Self {
         let cells = match column.kind {
-            Kind::Number => Cells::Number {
-                values: Vec::new(),
-                limits: Limits {
-                    minimum: column.minimum.unwrap_or(f64::NEG_INFINITY),
-                    maximum: column.maximum.unwrap_or(f64::INFINITY),
-                    undefined: column.undefined.map(f64::to_bits),
-                    port: matches!(column.field, Some(Field::SrcPort | Field::DstPort)),
-                },
-            },
+            Kind::Number => Cells::Number { values: Vec::new(), limits: Limits::of(column) },
             Kind::Text => {
                 Cells::Text { offsets: first_offset(0), bytes: Vec::new(), spelling: Spelling::of(column) }
             }
@@ -109,9 +143,7 @@ impl Growing {
     pub(super) fn push_at(&mut self, bytes: &[u8], start: usize, end: usize) -> Result<(), Refusal> {
         if let Cells::Number { values, limits } = &mut self.cells
             && let Some(value) = number::decimal(bytes, start, end)
-            && limits.minimum <= value
-            && value <= limits.maximum
-            && limits.undefined != Some(value.to_bits())
+            && limits.holds(value)
         {
             values.push(value);
             return Ok(());
@@ -151,14 +183,9 @@ impl Growing {
         let Cells::Number { values, limits } = &mut self.cells else {
             return self.push_cell(value.to_string().as_bytes());
         };
-        if limits.undefined == Some(value.to_bits()) {
-            self.push_null();
-        } else if value.is_finite() && value < limits.minimum {
-            return Err(format!("at least {}", limits.minimum));
-        } else if value.is_finite() && value > limits.maximum {
-            return Err(format!("at most {}", limits.maximum));
-        } else {
-            values.push(value);
+        match limits.check(value)? {
+            Some(value) => values.push(value),
+            None => self.push_null(),
         }
         Ok(())
     }

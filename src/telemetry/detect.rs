@@ -170,7 +170,7 @@ fn by_position(schema: &Schema, first: &[String]) -> Option<Layout> {
 }
 
 /// Trimmed names; the second of a name becomes `name.1`.
-fn unique_names(first: &[String]) -> Vec<String> {
+pub(super) fn unique_names(first: &[String]) -> Vec<String> {
     let mut seen: HashMap<&str, usize> = HashMap::new();
     let mut names = Vec::with_capacity(first.len());
     for name in first {

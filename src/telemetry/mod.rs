@@ -1,5 +1,6 @@
 //! What comes in: schemas, and CSV and JSON lines read into Arrow tables.
 
+mod arrow;
 mod batches;
 mod builder;
 mod column;
@@ -24,8 +25,10 @@ mod schema;
 mod split;
 mod table;
 mod text;
+mod texts;
 mod write;
 
+pub use arrow::ArrowReader;
 pub use batches::BatchReader;
 pub use builder::SchemaBuilder;
 pub use csv::{CsvReader, read_csv, read_csv_with};
