@@ -1,6 +1,6 @@
 //! One function a parser, with any bytes as its input: it may refuse them, it must not panic.
 
-use qosguard::telemetry::{BatchReader, CsvReader, JsonReader, ReadOptions};
+use qosguard::telemetry::{BatchReader, CsvReader, IpcReader, JsonReader, ParquetReader, ReadOptions};
 
 /// Comma-separated records.
 pub fn csv(data: &[u8]) {
@@ -10,6 +10,16 @@ pub fn csv(data: &[u8]) {
 /// JSON lines.
 pub fn json(data: &[u8]) {
     drain(JsonReader::new(std::io::Cursor::new(data.to_vec()), "fuzz.jsonl", &ReadOptions::default()));
+}
+
+/// Arrow IPC, a file or a stream.
+pub fn ipc(data: &[u8]) {
+    drain(IpcReader::new(std::io::Cursor::new(data.to_vec()), "fuzz.arrow", &ReadOptions::default()));
+}
+
+/// Parquet.
+pub fn parquet(data: &[u8]) {
+    drain(ParquetReader::new(data, "fuzz.parquet", &ReadOptions::default()));
 }
 
 /// Reads all that a reader gives, and checks what it counted.
