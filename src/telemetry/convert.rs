@@ -147,7 +147,7 @@ impl Converter {
         if let Some(texts) = Texts::of(array) {
             let fits =
                 column.kind == Kind::Text && texts.as_they_are(Spelling::of(column), self.max_text_bytes);
-            return if fits { Some(Arc::clone(array)) } else { self.from_texts(i, &texts, column, faults) };
+            return if fits { Some(Arc::clone(array)) } else { self.read_texts(i, &texts, column, faults) };
         }
         let array = match array.data_type() {
             DataType::Dictionary(_, values) => &cast(array, values).ok()?,
@@ -159,7 +159,7 @@ impl Converter {
             return None;
         }
         match column.kind {
-            Kind::Text => from_values(i, array, column, faults),
+            Kind::Text => write_out(i, array, column, faults),
             Kind::Number => {
                 let numbers =
                     if moment { seconds(i, array, faults)? } else { cast(array, &DataType::Float64).ok()? };
@@ -169,7 +169,7 @@ impl Converter {
     }
 
     /// Text, spelt as the readers spell it, or read as a CSV cell of numbers is.
-    fn from_texts(&self, i: usize, texts: &Texts, column: &Column, faults: &mut Faults) -> Option<ArrayRef> {
+    fn read_texts(&self, i: usize, texts: &Texts, column: &Column, faults: &mut Faults) -> Option<ArrayRef> {
         let mut cells = Growing::new(column);
         cells.reserve(texts.len());
         for row in 0..texts.len() {
@@ -249,7 +249,7 @@ fn seconds(i: usize, array: &ArrayRef, faults: &mut Faults) -> Option<ArrayRef> 
 }
 
 /// Numbers, truths and moments as text.
-fn from_values(i: usize, array: &ArrayRef, column: &Column, faults: &mut Faults) -> Option<ArrayRef> {
+fn write_out(i: usize, array: &ArrayRef, column: &Column, faults: &mut Faults) -> Option<ArrayRef> {
     if *array.data_type() == DataType::Null {
         return Some(new_null_array(&DataType::Utf8, array.len()));
     }

@@ -1,6 +1,7 @@
 //! Arrow batches out as Arrow IPC.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -9,6 +10,8 @@ use arrow::error::ArrowError;
 use arrow::ipc::writer::{FileWriter, StreamWriter};
 
 use super::schema::Schema;
+use super::table::Table;
+use crate::error::{Error, Result};
 
 /// Writes batches of a schema as an Arrow IPC file (Feather version 2) or stream, not packed, so that it can be
 /// mapped into memory.
@@ -87,6 +90,35 @@ impl<W: Write> IpcWriter<W> {
         let mut out = out.map_err(to_io)?;
         out.flush()?;
         Ok(out)
+    }
+}
+
+impl Table {
+    /// The table as an Arrow IPC stream.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] where Arrow cannot write a batch.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::telemetry::{BatchReader, IpcReader, ReadOptions, Schema, Table};
+    ///
+    /// let schema = Schema::builder("s").feature("x").build()?;
+    /// let table = Table::from_json(&schema, r#"[{"x": 1}, {"x": null}]"#)?;
+    /// let options = ReadOptions { schema: Some(schema), ..ReadOptions::default() };
+    /// let back = IpcReader::new(std::io::Cursor::new(table.to_ipc()?), "ipc", &options)?.read()?;
+    /// assert_eq!(back.batches(), table.batches());
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn to_ipc(&self) -> Result<Vec<u8>> {
+        let write = || {
+            let mut writer = IpcWriter::stream(Vec::new(), self.schema())?;
+            self.batches().iter().try_for_each(|batch| writer.write(batch))?;
+            writer.finish()
+        };
+        write().map_err(|e| Error::io(Path::new(&self.report().place), e))
     }
 }
 

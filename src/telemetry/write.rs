@@ -127,7 +127,7 @@ type Out = BufWriter<Box<dyn Write + Send>>;
 enum Writer {
     Csv(CsvWriter<Out>),
     JsonLines(JsonWriter<Out>),
-    Ipc(IpcWriter<Out>),
+    Ipc(Box<IpcWriter<Out>>),
     #[cfg(feature = "parquet")]
     Parquet(Box<ParquetWriter<Out>>),
 }
@@ -211,7 +211,7 @@ impl Writer {
                 Self::Csv(writer)
             }
             OutputFormat::JsonLines => Self::JsonLines(JsonWriter::new(out)),
-            OutputFormat::Ipc => Self::Ipc(IpcWriter::file(out, schema)?),
+            OutputFormat::Ipc => Self::Ipc(Box::new(IpcWriter::file(out, schema)?)),
             #[cfg(feature = "parquet")]
             OutputFormat::Parquet => Self::Parquet(Box::new(ParquetWriter::new(out, schema)?)),
         })
