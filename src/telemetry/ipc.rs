@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{BufReader, Chain, Cursor, Read};
+use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::ipc::convert::fb_to_schema;
 use arrow::ipc::reader::{RecordBatchDecoder, read_dictionary};
-use arrow::ipc::{Endianness, MessageHeader};
+use arrow::ipc::{self, Endianness, MessageHeader, root_as_footer};
 
 use super::arrow::{ArrowReader, caught, failure, wanted};
 use super::batches::BatchReader;
@@ -24,9 +24,6 @@ use crate::error::{Error, Result};
 
 /// What an Arrow file begins and ends with; a stream does not.
 pub(super) const MAGIC: &[u8] = b"ARROW1";
-
-/// Words of 8 zeros between the name of a file and its first message.
-const PADDING: usize = 64;
 
 const EXPECTED: &str = "intact Arrow IPC data";
 
@@ -49,7 +46,7 @@ pub fn read_ipc_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Ta
 }
 
 /// Reads an Arrow IPC file (Feather version 2) or stream, told apart by the first bytes, holding one of its
-/// batches at a time; it never seeks, so that a pipe will do.
+/// batches at a time.
 ///
 /// With a schema only its columns are decoded, and the data may hold others; without one it is detected as from
 /// a header. Cells are converted, and rows rejected and counted, as in [`ArrowReader`]. Buffers packed with LZ4
@@ -88,19 +85,45 @@ impl IpcReader {
     /// is no Arrow IPC, broken or cut; [`Error::SchemaMismatch`] for foreign columns.
     pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self> {
         let path = path.as_ref();
-        let file = File::open(path).map_err(|e| Error::io(path, e))?;
-        Self::new(BufReader::new(file), &path.display().to_string(), options)
+        let mut file = File::open(path).map_err(|e| Error::io(path, e))?;
+        let head = word(&mut file).map_err(|e| Error::io(path, e))?;
+        let place = path.display().to_string();
+        if head.starts_with(MAGIC) && path.is_file() {
+            options.check()?;
+            return Self::start(&place, options, || Messages::file(file, options.schema.as_ref()));
+        }
+        Self::new(Cursor::new(head).chain(BufReader::new(file)), &place, options)
     }
 
     /// Reads from any input; `place` names it in errors.
     ///
+    /// A stream is read as it comes. The index of a file stands at its end, so a file is first copied to a
+    /// temporary one.
+    ///
     /// # Errors
     ///
     /// As [`IpcReader::open`].
-    pub fn new(input: impl Read + Send + 'static, place: &str, options: &ReadOptions) -> Result<Self> {
+    pub fn new(mut input: impl Read + Send + 'static, place: &str, options: &ReadOptions) -> Result<Self> {
         options.check()?;
-        let source = caught(|| Messages::start(input, options.schema.as_ref()));
-        let source = Box::new(source.map_err(|e| failure(place, EXPECTED, e))?);
+        let schema = options.schema.as_ref();
+        let failed = |e| Error::io(Path::new(place), e);
+        let head = word(&mut input).map_err(failed)?;
+        let is_file = head.starts_with(MAGIC);
+        let mut input = Cursor::new(head).chain(input);
+        if !is_file {
+            return Self::start(place, options, || Messages::stream(Box::new(input), schema));
+        }
+        let mut file = tempfile::tempfile().map_err(failed)?;
+        io::copy(&mut input, &mut file).map_err(failed)?;
+        Self::start(place, options, || Messages::file(file, schema))
+    }
+
+    fn start(
+        place: &str,
+        options: &ReadOptions,
+        open: impl FnOnce() -> Result<Messages, ArrowError>,
+    ) -> Result<Self> {
+        let source = Box::new(caught(open).map_err(|e| failure(place, EXPECTED, e))?);
         ArrowReader::start(source, place, options, options.batch_rows, EXPECTED).map(Self)
     }
 }
@@ -123,10 +146,9 @@ impl Iterator for IpcReader {
     }
 }
 
-/// The batches of a file or stream. A file is the stream between its name and its footer.
-struct Messages<R> {
-    input: Chain<Cursor<Vec<u8>>, R>,
-    file: bool,
+/// The batches of a file or stream.
+struct Messages {
+    input: Input,
     /// All columns, and those that are read.
     whole: SchemaRef,
     wanted: Vec<usize>,
@@ -134,31 +156,44 @@ struct Messages<R> {
     dictionaries: HashMap<i64, ArrayRef>,
 }
 
+enum Input {
+    Stream(Box<dyn Read + Send>),
+    /// The places of the messages that are left: dictionaries, then batches.
+    File(BufReader<File>, std::vec::IntoIter<u64>),
+}
+
 /// Reads 8 bytes, or what is left.
-fn word(input: &mut impl Read) -> Result<Vec<u8>, ArrowError> {
+fn word(input: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut word = Vec::new();
     input.take(8).read_to_end(&mut word)?;
     Ok(word)
 }
 
-impl<R: Read> Messages<R> {
-    fn start(mut input: R, schema: Option<&Schema>) -> Result<Self, ArrowError> {
-        let mut head = word(&mut input)?;
-        let file = head.starts_with(MAGIC);
-        if file {
-            // Writers pad the name with zeros, to 8 bytes or to 64.
-            head = word(&mut input)?;
-            for _ in 0..PADDING {
-                if head != [0; 8] {
-                    break;
-                }
-                head = word(&mut input)?;
-            }
-        }
-        let mut input = Cursor::new(head).chain(input);
+impl Messages {
+    fn stream(mut input: Box<dyn Read + Send>, schema: Option<&Schema>) -> Result<Self, ArrowError> {
         let frame = ipc_messages::next(&mut input)?;
         let message = frame.as_ref().map(Frame::message).transpose()?;
-        let Some(described) = message.and_then(|message| message.header_as_schema()) else {
+        let described = message.and_then(|message| message.header_as_schema());
+        Self::new(Input::Stream(input), described, schema)
+    }
+
+    fn file(file: File, schema: Option<&Schema>) -> Result<Self, ArrowError> {
+        let mut file = BufReader::new(file);
+        let footer = ipc_messages::footer(&mut file, MAGIC)?;
+        let footer = root_as_footer(&footer)
+            .map_err(|e| ArrowError::IpcError(format!("a footer that is broken: {e}")))?;
+        let blocks = [footer.dictionaries(), footer.recordBatches()].into_iter().flatten().flatten();
+        let places: Result<Vec<u64>, _> = blocks.map(|block| u64::try_from(block.offset())).collect();
+        let places = places.map_err(|_| ArrowError::IpcError("a message before the start".into()))?;
+        Self::new(Input::File(file, places.into_iter()), footer.schema(), schema)
+    }
+
+    fn new(
+        input: Input,
+        described: Option<ipc::Schema<'_>>,
+        schema: Option<&Schema>,
+    ) -> Result<Self, ArrowError> {
+        let Some(described) = described else {
             return Err(ArrowError::IpcError("data that does not begin with a schema".into()));
         };
         if described.endianness() != Endianness::Little {
@@ -167,11 +202,22 @@ impl<R: Read> Messages<R> {
         let whole = Arc::new(fb_to_schema(described));
         let wanted = wanted(&whole, schema);
         let schema = Arc::new(whole.project(&wanted)?);
-        Ok(Self { input, file, whole, wanted, schema, dictionaries: HashMap::new() })
+        Ok(Self { input, whole, wanted, schema, dictionaries: HashMap::new() })
+    }
+
+    fn next_frame(&mut self) -> Result<Option<Frame>, ArrowError> {
+        let (file, places) = match &mut self.input {
+            Input::Stream(input) => return ipc_messages::next(input),
+            Input::File(file, places) => (file, places),
+        };
+        let Some(place) = places.next() else { return Ok(None) };
+        file.seek(SeekFrom::Start(place))?;
+        let frame = ipc_messages::next(file)?;
+        frame.map(Some).ok_or_else(|| ArrowError::IpcError(format!("no message at byte {place}")))
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
-        while let Some(frame) = ipc_messages::next(&mut self.input)? {
+        while let Some(frame) = self.next_frame()? {
             let message = frame.message()?;
             let version = message.version();
             if let Some(batch) = message.header_as_record_batch() {
@@ -186,14 +232,11 @@ impl<R: Read> Messages<R> {
                 return Err(ArrowError::IpcError(format!("a message of {:?}", message.header_type())));
             }
         }
-        if self.file {
-            ipc_messages::check_footer(&mut self.input, MAGIC)?;
-        }
         Ok(None)
     }
 }
 
-impl<R: Read> Iterator for Messages<R> {
+impl Iterator for Messages {
     type Item = Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -202,7 +245,7 @@ impl<R: Read> Iterator for Messages<R> {
     }
 }
 
-impl<R: Read> RecordBatchReader for Messages<R> {
+impl RecordBatchReader for Messages {
     fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }

@@ -4,7 +4,7 @@
 //! than there is, which no program survives. Here a body is as long as the bytes that really came, and every
 //! length inside lies within it.
 
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 
 use arrow::buffer::Buffer;
 use arrow::error::ArrowError;
@@ -12,6 +12,9 @@ use arrow::ipc::{Message, MessageHeader, RecordBatch, root_as_message};
 
 /// Largest description of a message, in bytes.
 const DESCRIPTION_BYTES: u64 = 16 << 20;
+
+/// Largest footer of a file, in bytes.
+const FOOTER_BYTES: u64 = 64 << 20;
 
 /// Largest body of a message, in bytes.
 const BODY_BYTES: u64 = 4 << 30;
@@ -112,11 +115,21 @@ fn exactly(input: &mut impl Read, length: u64) -> Result<Vec<u8>, ArrowError> {
     if (bytes.len() as u64) < length { Err(cut()) } else { Ok(bytes) }
 }
 
-/// Reads to the end of an Arrow file, which is its name again.
-pub(super) fn check_footer(input: &mut impl Read, magic: &[u8]) -> Result<(), ArrowError> {
-    let mut footer = Vec::new();
-    input.take(DESCRIPTION_BYTES * 4).read_to_end(&mut footer)?;
-    if footer.ends_with(magic) { Ok(()) } else { Err(cut()) }
+/// Reads the footer of an Arrow file, which stands before its name at the end.
+pub(super) fn footer(file: &mut (impl Read + Seek), magic: &[u8]) -> Result<Vec<u8>, ArrowError> {
+    let end = 4 + magic.len() as u64;
+    let length = file.seek(SeekFrom::End(0))?;
+    file.seek(SeekFrom::Start(length.checked_sub(end).ok_or_else(cut)?))?;
+    let last = exactly(file, end)?;
+    let Some((bytes, _)) = last.split_first_chunk().filter(|(_, name)| *name == magic) else {
+        return Err(cut());
+    };
+    let bytes = u64::from(u32::from_le_bytes(*bytes));
+    if bytes > FOOTER_BYTES {
+        return Err(refused(format!("a footer of {bytes} bytes")));
+    }
+    file.seek(SeekFrom::Start(length.checked_sub(end + bytes).ok_or_else(cut)?))?;
+    exactly(file, bytes)
 }
 
 fn cut() -> ArrowError {

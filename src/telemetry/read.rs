@@ -91,7 +91,10 @@ fn open_any(
     if columnar == Some(Format::Parquet) {
         return open_parquet(input, place, file, options);
     } else if columnar == Some(Format::Ipc) {
-        return Ok(Box::new(IpcReader::new(BufReader::new(input), place, options)?));
+        return Ok(Box::new(match file {
+            Some(path) => IpcReader::open(path, options)?,
+            None => IpcReader::new(BufReader::new(input), place, options)?,
+        }));
     }
     let mut lines = Lines::new(Box::new(input), place, options.max_line_bytes)?;
     Ok(match Format::of_text(path, lines.head()?) {
