@@ -135,3 +135,22 @@ fn series() {
     let numbers = b"\x90915148800,a,1,0\n915148800000,a,2,0\n1e18,b,inf,0\n-9999-01-01,b,5,0\n";
     smoke(targets::series, &[berlin, apia, numbers]);
 }
+
+#[test]
+fn columnar_readers() {
+    use qosguard::telemetry::{IpcWriter, ParquetWriter, Schema};
+
+    let schema = Schema::preset("flow_detail").unwrap();
+    let config = qosguard::simulate::FlowSimulatorConfig { rows: 8, ..Default::default() };
+    let batches: Vec<_> = qosguard::simulate::flows(&config).unwrap().map(Result::unwrap).collect();
+    let mut file = IpcWriter::file(Vec::new(), &schema).unwrap();
+    let mut stream = IpcWriter::stream(Vec::new(), &schema).unwrap();
+    let mut parquet = ParquetWriter::new(Vec::new(), &schema).unwrap();
+    for batch in &batches {
+        file.write(batch).unwrap();
+        stream.write(batch).unwrap();
+        parquet.write(batch).unwrap();
+    }
+    smoke(targets::ipc, &[&file.finish().unwrap(), &stream.finish().unwrap()]);
+    smoke(targets::parquet, &[&parquet.finish().unwrap()]);
+}

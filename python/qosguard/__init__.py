@@ -24,7 +24,9 @@ from ._core import (
     ThresholdRule,
     read,
     read_csv,
+    read_ipc,
     read_jsonl,
+    read_parquet,
     simulate,
 )
 from .forest import IsolationForest
@@ -55,7 +57,9 @@ __all__ = [
     "evaluate",
     "read",
     "read_csv",
+    "read_ipc",
     "read_jsonl",
+    "read_parquet",
     "simulate",
 ]
 

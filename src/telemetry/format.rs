@@ -1,12 +1,16 @@
-//! What kind of text a file holds, told by its name and by its first line.
+//! What kind of records a file holds, told by its name and by its first bytes.
 
 use std::path::Path;
 
+use super::ipc;
 use super::json_record::RecordKeys;
 use super::schema::Schema;
 use super::{eve, zeek};
 
-/// The kinds of text that have a reader.
+/// Bytes that tell columns from text.
+pub(super) const HEAD_BYTES: u64 = 8;
+
+/// The kinds of files that have a reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     /// Cells between delimiters.
@@ -17,9 +21,30 @@ pub(super) enum Format {
     Zeek,
     /// Suricata's EVE JSON.
     Eve,
+    /// Columns in an Arrow IPC file or stream.
+    Ipc,
+    /// Columns in Parquet.
+    Parquet,
 }
 
 impl Format {
+    /// The format of a file of columns that begins with `head`; `None` for text.
+    ///
+    /// What the file begins with decides, then the name: `.parquet`, and `.arrow`, `.ipc` and `.feather`.
+    pub(super) fn of_bytes(path: &Path, head: &[u8]) -> Option<Self> {
+        // No text begins with the mark of an Arrow message.
+        if head.starts_with(ipc::MAGIC) || head.starts_with(&[0xff; 4]) {
+            return Some(Self::Ipc);
+        } else if head.starts_with(b"PAR1") {
+            return Some(Self::Parquet);
+        }
+        match path.extension()?.to_string_lossy().to_ascii_lowercase().as_str() {
+            "parquet" => Some(Self::Parquet),
+            "arrow" | "ipc" | "feather" => Some(Self::Ipc),
+            _ => None,
+        }
+    }
+
     /// The format of a text that begins with `head`, of a file for the reader's own schema if there is one.
     ///
     /// What stands in the first line decides, then the name: JSON lines for `.jsonl`, `.ndjson` and `.json`,

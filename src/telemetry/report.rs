@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// At most this many rejections are kept in words; all are counted.
 const KEPT: usize = 100;
@@ -122,5 +122,29 @@ impl ReadReport {
         }
         let name = if self.skipped.len() < KINDS { kind } else { OTHER };
         *self.skipped.entry(name.to_owned()).or_default() += count;
+    }
+
+    /// At the end of the input: there must have been a record, and not too many rejections.
+    pub(crate) fn check_end(&self, max_rejected_share: f64) -> Result<()> {
+        if self.accepted + self.rejected == 0 {
+            let what = format!("{}: records", self.place);
+            return Err(Error::InsufficientData { what, needed: 1, got: 0 });
+        }
+        self.check_share(max_rejected_share)
+    }
+
+    /// There must not be too many rejections.
+    pub(crate) fn check_share(&self, max_rejected_share: f64) -> Result<()> {
+        let rows = self.accepted + self.rejected + self.skipped.values().sum::<u64>();
+        if self.rejected as f64 <= max_rejected_share * rows as f64 {
+            return Ok(());
+        }
+        Err(Error::TooManyRejected {
+            place: self.place.clone(),
+            rejected: self.rejected,
+            rows,
+            allowed: max_rejected_share,
+            first: self.rejections.first().map(ToString::to_string).unwrap_or_default(),
+        })
     }
 }

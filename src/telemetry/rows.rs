@@ -11,13 +11,13 @@ use super::detect::Layout;
 use super::lines::{Line, Lines};
 use super::report::ReadReport;
 use super::schema::{Column, Kind, Role, Schema};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Text of one batch above which it is closed early, so that 32-bit offsets never overflow.
-const TEXT_BYTES: usize = 64 << 20;
+pub(super) const TEXT_BYTES: usize = 64 << 20;
 
 /// Rows after which too many rejections end the reading before the end of the input.
-const ENOUGH: u64 = 65_536;
+pub(super) const ENOUGH: u64 = 65_536;
 
 /// Why a record is refused.
 #[derive(Debug)]
@@ -162,11 +162,6 @@ impl Rows {
         self.column(i).map(|c| c.role)
     }
 
-    /// Kind of the file's `i`-th column.
-    pub(super) fn kind(&self, i: usize) -> Option<Kind> {
-        self.column(i).map(|c| c.kind)
-    }
-
     /// Complete rows since the last batch.
     pub(super) fn len(&self) -> usize {
         self.complete
@@ -290,27 +285,10 @@ impl Rows {
 
     /// At the end of the input: there must have been a record, and not too many rejections.
     pub(super) fn check_end(&self) -> Result<()> {
-        if self.report.accepted + self.report.rejected == 0 {
-            return Err(Error::InsufficientData {
-                what: format!("{}: records", self.report.place),
-                needed: 1,
-                got: 0,
-            });
-        }
-        self.check_share()
+        self.report.check_end(self.max_rejected_share)
     }
 
     fn check_share(&self) -> Result<()> {
-        let rows = self.report.accepted + self.report.rejected + self.report.skipped.values().sum::<u64>();
-        if self.report.rejected as f64 <= self.max_rejected_share * rows as f64 {
-            return Ok(());
-        }
-        Err(Error::TooManyRejected {
-            place: self.report.place.clone(),
-            rejected: self.report.rejected,
-            rows,
-            allowed: self.max_rejected_share,
-            first: self.report.rejections.first().map(ToString::to_string).unwrap_or_default(),
-        })
+        self.report.check_share(self.max_rejected_share)
     }
 }

@@ -117,6 +117,11 @@ impl Column {
         matches!(self.field, Some(Field::SrcPort | Field::DstPort))
     }
 
+    /// Whether it is text that must be a time.
+    pub(super) fn is_clocked(&self) -> bool {
+        self.kind == Kind::Text && self.role == Role::Time && (self.unit.is_some() || self.format.is_some())
+    }
+
     /// What a cell is multiplied by to get the field's unit.
     pub(super) fn factor(&self) -> f64 {
         self.scale.unwrap_or(1.0)

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod arrow_memory;
+mod columnar;
+mod columnar_hostile;
 mod device_logs;
 mod follow;
 mod hostile;

@@ -2,8 +2,8 @@
 
 use qosguard::telemetry::packets::{DecodeOptions, Decoder, Layer, LinkType, PacketReader};
 use qosguard::telemetry::{
-    BatchReader, Column, CsvReader, EveReader, JsonReader, Kind, ReadOptions, Role, Series, SeriesConfig,
-    TimeUnit, ZeekReader,
+    BatchReader, Column, CsvReader, EveReader, IpcReader, JsonReader, Kind, ParquetReader, ReadOptions, Role,
+    Series, SeriesConfig, TimeUnit, ZeekReader,
 };
 
 /// Comma-separated records.
@@ -86,6 +86,16 @@ pub fn series(data: &[u8]) {
     assert_eq!(report.rows.accepted + report.rows.rejected, table.n_rows() as u64);
     assert!(report.steps <= 100_000);
     assert_eq!(series.table().map(|table| table.n_rows()).ok(), Some(present));
+}
+
+/// Arrow IPC, a file or a stream.
+pub fn ipc(data: &[u8]) {
+    drain(IpcReader::new(std::io::Cursor::new(data.to_vec()), "fuzz.arrow", &ReadOptions::default()));
+}
+
+/// Parquet.
+pub fn parquet(data: &[u8]) {
+    drain(ParquetReader::new(data, "fuzz.parquet", &ReadOptions::default()));
 }
 
 /// Reads all that a reader gives, and checks what it counted.
