@@ -149,6 +149,14 @@ mod tests {
     }
 
     #[test]
+    fn a_list_stands_for_no_column() {
+        let text = "name = 's'\ncolumns = [{name = 'x', role = 'feature', kind = 'number'}";
+        assert!(Schema::from_toml(&format!("{text}]")).is_ok());
+        let error = Schema::from_toml(&format!("{text}, ['y', 'feature', 'number']]")).unwrap_err();
+        assert_eq!(error.to_string(), "`columns[1]` must be a table of named fields, got a list");
+    }
+
+    #[test]
     fn limits_are_finite_and_fields_are_of_their_kind() {
         let with = |change: fn(&mut Column)| {
             let mut column = Column::new("x", Role::Ignore, Kind::Number);

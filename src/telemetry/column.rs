@@ -6,6 +6,7 @@ use arrow::array::{ArrayRef, Float64Array, StringArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::error::ArrowError;
 
+use super::clock::Clock;
 use super::number::{self, Cell};
 use super::schema::{Column, Kind};
 use super::text::Spelling;
@@ -32,12 +33,20 @@ enum Cells {
         offsets: Vec<i32>,
         bytes: Vec<u8>,
         spelling: Spelling,
+        /// What every cell must be readable by.
+        clock: Option<Clock>,
+    },
+    /// Seconds since the epoch.
+    Time {
+        values: Vec<f64>,
+        limits: Limits,
+        clock: Clock,
     },
 }
 
 /// What a number column accepts.
 #[derive(Clone, Copy, Debug)]
-struct Limits {
+pub(super) struct Limits {
     minimum: f64,
     maximum: f64,
     /// Bits of the number that stands for null.
@@ -45,22 +54,62 @@ struct Limits {
     port: bool,
 }
 
+impl Limits {
+    /// Those of a column.
+    pub(super) fn of(column: &Column) -> Self {
+        Self {
+            minimum: column.minimum.unwrap_or(f64::NEG_INFINITY),
+            maximum: column.maximum.unwrap_or(f64::INFINITY),
+            undefined: column.undefined.map(f64::to_bits),
+            port: column.is_port(),
+        }
+    }
+
+    /// Whether there is nothing to check.
+    pub(super) fn is_none(self) -> bool {
+        let range = (f64::NEG_INFINITY, f64::INFINITY);
+        (self.minimum, self.maximum) == range && self.undefined.is_none() && !self.port
+    }
+
+    /// Whether a number is surely legal and stays as it is; [`Limits::check`] decides of the others.
+    #[inline]
+    pub(super) fn holds(self, value: f64) -> bool {
+        self.minimum <= value
+            && value <= self.maximum
+            && self.undefined != Some(value.to_bits())
+            && (!self.port || value as i64 as f64 == value)
+    }
+
+    /// The number, or `None` where it stands for null.
+    pub(super) fn check(self, value: f64) -> Result<Option<f64>, Refusal> {
+        if self.undefined == Some(value.to_bits()) {
+            Ok(None)
+        } else if value.is_finite() && value < self.minimum {
+            Err(format!("at least {}", self.minimum))
+        } else if value.is_finite() && value > self.maximum {
+            Err(format!("at most {}", self.maximum))
+        } else if value.is_finite() && self.port && value.trunc() != value {
+            Err("a whole number".into())
+        } else {
+            Ok(Some(value))
+        }
+    }
+}
+
 impl Growing {
     /// An empty column.
     pub(super) fn new(column: &Column) -> Self {
+        let limits = Limits::of(column);
+        let clock = || Clock::new(column.unit, column.format.clone());
         let cells = match column.kind {
-            Kind::Number => Cells::Number {
-                values: Vec::new(),
-                limits: Limits {
-                    minimum: column.minimum.unwrap_or(f64::NEG_INFINITY),
-                    maximum: column.maximum.unwrap_or(f64::INFINITY),
-                    undefined: column.undefined.map(f64::to_bits),
-                    port: column.is_port(),
-                },
+            Kind::Number => Cells::Number { values: Vec::new(), limits },
+            Kind::Text => Cells::Text {
+                offsets: first_offset(0),
+                bytes: Vec::new(),
+                spelling: Spelling::of(column),
+                clock: column.is_clocked().then(clock),
             },
-            Kind::Text => {
-                Cells::Text { offsets: first_offset(0), bytes: Vec::new(), spelling: Spelling::of(column) }
-            }
+            Kind::Time => Cells::Time { values: Vec::new(), limits, clock: clock() },
         };
         Self { cells, nulls: Vec::new() }
     }
@@ -68,7 +117,7 @@ impl Growing {
     /// Makes room for `rows` more cells.
     pub(super) fn reserve(&mut self, rows: usize) {
         match &mut self.cells {
-            Cells::Number { values, .. } => values.reserve(rows),
+            Cells::Number { values, .. } | Cells::Time { values, .. } => values.reserve(rows),
             Cells::Text { offsets, .. } => offsets.reserve(rows),
         }
     }
@@ -76,7 +125,7 @@ impl Growing {
     /// Cells in the column.
     pub(super) fn len(&self) -> usize {
         match &self.cells {
-            Cells::Number { values, .. } => values.len(),
+            Cells::Number { values, .. } | Cells::Time { values, .. } => values.len(),
             Cells::Text { offsets, .. } => offsets.len() - 1,
         }
     }
@@ -86,10 +135,25 @@ impl Growing {
         self.nulls.last().is_some_and(|&row| row as usize + 1 == self.len())
     }
 
+    /// Whether the cells are numbers, or times, which are stored as such.
+    pub(super) fn is_number(&self) -> bool {
+        matches!(self.cells, Cells::Number { .. } | Cells::Time { .. })
+    }
+
+    /// The number in the last cell; `None` where it is null or text.
+    pub(super) fn last_number(&self) -> Option<f64> {
+        match &self.cells {
+            Cells::Number { values, .. } | Cells::Time { values, .. } if !self.ends_in_null() => {
+                values.last().copied()
+            }
+            _ => None,
+        }
+    }
+
     /// Bytes of text in the column.
     pub(super) fn text_bytes(&self) -> usize {
         match &self.cells {
-            Cells::Number { .. } => 0,
+            Cells::Number { .. } | Cells::Time { .. } => 0,
             Cells::Text { bytes, .. } => bytes.len(),
         }
     }
@@ -98,7 +162,7 @@ impl Growing {
     pub(super) fn push_null(&mut self) {
         self.nulls.push(self.len() as u32);
         match &mut self.cells {
-            Cells::Number { values, .. } => values.push(0.0),
+            Cells::Number { values, .. } | Cells::Time { values, .. } => values.push(0.0),
             Cells::Text { offsets, .. } => offsets.push(offsets.last().copied().unwrap_or(0)),
         }
     }
@@ -108,9 +172,7 @@ impl Growing {
     pub(super) fn push_at(&mut self, bytes: &[u8], start: usize, end: usize) -> Result<(), Refusal> {
         if let Cells::Number { values, limits } = &mut self.cells
             && let Some(value) = number::decimal(bytes, start, end)
-            && limits.minimum <= value
-            && value <= limits.maximum
-            && limits.undefined != Some(value.to_bits())
+            && limits.holds(value)
         {
             values.push(value);
             return Ok(());
@@ -130,16 +192,35 @@ impl Growing {
                 Cell::TooLarge => Err("within the range of a 64-bit float".into()),
                 Cell::Bad => Err("a number".into()),
             },
-            Cells::Text { offsets, bytes, spelling } => {
+            Cells::Text { offsets, bytes, spelling, clock } => {
                 let text = spelling.read(cell);
                 let text = text.as_ref();
                 if text.is_empty() {
                     self.push_null();
                     return Ok(());
                 }
+                if let Some(clock) = clock {
+                    clock.read(text)?;
+                }
                 let end = i32::try_from(bytes.len() + text.len());
                 offsets.push(end.map_err(|_| "text of less than 2 GiB")?);
                 bytes.extend_from_slice(text);
+                Ok(())
+            }
+            Cells::Time { limits, clock, .. } => {
+                let cell = cell.trim_ascii();
+                match number::parse(cell, false) {
+                    Cell::Missing => self.push_null(),
+                    Cell::Value(value) if limits.undefined == Some(value.to_bits()) => self.push_null(),
+                    Cell::Value(value) if clock.is_plain() => {
+                        let seconds = clock.number(value)?;
+                        return self.push_seconds(seconds);
+                    }
+                    _ => {
+                        let seconds = clock.read(cell)?.utc()?;
+                        return self.push_seconds(seconds);
+                    }
+                }
                 Ok(())
             }
         }
@@ -147,17 +228,29 @@ impl Growing {
 
     /// Appends a number; a text column gets its decimal form.
     pub(super) fn push_number(&mut self, value: f64) -> Result<(), Refusal> {
-        let Cells::Number { values, limits } = &mut self.cells else {
-            return self.push_cell(value.to_string().as_bytes());
+        let (values, limits) = match &mut self.cells {
+            Cells::Number { values, limits } => (values, limits),
+            Cells::Time { limits, clock, .. }
+                if clock.is_plain() && limits.undefined != Some(value.to_bits()) =>
+            {
+                let seconds = clock.number(value)?;
+                return self.push_seconds(seconds);
+            }
+            _ => return self.push_cell(value.to_string().as_bytes()),
         };
-        if limits.undefined == Some(value.to_bits()) {
-            self.push_null();
-        } else if value.is_finite() && value < limits.minimum {
-            return Err(format!("at least {}", limits.minimum));
-        } else if value.is_finite() && value > limits.maximum {
-            return Err(format!("at most {}", limits.maximum));
-        } else {
-            values.push(value);
+        match limits.check(value)? {
+            Some(value) => values.push(value),
+            None => self.push_null(),
+        }
+        Ok(())
+    }
+
+    /// Appends a time in seconds since the epoch.
+    fn push_seconds(&mut self, seconds: f64) -> Result<(), Refusal> {
+        if let Cells::Time { values, limits, .. } = &mut self.cells {
+            // The number that stands for null is one of the source's, not of these.
+            Limits { undefined: None, ..*limits }.check(seconds)?;
+            values.push(seconds);
         }
         Ok(())
     }
@@ -165,7 +258,7 @@ impl Growing {
     /// Cuts the column back to `rows` cells.
     pub(super) fn truncate(&mut self, rows: usize) {
         match &mut self.cells {
-            Cells::Number { values, .. } => values.truncate(rows),
+            Cells::Number { values, .. } | Cells::Time { values, .. } => values.truncate(rows),
             Cells::Text { offsets, bytes, .. } => {
                 offsets.truncate(rows + 1);
                 bytes.truncate(offsets.last().map_or(0, |&end| end as usize));
@@ -180,7 +273,7 @@ impl Growing {
     pub(super) fn finish(&mut self, rows: usize) -> Result<ArrayRef, ArrowError> {
         let nulls = self.take_nulls();
         match &mut self.cells {
-            Cells::Number { values, .. } => {
+            Cells::Number { values, .. } | Cells::Time { values, .. } => {
                 let values = std::mem::replace(values, Vec::with_capacity(rows));
                 Ok(Arc::new(Float64Array::try_new(values.into(), nulls)?))
             }

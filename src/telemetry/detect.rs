@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::canonical;
+use super::clock::Clock;
 use super::schema::{Kind, Role, Schema};
 use super::{number, number::Cell};
 use crate::error::{Error, Result};
@@ -32,6 +33,13 @@ pub(super) struct Layout {
 struct Misfit {
     missing: Vec<String>,
     unknown: Vec<String>,
+}
+
+impl Layout {
+    /// All columns of a schema, in its order.
+    pub(super) fn whole(schema: Schema) -> Self {
+        Self { order: (0..schema.columns().len()).collect(), schema, header: true, absent: 0 }
+    }
 }
 
 impl Schema {
@@ -169,6 +177,14 @@ fn by_position(schema: &Schema, first: &[String]) -> Option<Layout> {
     }
     let mut numbers = 0;
     for (cell, column) in first.iter().zip(columns) {
+        if column.kind == Kind::Time {
+            let clock = Clock::new(column.unit, column.format.clone());
+            let cell = cell.trim();
+            if !cell.is_empty() && clock.read(cell.as_bytes()).is_err() {
+                return None;
+            }
+            continue;
+        }
         match (column.kind, number::parse(cell.as_bytes(), column.is_port())) {
             (Kind::Number, Cell::Bad | Cell::TooLarge) => return None,
             (Kind::Number, Cell::Value(_)) => numbers += 1,
@@ -187,7 +203,7 @@ fn by_position(schema: &Schema, first: &[String]) -> Option<Layout> {
 }
 
 /// Trimmed names; the second of a name becomes `name.1`.
-fn unique_names(first: &[String]) -> Vec<String> {
+pub(super) fn unique_names(first: &[String]) -> Vec<String> {
     let mut seen: HashMap<&str, usize> = HashMap::new();
     let mut names = Vec::with_capacity(first.len());
     for name in first {

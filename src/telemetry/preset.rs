@@ -7,7 +7,7 @@ use super::schema::Schema;
 use crate::error::{Error, Result};
 
 /// The presets as they are written down, one TOML file each.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 12] = [
     include_str!("presets/unsw_nb15.toml"),
     include_str!("presets/unsw_nb15_raw.toml"),
     include_str!("presets/cicids2017.toml"),
@@ -17,6 +17,9 @@ const SOURCES: [&str; 9] = [
     include_str!("presets/kdd99.toml"),
     include_str!("presets/flow.toml"),
     include_str!("presets/flow_detail.toml"),
+    include_str!("presets/device_log.toml"),
+    include_str!("presets/zeek_conn.toml"),
+    include_str!("presets/eve_flow.toml"),
 ];
 
 /// The canonical flow stands first: of two that are equally near to a header, the last is named.
@@ -39,7 +42,10 @@ impl Schema {
     /// | `kdd99` | KDD Cup 1999, 42 columns without a header |
     /// | `flow` | the smallest flow record that a service posts |
     /// | `flow_detail` | a flow record with directions, flags and timing, as the simulator writes it |
+    /// | `device_log` | what a device logs of its link: latency, loss, retries, errors, traffic |
     /// | `canonical_flow` | one column for every [`Field`](super::Field), by its name and in its unit |
+    /// | `zeek_conn` | Zeek's conn.log, TSV or JSON, labelled or not |
+    /// | `eve_flow` | flow events of Suricata's EVE JSON; `flow.start` is the key `start` of the object `flow` |
     ///
     /// # Errors
     ///
@@ -91,6 +97,9 @@ mod tests {
                 ("kdd99", 42),
                 ("flow", 8),
                 ("flow_detail", 19),
+                ("device_log", 9),
+                ("zeek_conn", 24),
+                ("eve_flow", 26),
             ]
         );
     }

@@ -1,15 +1,20 @@
 //! Files of any kind.
 
+use std::fs::File;
+use std::io::{BufReader, Cursor, Read};
 use std::path::Path;
 
 use super::batches::BatchReader;
 use super::csv::CsvReader;
-use super::format::Format;
+use super::eve::EveReader;
+use super::format::{self, Format};
+use super::ipc::IpcReader;
 use super::json::JsonReader;
 use super::lines::Lines;
 use super::options::ReadOptions;
 use super::table::Table;
-use crate::error::Result;
+use super::zeek::ZeekReader;
+use crate::error::{Error, Result};
 
 /// Reads a file of flows, whatever its kind: see [`open`].
 ///
@@ -29,16 +34,22 @@ pub fn read_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table>
     open(path, options)?.read()
 }
 
-/// Opens a file of flows with the reader of its kind; gzip is unpacked.
+/// Opens a file of flows with the reader of its kind; gzip around text is unpacked.
 ///
 /// | what the file holds | reader |
 /// |---|---|
-/// | a first line that is a JSON object, or the name `.jsonl`, `.ndjson`, `.json` | [`JsonReader`] |
+/// | `PAR1`, or the name `.parquet` | [`ParquetReader`](super::ParquetReader) (feature `parquet`) |
+/// | Arrow IPC, or the name `.arrow`, `.ipc`, `.feather` | [`IpcReader`] |
+/// | a first line that begins with `#separator` or `#fields`, or JSON with the keys of conn.log | [`ZeekReader`] |
+/// | JSON with the key `event_type` | [`EveReader`] |
+/// | a first line that is any JSON object, or the name `.jsonl`, `.ndjson`, `.json` | [`JsonReader`] |
 /// | anything else | [`CsvReader`] |
+///
+/// A schema in the options that is not the preset of Zeek or Suricata makes their JSON plain JSON lines.
 ///
 /// # Errors
 ///
-/// Those of the reader's own `open`.
+/// Those of the reader's own `open`; [`Error::BadRecord`] for Parquet without the feature.
 ///
 /// # Examples
 ///
@@ -51,11 +62,80 @@ pub fn read_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table>
 /// # Ok::<(), qosguard::Error>(())
 /// ```
 pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Box<dyn BatchReader>> {
-    options.check()?;
     let path = path.as_ref();
-    let mut lines = Lines::open(path, options.max_line_bytes)?;
-    Ok(match Format::of_text(path, lines.head()?) {
-        Format::Csv => Box::new(CsvReader::start(lines, options)?),
+    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    // Only what stands on a disk can be opened again.
+    let again = path.is_file().then_some(path);
+    open_any(file, &path.display().to_string(), again, options)
+}
+
+/// Opens any input, such as standard input, as [`open`] does a file; `place` names it, and may tell its kind.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_input(
+    input: impl Read + Send + 'static,
+    place: &str,
+    options: &ReadOptions,
+) -> Result<Box<dyn BatchReader>> {
+    open_any(input, place, None, options)
+}
+
+fn open_any(
+    mut input: impl Read + Send + 'static,
+    place: &str,
+    file: Option<&Path>,
+    options: &ReadOptions,
+) -> Result<Box<dyn BatchReader>> {
+    options.check()?;
+    let path = Path::new(place);
+    let mut head = Vec::new();
+    input.by_ref().take(format::HEAD_BYTES).read_to_end(&mut head).map_err(|e| Error::io(path, e))?;
+    let columnar = Format::of_bytes(path, &head);
+    let input = Cursor::new(head).chain(input);
+    if columnar == Some(Format::Parquet) {
+        return open_parquet(input, place, file, options);
+    } else if columnar == Some(Format::Ipc) {
+        return Ok(Box::new(match file {
+            Some(path) => IpcReader::open(path, options)?,
+            None => IpcReader::new(BufReader::new(input), place, options)?,
+        }));
+    }
+    let mut lines = Lines::new(Box::new(input), place, options.max_line_bytes)?;
+    Ok(match Format::of_text(path, lines.head(format::has_line)?, options.schema.as_ref()) {
+        Format::Eve => Box::new(EveReader::start(lines, options)?),
+        Format::Zeek => Box::new(ZeekReader::start(lines, options)?),
         Format::JsonLines => Box::new(JsonReader::start(lines, options)?),
+        _ => Box::new(CsvReader::start(lines, options)?),
+    })
+}
+
+#[cfg(feature = "parquet")]
+fn open_parquet(
+    input: impl Read,
+    place: &str,
+    file: Option<&Path>,
+    options: &ReadOptions,
+) -> Result<Box<dyn BatchReader>> {
+    Ok(Box::new(match file {
+        Some(path) => super::ParquetReader::open(path, options)?,
+        None => super::ParquetReader::new(input, place, options)?,
+    }))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn open_parquet(
+    _input: impl Read,
+    place: &str,
+    _file: Option<&Path>,
+    _options: &ReadOptions,
+) -> Result<Box<dyn BatchReader>> {
+    Err(Error::BadRecord {
+        place: place.to_owned(),
+        line: 0,
+        column: String::new(),
+        value: "Parquet".into(),
+        expected: "a format of this build: it needs the feature `parquet`".into(),
     })
 }

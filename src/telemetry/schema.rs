@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::clock::{Clock, TimeUnit};
 use super::field::Field;
 use crate::error::{Error, Result};
+use crate::strict::list_for_fields;
 
 /// What a column is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -33,6 +35,13 @@ pub enum Kind {
     Number,
     /// Arrow `Utf8`; an empty cell is null.
     Text,
+    /// Arrow `Float64`: a time in seconds since the Unix epoch; an empty cell is null.
+    ///
+    /// A cell is a number in the column's [`unit`](Column::unit), a text in its
+    /// [`format`](Column::format), or ISO 8601 such as `2017-07-03 08:55:58.5` or `2017-07-03T08:55:58+02:00`.
+    /// A text without an offset from UTC is read as UTC: times of a zone with daylight saving stay
+    /// [`Kind::Text`], for [`Series`](super::Series) to resolve.
+    Time,
 }
 
 /// One column of a [`Schema`].
@@ -61,6 +70,15 @@ pub struct Column {
     /// The number that the source writes for "undefined"; read as null.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undefined: Option<f64>,
+    /// What a time that is written as a number counts; seconds where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<TimeUnit>,
+    /// How a time is written where ISO 8601 does not say it, such as `%d/%m/%Y %H:%M`.
+    ///
+    /// The directives are those of [`jiff::fmt::strtime`](https://docs.rs/jiff/latest/jiff/fmt/strtime/). A
+    /// column of text and role `time` that has a unit or a format refuses a cell that is no such time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
     /// It was truth, time or identity before it was ignored; it stays no feature.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     barred: bool,
@@ -78,6 +96,8 @@ impl Column {
             minimum: None,
             maximum: None,
             undefined: None,
+            unit: None,
+            format: None,
             barred: false,
         }
     }
@@ -95,6 +115,11 @@ impl Column {
     /// Whether it holds ports, which some sources write in hexadecimal.
     pub(super) fn is_port(&self) -> bool {
         matches!(self.field, Some(Field::SrcPort | Field::DstPort))
+    }
+
+    /// Whether it is text that must be a time.
+    pub(super) fn is_clocked(&self) -> bool {
+        self.kind == Kind::Text && self.role == Role::Time && (self.unit.is_some() || self.format.is_some())
     }
 
     /// What a cell is multiplied by to get the field's unit.
@@ -150,7 +175,8 @@ impl Schema {
     /// [`Error::InvalidArgument`] for a duplicated or empty name, for a feature that is an
     /// address, a label or an identifier, for two labels, families or times, for limits that are not
     /// finite or a minimum above its maximum, and for a field of the other kind: addresses and services
-    /// are text, ports are numbers.
+    /// are text, ports are numbers. So do a kind `time` for anything but a time, a unit or a format for
+    /// anything else, and a format that gives no date.
     pub fn new(name: impl Into<String>, columns: Vec<Column>, clean: Vec<String>) -> Result<Self> {
         let mut seen = std::collections::HashSet::new();
         for column in &columns {
@@ -196,6 +222,9 @@ impl Schema {
                 ));
             }
         }
+        for column in &columns {
+            check_time(column)?;
+        }
         for role in [Role::Label, Role::Family, Role::Time] {
             if columns.iter().filter(|c| c.role == role).count() > 1 {
                 return Err(Error::invalid(
@@ -210,7 +239,8 @@ impl Schema {
 
     /// Reads a schema from TOML, in the form that the presets are written in.
     ///
-    /// A column needs `name`, `role` and `kind`; `field`, `minimum`, `maximum` and `undefined` are optional.
+    /// A column needs `name`, `role` and `kind`; `field`, `scale`, `minimum`, `maximum` and `undefined` are
+    /// optional, and so are `unit` and `format` of a time.
     ///
     /// # Errors
     ///
@@ -234,8 +264,12 @@ impl Schema {
     /// # Ok::<(), qosguard::Error>(())
     /// ```
     pub fn from_toml(text: &str) -> Result<Self> {
-        let raw: RawSchema =
-            toml::from_str(text).map_err(|e| Error::invalid("schema", "a schema in TOML", e.message()))?;
+        let refused = |e: toml::de::Error| Error::invalid("schema", "a schema in TOML", e.message());
+        let raw: RawSchema = toml::from_str(text).map_err(refused)?;
+        let given = toml::from_str(text).map_err(refused)?;
+        if let Some(place) = list_for_fields(&given, &raw) {
+            return Err(Error::invalid(place, "a table of named fields", "a list"));
+        }
         raw.try_into()
     }
 
@@ -287,6 +321,14 @@ impl Schema {
         Self { clean: other.clean.clone(), ..self }
     }
 
+    /// The columns of which a record has at least one: the numeric features that are no ports.
+    pub(super) fn telling(&self) -> Vec<usize> {
+        let tells = |column: &Column| {
+            column.role == Role::Feature && column.kind == Kind::Number && !column.is_port()
+        };
+        (0..self.columns.len()).filter(|&i| tells(&self.columns[i])).collect()
+    }
+
     /// The schema's name, such as `unsw_nb15`.
     pub fn name(&self) -> &str {
         &self.name
@@ -326,12 +368,29 @@ impl Schema {
         use arrow::datatypes::{DataType, Field as ArrowField};
         let fields = self.columns.iter().map(|c| {
             let kind = match c.kind {
-                Kind::Number => DataType::Float64,
+                Kind::Number | Kind::Time => DataType::Float64,
                 Kind::Text => DataType::Utf8,
             };
             ArrowField::new(&c.name, kind, true)
         });
         arrow::datatypes::Schema::new(fields.collect::<Vec<_>>())
+    }
+}
+
+/// Whether what a column says of times is for times, and can be read.
+fn check_time(column: &Column) -> Result<()> {
+    let refuse =
+        |expected: &str, got: String| Err(Error::invalid(format!("columns.{}", column.name), expected, got));
+    if column.kind == Kind::Time && !matches!(column.role, Role::Time | Role::Ignore) {
+        return refuse("role = time or ignore for kind = time", format!("role = {:?}", column.role));
+    }
+    let written = column.unit.is_some() || column.format.is_some();
+    if written && !(column.kind == Kind::Time || (column.kind == Kind::Text && column.role == Role::Time)) {
+        return refuse("kind = time for a unit or a format", format!("kind = {:?}", column.kind));
+    }
+    match &column.format {
+        Some(format) if !Clock::knows(format) => refuse("a strptime format of a date", format.clone()),
+        _ => Ok(()),
     }
 }
 

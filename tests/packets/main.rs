@@ -2,4 +2,10 @@
 #![cfg(feature = "packets")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod capture;
+mod formats;
+mod frame;
+mod frames;
+mod oracle;
+mod properties;
 mod public;

@@ -19,16 +19,17 @@ pub(crate) fn run(command: &Assess) -> Outcome {
         guard = guard.with_policy(Policy::load(path)?)?;
     }
     let mut reader = input::open(&command.input)?;
-    let seen = if command.map { &guard.schema().common_with(reader.schema()) } else { &**reader.schema() };
-    let schema = verdicts::schema(seen)?;
+    let inputs = command.map.then(|| guard.inputs());
+    let seen = inputs.as_ref().map_or_else(|| (**reader.schema()).clone(), |i| i.common_with(reader.schema()));
+    let schema = verdicts::schema(&seen)?;
     let mut out = command.output.as_deref().map(|path| output::create(path, &schema)).transpose()?;
     let (mut records, mut anomalies) = (0, 0);
     let progress = Progress::new("assessed", None);
     while let Some(batch) = reader.next().transpose()? {
         let place = ReadReport::new(&reader.report().place);
         let mut table = Table::new(Arc::clone(reader.schema()), vec![batch], place)?;
-        if command.map {
-            table = table.map_to(guard.schema())?;
+        if let Some(inputs) = &inputs {
+            table = table.map_to(inputs)?;
         }
         let assessment = guard.assess(&table)?;
         output::print(lines(command, &assessment, records).as_bytes())?;

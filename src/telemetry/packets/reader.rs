@@ -10,7 +10,7 @@ use super::input::Input;
 use super::packet::Packet;
 use super::pcap::Pcap;
 use super::pcapng::PcapNg;
-use super::record::Record;
+use super::record::{MAX_WIRE, Record};
 use crate::error::{Error, Result};
 
 /// Reads the packets of a capture, in its order.
@@ -140,16 +140,16 @@ impl<'a> PacketReader<'a> {
             };
             let counts = &mut self.decoder.counts;
             match record {
+                Record::Frame { wire_bytes: MAX_WIRE.., .. } | Record::Malformed => {
+                    counts.records += 1;
+                    counts.malformed += 1;
+                }
                 Record::Frame { link, captured, wire_bytes, time_ns } => {
                     if let Decoded::Packet(packet) =
                         self.decoder.decode_frame(link, captured, wire_bytes, time_ns)
                     {
                         return Ok(Some(packet));
                     }
-                }
-                Record::Malformed => {
-                    counts.records += 1;
-                    counts.malformed += 1;
                 }
                 Record::UnknownInterface { captured_bytes, wire_bytes } => {
                     counts.records += 1;

@@ -6,6 +6,9 @@ use super::link::LinkType;
 /// Bytes of a frame that a capture may hold: as many as libpcap ever writes for a network.
 pub(super) const MAX_CAPTURED: u32 = 262_144;
 
+/// Bytes of a frame on the wire: twice what any network card sends at once.
+pub(super) const MAX_WIRE: u32 = 1 << 20;
+
 /// The next record of a capture.
 #[derive(Debug)]
 pub(super) enum Record<'a> {
