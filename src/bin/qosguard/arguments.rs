@@ -118,7 +118,7 @@ pub(crate) struct Train {
     pub(crate) trees: usize,
     /// Rows that each tree is grown from
     #[arg(long, value_name = "COUNT", default_value_t = 256)]
-    pub(crate) sample: usize,
+    pub(crate) max_samples: usize,
     /// QoS policy, a TOML, YAML or JSON file
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,

@@ -1,7 +1,9 @@
 //! `qosguard simulate`: labelled traffic with ground truth.
 
+use std::io;
 use std::process::ExitCode;
 
+use qosguard::Error;
 use qosguard::simulate::{FlowSimulatorConfig, flows};
 
 use crate::arguments::Simulate;
@@ -19,7 +21,7 @@ pub(crate) fn run(command: &Simulate) -> Outcome {
     let mut output = output::create(&command.output, simulator.table_schema())?;
     let progress = Progress::new("simulated", Some(command.rows));
     for batch in simulator {
-        let batch = batch?;
+        let batch = batch.map_err(|e| Error::Io { path: "simulator".into(), source: io::Error::other(e) })?;
         output.write(&batch)?;
         progress.add(batch.num_rows());
     }

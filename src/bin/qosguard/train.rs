@@ -14,7 +14,7 @@ pub(crate) fn run(command: &Train) -> Outcome {
     let mut builder = Guard::builder()
         .detector(IsolationForestConfig {
             trees: command.trees,
-            sample: command.sample,
+            max_samples: command.max_samples,
             seed: command.seed,
             ..Default::default()
         })
