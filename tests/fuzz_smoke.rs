@@ -4,6 +4,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+#[allow(unreachable_pub, reason = "the fuzzer calls them from another crate")]
 #[path = "fuzz/src/lib.rs"]
 mod targets;
 
