@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::decode::{DecodeOptions, Layer};
 use super::profile::Profile;
 use super::statistics::Measure;
 use crate::error::{Error, Result};
@@ -21,6 +22,8 @@ use crate::error::{Error, Result};
 pub struct FlowMeterConfig {
     /// Columns and expiry.
     pub profile: Profile,
+    /// Whether the innermost IP header of a tunnelled packet makes the flow ([`Layer::Inner`]); else the outermost.
+    pub decode_tunnels: bool,
     /// A flow without a packet for so long ends, seconds in `(0, 10^6]`; the profile's own without it.
     pub idle_timeout_s: Option<f64>,
     /// A flow that lasts so long ends and starts anew, seconds in `(0, 10^6]`; the profile's own without it.
@@ -39,6 +42,7 @@ impl Default for FlowMeterConfig {
     fn default() -> Self {
         Self {
             profile: Profile::default(),
+            decode_tunnels: false,
             idle_timeout_s: None,
             active_timeout_s: None,
             interim_s: None,
@@ -74,6 +78,11 @@ impl FlowMeterConfig {
     /// The active timeout in force, seconds.
     pub fn active_timeout(&self) -> f64 {
         self.active_timeout_s.unwrap_or(if self.profile == Profile::Nfstream { 1_800.0 } else { 120.0 })
+    }
+
+    /// How packets are decoded.
+    pub(super) fn decode(&self) -> DecodeOptions {
+        DecodeOptions::default().with_layer(if self.decode_tunnels { Layer::Inner } else { Layer::Outer })
     }
 
     /// Checks every field.

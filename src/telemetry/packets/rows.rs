@@ -67,6 +67,10 @@ impl Rows {
         self.rows
     }
 
+    pub(super) fn has_batch(&self) -> bool {
+        !self.full.is_empty()
+    }
+
     pub(super) fn push(&mut self, record: &Record<'_>) {
         for (column, cells) in self.columns.iter().zip(&mut self.cells) {
             match (&column.cell, cells) {

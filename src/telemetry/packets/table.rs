@@ -122,6 +122,11 @@ impl FlowTable {
         self.finished = true;
     }
 
+    /// Whether [`FlowTable::take_batch`] has a full batch.
+    pub fn has_batch(&self) -> bool {
+        self.rows.has_batch()
+    }
+
     /// A full batch of ended flows, if there is one; after [`FlowTable::finish`] also the rest.
     ///
     /// # Errors

@@ -1,0 +1,153 @@
+//! From a frame to a [`Packet`].
+
+use super::counts::{CaptureCounts, Skipped};
+use super::fragments::FragmentCache;
+use super::link::{self, LinkType};
+use super::packet::Packet;
+use super::part::Part;
+use super::{ip, transport, tunnel};
+
+/// Tunnels within tunnels that are followed at most.
+const MAX_TUNNELS: usize = 8;
+
+/// Which IP header of a tunnelled packet counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Layer {
+    /// The outermost: the flow between the ends of the tunnel, as routers account for it.
+    #[default]
+    Outer,
+    /// The innermost that can be read: the flow between the hosts that use the tunnel.
+    ///
+    /// Looks into 4in4, 4in6, 6in4, 6in6, GRE (with ERSPAN), VXLAN, Geneve and GTP-U, to a depth of 8.
+    Inner,
+}
+
+/// How frames are decoded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DecodeOptions {
+    /// Which IP header of a tunnelled packet counts. By default the outermost one.
+    pub layer: Layer,
+}
+
+impl DecodeOptions {
+    /// The same options with another layer.
+    #[must_use]
+    pub fn with_layer(mut self, layer: Layer) -> Self {
+        self.layer = layer;
+        self
+    }
+}
+
+/// What a frame was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decoded {
+    /// An IP packet.
+    Packet(Packet),
+    /// Something else, or not readable.
+    Skipped(Skipped),
+}
+
+/// Decodes frames one by one and counts what became of them.
+///
+/// The only state is the ports of fragmented datagrams, of which 8,192 are remembered for a minute at most.
+///
+/// # Examples
+///
+/// ```
+/// use qosguard::telemetry::packets::{DecodeOptions, Decoded, Decoder, LinkType};
+///
+/// let mut frame = vec![0x45, 0, 0, 28, 0, 0, 0, 0, 64, 17, 0, 0]; // IPv4, 28 bytes, UDP
+/// frame.extend([10, 0, 0, 1, 10, 0, 0, 2]); // addresses
+/// frame.extend([0x30, 0x39, 0, 53, 0, 8, 0, 0]); // port 12345 to port 53, no payload
+/// let mut decoder = Decoder::new(&DecodeOptions::default());
+/// let Decoded::Packet(packet) = decoder.decode_frame(LinkType::RAW, &frame, 28, 0) else { panic!() };
+/// assert_eq!((packet.src_port, packet.dst_port, packet.protocol), (12345, 53, 17));
+/// assert_eq!((packet.ip_bytes, packet.header_bytes, packet.payload_bytes), (28, 8, 0));
+/// assert_eq!(decoder.counts().packets, 1);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    layer: Layer,
+    fragments: FragmentCache,
+    pub(super) counts: CaptureCounts,
+}
+
+impl Decoder {
+    /// A decoder that has seen nothing.
+    pub fn new(options: &DecodeOptions) -> Self {
+        Self { layer: options.layer, fragments: FragmentCache::default(), counts: CaptureCounts::default() }
+    }
+
+    /// Decodes one frame.
+    ///
+    /// `captured` are the bytes of the frame from its beginning, as many as there are; `wire_bytes` is its length
+    /// on the wire, or more if more was captured; `time_ns` is the time of capture in nanoseconds since the Unix epoch. Sizes in the packet are
+    /// those on the wire: an IP header that claims more than the frame can hold is believed for what it can hold.
+    #[inline]
+    pub fn decode_frame(
+        &mut self,
+        link: LinkType,
+        captured: &[u8],
+        wire_bytes: u32,
+        time_ns: i64,
+    ) -> Decoded {
+        let frame = Part::frame(captured, wire_bytes);
+        self.counts.records += 1;
+        self.counts.frame_bytes += frame.wire as u64;
+        self.counts.captured_bytes += captured.len() as u64;
+        let packet = Packet { time_ns, frame_bytes: frame.wire as u32, ..Packet::default() };
+        match self.decode(link, frame, packet) {
+            Ok(packet) => {
+                self.counts.packets += 1;
+                Decoded::Packet(packet)
+            }
+            Err(reason) => {
+                self.counts.skip(reason);
+                Decoded::Skipped(reason)
+            }
+        }
+    }
+
+    /// What became of the frames up to now.
+    pub fn counts(&self) -> &CaptureCounts {
+        &self.counts
+    }
+
+    #[inline]
+    fn decode(&mut self, link: LinkType, frame: Part<'_>, mut packet: Packet) -> Result<Packet, Skipped> {
+        let network = link::network(link, frame)?;
+        packet.vlan_id = network.vlan_id;
+        let mut payload = ip::read(network.ip, &mut packet)?;
+        if self.layer == Layer::Inner {
+            for _ in 0..MAX_TUNNELS {
+                let Ok(network) = tunnel::inside(&packet, &payload) else { break };
+                let mut inner = Packet {
+                    time_ns: packet.time_ns,
+                    frame_bytes: packet.frame_bytes,
+                    vlan_id: packet.vlan_id,
+                    ..Packet::default()
+                };
+                let Ok(inner_payload) = ip::read(network.ip, &mut inner) else { break };
+                (packet, payload) = (inner, inner_payload);
+            }
+        }
+        match payload.fragment {
+            Some(fragment) if !fragment.is_first => {
+                packet.payload_bytes = payload.part.wire as u32;
+                self.counts.fragments += 1;
+                if !self.fragments.recall(&mut packet, fragment) {
+                    self.counts.fragments_without_first += 1;
+                }
+            }
+            Some(fragment) => {
+                transport::read(payload.part, &mut packet);
+                self.counts.fragments += 1;
+                self.fragments.remember(&packet, fragment);
+            }
+            None => transport::read(payload.part, &mut packet),
+        }
+        Ok(packet)
+    }
+}
