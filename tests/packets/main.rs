@@ -6,4 +6,6 @@ mod capture;
 mod formats;
 mod frame;
 mod frames;
+mod oracle;
+mod properties;
 mod public;

@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use qosguard::ErrorKind;
-use qosguard::telemetry::packets::{CaptureCounts, DecodeOptions, Layer, Packet, PacketReader};
+use qosguard::telemetry::packets::{
+    CaptureCounts, DecodeOptions, Decoded, Decoder, Layer, LinkType, Packet, PacketReader, Skipped,
+};
+
+use super::oracle::{by_etherparse, by_pcap_parser, network_layer};
 
 /// All captures of a folder; none, loudly, where the data is not there.
 fn captures(folder: &str) -> Vec<PathBuf> {
@@ -182,5 +186,40 @@ fn packets_are_those_of_tshark() {
             let is_believed = u64::from(row.ip_bytes) > row.frame_bytes - 14;
             assert!(is_believed || packet.ip_bytes == row.ip_bytes, "{name}: {packet:?} {}", row.ip_bytes);
         }
+    }
+}
+
+#[test]
+fn packets_are_those_of_the_slow_twins() {
+    for path in ["attack", "benign", "encapsulation", "malformed"].into_iter().flat_map(captures) {
+        let name = path.display();
+        let mut decoder = Decoder::new(&DecodeOptions::default());
+        let mut twins = Vec::new();
+        for frame in by_pcap_parser(&path) {
+            let decoded = decoder.decode_frame(frame.link, &frame.captured, frame.wire_bytes, frame.time_ns);
+            let is_whole = frame.wire_bytes as usize == frame.captured.len();
+            if frame.wire_bytes > 1 << 20 {
+                continue;
+            }
+            if frame.link == LinkType::ETHERNET && is_whole {
+                match (decoded, by_etherparse(&frame.captured)) {
+                    (Decoded::Packet(mut packet), Some((mut twin, is_complete))) => {
+                        packet.time_ns = 0;
+                        if !is_complete {
+                            (packet, twin) = (network_layer(packet), network_layer(twin));
+                        }
+                        assert_eq!(packet, twin, "{name}");
+                    }
+                    (Decoded::Skipped(reason), Some(_)) => assert_eq!(reason, Skipped::Malformed, "{name}"),
+                    (_, None) => {}
+                }
+            }
+            if let Decoded::Packet(packet) = decoded {
+                twins.push(packet);
+            }
+        }
+        let (packets, ..) = read(&path, Layer::Outer);
+        assert_eq!(packets.len(), twins.len(), "{name}");
+        assert!(packets == twins, "{name}");
     }
 }
