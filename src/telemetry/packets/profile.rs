@@ -76,7 +76,7 @@ impl Profile {
         match self {
             Self::Cic => views::CIC,
             Self::CicLegacy => &views::CIC_LEGACY,
-            Self::Nfstream => views::NFSTREAM,
+            Self::Nfstream => &views::NFSTREAM,
         }
     }
 

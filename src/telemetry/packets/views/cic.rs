@@ -91,7 +91,7 @@ pub(in crate::telemetry::packets) static CIC: &[FlowColumn] = &[
     number("Dst Port", "", "their destination port", |r| r.port(false)),
     text("Protocol", "name of the IANA number", |r, out| r.write_protocol(out)),
     text("Timestamp", "time of the first packet, RFC 3339, UTC", |r, out| write_time(r.flow.first, out)),
-    number("Flow Duration", "µs", "last packet − first packet", Record::duration),
+    number("Flow Duration", "µs", "last packet − first packet", |r| r.duration()),
     number("Total Fwd Packet", "", "forward packets", |r| r.forward().packets as f64),
     number("Total Bwd packets", "", "backward packets", |r| r.backward().packets as f64),
     number("Total Length of Fwd Packet", "B", "Σ forward payload", |r| r.forward().bytes as f64),
