@@ -152,7 +152,10 @@ mod tests {
         assert_eq!((order(&slab, List::Live), order(&slab, List::Quiet)), (vec![2, 3], vec![0, 1]));
         slab.remove(at[3]);
         slab.remove(at[0]);
-        assert_eq!((slab.len(), slab.first(List::Live), slab.first(List::Quiet)), (2, Some(at[2]), Some(at[1])));
+        assert_eq!(
+            (slab.len(), slab.first(List::Live), slab.first(List::Quiet)),
+            (2, Some(at[2]), Some(at[1]))
+        );
         let again = slab.insert(Flow::new(Key::default(), true, 0), 9);
         assert!(again == at[0] && slab.slots.len() == 4);
         assert_eq!((order(&slab, List::Live), order(&slab, List::Quiet)), (vec![2, 9], vec![1]));

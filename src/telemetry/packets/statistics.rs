@@ -252,6 +252,8 @@ pub(super) struct Flow {
     pub(super) forward_lower: bool,
     /// Why the connection ended, once it has.
     pub(super) closed: Option<EndReason>,
+    /// Whether the first packet went backward.
+    pub(super) first_backward: bool,
     /// Flags of the first packet.
     pub(super) first_flags: TcpFlags,
     pub(super) icmp_type: u8,
@@ -287,6 +289,7 @@ impl Flow {
             key,
             forward_lower,
             closed: None,
+            first_backward: false,
             first_flags: TcpFlags(0),
             icmp_type: 0,
             icmp_code: 0,
@@ -326,7 +329,7 @@ impl Flow {
         let size = if measure.cic { packet.payload_bytes } else { packet.frame_bytes };
         let gap = t.saturating_sub(self.last);
         if before == 0 {
-            (self.first_flags, self.first_size) = (packet.tcp_flags, size);
+            (self.first_backward, self.first_flags, self.first_size) = (is_backward, packet.tcp_flags, size);
             (self.icmp_type, self.icmp_code) = (packet.icmp_type, packet.icmp_code);
         } else {
             self.gaps.push(gap.max(0) as f64, before);

@@ -138,7 +138,7 @@ impl FlowTable {
         }
         if self.finished {
             while let Some(at) = self.slab.first(List::Live) {
-                let reason = self.overdue(at).unwrap_or(EndReason::End);
+                let reason = self.why(at, EndReason::End);
                 self.emit(at, reason);
                 self.remove(at);
                 if self.rows.pending() == 0 {
@@ -148,6 +148,9 @@ impl FlowTable {
         }
         if self.finished {
             self.rows.cut();
+            while let Some(at) = self.slab.first(List::Quiet) {
+                self.remove(at);
+            }
         }
         self.rows.take()
     }
@@ -262,13 +265,14 @@ impl FlowTable {
     /// Ends the longest silent flow if it is due. Returns whether there may be more.
     fn expire(&mut self, now: i64) -> bool {
         if let Some(at) = self.slab.first(List::Live)
-            && let Some(reason) = self.overdue(at)
+            && self.is_overdue(at)
         {
-            self.emit(at, reason);
+            self.emit(at, self.why(at, EndReason::Idle));
             let flow = &self.slab.get(at).flow;
-            // Only `cic` tells the time of a whole connection, and only what was answered is one.
+            // Only `cic` tells the time of a whole connection, and only what was answered, or went on, is one.
             let answered = flow.forward.packets > 0 && flow.backward.packets > 0;
-            let open = flow.closed.is_none() && flow.key.protocol() == TCP && answered;
+            let connected = answered || flow.connection_first < flow.first;
+            let open = flow.closed.is_none() && flow.key.protocol() == TCP && connected;
             if open && self.rules.profile == Profile::Cic {
                 self.slab.touch(at, List::Quiet);
             } else {
@@ -285,11 +289,14 @@ impl FlowTable {
         false
     }
 
-    /// Why a flow ends now if it has been silent for too long.
-    fn overdue(&self, at: u32) -> Option<EndReason> {
-        let slot = self.slab.get(at);
-        let overdue = self.clock.now().saturating_sub(slot.seen) >= self.rules.idle;
-        overdue.then_some(slot.flow.closed.unwrap_or(EndReason::Idle))
+    fn is_overdue(&self, at: u32) -> bool {
+        self.clock.now().saturating_sub(self.slab.get(at).seen) >= self.rules.idle
+    }
+
+    /// Why a flow ends that ends now without a packet of its own.
+    fn why(&self, at: u32, otherwise: EndReason) -> EndReason {
+        let reason = if self.is_overdue(at) { EndReason::Idle } else { otherwise };
+        self.slab.get(at).flow.closed.unwrap_or(reason)
     }
 
     /// Frees a slot: of the connection that has been silent for longest, or else of such a flow.
@@ -298,7 +305,7 @@ impl FlowTable {
             self.counts.forgotten += 1;
             self.remove(at);
         } else if let Some(at) = self.slab.first(List::Live) {
-            let reason = self.overdue(at).unwrap_or(EndReason::Evicted);
+            let reason = self.why(at, EndReason::Evicted);
             self.emit(at, reason);
             self.remove(at);
         }

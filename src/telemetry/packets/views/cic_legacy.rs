@@ -49,9 +49,10 @@ fn lengths(record: &Record<'_>) -> (Moments, u64) {
     (moments, count)
 }
 
-/// Whether the first packet, the only one that was looked at, has a flag.
-fn first_flag(record: &Record<'_>, flag: u8) -> f64 {
-    f64::from(u8::from(record.flow.first_flags.has(flag)))
+/// Whether the first packet, the only one that is looked at, went that way and has a flag.
+fn first_flag(record: &Record<'_>, backward: bool, flag: u8) -> f64 {
+    let has = record.flow.first_backward == backward && record.flow.first_flags.has(flag);
+    f64::from(u8::from(has))
 }
 
 /// The idle gaps, and the time stamp of the first packet among them.
@@ -77,7 +78,8 @@ fn window(record: &Record<'_>, direction: &Direction, window: u16) -> f64 {
 
 /// The forward packets with payload behind the first packet.
 fn data_packets(record: &Record<'_>) -> f64 {
-    record.forward().data_packets.saturating_sub(u64::from(record.flow.first_size > 0)) as f64
+    let first = !record.flow.first_backward && record.flow.first_size > 0;
+    record.forward().data_packets.saturating_sub(u64::from(first)) as f64
 }
 
 /// What it counts in another way, by its own name.
@@ -88,14 +90,30 @@ static DEFECTS: &[FlowColumn] = &[
     number("Flow Packets/s", "1/s", "packets ÷ duration; infinite for duration 0", |r| {
         r.packets() / (r.duration() / 1e6)
     }),
-    number("Fwd PSH Flags", "", "1 where the first packet has PSH (not counted behind it)", |r| {
-        first_flag(r, TcpFlags::PSH)
-    }),
-    number("Bwd PSH Flags", "", "0 (never counted)", |_| 0.0),
-    number("Fwd URG Flags", "", "1 where the first packet has URG (not counted behind it)", |r| {
-        first_flag(r, TcpFlags::URG)
-    }),
-    number("Bwd URG Flags", "", "0 (never counted)", |_| 0.0),
+    number(
+        "Fwd PSH Flags",
+        "",
+        "1 where the first packet is forward and has PSH; later ones do not count",
+        |r| first_flag(r, false, TcpFlags::PSH),
+    ),
+    number(
+        "Bwd PSH Flags",
+        "",
+        "1 where the first packet is backward and has PSH; later ones do not count",
+        |r| first_flag(r, true, TcpFlags::PSH),
+    ),
+    number(
+        "Fwd URG Flags",
+        "",
+        "1 where the first packet is forward and has URG; later ones do not count",
+        |r| first_flag(r, false, TcpFlags::URG),
+    ),
+    number(
+        "Bwd URG Flags",
+        "",
+        "1 where the first packet is backward and has URG; later ones do not count",
+        |r| first_flag(r, true, TcpFlags::URG),
+    ),
     number("Packet Length Mean", "B", "mean payload, the first packet's twice", |r| lengths(r).0.mean()),
     number("Packet Length Std", "B", "sample std of payload, the first packet's twice", |r| {
         let (moments, count) = lengths(r);
