@@ -8,7 +8,7 @@ use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use etherparse::PacketBuilder;
-use qosguard::telemetry::packets::{FlowMeter, FlowMeterConfig, Profile};
+use qosguard::telemetry::packets::{FlowMeter, FlowMeterConfig, FlowTable, Packet, Profile, TcpFlags};
 
 /// Packets of a capture.
 const PACKETS: usize = 1_000_000;
@@ -140,5 +140,55 @@ fn meter(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, meter);
+/// Kilobytes of memory that the process holds, where the system tells.
+fn resident() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().trim_end_matches(" kB").parse().ok()
+}
+
+/// An hour of 10 million TCP flows of two packets, in a table of 100,000: what it holds must not grow.
+fn churn(criterion: &mut Criterion) {
+    const FLOWS: u64 = 10_000_000;
+    let mut group = criterion.benchmark_group("packets/churn");
+    group.sample_size(10).throughput(Throughput::Elements(FLOWS * 2));
+    for profile in [Profile::Cic, Profile::Nfstream] {
+        let config = FlowMeterConfig { profile, max_flows: 100_000, ..FlowMeterConfig::default() };
+        let (mut counts, mut memory) = (None, Vec::new());
+        group.bench_function(profile.as_str(), |bencher| {
+            bencher.iter(|| {
+                let mut table = FlowTable::new(&config).unwrap();
+                let mut rows = 0;
+                memory.clear();
+                for flow in 0..FLOWS {
+                    let mut packet = Packet::default();
+                    packet.time_ns = flow as i64 * 360_000;
+                    packet.src[8..].copy_from_slice(&flow.to_be_bytes());
+                    (packet.src_port, packet.dst_port) = (40_000, 443);
+                    (packet.ip_version, packet.protocol, packet.tcp_flags) = (6, 6, TcpFlags(TcpFlags::SYN));
+                    (packet.frame_bytes, packet.header_bytes) = (74, 40);
+                    table.push(&packet);
+                    packet.tcp_flags = TcpFlags(TcpFlags::ACK);
+                    packet.time_ns += 1_000;
+                    table.push(&packet);
+                    while let Some(batch) = table.take_batch().unwrap() {
+                        rows += batch.num_rows() as u64;
+                    }
+                    if (flow + 1) % (FLOWS / 10) == 0 {
+                        memory.push(resident().unwrap_or(0) / 1_024);
+                    }
+                }
+                table.finish();
+                while let Some(batch) = table.take_batch().unwrap() {
+                    rows += batch.num_rows() as u64;
+                }
+                assert_eq!((rows, table.counts().started), (FLOWS, FLOWS));
+                counts = Some(*table.counts());
+            });
+        });
+        eprintln!("{counts:?}, resident MiB at each million: {memory:?}");
+    }
+    group.finish();
+}
+
+criterion_group!(benches, meter, churn);
 criterion_main!(benches);

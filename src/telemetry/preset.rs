@@ -51,7 +51,7 @@ impl Schema {
     /// | `kdd99` | KDD Cup 1999, 42 columns without a header |
     /// | `flow` | the smallest flow record that a service posts |
     /// | `flow_detail` | a flow record with directions, flags and timing, as the simulator writes it |
-    /// | `nfstream` | NFStream 6 with statistical analysis, and the flow meter's profile of that name |
+    /// | `nfstream` | `NFStream` 6 with statistical analysis, and the flow meter's profile of that name |
     /// | `cic` | the flow meter's profile: `cicids2017_corrected` without truth |
     /// | `cic_legacy` | the flow meter's profile: `cicids2017_flows` without truth |
     ///

@@ -1,17 +1,30 @@
 //! What makes two packets part of one flow.
 
+use std::hash::{Hash, Hasher};
+
 use super::packet::Packet;
 
 /// The normalised 5-tuple: both directions of a conversation have the same key.
 ///
-/// The VLAN belongs to it, as in NFStream: hosts of two VLANs may share an address, and a packet that is routed
+/// The VLAN belongs to it, as in `NFStream`: hosts of two VLANs may share an address, and a packet that is routed
 /// from one VLAN to another passes a trunk twice and must not count twice in one flow.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Key {
     /// The lower endpoint's address, then the other's, then both ports.
     words: [u64; 4],
     /// Lower port, other port, protocol, IP version, VLAN.
     rest: u64,
+}
+
+impl Hash for Key {
+    /// Word by word, which is faster than as bytes.
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for word in self.words {
+            state.write_u64(word);
+        }
+        state.write_u64(self.rest);
+    }
 }
 
 impl Key {

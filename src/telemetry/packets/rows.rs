@@ -34,13 +34,13 @@ pub(super) struct Rows {
     arrow: SchemaRef,
     columns: &'static [FlowColumn],
     cells: Vec<Cells>,
-    batch_rows: usize,
-    rows: usize,
+    per_batch: usize,
+    pending: usize,
     full: VecDeque<Vec<ArrayRef>>,
 }
 
 impl Rows {
-    pub(super) fn new(profile: Profile, batch_rows: usize) -> Result<Self> {
+    pub(super) fn new(profile: Profile, per_batch: usize) -> Result<Self> {
         let schema = profile.schema()?;
         let columns = profile.columns();
         let cells = columns.iter().map(|column| match column.cell {
@@ -52,8 +52,8 @@ impl Rows {
             schema,
             columns,
             cells: cells.collect(),
-            batch_rows,
-            rows: 0,
+            per_batch,
+            pending: 0,
             full: VecDeque::new(),
         })
     }
@@ -64,7 +64,7 @@ impl Rows {
 
     /// Rows that no batch holds yet.
     pub(super) fn pending(&self) -> usize {
-        self.rows
+        self.pending
     }
 
     pub(super) fn has_batch(&self) -> bool {
@@ -86,21 +86,21 @@ impl Rows {
                 _ => {}
             }
         }
-        self.rows += 1;
-        if self.rows == self.batch_rows {
+        self.pending += 1;
+        if self.pending == self.per_batch {
             self.cut();
         }
     }
 
     /// Makes a batch of the rows there are.
     pub(super) fn cut(&mut self) {
-        if self.rows > 0 {
+        if self.pending > 0 {
             let arrays = self.cells.iter_mut().map(|cells| match cells {
                 Cells::Number(builder) => Arc::new(builder.finish()) as ArrayRef,
                 Cells::Text(builder) => Arc::new(builder.finish()) as ArrayRef,
             });
             self.full.push_back(arrays.collect());
-            self.rows = 0;
+            self.pending = 0;
         }
     }
 

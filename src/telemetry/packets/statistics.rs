@@ -28,7 +28,7 @@ impl Moments {
         self.max = if x > self.max { x } else { self.max };
     }
 
-    /// The moments of two streams together (Chan, Golub and LeVeque, 1979), of `n` and `m` numbers.
+    /// The moments of two streams together (T. F. Chan, G. H. Golub and R. J. `LeVeque`, 1979), of `n` and `m` numbers.
     pub(super) fn merge(self, n: u64, other: Self, m: u64) -> Self {
         if n == 0 || m == 0 {
             return if m == 0 { self } else { other };

@@ -99,6 +99,7 @@ impl FlowTable {
     }
 
     /// Counts a packet in its flow.
+    #[inline]
     pub fn push(&mut self, packet: &Packet) {
         self.counts.packets += 1;
         let t = self.rules.ticks(packet.time_ns);
@@ -179,6 +180,7 @@ impl FlowTable {
     }
 
     /// A packet of a key that is held.
+    #[inline]
     fn update(&mut self, at: u32, hash: u64, packet: &Packet, lower: bool, t: i64, now: i64) {
         let slot = self.slab.get(at);
         let flow = &slot.flow;
@@ -244,6 +246,7 @@ impl FlowTable {
     }
 
     /// Adds a packet to the statistics, and sees whether it closes the connection.
+    #[inline]
     fn count(&mut self, at: u32, packet: &Packet, lower: bool, t: i64) {
         let flow = &mut self.slab.get_mut(at).flow;
         let backwards = flow.add(packet, lower, t, &self.rules.measure);

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{end_reason, number, ratio, text, write_time};
+use super::{end_reason, number, protocol, ratio, text, write_time};
 use crate::telemetry::packets::packet::TcpFlags;
 use crate::telemetry::packets::profile::FlowColumn;
 use crate::telemetry::packets::rows::Record;
@@ -11,6 +11,10 @@ use crate::telemetry::packets::statistics::{Direction, Moments, Periods};
 const SECOND: f64 = 1e6;
 const TCP: u8 = 6;
 const ICMP: [u8; 2] = [1, 58];
+
+fn duration(record: &Record<'_>) -> f64 {
+    record.duration()
+}
 
 /// Gaps between a direction's packets.
 fn gaps(direction: &Direction) -> u64 {
@@ -89,9 +93,9 @@ pub(in crate::telemetry::packets) static CIC: &[FlowColumn] = &[
     number("Src Port", "", "their source port", |r| r.port(true)),
     text("Dst IP", "destination of the forward packets", |r, out| r.write_address(false, out)),
     number("Dst Port", "", "their destination port", |r| r.port(false)),
-    text("Protocol", "name of the IANA number", |r, out| r.write_protocol(out)),
+    text("Protocol", "name of the IANA number", protocol),
     text("Timestamp", "time of the first packet, RFC 3339, UTC", |r, out| write_time(r.flow.first, out)),
-    number("Flow Duration", "µs", "last packet − first packet", |r| r.duration()),
+    number("Flow Duration", "µs", "last packet − first packet", duration),
     number("Total Fwd Packet", "", "forward packets", |r| r.forward().packets as f64),
     number("Total Bwd packets", "", "backward packets", |r| r.backward().packets as f64),
     number("Total Length of Fwd Packet", "B", "Σ forward payload", |r| r.forward().bytes as f64),

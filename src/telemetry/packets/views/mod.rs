@@ -97,14 +97,14 @@ impl Record<'_> {
             write!(out, "{}", Ipv6Addr::from(address)).ok()
         }
     }
+}
 
-    /// The protocol's name, or its number where it has none here, as the readers spell it.
-    fn write_protocol(&self, out: &mut StringBuilder) -> Option<()> {
-        let number = self.flow.key.protocol();
-        match protocol_name(number) {
-            Some(name) => out.write_str(name).ok(),
-            None => write!(out, "{number}").ok(),
-        }
+/// The protocol's name, or its number where it has none here, as the readers spell it.
+fn protocol(record: &Record<'_>, out: &mut StringBuilder) -> Option<()> {
+    let number = record.flow.key.protocol();
+    match protocol_name(number) {
+        Some(name) => out.write_str(name).ok(),
+        None => write!(out, "{number}").ok(),
     }
 }
 

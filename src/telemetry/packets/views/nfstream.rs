@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::{end_reason, number, text};
+use super::{end_reason, number, protocol, text};
 use crate::telemetry::packets::packet::TcpFlags;
 use crate::telemetry::packets::profile::FlowColumn;
 use crate::telemetry::packets::rows::Record;
@@ -109,7 +109,7 @@ pub(in crate::telemetry::packets) static NFSTREAM: LazyLock<Vec<FlowColumn>> = L
         number("src_port", "", "its source port", |r| r.port(true)),
         text("dst_ip", "destination of the first packet", |r, out| r.write_address(false, out)),
         number("dst_port", "", "its destination port", |r| r.port(false)),
-        text("protocol", "name of the IANA number", |r, out| r.write_protocol(out)),
+        text("protocol", "name of the IANA number", protocol),
         number("ip_version", "", "4 or 6", |r| f64::from(r.flow.key.ip_version())),
         number("vlan_id", "", "outermost VLAN; 0 without", |r| f64::from(r.flow.key.vlan_id())),
     ];
