@@ -7,7 +7,8 @@ use std::hint::black_box;
 use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use etherparse::PacketBuilder;
+use etherparse::{LaxSlicedPacket, PacketBuilder};
+use pcap_parser::parse_pcap_frame;
 use qosguard::telemetry::packets::{DecodeOptions, Layer, PacketReader};
 
 /// Packets of a capture.
@@ -96,6 +97,26 @@ fn decode(criterion: &mut Criterion) {
                 });
             });
         }
+        group.bench_function(format!("{name}/pcap-parser and etherparse"), |bencher| {
+            bencher.iter(|| {
+                let mut rest = &black_box(&capture)[24..];
+                while let Ok((after, block)) = parse_pcap_frame(rest) {
+                    black_box(LaxSlicedPacket::from_ethernet(block.data).unwrap());
+                    rest = after;
+                }
+                assert!(rest.is_empty());
+            });
+        });
+        group.bench_function(format!("{name}/pcap-parser alone"), |bencher| {
+            bencher.iter(|| {
+                let mut rest = &black_box(&capture)[24..];
+                while let Ok((after, block)) = parse_pcap_frame(rest) {
+                    black_box(block);
+                    rest = after;
+                }
+                assert!(rest.is_empty());
+            });
+        });
         group.bench_function(format!("{name}/stream"), |bencher| {
             bencher.iter(|| {
                 let options = DecodeOptions::default();

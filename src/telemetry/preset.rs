@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-use super::schema::{Column, Kind, Role, Schema};
+use super::canonical;
+use super::schema::Schema;
 use crate::error::{Error, Result};
 
 /// The presets as they are written down, one TOML file each.
@@ -16,26 +17,14 @@ const SOURCES: [&str; 10] = [
     include_str!("presets/kdd99.toml"),
     include_str!("presets/flow.toml"),
     include_str!("presets/flow_detail.toml"),
-    include_str!("presets/nfstream.toml"),
+    include_str!("presets/device_log.toml"),
 ];
 
+/// The canonical flow stands first: of two that are equally near to a header, the last is named.
 static PRESETS: LazyLock<Vec<Schema>> = LazyLock::new(|| {
-    let mut presets: Vec<_> = SOURCES.iter().filter_map(|source| Schema::from_toml(source).ok()).collect();
-    let metered = METERED.map(|(name, of)| metered(name, presets.iter().find(|schema| schema.name() == of)?));
-    presets.extend(metered.into_iter().flatten());
-    presets
+    let sources = SOURCES.iter().filter_map(|source| Schema::from_toml(source).ok());
+    canonical::schema().into_iter().chain(sources).collect()
 });
-
-/// What the flow meter makes of a capture: the columns of a data set without its truth.
-const METERED: [(&str, &str); 2] = [("cic", "cicids2017_corrected"), ("cic_legacy", "cicids2017_flows")];
-
-fn metered(name: &str, of: &Schema) -> Option<Schema> {
-    let truth = |column: &&Column| column.role == Role::Label || column.name == "Attempted Category";
-    let mut columns: Vec<Column> = of.columns().iter().filter(|c| !truth(c)).cloned().collect();
-    columns.push(Column::new("End Reason", Role::Ignore, Kind::Text));
-    columns.push(Column::new("Sequence", Role::Ignore, Kind::Number));
-    Schema::new(name, columns, Vec::new()).ok()
-}
 
 impl Schema {
     /// A built-in schema by name.
@@ -51,9 +40,8 @@ impl Schema {
     /// | `kdd99` | KDD Cup 1999, 42 columns without a header |
     /// | `flow` | the smallest flow record that a service posts |
     /// | `flow_detail` | a flow record with directions, flags and timing, as the simulator writes it |
-    /// | `nfstream` | `NFStream` 6 with statistical analysis, and the flow meter's profile of that name |
-    /// | `cic` | the flow meter's profile: `cicids2017_corrected` without truth |
-    /// | `cic_legacy` | the flow meter's profile: `cicids2017_flows` without truth |
+    /// | `device_log` | what a device logs of its link: latency, loss, retries, errors, traffic |
+    /// | `canonical_flow` | one column for every [`Field`](super::Field), by its name and in its unit |
     ///
     /// # Errors
     ///
@@ -84,7 +72,7 @@ impl Schema {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::Field;
+    use crate::telemetry::{Field, Role};
 
     #[test]
     fn every_preset_is_a_valid_schema_of_the_documented_width() {
@@ -95,6 +83,7 @@ mod tests {
         assert_eq!(
             widths,
             [
+                ("canonical_flow", Field::ALL.len()),
                 ("unsw_nb15", 45),
                 ("unsw_nb15_raw", 49),
                 ("cicids2017", 79),
@@ -104,9 +93,7 @@ mod tests {
                 ("kdd99", 42),
                 ("flow", 8),
                 ("flow_detail", 19),
-                ("nfstream", 94),
-                ("cic", 91),
-                ("cic_legacy", 86),
+                ("device_log", 9),
             ]
         );
     }

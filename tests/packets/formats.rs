@@ -74,7 +74,7 @@ fn pcapng_sections_interfaces_and_clocks() {
     let mut capture = PcapNg::new(Order::Little);
     capture.interface(RAW, 0, &[]);
     capture.interface(1, 0, &[(9, &[9])]);
-    capture.interface(RAW, 0, &[(9, &[0x80 | 10]), (14, &100_i64.to_le_bytes())]);
+    capture.interface(RAW, 0, &[(9, &[0x8a]), (14, &100_i64.to_le_bytes())]);
     capture.block(5, &[0; 20]); // statistics
     capture.packet(0, 1_000_001, &datagram());
     capture.packet(1, 7, &frame::ethernet(0x0800, &datagram()));

@@ -37,7 +37,7 @@ fn tcp4() -> Vec<u8> {
     bytes
 }
 
-/// UDP from 2001:db8::1 port 5353 to 2001:db8::2 port 53, 3 bytes of payload.
+/// UDP from `2001:db8::1` port 5353 to `2001:db8::2` port 53, 3 bytes of payload.
 fn udp6() -> Vec<u8> {
     let (mut src, mut dst) = ([0; 16], [0; 16]);
     src[..4].copy_from_slice(&[0x20, 0x01, 0x0d, 0xb8]);
@@ -288,7 +288,7 @@ fn fragments_get_the_ports_of_the_first() {
     let piece = |id: u16, offset: u16, more: bool, payload: &[u8]| {
         let mut bytes = frame::ipv4(17, payload);
         bytes[4..6].copy_from_slice(&id.to_be_bytes());
-        bytes[6..8].copy_from_slice(&(offset / 8 | u16::from(more) << 13).to_be_bytes());
+        bytes[6..8].copy_from_slice(&(offset / 8 + (u16::from(more) << 13)).to_be_bytes());
         bytes
     };
     let piece6 = |offset: u16, more: bool, payload: &[u8]| {

@@ -125,7 +125,7 @@ pub(crate) fn by_pcap_parser(path: &Path) -> Vec<Frame> {
                             captured: block.data[..block.caplen as usize].to_vec(),
                             wire_bytes: block.origlen,
                             time_ns: i64::from(seconds) * 1_000_000_000
-                                + i64::from(fraction) * (1_000_000_000 / resolution as i64),
+                                + i64::from(fraction) * (1_000_000_000 / i64::try_from(resolution).unwrap()),
                         });
                     }
                     PcapBlockOwned::NG(_) => {}

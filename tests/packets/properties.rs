@@ -11,9 +11,9 @@ use super::oracle::{by_etherparse, network_layer};
 
 fn decode(layer: Layer, link: LinkType, captured: &[u8], wire_bytes: u32) -> Option<Packet> {
     let mut decoder = Decoder::new(&DecodeOptions::default().with_layer(layer));
-    let decoded = decoder.decode_frame(link, captured, wire_bytes, 0);
+    let outcome = decoder.decode_frame(link, captured, wire_bytes, 0);
     assert_eq!(decoder.counts().packets + decoder.counts().skipped(), 1);
-    match decoded {
+    match outcome {
         Decoded::Packet(packet) => {
             let above = u32::from(packet.header_bytes) + packet.payload_bytes;
             assert!(above + 20 <= packet.ip_bytes && packet.ip_bytes <= packet.frame_bytes, "{packet:?}");

@@ -1,6 +1,6 @@
 //! Public captures from `QOSGUARD_DATA`, held against tshark where that is installed.
 
-use std::net::Ipv6Addr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -90,10 +90,9 @@ fn row(line: &str) -> Row {
     let version = outermost.map_or("", |at| protocols[at]);
     let has_addresses = !cells[3].is_empty() || !cells[7].is_empty();
     let above = outermost.and_then(|at| protocols[at + 1..].iter().find(|name| !name.starts_with("ipv6.")));
-    let address = |cell: &str| match cell.parse() {
-        Ok(std::net::IpAddr::V4(address)) => address.to_ipv6_mapped(),
-        Ok(std::net::IpAddr::V6(address)) => address,
-        Err(_) => panic!("{line}"),
+    let address = |cell: &str| match cell.parse().unwrap() {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
     };
     let ports = |at: usize| Some((cells[at].parse().ok()?, cells[at + 1].parse().ok()?));
     let number = |at: usize| cells[at].parse::<u32>().unwrap_or(0);
@@ -196,13 +195,13 @@ fn packets_are_those_of_the_slow_twins() {
         let mut decoder = Decoder::new(&DecodeOptions::default());
         let mut twins = Vec::new();
         for frame in by_pcap_parser(&path) {
-            let decoded = decoder.decode_frame(frame.link, &frame.captured, frame.wire_bytes, frame.time_ns);
+            let outcome = decoder.decode_frame(frame.link, &frame.captured, frame.wire_bytes, frame.time_ns);
             let is_whole = frame.wire_bytes as usize == frame.captured.len();
             if frame.wire_bytes > 1 << 20 {
                 continue;
             }
             if frame.link == LinkType::ETHERNET && is_whole {
-                match (decoded, by_etherparse(&frame.captured)) {
+                match (outcome, by_etherparse(&frame.captured)) {
                     (Decoded::Packet(mut packet), Some((mut twin, is_complete))) => {
                         packet.time_ns = 0;
                         if !is_complete {
@@ -214,7 +213,7 @@ fn packets_are_those_of_the_slow_twins() {
                     (_, None) => {}
                 }
             }
-            if let Decoded::Packet(packet) = decoded {
+            if let Decoded::Packet(packet) = outcome {
                 twins.push(packet);
             }
         }
