@@ -1,4 +1,4 @@
-//! CSV and JSON lines to Arrow, one thread; `QOSGUARD_DATA` adds public files.
+//! CSV, JSON lines, Parquet and Arrow IPC to Arrow, one thread; `QOSGUARD_DATA` adds public files.
 
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot read its data may stop")]
@@ -6,9 +6,13 @@
 use std::fmt::Write;
 use std::hint::black_box;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use qosguard::telemetry::{BatchReader, CsvReader, JsonReader, ReadOptions, Schema, Table, read_csv};
+use qosguard::arrow::array::RecordBatch;
+use qosguard::telemetry::{
+    self, BatchReader, CsvReader, JsonReader, Kind, ReadOptions, Schema, Table, read_csv,
+};
 
 const ROWS: u64 = 50_000;
 
@@ -97,9 +101,45 @@ fn read_files(c: &mut Criterion) {
     group.finish();
 }
 
+/// Files of columns to tables, and Arrow memory that fits: without limits nothing is even looked at.
+fn read_columns(c: &mut Criterion) {
+    let csv: &'static str = csv_text(&records()).leak();
+    let table = CsvReader::new(csv.as_bytes(), "csv", &ReadOptions::default()).unwrap().read().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut group = c.benchmark_group("telemetry/columnar");
+    group.throughput(Throughput::Elements(ROWS));
+    for ending in ["parquet", "arrow"] {
+        let path = folder.path().join("flows").with_extension(ending);
+        telemetry::write(&path, &table).unwrap();
+        eprintln!("{ending}: {} bytes of {} as CSV", path.metadata().unwrap().len(), csv.len());
+        group.bench_function(BenchmarkId::new("read", ending), |b| {
+            b.iter_with_large_drop(|| telemetry::read(&path).unwrap());
+        });
+        group.bench_function(BenchmarkId::new("write", ending), |b| {
+            b.iter(|| telemetry::write(&path, &table).unwrap());
+        });
+    }
+    let schema = Schema::preset("flow_detail").unwrap();
+    group.bench_function("from_arrow/checked", |b| {
+        b.iter(|| Table::from_arrow(&schema, black_box(table.batches())).unwrap());
+    });
+    let (mut free, mut batch) = (Schema::builder("free"), Vec::new());
+    for (column, array) in schema.columns().iter().zip(table.batches()[0].columns()) {
+        if column.kind == Kind::Number {
+            free = free.feature(format!("x{}", batch.len()));
+            batch.push((format!("x{}", batch.len()), Arc::clone(array)));
+        }
+    }
+    let (free, batch) = (free.build().unwrap(), RecordBatch::try_from_iter(batch).unwrap());
+    group.bench_function("from_arrow/unlimited", |b| {
+        b.iter(|| Table::from_arrow(&free, black_box(std::slice::from_ref(&batch))).unwrap());
+    });
+    group.finish();
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20);
-    targets = read_text, read_files
+    targets = read_text, read_files, read_columns
 }
 criterion_main!(benches);

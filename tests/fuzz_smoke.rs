@@ -106,6 +106,27 @@ fn frame_decoder() {
 }
 
 #[test]
+fn zeek_reader() {
+    let fields = "#separator \\x09\n#empty_field\t(empty)\n#unset_field\t-\n#fields\tts\tuid\tid.orig_h\tid.orig_p\
+        \tid.resp_h\tid.resp_p\tproto\tservice\tduration\torig_bytes\tresp_bytes\tconn_state\tlocal_orig\
+        \tmissed_bytes\thistory\torig_pkts\torig_ip_bytes\tresp_pkts\tresp_ip_bytes\ttunnel_parents   label\n";
+    let row = "1655071198.444458\tC1\t10.0.0.1\t62771\t::1\t443\ttcp\ta\\x09b\t1.13\t1\t-\tSF\tT\t0\tSh\t1\t2\t3\t4\
+        \t(empty)   Benign\n";
+    let json = br#"{"ts":1664462456.755299,"id.orig_h":"10.0.0.1","id.resp_p":53,"label":"x","orig_bytes":0,"tunnel_parents":["C1"]}
+{"ts":"2021-06-06T13:57:37.272281Z","uid":"\u0041","local_orig":true,"orig_pkts":1,"other":{"a":[1,{}]}}
+"#;
+    smoke(targets::zeek, &[format!("{fields}{row}{row}{fields}{row}").as_bytes(), json]);
+}
+
+#[test]
+fn eve_reader() {
+    let flow = br#"{"timestamp":"2021-06-06T16:40:00.000000+0200","flow_id":9223372036854775807,"event_type":"flow","vlan":[7],"src_ip":"::1","dest_port":443,"proto":"TCP","flow":{"pkts_toserver":12,"start":"2021-06-06T16:38:55.855844+0200","end":"2021-06-06T16:38:56.963027+0200","alerted":true},"tcp":{"tcp_flags":"1b"}}
+{"event_type":"alert","alert":{"signature":"\u0041"},"flow":{"pkts_toserver":1}}
+"#;
+    smoke(targets::eve, &[flow]);
+}
+
+#[test]
 fn series() {
     let berlin = b"\x09\
 2024-10-27 02:00,a,1,0\n2024-10-27 02:30,a,,0\n2024-10-27 02:00,a,3,1\n2024-10-27 03:10,b,nan,0\n";
@@ -113,4 +134,23 @@ fn series() {
         b"\x3f29/12/2011 12:00,a,1,0\n30/12/2011 12:00,a,2,0\n2011-12-31,a,1e300,1\n2012-01-01T00:00Z,,4,0\n";
     let numbers = b"\x90915148800,a,1,0\n915148800000,a,2,0\n1e18,b,inf,0\n-9999-01-01,b,5,0\n";
     smoke(targets::series, &[berlin, apia, numbers]);
+}
+
+#[test]
+fn columnar_readers() {
+    use qosguard::telemetry::{IpcWriter, ParquetWriter, Schema};
+
+    let schema = Schema::preset("flow_detail").unwrap();
+    let config = qosguard::simulate::FlowSimulatorConfig { rows: 8, ..Default::default() };
+    let batches: Vec<_> = qosguard::simulate::flows(&config).unwrap().map(Result::unwrap).collect();
+    let mut file = IpcWriter::file(Vec::new(), &schema).unwrap();
+    let mut stream = IpcWriter::stream(Vec::new(), &schema).unwrap();
+    let mut parquet = ParquetWriter::new(Vec::new(), &schema).unwrap();
+    for batch in &batches {
+        file.write(batch).unwrap();
+        stream.write(batch).unwrap();
+        parquet.write(batch).unwrap();
+    }
+    smoke(targets::ipc, &[&file.finish().unwrap(), &stream.finish().unwrap()]);
+    smoke(targets::parquet, &[&parquet.finish().unwrap()]);
 }

@@ -9,7 +9,8 @@ const native = require('./native.js')
 
 /** What returns a promise. */
 const PROMISES = new Set([
-  'readCsv', 'readJsonl', 'simulate', 'evaluate', 'Table.take', 'Policy.load', 'IsolationForest.fit',
+  'read', 'readCsv', 'readIpc', 'readJsonl', 'readParquet', 'simulate', 'evaluate', 'Table.fromIpc', 'Table.take', 'Table.mapTo',
+  'Policy.load', 'IsolationForest.fit',
   'FittedIsolationForest.score', 'Guard.fit', 'Guard.load', 'Guard.fromBuffer', 'Guard.save', 'Guard.assess',
 ])
 /** What is done to a first argument before napi sees it. */
@@ -18,6 +19,7 @@ const FIRST = {
   'Guard.assess': jsonOf,
   'Guard.assessSync': jsonOf,
   'Guard.fromBuffer': bytes,
+  'Table.fromIpc': bytes,
   'IsolationForest.fit': floats,
   'FittedIsolationForest.score': floats,
   'FittedIsolationForest.scoreSync': floats,
@@ -146,7 +148,8 @@ for (const [name, value] of Object.entries(native)) {
 for (const name of LARGE) once(face.Assessment.prototype, name)
 
 const {
-  Assessment, FittedIsolationForest, Guard, IsolationForest, Policy, Schema, Table, evaluate, readCsv, readJsonl, simulate,
+  Assessment, FittedIsolationForest, Guard, IsolationForest, Policy, Schema, Table, evaluate, read, readCsv, readIpc,
+  readJsonl, readParquet, simulate,
 } = face
 
 // Spelt out, so that `import { readCsv } from 'qosguard'` finds the names.
@@ -160,7 +163,10 @@ module.exports = {
   Schema,
   Table,
   evaluate,
+  read,
   readCsv,
+  readIpc,
   readJsonl,
+  readParquet,
   simulate,
 }

@@ -24,13 +24,15 @@ from ._core import (
     ThresholdRule,
     read,
     read_csv,
+    read_ipc,
     read_jsonl,
+    read_parquet,
     simulate,
 )
 from .forest import IsolationForest
 from .guard import Assessment, Guard
 from .quality import evaluate
-from .results import Decision, Estimate, FamilyRecall, Realised, Report, Threshold, Training
+from .results import Decision, Estimate, FamilyRecall, Realised, Report, SchemaFit, Threshold, Training
 
 __all__ = [
     "Assessment",
@@ -46,6 +48,7 @@ __all__ = [
     "Rejection",
     "Report",
     "Schema",
+    "SchemaFit",
     "Table",
     "Threshold",
     "ThresholdRule",
@@ -54,7 +57,9 @@ __all__ = [
     "evaluate",
     "read",
     "read_csv",
+    "read_ipc",
     "read_jsonl",
+    "read_parquet",
     "simulate",
 ]
 

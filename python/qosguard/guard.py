@@ -14,7 +14,7 @@ from . import _core
 from ._core import Policy, Schema, Table, ThresholdRule
 from .errors import InvalidArgumentError, NotFittedError
 from .forest import IsolationForest
-from .results import Decision, Threshold, Training
+from .results import Decision, SchemaFit, Threshold, Training
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,6 +94,19 @@ class Guard:
         """
         return Assessment(self._fitted().assess(flows))
 
+    def fits(self, source: Schema | Table) -> SchemaFit:
+        """Say how the columns that the guard reads can be filled from another source, and what is missing.
+
+        `source.map_to(guard.inputs)` fills them; `assess` itself goes by names alone.
+
+        >>> import qosguard as qg
+        >>> guard = qg.Guard().fit(qg.simulate(rows=500))
+        >>> guard.fits(qg.Schema.preset("unsw_nb15_raw")).missing
+        ['syn_count', 'fin_count', 'rst_count', 'iat_mean_ms', 'iat_std_ms']
+        """
+        schema = source.schema if isinstance(source, Table) else source
+        return SchemaFit._of(*self._fitted().fits(schema))
+
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the guard to a file, atomically."""
         self._fitted().save(path)
@@ -124,6 +137,11 @@ class Guard:
     def schema(self) -> Schema:
         """The schema of the records that it was fitted on."""
         return self._fitted().schema
+
+    @property
+    def inputs(self) -> Schema:
+        """Its schema, without the features that it was fitted without because they told nothing."""
+        return self._fitted().inputs
 
     @property
     def feature_names(self) -> list[str]:

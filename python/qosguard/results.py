@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-__all__ = ["Decision", "Estimate", "FamilyRecall", "Realised", "Report", "Threshold", "Training"]
+__all__ = ["Decision", "Estimate", "FamilyRecall", "Realised", "Report", "SchemaFit", "Threshold", "Training"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,37 @@ class Threshold:
                 realised[name] = None if ends is None else (ends["low"], ends["high"])
             record["realised"] = Realised(**realised)
         return cls(**record)
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaFit:
+    """How the columns of a schema are filled from the columns of another one."""
+
+    schema: str
+    """Name of the schema that is filled."""
+    source: str
+    """Name of the schema that it is filled from."""
+    missing: list[str]
+    """Features that the source has nothing for."""
+    mapped: dict[str, str]
+    """Columns that are filled from one of the source's, and which."""
+    derived: dict[str, str]
+    """Columns that are derived, and how, in the names of the source."""
+    text: str = field(repr=False, compare=False)
+    """The fit in words, as `str()` gives it."""
+
+    @classmethod
+    def _of(cls, record: dict[str, Any], text: str) -> Self:
+        pairs = {name: dict(record.pop(name)) for name in ("mapped", "derived")}
+        return cls(**record, **pairs, text=text)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every feature can be filled."""
+        return not self.missing
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,3 +200,28 @@ def test_another_policy_changes_the_actions_and_not_the_scores(flows: qg.Table, 
     worst = after.top(1)[0]
     assert (worst.action, worst.settings, worst.dry_run) == ("drop", {"ttl_s": 60}, False)
     assert qg.Guard(policy=policy, seed=3).fit(flows).policy == policy
+
+
+def test_a_guard_says_what_another_source_lacks(flows: qg.Table, guard: qg.Guard) -> None:
+    fit = guard.fits(qg.Schema.preset("unsw_nb15_raw"))
+    assert not fit.is_complete
+    assert fit.missing == ["syn_count", "fin_count", "rst_count", "iat_mean_ms", "iat_std_ms"]
+    assert (fit.mapped["fwd_bytes"], fit.schema, fit.source) == ("sbytes", "flow_detail", "unsw_nb15_raw")
+    assert str(fit).startswith("`unsw_nb15_raw` lacks 5 of the features of `flow_detail`: syn_count, ")
+    assert guard.fits(flows).is_complete
+    assert pickle.loads(pickle.dumps(fit)) == fit
+
+
+def test_a_table_is_brought_to_another_source(flows: qg.Table, guard: qg.Guard) -> None:
+    canonical = qg.Schema.preset("canonical_flow").common_with(flows.schema)
+    mapped = flows.map_to(canonical)
+    assert mapped.schema == canonical
+    before, after = pa.table(flows), pa.table(mapped)
+    assert after["iat_mean"].to_numpy() == pytest.approx(before["iat_mean_ms"].to_numpy() / 1000.0)
+    assert (after["packets"].to_numpy() == before["fwd_packets"].to_numpy() + before["bwd_packets"].to_numpy()).all()
+    scores = guard.assess(mapped.map_to(guard.inputs)).scores
+    assert scores == pytest.approx(guard.assess(flows).scores)
+    with pytest.raises(errors.SchemaMismatchError, match="syn_count"):
+        flows.map_to(canonical.common_with(qg.Schema.preset("kdd99"))).map_to(guard.inputs)
+    column = qg.Column("us", field="duration", scale=1e-6)
+    assert (column.scale, column.field) == (1e-6, "duration")

@@ -8,6 +8,7 @@ use jiff::{Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
 
 use super::column::Refusal;
+use super::moment;
 use super::number::{self, Cell};
 
 /// Seconds from 1970 to the year 5138: what is later was likely written in another unit.
@@ -84,6 +85,11 @@ impl Clock {
         }
     }
 
+    /// Whether a number in a cell can be nothing but a number of the unit.
+    pub(super) fn is_plain(&self) -> bool {
+        self.format.is_none()
+    }
+
     /// The time in a cell.
     pub(super) fn read(&self, cell: &[u8]) -> Result<Stamp, Refusal> {
         let cell = cell.trim_ascii();
@@ -141,6 +147,9 @@ fn own(format: &str, cell: &[u8]) -> Option<Stamp> {
 
 /// A time in ISO 8601 or RFC 9557.
 fn iso(cell: &[u8]) -> Option<Stamp> {
+    if let Some(seconds) = moment::seconds(cell) {
+        return Some(Stamp::Instant(seconds));
+    }
     let pieces = Pieces::parse(cell).ok()?;
     if pieces.time_zone_annotation().is_some() {
         let zoned: Zoned = std::str::from_utf8(cell).ok()?.parse().ok()?;

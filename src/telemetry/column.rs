@@ -8,7 +8,7 @@ use arrow::error::ArrowError;
 
 use super::clock::Clock;
 use super::number::{self, Cell};
-use super::schema::{Column, Kind, Role};
+use super::schema::{Column, Kind};
 use super::text::Spelling;
 
 /// Why a cell was refused, in words that follow "is not".
@@ -46,7 +46,7 @@ enum Cells {
 
 /// What a number column accepts.
 #[derive(Clone, Copy, Debug)]
-struct Limits {
+pub(super) struct Limits {
     minimum: f64,
     maximum: f64,
     /// Bits of the number that stands for null.
@@ -55,39 +55,60 @@ struct Limits {
 }
 
 impl Limits {
-    /// Refuses a finite number outside the range.
-    fn check(&self, value: f64) -> Result<(), Refusal> {
-        if value.is_finite() && value < self.minimum {
-            return Err(format!("at least {}", self.minimum));
+    /// Those of a column.
+    pub(super) fn of(column: &Column) -> Self {
+        Self {
+            minimum: column.minimum.unwrap_or(f64::NEG_INFINITY),
+            maximum: column.maximum.unwrap_or(f64::INFINITY),
+            undefined: column.undefined.map(f64::to_bits),
+            port: column.is_port(),
         }
-        if value.is_finite() && value > self.maximum {
-            return Err(format!("at most {}", self.maximum));
+    }
+
+    /// Whether there is nothing to check.
+    pub(super) fn is_none(self) -> bool {
+        let range = (f64::NEG_INFINITY, f64::INFINITY);
+        (self.minimum, self.maximum) == range && self.undefined.is_none() && !self.port
+    }
+
+    /// Whether a number is surely legal and stays as it is; [`Limits::check`] decides of the others.
+    #[inline]
+    pub(super) fn holds(self, value: f64) -> bool {
+        self.minimum <= value
+            && value <= self.maximum
+            && self.undefined != Some(value.to_bits())
+            && (!self.port || value as i64 as f64 == value)
+    }
+
+    /// The number, or `None` where it stands for null.
+    pub(super) fn check(self, value: f64) -> Result<Option<f64>, Refusal> {
+        if self.undefined == Some(value.to_bits()) {
+            Ok(None)
+        } else if value.is_finite() && value < self.minimum {
+            Err(format!("at least {}", self.minimum))
+        } else if value.is_finite() && value > self.maximum {
+            Err(format!("at most {}", self.maximum))
+        } else if value.is_finite() && self.port && value.trunc() != value {
+            Err("a whole number".into())
+        } else {
+            Ok(Some(value))
         }
-        Ok(())
     }
 }
 
 impl Growing {
     /// An empty column.
     pub(super) fn new(column: &Column) -> Self {
-        let limits = Limits {
-            minimum: column.minimum.unwrap_or(f64::NEG_INFINITY),
-            maximum: column.maximum.unwrap_or(f64::INFINITY),
-            undefined: column.undefined.map(f64::to_bits),
-            port: column.is_port(),
-        };
+        let limits = Limits::of(column);
         let clock = || Clock::new(column.unit, column.format.clone());
         let cells = match column.kind {
             Kind::Number => Cells::Number { values: Vec::new(), limits },
-            Kind::Text => {
-                let written = column.unit.is_some() || column.format.is_some();
-                Cells::Text {
-                    offsets: first_offset(0),
-                    bytes: Vec::new(),
-                    spelling: Spelling::of(column),
-                    clock: (written && column.role == Role::Time).then(clock),
-                }
-            }
+            Kind::Text => Cells::Text {
+                offsets: first_offset(0),
+                bytes: Vec::new(),
+                spelling: Spelling::of(column),
+                clock: column.is_clocked().then(clock),
+            },
             Kind::Time => Cells::Time { values: Vec::new(), limits, clock: clock() },
         };
         Self { cells, nulls: Vec::new() }
@@ -114,6 +135,21 @@ impl Growing {
         self.nulls.last().is_some_and(|&row| row as usize + 1 == self.len())
     }
 
+    /// Whether the cells are numbers, or times, which are stored as such.
+    pub(super) fn is_number(&self) -> bool {
+        matches!(self.cells, Cells::Number { .. } | Cells::Time { .. })
+    }
+
+    /// The number in the last cell; `None` where it is null or text.
+    pub(super) fn last_number(&self) -> Option<f64> {
+        match &self.cells {
+            Cells::Number { values, .. } | Cells::Time { values, .. } if !self.ends_in_null() => {
+                values.last().copied()
+            }
+            _ => None,
+        }
+    }
+
     /// Bytes of text in the column.
     pub(super) fn text_bytes(&self) -> usize {
         match &self.cells {
@@ -136,9 +172,7 @@ impl Growing {
     pub(super) fn push_at(&mut self, bytes: &[u8], start: usize, end: usize) -> Result<(), Refusal> {
         if let Cells::Number { values, limits } = &mut self.cells
             && let Some(value) = number::decimal(bytes, start, end)
-            && limits.minimum <= value
-            && value <= limits.maximum
-            && limits.undefined != Some(value.to_bits())
+            && limits.holds(value)
         {
             values.push(value);
             return Ok(());
@@ -175,31 +209,38 @@ impl Growing {
             }
             Cells::Time { limits, clock, .. } => {
                 let cell = cell.trim_ascii();
-                let undefined = match number::parse(cell, false) {
-                    Cell::Missing => true,
-                    Cell::Value(value) => limits.undefined == Some(value.to_bits()),
-                    Cell::TooLarge | Cell::Bad => false,
-                };
-                if undefined {
-                    self.push_null();
-                    return Ok(());
+                match number::parse(cell, false) {
+                    Cell::Missing => self.push_null(),
+                    Cell::Value(value) if limits.undefined == Some(value.to_bits()) => self.push_null(),
+                    Cell::Value(value) if clock.is_plain() => {
+                        let seconds = clock.number(value)?;
+                        return self.push_seconds(seconds);
+                    }
+                    _ => {
+                        let seconds = clock.read(cell)?.utc()?;
+                        return self.push_seconds(seconds);
+                    }
                 }
-                let seconds = clock.read(cell)?.utc()?;
-                self.push_seconds(seconds)
+                Ok(())
             }
         }
     }
 
     /// Appends a number; a text column gets its decimal form.
     pub(super) fn push_number(&mut self, value: f64) -> Result<(), Refusal> {
-        let Cells::Number { values, limits } = &mut self.cells else {
-            return self.push_cell(value.to_string().as_bytes());
+        let (values, limits) = match &mut self.cells {
+            Cells::Number { values, limits } => (values, limits),
+            Cells::Time { limits, clock, .. }
+                if clock.is_plain() && limits.undefined != Some(value.to_bits()) =>
+            {
+                let seconds = clock.number(value)?;
+                return self.push_seconds(seconds);
+            }
+            _ => return self.push_cell(value.to_string().as_bytes()),
         };
-        if limits.undefined == Some(value.to_bits()) {
-            self.push_null();
-        } else {
-            limits.check(value)?;
-            values.push(value);
+        match limits.check(value)? {
+            Some(value) => values.push(value),
+            None => self.push_null(),
         }
         Ok(())
     }
@@ -207,7 +248,8 @@ impl Growing {
     /// Appends a time in seconds since the epoch.
     fn push_seconds(&mut self, seconds: f64) -> Result<(), Refusal> {
         if let Cells::Time { values, limits, .. } = &mut self.cells {
-            limits.check(seconds)?;
+            // The number that stands for null is one of the source's, not of these.
+            Limits { undefined: None, ..*limits }.check(seconds)?;
             values.push(seconds);
         }
         Ok(())

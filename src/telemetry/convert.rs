@@ -1,156 +1,292 @@
-//! Arrow tables of other types, brought to a schema.
+//! Arrow batches of other types, brought to a schema batch by batch; what fits already is not copied.
 
+use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit};
+use arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, new_null_array,
+};
+use arrow::buffer::NullBuffer;
+use arrow::compute::{cast, filter_record_batch};
+use arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef, TimeUnit};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use super::detect;
+use super::column::{Growing, Limits};
+use super::detect::Layout;
 use super::options::ReadOptions;
-use super::rows::{Fault, Rows};
-use super::schema::{Kind, Schema};
-use super::table::Table;
+use super::report::ReadReport;
+use super::rows::{ENOUGH, Fault, TEXT_BYTES};
+use super::schema::{Column, Kind, Schema};
+use super::text::Spelling;
+use super::texts::Texts;
 use crate::error::{Error, Result};
 
-impl Table {
-    /// Brings Arrow batches to a schema: columns in any order, of any numeric, boolean, text or dictionary type.
-    ///
-    /// Numbers become `Float64`; a timestamp in a number or time column becomes seconds since the epoch. Text in a
-    /// number column is read as a CSV cell is, and text of labels and protocols is spelt as by the readers.
-    /// The ranges of the schema hold as in the readers: a row outside is rejected and counted, with its number
-    /// from 1 as the line; more than 5 % of them is an error. Features must all be there, other columns may
-    /// be absent; the table's schema then lacks them.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::SchemaMismatch`] for foreign columns, and batches that differ in them; [`Error::BadRecord`]
-    /// for a column of a type that holds neither numbers nor text; [`Error::TooManyRejected`];
-    /// [`Error::InsufficientData`] when there is no row.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::sync::Arc;
-    /// use qosguard::arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
-    /// use qosguard::telemetry::{Schema, Table};
-    ///
-    /// let schema = Schema::builder("s").feature("packets").category("proto").build()?;
-    /// let proto: ArrayRef = Arc::new(StringArray::from(vec!["tcp", "udp"]));
-    /// let packets: ArrayRef = Arc::new(Int32Array::from(vec![3, 5]));
-    /// let batch = RecordBatch::try_from_iter([("proto", proto), ("packets", packets)])?;
-    /// let table = Table::from_arrow(&schema, &[batch])?;
-    /// assert_eq!(table.batches()[0].column(0).data_type().to_string(), "Float64");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn from_arrow(schema: &Schema, batches: &[RecordBatch]) -> Result<Self> {
-        const PLACE: &str = "arrow";
-        let options = ReadOptions::default();
-        let names_of = |batch: &RecordBatch| -> Vec<String> {
-            batch.schema().fields().iter().map(|f| f.name().clone()).collect()
-        };
-        let Some(first) = batches.first() else {
-            return Err(Error::InsufficientData { what: format!("{PLACE}: records"), needed: 1, got: 0 });
-        };
-        let names = names_of(first);
-        let mut rows = Rows::new(
-            detect::by_keys(PLACE, &names, Some(schema))?,
-            PLACE,
-            options.batch_rows,
-            options.max_rejected_share,
-        );
-        let mut done = Vec::new();
-        let mut number = 0;
-        for batch in batches {
-            if names_of(batch) != names {
-                // The columns of the first batch fit, so those of this one must be named against them.
-                let columns = rows.schema().columns().iter().map(|c| c.name.clone());
-                let (mut missing, mut unknown): (Vec<_>, _) = (columns.collect(), names_of(batch));
-                let (here, wanted) = (unknown.clone(), missing.clone());
-                missing.retain(|name| !here.contains(name));
-                unknown.retain(|name| !wanted.contains(name));
-                let (place, schema) = (format!("{PLACE}, from row {}", number + 1), schema.name().to_owned());
-                return Err(Error::SchemaMismatch { place, schema, missing, unknown });
+/// Bytes of an offending value that are kept; a report shows fewer.
+const KEPT_BYTES: usize = 256;
+
+/// Brings batches with the same columns to a schema, and counts the rows that it rejects.
+#[derive(Debug)]
+pub(super) struct Converter {
+    schema: Arc<Schema>,
+    arrow: SchemaRef,
+    /// Position in the schema of each column of the source.
+    order: Vec<usize>,
+    report: ReadReport,
+    max_text_bytes: usize,
+    max_rejected_share: f64,
+}
+
+/// Why rows of a batch are rejected: the first fault of each.
+#[derive(Default)]
+struct Faults(BTreeMap<usize, Fault>);
+
+impl Faults {
+    fn add(&mut self, row: usize, column: usize, value: &[u8], expected: impl Into<String>) {
+        self.0.entry(row).or_insert_with(|| Fault {
+            column: Some(column),
+            value: value.get(..KEPT_BYTES).unwrap_or(value).to_vec(),
+            expected: expected.into(),
+        });
+    }
+}
+
+impl Converter {
+    pub(super) fn new(layout: Layout, place: &str, options: &ReadOptions) -> Self {
+        let Layout { schema, order, .. } = layout;
+        Self {
+            arrow: Arc::new(schema.to_arrow()),
+            schema: Arc::new(schema),
+            order,
+            report: ReadReport::new(place),
+            max_text_bytes: options.max_line_bytes,
+            max_rejected_share: options.max_rejected_share,
+        }
+    }
+
+    pub(super) fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    pub(super) fn report(&self) -> &ReadReport {
+        &self.report
+    }
+
+    /// Rows read up to now.
+    pub(super) fn rows(&self) -> u64 {
+        self.report.accepted + self.report.rejected
+    }
+
+    /// How many of a batch's first rows, at most `rows`, can be converted at once in bounded memory.
+    pub(super) fn rows_at_once(&self, batch: &RecordBatch, rows: usize) -> usize {
+        let mut rows = rows.min(batch.num_rows());
+        for array in batch.slice(0, rows).columns() {
+            let Some(texts) = Texts::of(array) else { continue };
+            while rows > 1 && texts.copied_bytes(rows, self.max_text_bytes) > TEXT_BYTES {
+                rows /= 2;
             }
-            let columns = columns(&rows, batch)?;
-            for row in 0..batch.num_rows() {
-                number += 1;
-                let outcome = push_row(&mut rows, &columns, row);
-                rows.end_row(number, outcome)?;
-                if rows.is_full() {
-                    done.extend(rows.finish_batch()?);
+        }
+        rows
+    }
+
+    /// The rows of a batch that are accepted, as the schema has them.
+    pub(super) fn convert(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let mut faults = Faults::default();
+        let mut arrays = vec![None; self.order.len()];
+        for (i, (array, &position)) in batch.columns().iter().zip(&self.order).enumerate() {
+            let (Some(column), Some(slot)) = (self.schema.columns().get(position), arrays.get_mut(position))
+            else {
+                continue;
+            };
+            let converted = self.column(i, array, column, &mut faults);
+            *slot = Some(converted.ok_or_else(|| Error::BadRecord {
+                place: self.report.place.clone(),
+                line: 0,
+                column: column.name.clone(),
+                value: array.data_type().to_string(),
+                expected: "a type of numbers or text".into(),
+            })?);
+        }
+        let arrays = arrays.into_iter().flatten().collect();
+        let whole =
+            RecordBatch::try_new(Arc::clone(&self.arrow), arrays).map_err(|e| self.report.arrow_error(&e))?;
+        self.keep(whole, faults)
+    }
+
+    /// Counts the faults, and takes their rows out.
+    fn keep(&mut self, batch: RecordBatch, faults: Faults) -> Result<RecordBatch> {
+        let before = self.rows();
+        self.report.accepted += (batch.num_rows() - faults.0.len()) as u64;
+        let kept = if faults.0.is_empty() {
+            batch
+        } else {
+            let mut kept = vec![true; batch.num_rows()];
+            for (row, fault) in faults.0 {
+                if let Some(kept) = kept.get_mut(row) {
+                    *kept = false;
                 }
+                let column = fault.column.and_then(|i| self.schema.columns().get(*self.order.get(i)?));
+                let name = column.map_or("", |c| c.name.as_str());
+                self.report.reject(before + row as u64 + 1, name, &fault.value, &fault.expected);
+            }
+            filter_record_batch(&batch, &BooleanArray::from(kept)).map_err(|e| self.report.arrow_error(&e))?
+        };
+        if self.rows() >= ENOUGH {
+            self.report.check_share(self.max_rejected_share)?;
+        }
+        Ok(kept)
+    }
+
+    /// At the end of the input: there must have been a record, and not too many rejections.
+    pub(super) fn check_end(&self) -> Result<()> {
+        self.report.check_end(self.max_rejected_share)
+    }
+
+    /// The source's `i`-th column as `Float64` or `Utf8`; `None` for a type of neither numbers nor text.
+    fn column(&self, i: usize, array: &ArrayRef, column: &Column, faults: &mut Faults) -> Option<ArrayRef> {
+        if let Some(texts) = Texts::of(array) {
+            let fits = column.kind == Kind::Text
+                && !column.is_clocked()
+                && texts.as_they_are(Spelling::of(column), self.max_text_bytes);
+            return if fits { Some(Arc::clone(array)) } else { self.read_texts(i, &texts, column, faults) };
+        }
+        let array = match array.data_type() {
+            DataType::Dictionary(_, values) => &cast(array, values).ok()?,
+            _ => array,
+        };
+        let of = array.data_type();
+        let moment = matches!(of, DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64);
+        if !(moment || of.is_numeric() || matches!(of, DataType::Boolean | DataType::Null)) {
+            return None;
+        }
+        match column.kind {
+            Kind::Text => write_out(i, array, column, faults),
+            Kind::Number | Kind::Time if moment => {
+                checked(i, seconds(i, array, faults)?, Limits::of(column), faults)
+            }
+            Kind::Number => checked(i, cast(array, &DataType::Float64).ok()?, Limits::of(column), faults),
+            Kind::Time => read_times(i, &cast(array, &DataType::Float64).ok()?, column, faults),
+        }
+    }
+
+    /// Text, spelt as the readers spell it, or read as a CSV cell of numbers is.
+    fn read_texts(&self, i: usize, texts: &Texts, column: &Column, faults: &mut Faults) -> Option<ArrayRef> {
+        let mut cells = Growing::new(column);
+        cells.reserve(texts.len());
+        for row in 0..texts.len() {
+            let Some(cell) = texts.get(row) else {
+                cells.push_null();
+                continue;
+            };
+            let outcome = if cell.len() > self.max_text_bytes {
+                Err(format!("text of at most {} bytes", self.max_text_bytes))
+            } else if cell.contains('\0') {
+                cells.push_null();
+                faults.add(row, i, b"\\0", "text without NUL bytes");
+                continue;
+            } else {
+                cells.push_cell(cell.as_bytes())
+            };
+            if let Err(expected) = outcome {
+                cells.push_null();
+                faults.add(row, i, cell.as_bytes(), expected);
             }
         }
-        rows.check_end()?;
-        done.extend(rows.finish_batch()?);
-        Self::new(Arc::clone(rows.schema()), done, rows.report().clone())
+        cells.finish(0).ok()
     }
 }
 
-/// The columns of a batch as numbers or text.
-fn columns(rows: &Rows, batch: &RecordBatch) -> Result<Vec<ArrayRef>> {
-    let of_kind = |(i, array): (usize, &ArrayRef)| {
-        simplify(array, rows.kind(i)).ok_or_else(|| Error::BadRecord {
-            place: rows.report().place.clone(),
-            line: 0,
-            column: rows.name(i).to_owned(),
-            value: array.data_type().to_string(),
-            expected: "a type of numbers or text".into(),
-        })
-    };
-    batch.columns().iter().enumerate().map(of_kind).collect()
+/// Numbers within the limits; only the validity is copied, and that where a number stands for null.
+fn checked(i: usize, array: ArrayRef, limits: Limits, faults: &mut Faults) -> Option<ArrayRef> {
+    let numbers = array.as_primitive_opt::<Float64Type>()?;
+    // Without a branch, so that it is vectorised.
+    if limits.is_none() || numbers.values().iter().fold(true, |all, &value| all & limits.holds(value)) {
+        return Some(array);
+    }
+    let mut undefined = Vec::new();
+    for (row, &value) in numbers.values().iter().enumerate() {
+        if limits.holds(value) || numbers.is_null(row) {
+            continue;
+        }
+        match limits.check(value) {
+            Ok(Some(_)) => {}
+            Ok(None) => undefined.push(row),
+            Err(expected) => faults.add(row, i, value.to_string().as_bytes(), expected),
+        }
+    }
+    if undefined.is_empty() {
+        return Some(array);
+    }
+    let mut valid = vec![true; numbers.len()];
+    for row in undefined {
+        valid[row] = false;
+    }
+    let nulls = NullBuffer::union(numbers.nulls(), Some(&NullBuffer::from(valid)));
+    Some(Arc::new(Float64Array::try_new(numbers.values().clone(), nulls).ok()?))
 }
 
-/// An array as `Float64` or `Utf8`; text stays text for a number column too.
-fn simplify(array: &ArrayRef, kind: Option<Kind>) -> Option<ArrayRef> {
-    use DataType::{
-        Boolean, Date32, Date64, Dictionary, Float64, LargeUtf8, Null, Timestamp, Utf8, Utf8View,
-    };
-    let of = match array.data_type() {
-        Dictionary(_, values) => values.as_ref(),
-        plain => plain,
-    };
-    let text = matches!(of, Utf8 | LargeUtf8 | Utf8View);
-    let moment = matches!(of, Timestamp(_, _) | Date32 | Date64);
-    if !(text || moment || of.is_numeric() || matches!(of, Boolean | Null)) {
-        return None;
+/// Numbers of a column of times, as seconds since the epoch.
+fn read_times(i: usize, array: &ArrayRef, column: &Column, faults: &mut Faults) -> Option<ArrayRef> {
+    let mut cells = Growing::new(column);
+    for (row, value) in array.as_primitive_opt::<Float64Type>()?.iter().enumerate() {
+        let Some(value) = value else {
+            cells.push_null();
+            continue;
+        };
+        if let Err(expected) = cells.push_number(value) {
+            cells.push_null();
+            faults.add(row, i, value.to_string().as_bytes(), expected);
+        }
     }
-    if moment && kind == Some(Kind::Number) {
-        let micros = cast(array, &Timestamp(TimeUnit::Microsecond, None)).ok()?;
-        let micros = cast(&micros, &DataType::Int64).ok()?;
-        let seconds = micros.as_primitive::<Int64Type>().unary::<_, Float64Type>(|t| t as f64 / 1e6);
-        return Some(Arc::new(seconds));
-    }
-    // A moment in a time column goes as ISO 8601, which is no number of its unit.
-    let time = kind == Some(Kind::Time) && !moment;
-    let number = (kind == Some(Kind::Number) || time) && !text;
-    cast(array, if number { &Float64 } else { &Utf8 }).ok()
+    cells.finish(0).ok()
 }
 
-fn push_row(rows: &mut Rows, columns: &[ArrayRef], row: usize) -> Result<(), Fault> {
-    for (i, (column, array)) in rows.columns().iter_mut().zip(columns).enumerate() {
+/// Moments as seconds since the epoch, to the microsecond.
+fn seconds(i: usize, array: &ArrayRef, faults: &mut Faults) -> Option<ArrayRef> {
+    let (times, over): (i64, i64) = match array.data_type() {
+        DataType::Date32 => (86_400_000_000, 1),
+        DataType::Timestamp(TimeUnit::Second, _) => (1_000_000, 1),
+        DataType::Date64 | DataType::Timestamp(TimeUnit::Millisecond, _) => (1_000, 1),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => (1, 1),
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => (1, 1_000),
+        _ => return None,
+    };
+    let ticks: ArrayRef = match array.data_type() {
+        DataType::Date32 => cast(&cast(array, &DataType::Int32).ok()?, &DataType::Int64).ok()?,
+        _ => cast(array, &DataType::Int64).ok()?,
+    };
+    let ticks: &Int64Array = ticks.as_primitive_opt::<Int64Type>()?;
+    let micros = |tick: i64| tick.checked_mul(times).map(|t| t.div_euclid(over));
+    for (row, &tick) in ticks.values().iter().enumerate() {
+        if micros(tick).is_none() && ticks.is_valid(row) {
+            faults.add(row, i, tick.to_string().as_bytes(), "a time within 292,000 years of 1970");
+        }
+    }
+    Some(Arc::new(ticks.unary::<_, Float64Type>(|tick| micros(tick).unwrap_or(0) as f64 / 1e6)))
+}
+
+/// Numbers, truths and moments as text.
+fn write_out(i: usize, array: &ArrayRef, column: &Column, faults: &mut Faults) -> Option<ArrayRef> {
+    if *array.data_type() == DataType::Null {
+        return Some(new_null_array(&DataType::Utf8, array.len()));
+    }
+    let options = FormatOptions::default().with_display_error(false);
+    let values = ArrayFormatter::try_new(array, &options).ok()?;
+    let (mut cells, mut cell) = (Growing::new(column), String::new());
+    for row in 0..array.len() {
         if array.is_null(row) {
-            column.push_null();
-        } else if let Some(numbers) = array.as_primitive_opt::<Float64Type>() {
-            let value = numbers.value(row);
-            column.push_number(value).map_err(|expected| Fault {
-                column: Some(i),
-                value: value.to_string().into(),
-                expected,
-            })?;
-        } else if let Some(texts) = array.as_string_opt::<i32>() {
-            let value = texts.value(row);
-            if value.contains('\0') {
-                let (value, expected) = (b"\\0".to_vec(), "text without NUL bytes".into());
-                return Err(Fault { column: Some(i), value, expected });
-            }
-            column.push_cell(value.as_bytes()).map_err(|expected| Fault {
-                column: Some(i),
-                value: value.into(),
-                expected,
-            })?;
+            cells.push_null();
+            continue;
+        }
+        cell.clear();
+        let outcome = match write!(cell, "{}", values.value(row)) {
+            Ok(()) => cells.push_cell(cell.as_bytes()),
+            Err(_) => Err("a value that can be written out".into()),
+        };
+        if let Err(expected) = outcome {
+            cells.push_null();
+            faults.add(row, i, cell.as_bytes(), expected);
         }
     }
-    Ok(())
+    cells.finish(0).ok()
 }

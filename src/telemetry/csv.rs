@@ -59,6 +59,9 @@ pub fn read_csv_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Ta
 /// cells, a cell that is no number of the column's range, a NUL byte, a quote that never closes, or more than
 /// [`ReadOptions::max_line_bytes`]. Reading goes on with the next line.
 ///
+/// An input that says [`WouldBlock`](std::io::ErrorKind::WouldBlock) or [`TimedOut`](std::io::ErrorKind::TimedOut)
+/// ends the batch at hand early and is asked again, as a [`Follow`](super::Follow)ed file does.
+///
 /// A batch may be [`Error::Io`](crate::Error::Io), [`Error::TooManyRejected`](crate::Error::TooManyRejected), told at
 /// the end or after 65,536 records, or [`Error::InsufficientData`](crate::Error::InsufficientData) where there is no record.
 ///
@@ -108,7 +111,8 @@ impl CsvReader {
         Self::start(Lines::new(Box::new(input), place, options.max_line_bytes)?, options)
     }
 
-    fn start(mut lines: Lines, options: &ReadOptions) -> Result<Self> {
+    /// Starts at the first line, with settings that were checked.
+    pub(super) fn start(mut lines: Lines, options: &ReadOptions) -> Result<Self> {
         let mut records = Records::new(options.delimiter);
         let number = records.first(&mut lines)?;
         let first: Vec<String> = records.cells().map(|cell| text::decode(cell).into_owned()).collect();
@@ -136,6 +140,8 @@ impl CsvReader {
             };
             let number = self.lines.number();
             match line {
+                Line::Idle if self.rows.len() > 0 => break,
+                Line::Idle => {}
                 Line::Text(line) if line.is_empty() => self.rows.blank(),
                 Line::Text(line) => {
                     let outcome = self.record(&line)?;

@@ -83,7 +83,7 @@ impl Formula {
 
     fn of(field: Field, source: &Schema) -> Option<Self> {
         let fits =
-            |c: &Column| c.kind == Kind::Number && !c.is_truth() && c.field.is_some_and(|f| same(f, field));
+            |c: &Column| c.kind != Kind::Text && !c.is_truth() && c.field.is_some_and(|f| same(f, field));
         match source.columns().iter().position(fits) {
             Some(at) => Some(Self::Column { at, factor: source.columns().get(at)?.factor() }),
             None => Self::derived(field, source),

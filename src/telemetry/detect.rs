@@ -35,6 +35,13 @@ struct Misfit {
     unknown: Vec<String>,
 }
 
+impl Layout {
+    /// All columns of a schema, in its order.
+    pub(super) fn whole(schema: Schema) -> Self {
+        Self { order: (0..schema.columns().len()).collect(), schema, header: true, absent: 0 }
+    }
+}
+
 impl Schema {
     /// The preset that fits the names of a header, in any order, or the first record of a file without one.
     ///

@@ -235,7 +235,7 @@ impl Way {
         if let Some((at, cells)) = by_name().or_else(by_role).or_else(by_field) {
             return Some(Self::Column(at, cells));
         }
-        let field = to.field.filter(|_| to.kind == Kind::Number)?;
+        let field = to.field.filter(|_| to.kind != Kind::Text)?;
         let scale = Scale::between(1.0, to.factor()).unwrap_or(Scale::Times(1.0));
         Some(Self::Derived(Formula::derived(field, source)?, scale))
     }
@@ -251,7 +251,8 @@ fn cells(from: &Column, to: &Column) -> Option<Cells> {
     let protocol = to.field.or(from.field) == Some(Field::Protocol);
     let cells = match (from.kind, to.kind) {
         _ if !allowed => return None,
-        (Kind::Number, Kind::Number) => {
+        // A time is a number too: seconds since the epoch.
+        (Kind::Number | Kind::Time, Kind::Number | Kind::Time) => {
             let both = from.field.is_some() && to.field.is_some();
             let scale = if both { Scale::between(from.factor(), to.factor()) } else { None };
             scale.map_or(Cells::Same, Cells::Scaled)

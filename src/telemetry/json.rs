@@ -12,7 +12,7 @@ use super::json_record::{self, RecordKeys};
 use super::lines::{Line, Lines};
 use super::options::ReadOptions;
 use super::report::ReadReport;
-use super::rows::{Fault, Rows};
+use super::rows::{Fault, Record, Rows};
 use super::schema::Schema;
 use super::table::Table;
 use crate::error::{Error, Result};
@@ -84,7 +84,8 @@ impl JsonReader {
         Self::start(Lines::new(Box::new(input), place, options.max_line_bytes)?, options)
     }
 
-    fn start(mut lines: Lines, options: &ReadOptions) -> Result<Self> {
+    /// Starts at the first line, with settings that were checked.
+    pub(super) fn start(mut lines: Lines, options: &ReadOptions) -> Result<Self> {
         let (first, keys) = first(&mut lines)?;
         let number = lines.number();
         let layout = detect::by_keys(lines.place(), &keys.0, options.schema.as_ref())?;
@@ -97,26 +98,14 @@ impl JsonReader {
             let outcome = append_line(&mut self.rows, &line);
             self.rows.end_row(number, outcome)?;
         }
-        while !self.rows.is_full() {
-            let Some(line) = self.lines.next()? else {
-                self.done = true;
-                self.rows.check_end()?;
-                break;
-            };
-            let outcome = match line {
-                Line::Text(line) => {
-                    let text = &self.lines.bytes()[line];
-                    if text.trim_ascii().is_empty() {
-                        self.rows.blank();
-                        continue;
-                    }
-                    append_line(&mut self.rows, text)
-                }
-                Line::TooLong => Err(Fault::too_long(self.lines.max_line_bytes())),
-            };
-            self.rows.end_row(self.lines.number(), outcome)?;
-        }
-        self.rows.finish_batch()
+        self.rows.next_batch(&mut self.lines, &mut self.done, |rows, bytes, line| {
+            let text = &bytes[line];
+            Ok(if text.trim_ascii().is_empty() {
+                Record::Blank
+            } else {
+                Record::Row(append_line(rows, text))
+            })
+        })
     }
 }
 
@@ -201,6 +190,7 @@ pub(super) fn keys(path: &Path, options: &ReadOptions) -> Result<Vec<String>> {
 fn first(lines: &mut Lines) -> Result<(Vec<u8>, RecordKeys)> {
     let first = loop {
         match lines.next()? {
+            Some(Line::Idle) => {}
             Some(Line::Text(line)) if lines.bytes()[line.clone()].trim_ascii().is_empty() => {}
             Some(Line::Text(line)) => break lines.bytes()[line].to_vec(),
             Some(Line::TooLong) => {
@@ -213,7 +203,7 @@ fn first(lines: &mut Lines) -> Result<(Vec<u8>, RecordKeys)> {
             }
         }
     };
-    let keys = serde_json::from_slice(&first).map_err(|e| {
+    let keys = RecordKeys::of(&first).map_err(|e| {
         bad_record(lines.place(), lines.number(), &first, format!("one JSON object on a line: {e}"))
     })?;
     Ok((first, keys))

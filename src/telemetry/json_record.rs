@@ -40,6 +40,11 @@ impl<'de> Deserialize<'de> for RecordKeys {
 }
 
 impl RecordKeys {
+    /// The keys of the object on a line.
+    pub(super) fn of(line: &[u8]) -> serde_json::Result<Self> {
+        serde_json::from_slice(line)
+    }
+
     /// The keys of the first object of an array; `None` when it is empty.
     pub(super) fn first_of(text: &str) -> serde_json::Result<Option<Self>> {
         struct First;
@@ -188,9 +193,10 @@ impl Visitor<'_> for Key<'_> {
 }
 
 /// Appends a value to a column; gives what was refused, and why.
-struct Value<'c>(&'c mut Growing);
+pub(super) struct Value<'c>(pub(super) &'c mut Growing);
 
-type Appended = Result<(), (Vec<u8>, Refusal)>;
+/// What was refused and why, where a value was.
+pub(super) type Appended = Result<(), (Vec<u8>, Refusal)>;
 
 impl Value<'_> {
     fn number(self, value: f64) -> Appended {
@@ -223,7 +229,14 @@ impl<'de> Visitor<'de> for Value<'_> {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Appended, E> {
-        Ok(self.number(value as f64))
+        // Text keeps every digit of an identifier.
+        if self.0.is_number() {
+            return Ok(self.number(value as f64));
+        }
+        Ok(self
+            .0
+            .push_cell(value.to_string().as_bytes())
+            .map_err(|refusal| (value.to_string().into(), refusal)))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Appended, E> {

@@ -23,6 +23,8 @@ pub(super) enum Line {
     Text(Range<usize>),
     /// Longer than the cap; read past and not kept.
     TooLong,
+    /// None yet: the input says that it would block. What is at hand should go out; then ask again.
+    Idle,
 }
 
 /// Splits an input at line feeds.
@@ -33,6 +35,10 @@ pub(super) struct Lines {
     /// The part of `bytes` that is data and not yet read.
     unread: Range<usize>,
     at_end: bool,
+    /// Whether the last attempt to load found that the input would block.
+    idle: bool,
+    /// Whether the start of the line at hand was dropped, for it is too long.
+    dropped: bool,
     number: u64,
     max_line_bytes: usize,
 }
@@ -61,8 +67,17 @@ impl Lines {
     ///
     /// [`Error::BadRecord`] for UTF-16 and UTF-32, [`Error::Io`].
     pub(super) fn new(mut input: Box<dyn Read + Send>, place: &str, max_line_bytes: usize) -> Result<Self> {
-        let mut head = Vec::new();
-        input.by_ref().take(2).read_to_end(&mut head).map_err(|e| Error::io(Path::new(place), e))?;
+        let mut head = vec![0; 2];
+        let mut length = 0;
+        while length < head.len() {
+            match input.read(&mut head[length..]) {
+                Ok(0) => break,
+                Ok(read) => length += read,
+                Err(e) if e.kind() == ErrorKind::Interrupted || would_block(&e) => {}
+                Err(e) => return Err(Error::io(Path::new(place), e)),
+            }
+        }
+        head.truncate(length);
         let zipped = head == [0x1f, 0x8b];
         let whole = Cursor::new(head).chain(input);
         let input: Box<dyn Read + Send> =
@@ -73,6 +88,8 @@ impl Lines {
             bytes: vec![0; CHUNK + PADDING],
             unread: 0..0,
             at_end: false,
+            idle: false,
+            dropped: false,
             number: 0,
             max_line_bytes,
         };
@@ -120,6 +137,12 @@ impl Lines {
         &self.bytes[self.unread.clone()]
     }
 
+    /// What is unread, with more loaded until it is `enough`, or some 256 KiB, or all.
+    pub(super) fn head(&mut self, enough: impl Fn(&[u8]) -> bool) -> Result<&[u8]> {
+        while self.rest().len() < CHUNK && !enough(self.rest()) && self.fill()? {}
+        Ok(self.rest())
+    }
+
     /// The longest line that is kept.
     pub(super) fn max_line_bytes(&self) -> usize {
         self.max_line_bytes
@@ -128,34 +151,36 @@ impl Lines {
     /// Reads the next line; earlier ranges no longer hold.
     pub(super) fn next(&mut self) -> Result<Option<Line>> {
         let mut searched = 0;
-        let mut dropped = false;
         loop {
             if let Some(length) = memchr::memchr(b'\n', &self.rest()[searched..]).map(|i| i + searched) {
-                let line = self.take(length, length + 1);
-                return Ok(Some(if dropped || line.len() > self.max_line_bytes {
-                    Line::TooLong
-                } else {
-                    Line::Text(line)
-                }));
+                return Ok(Some(self.end_line(length, length + 1)));
             }
             searched = self.unread.len();
             if searched > self.max_line_bytes + 1 {
-                dropped = true;
+                self.dropped = true;
                 self.unread.start = self.unread.end;
                 searched = 0;
             }
             if !self.fill()? {
                 let length = self.unread.len();
-                if length == 0 && !dropped {
+                if length == 0 && !self.dropped {
                     return Ok(None);
                 }
-                let line = self.take(length, length);
-                return Ok(Some(if dropped || line.len() > self.max_line_bytes {
-                    Line::TooLong
-                } else {
-                    Line::Text(line)
-                }));
+                return Ok(Some(self.end_line(length, length)));
             }
+            if self.idle {
+                return Ok(Some(Line::Idle));
+            }
+        }
+    }
+
+    /// Ends a line: `length` bytes long without its start if that was dropped, `total` with its line end.
+    fn end_line(&mut self, length: usize, total: usize) -> Line {
+        let line = self.take(length, total);
+        if std::mem::take(&mut self.dropped) || line.len() > self.max_line_bytes {
+            Line::TooLong
+        } else {
+            Line::Text(line)
         }
     }
 
@@ -189,6 +214,8 @@ impl Lines {
     }
 
     /// Loads more behind what is unread, which moves to the front; `false` at the end of the input.
+    ///
+    /// Nothing is loaded where the input would block.
     pub(super) fn fill(&mut self) -> Result<bool> {
         if self.at_end {
             return Ok(false);
@@ -199,16 +226,26 @@ impl Lines {
             self.bytes.resize(self.bytes.len() + CHUNK, 0);
         }
         let room = self.unread.end..self.bytes.len() - PADDING;
+        self.idle = false;
         let read = loop {
             match self.input.read(&mut self.bytes[room.clone()]) {
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) if would_block(&e) => {
+                    self.idle = true;
+                    break 0;
+                }
                 read => break read.map_err(|e: io::Error| Error::io(Path::new(&self.place), e))?,
             }
         };
         self.unread.end += read.min(room.len());
-        self.at_end = read == 0;
+        self.at_end = read == 0 && !self.idle;
         let end = self.unread.end;
         self.bytes[end..end + PADDING].fill(0);
-        Ok(read > 0)
+        Ok(!self.at_end)
     }
+}
+
+/// Whether an input has nothing yet: it does not block, or a time limit of its own ran out.
+fn would_block(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }

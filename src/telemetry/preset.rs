@@ -7,7 +7,7 @@ use super::schema::Schema;
 use crate::error::{Error, Result};
 
 /// The presets as they are written down, one TOML file each.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 12] = [
     include_str!("presets/unsw_nb15.toml"),
     include_str!("presets/unsw_nb15_raw.toml"),
     include_str!("presets/cicids2017.toml"),
@@ -18,6 +18,8 @@ const SOURCES: [&str; 10] = [
     include_str!("presets/flow.toml"),
     include_str!("presets/flow_detail.toml"),
     include_str!("presets/device_log.toml"),
+    include_str!("presets/zeek_conn.toml"),
+    include_str!("presets/eve_flow.toml"),
 ];
 
 /// The canonical flow stands first: of two that are equally near to a header, the last is named.
@@ -42,6 +44,8 @@ impl Schema {
     /// | `flow_detail` | a flow record with directions, flags and timing, as the simulator writes it |
     /// | `device_log` | what a device logs of its link: latency, loss, retries, errors, traffic |
     /// | `canonical_flow` | one column for every [`Field`](super::Field), by its name and in its unit |
+    /// | `zeek_conn` | Zeek's conn.log, TSV or JSON, labelled or not |
+    /// | `eve_flow` | flow events of Suricata's EVE JSON; `flow.start` is the key `start` of the object `flow` |
     ///
     /// # Errors
     ///
@@ -94,6 +98,8 @@ mod tests {
                 ("flow", 8),
                 ("flow_detail", 19),
                 ("device_log", 9),
+                ("zeek_conn", 24),
+                ("eve_flow", 26),
             ]
         );
     }

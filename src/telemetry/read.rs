@@ -1,19 +1,26 @@
-//! Files of either kind.
+//! Files of any kind.
 
+use std::fs::File;
+use std::io::{BufReader, Cursor, Read};
 use std::path::Path;
 
-use super::csv::read_csv_with;
-use super::json::read_jsonl_with;
+use super::batches::BatchReader;
+use super::csv::CsvReader;
+use super::eve::EveReader;
+use super::format::{self, Format};
+use super::ipc::IpcReader;
+use super::json::JsonReader;
+use super::lines::Lines;
 use super::options::ReadOptions;
 use super::table::Table;
-use crate::error::Result;
+use super::zeek::ZeekReader;
+use crate::error::{Error, Result};
 
-/// Reads a file of flows: JSON lines for `.jsonl`, `.ndjson` and `.json`, CSV for any other name; a `.gz` behind
-/// it does not count.
+/// Reads a file of flows, whatever its kind: see [`open`].
 ///
 /// # Errors
 ///
-/// As [`read_jsonl`](super::read_jsonl) and [`read_csv`](super::read_csv).
+/// As [`open`], and of the reader's batches.
 pub fn read(path: impl AsRef<Path>) -> Result<Table> {
     read_with(path, &ReadOptions::default())
 }
@@ -22,30 +29,113 @@ pub fn read(path: impl AsRef<Path>) -> Result<Table> {
 ///
 /// # Errors
 ///
-/// As [`read_jsonl`](super::read_jsonl) and [`read_csv`](super::read_csv).
+/// As [`open`], and of the reader's batches.
 pub fn read_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table> {
+    open(path, options)?.read()
+}
+
+/// Opens a file of flows with the reader of its kind; gzip around text is unpacked.
+///
+/// | what the file holds | reader |
+/// |---|---|
+/// | `PAR1`, or the name `.parquet` | [`ParquetReader`](super::ParquetReader) (feature `parquet`) |
+/// | Arrow IPC, or the name `.arrow`, `.ipc`, `.feather` | [`IpcReader`] |
+/// | a first line that begins with `#separator` or `#fields`, or JSON with the keys of conn.log | [`ZeekReader`] |
+/// | JSON with the key `event_type` | [`EveReader`] |
+/// | a first line that is any JSON object, or the name `.jsonl`, `.ndjson`, `.json` | [`JsonReader`] |
+/// | anything else | [`CsvReader`] |
+///
+/// A schema in the options that is not the preset of Zeek or Suricata makes their JSON plain JSON lines.
+///
+/// # Errors
+///
+/// Those of the reader's own `open`; [`Error::BadRecord`] for Parquet without the feature.
+///
+/// # Examples
+///
+/// ```no_run
+/// use qosguard::telemetry::{self, ReadOptions};
+///
+/// for batch in telemetry::open("flows.csv.gz", &ReadOptions::default())? {
+///     println!("{} flows", batch?.num_rows());
+/// }
+/// # Ok::<(), qosguard::Error>(())
+/// ```
+pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Box<dyn BatchReader>> {
     let path = path.as_ref();
-    if is_json(path) { read_jsonl_with(path, options) } else { read_csv_with(path, options) }
+    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    // Only what stands on a disk can be opened again.
+    let again = path.is_file().then_some(path);
+    open_any(file, &path.display().to_string(), again, options)
 }
 
-/// Whether a file's name says JSON lines.
-pub(super) fn is_json(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
-    [".jsonl", ".ndjson", ".json"].iter().any(|ending| name.ends_with(ending))
+/// Opens any input, such as standard input, as [`open`] does a file; `place` names it, and may tell its kind.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_input(
+    input: impl Read + Send + 'static,
+    place: &str,
+    options: &ReadOptions,
+) -> Result<Box<dyn BatchReader>> {
+    open_any(input, place, None, options)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_ending_before_gz_decides() {
-        for name in ["a.jsonl", "a.b.ndjson.gz", "EVE.JSON"] {
-            assert!(is_json(Path::new(name)), "{name}");
-        }
-        for name in ["a.csv", "a.txt.gz", "json", "a.json.csv", ""] {
-            assert!(!is_json(Path::new(name)), "{name}");
-        }
+fn open_any(
+    mut input: impl Read + Send + 'static,
+    place: &str,
+    file: Option<&Path>,
+    options: &ReadOptions,
+) -> Result<Box<dyn BatchReader>> {
+    options.check()?;
+    let path = Path::new(place);
+    let mut head = Vec::new();
+    input.by_ref().take(format::HEAD_BYTES).read_to_end(&mut head).map_err(|e| Error::io(path, e))?;
+    let columnar = Format::of_bytes(path, &head);
+    let input = Cursor::new(head).chain(input);
+    if columnar == Some(Format::Parquet) {
+        return open_parquet(input, place, file, options);
+    } else if columnar == Some(Format::Ipc) {
+        return Ok(Box::new(match file {
+            Some(path) => IpcReader::open(path, options)?,
+            None => IpcReader::new(BufReader::new(input), place, options)?,
+        }));
     }
+    let mut lines = Lines::new(Box::new(input), place, options.max_line_bytes)?;
+    Ok(match Format::of_text(path, lines.head(format::has_line)?, options.schema.as_ref()) {
+        Format::Eve => Box::new(EveReader::start(lines, options)?),
+        Format::Zeek => Box::new(ZeekReader::start(lines, options)?),
+        Format::JsonLines => Box::new(JsonReader::start(lines, options)?),
+        _ => Box::new(CsvReader::start(lines, options)?),
+    })
+}
+
+#[cfg(feature = "parquet")]
+fn open_parquet(
+    input: impl Read,
+    place: &str,
+    file: Option<&Path>,
+    options: &ReadOptions,
+) -> Result<Box<dyn BatchReader>> {
+    Ok(Box::new(match file {
+        Some(path) => super::ParquetReader::open(path, options)?,
+        None => super::ParquetReader::new(input, place, options)?,
+    }))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn open_parquet(
+    _input: impl Read,
+    place: &str,
+    _file: Option<&Path>,
+    _options: &ReadOptions,
+) -> Result<Box<dyn BatchReader>> {
+    Err(Error::BadRecord {
+        place: place.to_owned(),
+        line: 0,
+        column: String::new(),
+        value: "Parquet".into(),
+        expected: "a format of this build: it needs the feature `parquet`".into(),
+    })
 }

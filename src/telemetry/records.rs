@@ -43,6 +43,7 @@ impl Records {
                     let what = format!("{}: records", lines.place());
                     return Err(Error::InsufficientData { what, needed: 1, got: 0 });
                 }
+                Some(Line::Idle) => continue,
                 Some(Line::Text(line)) if line.is_empty() => continue,
                 Some(Line::Text(line)) => match self.read(lines, line.start)? {
                     Ok(length) => {

@@ -1,13 +1,19 @@
 //! What a reader did with each record.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// At most this many rejections are kept in words; all are counted.
 const KEPT: usize = 100;
+
+/// Kinds of skipped records that are told apart, the characters of their names, and what the rest is called.
+const KINDS: usize = 64;
+const KIND_CHARS: usize = 64;
+const OTHER: &str = "other";
 
 /// Why one record was left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +51,11 @@ pub struct ReadReport {
     pub rejected: u64,
     /// Lines without a single value, which are no records.
     pub blank: u64,
+    /// Records of another kind than the reader's, such as the alerts among Suricata's events, by their kind.
+    ///
+    /// At most 64 kinds have a name of their own; all others are counted as `other`.
+    #[serde(default)]
+    pub skipped: BTreeMap<String, u64>,
     /// The first rejections, in file order.
     pub rejections: Vec<Rejection>,
 }
@@ -53,6 +64,19 @@ impl ReadReport {
     /// An empty report for a place.
     pub fn new(place: &str) -> Self {
         Self { place: place.to_owned(), ..Self::default() }
+    }
+
+    /// This report, and what another file of the same set added to it.
+    pub(super) fn with(&self, other: &Self) -> Self {
+        let mut sum = self.clone();
+        sum.accepted += other.accepted;
+        sum.rejected += other.rejected;
+        sum.blank += other.blank;
+        for (kind, count) in &other.skipped {
+            sum.skip_many(kind, *count);
+        }
+        sum.rejections.extend(other.rejections.iter().take(KEPT - sum.rejections.len()).cloned());
+        sum
     }
 
     /// Arrow refused what the readers built; nothing can be said of a line.
@@ -83,5 +107,44 @@ impl ReadReport {
         report.rejections.extend(left_out.rejections);
         report.rejections.truncate(KEPT);
         report
+    }
+
+    /// Counts a record of another kind.
+    pub(crate) fn skip(&mut self, kind: &str) {
+        let kind = kind.char_indices().nth(KIND_CHARS).map_or(kind, |(end, _)| &kind[..end]);
+        self.skip_many(kind, 1);
+    }
+
+    fn skip_many(&mut self, kind: &str, count: u64) {
+        if let Some(known) = self.skipped.get_mut(kind) {
+            *known += count;
+            return;
+        }
+        let name = if self.skipped.len() < KINDS { kind } else { OTHER };
+        *self.skipped.entry(name.to_owned()).or_default() += count;
+    }
+
+    /// At the end of the input: there must have been a record, and not too many rejections.
+    pub(crate) fn check_end(&self, max_rejected_share: f64) -> Result<()> {
+        if self.accepted + self.rejected == 0 {
+            let what = format!("{}: records", self.place);
+            return Err(Error::InsufficientData { what, needed: 1, got: 0 });
+        }
+        self.check_share(max_rejected_share)
+    }
+
+    /// There must not be too many rejections.
+    pub(crate) fn check_share(&self, max_rejected_share: f64) -> Result<()> {
+        let rows = self.accepted + self.rejected + self.skipped.values().sum::<u64>();
+        if self.rejected as f64 <= max_rejected_share * rows as f64 {
+            return Ok(());
+        }
+        Err(Error::TooManyRejected {
+            place: self.place.clone(),
+            rejected: self.rejected,
+            rows,
+            allowed: max_rejected_share,
+            first: self.rejections.first().map(ToString::to_string).unwrap_or_default(),
+        })
     }
 }

@@ -1,5 +1,6 @@
 //! Rows on their way into Arrow batches: accepted whole, or rejected whole and counted.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -7,15 +8,16 @@ use arrow::datatypes::SchemaRef;
 
 use super::column::Growing;
 use super::detect::Layout;
+use super::lines::{Line, Lines};
 use super::report::ReadReport;
 use super::schema::{Column, Kind, Role, Schema};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Text of one batch above which it is closed early, so that 32-bit offsets never overflow.
-const TEXT_BYTES: usize = 64 << 20;
+pub(super) const TEXT_BYTES: usize = 64 << 20;
 
 /// Rows after which too many rejections end the reading before the end of the input.
-const ENOUGH: u64 = 65_536;
+pub(super) const ENOUGH: u64 = 65_536;
 
 /// Why a record is refused.
 #[derive(Debug)]
@@ -26,6 +28,19 @@ pub(super) struct Fault {
     pub(super) value: Vec<u8>,
     /// What was expected there.
     pub(super) expected: String,
+}
+
+/// What a line turned out to be.
+#[derive(Debug)]
+pub(super) enum Record {
+    /// A row whose cells were appended, or why it is none.
+    Row(Result<(), Fault>),
+    /// A record of another kind, named.
+    Other(String),
+    /// Nothing.
+    Blank,
+    /// No record, but a part of the format.
+    Directive,
 }
 
 impl Fault {
@@ -76,6 +91,37 @@ impl Rows {
         }
     }
 
+    /// Appends lines until a batch is due, the input idles or ends; `done` tells of the end.
+    ///
+    /// `append` is given what the lines were loaded into, and where the line stands in it.
+    pub(super) fn next_batch(
+        &mut self,
+        lines: &mut Lines,
+        done: &mut bool,
+        mut append: impl FnMut(&mut Self, &[u8], Range<usize>) -> Result<Record>,
+    ) -> Result<Option<RecordBatch>> {
+        while !self.is_full() {
+            let Some(line) = lines.next()? else {
+                *done = true;
+                self.check_end()?;
+                break;
+            };
+            let record = match line {
+                Line::Idle if self.complete > 0 => break,
+                Line::Idle => continue,
+                Line::Text(line) => append(self, lines.bytes(), line)?,
+                Line::TooLong => Record::Row(Err(Fault::too_long(lines.max_line_bytes()))),
+            };
+            match record {
+                Record::Row(outcome) => self.end_row(lines.number(), outcome)?,
+                Record::Other(kind) => self.skip(&kind),
+                Record::Blank => self.report.blank += 1,
+                Record::Directive => {}
+            }
+        }
+        self.finish_batch()
+    }
+
     /// Makes room for a whole batch.
     pub(super) fn reserve(&mut self) {
         for column in &mut self.columns {
@@ -114,11 +160,6 @@ impl Rows {
     /// Role of the file's `i`-th column.
     pub(super) fn role(&self, i: usize) -> Option<Role> {
         self.column(i).map(|c| c.role)
-    }
-
-    /// Kind of the file's `i`-th column.
-    pub(super) fn kind(&self, i: usize) -> Option<Kind> {
-        self.column(i).map(|c| c.kind)
     }
 
     /// Complete rows since the last batch.
@@ -191,6 +232,31 @@ impl Rows {
         self.report.blank += 1;
     }
 
+    /// Refuses the row at hand where it says nothing in any of the columns that tell a record.
+    pub(super) fn check_telling(&self, telling: &[usize]) -> Result<(), Fault> {
+        let null = |&i: &usize| self.columns.get(i).is_some_and(Growing::ends_in_null);
+        if telling.is_empty() || !telling.iter().all(null) {
+            return Ok(());
+        }
+        let names: Vec<&str> = telling.iter().map(|&i| self.name(i)).collect();
+        Err(Fault::record("", format!("a record with any of {}", names.join(", "))))
+    }
+
+    /// Counts a record of another kind, and cuts off what was appended of it.
+    fn skip(&mut self, kind: &str) {
+        self.cut();
+        self.report.skip(kind);
+    }
+
+    /// Ends a row that may lack columns: they are null.
+    pub(super) fn fill_up(&mut self) {
+        for column in &mut self.columns {
+            if column.len() == self.complete {
+                column.push_null();
+            }
+        }
+    }
+
     fn cut(&mut self) {
         for column in &mut self.columns {
             column.truncate(self.complete);
@@ -219,27 +285,10 @@ impl Rows {
 
     /// At the end of the input: there must have been a record, and not too many rejections.
     pub(super) fn check_end(&self) -> Result<()> {
-        if self.report.accepted + self.report.rejected == 0 {
-            return Err(Error::InsufficientData {
-                what: format!("{}: records", self.report.place),
-                needed: 1,
-                got: 0,
-            });
-        }
-        self.check_share()
+        self.report.check_end(self.max_rejected_share)
     }
 
     fn check_share(&self) -> Result<()> {
-        let rows = self.report.accepted + self.report.rejected;
-        if self.report.rejected as f64 <= self.max_rejected_share * rows as f64 {
-            return Ok(());
-        }
-        Err(Error::TooManyRejected {
-            place: self.report.place.clone(),
-            rejected: self.report.rejected,
-            rows,
-            allowed: self.max_rejected_share,
-            first: self.report.rejections.first().map(ToString::to_string).unwrap_or_default(),
-        })
+        self.report.check_share(self.max_rejected_share)
     }
 }

@@ -117,6 +117,11 @@ impl Column {
         matches!(self.field, Some(Field::SrcPort | Field::DstPort))
     }
 
+    /// Whether it is text that must be a time.
+    pub(super) fn is_clocked(&self) -> bool {
+        self.kind == Kind::Text && self.role == Role::Time && (self.unit.is_some() || self.format.is_some())
+    }
+
     /// What a cell is multiplied by to get the field's unit.
     pub(super) fn factor(&self) -> f64 {
         self.scale.unwrap_or(1.0)
@@ -234,8 +239,8 @@ impl Schema {
 
     /// Reads a schema from TOML, in the form that the presets are written in.
     ///
-    /// A column needs `name`, `role` and `kind`; `field`, `minimum`, `maximum` and `undefined` are optional, and
-    /// so are `unit` and `format` of a time.
+    /// A column needs `name`, `role` and `kind`; `field`, `scale`, `minimum`, `maximum` and `undefined` are
+    /// optional, and so are `unit` and `format` of a time.
     ///
     /// # Errors
     ///
@@ -314,6 +319,14 @@ impl Schema {
     /// The same schema with the words for clean traffic of another.
     pub(super) fn with_clean_of(self, other: &Self) -> Self {
         Self { clean: other.clean.clone(), ..self }
+    }
+
+    /// The columns of which a record has at least one: the numeric features that are no ports.
+    pub(super) fn telling(&self) -> Vec<usize> {
+        let tells = |column: &Column| {
+            column.role == Role::Feature && column.kind == Kind::Number && !column.is_port()
+        };
+        (0..self.columns.len()).filter(|&i| tells(&self.columns[i])).collect()
     }
 
     /// The schema's name, such as `unsw_nb15`.

@@ -1,182 +1,219 @@
-//! Arrow batches out as CSV that reads back to the same values.
+//! Tables out to files of any kind.
 
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, Float64Array, RecordBatch, StringArray};
+use arrow::array::RecordBatch;
 
-/// Writes batches as CSV: the header once, then a line per row.
+use super::csv_writer::CsvWriter;
+use super::ipc_writer::IpcWriter;
+use super::json_writer::JsonWriter;
+#[cfg(feature = "parquet")]
+use super::parquet_writer::ParquetWriter;
+use super::schema::Schema;
+use super::table::Table;
+use crate::error::{Error, Result};
+
+/// A kind of file that tables are written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OutputFormat {
+    /// Comma-separated cells under a header: `.csv`.
+    Csv,
+    /// JSON lines: `.jsonl`, `.ndjson`, `.json`.
+    JsonLines,
+    /// An Arrow IPC file: `.arrow`, `.ipc`, `.feather`.
+    Ipc,
+    /// Parquet: `.parquet`.
+    #[cfg(feature = "parquet")]
+    Parquet,
+}
+
+impl OutputFormat {
+    /// The format of a file's name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for another ending.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::telemetry::OutputFormat;
+    ///
+    /// assert_eq!(OutputFormat::of("flows.ndjson")?, OutputFormat::JsonLines);
+    /// assert!(OutputFormat::of("flows.xls").is_err());
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn of(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let ending = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+        match ending.as_str() {
+            "csv" => Ok(Self::Csv),
+            "jsonl" | "ndjson" | "json" => Ok(Self::JsonLines),
+            "arrow" | "ipc" | "feather" => Ok(Self::Ipc),
+            #[cfg(feature = "parquet")]
+            "parquet" => Ok(Self::Parquet),
+            #[cfg(not(feature = "parquet"))]
+            "parquet" => {
+                Err(Error::invalid("path", "of a format that this build writes", "parquet (feature)"))
+            }
+            _ => {
+                let expected =
+                    "a name that ends in .csv, .jsonl, .ndjson, .json, .arrow, .ipc, .feather or .parquet";
+                Err(Error::invalid("path", expected, path.display()))
+            }
+        }
+    }
+}
+
+/// Writes a table to a file, in the format that its name asks for; see [`OutputFormat`].
 ///
-/// Numbers are written with the fewest digits that read back to the same bits, nulls as empty cells,
-/// and text is quoted where it has to be (RFC 4180). Lines end in `\n`.
+/// [`read`](super::read) reads the same values back: nulls, NaN and infinities included. Only CSV cannot say
+/// that a whole row is null.
+///
+/// # Errors
+///
+/// As [`TableWriter`].
 ///
 /// # Examples
 ///
 /// ```
-/// use qosguard::simulate::{flows, FlowSimulatorConfig};
-/// use qosguard::telemetry::CsvWriter;
+/// use qosguard::telemetry;
+/// # let csv = "dst_port,protocol,packet_count,byte_count,duration\n443,tcp,12,1024,3.4\n";
+/// # use telemetry::BatchReader;
+/// # let table = telemetry::CsvReader::new(csv.as_bytes(), "inline", &Default::default())?.read()?;
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("flows.arrow");
 ///
-/// let mut csv = CsvWriter::new(Vec::new());
-/// for batch in flows(&FlowSimulatorConfig { rows: 3, ..Default::default() })? {
-///     csv.write(&batch?)?;
-/// }
-/// let text = String::from_utf8(csv.finish()?)?;
-/// assert!(text.starts_with("time,src_ip,"));
-/// assert_eq!(text.lines().count(), 4);
+/// telemetry::write(&path, &table)?;
+/// assert_eq!(telemetry::read(&path)?.n_rows(), table.n_rows());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
-pub struct CsvWriter<W> {
-    out: W,
-    line: Vec<u8>,
-    header_written: bool,
-}
-
-/// A column that can be written.
-enum Cells<'a> {
-    Number(&'a Float64Array),
-    Text(&'a StringArray),
-}
-
-impl<W: Write> CsvWriter<W> {
-    /// A writer; give it a buffered one, it writes line by line.
-    pub fn new(out: W) -> Self {
-        Self { out, line: Vec::new(), header_written: false }
+pub fn write(path: impl AsRef<Path>, table: &Table) -> Result<()> {
+    let mut writer = TableWriter::create(path, table.schema())?;
+    for batch in table.batches() {
+        writer.write(batch)?;
     }
+    writer.finish()
+}
 
-    /// Writes one batch. All batches must have the columns of the first.
+/// Writes batches of one schema to a file or stream of any [`OutputFormat`].
+///
+/// Each of its calls may be [`Error::Io`], with the place.
+///
+/// # Examples
+///
+/// ```
+/// use qosguard::simulate::{FlowSimulatorConfig, flows};
+/// use qosguard::telemetry::{OutputFormat, Schema, TableWriter};
+///
+/// let schema = Schema::preset("flow_detail")?;
+/// let mut writer = TableWriter::new(std::io::sink(), "sink", OutputFormat::JsonLines, &schema)?;
+/// for batch in flows(&FlowSimulatorConfig { rows: 100, ..Default::default() })? {
+///     writer.write(&batch?)?;
+/// }
+/// writer.finish()?;
+/// # Ok::<(), qosguard::Error>(())
+/// ```
+pub struct TableWriter {
+    place: PathBuf,
+    writer: Writer,
+}
+
+type Out = BufWriter<Box<dyn Write + Send>>;
+
+enum Writer {
+    Csv(CsvWriter<Out>),
+    JsonLines(JsonWriter<Out>),
+    Ipc(Box<IpcWriter<Out>>),
+    #[cfg(feature = "parquet")]
+    Parquet(Box<ParquetWriter<Out>>),
+}
+
+impl std::fmt::Debug for TableWriter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TableWriter").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+impl TableWriter {
+    /// A writer of a new file, in the format that its name asks for; an old file is replaced.
     ///
     /// # Errors
     ///
-    /// Those of the inner writer, and [`io::ErrorKind::InvalidInput`] for a column that is neither
-    /// `Float64` nor `Utf8`.
-    pub fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
-        let schema = batch.schema();
-        let mut columns = Vec::with_capacity(batch.num_columns());
-        for (array, field) in batch.columns().iter().zip(schema.fields()) {
-            columns.push(match (array.as_any().downcast_ref(), array.as_any().downcast_ref()) {
-                (Some(numbers), _) => Cells::Number(numbers),
-                (_, Some(texts)) => Cells::Text(texts),
-                _ => {
-                    let what =
-                        format!("column `{}`: cannot write {} as CSV", field.name(), field.data_type());
-                    return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
-                }
-            });
-        }
-        if !self.header_written {
-            self.header_written = true;
-            self.write_line(schema.fields().iter(), |line, field| {
-                push_text(line, field.name());
-                Ok(())
-            })?;
-        }
-        for row in 0..batch.num_rows() {
-            self.write_line(columns.iter(), |line, cells| {
-                match cells {
-                    Cells::Number(a) if a.is_valid(row) => push_number(line, a.value(row))?,
-                    Cells::Text(a) if a.is_valid(row) => push_text(line, a.value(row)),
-                    _ => {}
-                }
-                Ok(())
-            })?;
-        }
-        Ok(())
+    /// [`Error::InvalidArgument`] for a name of no format, [`Error::Io`].
+    pub fn create(path: impl AsRef<Path>, schema: &Schema) -> Result<Self> {
+        let path = path.as_ref();
+        let format = OutputFormat::of(path)?;
+        let file = File::create(path).map_err(|e| Error::io(path, e))?;
+        Self::new(file, &path.display().to_string(), format, schema)
     }
 
-    /// Flushes and hands the inner writer back.
+    /// A writer of any output; `place` names it in errors.
     ///
     /// # Errors
     ///
-    /// Those of the inner writer.
-    pub fn finish(mut self) -> io::Result<W> {
-        self.out.flush()?;
-        Ok(self.out)
+    /// [`Error::Io`].
+    pub fn new(
+        out: impl Write + Send + 'static,
+        place: &str,
+        format: OutputFormat,
+        schema: &Schema,
+    ) -> Result<Self> {
+        let out: Out = BufWriter::with_capacity(256 << 10, Box::new(out));
+        let place = PathBuf::from(place);
+        let writer = Writer::new(out, format, schema).map_err(|e| Error::io(&place, e))?;
+        Ok(Self { place, writer })
     }
 
-    fn write_line<T>(
-        &mut self,
-        cells: impl Iterator<Item = T>,
-        push: impl Fn(&mut Vec<u8>, T) -> io::Result<()>,
-    ) -> io::Result<()> {
-        self.line.clear();
-        for (i, cell) in cells.enumerate() {
-            if i > 0 {
-                self.line.push(b',');
+    /// Writes one batch, whose columns are those of the schema.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        match &mut self.writer {
+            Writer::Csv(writer) => writer.write(batch),
+            Writer::JsonLines(writer) => writer.write(batch),
+            Writer::Ipc(writer) => writer.write(batch),
+            #[cfg(feature = "parquet")]
+            Writer::Parquet(writer) => writer.write(batch),
+        }
+        .map_err(|e| Error::io(&self.place, e))
+    }
+
+    /// Writes what is left. Without it a file is cut off.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn finish(self) -> Result<()> {
+        let out = match self.writer {
+            Writer::Csv(writer) => writer.finish(),
+            Writer::JsonLines(writer) => writer.finish(),
+            Writer::Ipc(writer) => writer.finish(),
+            #[cfg(feature = "parquet")]
+            Writer::Parquet(writer) => writer.finish(),
+        };
+        out.map(drop).map_err(|e| Error::io(&self.place, e))
+    }
+}
+
+impl Writer {
+    fn new(out: Out, format: OutputFormat, schema: &Schema) -> io::Result<Self> {
+        Ok(match format {
+            OutputFormat::Csv => {
+                let mut writer = CsvWriter::new(out);
+                // A table without rows still has a header.
+                writer.write(&RecordBatch::new_empty(schema.to_arrow().into()))?;
+                Self::Csv(writer)
             }
-            push(&mut self.line, cell)?;
-        }
-        self.line.push(b'\n');
-        self.out.write_all(&self.line)
-    }
-}
-
-fn push_number(line: &mut Vec<u8>, value: f64) -> io::Result<()> {
-    // Whole numbers print faster as integers, with the same digits.
-    let whole = value as i64;
-    if (whole as f64).to_bits() == value.to_bits() {
-        write!(line, "{whole}")
-    } else {
-        write!(line, "{value}")
-    }
-}
-
-fn push_text(line: &mut Vec<u8>, text: &str) {
-    if text.contains([',', '"', '\n', '\r']) {
-        line.push(b'"');
-        line.extend_from_slice(text.replace('"', "\"\"").as_bytes());
-        line.push(b'"');
-    } else {
-        line.extend_from_slice(text.as_bytes());
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use arrow::array::{ArrayRef, BooleanArray};
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn batch(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
-        RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(n, a)| (n, a, true))).unwrap()
-    }
-
-    fn write(batches: &[RecordBatch]) -> String {
-        let mut csv = CsvWriter::new(Vec::new());
-        for batch in batches {
-            csv.write(batch).unwrap();
-        }
-        String::from_utf8(csv.finish().unwrap()).unwrap()
-    }
-
-    #[test]
-    fn nulls_are_empty_and_text_is_quoted_where_needed() {
-        let numbers: ArrayRef = Arc::new(Float64Array::from(vec![Some(1.0), None, Some(-0.5), Some(-0.0)]));
-        let texts: ArrayRef =
-            Arc::new(StringArray::from(vec![Some("a,b"), Some("say \"hi\""), None, Some("x y")]));
-        let batch = batch(vec![("n", numbers), ("a \"name\"", texts)]);
-        assert_eq!(
-            write(&[batch.clone(), batch.slice(0, 1)]),
-            "n,\"a \"\"name\"\"\"\n1,\"a,b\"\n,\"say \"\"hi\"\"\"\n-0.5,\n-0,x y\n1,\"a,b\"\n"
-        );
-    }
-
-    #[test]
-    fn another_type_is_refused_by_name() {
-        let flags: ArrayRef = Arc::new(BooleanArray::from(vec![true]));
-        let error = CsvWriter::new(Vec::new()).write(&batch(vec![("up", flags)])).unwrap_err();
-        assert_eq!(error.to_string(), "column `up`: cannot write Boolean as CSV");
-    }
-
-    proptest! {
-        #[test]
-        fn numbers_read_back_to_the_same_bits(value in prop_oneof![any::<f64>(), (-1e6..1e6_f64).prop_map(f64::round)]) {
-            let column: ArrayRef = Arc::new(Float64Array::from(vec![value]));
-            let text = write(&[batch(vec![("n", column)])]);
-            let back: f64 = fast_float2::parse(text.lines().nth(1).unwrap()).unwrap();
-            prop_assert!(back.to_bits() == value.to_bits() || (back.is_nan() && value.is_nan()));
-        }
+            OutputFormat::JsonLines => Self::JsonLines(JsonWriter::new(out)),
+            OutputFormat::Ipc => Self::Ipc(Box::new(IpcWriter::file(out, schema)?)),
+            #[cfg(feature = "parquet")]
+            OutputFormat::Parquet => Self::Parquet(Box::new(ParquetWriter::new(out, schema)?)),
+        })
     }
 }

@@ -2,8 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod arrow_memory;
+mod columnar;
+mod columnar_hostile;
 mod device_logs;
+mod follow;
 mod hostile;
+mod logs;
 mod mapping;
 mod properties;
 mod public;

@@ -61,6 +61,36 @@ pub struct Training {
     pub data_hash: String,
 }
 
+/// A column, and where its cells come from.
+#[napi(object, object_from_js = false)]
+#[derive(Debug)]
+pub struct Filled {
+    /// The column that is filled.
+    pub column: String,
+    /// The source's column, or a formula of its columns.
+    pub from: String,
+}
+
+/// How the columns of a schema are filled from the columns of another one.
+#[napi(object, object_from_js = false)]
+#[derive(Debug)]
+pub struct SchemaFit {
+    /// Name of the schema that is filled.
+    pub schema: String,
+    /// Name of the schema that it is filled from.
+    pub source: String,
+    /// Whether every feature can be filled.
+    pub is_complete: bool,
+    /// Features that the source has nothing for.
+    pub missing: Vec<String>,
+    /// Columns that are filled from one of the source's.
+    pub mapped: Vec<Filled>,
+    /// Columns that are derived, and how.
+    pub derived: Vec<Filled>,
+    /// The fit in words.
+    pub text: String,
+}
+
 /// A fitted pipeline: schema, features, detector, calibration and policy. Immutable; share it freely between calls.
 ///
 /// A record that goes through any entry point, in any language, before or after `save`, gets the same bits.
@@ -121,6 +151,41 @@ impl Guard {
     pub fn from_buffer(bytes: &[u8]) -> AsyncTask<Job<Guard>> {
         let bytes = bytes.to_vec();
         spawn(move || qosguard::Guard::from_bytes(&bytes).map(Self::from))
+    }
+
+    /// How the columns that the guard reads can be filled from another source, and what is missing.
+    ///
+    /// `table.mapTo(guard.inputs)` fills them; `assess` itself goes by names alone.
+    #[napi(catch_unwind)]
+    pub fn fits(
+        &self,
+        #[napi(ts_arg_type = "Schema | Table")] source: Either<
+            ClassInstance<'_, Schema>,
+            ClassInstance<'_, Table>,
+        >,
+    ) -> SchemaFit {
+        let fit = match &source {
+            Either::A(schema) => self.inner.fits(&schema.inner),
+            Either::B(table) => self.inner.fits(table.inner.schema()),
+        };
+        let filled = |pairs: &[(String, String)]| {
+            pairs.iter().map(|(column, from)| Filled { column: column.clone(), from: from.clone() }).collect()
+        };
+        SchemaFit {
+            is_complete: fit.is_complete(),
+            text: fit.to_string(),
+            mapped: filled(&fit.mapped),
+            derived: filled(&fit.derived),
+            schema: fit.schema,
+            source: fit.source,
+            missing: fit.missing,
+        }
+    }
+
+    /// Its schema, without the features that it was fitted without because they told nothing.
+    #[napi(getter, catch_unwind)]
+    pub fn inputs(&self) -> Schema {
+        self.inner.inputs().into()
     }
 
     /// Writes the guard to a file, atomically. Rejects with `io`.

@@ -52,25 +52,6 @@ pub enum Kind {
     Text,
 }
 
-/// The thing of a flow that a column tells, whatever the source calls it; rules match on these.
-#[napi(string_enum = "snake_case")]
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Field {
-    /// Source address.
-    SrcIp,
-    /// Destination address.
-    DstIp,
-    /// Source port, 0 to 65535.
-    SrcPort,
-    /// Destination port, 0 to 65535.
-    DstPort,
-    /// Transport protocol, IANA number or name.
-    Protocol,
-    /// Application service, such as `dns`.
-    Service,
-}
-
 /// One column of a schema.
 #[napi(object, object_from_js = false)]
 #[derive(Debug, Deserialize)]
@@ -82,14 +63,18 @@ pub struct Column {
     pub role: Role,
     /// How its cells are stored.
     pub kind: Kind,
-    /// What it tells about a flow.
-    pub field: Option<Field>,
+    /// What it tells about a flow, by the name of its column in the preset `canonical_flow`.
+    pub field: Option<String>,
+    /// What a cell is multiplied by to get the field's unit; 1 where it is absent.
+    pub scale: Option<f64>,
     /// Least legal value; a number below it rejects the row.
     pub minimum: Option<f64>,
     /// Greatest legal value; a number above it rejects the row.
     pub maximum: Option<f64>,
     /// The number that the source writes for "undefined"; read as missing.
     pub undefined: Option<f64>,
+    /// `true` for what was truth, time or identity before it was ignored; it stays no feature.
+    pub barred: Option<bool>,
 }
 
 /// Names and roles of the columns of a source, in file order.
@@ -110,7 +95,7 @@ impl From<telemetry::Schema> for Schema {
 #[napi]
 impl Schema {
     /// A built-in schema: `unsw_nb15`, `unsw_nb15_raw`, `cicids2017`, `cicids2017_flows`,
-    /// `cicids2017_corrected`, `nsl_kdd`, `kdd99`, `flow` or `flow_detail`.
+    /// `cicids2017_corrected`, `nsl_kdd`, `kdd99`, `flow`, `flow_detail` or `canonical_flow`.
     /// Throws `invalid_argument` for another name.
     #[napi(catch_unwind)]
     pub fn preset(name: String) -> Result<Self> {
@@ -134,6 +119,12 @@ impl Schema {
     #[napi(catch_unwind)]
     pub fn with_role(&self, column: String, role: Role) -> Result<Self> {
         self.inner.with_role(&column, role.into()).map(Into::into).map_err(|e| into_js_err(&e))
+    }
+
+    /// This schema with only the columns that a table of another one can fill.
+    #[napi(catch_unwind)]
+    pub fn common_with(&self, source: &Schema) -> Self {
+        self.inner.common_with(&source.inner).into()
     }
 
     /// The schema's name, such as `unsw_nb15`.

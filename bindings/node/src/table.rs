@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{AsyncTask, ClassInstance, Object};
+use napi::bindgen_prelude::{AsyncTask, Buffer, ClassInstance, Object};
 use napi_derive::napi;
-use qosguard::telemetry;
+use qosguard::telemetry::{self, BatchReader};
 use serde::Deserialize;
 
 use crate::convert::{Settings, mirror, settings, whole, whole_or};
@@ -109,12 +109,41 @@ impl Table {
         telemetry::Table::from_json(&schema.inner, &json).map(Into::into).map_err(|e| into_js_err(&e))
     }
 
+    /// A table of Arrow IPC bytes, a file or a stream, such as `tableToIPC` of apache-arrow gives. Copies `bytes`.
+    ///
+    /// Columns are found by name; with a schema there may be others, which are not read. A row that cannot be read is
+    /// rejected, counted, and named in `report`. Rejects as `readIpc`.
+    #[napi(catch_unwind, ts_return_type = "Promise<Table>")]
+    pub fn from_ipc(
+        bytes: &[u8],
+        #[napi(ts_arg_type = "ReadOptions")] options: Option<Object<'_>>,
+    ) -> Result<AsyncTask<Job<Table>>> {
+        let options = settings::<ReadOptions<'_>>(options)?.to_core()?;
+        let bytes = std::io::Cursor::new(bytes.to_vec());
+        Ok(spawn(move || telemetry::IpcReader::new(bytes, "ipc", &options)?.read().map(Table::from)))
+    }
+
+    /// The table as an Arrow IPC stream, which `tableFromIPC` of apache-arrow reads without a copy.
+    #[napi(catch_unwind)]
+    pub fn to_ipc(&self) -> Result<Buffer> {
+        self.inner.to_ipc().map(Buffer::from).map_err(|e| into_js_err(&e))
+    }
+
     /// A new table with the given rows, from 0, in the given order. Rejects with `shape_mismatch` for a row past the last.
     #[napi(catch_unwind, ts_return_type = "Promise<Table>")]
     pub fn take(&self, rows: Vec<f64>) -> Result<AsyncTask<Job<Table>>> {
         let rows = rows.into_iter().map(|row| whole("rows", row)).collect::<Result<Vec<usize>>>()?;
         let table = Arc::clone(&self.inner);
         Ok(spawn(move || table.take(&rows).map(Table::from)))
+    }
+
+    /// Takes the table to another schema: columns by name, by what they tell about a flow, or derived, each in the
+    /// schema's unit. `guard.inputs` is the schema that brings a table to a guard.
+    /// Rejects with `schema_mismatch` naming the features that nothing fills.
+    #[napi(catch_unwind, ts_return_type = "Promise<Table>")]
+    pub fn map_to(&self, schema: &Schema) -> AsyncTask<Job<Table>> {
+        let (table, schema) = (Arc::clone(&self.inner), Arc::clone(&schema.inner));
+        spawn(move || table.map_to(&schema).map(Table::from))
     }
 
     /// Number of rows.
@@ -173,4 +202,41 @@ pub fn read_jsonl(
 ) -> Result<AsyncTask<Job<Table>>> {
     let options = settings::<ReadOptions<'_>>(options)?.to_core()?;
     Ok(spawn(move || telemetry::read_jsonl_with(path, &options).map(Table::from)))
+}
+
+/// Reads a file of flows: what it begins with tells Parquet, Arrow IPC, JSON lines and CSV apart, and then its name; text
+/// may be gzipped. Rejects as the reader of its kind.
+#[napi(catch_unwind, ts_return_type = "Promise<Table>")]
+pub fn read(
+    path: String,
+    #[napi(ts_arg_type = "ReadOptions")] options: Option<Object<'_>>,
+) -> Result<AsyncTask<Job<Table>>> {
+    let options = settings::<ReadOptions<'_>>(options)?.to_core()?;
+    Ok(spawn(move || telemetry::read_with(path, &options).map(Table::from)))
+}
+
+/// Reads a Parquet file; with a schema it may hold other columns, which are not read.
+///
+/// A row that cannot be read is rejected, counted, and named in `table.report`. Rejects with `io`, `schema_mismatch` naming
+/// missing and unknown columns, `bad_record` for a broken file and too many rejections, and `insufficient_data` for no row.
+#[napi(catch_unwind, ts_return_type = "Promise<Table>")]
+pub fn read_parquet(
+    path: String,
+    #[napi(ts_arg_type = "ReadOptions")] options: Option<Object<'_>>,
+) -> Result<AsyncTask<Job<Table>>> {
+    let options = settings::<ReadOptions<'_>>(options)?.to_core()?;
+    Ok(spawn(move || telemetry::read_parquet_with(path, &options).map(Table::from)))
+}
+
+/// Reads an Arrow IPC file (Feather version 2) or stream; with a schema it may hold other columns, which are not read.
+///
+/// A row that cannot be read is rejected, counted, and named in `table.report`. Rejects with `io`, `schema_mismatch` naming
+/// missing and unknown columns, `bad_record` for a broken file and too many rejections, and `insufficient_data` for no row.
+#[napi(catch_unwind, ts_return_type = "Promise<Table>")]
+pub fn read_ipc(
+    path: String,
+    #[napi(ts_arg_type = "ReadOptions")] options: Option<Object<'_>>,
+) -> Result<AsyncTask<Job<Table>>> {
+    let options = settings::<ReadOptions<'_>>(options)?.to_core()?;
+    Ok(spawn(move || telemetry::read_ipc_with(path, &options).map(Table::from)))
 }

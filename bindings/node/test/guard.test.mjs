@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
-import { Assessment, Guard, IsolationForest, Policy, simulate } from 'qosguard'
+import { Assessment, Guard, IsolationForest, Policy, Schema, simulate } from 'qosguard'
 
 const folder = mkdtempSync(join(tmpdir(), 'qosguard-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -193,4 +193,23 @@ test('a file that is no intact guard is refused by kind', async () => {
   writeFileSync(path, bytes.subarray(0, 64))
   await assert.rejects(Guard.load(path), { code: 'corrupt_artifact', message: /broken\.qosguard/ })
   await assert.rejects(guard.save(join(folder, 'no', 'such', 'folder')), { code: 'io' })
+})
+
+test('a guard says what another source lacks, and a table is brought to it', async () => {
+  const fit = guard.fits(Schema.preset('unsw_nb15_raw'))
+  assert.equal(fit.isComplete, false)
+  assert.deepEqual(fit.missing, ['syn_count', 'fin_count', 'rst_count', 'iat_mean_ms', 'iat_std_ms'])
+  assert.ok(fit.mapped.some(({ column, from }) => column === 'fwd_bytes' && from === 'sbytes'))
+  assert.match(fit.text, /^`unsw_nb15_raw` lacks 5 of the features of `flow_detail`: syn_count, /)
+  assert.equal(guard.fits(fresh).isComplete, true)
+
+  const canonical = Schema.preset('canonical_flow').commonWith(fresh.schema)
+  assert.equal(canonical.columns.find((c) => c.name === 'packets').field, 'packets')
+  assert.equal(fresh.schema.columns.find((c) => c.name === 'iat_mean_ms').scale, 1e-3)
+  const mapped = await fresh.mapTo(canonical)
+  assert.equal(mapped.schema.name, 'canonical_flow')
+  const back = await mapped.mapTo(guard.inputs)
+  assert.equal((await guard.assess(back)).length, fresh.numRows)
+  await assert.rejects(fresh.mapTo(Schema.preset('kdd99')), { code: 'schema_mismatch', message: /src_bytes/ })
+  assert.throws(() => guard.fits('flow'), { name: 'QosguardError', code: 'invalid_argument' })
 })

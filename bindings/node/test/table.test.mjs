@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { Schema, Table, readCsv, readJsonl, simulate } from 'qosguard'
+import { Schema, Table, read, readCsv, readIpc, readJsonl, readParquet, simulate } from 'qosguard'
 
 const folder = mkdtempSync(join(tmpdir(), 'qosguard-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -151,4 +151,55 @@ test('rows are taken in the order asked for', async () => {
   assert.equal((await flows.take([])).numRows, 0)
   await assert.rejects(flows.take([100]), { code: 'shape_mismatch', message: /100/ })
   for (const bad of [-1, 1.5, NaN, '3']) await assert.rejects(flows.take([bad]), { code: 'invalid_argument' }, String(bad))
+})
+
+test('Arrow IPC bytes go in and out, and apache-arrow reads and writes the same', async () => {
+  const { tableFromIPC, tableFromArrays, tableToIPC } = await import('apache-arrow')
+  const flows = await simulate({ rows: 500 })
+  const bytes = flows.toIpc()
+  const theirs = tableFromIPC(bytes)
+  assert.equal(theirs.numRows, 500)
+  assert.deepEqual(theirs.schema.fields.map((f) => f.name), flows.schema.columns.map((c) => c.name))
+  for (const kind of ['file', 'stream']) {
+    const back = await Table.fromIpc(tableToIPC(theirs, kind))
+    assert.equal(back.schema.name, 'flow_detail')
+    assert.ok(back.toIpc().equals(bytes), kind)
+  }
+
+  const schema = Schema.fromToml(`
+    name = "mine"
+    columns = [
+      { name = "rtt", role = "feature", kind = "number", minimum = 0 },
+      { name = "link", role = "ignore", kind = "text" },
+    ]`)
+  const link = Array.from({ length: 40 }, (_, i) => `link ${i % 3}`) // a dictionary, in apache-arrow
+  const mine = tableFromArrays({ link, rtt: Int32Array.from(link, (_, i) => i - 1), other: new Float32Array(40) })
+  const table = await Table.fromIpc(tableToIPC(mine), { schema })
+  assert.equal(table.numRows, 39)
+  assert.deepEqual(table.report.rejections.map((r) => [r.line, r.column, r.value]), [[1, 'rtt', '-1']])
+  assert.equal(tableFromIPC(table.toIpc()).get(38).link, 'link 0')
+  await assert.rejects(Table.fromIpc(tableToIPC(mine)), { code: 'schema_mismatch', message: /other/ })
+})
+
+test('broken Arrow bytes are an error with a code', async () => {
+  const bytes = (await simulate({ rows: 20 })).toIpc()
+  for (const broken of [bytes.subarray(0, 100), bytes.subarray(8), Buffer.alloc(0), Buffer.from('ARROW1')]) {
+    await assert.rejects(Table.fromIpc(broken), { name: 'QosguardError', code: 'bad_record' })
+  }
+  await assert.rejects(Table.fromIpc('text'), { code: 'invalid_argument' })
+  await assert.rejects(Table.fromIpc(bytes, { skema: 1 }), { code: 'invalid_argument' })
+})
+
+test('files of columns are read by name or by what they begin with', async () => {
+  const flows = await simulate({ rows: 20 })
+  const path = file('flows.bin', flows.toIpc())
+  for (const table of [await read(path), await readIpc(path)]) {
+    assert.equal(table.numRows, 20)
+    assert.ok(table.toIpc().equals(flows.toIpc()))
+  }
+  assert.equal((await read(file('again.csv', CSV))).numRows, 20)
+  for (const path of [file('text.parquet', CSV), file('flows.parquet', Buffer.from('PAR1 and no more'))]) {
+    await assert.rejects(readParquet(path), { code: 'bad_record', message: /Parquet/ })
+    await assert.rejects(read(path), { code: 'bad_record' })
+  }
 })

@@ -109,6 +109,18 @@ impl Guard {
         forward(py, || self.0.assess(&table.0)).map(Assessment)
     }
 
+    /// How the columns that the guard reads can be filled from tables of another schema, and in words.
+    fn fits(&self, schema: &Schema) -> (Record, String) {
+        let fit = self.0.fits(&schema.0);
+        (Record::new(&fit), fit.to_string())
+    }
+
+    /// The guard's schema, without the features that told nothing.
+    #[getter]
+    fn inputs(&self) -> Schema {
+        Schema(self.0.inputs())
+    }
+
     /// Writes the guard to a file, atomically.
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         forward(py, || self.0.save(path))

@@ -46,7 +46,7 @@ mod _core {
     #[pymodule_export]
     use crate::policy::Policy;
     #[pymodule_export]
-    use crate::read::{read, read_csv, read_jsonl};
+    use crate::read::{read, read_csv, read_ipc, read_jsonl, read_parquet};
     #[pymodule_export]
     use crate::schema::{Column, Schema};
     #[pymodule_export]

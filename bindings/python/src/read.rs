@@ -9,8 +9,8 @@ use crate::error::forward;
 use crate::schema::Schema;
 use crate::table::Table;
 
-/// Reads a file of flows into a `Table`: JSON lines for `.jsonl`, `.ndjson` and `.json`, CSV for any other
-/// name; a `.gz` behind it does not count. See `read_csv`.
+/// Reads a file of flows into a `Table`: what it begins with tells Parquet, Arrow IPC, JSON lines and CSV apart,
+/// and then its name; text may be gzipped. See `read_csv`.
 #[pyfunction]
 #[pyo3(signature = (path, schema = None, max_rejected_share = 0.05))]
 pub(crate) fn read(
@@ -57,4 +57,33 @@ pub(crate) fn read_jsonl(
     let schema = schema.map(|schema| schema.0.clone());
     let options = ReadOptions { schema, max_rejected_share, ..ReadOptions::default() };
     forward(py, || telemetry::read_jsonl_with(path, &options)).map(Table)
+}
+
+/// Reads a Parquet file into a `Table`; with a schema it may hold other columns, which are not read. See `read_csv`.
+#[pyfunction]
+#[pyo3(signature = (path, schema = None, max_rejected_share = 0.05))]
+pub(crate) fn read_parquet(
+    py: Python<'_>,
+    path: PathBuf,
+    schema: Option<&Schema>,
+    max_rejected_share: f64,
+) -> PyResult<Table> {
+    let schema = schema.map(|schema| schema.0.clone());
+    let options = ReadOptions { schema, max_rejected_share, ..ReadOptions::default() };
+    forward(py, || telemetry::read_parquet_with(path, &options)).map(Table)
+}
+
+/// Reads an Arrow IPC file (Feather version 2) or stream into a `Table`; with a schema it may hold other columns,
+/// which are not read. See `read_csv`.
+#[pyfunction]
+#[pyo3(signature = (path, schema = None, max_rejected_share = 0.05))]
+pub(crate) fn read_ipc(
+    py: Python<'_>,
+    path: PathBuf,
+    schema: Option<&Schema>,
+    max_rejected_share: f64,
+) -> PyResult<Table> {
+    let schema = schema.map(|schema| schema.0.clone());
+    let options = ReadOptions { schema, max_rejected_share, ..ReadOptions::default() };
+    forward(py, || telemetry::read_ipc_with(path, &options)).map(Table)
 }

@@ -10,8 +10,8 @@ use crate::error::forward;
 /// One column of a `Schema`: its name, role and kind, and the limits of its legal values.
 ///
 /// `role` is `feature`, `label`, `family`, `time`, `entity` or `ignore`; `kind` is `number` or `text`;
-/// `field` is what the column tells about a flow, where a QoS rule may ask for it (`src_ip`, `dst_ip`,
-/// `src_port`, `dst_port`, `protocol`, `service`). A finite number outside `minimum` and `maximum`
+/// `field` is what the column tells about a flow, by the name of its column in the preset `canonical_flow`,
+/// and `scale` what takes its cells to the field's unit. A finite number outside `minimum` and `maximum`
 /// rejects its row; the number `undefined` is read as missing.
 ///
 /// >>> import qosguard as qg
@@ -24,7 +24,7 @@ pub(crate) struct Column(pub(crate) telemetry::Column);
 #[pymethods]
 impl Column {
     #[new]
-    #[pyo3(signature = (name, role = "feature", kind = "number", *, field = None, minimum = None, maximum = None, undefined = None))]
+    #[pyo3(signature = (name, role = "feature", kind = "number", *, field = None, scale = None, minimum = None, maximum = None, undefined = None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a record")]
     fn new(
         py: Python<'_>,
@@ -32,12 +32,14 @@ impl Column {
         role: &str,
         kind: &str,
         field: Option<&str>,
+        scale: Option<f64>,
         minimum: Option<f64>,
         maximum: Option<f64>,
         undefined: Option<f64>,
     ) -> PyResult<Self> {
         let mut column = telemetry::Column::new(name, word(py, "role", role)?, word(py, "kind", kind)?);
         column.field = field.map(|field| word(py, "field", field)).transpose()?;
+        column.scale = scale;
         column.minimum = minimum;
         column.maximum = maximum;
         column.undefined = undefined;
@@ -66,6 +68,12 @@ impl Column {
     #[getter]
     fn field<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
         self.0.field.map(|field| spell(py, field))
+    }
+
+    /// What a cell is multiplied by to get the field's unit; 1 where it is `None`.
+    #[getter]
+    fn scale(&self) -> Option<f64> {
+        self.0.scale
     }
 
     /// Least legal value.
@@ -154,6 +162,11 @@ impl Schema {
     fn with_role(&self, py: Python<'_>, column: &str, role: &str) -> PyResult<Self> {
         let role = word(py, "role", role)?;
         forward(py, || self.0.with_role(column, role)).map(Self)
+    }
+
+    /// This schema with only the columns that a table of another one can fill.
+    fn common_with(&self, source: &Self) -> Self {
+        Self(self.0.common_with(&source.0))
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {

@@ -11,7 +11,7 @@ use pyo3::types::PyCapsule;
 use pyo3_arrow::error::PyArrowResult;
 use pyo3_arrow::ffi::{ArrayIterator, to_stream_pycapsule};
 use pyo3_arrow::input::AnyRecordBatch;
-use qosguard::telemetry;
+use qosguard::telemetry::{self, ArrowReader, BatchReader, ReadOptions};
 
 use crate::array::{Rows, Vector};
 use crate::convert::Records;
@@ -107,19 +107,27 @@ pub(crate) struct Table(pub(crate) telemetry::Table);
 
 #[pymethods]
 impl Table {
-    /// Takes what speaks the Arrow C stream interface: a table of pyarrow or polars, a pandas frame (2.2
-    /// or newer), a DuckDB relation. Columns are found by name; without a schema it is detected.
+    /// Takes what speaks the Arrow C stream or array interface: a table, batch or reader of pyarrow, a polars
+    /// or pandas frame (2.2 or newer), a DuckDB relation. Columns are found by name; without a schema it is
+    /// detected.
+    ///
+    /// Columns of 64-bit floats, and of plain strings that hold nothing to change, are handed over without a
+    /// copy; those that the schema limits are scanned. All else is converted: other numbers, other kinds of
+    /// strings, dictionaries, and times, which become seconds since the epoch. A row outside the limits is
+    /// rejected and stands in `Table.report`; more than `max_rejected_share` of them, in [0, 1], raise
+    /// `BadRecordError`.
     #[staticmethod]
-    #[pyo3(signature = (data: "object", schema = None))]
-    fn from_arrow(py: Python<'_>, data: AnyRecordBatch, schema: Option<&Schema>) -> PyResult<Self> {
-        let (batches, arrow_schema) = data.into_table()?.into_inner();
-        let schema = if let Some(schema) = schema {
-            schema.0.clone()
-        } else {
-            let names: Vec<&str> = arrow_schema.fields().iter().map(|field| field.name().as_str()).collect();
-            forward(py, || telemetry::Schema::detect(&names))?
-        };
-        forward(py, || telemetry::Table::from_arrow(&schema, &batches)).map(Self)
+    #[pyo3(signature = (data: "object", schema = None, max_rejected_share = 0.05))]
+    fn from_arrow(
+        py: Python<'_>,
+        data: AnyRecordBatch,
+        schema: Option<&Schema>,
+        max_rejected_share: f64,
+    ) -> PyResult<Self> {
+        let batches = data.into_reader()?;
+        let schema = schema.map(|schema| schema.0.clone());
+        let options = ReadOptions { schema, max_rejected_share, ..ReadOptions::default() };
+        forward(py, || ArrowReader::new(batches, "arrow", &options)?.read()).map(Self)
     }
 
     /// Takes records as a service is sent them: one dictionary or many, whose keys are the schema's columns.
@@ -156,6 +164,14 @@ impl Table {
     /// A new table with the given rows, in the given order; row numbers count from 0.
     fn take(&self, py: Python<'_>, rows: Rows) -> PyResult<Self> {
         forward(py, || self.0.take(&rows.0)).map(Self)
+    }
+
+    /// Takes the table to another schema: columns by name, by what they tell about a flow, or derived, each in
+    /// the schema's unit. `Guard.inputs` is the schema to bring a table to a guard.
+    ///
+    /// Raises `SchemaMismatchError` naming the features that nothing fills.
+    fn map_to(&self, py: Python<'_>, schema: &Schema) -> PyResult<Self> {
+        forward(py, || self.0.map_to(&schema.0)).map(Self)
     }
 
     /// The table as a `pandas.DataFrame`; needs pandas and pyarrow.

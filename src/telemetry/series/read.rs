@@ -7,7 +7,7 @@ use super::build::build;
 use super::config::SeriesConfig;
 use crate::error::{Error, Result};
 use crate::telemetry::clock::Clock;
-use crate::telemetry::{Column, Kind, ReadOptions, Role, Schema, TimeUnit, csv, json, read};
+use crate::telemetry::{Column, Kind, ReadOptions, Role, Schema, TimeUnit, csv, format, json, read};
 
 /// Reads a file as a series: JSON lines for `.jsonl`, `.ndjson` and `.json`, CSV for any other name.
 ///
@@ -53,7 +53,7 @@ pub fn read_series_with(
     config.check()?;
     let schema = match &options.schema {
         Some(schema) => schema.clone(),
-        None if read::is_json(path) => schema(path, &json::keys(path, options)?, config)?,
+        None if format::is_json(path) => schema(path, &json::keys(path, options)?, config)?,
         None => {
             let names = csv::header(path, options)?;
             refuse_data(path, &names, config)?;

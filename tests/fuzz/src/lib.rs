@@ -2,7 +2,8 @@
 
 use qosguard::telemetry::packets::{DecodeOptions, Decoder, Layer, LinkType, PacketReader};
 use qosguard::telemetry::{
-    BatchReader, Column, CsvReader, JsonReader, Kind, ReadOptions, Role, Series, SeriesConfig, TimeUnit,
+    BatchReader, Column, CsvReader, EveReader, IpcReader, JsonReader, Kind, ParquetReader, ReadOptions, Role,
+    Series, SeriesConfig, TimeUnit, ZeekReader,
 };
 
 /// Comma-separated records.
@@ -35,6 +36,21 @@ pub fn frame(data: &[u8]) {
         }
         assert_eq!(decoder.counts().packets + decoder.counts().skipped(), 2);
     }
+}
+
+/// Zeek's conn.log, TSV and JSON.
+pub fn zeek(data: &[u8]) {
+    drain(ZeekReader::new(std::io::Cursor::new(data.to_vec()), "fuzz.log", &lenient()));
+}
+
+/// Suricata's EVE JSON.
+pub fn eve(data: &[u8]) {
+    drain(EveReader::new(std::io::Cursor::new(data.to_vec()), "fuzz.json", &lenient()));
+}
+
+/// Rejections end nothing, so that what stands behind them is reached.
+fn lenient() -> ReadOptions {
+    ReadOptions { max_rejected_share: 1.0, ..ReadOptions::default() }
 }
 
 /// A series: the first byte says how it is taken, the rest are rows of a time, an entity, a value and a label.
@@ -70,6 +86,16 @@ pub fn series(data: &[u8]) {
     assert_eq!(report.rows.accepted + report.rows.rejected, table.n_rows() as u64);
     assert!(report.steps <= 100_000);
     assert_eq!(series.table().map(|table| table.n_rows()).ok(), Some(present));
+}
+
+/// Arrow IPC, a file or a stream.
+pub fn ipc(data: &[u8]) {
+    drain(IpcReader::new(std::io::Cursor::new(data.to_vec()), "fuzz.arrow", &ReadOptions::default()));
+}
+
+/// Parquet.
+pub fn parquet(data: &[u8]) {
+    drain(ParquetReader::new(data, "fuzz.parquet", &ReadOptions::default()));
 }
 
 /// Reads all that a reader gives, and checks what it counted.

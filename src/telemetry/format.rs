@@ -1,0 +1,117 @@
+//! What kind of records a file holds, told by its name and by its first bytes.
+
+use std::path::Path;
+
+use super::ipc;
+use super::json_record::RecordKeys;
+use super::schema::Schema;
+use super::{eve, zeek};
+
+/// Bytes that tell columns from text.
+pub(super) const HEAD_BYTES: u64 = 8;
+
+/// The kinds of files that have a reader.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// Cells between delimiters.
+    Csv,
+    /// One flat JSON object a line.
+    JsonLines,
+    /// Zeek's conn.log.
+    Zeek,
+    /// Suricata's EVE JSON.
+    Eve,
+    /// Columns in an Arrow IPC file or stream.
+    Ipc,
+    /// Columns in Parquet.
+    Parquet,
+}
+
+impl Format {
+    /// The format of a file of columns that begins with `head`; `None` for text.
+    ///
+    /// What the file begins with decides, then the name: `.parquet`, and `.arrow`, `.ipc` and `.feather`.
+    pub(super) fn of_bytes(path: &Path, head: &[u8]) -> Option<Self> {
+        // No text begins with the mark of an Arrow message.
+        if head.starts_with(ipc::MAGIC) || head.starts_with(&[0xff; 4]) {
+            return Some(Self::Ipc);
+        } else if head.starts_with(b"PAR1") {
+            return Some(Self::Parquet);
+        }
+        match path.extension()?.to_string_lossy().to_ascii_lowercase().as_str() {
+            "parquet" => Some(Self::Parquet),
+            "arrow" | "ipc" | "feather" => Some(Self::Ipc),
+            _ => None,
+        }
+    }
+
+    /// The format of a text that begins with `head`, of a file for the reader's own schema if there is one.
+    ///
+    /// What stands in the first line decides, then the name: JSON lines for `.jsonl`, `.ndjson` and `.json`,
+    /// CSV for any other; a `.gz` behind it does not count. JSON of Zeek and Suricata is read as such unless the
+    /// schema is another than theirs.
+    pub(super) fn of_text(path: &Path, head: &[u8], schema: Option<&Schema>) -> Self {
+        let lines = || head.split(|&b| b == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+        if lines().next().is_some_and(zeek::is_log) {
+            return Self::Zeek;
+        }
+        let json = is_json(path);
+        // The first object may stand behind lines that are broken, in a file that is JSON by its name.
+        let keys = lines().take(if json { usize::MAX } else { 1 }).find_map(|line| RecordKeys::of(line).ok());
+        let fits = |name: &str| schema.is_none_or(|schema| schema.name() == name);
+        match keys {
+            Some(keys) if eve::is_event(&keys.0) && fits("eve_flow") => Self::Eve,
+            Some(keys) if zeek::is_record(&keys.0) && fits("zeek_conn") => Self::Zeek,
+            Some(_) => Self::JsonLines,
+            None if json => Self::JsonLines,
+            None => Self::Csv,
+        }
+    }
+}
+
+/// Whether a text holds a whole line that is not blank.
+pub(super) fn has_line(head: &[u8]) -> bool {
+    head.split_inclusive(|&b| b == b'\n').any(|line| line.ends_with(b"\n") && !line.trim_ascii().is_empty())
+}
+
+/// Whether a file's name says JSON lines.
+pub(super) fn is_json(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    [".jsonl", ".ndjson", ".json"].iter().any(|ending| name.ends_with(ending))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ending_before_gz_decides_where_the_text_does_not() {
+        let of = |name: &str| Format::of_text(Path::new(name), b"", None);
+        for name in ["a.jsonl", "a.b.ndjson.gz", "EVE.JSON"] {
+            assert_eq!(of(name), Format::JsonLines, "{name}");
+        }
+        for name in ["a.csv", "a.txt.gz", "json", "a.json.csv", ""] {
+            assert_eq!(of(name), Format::Csv, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_first_line_decides_before_the_name() {
+        let conn = r#"{"ts":1.5,"uid":"C","id.orig_h":"::1","conn_state":"SF"}"#;
+        for (head, format) in [
+            ("\n {\"a\": 1}\n", Format::JsonLines),
+            ("{a},{b}\n", Format::Csv),
+            ("#separator \\x09\n#fields\tts\n", Format::Zeek),
+            ("#fields\tts\n", Format::Zeek),
+            ("{\"event_type\":\"stats\"}\n", Format::Eve),
+            (conn, Format::Zeek),
+        ] {
+            assert_eq!(Format::of_text(Path::new("a.log"), head.as_bytes(), None), format, "{head}");
+        }
+        let broken = format!("\"cut\":1}}\n{conn}\n");
+        assert_eq!(Format::of_text(Path::new("conn.json"), broken.as_bytes(), None), Format::Zeek);
+        let own = Schema::builder("own").feature("ts").build().unwrap();
+        assert_eq!(Format::of_text(Path::new("a.log"), conn.as_bytes(), Some(&own)), Format::JsonLines);
+    }
+}
