@@ -10,6 +10,8 @@ mod field;
 mod json;
 mod json_record;
 mod lines;
+#[cfg(feature = "netflow")]
+pub mod netflow;
 mod number;
 mod options;
 #[cfg(feature = "packets")]

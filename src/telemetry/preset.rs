@@ -6,7 +6,7 @@ use super::schema::Schema;
 use crate::error::{Error, Result};
 
 /// The presets as they are written down, one TOML file each.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 10] = [
     include_str!("presets/unsw_nb15.toml"),
     include_str!("presets/unsw_nb15_raw.toml"),
     include_str!("presets/cicids2017.toml"),
@@ -16,6 +16,7 @@ const SOURCES: [&str; 9] = [
     include_str!("presets/kdd99.toml"),
     include_str!("presets/flow.toml"),
     include_str!("presets/flow_detail.toml"),
+    include_str!("presets/ipfix.toml"),
 ];
 
 static PRESETS: LazyLock<Vec<Schema>> =
@@ -35,6 +36,7 @@ impl Schema {
     /// | `kdd99` | KDD Cup 1999, 42 columns without a header |
     /// | `flow` | the smallest flow record that a service posts |
     /// | `flow_detail` | a flow record with directions, flags and timing, as the simulator writes it |
+    /// | `ipfix` | a flow as routers export it: NetFlow v5 and v9, IPFIX, sFlow v5 |
     ///
     /// # Errors
     ///
@@ -85,6 +87,7 @@ mod tests {
                 ("kdd99", 42),
                 ("flow", 8),
                 ("flow_detail", 19),
+                ("ipfix", 29),
             ]
         );
     }

@@ -1,5 +1,6 @@
 //! What a reader did with each record.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,11 @@ pub struct ReadReport {
     pub rejected: u64,
     /// Lines without a single value, which are no records.
     pub blank: u64,
+    /// Records of another kind than the reader's, such as the alerts among Suricata's events, by their kind.
+    ///
+    /// At most 64 kinds have a name of their own; all others are counted as `other`.
+    #[serde(default)]
+    pub skipped: BTreeMap<String, u64>,
     /// The first rejections, in file order.
     pub rejections: Vec<Rejection>,
 }
