@@ -228,7 +228,7 @@ fn nulls(valid: impl Iterator<Item = bool>) -> Option<NullBuffer> {
 impl TextColumn {
     #[inline]
     fn end_cell(&mut self) {
-        self.ends.push(self.bytes.len() as i32);
+        self.ends.push(i32::try_from(self.bytes.len()).unwrap_or(i32::MAX));
     }
 
     #[inline]
@@ -249,7 +249,7 @@ impl TextColumn {
             }
             // Writing to memory cannot fail.
             Some(Address::V6(address)) => {
-                write!(self.bytes, "{}", Ipv6Addr::from(address)).unwrap_or_default()
+                write!(self.bytes, "{}", Ipv6Addr::from(address)).unwrap_or_default();
             }
             None => {}
         }
@@ -280,6 +280,9 @@ impl TextColumn {
     }
 
     fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
+        if i32::try_from(self.bytes.len()).is_err() {
+            return Err(ArrowError::OffsetOverflowError(self.bytes.len()));
+        }
         let rows = self.ends.len();
         let ends = std::mem::replace(&mut self.ends, Vec::with_capacity(rows));
         let next = Vec::with_capacity(self.bytes.len());

@@ -49,13 +49,19 @@ impl<'a> Cursor<'a> {
 /// An unsigned number of 1 to 8 bytes, as RFC 7011 section 6.2 lets exporters shorten them.
 #[inline]
 pub(super) fn unsigned(bytes: &[u8]) -> u64 {
-    match *bytes {
-        [a] => u64::from(a),
-        [a, b] => u64::from(u16::from_be_bytes([a, b])),
-        [a, b, c, d] => u64::from(u32::from_be_bytes([a, b, c, d])),
-        [a, b, c, d, e, f, g, h] => u64::from_be_bytes([a, b, c, d, e, f, g, h]),
-        _ => bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte)),
+    if let &[byte] = bytes {
+        return u64::from(byte);
     }
+    if let Ok(bytes) = bytes.try_into() {
+        return u64::from(u16::from_be_bytes(bytes));
+    }
+    if let Ok(bytes) = bytes.try_into() {
+        return u64::from(u32::from_be_bytes(bytes));
+    }
+    if let Ok(bytes) = bytes.try_into() {
+        return u64::from_be_bytes(bytes);
+    }
+    bytes.iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
 }
 
 #[cfg(test)]

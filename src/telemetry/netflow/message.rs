@@ -75,7 +75,7 @@ impl Message<'_> {
             match (format, id) {
                 (Format::Netflow9, 0) | (Format::Ipfix, 2) => self.read_templates(set, at, Purpose::Data)?,
                 (Format::Netflow9, 1) | (Format::Ipfix, 3) => {
-                    self.read_templates(set, at, Purpose::Options)?
+                    self.read_templates(set, at, Purpose::Options)?;
                 }
                 (_, FIRST_TEMPLATE..) => self.read_data(id, set),
                 _ => self.flows.counts.skipped_sets += 1,
@@ -171,12 +171,11 @@ impl Message<'_> {
 
     /// Reads a data set, or keeps it until its template comes.
     fn read_data(&mut self, id: u16, set: &[u8]) {
-        match self.decode(id, set, self.clock) {
-            Some(records) => self.records = self.records.map(|before| before.saturating_add(records)),
-            None => {
-                self.records = None;
-                self.kept.keep(self.key, id, self.clock, set, self.config, &mut self.flows.counts);
-            }
+        if let Some(records) = self.decode(id, set, self.clock) {
+            self.records = self.records.map(|before| before.saturating_add(records));
+        } else {
+            self.records = None;
+            self.kept.keep(self.key, id, self.clock, set, self.config, &mut self.flows.counts);
         }
     }
 

@@ -225,7 +225,9 @@ mod tests {
 
     fn record(values: &[(Slot, u64)]) -> Record {
         let mut record = Record::default();
-        values.iter().for_each(|&(slot, value)| record.set(slot, value));
+        for &(slot, value) in values {
+            record.set(slot, value);
+        }
         record
     }
 
