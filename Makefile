@@ -82,8 +82,8 @@ test-python: python
 test-node: node
 	cd $(NODE) && npm test --silent
 
-golden: ## rewrite tests/golden after a deliberate change
-	QOSGUARD_BLESS=1 cargo test --all-features --quiet --test golden
+golden: ## rewrite tests/golden and docs/FLOW_FIELDS.md after a deliberate change
+	QOSGUARD_BLESS=1 cargo test --all-features --quiet --test golden --test flow_fields
 
 # --- bench and release ------------------------------------------------------------------------------------------------
 

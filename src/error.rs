@@ -118,6 +118,18 @@ pub enum Error {
         /// What was expected there.
         expected: String,
     },
+    /// Binary input breaks its format and nothing after it can be trusted.
+    #[error("{place}, byte {offset}: {value} is not {expected}")]
+    BadBytes {
+        /// File or stream.
+        place: String,
+        /// Bytes before the offending ones.
+        offset: u64,
+        /// What stands there.
+        value: String,
+        /// What was expected there.
+        expected: String,
+    },
     /// More records were rejected than the caller allows.
     #[error(
         "{place}: {rejected} of {rows} records rejected, more than the allowed share {allowed}; the first: {first}"
@@ -192,7 +204,9 @@ impl Error {
             Self::ShapeMismatch { .. } => ErrorKind::ShapeMismatch,
             Self::NotFinite { .. } => ErrorKind::NotFinite,
             Self::SchemaMismatch { .. } => ErrorKind::SchemaMismatch,
-            Self::BadRecord { .. } | Self::TooManyRejected { .. } => ErrorKind::BadRecord,
+            Self::BadRecord { .. } | Self::BadBytes { .. } | Self::TooManyRejected { .. } => {
+                ErrorKind::BadRecord
+            }
             Self::InsufficientData { .. } => ErrorKind::InsufficientData,
             Self::FormatTooNew { .. } => ErrorKind::IncompatibleFormat,
             Self::CorruptArtifact { .. } => ErrorKind::CorruptArtifact,

@@ -3,7 +3,9 @@
 mod artifact;
 mod error;
 mod parallel;
+mod quantile;
 mod rng;
+mod strict;
 
 pub mod calibrate;
 pub mod detect;

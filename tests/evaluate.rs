@@ -235,6 +235,22 @@ fn reports_say_the_same_for_the_same_seed_and_are_summed_up() {
 }
 
 #[test]
+fn a_threshold_or_an_asked_rate_that_is_no_such_thing_is_refused() {
+    let run = |threshold, asked| {
+        evaluate(&[1.0, 2.0], &[false, true], None, threshold, asked, &EvaluateOptions::default())
+    };
+    assert!(run(1.5, None).is_ok() && run(1.5, Some(0.0)).is_ok());
+    for threshold in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let error = run(threshold, None).unwrap_err().to_string();
+        assert!(error.starts_with("`threshold` must be finite"), "{error}");
+    }
+    for asked in [f64::NAN, f64::INFINITY, -0.01, 1.01] {
+        let error = run(1.5, Some(asked)).unwrap_err().to_string();
+        assert!(error.starts_with("`asked_fpr` must be at least 0 and at most 1"), "{error}");
+    }
+}
+
+#[test]
 fn intervals_cover_the_true_auc() {
     // Uniform scores on [0, 1] and, for attacks, on [0.5, 1.5]: AUC 7/8.
     let level = 0.9;

@@ -4,6 +4,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+#[allow(unreachable_pub, reason = "the fuzzer calls them from another crate")]
 #[path = "fuzz/src/lib.rs"]
 mod targets;
 
@@ -57,6 +58,60 @@ fn json_reader() {
 {"dst_port": null, "protocol": "UDP", "packet_count": "1", "byte_count": 1, "duration": "Infinity"}
 "#;
     smoke(targets::json, &[flow]);
+}
+
+/// A datagram in IPv4: UDP to the VXLAN port.
+fn datagram() -> Vec<u8> {
+    let inner =
+        [&[0; 12], &[8, 0][..], &[0x45, 0, 0, 20, 0, 0, 0, 0, 9, 6, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2]].concat();
+    let header = [0x45, 0, 0, 70, 0, 1, 0x20, 0, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+    [&header[..], &[0x9c, 0x40, 0x12, 0xb5, 0, 50, 0, 0], &[8, 0, 0, 0, 0, 0, 1, 0], &inner].concat()
+}
+
+#[test]
+fn packet_reader() {
+    let frame = datagram();
+    let length = frame.len() as u32;
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    let file = words(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, 65_535, 101]);
+    let pcap =
+        [file, words(&[1, 2, length, length]), frame.clone(), words(&[3, 4, length, length]), frame.clone()];
+    let padded = [frame, vec![0; 2]].concat();
+    let block = length.next_multiple_of(4) + 32;
+    let pcapng = [
+        words(&[0x0a0d_0d0a, 28, 0x1a2b_3c4d, 1, u32::MAX, u32::MAX, 28]),
+        words(&[1, 28, 101, 0, 0x0001_0009, 9, 28]),
+        words(&[6, block, 0, 5, 6, length, length]),
+        padded.clone(),
+        words(&[block, 3, block - 16, length]),
+        padded,
+        words(&[block - 16]),
+    ];
+    smoke(targets::packets, &[&pcap.concat(), &pcapng.concat()]);
+}
+
+#[test]
+fn frame_decoder() {
+    let raw = [&[0, 101], &datagram()[..]].concat();
+    let tagged =
+        [&[0, 1], &[0; 12][..], &[0x88, 0xa8, 0, 2, 0x81, 0, 0, 3, 0x88, 0x47, 0, 0, 1, 9], &datagram()]
+            .concat();
+    let gtp = [0x30, 255, 0, 0, 0, 0, 0, 0, 0x60, 0, 0, 0, 0, 8, 44, 1];
+    let udp = [&[8, 104, 8, 104, 0, 56, 0, 0], &gtp[..], &[7; 32], &[17, 0, 0, 0, 0, 0, 0, 1]].concat();
+    let ipv6 =
+        [&[0, 229, 0x60, 0, 0, 0, 0, 72, 0, 9], &[1; 32][..], &[17, 0, 1, 4, 0, 0, 0, 0], &udp].concat();
+    let ppp = [&[0, 9, 0xff, 3, 0, 0x21], &datagram()[..]].concat();
+    smoke(targets::frame, &[&raw, &tagged, &ipv6, &ppp]);
+}
+
+#[test]
+fn series() {
+    let berlin = b"\x09\
+2024-10-27 02:00,a,1,0\n2024-10-27 02:30,a,,0\n2024-10-27 02:00,a,3,1\n2024-10-27 03:10,b,nan,0\n";
+    let apia =
+        b"\x3f29/12/2011 12:00,a,1,0\n30/12/2011 12:00,a,2,0\n2011-12-31,a,1e300,1\n2012-01-01T00:00Z,,4,0\n";
+    let numbers = b"\x90915148800,a,1,0\n915148800000,a,2,0\n1e18,b,inf,0\n-9999-01-01,b,5,0\n";
+    smoke(targets::series, &[berlin, apia, numbers]);
 }
 
 #[test]

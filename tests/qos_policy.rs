@@ -348,6 +348,26 @@ fn hostile_files_are_refused_soon() {
 }
 
 #[test]
+fn a_list_stands_for_no_fields() {
+    let bands = |bands: &str| format!(r#"{{"version": 1, "bands": {bands}}}"#);
+    let named = r#"{"medium": 1e-3, "high": 1e-4, "critical": 1e-5}"#;
+    assert!(Policy::from_json(&bands(named)).is_ok());
+    let refused = |result: qosguard::Result<Policy>, field: &str| match result.unwrap_err() {
+        Error::Policy { field: place, .. } => assert_eq!(place, field),
+        other => panic!("{other}"),
+    };
+    refused(Policy::from_json(&bands("[1e-3, 1e-4, 1e-5]")), "bands");
+    refused(Policy::from_json("[1]"), "file");
+    refused(Policy::from_yaml("version: 1\nbands: [0.001, 0.0001, 0.00001]"), "bands");
+    refused(Policy::from_yaml("[1, false]"), "file");
+    refused(Policy::from_toml("version = 1\nbands = [0.001, 0.0001, 0.00001]"), "bands");
+    refused(
+        Policy::from_toml("version = 1\n[[rules]]\nname = 'a'\nwhen = ['dns']\ncap = {action = 'allow'}"),
+        "rules[0].when",
+    );
+}
+
+#[test]
 fn rubbish_is_refused() {
     for text in
         ["\0", "nul", "[]", "3", "version: 1\n---\nversion: 1", "version = 1 = 2", "{\"version\":1} x", "{"]

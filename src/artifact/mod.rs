@@ -36,8 +36,12 @@ struct Envelope {
 
 /// Packs a header and its tensors, and stamps them with the digest.
 ///
-/// Adds `format_version`, `written_by` and `digest` to the header.
-pub(crate) fn pack(mut header: Map<String, Value>, tensors: &Tensors) -> Result<Vec<u8>> {
+/// Adds `format_version`, `written_by` and `digest` to the header. Refuses a file that [`read_file`] would.
+pub(crate) fn pack(header: Map<String, Value>, tensors: &Tensors) -> Result<Vec<u8>> {
+    pack_within(MAX_BYTES, header, tensors)
+}
+
+fn pack_within(most: u64, mut header: Map<String, Value>, tensors: &Tensors) -> Result<Vec<u8>> {
     let blank = String::from_utf8_lossy(&BLANK).into_owned();
     header.insert("format_version".into(), FORMAT_VERSION.into());
     header.insert("written_by".into(), concat!("qosguard ", env!("CARGO_PKG_VERSION")).into());
@@ -45,6 +49,9 @@ pub(crate) fn pack(mut header: Map<String, Value>, tensors: &Tensors) -> Result<
     let metadata = HashMap::from([(KEY.to_owned(), Value::Object(header).to_string())]);
     let bytes = serialize(tensors.views(), Some(metadata))
         .map_err(|e| Error::invalid("guard", "representable", e))?;
+    if bytes.len() as u64 > most {
+        return Err(Error::invalid("guard", format!("at most {most} bytes"), bytes.len()));
+    }
     stamp(bytes)
         .ok_or_else(|| Error::invalid("guard", "free of text that looks like its own digest", "a copy of it"))
 }
@@ -77,6 +84,9 @@ pub(crate) fn unpack(bytes: &[u8], path: &Path) -> Result<(Map<String, Value>, T
         .ok_or_else(|| corrupt(format!("no `{KEY}` header")))?;
     let envelope: Envelope = serde_json::from_str(text).map_err(|e| corrupt(e.to_string()))?;
     verify(bytes, &envelope.digest).map_err(&corrupt)?;
+    if envelope.format_version == 0 {
+        return Err(corrupt("format version 0; the first is 1".into()));
+    }
     if envelope.format_version > FORMAT_VERSION {
         return Err(Error::FormatTooNew {
             path: path.to_path_buf(),
@@ -174,15 +184,37 @@ mod tests {
         assert_eq!(mode(&ours), mode(&plain));
     }
 
+    /// The packed file with another version, and the digest blank.
+    fn of_version(version: u8) -> Vec<u8> {
+        let mut bytes = packed();
+        let (header, _) = unpack(&bytes, Path::new("x")).unwrap();
+        let digits = digits_of(&bytes, &digest_of(&header)).unwrap();
+        bytes[digits..digits + BLANK.len()].copy_from_slice(&BLANK);
+        let key = br#"\"format_version\":1"#;
+        let at = memchr::memmem::find(&bytes, key).unwrap();
+        bytes[at + key.len() - 1] = version;
+        bytes
+    }
+
+    #[test]
+    fn what_could_not_be_read_is_not_packed() {
+        let pack = |most| pack_within(most, Map::new(), &Tensors::default());
+        let size = pack(MAX_BYTES).unwrap().len() as u64;
+        assert!(pack(size).is_ok());
+        let error = pack(size - 1).unwrap_err();
+        let expected = format!("`guard` must be at most {} bytes, got {size}", size - 1);
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn no_file_was_ever_of_version_0() {
+        let error = unpack(&stamp(of_version(b'0')).unwrap(), Path::new("x")).unwrap_err();
+        assert_eq!(error.to_string(), "x: not an intact guard: format version 0; the first is 1");
+    }
+
     #[test]
     fn a_newer_format_is_told_apart_from_damage() {
-        let mut newer = packed();
-        let (header, _) = unpack(&newer, Path::new("x")).unwrap();
-        let digits = digits_of(&newer, &digest_of(&header)).unwrap();
-        newer[digits..digits + BLANK.len()].copy_from_slice(&BLANK);
-        let version = br#"\"format_version\":1"#;
-        let at = memchr::memmem::find(&newer, version).unwrap();
-        newer[at + version.len() - 1] = b'7';
+        let newer = of_version(b'7');
         let damaged = unpack(&newer, Path::new("x")).unwrap_err();
         assert_eq!(damaged.kind().as_str(), "corrupt_artifact", "the digest is checked first");
         let error = unpack(&stamp(newer).unwrap(), Path::new("x")).unwrap_err();

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::conformal::{Conformal, check_finite};
 use super::interval::{Interval, wilson};
 use crate::error::{Error, Result};
+use crate::quantile::quantile;
 
 /// Level of the intervals in [`Realised`].
 const LEVEL: f64 = 0.95;
@@ -164,16 +165,18 @@ impl ThresholdRule {
         let attacks = scores.attacks.unwrap_or_default();
         let score = match *self {
             Self::FalsePositiveRate { rate } => conformal.score_at(rate),
-            Self::Percentile { percent } => quantile(&sorted(scores.clean.iter().copied()), percent / 100.0),
+            Self::Percentile { percent } => {
+                quantile(&sorted(scores.clean.iter().copied()), percent / 100.0) as f32
+            }
             Self::Mad { k } => {
                 let scores = sorted(scores.clean.iter().copied());
-                let median = quantile(&scores, 0.5);
-                let deviation = quantile(&sorted(scores.iter().map(|s| (s - median).abs())), 0.5);
+                let median = quantile(&scores, 0.5) as f32;
+                let deviation = quantile(&sorted(scores.iter().map(|s| (s - median).abs())), 0.5) as f32;
                 let score = f64::from(median) + k * MAD_TO_SD * f64::from(deviation);
                 score.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32
             }
             Self::Contamination { share } => {
-                quantile(&sorted(scores.clean.iter().chain(attacks).copied()), 1.0 - share)
+                quantile(&sorted(scores.clean.iter().chain(attacks).copied()), 1.0 - share) as f32
             }
             Self::BestF1 => best_f1(scores.clean, attacks)?,
         };
@@ -253,14 +256,6 @@ fn sorted(scores: impl Iterator<Item = f32>) -> Vec<f32> {
     let mut scores: Vec<f32> = scores.collect();
     scores.sort_unstable_by(f32::total_cmp);
     scores
-}
-
-/// Quantile of ascending values, linear between neighbours, for `q` in [0, 1].
-fn quantile(sorted: &[f32], q: f64) -> f32 {
-    let place = q * (sorted.len() - 1) as f64;
-    let low = place as usize;
-    let (a, b) = (f64::from(sorted[low]), f64::from(sorted[(low + 1).min(sorted.len() - 1)]));
-    (a + (place - low as f64) * (b - a)) as f32
 }
 
 /// The threshold with the best F1: halfway between the two scores that it parts.

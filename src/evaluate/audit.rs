@@ -83,7 +83,7 @@ impl LeakAudit {
         let mut features = Vec::new();
         for (index, column) in schema.columns().iter().enumerate().filter(|(_, c)| c.role == Role::Feature) {
             let (by_value, by_order) = match column.kind {
-                Kind::Number => {
+                Kind::Number | Kind::Time => {
                     let (train, test) = (numbers(train, index), numbers(test, index));
                     (
                         auc_by_value(&binned(&train, &train), &known, &binned(&test, &train), &asked)?,

@@ -3,6 +3,7 @@
 use crate::calibrate::Interval;
 use crate::error::{Error, Result};
 use crate::parallel;
+use crate::quantile::quantile;
 use crate::rng::Stream;
 
 /// More resamples than this change no digit that anyone reads, and their values would fill the memory.
@@ -77,14 +78,6 @@ pub fn bootstrap_intervals<const N: usize>(
             high: quantile(&sorted, f64::midpoint(1.0, level)),
         }
     }))
-}
-
-/// Quantile of ascending values, linear between neighbours, for `q` in [0, 1].
-fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let place = q * (sorted.len() - 1) as f64;
-    let low = place as usize;
-    let (a, b) = (sorted[low], sorted[(low + 1).min(sorted.len() - 1)]);
-    a + (place - low as f64) * (b - a)
 }
 
 #[cfg(test)]

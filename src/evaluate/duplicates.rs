@@ -87,7 +87,7 @@ fn push_cell(bytes: &mut Vec<u8>, batch: &RecordBatch, column: usize, kind: Kind
         return;
     }
     match kind {
-        Kind::Number => {
+        Kind::Number | Kind::Time => {
             let value = array.as_primitive::<Float64Type>().value(row);
             let value = if value.is_nan() { f64::NAN } else { value + 0.0 };
             bytes.extend(value.to_bits().to_le_bytes());

@@ -111,9 +111,9 @@ pub struct Report {
 ///
 /// # Errors
 ///
-/// [`Error::ShapeMismatch`] when lengths differ, [`Error::NotFinite`] for a NaN score or threshold,
-/// [`Error::InsufficientData`] unless there are clean rows and attacks, [`Error::InvalidArgument`] for options
-/// outside their range.
+/// [`Error::ShapeMismatch`] when lengths differ, [`Error::NotFinite`] for a NaN score,
+/// [`Error::InsufficientData`] unless there are clean rows and attacks, [`Error::InvalidArgument`] for a
+/// threshold that is not finite, an asked rate outside [0, 1] and options outside their range.
 pub fn evaluate(
     scores: &[f32],
     labels: &[bool],
@@ -124,8 +124,11 @@ pub fn evaluate(
 ) -> Result<Report> {
     let EvaluateOptions { protocol, resamples, level, seed } = options.clone();
     let ranking = Ranking::new(scores, labels)?;
-    if threshold.is_nan() {
-        return Err(Error::invalid("threshold", "a number", threshold));
+    if !threshold.is_finite() {
+        return Err(Error::invalid("threshold", "finite", threshold));
+    }
+    if let Some(asked) = asked_fpr.filter(|asked| !(0.0..=1.0).contains(asked)) {
+        return Err(Error::invalid("asked_fpr", "at least 0 and at most 1", asked));
     }
     let flagged: Vec<bool> = scores.iter().map(|&score| score > threshold).collect();
     let measure = |weight: &dyn Fn(usize) -> u32| {

@@ -135,7 +135,7 @@ impl Split {
             expected: expected.into(),
         };
         match column.kind {
-            Kind::Number => {
+            Kind::Number | Kind::Time => {
                 let cut = match cut.trim().parse::<f64>() {
                     Ok(number) if number.is_finite() => number,
                     _ => return Err(Error::invalid("cut", "a finite number, as the time column's", cut)),

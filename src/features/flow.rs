@@ -155,7 +155,7 @@ impl FlowFeaturizerConfig {
                 continue;
             }
             let outcome = match column.kind {
-                Kind::Number => self.fit_number(table, index).map(Encoder::Number),
+                Kind::Number | Kind::Time => self.fit_number(table, index).map(Encoder::Number),
                 Kind::Text => {
                     let cells = table.batches().iter().flat_map(|b| text_cells(b.column(index).as_any()));
                     CategoryEncoder::fit(&column.name, cells, self.categories)

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::quantile::quantile;
+
 /// How a numeric column is centred and scaled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -119,15 +121,6 @@ fn moments(values: &[f64]) -> (f64, f64) {
     let mean = values.iter().map(|v| v / n).sum::<f64>();
     let variance = values.iter().map(|v| (v - mean) * ((v - mean) / n)).sum::<f64>();
     (mean, variance.sqrt())
-}
-
-/// Linear-interpolated quantile of sorted values; 0 for none.
-fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
-    let position = q * last as f64;
-    let (low, share) = (position.floor() as usize, position.fract());
-    let (a, b) = (sorted[low], sorted[(low + 1).min(last)]);
-    a * (1.0 - share) + b * share
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -13,6 +12,7 @@ use crate::detect::{AnyDetector, Detector, IsolationForest, IsolationForestConfi
 use crate::error::{Error, Result};
 use crate::features::{Featurizer, FlowFeaturizer};
 use crate::qos::Policy;
+use crate::strict::list_for_fields;
 use crate::telemetry::{Role, Schema};
 
 /// Where the clean calibration scores stand.
@@ -34,7 +34,7 @@ enum DetectorHeader {
 }
 
 /// The header, less what every kind of file has.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
     schema: Schema,
@@ -73,7 +73,7 @@ pub(super) fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Stages, String)> 
     for shared in ["format_version", "written_by", "digest"] {
         header.remove(shared);
     }
-    let header: Header = parse(Value::Object(header)).map_err(&corrupt)?;
+    let header = parse(&Value::Object(header)).map_err(&corrupt)?;
     let scores = tensors.take(SCORES).map_err(&corrupt)?;
     let conformal =
         Conformal::from_parts(scores, header.calibration.conformal).map_err(|e| corrupt(e.to_string()))?;
@@ -140,8 +140,12 @@ fn json<T: Serialize>(value: &T) -> Result<Value> {
     serde_json::to_value(value).map_err(|e| Error::invalid("guard", "representable as JSON", e))
 }
 
-fn parse<T: DeserializeOwned>(value: Value) -> Result<T, String> {
-    serde_json::from_value(value).map_err(|e| e.to_string())
+fn parse(value: &Value) -> Result<Header, String> {
+    let header = Header::deserialize(value).map_err(|e| e.to_string())?;
+    match list_for_fields(value, &header) {
+        Some(place) => Err(format!("`{place}` is a list, and must name its fields")),
+        None => Ok(header),
+    }
 }
 
 #[cfg(test)]
@@ -149,6 +153,22 @@ mod tests {
     use super::*;
     use crate::Guard;
     use crate::simulate::{FlowSimulatorConfig, table};
+
+    #[test]
+    fn a_list_stands_for_no_fields() {
+        let flows = table(&FlowSimulatorConfig { rows: 500, ..Default::default() }).unwrap();
+        let bytes = to_bytes(&Guard::builder().fit(&flows).unwrap().stages).unwrap();
+        let (mut header, tensors) = artifact::unpack(&bytes, Path::new("x")).unwrap();
+        let read = |header: &Map<String, Value>| {
+            from_bytes(&artifact::pack(header.clone(), &tensors).unwrap(), Path::new("x")).map(|_| ())
+        };
+        assert!(read(&header).is_ok());
+        let in_order = |of: &Value, keys: &[&str]| keys.iter().map(|key| of[*key].clone()).collect::<Value>();
+        let training = ["seed", "rows", "fitted", "calibrated", "held_out", "attacks", "data_hash"];
+        header["training"] = in_order(&header["training"], &training);
+        let error = read(&header).unwrap_err().to_string();
+        assert_eq!(error, "x: not an intact guard: `training` is a list, and must name its fields");
+    }
 
     #[test]
     fn a_file_whose_featurizer_reads_more_than_features_is_refused() {

@@ -15,7 +15,7 @@ use crate::detect::{AnyDetector, Detector};
 use crate::error::{Error, Result};
 use crate::features::{Featurizer, FlowFeaturizer};
 use crate::qos::{Policy, Recommender};
-use crate::telemetry::{Role, Schema, Table};
+use crate::telemetry::{Role, Schema, SchemaFit, Table};
 
 pub use assessment::Assessment;
 pub use builder::{GuardBuilder, Training};
@@ -80,7 +80,8 @@ impl Guard {
     /// Scores every record and recommends an action for it.
     ///
     /// The table needs the columns that the features are made of, by name; it may hold any others of the
-    /// guard's schema, in any order, and needs no truth.
+    /// guard's schema, in any order, and needs no truth. A table of another source is brought to them with
+    /// [`Table::map_to`] and [`Guard::inputs`].
     ///
     /// # Errors
     ///
@@ -88,6 +89,38 @@ impl Guard {
     pub fn assess(&self, table: &Table) -> Result<Assessment> {
         self.check_columns(table)?;
         Assessment::of(self, table)
+    }
+
+    /// How the columns that the guard reads can be filled from tables of another schema, and which are missing.
+    ///
+    /// [`Table::map_to`] fills them; [`Guard::assess`] itself goes by names alone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::telemetry::Schema;
+    /// use qosguard::{Guard, simulate};
+    ///
+    /// let flows = simulate::table(&simulate::FlowSimulatorConfig { rows: 500, ..Default::default() })?;
+    /// let guard = Guard::builder().fit(&flows)?;
+    /// let fit = guard.fits(&Schema::preset("unsw_nb15_raw")?);
+    /// assert!(!fit.is_complete());
+    /// assert_eq!(fit.missing, ["syn_count", "fin_count", "rst_count", "iat_mean_ms", "iat_std_ms"]);
+    ///
+    /// let flows = flows.map_to(&guard.inputs())?;
+    /// assert_eq!(guard.assess(&flows)?.len(), 500);
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn fits(&self, schema: &Schema) -> SchemaFit {
+        self.inputs().fits(schema)
+    }
+
+    /// Its schema, without the features that it was fitted without because they told nothing.
+    pub fn inputs(&self) -> Schema {
+        let read = self.stages.featurizer.columns();
+        let columns = self.stages.schema.columns().iter().enumerate();
+        let keep = columns.filter(|(_, c)| c.role != Role::Feature || read.contains(&c.name.as_str()));
+        self.stages.schema.restrict(&keep.map(|(i, _)| i).collect::<Vec<_>>())
     }
 
     fn check_columns(&self, table: &Table) -> Result<()> {

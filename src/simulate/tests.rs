@@ -239,7 +239,7 @@ fn every_attack_shows_in_its_records_but_has_no_mark_of_its_own() {
                         column.name
                     );
                 }
-                Kind::Number => {}
+                Kind::Number | Kind::Time => {}
             }
         }
         // Ports and services aside, one column orders most pairs, and none orders all of them.

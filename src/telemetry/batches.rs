@@ -11,7 +11,7 @@ use crate::error::Result;
 
 /// A source of telemetry, read batch by batch.
 ///
-/// All batches have the columns of [`BatchReader::schema`], in its order: number columns are `Float64`, text
+/// All batches have the columns of [`BatchReader::schema`], in its order: number and time columns are `Float64`, text
 /// columns are `Utf8`, both nullable. A reader that gave an error gives nothing more.
 ///
 /// # Examples

@@ -132,11 +132,28 @@ mod tests {
         for name in ["y", "kind", "at", "who"] {
             let error = schema.with_role(name, Role::Feature).unwrap_err().to_string();
             assert!(error.starts_with(&format!("`columns.{name}` must be no feature")), "{error}");
-            assert!(schema.with_role(name, Role::Ignore).is_ok());
+            let ignored = schema.with_role(name, Role::Ignore).unwrap();
+            assert!(ignored.with_role(name, Role::Feature).is_err(), "{name} by a detour");
+            let role = schema.columns()[schema.index_of(name).unwrap()].role;
+            assert_eq!(ignored.with_role(name, role).unwrap(), schema, "{name} may come back as what it was");
+            let twice = ignored.with_role(name, Role::Ignore).unwrap();
+            let mut file = serde_json::to_value(&twice).unwrap();
+            let read: Schema = serde_json::from_value(file.clone()).unwrap();
+            assert!(read.with_role(name, Role::Feature).is_err(), "{name} through a file");
+            file["columns"][schema.index_of(name).unwrap()]["role"] = "feature".into();
+            assert!(serde_json::from_value::<Schema>(file).is_err(), "{name} in a file");
         }
         for name in ["x", "note"] {
             assert!(schema.with_role(name, Role::Feature).is_ok());
         }
+    }
+
+    #[test]
+    fn a_list_stands_for_no_column() {
+        let text = "name = 's'\ncolumns = [{name = 'x', role = 'feature', kind = 'number'}";
+        assert!(Schema::from_toml(&format!("{text}]")).is_ok());
+        let error = Schema::from_toml(&format!("{text}, ['y', 'feature', 'number']]")).unwrap_err();
+        assert_eq!(error.to_string(), "`columns[1]` must be a table of named fields, got a list");
     }
 
     #[test]

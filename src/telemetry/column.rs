@@ -6,9 +6,9 @@ use arrow::array::{ArrayRef, Float64Array, StringArray};
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::error::ArrowError;
 
-use super::field::Field;
+use super::clock::Clock;
 use super::number::{self, Cell};
-use super::schema::{Column, Kind};
+use super::schema::{Column, Kind, Role};
 use super::text::Spelling;
 
 /// Why a cell was refused, in words that follow "is not".
@@ -33,6 +33,14 @@ enum Cells {
         offsets: Vec<i32>,
         bytes: Vec<u8>,
         spelling: Spelling,
+        /// What every cell must be readable by.
+        clock: Option<Clock>,
+    },
+    /// Seconds since the epoch.
+    Time {
+        values: Vec<f64>,
+        limits: Limits,
+        clock: Clock,
     },
 }
 
@@ -46,22 +54,41 @@ struct Limits {
     port: bool,
 }
 
+impl Limits {
+    /// Refuses a finite number outside the range.
+    fn check(&self, value: f64) -> Result<(), Refusal> {
+        if value.is_finite() && value < self.minimum {
+            return Err(format!("at least {}", self.minimum));
+        }
+        if value.is_finite() && value > self.maximum {
+            return Err(format!("at most {}", self.maximum));
+        }
+        Ok(())
+    }
+}
+
 impl Growing {
     /// An empty column.
     pub(super) fn new(column: &Column) -> Self {
+        let limits = Limits {
+            minimum: column.minimum.unwrap_or(f64::NEG_INFINITY),
+            maximum: column.maximum.unwrap_or(f64::INFINITY),
+            undefined: column.undefined.map(f64::to_bits),
+            port: column.is_port(),
+        };
+        let clock = || Clock::new(column.unit, column.format.clone());
         let cells = match column.kind {
-            Kind::Number => Cells::Number {
-                values: Vec::new(),
-                limits: Limits {
-                    minimum: column.minimum.unwrap_or(f64::NEG_INFINITY),
-                    maximum: column.maximum.unwrap_or(f64::INFINITY),
-                    undefined: column.undefined.map(f64::to_bits),
-                    port: matches!(column.field, Some(Field::SrcPort | Field::DstPort)),
-                },
-            },
+            Kind::Number => Cells::Number { values: Vec::new(), limits },
             Kind::Text => {
-                Cells::Text { offsets: first_offset(0), bytes: Vec::new(), spelling: Spelling::of(column) }
+                let written = column.unit.is_some() || column.format.is_some();
+                Cells::Text {
+                    offsets: first_offset(0),
+                    bytes: Vec::new(),
+                    spelling: Spelling::of(column),
+                    clock: (written && column.role == Role::Time).then(clock),
+                }
             }
+            Kind::Time => Cells::Time { values: Vec::new(), limits, clock: clock() },
         };
         Self { cells, nulls: Vec::new() }
     }
@@ -69,7 +96,7 @@ impl Growing {
     /// Makes room for `rows` more cells.
     pub(super) fn reserve(&mut self, rows: usize) {
         match &mut self.cells {
-            Cells::Number { values, .. } => values.reserve(rows),
+            Cells::Number { values, .. } | Cells::Time { values, .. } => values.reserve(rows),
             Cells::Text { offsets, .. } => offsets.reserve(rows),
         }
     }
@@ -77,7 +104,7 @@ impl Growing {
     /// Cells in the column.
     pub(super) fn len(&self) -> usize {
         match &self.cells {
-            Cells::Number { values, .. } => values.len(),
+            Cells::Number { values, .. } | Cells::Time { values, .. } => values.len(),
             Cells::Text { offsets, .. } => offsets.len() - 1,
         }
     }
@@ -90,7 +117,7 @@ impl Growing {
     /// Bytes of text in the column.
     pub(super) fn text_bytes(&self) -> usize {
         match &self.cells {
-            Cells::Number { .. } => 0,
+            Cells::Number { .. } | Cells::Time { .. } => 0,
             Cells::Text { bytes, .. } => bytes.len(),
         }
     }
@@ -99,7 +126,7 @@ impl Growing {
     pub(super) fn push_null(&mut self) {
         self.nulls.push(self.len() as u32);
         match &mut self.cells {
-            Cells::Number { values, .. } => values.push(0.0),
+            Cells::Number { values, .. } | Cells::Time { values, .. } => values.push(0.0),
             Cells::Text { offsets, .. } => offsets.push(offsets.last().copied().unwrap_or(0)),
         }
     }
@@ -131,17 +158,34 @@ impl Growing {
                 Cell::TooLarge => Err("within the range of a 64-bit float".into()),
                 Cell::Bad => Err("a number".into()),
             },
-            Cells::Text { offsets, bytes, spelling } => {
+            Cells::Text { offsets, bytes, spelling, clock } => {
                 let text = spelling.read(cell);
                 let text = text.as_ref();
                 if text.is_empty() {
                     self.push_null();
                     return Ok(());
                 }
+                if let Some(clock) = clock {
+                    clock.read(text)?;
+                }
                 let end = i32::try_from(bytes.len() + text.len());
                 offsets.push(end.map_err(|_| "text of less than 2 GiB")?);
                 bytes.extend_from_slice(text);
                 Ok(())
+            }
+            Cells::Time { limits, clock, .. } => {
+                let cell = cell.trim_ascii();
+                let undefined = match number::parse(cell, false) {
+                    Cell::Missing => true,
+                    Cell::Value(value) => limits.undefined == Some(value.to_bits()),
+                    Cell::TooLarge | Cell::Bad => false,
+                };
+                if undefined {
+                    self.push_null();
+                    return Ok(());
+                }
+                let seconds = clock.read(cell)?.utc()?;
+                self.push_seconds(seconds)
             }
         }
     }
@@ -153,12 +197,18 @@ impl Growing {
         };
         if limits.undefined == Some(value.to_bits()) {
             self.push_null();
-        } else if value.is_finite() && value < limits.minimum {
-            return Err(format!("at least {}", limits.minimum));
-        } else if value.is_finite() && value > limits.maximum {
-            return Err(format!("at most {}", limits.maximum));
         } else {
+            limits.check(value)?;
             values.push(value);
+        }
+        Ok(())
+    }
+
+    /// Appends a time in seconds since the epoch.
+    fn push_seconds(&mut self, seconds: f64) -> Result<(), Refusal> {
+        if let Cells::Time { values, limits, .. } = &mut self.cells {
+            limits.check(seconds)?;
+            values.push(seconds);
         }
         Ok(())
     }
@@ -166,7 +216,7 @@ impl Growing {
     /// Cuts the column back to `rows` cells.
     pub(super) fn truncate(&mut self, rows: usize) {
         match &mut self.cells {
-            Cells::Number { values, .. } => values.truncate(rows),
+            Cells::Number { values, .. } | Cells::Time { values, .. } => values.truncate(rows),
             Cells::Text { offsets, bytes, .. } => {
                 offsets.truncate(rows + 1);
                 bytes.truncate(offsets.last().map_or(0, |&end| end as usize));
@@ -181,7 +231,7 @@ impl Growing {
     pub(super) fn finish(&mut self, rows: usize) -> Result<ArrayRef, ArrowError> {
         let nulls = self.take_nulls();
         match &mut self.cells {
-            Cells::Number { values, .. } => {
+            Cells::Number { values, .. } | Cells::Time { values, .. } => {
                 let values = std::mem::replace(values, Vec::with_capacity(rows));
                 Ok(Arc::new(Float64Array::try_new(values.into(), nulls)?))
             }

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 impl Table {
     /// Brings Arrow batches to a schema: columns in any order, of any numeric, boolean, text or dictionary type.
     ///
-    /// Numbers become `Float64`; a timestamp in a number column becomes seconds since the epoch. Text in a
+    /// Numbers become `Float64`; a timestamp in a number or time column becomes seconds since the epoch. Text in a
     /// number column is read as a CSV cell is, and text of labels and protocols is spelt as by the readers.
     /// The ranges of the schema hold as in the readers: a row outside is rejected and counted, with its number
     /// from 1 as the line; more than 5 % of them is an error. Features must all be there, other columns may
@@ -122,7 +122,9 @@ fn simplify(array: &ArrayRef, kind: Option<Kind>) -> Option<ArrayRef> {
         let seconds = micros.as_primitive::<Int64Type>().unary::<_, Float64Type>(|t| t as f64 / 1e6);
         return Some(Arc::new(seconds));
     }
-    let number = kind == Some(Kind::Number) && !text;
+    // A moment in a time column goes as ISO 8601, which is no number of its unit.
+    let time = kind == Some(Kind::Time) && !moment;
+    let number = (kind == Some(Kind::Number) || time) && !text;
     cast(array, if number { &Float64 } else { &Utf8 }).ok()
 }
 

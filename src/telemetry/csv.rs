@@ -198,6 +198,16 @@ impl Iterator for CsvReader {
     }
 }
 
+/// The names in the first record of a file, trimmed and unique.
+pub(super) fn header(path: &Path, options: &ReadOptions) -> Result<Vec<String>> {
+    options.check()?;
+    let mut lines = Lines::open(path, options.max_line_bytes)?;
+    let mut records = Records::new(options.delimiter);
+    records.first(&mut lines)?;
+    let names: Vec<String> = records.cells().map(|cell| text::decode(cell).into_owned()).collect();
+    Ok(detect::unique_names(&names))
+}
+
 /// Appends a line without quotes, whose cells end at `ends`.
 fn push_plain(rows: &mut Rows, bytes: &[u8], mut start: usize, ends: &[usize]) -> Result<(), Fault> {
     if ends.len() != rows.n_columns() {

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use super::canonical;
+use super::clock::Clock;
 use super::schema::{Kind, Role, Schema};
 use super::{number, number::Cell};
 use crate::error::{Error, Result};
@@ -38,6 +40,7 @@ impl Schema {
     ///
     /// Every feature must be there. Labels, families, times, entities and ignored columns may be absent,
     /// as they are when a model serves; the returned schema then lacks them.
+    /// Names of [`Field`](super::Field)s that no other preset fits are `canonical_flow`, in any selection.
     /// The second column of a name is called `name.1`. A record without names is told by its width:
     /// 49 cells are `unsw_nb15_raw`, 41 to 43 are `nsl_kdd`, and 42 with a dot at the end of the label `kdd99`.
     ///
@@ -81,6 +84,11 @@ pub(super) fn by_keys(place: &str, names: &[String], schema: Option<&Schema>) ->
     if let Some(fit) = fits.min_by_key(|fit| fit.absent) {
         return Ok(fit);
     }
+    if schema.is_none()
+        && let Some(fit) = canonical_part(names)
+    {
+        return Ok(fit);
+    }
     let nearest = candidates.iter().max_by_key(|schema| known(schema, names));
     let Some(nearest) = nearest else { return Err(Error::invalid("schema", "at least one schema", 0)) };
     let misfit = by_name(nearest, names).err().unwrap_or_default();
@@ -90,6 +98,16 @@ pub(super) fn by_keys(place: &str, names: &[String], schema: Option<&Schema>) ->
         missing: listed(misfit.missing),
         unknown: listed(misfit.unknown),
     })
+}
+
+/// The canonical flow's columns of these names, if it knows them all and a feature is among them.
+fn canonical_part(names: &[String]) -> Option<Layout> {
+    let canonical = Schema::presets().iter().find(|schema| schema.name() == canonical::NAME)?;
+    let mut keep: Vec<usize> = names.iter().filter_map(|name| canonical.index_of(name)).collect();
+    keep.sort_unstable();
+    let part = canonical.restrict(&keep);
+    part.index_of_role(Role::Feature)?;
+    by_name(&part, names).ok()
 }
 
 /// How many of the first record's cells any candidate knows: by name, or by the right width without names.
@@ -152,7 +170,15 @@ fn by_position(schema: &Schema, first: &[String]) -> Option<Layout> {
     }
     let mut numbers = 0;
     for (cell, column) in first.iter().zip(columns) {
-        match (column.kind, number::parse(cell.as_bytes(), column.field.is_some())) {
+        if column.kind == Kind::Time {
+            let clock = Clock::new(column.unit, column.format.clone());
+            let cell = cell.trim();
+            if !cell.is_empty() && clock.read(cell.as_bytes()).is_err() {
+                return None;
+            }
+            continue;
+        }
+        match (column.kind, number::parse(cell.as_bytes(), column.is_port())) {
             (Kind::Number, Cell::Bad | Cell::TooLarge) => return None,
             (Kind::Number, Cell::Value(_)) => numbers += 1,
             _ => {}
@@ -170,7 +196,7 @@ fn by_position(schema: &Schema, first: &[String]) -> Option<Layout> {
 }
 
 /// Trimmed names; the second of a name becomes `name.1`.
-fn unique_names(first: &[String]) -> Vec<String> {
+pub(super) fn unique_names(first: &[String]) -> Vec<String> {
     let mut seen: HashMap<&str, usize> = HashMap::new();
     let mut names = Vec::with_capacity(first.len());
     for name in first {

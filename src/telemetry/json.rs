@@ -85,24 +85,8 @@ impl JsonReader {
     }
 
     fn start(mut lines: Lines, options: &ReadOptions) -> Result<Self> {
-        let first = loop {
-            match lines.next()? {
-                Some(Line::Text(line)) if lines.bytes()[line.clone()].trim_ascii().is_empty() => {}
-                Some(Line::Text(line)) => break lines.bytes()[line].to_vec(),
-                Some(Line::TooLong) => {
-                    let fault = Fault::too_long(options.max_line_bytes);
-                    return Err(bad_record(lines.place(), lines.number(), &fault.value, fault.expected));
-                }
-                None => {
-                    let what = format!("{}: records", lines.place());
-                    return Err(Error::InsufficientData { what, needed: 1, got: 0 });
-                }
-            }
-        };
+        let (first, keys) = first(&mut lines)?;
         let number = lines.number();
-        let keys = serde_json::from_slice::<RecordKeys>(&first).map_err(|e| {
-            bad_record(lines.place(), number, &first, format!("one JSON object on a line: {e}"))
-        })?;
         let layout = detect::by_keys(lines.place(), &keys.0, options.schema.as_ref())?;
         let rows = Rows::new(layout, lines.place(), options.batch_rows, options.max_rejected_share);
         Ok(Self { lines, rows, first: Some((number, first)), done: false })
@@ -205,6 +189,34 @@ impl Table {
         batches.extend(rows.finish_batch()?);
         Self::new(Arc::clone(rows.schema()), batches, rows.report().clone())
     }
+}
+
+/// The keys of the first object of a file.
+pub(super) fn keys(path: &Path, options: &ReadOptions) -> Result<Vec<String>> {
+    options.check()?;
+    first(&mut Lines::open(path, options.max_line_bytes)?).map(|(_, keys)| keys.0)
+}
+
+/// The first line that is not blank, and the keys of its object.
+fn first(lines: &mut Lines) -> Result<(Vec<u8>, RecordKeys)> {
+    let first = loop {
+        match lines.next()? {
+            Some(Line::Text(line)) if lines.bytes()[line.clone()].trim_ascii().is_empty() => {}
+            Some(Line::Text(line)) => break lines.bytes()[line].to_vec(),
+            Some(Line::TooLong) => {
+                let fault = Fault::too_long(lines.max_line_bytes());
+                return Err(bad_record(lines.place(), lines.number(), &fault.value, fault.expected));
+            }
+            None => {
+                let what = format!("{}: records", lines.place());
+                return Err(Error::InsufficientData { what, needed: 1, got: 0 });
+            }
+        }
+    };
+    let keys = serde_json::from_slice(&first).map_err(|e| {
+        bad_record(lines.place(), lines.number(), &first, format!("one JSON object on a line: {e}"))
+    })?;
+    Ok((first, keys))
 }
 
 /// Appends the object on a line.

@@ -2,11 +2,12 @@
 
 use std::sync::LazyLock;
 
+use super::canonical;
 use super::schema::Schema;
 use crate::error::{Error, Result};
 
 /// The presets as they are written down, one TOML file each.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 11] = [
     include_str!("presets/unsw_nb15.toml"),
     include_str!("presets/unsw_nb15_raw.toml"),
     include_str!("presets/cicids2017.toml"),
@@ -16,11 +17,15 @@ const SOURCES: [&str; 10] = [
     include_str!("presets/kdd99.toml"),
     include_str!("presets/flow.toml"),
     include_str!("presets/flow_detail.toml"),
+    include_str!("presets/device_log.toml"),
     include_str!("presets/ipfix.toml"),
 ];
 
-static PRESETS: LazyLock<Vec<Schema>> =
-    LazyLock::new(|| SOURCES.iter().filter_map(|source| Schema::from_toml(source).ok()).collect());
+/// The canonical flow stands first: of two that are equally near to a header, the last is named.
+static PRESETS: LazyLock<Vec<Schema>> = LazyLock::new(|| {
+    let sources = SOURCES.iter().filter_map(|source| Schema::from_toml(source).ok());
+    canonical::schema().into_iter().chain(sources).collect()
+});
 
 impl Schema {
     /// A built-in schema by name.
@@ -36,6 +41,8 @@ impl Schema {
     /// | `kdd99` | KDD Cup 1999, 42 columns without a header |
     /// | `flow` | the smallest flow record that a service posts |
     /// | `flow_detail` | a flow record with directions, flags and timing, as the simulator writes it |
+    /// | `device_log` | what a device logs of its link: latency, loss, retries, errors, traffic |
+    /// | `canonical_flow` | one column for every [`Field`](super::Field), by its name and in its unit |
     /// | `ipfix` | a flow as routers export it: NetFlow v5 and v9, IPFIX, sFlow v5 |
     ///
     /// # Errors
@@ -78,6 +85,7 @@ mod tests {
         assert_eq!(
             widths,
             [
+                ("canonical_flow", Field::ALL.len()),
                 ("unsw_nb15", 45),
                 ("unsw_nb15_raw", 49),
                 ("cicids2017", 79),
@@ -87,6 +95,7 @@ mod tests {
                 ("kdd99", 42),
                 ("flow", 8),
                 ("flow_detail", 19),
+                ("device_log", 9),
                 ("ipfix", 29),
             ]
         );

@@ -28,7 +28,8 @@ pub fn read_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table>
     if is_json(path) { read_jsonl_with(path, options) } else { read_csv_with(path, options) }
 }
 
-fn is_json(path: &Path) -> bool {
+/// Whether a file's name says JSON lines.
+pub(super) fn is_json(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
     [".jsonl", ".ndjson", ".json"].iter().any(|ending| name.ends_with(ending))

@@ -80,4 +80,14 @@ impl ReadReport {
             self.rejections.push(Rejection { line, column: column.into(), value, expected: expected.into() });
         }
     }
+
+    /// The same report, after more rows were left out.
+    pub(super) fn without(&self, left_out: Self) -> Self {
+        let mut report = self.clone();
+        report.accepted = report.accepted.saturating_sub(left_out.rejected);
+        report.rejected += left_out.rejected;
+        report.rejections.extend(left_out.rejections);
+        report.rejections.truncate(KEPT);
+        report
+    }
 }

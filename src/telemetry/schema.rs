@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::clock::{Clock, TimeUnit};
 use super::field::Field;
 use crate::error::{Error, Result};
+use crate::strict::list_for_fields;
 
 /// What a column is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -33,6 +35,13 @@ pub enum Kind {
     Number,
     /// Arrow `Utf8`; an empty cell is null.
     Text,
+    /// Arrow `Float64`: a time in seconds since the Unix epoch; an empty cell is null.
+    ///
+    /// A cell is a number in the column's [`unit`](Column::unit), a text in its
+    /// [`format`](Column::format), or ISO 8601 such as `2017-07-03 08:55:58.5` or `2017-07-03T08:55:58+02:00`.
+    /// A text without an offset from UTC is read as UTC: times of a zone with daylight saving stay
+    /// [`Kind::Text`], for [`Series`](super::Series) to resolve.
+    Time,
 }
 
 /// One column of a [`Schema`].
@@ -61,6 +70,18 @@ pub struct Column {
     /// The number that the source writes for "undefined"; read as null.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undefined: Option<f64>,
+    /// What a time that is written as a number counts; seconds where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<TimeUnit>,
+    /// How a time is written where ISO 8601 does not say it, such as `%d/%m/%Y %H:%M`.
+    ///
+    /// The directives are those of [`jiff::fmt::strtime`](https://docs.rs/jiff/latest/jiff/fmt/strtime/). A
+    /// column of text and role `time` that has a unit or a format refuses a cell that is no such time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// It was truth, time or identity before it was ignored; it stays no feature.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    barred: bool,
 }
 
 impl Column {
@@ -75,7 +96,30 @@ impl Column {
             minimum: None,
             maximum: None,
             undefined: None,
+            unit: None,
+            format: None,
+            barred: false,
         }
+    }
+
+    /// Whether it is, or was before it was ignored, truth, time or identity.
+    pub(super) fn is_barred(&self) -> bool {
+        self.barred || !matches!(self.role, Role::Feature | Role::Ignore)
+    }
+
+    /// Whether it says what the verdict should be, or may say it.
+    pub(super) fn is_truth(&self) -> bool {
+        self.barred || matches!(self.role, Role::Label | Role::Family)
+    }
+
+    /// Whether it holds ports, which some sources write in hexadecimal.
+    pub(super) fn is_port(&self) -> bool {
+        matches!(self.field, Some(Field::SrcPort | Field::DstPort))
+    }
+
+    /// What a cell is multiplied by to get the field's unit.
+    pub(super) fn factor(&self) -> f64 {
+        self.scale.unwrap_or(1.0)
     }
 }
 
@@ -126,7 +170,8 @@ impl Schema {
     /// [`Error::InvalidArgument`] for a duplicated or empty name, for a feature that is an
     /// address, a label or an identifier, for two labels, families or times, for limits that are not
     /// finite or a minimum above its maximum, and for a field of the other kind: addresses and services
-    /// are text, ports are numbers.
+    /// are text, ports are numbers. So do a kind `time` for anything but a time, a unit or a format for
+    /// anything else, and a format that gives no date.
     pub fn new(name: impl Into<String>, columns: Vec<Column>, clean: Vec<String>) -> Result<Self> {
         let mut seen = std::collections::HashSet::new();
         for column in &columns {
@@ -134,7 +179,7 @@ impl Schema {
                 return Err(Error::invalid("columns", "unique, non-empty names", &column.name));
             }
             let address = matches!(column.field, Some(Field::SrcIp | Field::DstIp));
-            if column.role == Role::Feature && (address || is_reserved(&column.name)) {
+            if column.role == Role::Feature && (address || column.barred || is_reserved(&column.name)) {
                 return Err(Error::invalid(
                     format!("columns.{}", column.name),
                     "no feature: it names a label, an identifier or an address",
@@ -172,6 +217,9 @@ impl Schema {
                 ));
             }
         }
+        for column in &columns {
+            check_time(column)?;
+        }
         for role in [Role::Label, Role::Family, Role::Time] {
             if columns.iter().filter(|c| c.role == role).count() > 1 {
                 return Err(Error::invalid(
@@ -186,7 +234,8 @@ impl Schema {
 
     /// Reads a schema from TOML, in the form that the presets are written in.
     ///
-    /// A column needs `name`, `role` and `kind`; `field`, `minimum`, `maximum` and `undefined` are optional.
+    /// A column needs `name`, `role` and `kind`; `field`, `minimum`, `maximum` and `undefined` are optional, and
+    /// so are `unit` and `format` of a time.
     ///
     /// # Errors
     ///
@@ -210,8 +259,12 @@ impl Schema {
     /// # Ok::<(), qosguard::Error>(())
     /// ```
     pub fn from_toml(text: &str) -> Result<Self> {
-        let raw: RawSchema =
-            toml::from_str(text).map_err(|e| Error::invalid("schema", "a schema in TOML", e.message()))?;
+        let refused = |e: toml::de::Error| Error::invalid("schema", "a schema in TOML", e.message());
+        let raw: RawSchema = toml::from_str(text).map_err(refused)?;
+        let given = toml::from_str(text).map_err(refused)?;
+        if let Some(place) = list_for_fields(&given, &raw) {
+            return Err(Error::invalid(place, "a table of named fields", "a list"));
+        }
         raw.try_into()
     }
 
@@ -220,7 +273,7 @@ impl Schema {
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] when there is no such column, for a label, a family, a time or an entity
-    /// that shall become a feature, whatever its name, and as [`Schema::new`].
+    /// that shall become a feature, whatever its name and even after it was ignored, and as [`Schema::new`].
     ///
     /// # Examples
     ///
@@ -237,23 +290,30 @@ impl Schema {
         let index = self
             .index_of(name)
             .ok_or_else(|| Error::invalid("name", format!("a column of schema `{}`", self.name), name))?;
-        let now = self.columns[index].role;
-        if role == Role::Feature && !matches!(now, Role::Feature | Role::Ignore) {
+        let mut columns = self.columns.clone();
+        let column = &mut columns[index];
+        if role == Role::Feature && column.is_barred() {
             let expected = "no feature: the schema says that it is truth, time or identity";
-            return Err(Error::invalid(format!("columns.{name}"), expected, format!("role = {now:?}")));
+            return Err(Error::invalid(
+                format!("columns.{name}"),
+                expected,
+                format!("role = {:?}", column.role),
+            ));
         }
-        let columns = self
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(i, c)| Column { role: if i == index { role } else { c.role }, ..c.clone() });
-        Self::new(&self.name, columns.collect(), self.clean.clone())
+        column.barred = role == Role::Ignore && column.is_barred();
+        column.role = role;
+        Self::new(&self.name, columns, self.clean.clone())
     }
 
     /// The same schema with only the columns at these positions, ascending.
-    pub(super) fn restrict(&self, keep: &[usize]) -> Self {
+    pub(crate) fn restrict(&self, keep: &[usize]) -> Self {
         let columns = keep.iter().filter_map(|&i| self.columns.get(i).cloned()).collect();
         Self { name: self.name.clone(), columns, clean: self.clean.clone() }
+    }
+
+    /// The same schema with the words for clean traffic of another.
+    pub(super) fn with_clean_of(self, other: &Self) -> Self {
+        Self { clean: other.clean.clone(), ..self }
     }
 
     /// The schema's name, such as `unsw_nb15`.
@@ -295,12 +355,29 @@ impl Schema {
         use arrow::datatypes::{DataType, Field as ArrowField};
         let fields = self.columns.iter().map(|c| {
             let kind = match c.kind {
-                Kind::Number => DataType::Float64,
+                Kind::Number | Kind::Time => DataType::Float64,
                 Kind::Text => DataType::Utf8,
             };
             ArrowField::new(&c.name, kind, true)
         });
         arrow::datatypes::Schema::new(fields.collect::<Vec<_>>())
+    }
+}
+
+/// Whether what a column says of times is for times, and can be read.
+fn check_time(column: &Column) -> Result<()> {
+    let refuse =
+        |expected: &str, got: String| Err(Error::invalid(format!("columns.{}", column.name), expected, got));
+    if column.kind == Kind::Time && !matches!(column.role, Role::Time | Role::Ignore) {
+        return refuse("role = time or ignore for kind = time", format!("role = {:?}", column.role));
+    }
+    let written = column.unit.is_some() || column.format.is_some();
+    if written && !(column.kind == Kind::Time || (column.kind == Kind::Text && column.role == Role::Time)) {
+        return refuse("kind = time for a unit or a format", format!("kind = {:?}", column.kind));
+    }
+    match &column.format {
+        Some(format) if !Clock::knows(format) => refuse("a strptime format of a date", format.clone()),
+        _ => Ok(()),
     }
 }
 

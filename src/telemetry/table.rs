@@ -14,7 +14,7 @@ const BATCH_ROWS: usize = 65_536;
 
 /// Raw telemetry: Arrow [`RecordBatch`]es whose columns are those of a [`Schema`], in its order.
 ///
-/// Number columns are `Float64`, text columns are `Utf8`, both nullable.
+/// Number and time columns are `Float64`, text columns are `Utf8`, both nullable.
 #[derive(Clone, Debug)]
 pub struct Table {
     schema: Arc<Schema>,
@@ -131,7 +131,9 @@ impl Table {
         for batch in &self.batches {
             for row in 0..batch.num_rows() {
                 let label = match column.kind {
-                    Kind::Number => number(batch, index, row).filter(|v| !v.is_nan()).map(|v| v != 0.0),
+                    Kind::Number | Kind::Time => {
+                        number(batch, index, row).filter(|v| !v.is_nan()).map(|v| v != 0.0)
+                    }
                     Kind::Text => text(batch, index, row).map(|v| !self.schema.is_clean(v)),
                 };
                 let Some(label) = label else {

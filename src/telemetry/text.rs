@@ -133,6 +133,13 @@ pub(crate) fn protocol_name(number: u8) -> Option<&'static str> {
     })
 }
 
+/// A protocol's number, from its name or its digits.
+pub(super) fn protocol_number(text: &str) -> Option<f64> {
+    let text = protocol(Cow::Borrowed(text));
+    let number = (0..=u8::MAX).find(|&number| protocol_name(number) == Some(&*text));
+    number.or_else(|| text.parse().ok()).map(f64::from)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+mod device_logs;
 mod hostile;
+mod mapping;
 mod properties;
 mod public;
 mod reading;

@@ -6,7 +6,7 @@ use qosguard::telemetry::read_csv;
 
 use super::numbers;
 
-fn data() -> Option<PathBuf> {
+pub(super) fn data() -> Option<PathBuf> {
     let path = PathBuf::from(std::env::var("QOSGUARD_DATA").unwrap_or_else(|_| "../shared/data".into()))
         .join("flows");
     if path.is_dir() {

@@ -6,9 +6,11 @@ use std::path::Path;
 
 use serde::Deserializer;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{Policy, PolicyConfig};
 use crate::error::{Error, Result};
+use crate::strict::list_for_fields;
 
 /// Largest policy file, 1 MiB.
 const MAX_BYTES: usize = 1 << 20;
@@ -130,6 +132,15 @@ fn parse(place: &str, text: &str, format: Format) -> Result<Policy> {
             config
         }
     };
+    let given: Option<Value> = match format {
+        Format::Toml => toml::from_str(text).ok(),
+        Format::Yaml => yaml_serde::from_str(text).ok(),
+        Format::Json => serde_json::from_str(text).ok(),
+    };
+    let given = given.ok_or_else(|| refuse(place, "file", "well-formed", "something else"))?;
+    if let Some(field) = list_for_fields(&given, &config) {
+        return Err(refuse(place, field, "a table of named fields", "a list"));
+    }
     Policy::validate(config, place)
 }
 

@@ -174,7 +174,7 @@ impl Columns {
         let mut arrays = Vec::with_capacity(NUMBERS + TEXTS);
         for column in self.schema.columns() {
             arrays.extend(match column.kind {
-                Kind::Number => numbers.next().map(finish_numbers),
+                Kind::Number | Kind::Time => numbers.next().map(finish_numbers),
                 Kind::Text => texts.next().map(TextColumn::finish),
             });
         }
@@ -313,7 +313,9 @@ mod tests {
             snake
         };
         let schema = Schema::preset("ipfix").unwrap();
-        let of = |kind| schema.columns().iter().filter(move |c| c.kind == kind).map(|c| c.name.clone());
+        let of = |text| {
+            schema.columns().iter().filter(move |c| (c.kind == Kind::Text) == text).map(|c| c.name.clone())
+        };
         #[rustfmt::skip]
         let numbers = [
             Number::ObservationDomain, Number::StartTime, Number::EndTime, Number::Duration, Number::SrcPort,
@@ -325,9 +327,9 @@ mod tests {
         ];
         assert!(numbers.iter().enumerate().all(|(i, &number)| i == number as usize));
         let names: Vec<String> = numbers.iter().map(|number| snake(format!("{number:?}"))).collect();
-        assert_eq!(names, of(Kind::Number).collect::<Vec<_>>());
+        assert_eq!(names, of(false).collect::<Vec<_>>());
         let names = ["exporter", "export_format", "src_ip", "dst_ip", "protocol"];
-        assert_eq!(of(Kind::Text).collect::<Vec<_>>(), names);
+        assert_eq!(of(true).collect::<Vec<_>>(), names);
     }
 
     #[test]

@@ -83,7 +83,7 @@ impl Decoder {
     /// Decodes one frame.
     ///
     /// `captured` are the bytes of the frame from its beginning, as many as there are; `wire_bytes` is its length
-    /// on the wire; `time_ns` is the time of capture in nanoseconds since the Unix epoch. Sizes in the packet are
+    /// on the wire, or more if more was captured; `time_ns` is the time of capture in nanoseconds since the Unix epoch. Sizes in the packet are
     /// those on the wire: an IP header that claims more than the frame can hold is believed for what it can hold.
     #[inline]
     pub fn decode_frame(
@@ -93,11 +93,12 @@ impl Decoder {
         wire_bytes: u32,
         time_ns: i64,
     ) -> Decoded {
+        let frame = Part::frame(captured, wire_bytes);
         self.counts.records += 1;
-        self.counts.frame_bytes += u64::from(wire_bytes);
+        self.counts.frame_bytes += frame.wire as u64;
         self.counts.captured_bytes += captured.len() as u64;
-        let packet = Packet { time_ns, frame_bytes: wire_bytes, ..Packet::default() };
-        match self.decode(link, Part::frame(captured, wire_bytes), packet) {
+        let packet = Packet { time_ns, frame_bytes: frame.wire as u32, ..Packet::default() };
+        match self.decode(link, frame, packet) {
             Ok(packet) => {
                 self.counts.packets += 1;
                 Decoded::Packet(packet)

@@ -133,8 +133,10 @@ fn mpls(mut part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
     }
 }
 
-/// Behind a PPP protocol number, which may be compressed to one byte (RFC 1661).
+/// Behind a PPP protocol number, which may be compressed to one byte (RFC 1661); HDLC address and control bytes
+/// may stand before it.
 fn ppp_payload(part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
+    let part = if part.captured.starts_with(&[0xff, 0x03]) { part.after(2)? } else { part };
     let [first] = *part.head()?;
     let (protocol, part) =
         if first & 1 == 1 { (u16::from(first), part.after(1)?) } else { (part.u16(0)?, part.after(2)?) };
@@ -146,11 +148,10 @@ fn ppp_payload(part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
     }
 }
 
-/// A PPP frame: HDLC address and control bytes may stand first; Cisco HDLC goes on with a type of Ethernet.
+/// A PPP frame, or one of Cisco HDLC, where a type of Ethernet follows address and control bytes.
 fn ppp(frame: Part<'_>) -> Result<Network<'_>, Skipped> {
     let (ether_type, part) = match *frame.head()? {
         [0x0f | 0x8f, 0x00] => (frame.u16(2)?, frame.after(4)?),
-        [0xff, 0x03] => ppp_payload(frame.after(2)?)?,
         _ => ppp_payload(frame)?,
     };
     ether_payload(ether_type, part)
@@ -167,8 +168,7 @@ fn snap(part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
 /// Behind the protocol family of a loopback interface: `AF_INET` is 2, `AF_INET6` differs from system to system.
 fn loopback(frame: Part<'_>) -> Result<Network<'_>, Skipped> {
     let family = match *frame.head()? {
-        [0, 0, high, low] => u16::from_be_bytes([high, low]),
-        [low, high, 0, 0] => u16::from_be_bytes([high, low]),
+        [0, 0, high, low] | [low, high, 0, 0] => u16::from_be_bytes([high, low]),
         _ => 0,
     };
     match family {

@@ -54,9 +54,9 @@ pub struct Packet {
     pub ttl: u8,
     /// Type of service or traffic class.
     pub tos: u8,
-    /// ICMP type, for ICMP and ICMPv6.
+    /// ICMP type, for ICMP and `ICMPv6`.
     pub icmp_type: u8,
-    /// ICMP code, for ICMP and ICMPv6.
+    /// ICMP code, for ICMP and `ICMPv6`.
     pub icmp_code: u8,
     /// TCP window as it is in the header.
     pub window: u16,

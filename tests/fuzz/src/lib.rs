@@ -1,7 +1,10 @@
 //! One function a parser, with any bytes as its input: it may refuse them, it must not panic.
 
 use qosguard::telemetry::netflow::{Exporters, NetflowConfig};
-use qosguard::telemetry::{BatchReader, CsvReader, JsonReader, ReadOptions};
+use qosguard::telemetry::packets::{DecodeOptions, Decoder, Layer, LinkType, PacketReader};
+use qosguard::telemetry::{
+    BatchReader, Column, CsvReader, JsonReader, Kind, ReadOptions, Role, Series, SeriesConfig, TimeUnit,
+};
 
 /// Comma-separated records.
 pub fn csv(data: &[u8]) {
@@ -11,6 +14,63 @@ pub fn csv(data: &[u8]) {
 /// JSON lines.
 pub fn json(data: &[u8]) {
     drain(JsonReader::new(std::io::Cursor::new(data.to_vec()), "fuzz.jsonl", &ReadOptions::default()));
+}
+
+/// pcap and pcapng captures, plain and gzipped.
+pub fn packets(data: &[u8]) {
+    let Ok(mut reader) = PacketReader::from_bytes(data, "fuzz.pcap", &DecodeOptions::default()) else {
+        return;
+    };
+    let packets = reader.by_ref().flatten().count() as u64;
+    assert_eq!(packets, reader.counts().packets);
+    assert_eq!(packets + reader.counts().skipped(), reader.counts().records);
+}
+
+/// Frames: two bytes are the link type, the others the frame.
+pub fn frame(data: &[u8]) {
+    let Some((link, frame)) = data.split_first_chunk() else { return };
+    for layer in [Layer::Outer, Layer::Inner] {
+        let mut decoder = Decoder::new(&DecodeOptions::default().with_layer(layer));
+        for wire_bytes in [frame.len() as u32, 1_500] {
+            decoder.decode_frame(LinkType(u16::from_be_bytes(*link)), frame, wire_bytes, 0);
+        }
+        assert_eq!(decoder.counts().packets + decoder.counts().skipped(), 2);
+    }
+}
+
+/// A series: the first byte says how it is taken, the rest are rows of a time, an entity, a value and a label.
+pub fn series(data: &[u8]) {
+    use qosguard::telemetry::series::{Duplicates, Interval};
+    let Some((&how, rows)) = data.split_first() else { return };
+    let schema = qosguard::telemetry::Schema::builder("series")
+        .column(Column::new("at", Role::Time, Kind::Text))
+        .entity("who")
+        .feature("x")
+        .label("bad")
+        .build();
+    let options = ReadOptions { schema: schema.ok(), max_rejected_share: 1.0, ..ReadOptions::default() };
+    let text = [b"at,who,x,bad\n", rows].concat();
+    let table = CsvReader::new(std::io::Cursor::new(text), "fuzz.csv", &options).and_then(|mut r| r.read());
+    let Ok(table) = table else { return };
+    let config = SeriesConfig {
+        time_zone: ["UTC", "Europe/Berlin", "Australia/Lord_Howe", "Pacific/Apia"][usize::from(how % 4)]
+            .into(),
+        time_format: (how & 4 > 0).then(|| "%d/%m/%Y %H:%M".into()),
+        interval: [Interval::Infer, Interval::Seconds(900.0), Interval::Irregular][usize::from(how / 8 % 3)],
+        duplicates: [Duplicates::Refuse, Duplicates::Last, Duplicates::Mean][usize::from(how / 24 % 3)],
+        time_unit: (how & 128 > 0).then_some(TimeUnit::Auto),
+        max_cells: 100_000,
+        ..SeriesConfig::default()
+    };
+    let Ok(series) = Series::from_table(&table, &config) else { return };
+    let report = series.report();
+    let present: usize =
+        series.entities().iter().map(qosguard::telemetry::series::EntitySeries::n_present).sum();
+    assert_eq!(present as u64 + report.missing_steps(), report.steps);
+    assert_eq!(present as u64 + report.duplicates + report.crowded, report.rows.accepted);
+    assert_eq!(report.rows.accepted + report.rows.rejected, table.n_rows() as u64);
+    assert!(report.steps <= 100_000);
+    assert_eq!(series.table().map(|table| table.n_rows()).ok(), Some(present));
 }
 
 /// Export datagrams: NetFlow v5 and v9, IPFIX; messages that tell their length stand one after the other.

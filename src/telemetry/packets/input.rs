@@ -1,0 +1,166 @@
+//! The bytes of a capture: all in memory, or a window on a stream.
+
+use std::io::{self, BufReader, Cursor, ErrorKind, Read};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+
+use crate::error::{Error, Result};
+
+/// Bytes of a stream that are held at first; more only for a longer record.
+const WINDOW: usize = 256 << 10;
+
+/// Reads a capture from front to back.
+pub(super) struct Input<'a> {
+    place: String,
+    source: Source<'a>,
+    /// Bytes of the input before [`Input::held`].
+    before: u64,
+    /// Where the unread part of [`Input::held`] begins.
+    unread: usize,
+}
+
+enum Source<'a> {
+    Memory(&'a [u8]),
+    Stream(Stream<'a>),
+}
+
+struct Stream<'a> {
+    read: Box<dyn Read + Send + 'a>,
+    buffer: Vec<u8>,
+    /// How much of `buffer` is data.
+    filled: usize,
+    end: Option<End>,
+}
+
+/// How a stream ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Whole,
+    /// In the middle of its compressed data.
+    Cut,
+}
+
+impl<'a> Input<'a> {
+    /// Bytes in memory, which are not copied; a gzip stream is known by its first two bytes.
+    pub(super) fn memory(bytes: &'a [u8], place: &str) -> Self {
+        if is_gzip(bytes) {
+            return Self::of(place, Source::Stream(Stream::new(Box::new(MultiGzDecoder::new(bytes)))));
+        }
+        Self::of(place, Source::Memory(bytes))
+    }
+
+    /// A stream; a gzip stream is known by its first two bytes.
+    pub(super) fn stream(mut read: Box<dyn Read + Send + 'a>, place: &str) -> Result<Self> {
+        let mut head = Vec::new();
+        read.by_ref().take(2).read_to_end(&mut head).map_err(|e| Error::io(Path::new(place), e))?;
+        let zipped = is_gzip(&head);
+        let whole = Cursor::new(head).chain(read);
+        let read: Box<dyn Read + Send + 'a> =
+            if zipped { Box::new(MultiGzDecoder::new(BufReader::new(whole))) } else { Box::new(whole) };
+        Ok(Self::of(place, Source::Stream(Stream::new(read))))
+    }
+
+    fn of(place: &str, source: Source<'a>) -> Self {
+        Self { place: place.to_owned(), source, before: 0, unread: 0 }
+    }
+
+    /// Bytes of the (unzipped) input that were read.
+    pub(super) fn offset(&self) -> u64 {
+        self.before + self.unread as u64
+    }
+
+    /// What is held and was not read yet.
+    #[inline]
+    pub(super) fn rest(&self) -> &[u8] {
+        self.held().get(self.unread..).unwrap_or_default()
+    }
+
+    /// Whether the whole input was read, and it ended where it was meant to.
+    pub(super) fn is_finished(&self) -> bool {
+        let whole = match &self.source {
+            Source::Memory(_) => true,
+            Source::Stream(stream) => stream.end == Some(End::Whole),
+        };
+        whole && self.rest().is_empty()
+    }
+
+    /// Makes [`Input::rest`] hold at least `bytes` bytes; false if the input ends before.
+    ///
+    /// Waits for no more than that, so that the packets of a live stream come as they are captured.
+    #[inline]
+    pub(super) fn want(&mut self, bytes: usize) -> Result<bool> {
+        Ok(self.rest().len() >= bytes || self.fill(bytes)?)
+    }
+
+    /// Reads past the next `bytes` bytes and gives them, or as many as are held.
+    #[inline]
+    pub(super) fn take(&mut self, bytes: usize) -> &[u8] {
+        let start = self.unread;
+        self.unread += bytes.min(self.rest().len());
+        self.held().get(start..self.unread).unwrap_or_default()
+    }
+
+    /// Reads past any number of bytes; false if the input ends before.
+    pub(super) fn skip(&mut self, mut bytes: u64) -> Result<bool> {
+        while bytes > 0 {
+            if !self.want(1)? {
+                return Ok(false);
+            }
+            let part = usize::try_from(bytes).unwrap_or(usize::MAX);
+            bytes -= self.take(part).len() as u64;
+        }
+        Ok(true)
+    }
+
+    /// An error at an offset of this input.
+    pub(super) fn error(&self, offset: u64, value: impl Into<String>, expected: impl Into<String>) -> Error {
+        Error::BadBytes { place: self.place.clone(), offset, value: value.into(), expected: expected.into() }
+    }
+
+    #[inline]
+    fn held(&self) -> &[u8] {
+        match &self.source {
+            Source::Memory(bytes) => bytes,
+            Source::Stream(stream) => stream.buffer.get(..stream.filled).unwrap_or_default(),
+        }
+    }
+
+    #[cold]
+    fn fill(&mut self, bytes: usize) -> Result<bool> {
+        let Source::Stream(stream) = &mut self.source else { return Ok(false) };
+        stream.buffer.copy_within(self.unread..stream.filled, 0);
+        stream.filled -= self.unread;
+        self.before += self.unread as u64;
+        self.unread = 0;
+        if stream.buffer.len() < bytes {
+            stream.buffer.resize(bytes, 0);
+        }
+        while stream.filled < bytes && stream.end.is_none() {
+            stream.read_once().map_err(|e| Error::io(Path::new(&self.place), e))?;
+        }
+        Ok(stream.filled >= bytes)
+    }
+}
+
+impl<'a> Stream<'a> {
+    fn new(read: Box<dyn Read + Send + 'a>) -> Self {
+        Self { read, buffer: vec![0; WINDOW], filled: 0, end: None }
+    }
+
+    fn read_once(&mut self) -> io::Result<()> {
+        let free = self.buffer.get_mut(self.filled..).unwrap_or_default();
+        match self.read.read(free) {
+            Ok(0) => self.end = Some(End::Whole),
+            Ok(bytes) => self.filled += bytes,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => self.end = Some(End::Cut),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
+fn is_gzip(head: &[u8]) -> bool {
+    head.starts_with(&[0x1f, 0x8b])
+}

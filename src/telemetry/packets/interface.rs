@@ -1,0 +1,115 @@
+//! Interfaces of a pcapng section, and their clocks.
+
+use pcap_parser::{OptionCode, parse_interfacedescriptionblock_be, parse_interfacedescriptionblock_le};
+
+use super::link::LinkType;
+use super::record::ByteOrder;
+
+/// What a capture says of an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Interface {
+    pub(super) link: LinkType,
+    /// Bytes of a frame that are captured at most; 0 without a limit.
+    pub(super) snap_bytes: u32,
+    pub(super) clock: Clock,
+}
+
+/// How an interface counts time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Clock {
+    tick: Tick,
+    /// Added to every time.
+    offset_ns: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tick {
+    /// So many nanoseconds.
+    Nanoseconds(u64),
+    /// One of so many parts of a nanosecond.
+    PartOfNanosecond(u64),
+    /// 2 to the minus so many seconds.
+    PowerOfTwo(u32),
+}
+
+impl Interface {
+    /// Reads an interface description block; none if it cannot be read, or its clock ticks too fast or too late for
+    /// nanoseconds in 64 bits.
+    pub(super) fn read(order: ByteOrder, block: &[u8]) -> Option<Self> {
+        let (_, block) = match order {
+            ByteOrder::Little => parse_interfacedescriptionblock_le(block).ok()?,
+            ByteOrder::Big => parse_interfacedescriptionblock_be(block).ok()?,
+        };
+        // `pcap-parser` reads binary resolutions and big-endian offsets wrongly.
+        let option = |code| {
+            block.options.iter().find(|option| option.code == code).and_then(|option| option.as_bytes().ok())
+        };
+        let resolution = match option(OptionCode::IfTsresol) {
+            Some(&[resolution]) => resolution,
+            Some(_) => return None,
+            None => 6,
+        };
+        let offset_s = match option(OptionCode::IfTsoffset) {
+            Some(bytes) => order.i64(bytes)?,
+            None => 0,
+        };
+        Some(Self {
+            link: LinkType(u16::try_from(block.linktype.0).ok()?),
+            snap_bytes: block.snaplen,
+            clock: Clock::new(resolution, offset_s)?,
+        })
+    }
+}
+
+impl Clock {
+    /// From `if_tsresol`, a negative power of 10, or of 2 with the highest bit set, and `if_tsoffset`.
+    fn new(resolution: u8, offset_s: i64) -> Option<Self> {
+        let tick = match resolution {
+            0..=9 => Tick::Nanoseconds(10_u64.pow(9 - u32::from(resolution))),
+            10..=28 => Tick::PartOfNanosecond(10_u64.pow(u32::from(resolution) - 9)),
+            29..=127 => return None,
+            128.. => Tick::PowerOfTwo(u32::from(resolution & 0x7f)),
+        };
+        Some(Self { tick, offset_ns: offset_s.checked_mul(1_000_000_000)? })
+    }
+
+    /// Nanoseconds since the Unix epoch, cut to whole ones; none beyond the year 2262.
+    #[inline]
+    pub(super) fn nanoseconds(self, ticks: u64) -> Option<i64> {
+        let ns = match self.tick {
+            Tick::Nanoseconds(ns) => ticks.checked_mul(ns)?,
+            Tick::PartOfNanosecond(parts) => ticks / parts,
+            Tick::PowerOfTwo(power) => u64::try_from((u128::from(ticks) * 1_000_000_000) >> power).ok()?,
+        };
+        i64::try_from(ns).ok()?.checked_add(self.offset_ns)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_become_nanoseconds() {
+        for (resolution, ticks, ns) in [
+            (6, 1_500_000, Some(1_500_000_000)),
+            (9, 7, Some(7)),
+            (0, 2, Some(2_000_000_000)),
+            (3, 1, Some(1_000_000)),
+            (12, 12_345, Some(12)),
+            (28, u64::MAX, Some(1)),
+            (0x80, 3, Some(3_000_000_000)),
+            (0x8a, 512, Some(500_000_000)),
+            (0xff, u64::MAX, Some(0)),
+            (6, u64::MAX, None),
+            (9, i64::MAX as u64 + 1, None),
+            (0x80, u64::MAX, None),
+        ] {
+            assert_eq!(Clock::new(resolution, 0).unwrap().nanoseconds(ticks), ns, "{resolution} {ticks}");
+        }
+        assert_eq!(Clock::new(29, 0), None);
+        assert_eq!(Clock::new(6, i64::MAX), None);
+        assert_eq!(Clock::new(6, -1).unwrap().nanoseconds(1), Some(-999_999_000));
+        assert_eq!(Clock::new(9, 1).unwrap().nanoseconds(i64::MAX as u64), None);
+    }
+}

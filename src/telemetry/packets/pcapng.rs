@@ -1,0 +1,176 @@
+//! pcapng files (draft-ietf-opsawg-pcapng).
+
+use super::input::Input;
+use super::interface::Interface;
+use super::record::{ByteOrder, Record};
+use crate::error::Result;
+
+const SECTION: u32 = 0x0a0d_0d0a;
+const INTERFACE: u32 = 1;
+const OLD_PACKET: u32 = 2;
+const SIMPLE_PACKET: u32 = 3;
+const ENHANCED_PACKET: u32 = 6;
+
+/// Bytes of a block around its body: type, and the length before and behind.
+const FRAME: u32 = 12;
+
+/// Bytes of a block that is read; longer ones of other types are read past.
+const MAX_BLOCK: u32 = 1 << 20;
+
+/// Interfaces of a section that are remembered at most.
+const MAX_INTERFACES: usize = 1 << 16;
+
+/// State of a pcapng file.
+///
+/// Packet blocks are read here and not by `pcap-parser`, which collects their options into vectors; tests hold the
+/// two against each other.
+#[derive(Clone, Debug)]
+pub(super) struct PcapNg {
+    order: ByteOrder,
+    /// Interfaces of the section; none where the description is not readable, so that the numbers stay right.
+    interfaces: Vec<Option<Interface>>,
+    /// Simple packets have no time: they get that of the packet before.
+    time_ns: i64,
+}
+
+/// What the next block with a frame is.
+enum Block {
+    /// A block of this type and length, which the input holds.
+    Packet(u32, u32),
+    CutOff {
+        at: u64,
+    },
+    End,
+}
+
+impl PcapNg {
+    /// Begins with the first section, if the input begins with one.
+    pub(super) fn open(input: &mut Input<'_>) -> Result<Option<Self>> {
+        input.want(4)?;
+        let is_section = input.rest().starts_with(&SECTION.to_be_bytes());
+        Ok(is_section.then(|| Self { order: ByteOrder::Little, interfaces: Vec::new(), time_ns: 0 }))
+    }
+
+    /// The next record; blocks that hold no frame are read on the way.
+    #[inline]
+    pub(super) fn next<'i>(&mut self, input: &'i mut Input<'_>) -> Result<Record<'i>> {
+        match self.next_packet_block(input)? {
+            Block::Packet(SIMPLE_PACKET, length) => Ok(self.simple_packet(input.take(length as usize))),
+            Block::Packet(kind, length) => Ok(self.packet(kind, input.take(length as usize))),
+            Block::CutOff { at } => Ok(Record::CutOff { at }),
+            Block::End => Ok(Record::End),
+        }
+    }
+
+    #[inline]
+    fn next_packet_block(&mut self, input: &mut Input<'_>) -> Result<Block> {
+        loop {
+            let at = input.offset();
+            if !input.want(FRAME as usize)? {
+                return Ok(if input.is_finished() { Block::End } else { Block::CutOff { at } });
+            }
+            if input.rest().starts_with(&SECTION.to_be_bytes()) {
+                self.begin_section(input)?;
+            }
+            let (kind, length) = (self.order.u32(input.rest(), 0), self.order.u32(input.rest(), 4));
+            // Some writers leave the padding out of the length.
+            let Some(length) = length.checked_next_multiple_of(4).filter(|&length| length >= FRAME) else {
+                let value = format!("a block of {length} bytes");
+                return Err(input.error(input.offset() + 4, value, "a block of 12 bytes or more"));
+            };
+            match kind {
+                ENHANCED_PACKET | SIMPLE_PACKET | OLD_PACKET | INTERFACE | SECTION => {
+                    if length > MAX_BLOCK {
+                        let value = format!("a block of type {kind:#x} and {length} bytes");
+                        let expected = format!("at most {MAX_BLOCK} bytes");
+                        return Err(input.error(input.offset() + 4, value, expected));
+                    }
+                    if !input.want(length as usize)? {
+                        return Ok(Block::CutOff { at });
+                    }
+                    self.check_end(input, length as usize - 4, length)?;
+                    match kind {
+                        SECTION => _ = input.take(length as usize),
+                        INTERFACE => self.describe_interface(input, length as usize)?,
+                        _ => return Ok(Block::Packet(kind, length)),
+                    }
+                }
+                _ => {
+                    if !input.skip(u64::from(length) - 4)? || !input.want(4)? {
+                        return Ok(Block::CutOff { at });
+                    }
+                    self.check_end(input, 0, length)?;
+                    input.take(4);
+                }
+            }
+        }
+    }
+
+    /// A new section: other byte order, other interfaces.
+    fn begin_section(&mut self, input: &Input<'_>) -> Result<()> {
+        self.order = match input.rest().get(8..12) {
+            Some([0x1a, 0x2b, 0x3c, 0x4d]) => ByteOrder::Big,
+            Some([0x4d, 0x3c, 0x2b, 0x1a]) => ByteOrder::Little,
+            other => {
+                let value = format!("{:02x?}", other.unwrap_or_default());
+                return Err(input.error(input.offset() + 8, value, "the byte-order magic 1a2b3c4d"));
+            }
+        };
+        self.interfaces.clear();
+        Ok(())
+    }
+
+    /// The length stands behind a block again; if it does not, the blocks that follow cannot be found.
+    #[inline]
+    fn check_end(&self, input: &Input<'_>, at: usize, length: u32) -> Result<()> {
+        let behind = self.order.u32(input.rest(), at);
+        if behind.checked_next_multiple_of(4) == Some(length) {
+            return Ok(());
+        }
+        let value = format!("a length of {behind} behind a block");
+        Err(input.error(input.offset() + at as u64, value, format!("{length}, as before it")))
+    }
+
+    fn describe_interface(&mut self, input: &mut Input<'_>, length: usize) -> Result<()> {
+        if self.interfaces.len() == MAX_INTERFACES {
+            let value = format!("interface {MAX_INTERFACES}");
+            return Err(input.error(input.offset(), value, "one of the first 65536"));
+        }
+        self.interfaces.push(Interface::read(self.order, input.take(length)));
+        Ok(())
+    }
+
+    /// An enhanced packet block, or its forerunner, whose interface number has 16 bits.
+    #[inline]
+    fn packet<'i>(&mut self, kind: u32, block: &'i [u8]) -> Record<'i> {
+        let order = self.order;
+        let interface = match kind {
+            OLD_PACKET => u32::from(order.u16(block, 8)),
+            _ => order.u32(block, 8),
+        };
+        let ticks = u64::from(order.u32(block, 12)) << 32 | u64::from(order.u32(block, 16));
+        let (captured_bytes, wire_bytes) = (order.u32(block, 20), order.u32(block, 24));
+        let frame = block.get(28..block.len() - 4);
+        let Some(captured) = frame.and_then(|frame| frame.get(..captured_bytes as usize)) else {
+            return Record::Malformed;
+        };
+        let Some(Some(interface)) = self.interfaces.get(interface as usize) else {
+            return Record::UnknownInterface { captured_bytes, wire_bytes };
+        };
+        let Some(time_ns) = interface.clock.nanoseconds(ticks) else { return Record::Malformed };
+        self.time_ns = time_ns;
+        Record::Frame { link: interface.link, captured, wire_bytes, time_ns }
+    }
+
+    /// A simple packet block: of the first interface, without a time or a captured length.
+    fn simple_packet<'i>(&self, block: &'i [u8]) -> Record<'i> {
+        let Some(padded) = block.get(12..block.len() - 4) else { return Record::Malformed };
+        let wire_bytes = self.order.u32(block, 8);
+        let Some(Some(interface)) = self.interfaces.first() else {
+            return Record::UnknownInterface { captured_bytes: padded.len() as u32, wire_bytes };
+        };
+        let snapped = if interface.snap_bytes == 0 { u32::MAX } else { interface.snap_bytes };
+        let captured = &padded[..padded.len().min(wire_bytes.min(snapped) as usize)];
+        Record::Frame { link: interface.link, captured, wire_bytes, time_ns: self.time_ns }
+    }
+}

@@ -1,0 +1,184 @@
+//! From a capture to packets.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use super::counts::CaptureCounts;
+use super::decode::{DecodeOptions, Decoded, Decoder};
+use super::input::Input;
+use super::packet::Packet;
+use super::pcap::Pcap;
+use super::pcapng::PcapNg;
+use super::record::{MAX_WIRE, Record};
+use crate::error::{Error, Result};
+
+/// Reads the packets of a capture, in its order.
+///
+/// Reads pcap (microseconds and nanoseconds, either byte order) and pcapng (any number of sections and interfaces),
+/// plain or gzipped, told by their first bytes. A stream is read no further than the next packet needs, so that
+/// `tcpdump -w - | …` is live capture. No more than about 1 MiB is held of a stream.
+///
+/// Every record is a packet or counted in [`PacketReader::counts`] under the reason why not. A record that the end
+/// of the capture cuts off is counted and no error: a capture that is still written ends like that.
+///
+/// # Errors
+///
+/// As an iterator, [`Error::BadBytes`] where a record says that it is longer than any can be, or lengths do not fit
+/// together: nothing after it can be trusted. The packets before it come first; nothing comes after it. [`Error::Io`].
+///
+/// # Examples
+///
+/// ```
+/// use qosguard::telemetry::packets::{DecodeOptions, PacketReader};
+///
+/// let mut capture = Vec::new();
+/// for word in [0xa1b2_c3d4_u32, 0x0002_0004, 0, 0, 65_535, 101] {
+///     capture.extend(word.to_be_bytes()); // file header: version 2.4, link type 101, raw IP
+/// }
+/// for word in [1_700_000_000_u32, 250_000, 20, 20] {
+///     capture.extend(word.to_be_bytes()); // record header: seconds, microseconds, lengths
+/// }
+/// capture.extend([0x45, 0, 0, 20, 0, 0, 0, 0, 64, 89, 0, 0, 10, 0, 0, 1, 224, 0, 0, 5]);
+///
+/// let mut reader = PacketReader::from_bytes(&capture, "inline", &DecodeOptions::default())?;
+/// let packet = reader.next().expect("one packet")?;
+/// assert_eq!((packet.time_ns, packet.protocol), (1_700_000_000_250_000_000, 89));
+/// assert!(reader.next().is_none());
+/// assert_eq!((reader.counts().records, reader.counts().packets), (1, 1));
+/// # Ok::<(), qosguard::Error>(())
+/// ```
+pub struct PacketReader<'a> {
+    input: Input<'a>,
+    format: Format,
+    decoder: Decoder,
+    place: String,
+    is_done: bool,
+}
+
+#[derive(Debug)]
+enum Format {
+    Pcap(Pcap),
+    PcapNg(PcapNg),
+}
+
+impl std::fmt::Debug for PacketReader<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PacketReader")
+            .field("place", &self.place)
+            .field("format", &self.format)
+            .field("counts", self.counts())
+            .finish_non_exhaustive()
+    }
+}
+
+impl PacketReader<'static> {
+    /// Reads a capture file; `-` is standard input.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; [`Error::BadBytes`] if it is not a capture.
+    pub fn open(path: impl AsRef<Path>, options: &DecodeOptions) -> Result<Self> {
+        let path = path.as_ref();
+        if path == Path::new("-") {
+            return Self::new(std::io::stdin(), "standard input", options);
+        }
+        let file = File::open(path).map_err(|e| Error::io(path, e))?;
+        Self::new(file, &path.display().to_string(), options)
+    }
+}
+
+impl<'a> PacketReader<'a> {
+    /// Reads a capture from any source; `place` names it in errors.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; [`Error::BadBytes`] if it is not a capture.
+    pub fn new(read: impl Read + Send + 'a, place: &str, options: &DecodeOptions) -> Result<Self> {
+        Self::of(Input::stream(Box::new(read), place)?, place, options)
+    }
+
+    /// Reads a capture in memory, without copying it unless it is gzipped; `place` names it in errors.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadBytes`] if it is not a capture, [`Error::Io`] if it is gzipped and damaged.
+    pub fn from_bytes(bytes: &'a [u8], place: &str, options: &DecodeOptions) -> Result<Self> {
+        Self::of(Input::memory(bytes, place), place, options)
+    }
+
+    fn of(mut input: Input<'a>, place: &str, options: &DecodeOptions) -> Result<Self> {
+        let format = if let Some(pcap) = Pcap::open(&mut input)? {
+            Format::Pcap(pcap)
+        } else if let Some(pcapng) = PcapNg::open(&mut input)? {
+            Format::PcapNg(pcapng)
+        } else {
+            let head = input.rest().get(..4).unwrap_or(input.rest());
+            let value = format!("{head:02x?}");
+            return Err(input.error(0, value, "the beginning of a pcap or pcapng capture"));
+        };
+        let decoder = Decoder::new(options);
+        Ok(Self { input, format, decoder, place: place.to_owned(), is_done: false })
+    }
+
+    /// Where the packets come from.
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    /// What became of the records up to now.
+    pub fn counts(&self) -> &CaptureCounts {
+        self.decoder.counts()
+    }
+
+    #[inline]
+    fn next_packet(&mut self) -> Result<Option<Packet>> {
+        loop {
+            let record = match &mut self.format {
+                Format::Pcap(pcap) => pcap.next(&mut self.input)?,
+                Format::PcapNg(pcapng) => pcapng.next(&mut self.input)?,
+            };
+            let counts = &mut self.decoder.counts;
+            match record {
+                Record::Frame { wire_bytes: MAX_WIRE.., .. } | Record::Malformed => {
+                    counts.records += 1;
+                    counts.malformed += 1;
+                }
+                Record::Frame { link, captured, wire_bytes, time_ns } => {
+                    if let Decoded::Packet(packet) =
+                        self.decoder.decode_frame(link, captured, wire_bytes, time_ns)
+                    {
+                        return Ok(Some(packet));
+                    }
+                }
+                Record::UnknownInterface { captured_bytes, wire_bytes } => {
+                    counts.records += 1;
+                    counts.unknown_interface += 1;
+                    counts.frame_bytes += u64::from(wire_bytes);
+                    counts.captured_bytes += u64::from(captured_bytes);
+                }
+                Record::CutOff { at } => {
+                    counts.records += 1;
+                    counts.cut_off += 1;
+                    counts.cut_off_at = Some(at);
+                    return Ok(None);
+                }
+                Record::End => return Ok(None),
+            }
+        }
+    }
+}
+
+impl Iterator for PacketReader<'_> {
+    type Item = Result<Packet>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_done {
+            return None;
+        }
+        let packet = self.next_packet().transpose();
+        self.is_done = !matches!(packet, Some(Ok(_)));
+        packet
+    }
+}

@@ -1,0 +1,11 @@
+//! Captures to packets: hand-made frames, capture formats, public captures, properties.
+#![cfg(feature = "packets")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod capture;
+mod formats;
+mod frame;
+mod frames;
+mod oracle;
+mod properties;
+mod public;

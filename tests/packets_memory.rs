@@ -1,0 +1,82 @@
+//! A capture in a stream takes a bounded amount of memory, whatever its lengths say.
+#![cfg(feature = "packets")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(unsafe_code, reason = "an allocator that counts is the only way to see an allocation")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::io::Read;
+use std::path::Path;
+
+use qosguard::telemetry::packets::{DecodeOptions, PacketReader};
+
+thread_local! {
+    static HELD: Cell<isize> = const { Cell::new(0) };
+    static MOST: Cell<isize> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: every call is handed to the system's allocator as it came.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        HELD.set(HELD.get() + layout.size().cast_signed());
+        MOST.set(MOST.get().max(HELD.get()));
+        // SAFETY: the caller's.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD.set(HELD.get() - layout.size().cast_signed());
+        // SAFETY: the caller's.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Bytes that reading a capture to its end, or to an error, takes at most.
+fn most(read: impl Read + Send) -> isize {
+    let before = HELD.get();
+    MOST.set(before);
+    if let Ok(reader) = PacketReader::new(read, "stream", &DecodeOptions::default()) {
+        for packet in reader {
+            std::hint::black_box(&packet);
+        }
+    }
+    MOST.get() - before
+}
+
+const FEW_MIB: isize = 4 << 20;
+
+#[test]
+fn lengths_take_no_memory() {
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    let section = words(&[0x0a0d_0d0a, 28, 0x1a2b_3c4d, 1, u32::MAX, u32::MAX, 28]);
+    let pcap = words(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, u32::MAX, 1]);
+    for (head, endless) in [
+        (section.clone(), words(&[0x0bad, 0xe000_0000])),
+        (section.clone(), words(&[6, 0xe000_0000])),
+        (section, words(&[1, 20, 1, 0, 20]).repeat(70_000)), // interfaces without end
+        (pcap.clone(), words(&[0, 0, 0xe000_0000, 0xe000_0000])),
+        (pcap, words(&[0, 0, 262_144, 262_144])),
+    ] {
+        let bytes = [head, endless].concat();
+        let taken = most(bytes.chain(std::io::repeat(0).take(64 << 20)));
+        assert!(taken > 0 && taken < FEW_MIB, "{taken}");
+    }
+}
+
+#[test]
+fn malformed_captures_take_no_memory() {
+    let data = std::env::var("QOSGUARD_DATA").unwrap_or_else(|_| "../shared/data".into());
+    let Ok(entries) = std::fs::read_dir(Path::new(&data).join("packets/malformed")) else {
+        eprintln!("SKIPPED: no captures in {data}/packets/malformed; set QOSGUARD_DATA");
+        return;
+    };
+    for path in entries.map(|entry| entry.unwrap().path()) {
+        let taken = most(std::fs::File::open(&path).unwrap());
+        assert!(taken > 0 && taken < FEW_MIB, "{}: {taken}", path.display());
+    }
+}
