@@ -86,7 +86,7 @@ fn a_full_queue_drops_and_counts() {
         thread::sleep(Duration::from_millis(1));
     }
     collector.stop_handle().stop();
-    while let Some(batch) = collector.next() {
+    for batch in collector.by_ref() {
         batch.unwrap();
     }
     let counts = collector.counts();

@@ -1,5 +1,8 @@
 //! What the columns hold for NetFlow v5, v9 and IPFIX.
 
+use qosguard::Guard;
+use qosguard::telemetry::{ReadReport, Schema, Table};
+
 use super::made::{
     PLAIN, SENT, UPTIME, VARIABLE, bytes, ipfix, netflow5, netflow5_record, netflow9, plain_record, set,
     template,
@@ -11,7 +14,7 @@ const NULL: f64 = f64::NAN;
 #[test]
 fn netflow5_fills_its_columns_and_scales_by_the_header() {
     let records = [netflow5_record([40_000, 443], 6, 7, 700), netflow5_record([0, 0x0301], 1, 1, 56)];
-    let (batch, counts) = read(&[netflow5(0, 1 << 14 | 100, &records)]);
+    let (batch, counts) = read(&[netflow5(0, 0x4064, &records)]);
     assert_eq!((batch.num_rows(), counts.flows, counts.records), (2, 2, 2));
     assert_hosts(&batch, 0, ["10.0.0.1", "10.0.0.2", "tcp"]);
     assert_eq!(text(&batch, 0, "exporter").as_deref(), Some("192.0.2.1"));
@@ -126,7 +129,7 @@ fn options_tell_the_sampling_of_the_domain_of_a_sampler_and_of_an_interface() {
         netflow9(2, 5, &[options(257, 1, &[(34, 4)]), set(257, &bytes().u32(0).u32(50).0)]),
         netflow9(3, 5, &[options(258, 1, &[(48, 1), (50, 4)]), set(258, &bytes().u32(0).u8(1).u32(200).0)]),
         netflow9(4, 5, &[options(259, 2, &[(34, 4)]), set(259, &bytes().u32(7).u32(10).0)]),
-        netflow9(5, 5, &[data.clone()]),
+        netflow9(5, 5, std::slice::from_ref(&data)),
         netflow9(1, 6, &[set(0, &template(300, &fields)), data]),
     ]);
     let none = [None; 3];
@@ -188,7 +191,7 @@ fn missing_records_and_datagrams_are_counted() {
     let templates = set(2, &template(256, &PLAIN));
     let data = set(256, &plain_record(1, 40));
     let first = ipfix(5, 1, &[templates, data.clone(), data.clone()]);
-    let (_, counts) = read(&[first, ipfix(7, 1, &[data.clone()]), ipfix(11, 1, &[data])]);
+    let (_, counts) = read(&[first, ipfix(7, 1, std::slice::from_ref(&data)), ipfix(11, 1, &[data])]);
     assert_eq!(counts.lost_records, 3);
 }
 
@@ -205,4 +208,25 @@ fn several_messages_stand_in_one_file() {
 fn netflow_7_and_others_are_counted() {
     let (batch, counts) = read(&[bytes().u16(7).put(&[0; 70]).0, bytes().u16(1).0, vec![9], vec![]]);
     assert_eq!((batch.num_rows(), counts.datagrams, counts.unsupported_datagrams), (0, 4, 4));
+}
+
+#[test]
+fn a_guard_fits_on_exported_flows() {
+    let flows = |seed: u32| {
+        let records = (0..30_u32).map(|i| {
+            let n = (seed * 30 + i).wrapping_mul(2_654_435_761) >> 20;
+            netflow5_record(
+                [40_000 + (n % 977) as u16, [53, 80, 443][n as usize % 3]],
+                6,
+                1 + n % 50,
+                60 + n * 7,
+            )
+        });
+        netflow5(seed * 30, 0, &records.collect::<Vec<_>>())
+    };
+    let (batch, _) = read(&(0..20).map(flows).collect::<Vec<_>>());
+    let schema = Schema::preset("ipfix").unwrap();
+    let table = Table::new(schema.into(), vec![batch], ReadReport::new("made")).unwrap();
+    let guard = Guard::builder().fit(&table).unwrap();
+    assert_eq!(guard.assess(&table).unwrap().decisions().count(), 600);
 }

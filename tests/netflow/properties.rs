@@ -1,5 +1,7 @@
 //! Any bytes are read without a panic, and everything is counted.
 
+use std::slice::from_ref;
+
 use proptest::prelude::*;
 
 use super::made::{PLAIN, ipfix, netflow9, plain_record, set, template};
@@ -52,7 +54,7 @@ proptest! {
     fn data_gives_the_same_rows_before_and_behind_its_template(packets in prop::collection::vec(1_u32..1_000, 1..50)) {
         let records: Vec<u8> = packets.iter().flat_map(|&n| plain_record(n, n * 60)).collect();
         let (head, data) = (set(2, &template(256, &PLAIN)), set(256, &records));
-        let (behind, _) = read(&[ipfix(0, 1, &[head.clone()]), ipfix(0, 1, &[data.clone()])]);
+        let (behind, _) = read(&[ipfix(0, 1, from_ref(&head)), ipfix(0, 1, from_ref(&data))]);
         let (before, counts) = read(&[ipfix(0, 1, &[data]), ipfix(0, 1, &[head])]);
         prop_assert_eq!(&behind, &before);
         prop_assert_eq!(behind.num_rows(), packets.len());

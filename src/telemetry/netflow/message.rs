@@ -133,7 +133,7 @@ impl Message<'_> {
             }
         };
         if !whole && !ipfix {
-            // The bytes may still be stepped over; 4-byte fields would not end where the record does.
+            // Where the record ends cannot be told.
             return None;
         }
         let wanted = whole && id >= FIRST_TEMPLATE && count <= self.config.max_fields;
