@@ -26,6 +26,9 @@ pub struct ReadOptions {
     pub max_line_bytes: usize,
     /// Rows of a batch, 1 to 2^20.
     pub batch_rows: usize,
+    /// How the packets of a capture become flows.
+    #[cfg(feature = "packets")]
+    pub meter: super::packets::FlowMeterConfig,
 }
 
 impl Default for ReadOptions {
@@ -36,6 +39,8 @@ impl Default for ReadOptions {
             delimiter: b',',
             max_line_bytes: 1 << 20,
             batch_rows: 65_536,
+            #[cfg(feature = "packets")]
+            meter: super::packets::FlowMeterConfig::default(),
         }
     }
 }
