@@ -5,7 +5,7 @@ use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
-use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 
@@ -215,14 +215,45 @@ fn icmp_of(record: &Record) -> (f64, f64) {
 fn finish_numbers(values: &mut Vec<f64>) -> Result<ArrayRef, ArrowError> {
     let next = Vec::with_capacity(values.len());
     let values = std::mem::replace(values, next);
-    let nulls = nulls(values.iter().map(|value| !value.is_nan()));
+    let nulls =
+        nulls(BooleanBuffer::collect_bool(values.len(), |row| values.get(row).is_some_and(|v| !v.is_nan())));
     Ok(Arc::new(Float64Array::try_new(values.into(), nulls)?))
 }
 
 /// Which cells are valid; `None` where all are.
-fn nulls(valid: impl Iterator<Item = bool>) -> Option<NullBuffer> {
-    let nulls: NullBuffer = valid.collect();
-    (nulls.null_count() > 0).then_some(nulls)
+fn nulls(valid: BooleanBuffer) -> Option<NullBuffer> {
+    Some(NullBuffer::new(valid)).filter(|nulls| nulls.null_count() > 0)
+}
+
+/// The decimal digits of every byte, and how many there are.
+const DECIMALS: [([u8; 3], u8); 256] = {
+    let mut decimals = [([b'0'; 3], 0); 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let (hundreds, tens, ones) = (byte / 100, byte / 10 % 10, byte % 10);
+        decimals[byte] = match byte {
+            0..10 => ([b'0' + ones as u8, 0, 0], 1),
+            10..100 => ([b'0' + tens as u8, b'0' + ones as u8, 0], 2),
+            _ => ([b'0' + hundreds as u8, b'0' + tens as u8, b'0' + ones as u8], 3),
+        };
+        byte += 1;
+    }
+    decimals
+};
+
+/// An IPv4 address in text: its bytes, and how many there are.
+#[inline]
+fn dotted(address: [u8; 4]) -> ([u8; 16], usize) {
+    let mut text = [b'.'; 16];
+    let mut end = 0;
+    for byte in address {
+        let (digits, len) = DECIMALS[usize::from(byte)];
+        // The fourth part starts at byte 12 at most.
+        text[end..end + 3].copy_from_slice(&digits);
+        text[end + usize::from(len)] = b'.';
+        end += usize::from(len) + 1;
+    }
+    (text, end - 1)
 }
 
 impl TextColumn {
@@ -240,12 +271,9 @@ impl TextColumn {
     #[inline]
     fn push_address(&mut self, address: Option<Address>) {
         match address {
-            Some(Address::V4([a, b, c, d])) => {
-                self.decimal(a);
-                for part in [b, c, d] {
-                    self.bytes.push(b'.');
-                    self.decimal(part);
-                }
+            Some(Address::V4(address)) => {
+                let (text, len) = dotted(address);
+                self.bytes.extend_from_slice(&text[..len]);
             }
             // Writing to memory cannot fail.
             Some(Address::V6(address)) => {
@@ -267,18 +295,6 @@ impl TextColumn {
         self.end_cell();
     }
 
-    /// Appends a byte in decimal.
-    #[inline]
-    fn decimal(&mut self, byte: u8) {
-        if byte >= 100 {
-            self.bytes.push(b'0' + byte / 100);
-        }
-        if byte >= 10 {
-            self.bytes.push(b'0' + byte / 10 % 10);
-        }
-        self.bytes.push(b'0' + byte % 10);
-    }
-
     fn finish(&mut self) -> Result<ArrayRef, ArrowError> {
         if i32::try_from(self.bytes.len()).is_err() {
             return Err(ArrowError::OffsetOverflowError(self.bytes.len()));
@@ -287,9 +303,9 @@ impl TextColumn {
         let ends = std::mem::replace(&mut self.ends, Vec::with_capacity(rows));
         let next = Vec::with_capacity(self.bytes.len());
         let bytes = std::mem::replace(&mut self.bytes, next);
-        let starts = std::iter::once(0).chain(ends.iter().copied());
-        let nulls = nulls(starts.zip(&ends).map(|(start, &end)| start < end));
         let offsets: Vec<i32> = std::iter::once(0).chain(ends).collect();
+        let bits = BooleanBuffer::collect_bool(rows, |row| offsets.get(row) < offsets.get(row + 1));
+        let nulls = nulls(bits);
         let offsets = OffsetBuffer::new(ScalarBuffer::from(offsets));
         Ok(Arc::new(StringArray::try_new(offsets, Buffer::from_vec(bytes), nulls)?))
     }
