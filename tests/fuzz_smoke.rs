@@ -91,6 +91,24 @@ fn packet_reader() {
 }
 
 #[test]
+fn flow_meter() {
+    let words = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    let mut tcp = words(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, 65_535, 101]);
+    for (i, flags) in [2_u8, 18, 16, 24, 17, 17, 16, 2, 4, 2].into_iter().enumerate() {
+        let (i, back) = (i as u32, u8::from([18, 17].contains(&flags) && i % 2 == 1));
+        tcp.extend(words(&[i * i, i, 41, 41]));
+        tcp.extend([0x45, 0, 0, 41, 0, 0, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1 + back, 10, 0, 0, 2 - back]);
+        tcp.extend([1 + back, 0, 2 - back, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, flags, 1, 0, 0, 0, 0, 0, 7]);
+    }
+    let mut udp = words(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, 65_535, 101]);
+    for (i, frame) in [datagram(), datagram()].iter().enumerate() {
+        udp.extend(words(&[i as u32 * 200, 0, frame.len() as u32, frame.len() as u32]));
+        udp.extend(frame);
+    }
+    smoke(targets::flow_meter, &[&tcp, &udp]);
+}
+
+#[test]
 fn frame_decoder() {
     let raw = [&[0, 101], &datagram()[..]].concat();
     let tagged =

@@ -1,7 +1,9 @@
 //! One function a parser, with any bytes as its input: it may refuse them, it must not panic.
 
 use qosguard::telemetry::netflow::{Exporters, NetflowConfig};
-use qosguard::telemetry::packets::{DecodeOptions, Decoder, Layer, LinkType, PacketReader};
+use qosguard::telemetry::packets::{
+    DecodeOptions, Decoder, FlowMeter, FlowMeterConfig, Layer, LinkType, PacketReader, Profile,
+};
 use qosguard::telemetry::{
     BatchReader, Column, CsvReader, EveReader, IpcReader, JsonReader, Kind, ParquetReader, ReadOptions, Role,
     Series, SeriesConfig, TimeUnit, ZeekReader,
@@ -25,6 +27,30 @@ pub fn packets(data: &[u8]) {
     let packets = reader.by_ref().flatten().count() as u64;
     assert_eq!(packets, reader.counts().packets);
     assert_eq!(packets + reader.counts().skipped(), reader.counts().records);
+}
+
+/// Captures through the flow meter, each profile, in a small table.
+pub fn flow_meter(data: &[u8]) {
+    for profile in Profile::ALL {
+        let config = FlowMeterConfig {
+            profile,
+            decode_tunnels: data.len() % 2 == 0,
+            interim_s: Some(1.0),
+            max_flows: 3,
+            batch_rows: 2,
+            ..FlowMeterConfig::default()
+        };
+        let Ok(mut meter) = FlowMeter::from_bytes(data, "fuzz.pcap", &config) else { return };
+        let mut rows = 0;
+        for batch in meter.by_ref().flatten() {
+            assert!(batch.num_rows() <= 2);
+            assert_eq!(batch.num_columns(), profile.columns().len());
+            rows += batch.num_rows() as u64;
+        }
+        let counts = meter.flow_counts();
+        assert_eq!((rows, counts.started), (counts.records(), counts.ended()));
+        assert_eq!(counts.packets, meter.capture_counts().packets);
+    }
 }
 
 /// Frames: two bytes are the link type, the others the frame.
