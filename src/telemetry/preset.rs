@@ -3,11 +3,11 @@
 use std::sync::LazyLock;
 
 use super::canonical;
-use super::schema::Schema;
+use super::schema::{Column, Kind, Role, Schema};
 use crate::error::{Error, Result};
 
 /// The presets as they are written down, one TOML file each.
-const SOURCES: [&str; 12] = [
+const SOURCES: [&str; 14] = [
     include_str!("presets/unsw_nb15.toml"),
     include_str!("presets/unsw_nb15_raw.toml"),
     include_str!("presets/cicids2017.toml"),
@@ -20,13 +20,28 @@ const SOURCES: [&str; 12] = [
     include_str!("presets/device_log.toml"),
     include_str!("presets/zeek_conn.toml"),
     include_str!("presets/eve_flow.toml"),
+    include_str!("presets/nfstream.toml"),
+    include_str!("presets/ipfix.toml"),
 ];
 
-/// The canonical flow stands first: of two that are equally near to a header, the last is named.
+/// What the flow meter makes of a capture: the columns of a data set without its truth.
+const METERED: [(&str, &str); 2] = [("cic", "cicids2017_corrected"), ("cic_legacy", "cicids2017_flows")];
+
+/// The canonical flow stands first: of two that are equally near to a header, the last is named. The meter's tables
+/// stand last: of two that fit equally well, the first is taken.
 static PRESETS: LazyLock<Vec<Schema>> = LazyLock::new(|| {
-    let sources = SOURCES.iter().filter_map(|source| Schema::from_toml(source).ok());
-    canonical::schema().into_iter().chain(sources).collect()
+    let sources: Vec<_> = SOURCES.iter().filter_map(|source| Schema::from_toml(source).ok()).collect();
+    let metered = METERED.map(|(name, of)| metered(name, sources.iter().find(|schema| schema.name() == of)?));
+    canonical::schema().into_iter().chain(sources).chain(metered.into_iter().flatten()).collect()
 });
+
+fn metered(name: &str, of: &Schema) -> Option<Schema> {
+    let truth = |column: &&Column| column.role == Role::Label || column.name == "Attempted Category";
+    let mut columns: Vec<Column> = of.columns().iter().filter(|c| !truth(c)).cloned().collect();
+    columns.push(Column::new("End Reason", Role::Ignore, Kind::Text));
+    columns.push(Column::new("Sequence", Role::Ignore, Kind::Number));
+    Schema::new(name, columns, Vec::new()).ok()
+}
 
 impl Schema {
     /// A built-in schema by name.
@@ -46,6 +61,10 @@ impl Schema {
     /// | `canonical_flow` | one column for every [`Field`](super::Field), by its name and in its unit |
     /// | `zeek_conn` | Zeek's conn.log, TSV or JSON, labelled or not |
     /// | `eve_flow` | flow events of Suricata's EVE JSON; `flow.start` is the key `start` of the object `flow` |
+    /// | `nfstream` | `NFStream` 6 with statistical analysis, and the flow meter's profile of that name |
+    /// | `ipfix` | a flow as routers export it: NetFlow v5 and v9, IPFIX, sFlow v5 |
+    /// | `cic` | the flow meter's profile: `cicids2017_corrected` without truth |
+    /// | `cic_legacy` | the flow meter's profile: `cicids2017_flows` without truth |
     ///
     /// # Errors
     ///
@@ -76,7 +95,7 @@ impl Schema {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::{Field, Role};
+    use crate::telemetry::Field;
 
     #[test]
     fn every_preset_is_a_valid_schema_of_the_documented_width() {
@@ -100,6 +119,10 @@ mod tests {
                 ("device_log", 9),
                 ("zeek_conn", 24),
                 ("eve_flow", 26),
+                ("nfstream", 94),
+                ("ipfix", 29),
+                ("cic", 91),
+                ("cic_legacy", 86),
             ]
         );
     }

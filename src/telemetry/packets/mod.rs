@@ -1,23 +1,41 @@
 //! Packets to flows: captures are decoded packet by packet and metered into bidirectional flows.
+#![allow(clippy::inline_always, reason = "left to itself, the compiler takes twice as long for a packet")]
 
+mod clock;
+mod config;
 mod counts;
 mod decode;
+mod flow_counts;
 mod fragments;
 mod input;
 mod interface;
 mod ip;
+mod key;
 mod link;
+mod meter;
 mod packet;
 mod part;
 mod pcap;
 mod pcapng;
+mod profile;
 mod reader;
 mod record;
+mod rows;
+mod slab;
+mod statistics;
+mod table;
 mod transport;
 mod tunnel;
+mod views;
 
+pub use config::FlowMeterConfig;
 pub use counts::{CaptureCounts, Skipped};
 pub use decode::{DecodeOptions, Decoded, Decoder, Layer};
+pub use flow_counts::FlowCounts;
 pub use link::LinkType;
+pub use meter::{FlowMeter, read_flows};
 pub use packet::{Packet, TcpFlags};
+pub use profile::{FlowColumn, Profile};
 pub use reader::PacketReader;
+pub use statistics::EndReason;
+pub use table::FlowTable;

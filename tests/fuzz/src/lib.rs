@@ -1,6 +1,9 @@
 //! One function a parser, with any bytes as its input: it may refuse them, it must not panic.
 
-use qosguard::telemetry::packets::{DecodeOptions, Decoder, Layer, LinkType, PacketReader};
+use qosguard::telemetry::netflow::{Exporters, NetflowConfig};
+use qosguard::telemetry::packets::{
+    DecodeOptions, Decoder, FlowMeter, FlowMeterConfig, Layer, LinkType, PacketReader, Profile,
+};
 use qosguard::telemetry::{
     BatchReader, Column, CsvReader, EveReader, IpcReader, JsonReader, Kind, ParquetReader, ReadOptions, Role,
     Series, SeriesConfig, TimeUnit, ZeekReader,
@@ -24,6 +27,30 @@ pub fn packets(data: &[u8]) {
     let packets = reader.by_ref().flatten().count() as u64;
     assert_eq!(packets, reader.counts().packets);
     assert_eq!(packets + reader.counts().skipped(), reader.counts().records);
+}
+
+/// Captures through the flow meter, each profile, in a small table.
+pub fn flow_meter(data: &[u8]) {
+    for profile in Profile::ALL {
+        let config = FlowMeterConfig {
+            profile,
+            decode_tunnels: data.len() % 2 == 0,
+            interim_s: Some(1.0),
+            max_flows: 3,
+            batch_rows: 2,
+            ..FlowMeterConfig::default()
+        };
+        let Ok(mut meter) = FlowMeter::from_bytes(data, "fuzz.pcap", &config) else { return };
+        let mut rows = 0;
+        for batch in meter.by_ref().flatten() {
+            assert!(batch.num_rows() <= 2);
+            assert_eq!(batch.num_columns(), profile.columns().len());
+            rows += batch.num_rows() as u64;
+        }
+        let counts = meter.flow_counts();
+        assert_eq!((rows, counts.started), (counts.records(), counts.ended()));
+        assert_eq!(counts.packets, meter.capture_counts().packets);
+    }
 }
 
 /// Frames: two bytes are the link type, the others the frame.
@@ -96,6 +123,30 @@ pub fn ipc(data: &[u8]) {
 /// Parquet.
 pub fn parquet(data: &[u8]) {
     drain(ParquetReader::new(data, "fuzz.parquet", &ReadOptions::default()));
+}
+
+/// Export datagrams: NetFlow v5 and v9, IPFIX; messages that tell their length stand one after the other.
+pub fn netflow(data: &[u8]) {
+    exported(data);
+}
+
+/// sFlow v5 datagrams; what stands behind the version is the input.
+pub fn sflow(data: &[u8]) {
+    exported(&[&[0, 0, 0, 5], data].concat());
+}
+
+/// Pushes a datagram twice, so that its own templates are known the second time, and checks what was counted.
+fn exported(data: &[u8]) {
+    let config = NetflowConfig { max_kept_bytes: 4_096, max_templates: 4, ..NetflowConfig::default() };
+    let Ok(mut exporters) = Exporters::new(&config) else { return };
+    for _ in 0..2 {
+        exporters.push([192, 0, 2, 1].into(), Some(1_700_000_000.0), data);
+    }
+    let rows = exporters.take_batch().ok().flatten().map_or(0, |batch| batch.num_rows() as u64);
+    let counts = exporters.counts();
+    assert_eq!(rows, counts.flows);
+    let others = counts.option_records + counts.records_without_address + counts.firewall_events;
+    assert_eq!(counts.flows + others, counts.records, "{counts:?}");
 }
 
 /// Reads all that a reader gives, and checks what it counted.

@@ -1,0 +1,160 @@
+//! From a capture to flow records.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+
+use super::config::FlowMeterConfig;
+use super::counts::CaptureCounts;
+use super::flow_counts::FlowCounts;
+use super::reader::PacketReader;
+use super::table::FlowTable;
+use crate::error::{Error, Result};
+use crate::telemetry::{BatchReader, ReadReport, Schema, Table};
+
+/// Reads a capture file into a table of its flows; `-` is standard input.
+///
+/// # Errors
+///
+/// As [`FlowMeter::open`] and of its batches.
+///
+/// # Examples
+///
+/// ```no_run
+/// use qosguard::telemetry::packets::{FlowMeterConfig, Profile, read_flows};
+///
+/// let config = FlowMeterConfig { profile: Profile::Cic, ..FlowMeterConfig::default() };
+/// println!("{} flows", read_flows("capture.pcap", &config)?.n_rows());
+/// # Ok::<(), qosguard::Error>(())
+/// ```
+pub fn read_flows(path: impl AsRef<Path>, config: &FlowMeterConfig) -> Result<Table> {
+    FlowMeter::open(path, config)?.read()
+}
+
+/// Meters a capture: a stream of Arrow batches of flow records, in the order in which the flows end.
+///
+/// Memory is bounded by [`FlowMeterConfig::max_flows`] and one batch. Where the capture breaks off with an error,
+/// the flows of the packets before it come first, and the error comes last.
+///
+/// A batch may be an error of [`PacketReader`].
+///
+/// # Examples
+///
+/// ```
+/// use qosguard::telemetry::BatchReader;
+/// use qosguard::telemetry::packets::{FlowMeter, FlowMeterConfig};
+///
+/// let mut capture = Vec::new();
+/// for word in [0xa1b2_c3d4_u32, 0x0002_0004, 0, 0, 65_535, 101] {
+///     capture.extend(word.to_be_bytes()); // file header: version 2.4, link type 101, raw IP
+/// }
+/// for word in [1_700_000_000_u32, 250_000, 20, 20] {
+///     capture.extend(word.to_be_bytes()); // record header: seconds, microseconds, lengths
+/// }
+/// capture.extend([0x45, 0, 0, 20, 0, 0, 0, 0, 64, 89, 0, 0, 10, 0, 0, 1, 224, 0, 0, 5]);
+///
+/// let mut meter = FlowMeter::from_bytes(&capture, "inline", &FlowMeterConfig::default())?;
+/// let flows = meter.read()?;
+/// assert_eq!((flows.n_rows(), flows.schema().name()), (1, "nfstream"));
+/// assert_eq!((meter.capture_counts().packets, meter.flow_counts().end), (1, 1));
+/// # Ok::<(), qosguard::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct FlowMeter<'a> {
+    packets: PacketReader<'a>,
+    table: FlowTable,
+    report: ReadReport,
+    error: Option<Error>,
+    is_finished: bool,
+}
+
+impl FlowMeter<'static> {
+    /// Opens a capture file; `-` is standard input.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for settings outside their domain, and as [`PacketReader::open`].
+    pub fn open(path: impl AsRef<Path>, config: &FlowMeterConfig) -> Result<Self> {
+        let table = FlowTable::new(config)?;
+        Ok(Self::join(PacketReader::open(path, &config.decode())?, table))
+    }
+}
+
+impl<'a> FlowMeter<'a> {
+    /// Meters a capture from any source; `place` names it in errors.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for settings outside their domain, and as [`PacketReader::new`].
+    pub fn new(read: impl Read + Send + 'a, place: &str, config: &FlowMeterConfig) -> Result<Self> {
+        let table = FlowTable::new(config)?;
+        Ok(Self::join(PacketReader::new(read, place, &config.decode())?, table))
+    }
+
+    /// Meters a capture in memory; `place` names it in errors.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for settings outside their domain, and as [`PacketReader::from_bytes`].
+    pub fn from_bytes(bytes: &'a [u8], place: &str, config: &FlowMeterConfig) -> Result<Self> {
+        let table = FlowTable::new(config)?;
+        Ok(Self::join(PacketReader::from_bytes(bytes, place, &config.decode())?, table))
+    }
+
+    fn join(packets: PacketReader<'a>, table: FlowTable) -> Self {
+        let report = ReadReport::new(packets.place());
+        Self { packets, table, report, error: None, is_finished: false }
+    }
+
+    /// What became of the capture's records up to now.
+    pub fn capture_counts(&self) -> &CaptureCounts {
+        self.packets.counts()
+    }
+
+    /// What became of the flows up to now.
+    pub fn flow_counts(&self) -> &FlowCounts {
+        self.table.counts()
+    }
+
+    fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        while !self.is_finished && !self.table.has_batch() {
+            match self.packets.next() {
+                Some(Ok(packet)) => self.table.push(&packet),
+                end => {
+                    self.error = end.and_then(Result::err);
+                    self.table.finish();
+                    self.is_finished = true;
+                }
+            }
+        }
+        match self.table.take_batch()? {
+            Some(batch) => {
+                self.report.accepted += batch.num_rows() as u64;
+                Ok(Some(batch))
+            }
+            None => self.error.take().map_or(Ok(None), Err),
+        }
+    }
+}
+
+impl BatchReader for FlowMeter<'_> {
+    fn schema(&self) -> &Arc<Schema> {
+        self.table.schema()
+    }
+
+    /// `accepted` counts flow records; records of the capture that gave no packet are in
+    /// [`FlowMeter::capture_counts`], by reason, and none of them is a rejected flow.
+    fn report(&self) -> &ReadReport {
+        &self.report
+    }
+}
+
+impl Iterator for FlowMeter<'_> {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.next_batch().transpose()
+    }
+}
