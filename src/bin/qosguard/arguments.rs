@@ -44,9 +44,10 @@ pub(crate) enum Command {
 /// Where records come from.
 #[derive(Debug, Args)]
 pub(crate) struct Input {
-    /// Capture (pcap, pcapng), Zeek or EVE log, CSV, JSON lines, Parquet or Arrow file; `-` reads standard input
-    #[arg(value_name = "IN")]
-    pub(crate) path: PathBuf,
+    /// Captures (pcap, pcapng), Zeek or EVE logs, CSV, JSON lines, Parquet or Arrow files, read one after the other;
+    /// `-` is standard input, `udp://ADDRESS:PORT` receives `NetFlow`, IPFIX and sFlow
+    #[arg(value_name = "IN", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
     /// Schema of the records: a built-in name or a TOML file; detected unless given
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) schema: Option<String>,
@@ -65,7 +66,7 @@ pub(crate) struct Input {
 #[command(next_help_heading = "Flow meter, for captures")]
 pub(crate) struct Meter {
     /// Names and definitions of the flow columns
-    #[arg(long, value_enum, default_value_t = Profile::Cic)]
+    #[arg(long, value_enum, default_value_t = Profile::Nfstream)]
     pub(crate) profile: Profile,
     /// End a flow that was idle for so many seconds [default: the profile's]
     #[arg(long, value_name = "SECONDS")]
@@ -73,6 +74,9 @@ pub(crate) struct Meter {
     /// End a flow that is so many seconds old [default: the profile's]
     #[arg(long, value_name = "SECONDS")]
     pub(crate) active_timeout: Option<f64>,
+    /// Write a record of a flow that goes on each so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) interim: Option<f64>,
     /// Flows that are held at most; the one idle for longest is ended first
     #[arg(long, value_name = "COUNT")]
     pub(crate) max_flows: Option<usize>,
@@ -89,6 +93,16 @@ pub(crate) enum Profile {
     CicLegacy,
     /// `NFStream`'s names and expiry
     Nfstream,
+}
+
+impl From<Profile> for qosguard::telemetry::packets::Profile {
+    fn from(profile: Profile) -> Self {
+        match profile {
+            Profile::Cic => Self::Cic,
+            Profile::CicLegacy => Self::CicLegacy,
+            Profile::Nfstream => Self::Nfstream,
+        }
+    }
 }
 
 #[derive(Debug, Args)]

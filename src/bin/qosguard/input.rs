@@ -1,11 +1,13 @@
-//! Where records come from: a file of any kind, or standard input.
+//! Where records come from: files of any kind, standard input, or a UDP socket that exporters send to.
 
 use std::path::Path;
 
+use qosguard::telemetry::netflow::{Collector, CollectorConfig};
+use qosguard::telemetry::packets::FlowMeterConfig;
 use qosguard::telemetry::{self, BatchReader, ReadOptions, Schema, Table};
 use qosguard::{Error, Result};
 
-use crate::arguments::{Input, Profile};
+use crate::arguments::{Input, Meter};
 use crate::progress::Progress;
 
 /// Opens the input with the reader of its kind.
@@ -14,12 +16,32 @@ pub(crate) fn open(input: &Input) -> Result<Box<dyn BatchReader>> {
         schema: input.schema.as_deref().map(schema).transpose()?,
         max_rejected_share: input.max_rejected_share,
         delimiter: input.delimiter,
+        meter: meter(&input.meter),
         ..ReadOptions::default()
     };
-    if input.path == Path::new("-") {
-        return telemetry::open_input(std::io::stdin(), "standard input", &options);
+    if let [one] = input.paths.as_slice() {
+        if one == Path::new("-") {
+            return telemetry::open_input(std::io::stdin(), "standard input", &options);
+        }
+        if let Some(address) = one.to_str().and_then(|one| one.strip_prefix("udp://")) {
+            return Ok(Box::new(Collector::bind(address, &CollectorConfig::default())?));
+        }
+        return telemetry::open(one, &options);
     }
-    telemetry::open(&input.path, &options)
+    telemetry::open_all(&input.paths, &options)
+}
+
+fn meter(meter: &Meter) -> FlowMeterConfig {
+    let default = FlowMeterConfig::default();
+    FlowMeterConfig {
+        profile: meter.profile.into(),
+        decode_tunnels: meter.inner,
+        idle_timeout_s: meter.idle_timeout,
+        active_timeout_s: meter.active_timeout,
+        interim_s: meter.interim,
+        max_flows: meter.max_flows.unwrap_or(default.max_flows),
+        ..default
+    }
 }
 
 /// Reads the whole input into memory.
