@@ -107,16 +107,6 @@ fn decode(criterion: &mut Criterion) {
                 assert!(rest.is_empty());
             });
         });
-        group.bench_function(format!("{name}/pcap-parser alone"), |bencher| {
-            bencher.iter(|| {
-                let mut rest = &black_box(&capture)[24..];
-                while let Ok((after, block)) = parse_pcap_frame(rest) {
-                    black_box(block);
-                    rest = after;
-                }
-                assert!(rest.is_empty());
-            });
-        });
         group.bench_function(format!("{name}/stream"), |bencher| {
             bencher.iter(|| {
                 let options = DecodeOptions::default();

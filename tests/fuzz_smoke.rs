@@ -1,5 +1,4 @@
 //! Every fuzz target on some thousand inputs: seeds, and seeds with bytes changed, cut, doubled and put in.
-#![cfg(feature = "packets")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use rand_chacha::ChaCha8Rng;
@@ -171,4 +170,33 @@ fn columnar_readers() {
     }
     smoke(targets::ipc, &[&file.finish().unwrap(), &stream.finish().unwrap()]);
     smoke(targets::parquet, &[&parquet.finish().unwrap()]);
+}
+
+#[test]
+fn export_datagrams() {
+    let netflow5 = [&[0, 5, 0, 1, 0, 0, 9, 9, 0x65, 0, 0, 0][..], &[0; 12], &[10; 48]].concat();
+    // A template of addresses and counts with a record, and options that tell a sampling interval.
+    let netflow9 = b"\0\x09\0\x03\0\0\x09\x09\x65\0\0\0\0\0\0\x01\0\0\0\x01\
+        \0\0\0\x18\x01\0\0\x04\0\x08\0\x04\0\x0c\0\x04\0\x02\0\x04\0\x01\0\x04\
+        \0\x01\0\x12\x01\x01\0\x04\0\x04\0\x01\0\x04\0\x22\0\x04\
+        \x01\x01\0\x0c\0\0\0\0\0\0\0\x64\
+        \x01\0\0\x14\x0a\0\0\x01\x0a\0\0\x02\0\0\0\x03\0\0\0\xb4";
+    // A variable field, an enterprise field and a reverse count; a withdrawal.
+    let ipfix = b"\0\x0a\0\x4a\x65\0\0\0\0\0\0\0\0\0\0\x01\
+        \0\x02\0\x20\x01\0\0\x04\0\x08\0\x04\0\x60\xff\xff\x80\x01\0\x02\0\0\x72\x79\x80\x07\0\x01\0\0\x09\x09\
+        \x01\0\0\x12\x0a\0\0\x01\x02ok\0\x09\x07\0\0\0\0\
+        \0\x02\0\x08\x01\0\0\0";
+    smoke(targets::netflow, &[&netflow5, netflow9, ipfix]);
+
+    // An IPv4 agent, and a flow sample with addresses and with the first bytes of a packet.
+    let words = |numbers: &[u32]| numbers.iter().flat_map(|number| number.to_be_bytes()).collect::<Vec<u8>>();
+    let addresses = words(&[3, 32, 60, 6, 0x0a00_0001, 0x0a00_0002, 40_000, 443, 2, 0]);
+    let packet =
+        words(&[0x4500_0028, 0, 0x4006_0000, 0x0a00_0001, 0x0a00_0002, 0x9c40_01bb, 1, 2, 0x5010_0400, 0]);
+    let raw = [words(&[1, 56, 11, 40, 0, 40]), packet].concat();
+    let sample = [words(&[1, 32, 1, 7, 512, 0, 0, 1, 2, 2]), addresses, raw].concat();
+    let mut datagram = [words(&[1, 0xc000_0201, 0, 1, 1_000, 1]), sample].concat();
+    let sample_bytes = (datagram.len() - 32) as u32;
+    datagram[28..32].copy_from_slice(&sample_bytes.to_be_bytes());
+    smoke(targets::sflow, &[&datagram]);
 }

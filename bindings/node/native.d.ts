@@ -223,6 +223,15 @@ export declare class Table {
    * `insufficient_data` for none at all.
    */
   static fromRecords(json: FlowRecord | ReadonlyArray<FlowRecord>, schema: Schema): Table
+  /**
+   * A table of Arrow IPC bytes, a file or a stream, such as `tableToIPC` of apache-arrow gives. Copies `bytes`.
+   *
+   * Columns are found by name; with a schema there may be others, which are not read. A row that cannot be read is
+   * rejected, counted, and named in `report`. Rejects as `readIpc`.
+   */
+  static fromIpc(bytes: Uint8Array, options?: ReadOptions): Promise<Table>
+  /** The table as an Arrow IPC stream, which `tableFromIPC` of apache-arrow reads without a copy. */
+  toIpc(): Buffer
   /** A new table with the given rows, from 0, in the given order. Rejects with `shape_mismatch` for a row past the last. */
   take(rows: Array<number>): Promise<Table>
   /** Number of rows. */
@@ -395,12 +404,26 @@ export interface IsolationForestOptions {
 export type Kind = 'number' | 'text'
 
 /**
+ * Reads a file of flows: what it begins with tells Parquet, Arrow IPC, JSON lines and CSV apart, and then its name; text
+ * may be gzipped. Rejects as the reader of its kind.
+ */
+export declare function read(path: string, options?: ReadOptions): Promise<Table>
+
+/**
  * Reads a CSV file, plain or gzipped; the schema is detected from the header or the number of columns.
  *
  * A row that cannot be read is rejected, counted, and named in `table.report`. Rejects with `io`, `schema_mismatch` naming
  * missing and unknown columns, `bad_record` for too many rejections, and `insufficient_data` for an empty file.
  */
 export declare function readCsv(path: string, options?: ReadOptions): Promise<Table>
+
+/**
+ * Reads an Arrow IPC file (Feather version 2) or stream; with a schema it may hold other columns, which are not read.
+ *
+ * A row that cannot be read is rejected, counted, and named in `table.report`. Rejects with `io`, `schema_mismatch` naming
+ * missing and unknown columns, `bad_record` for a broken file and too many rejections, and `insufficient_data` for no row.
+ */
+export declare function readIpc(path: string, options?: ReadOptions): Promise<Table>
 
 /**
  * Reads a file of JSON lines, plain or gzipped.
@@ -421,6 +444,14 @@ export interface ReadOptions {
   /** Longest line in bytes, 1 to 2^30; a longer one is rejected. 2^20 unless said otherwise. */
   maxLineBytes?: number
 }
+
+/**
+ * Reads a Parquet file; with a schema it may hold other columns, which are not read.
+ *
+ * A row that cannot be read is rejected, counted, and named in `table.report`. Rejects with `io`, `schema_mismatch` naming
+ * missing and unknown columns, `bad_record` for a broken file and too many rejections, and `insufficient_data` for no row.
+ */
+export declare function readParquet(path: string, options?: ReadOptions): Promise<Table>
 
 /** What a reader read and what it rejected. */
 export interface ReadReport {

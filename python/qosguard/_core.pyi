@@ -29,7 +29,9 @@ __all__ = [
     "evaluate",
     "read",
     "read_csv",
+    "read_ipc",
     "read_jsonl",
+    "read_parquet",
     "simulate",
 ]
 
@@ -432,10 +434,19 @@ class Table:
         Attack class per row, empty for clean rows; `None` without a family or text label column.
         """
     @staticmethod
-    def from_arrow(data: object, schema: Schema | None = None) -> Table:
+    def from_arrow(
+        data: object, schema: Schema | None = None, max_rejected_share: SupportsFloat | SupportsIndex = 0.05
+    ) -> Table:
         """
-        Takes what speaks the Arrow C stream interface: a table of pyarrow or polars, a pandas frame (2.2
-        or newer), a DuckDB relation. Columns are found by name; without a schema it is detected.
+        Takes what speaks the Arrow C stream or array interface: a table, batch or reader of pyarrow, a polars
+        or pandas frame (2.2 or newer), a DuckDB relation. Columns are found by name; without a schema it is
+        detected.
+
+        Columns of 64-bit floats, and of plain strings that hold nothing to change, are handed over without a
+        copy; those that the schema limits are scanned. All else is converted: other numbers, other kinds of
+        strings, dictionaries, and times, which become seconds since the epoch. A row outside the limits is
+        rejected and stands in `Table.report`; more than `max_rejected_share` of them, in [0, 1], raise
+        `BadRecordError`.
         """
     @staticmethod
     def from_records(records: dict[str, Any] | list[dict[str, Any]], schema: Schema) -> Table:
@@ -537,8 +548,8 @@ def read(
     path: str | PathLike[str], schema: Schema | None = None, max_rejected_share: SupportsFloat | SupportsIndex = 0.05
 ) -> Table:
     """
-    Reads a file of flows into a `Table`: JSON lines for `.jsonl`, `.ndjson` and `.json`, CSV for any other
-    name; a `.gz` behind it does not count. See `read_csv`.
+    Reads a file of flows into a `Table`: what it begins with tells Parquet, Arrow IPC, JSON lines and CSV apart,
+    and then its name; text may be gzipped. See `read_csv`.
     """
 
 def read_csv(
@@ -557,11 +568,26 @@ def read_csv(
     names the columns that are missing and those that are unknown.
     """
 
+def read_ipc(
+    path: str | PathLike[str], schema: Schema | None = None, max_rejected_share: SupportsFloat | SupportsIndex = 0.05
+) -> Table:
+    """
+    Reads an Arrow IPC file (Feather version 2) or stream into a `Table`; with a schema it may hold other columns,
+    which are not read. See `read_csv`.
+    """
+
 def read_jsonl(
     path: str | PathLike[str], schema: Schema | None = None, max_rejected_share: SupportsFloat | SupportsIndex = 0.05
 ) -> Table:
     """
     Reads a file of JSON lines, plain or gzip, into a `Table`; see `read_csv`.
+    """
+
+def read_parquet(
+    path: str | PathLike[str], schema: Schema | None = None, max_rejected_share: SupportsFloat | SupportsIndex = 0.05
+) -> Table:
+    """
+    Reads a Parquet file into a `Table`; with a schema it may hold other columns, which are not read. See `read_csv`.
     """
 
 def simulate(

@@ -7,7 +7,7 @@ use super::json_record::RecordKeys;
 use super::schema::Schema;
 use super::{eve, zeek};
 
-/// Bytes that tell columns from text.
+/// Bytes that tell binary files from text.
 pub(super) const HEAD_BYTES: u64 = 8;
 
 /// The kinds of files that have a reader.
@@ -25,18 +25,37 @@ pub(super) enum Format {
     Ipc,
     /// Columns in Parquet.
     Parquet,
+    /// Packets in pcap or pcapng.
+    Capture,
 }
 
+/// What captures begin with: pcap with micro- and nanoseconds in both byte orders, pcapng.
+const CAPTURES: [[u8; 4]; 5] = [
+    [0xa1, 0xb2, 0xc3, 0xd4],
+    [0xd4, 0xc3, 0xb2, 0xa1],
+    [0xa1, 0xb2, 0x3c, 0x4d],
+    [0x4d, 0x3c, 0xb2, 0xa1],
+    [0x0a, 0x0d, 0x0d, 0x0a],
+];
+
 impl Format {
-    /// The format of a file of columns that begins with `head`; `None` for text.
+    /// The format of a binary file that begins with `head`; `None` for text.
     ///
-    /// What the file begins with decides, then the name: `.parquet`, and `.arrow`, `.ipc` and `.feather`.
+    /// What the file begins with decides, then the name: `.parquet`, `.arrow`, `.ipc` and `.feather`, and `.pcap`,
+    /// `.pcapng` and `.cap`, also with `.gz` behind it.
     pub(super) fn of_bytes(path: &Path, head: &[u8]) -> Option<Self> {
         // No text begins with the mark of an Arrow message.
         if head.starts_with(ipc::MAGIC) || head.starts_with(&[0xff; 4]) {
             return Some(Self::Ipc);
         } else if head.starts_with(b"PAR1") {
             return Some(Self::Parquet);
+        } else if CAPTURES.iter().any(|magic| head.starts_with(magic)) {
+            return Some(Self::Capture);
+        }
+        let name = path.to_string_lossy().to_ascii_lowercase();
+        if [".pcap", ".pcapng", ".cap"].iter().any(|e| name.strip_suffix(".gz").unwrap_or(&name).ends_with(e))
+        {
+            return Some(Self::Capture);
         }
         match path.extension()?.to_string_lossy().to_ascii_lowercase().as_str() {
             "parquet" => Some(Self::Parquet),

@@ -27,6 +27,8 @@ mod json_writer;
 mod lines;
 mod map_to;
 mod moment;
+#[cfg(feature = "netflow")]
+pub mod netflow;
 mod number;
 mod options;
 #[cfg(feature = "packets")]

@@ -21,10 +21,14 @@ pub struct ReadOptions {
     pub max_rejected_share: f64,
     /// What separates the cells of a CSV line: a printable ASCII character or a tab.
     pub delimiter: u8,
-    /// Longest line, or quoted record, in bytes, 1 to 2^28; a longer one is rejected and never held in memory.
+    /// Longest line, quoted record or text of a column, in bytes, 1 to 2^28; a longer one is rejected, and a line is
+    /// never held in memory.
     pub max_line_bytes: usize,
     /// Rows of a batch, 1 to 2^20.
     pub batch_rows: usize,
+    /// How the packets of a capture become flows.
+    #[cfg(feature = "packets")]
+    pub meter: super::packets::FlowMeterConfig,
 }
 
 impl Default for ReadOptions {
@@ -35,6 +39,8 @@ impl Default for ReadOptions {
             delimiter: b',',
             max_line_bytes: 1 << 20,
             batch_rows: 65_536,
+            #[cfg(feature = "packets")]
+            meter: super::packets::FlowMeterConfig::default(),
         }
     }
 }

@@ -194,8 +194,10 @@ fn check_end(mut file: &File, place: &str) -> Result<u64> {
 fn check_columns(index: &ParquetMetaData, length: u64) -> Result<(), ArrowError> {
     for group in index.row_groups() {
         for column in group.columns() {
-            let (start, bytes) = column.byte_range();
-            if start.checked_add(bytes).is_none_or(|end| end > length) || group.num_rows() < 0 {
+            let start = column.dictionary_page_offset().unwrap_or_else(|| column.data_page_offset());
+            let place = u64::try_from(start).ok().zip(u64::try_from(column.compressed_size()).ok());
+            let end = place.and_then(|(start, bytes)| start.checked_add(bytes));
+            if end.is_none_or(|end| end > length) || group.num_rows() < 0 {
                 let what = format!("column {} outside the file", column.column_path());
                 return Err(ArrowError::ParquetError(what));
             }

@@ -7,7 +7,7 @@ use super::schema::{Column, Kind, Role, Schema};
 use crate::error::{Error, Result};
 
 /// The presets as they are written down, one TOML file each.
-const SOURCES: [&str; 13] = [
+const SOURCES: [&str; 14] = [
     include_str!("presets/unsw_nb15.toml"),
     include_str!("presets/unsw_nb15_raw.toml"),
     include_str!("presets/cicids2017.toml"),
@@ -21,6 +21,7 @@ const SOURCES: [&str; 13] = [
     include_str!("presets/zeek_conn.toml"),
     include_str!("presets/eve_flow.toml"),
     include_str!("presets/nfstream.toml"),
+    include_str!("presets/ipfix.toml"),
 ];
 
 /// What the flow meter makes of a capture: the columns of a data set without its truth.
@@ -61,6 +62,7 @@ impl Schema {
     /// | `zeek_conn` | Zeek's conn.log, TSV or JSON, labelled or not |
     /// | `eve_flow` | flow events of Suricata's EVE JSON; `flow.start` is the key `start` of the object `flow` |
     /// | `nfstream` | `NFStream` 6 with statistical analysis, and the flow meter's profile of that name |
+    /// | `ipfix` | a flow as routers export it: NetFlow v5 and v9, IPFIX, sFlow v5 |
     /// | `cic` | the flow meter's profile: `cicids2017_corrected` without truth |
     /// | `cic_legacy` | the flow meter's profile: `cicids2017_flows` without truth |
     ///
@@ -118,6 +120,7 @@ mod tests {
                 ("zeek_conn", 24),
                 ("eve_flow", 26),
                 ("nfstream", 94),
+                ("ipfix", 29),
                 ("cic", 91),
                 ("cic_legacy", 86),
             ]

@@ -38,6 +38,7 @@ pub fn read_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table>
 ///
 /// | what the file holds | reader |
 /// |---|---|
+/// | packets in pcap or pcapng, or the name `.pcap`, `.pcapng`, `.cap`, plain or gzipped | [`FlowMeter`](super::packets::FlowMeter) with [`ReadOptions::meter`] (feature `packets`) |
 /// | `PAR1`, or the name `.parquet` | [`ParquetReader`](super::ParquetReader) (feature `parquet`) |
 /// | Arrow IPC, or the name `.arrow`, `.ipc`, `.feather` | [`IpcReader`] |
 /// | a first line that begins with `#separator` or `#fields`, or JSON with the keys of conn.log | [`ZeekReader`] |
@@ -49,7 +50,7 @@ pub fn read_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table>
 ///
 /// # Errors
 ///
-/// Those of the reader's own `open`; [`Error::BadRecord`] for Parquet without the feature.
+/// Those of the reader's own `open`; [`Error::BadRecord`] for a capture or Parquet without the feature.
 ///
 /// # Examples
 ///
@@ -92,15 +93,18 @@ fn open_any(
     let path = Path::new(place);
     let mut head = Vec::new();
     input.by_ref().take(format::HEAD_BYTES).read_to_end(&mut head).map_err(|e| Error::io(path, e))?;
-    let columnar = Format::of_bytes(path, &head);
+    let binary = Format::of_bytes(path, &head);
     let input = Cursor::new(head).chain(input);
-    if columnar == Some(Format::Parquet) {
-        return open_parquet(input, place, file, options);
-    } else if columnar == Some(Format::Ipc) {
-        return Ok(Box::new(match file {
-            Some(path) => IpcReader::open(path, options)?,
-            None => IpcReader::new(BufReader::new(input), place, options)?,
-        }));
+    match binary {
+        Some(Format::Capture) => return open_capture(input, place, options),
+        Some(Format::Parquet) => return open_parquet(input, place, file, options),
+        Some(Format::Ipc) => {
+            return Ok(Box::new(match file {
+                Some(path) => IpcReader::open(path, options)?,
+                None => IpcReader::new(BufReader::new(input), place, options)?,
+            }));
+        }
+        _ => {}
     }
     let mut lines = Lines::new(Box::new(input), place, options.max_line_bytes)?;
     Ok(match Format::of_text(path, lines.head(format::has_line)?, options.schema.as_ref()) {
@@ -131,11 +135,31 @@ fn open_parquet(
     _file: Option<&Path>,
     _options: &ReadOptions,
 ) -> Result<Box<dyn BatchReader>> {
-    Err(Error::BadRecord {
+    Err(no_feature(place, "Parquet", "parquet"))
+}
+
+#[cfg(feature = "packets")]
+fn open_capture(
+    input: impl Read + Send + 'static,
+    place: &str,
+    options: &ReadOptions,
+) -> Result<Box<dyn BatchReader>> {
+    Ok(Box::new(super::packets::FlowMeter::new(input, place, &options.meter)?))
+}
+
+#[cfg(not(feature = "packets"))]
+fn open_capture(_input: impl Read, place: &str, _options: &ReadOptions) -> Result<Box<dyn BatchReader>> {
+    Err(no_feature(place, "a capture", "packets"))
+}
+
+/// A file of a format that this build leaves out.
+#[cfg(not(all(feature = "packets", feature = "parquet")))]
+fn no_feature(place: &str, what: &str, feature: &str) -> Error {
+    Error::BadRecord {
         place: place.to_owned(),
         line: 0,
         column: String::new(),
-        value: "Parquet".into(),
-        expected: "a format of this build: it needs the feature `parquet`".into(),
-    })
+        value: what.to_owned(),
+        expected: format!("a format of this build: it needs the feature `{feature}`"),
+    }
 }

@@ -115,7 +115,7 @@ pub fn write(path: impl AsRef<Path>, table: &Table) -> Result<()> {
 ///     writer.write(&batch?)?;
 /// }
 /// writer.finish()?;
-/// # Ok::<(), qosguard::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct TableWriter {
     place: PathBuf,

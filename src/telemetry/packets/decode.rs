@@ -83,8 +83,9 @@ impl Decoder {
     /// Decodes one frame.
     ///
     /// `captured` are the bytes of the frame from its beginning, as many as there are; `wire_bytes` is its length
-    /// on the wire, or more if more was captured; `time_ns` is the time of capture in nanoseconds since the Unix epoch. Sizes in the packet are
-    /// those on the wire: an IP header that claims more than the frame can hold is believed for what it can hold.
+    /// on the wire, taken for no less than what was captured; `time_ns` is the time of capture in nanoseconds since
+    /// the Unix epoch. Sizes in the packet are those on the wire: an IP header that claims more than the frame can
+    /// hold is believed for what it can hold.
     #[inline]
     pub fn decode_frame(
         &mut self,
@@ -93,21 +94,34 @@ impl Decoder {
         wire_bytes: u32,
         time_ns: i64,
     ) -> Decoded {
+        let mut packet = Packet::default();
+        match self.decode_into(link, captured, wire_bytes, time_ns, &mut packet) {
+            Ok(()) => Decoded::Packet(packet),
+            Err(reason) => Decoded::Skipped(reason),
+        }
+    }
+
+    /// Decodes one frame into `packet`, which is not copied on the way.
+    #[inline(always)]
+    pub(super) fn decode_into(
+        &mut self,
+        link: LinkType,
+        captured: &[u8],
+        wire_bytes: u32,
+        time_ns: i64,
+        packet: &mut Packet,
+    ) -> Result<(), Skipped> {
         let frame = Part::frame(captured, wire_bytes);
         self.counts.records += 1;
         self.counts.frame_bytes += frame.wire as u64;
         self.counts.captured_bytes += captured.len() as u64;
-        let packet = Packet { time_ns, frame_bytes: frame.wire as u32, ..Packet::default() };
-        match self.decode(link, frame, packet) {
-            Ok(packet) => {
-                self.counts.packets += 1;
-                Decoded::Packet(packet)
-            }
-            Err(reason) => {
-                self.counts.skip(reason);
-                Decoded::Skipped(reason)
-            }
+        *packet = Packet { time_ns, frame_bytes: frame.wire as u32, ..Packet::default() };
+        let outcome = self.decode(link, frame, packet);
+        match outcome {
+            Ok(()) => self.counts.packets += 1,
+            Err(reason) => self.counts.skip(reason),
         }
+        outcome
     }
 
     /// What became of the frames up to now.
@@ -115,14 +129,14 @@ impl Decoder {
         &self.counts
     }
 
-    #[inline]
-    fn decode(&mut self, link: LinkType, frame: Part<'_>, mut packet: Packet) -> Result<Packet, Skipped> {
+    #[inline(always)]
+    fn decode(&mut self, link: LinkType, frame: Part<'_>, packet: &mut Packet) -> Result<(), Skipped> {
         let network = link::network(link, frame)?;
         packet.vlan_id = network.vlan_id;
-        let mut payload = ip::read(network.ip, &mut packet)?;
+        let mut payload = ip::read(network.ip, packet)?;
         if self.layer == Layer::Inner {
             for _ in 0..MAX_TUNNELS {
-                let Ok(network) = tunnel::inside(&packet, &payload) else { break };
+                let Ok(network) = tunnel::inside(packet, &payload) else { break };
                 let mut inner = Packet {
                     time_ns: packet.time_ns,
                     frame_bytes: packet.frame_bytes,
@@ -130,24 +144,24 @@ impl Decoder {
                     ..Packet::default()
                 };
                 let Ok(inner_payload) = ip::read(network.ip, &mut inner) else { break };
-                (packet, payload) = (inner, inner_payload);
+                (*packet, payload) = (inner, inner_payload);
             }
         }
         match payload.fragment {
             Some(fragment) if !fragment.is_first => {
                 packet.payload_bytes = payload.part.wire as u32;
                 self.counts.fragments += 1;
-                if !self.fragments.recall(&mut packet, fragment) {
+                if !self.fragments.recall(packet, fragment) {
                     self.counts.fragments_without_first += 1;
                 }
             }
             Some(fragment) => {
-                transport::read(payload.part, &mut packet);
+                transport::read(payload.part, packet);
                 self.counts.fragments += 1;
-                self.fragments.remember(&packet, fragment);
+                self.fragments.remember(packet, fragment);
             }
-            None => transport::read(payload.part, &mut packet),
+            None => transport::read(payload.part, packet),
         }
-        Ok(packet)
+        Ok(())
     }
 }

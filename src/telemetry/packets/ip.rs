@@ -31,7 +31,7 @@ pub(super) struct Fragment {
 /// # Errors
 ///
 /// [`Skipped::Truncated`]; [`Skipped::Malformed`] for another version than 4 and 6 too.
-#[inline]
+#[inline(always)]
 pub(super) fn read<'a>(part: Part<'a>, packet: &mut Packet) -> Result<Payload<'a>, Skipped> {
     match part.head::<1>()?[0] >> 4 {
         4 => ipv4(part, packet),
@@ -40,7 +40,7 @@ pub(super) fn read<'a>(part: Part<'a>, packet: &mut Packet) -> Result<Payload<'a
     }
 }
 
-#[inline]
+#[inline(always)]
 fn ipv4<'a>(part: Part<'a>, packet: &mut Packet) -> Result<Payload<'a>, Skipped> {
     let first = part.head::<20>()?[0];
     let header_bytes = usize::from(first & 0x0f) * 4;
@@ -69,7 +69,7 @@ fn ipv4<'a>(part: Part<'a>, packet: &mut Packet) -> Result<Payload<'a>, Skipped>
     extensions(part.after(header_bytes)?, fragment, packet)
 }
 
-#[inline]
+#[inline(always)]
 fn ipv6<'a>(part: Part<'a>, packet: &mut Packet) -> Result<Payload<'a>, Skipped> {
     part.head::<40>()?;
     let header = Ipv6HeaderSlice::from_slice(part.captured).map_err(|_| Skipped::Malformed)?;
@@ -91,7 +91,7 @@ fn ipv6<'a>(part: Part<'a>, packet: &mut Packet) -> Result<Payload<'a>, Skipped>
 /// Reads past the authentication header of either version and the extension headers of IPv6 (RFC 8200).
 ///
 /// Ends at the first one that the capture does not hold: `protocol` then is that header's number.
-#[inline]
+#[inline(always)]
 fn extensions<'a>(
     mut part: Part<'a>,
     mut fragment: Option<Fragment>,
@@ -134,7 +134,7 @@ fn extensions<'a>(
 }
 
 /// An IPv4 address as `::ffff:a.b.c.d`.
-#[inline]
+#[inline(always)]
 fn mapped(address: [u8; 4]) -> [u8; 16] {
     let [a, b, c, d] = address;
     [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d]

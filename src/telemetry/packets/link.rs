@@ -67,7 +67,7 @@ pub(super) struct Network<'a> {
 }
 
 /// Finds the IP packet in a frame.
-#[inline]
+#[inline(always)]
 pub(super) fn network(link: LinkType, frame: Part<'_>) -> Result<Network<'_>, Skipped> {
     match link {
         LinkType::ETHERNET => ethernet(frame),
@@ -85,13 +85,13 @@ pub(super) fn network(link: LinkType, frame: Part<'_>) -> Result<Network<'_>, Sk
 }
 
 /// Finds the IP packet in an Ethernet frame.
-#[inline]
+#[inline(always)]
 pub(super) fn ethernet(frame: Part<'_>) -> Result<Network<'_>, Skipped> {
     ether_payload(frame.u16(12)?, frame.after(14)?)
 }
 
 /// Finds the IP packet behind a type of Ethernet: behind VLAN tags, MPLS labels, PPPoE and SNAP.
-#[inline]
+#[inline(always)]
 pub(super) fn ether_payload(ether_type: u16, mut part: Part<'_>) -> Result<Network<'_>, Skipped> {
     let mut ether_type = ether_type;
     let mut vlan_id = 0;

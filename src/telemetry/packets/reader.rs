@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::counts::CaptureCounts;
-use super::decode::{DecodeOptions, Decoded, Decoder};
+use super::decode::{DecodeOptions, Decoder};
 use super::input::Input;
 use super::packet::Packet;
 use super::pcap::Pcap;
@@ -131,8 +131,9 @@ impl<'a> PacketReader<'a> {
         self.decoder.counts()
     }
 
-    #[inline]
-    fn next_packet(&mut self) -> Result<Option<Packet>> {
+    /// Reads the next packet into `packet`; false at the end.
+    #[inline(always)]
+    fn next_into(&mut self, packet: &mut Packet) -> Result<bool> {
         loop {
             let record = match &mut self.format {
                 Format::Pcap(pcap) => pcap.next(&mut self.input)?,
@@ -145,10 +146,8 @@ impl<'a> PacketReader<'a> {
                     counts.malformed += 1;
                 }
                 Record::Frame { link, captured, wire_bytes, time_ns } => {
-                    if let Decoded::Packet(packet) =
-                        self.decoder.decode_frame(link, captured, wire_bytes, time_ns)
-                    {
-                        return Ok(Some(packet));
+                    if self.decoder.decode_into(link, captured, wire_bytes, time_ns, packet).is_ok() {
+                        return Ok(true);
                     }
                 }
                 Record::UnknownInterface { captured_bytes, wire_bytes } => {
@@ -161,9 +160,9 @@ impl<'a> PacketReader<'a> {
                     counts.records += 1;
                     counts.cut_off += 1;
                     counts.cut_off_at = Some(at);
-                    return Ok(None);
+                    return Ok(false);
                 }
-                Record::End => return Ok(None),
+                Record::End => return Ok(false),
             }
         }
     }
@@ -172,13 +171,22 @@ impl<'a> PacketReader<'a> {
 impl Iterator for PacketReader<'_> {
     type Item = Result<Packet>;
 
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<Self::Item> {
         if self.is_done {
             return None;
         }
-        let packet = self.next_packet().transpose();
-        self.is_done = !matches!(packet, Some(Ok(_)));
-        packet
+        let mut packet = Packet::default();
+        match self.next_into(&mut packet) {
+            Ok(true) => Some(Ok(packet)),
+            Ok(false) => {
+                self.is_done = true;
+                None
+            }
+            Err(error) => {
+                self.is_done = true;
+                Some(Err(error))
+            }
+        }
     }
 }

@@ -40,7 +40,7 @@ pub(super) enum ByteOrder {
 
 impl ByteOrder {
     /// The 16-bit number at `at`; 0 where the bytes end before, which callers rule out.
-    #[inline]
+    #[inline(always)]
     pub(super) fn u16(self, bytes: &[u8], at: usize) -> u16 {
         let bytes = bytes.get(at..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default();
         match self {
@@ -50,7 +50,7 @@ impl ByteOrder {
     }
 
     /// The 32-bit number at `at`; 0 where the bytes end before, which callers rule out.
-    #[inline]
+    #[inline(always)]
     pub(super) fn u32(self, bytes: &[u8], at: usize) -> u32 {
         let bytes = bytes.get(at..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default();
         match self {

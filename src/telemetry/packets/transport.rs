@@ -14,7 +14,7 @@ const UDP_LITE: u8 = ip_number::UDP_LITE.0;
 const DCCP: u8 = ip_number::DCCP.0;
 
 /// Reads into `packet` what its transport header says, as far as the capture holds it.
-#[inline]
+#[inline(always)]
 pub(super) fn read(part: Part<'_>, packet: &mut Packet) {
     let bytes = part.captured;
     let header_bytes = match packet.protocol {
@@ -45,7 +45,7 @@ pub(super) fn read(part: Part<'_>, packet: &mut Packet) {
 }
 
 /// Source and destination port, which every protocol with ports has first.
-#[inline]
+#[inline(always)]
 fn ports(bytes: &[u8], packet: &mut Packet) {
     if let Some(&[a, b, c, d]) = bytes.first_chunk() {
         packet.src_port = u16::from_be_bytes([a, b]);
@@ -54,7 +54,7 @@ fn ports(bytes: &[u8], packet: &mut Packet) {
 }
 
 /// Gives the length of the header; 0 where it says less than the least, or was not captured.
-#[inline]
+#[inline(always)]
 fn tcp(bytes: &[u8], packet: &mut Packet) -> usize {
     ports(bytes, packet);
     let Some(&[offset, flags]) = bytes.get(12..).and_then(<[u8]>::first_chunk) else { return 0 };

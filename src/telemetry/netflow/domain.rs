@@ -1,0 +1,193 @@
+//! What is remembered of one observation domain of one exporter.
+
+use std::net::IpAddr;
+
+use hashbrown::HashMap;
+
+use super::config::NetflowConfig;
+use super::counts::ExportCounts;
+use super::element::Slot;
+use super::record::{Clock, Record};
+use super::template::Template;
+
+/// How far a sequence number may lie back before it is a restart rather than a late datagram.
+const LATE: i32 = 1 << 12;
+
+/// How far a sequence number may jump ahead before it is a restart rather than loss.
+const LOSS: i32 = 1 << 20;
+
+/// The formats that flows are exported in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Format {
+    Netflow5,
+    Netflow9,
+    Ipfix,
+    Sflow5,
+}
+
+impl Format {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Netflow5 => "netflow5",
+            Self::Netflow9 => "netflow9",
+            Self::Ipfix => "ipfix",
+            Self::Sflow5 => "sflow5",
+        }
+    }
+}
+
+/// Exporter, format, and observation domain, source id, engine or sub-agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct DomainKey {
+    pub(super) exporter: IpAddr,
+    pub(super) format: Format,
+    pub(super) domain: u32,
+}
+
+/// Templates, options and sequence of a domain.
+#[derive(Debug, Default)]
+pub(super) struct Domain {
+    pub(super) templates: HashMap<u16, Template>,
+    pub(super) options: ToldOptions,
+    /// The next sequence number; `None` where it cannot be known.
+    next_sequence: Option<u32>,
+    /// The datagram that it was last heard with.
+    pub(super) heard: u64,
+}
+
+/// What a sampling interval holds for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Sampler {
+    Selector(u64),
+    Interface(u64),
+}
+
+/// What options records told.
+#[derive(Debug, Default)]
+pub(super) struct ToldOptions {
+    /// The sampling interval of all that nothing else is told of.
+    interval: Option<f64>,
+    intervals: HashMap<Sampler, f64>,
+    /// Milliseconds since the Unix epoch at which the exporter's uptime began.
+    boot_ms: Option<i64>,
+}
+
+impl ToldOptions {
+    /// The sampling interval of a record: its own word, that of its sampler, of its interface, of the domain.
+    #[inline]
+    pub(super) fn interval(&self, record: &Record) -> Option<f64> {
+        let own = record.sampling_interval();
+        if own.is_some() || self.intervals.is_empty() {
+            return own.or(self.interval);
+        }
+        let of = |slot, sampler: fn(u64) -> Sampler| self.intervals.get(&sampler(record.get(slot)?)).copied();
+        of(Slot::SamplerId, Sampler::Selector)
+            .or_else(|| of(Slot::Input, Sampler::Interface))
+            .or(self.interval)
+    }
+
+    /// The clock of a datagram, with the uptime where the datagram does not tell it and options did.
+    pub(super) fn clock(&self, clock: Clock) -> Clock {
+        let boot = self.boot_ms.zip(clock.export_ms);
+        let uptime_ms = clock.uptime_ms.or_else(|| boot.map(|(boot, now)| now.wrapping_sub(boot) as u32));
+        Clock { uptime_ms, ..clock }
+    }
+
+    /// Learns from an options record.
+    pub(super) fn learn(&mut self, options: &Record, config: &NetflowConfig, counts: &mut ExportCounts) {
+        counts.option_records += 1;
+        if let Some(boot) = options.get(Slot::SystemInit).and_then(|ms| i64::try_from(ms).ok()) {
+            self.boot_ms = Some(boot);
+        }
+        let Some(interval) = options.sampling_interval() else { return };
+        let id = options.get(Slot::SamplerId).map(Sampler::Selector);
+        let Some(sampler) = id.or_else(|| options.get(Slot::Input).map(Sampler::Interface)) else {
+            self.interval = Some(interval);
+            return;
+        };
+        if self.intervals.len() < config.max_samplers || self.intervals.contains_key(&sampler) {
+            self.intervals.insert(sampler, interval);
+        } else {
+            counts.ignored_samplers += 1;
+        }
+    }
+}
+
+impl Domain {
+    /// Keeps a template; the one unused for longest makes room.
+    pub(super) fn keep(&mut self, id: u16, mut template: Template, limit: usize, counts: &mut ExportCounts) {
+        template.used = self.heard;
+        if self.templates.len() >= limit && !self.templates.contains_key(&id) {
+            let oldest = self.templates.iter().min_by_key(|(id, template)| (template.used, **id));
+            if let Some(oldest) = oldest.map(|(&id, _)| id) {
+                self.templates.remove(&oldest);
+                counts.evicted_templates += 1;
+            }
+        }
+        self.templates.insert(id, template);
+    }
+
+    /// Compares the sequence number of a datagram with the one that should have come.
+    ///
+    /// `units` are what the datagram counts as, records or 1; `None` where that cannot be known.
+    pub(super) fn follow(&mut self, sequence: u32, units: Option<u32>) -> Sequence {
+        let ahead = self.next_sequence.map_or(0, |next| sequence.wrapping_sub(next).cast_signed());
+        if (-LATE..0).contains(&ahead) {
+            return Sequence::Late;
+        }
+        self.next_sequence = units.map(|units| sequence.wrapping_add(units));
+        match ahead {
+            0..=LOSS => Sequence::Lost(ahead.unsigned_abs()),
+            _ => Sequence::Restart,
+        }
+    }
+}
+
+/// How a sequence number follows on the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sequence {
+    /// This many are missing in between, often none.
+    Lost(u32),
+    /// It should have come before.
+    Late,
+    /// The exporter counts anew.
+    Restart,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loss_lateness_and_restarts_are_told_apart() {
+        let mut domain = Domain::default();
+        let mut follow = |sequence, units| domain.follow(sequence, Some(units));
+        assert_eq!(follow(u32::MAX, 30), Sequence::Lost(0), "the first datagram says nothing");
+        assert_eq!(follow(29, 30), Sequence::Lost(0), "the number runs over");
+        assert_eq!(follow(69, 1), Sequence::Lost(10));
+        assert_eq!(follow(59, 10), Sequence::Late);
+        assert_eq!(follow(70, 1), Sequence::Lost(0));
+        assert_eq!(follow(1 << 30, 1), Sequence::Restart);
+        assert_eq!(follow(0, 1), Sequence::Restart);
+        assert_eq!(domain.follow(1, None), Sequence::Lost(0));
+        assert_eq!(domain.follow(900, Some(1)), Sequence::Lost(0), "after what could not be counted");
+    }
+
+    #[test]
+    fn the_template_unused_for_longest_makes_room() {
+        use super::super::template::{Field, Purpose};
+        let template = || {
+            let fields = [Field { enterprise: 0, id: 1, len: 4, scope: false }];
+            Template::compile(Purpose::Data, &fields).unwrap()
+        };
+        let (mut domain, mut counts) = (Domain::default(), ExportCounts::default());
+        for id in 256..259 {
+            domain.heard = u64::from(id);
+            domain.keep(id, template(), 2, &mut counts);
+        }
+        domain.keep(258, template(), 2, &mut counts);
+        let mut left: Vec<u16> = domain.templates.keys().copied().collect();
+        left.sort_unstable();
+        assert_eq!((left, counts.evicted_templates), (vec![257, 258], 1));
+    }
+}

@@ -1,0 +1,154 @@
+//! The information elements that tell of a flow, a sampler or a clock (RFC 7012, IANA "IPFIX Information Elements").
+
+/// Enterprise number under which the elements of the reverse direction stand (RFC 5103).
+const REVERSE: u32 = 29_305;
+
+/// Where a record keeps what an element says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Slot {
+    SrcV4,
+    DstV4,
+    SrcV6,
+    DstV6,
+    SrcPort,
+    DstPort,
+    Protocol,
+    Tos,
+    TcpFlags,
+    ReverseTcpFlags,
+    IcmpType,
+    IcmpCode,
+    IcmpTypeCode,
+    VlanId,
+    Input,
+    Output,
+    Packets,
+    Bytes,
+    FrameBytes,
+    ReversePackets,
+    ReverseBytes,
+    InitiatorPackets,
+    ResponderPackets,
+    InitiatorBytes,
+    ResponderBytes,
+    FirewallEvent,
+    StartSeconds,
+    EndSeconds,
+    StartMillis,
+    EndMillis,
+    StartNtp,
+    EndNtp,
+    StartDelta,
+    EndDelta,
+    StartUptime,
+    EndUptime,
+    EventSeconds,
+    EventMillis,
+    EventNtp,
+    DurationMillis,
+    DurationMicros,
+    SystemInit,
+    SamplerId,
+    SamplingInterval,
+    SamplerInterval,
+    PacketInterval,
+    PacketSpace,
+    SamplingSize,
+    SamplingPopulation,
+    SamplingProbability,
+}
+
+impl Slot {
+    /// Its bit in a set of slots.
+    pub(super) const fn bit(self) -> u64 {
+        1 << self as u8
+    }
+
+    /// Whether a value of `len` bytes can be read into it.
+    pub(super) const fn holds(self, len: u16) -> bool {
+        match self {
+            Self::SrcV4 | Self::DstV4 => len == 4,
+            Self::SrcV6 | Self::DstV6 => len == 16,
+            Self::StartNtp | Self::EndNtp | Self::EventNtp => len == 8,
+            Self::SamplingProbability => len == 4 || len == 8,
+            Self::Protocol | Self::Tos | Self::IcmpType | Self::IcmpCode => len == 1,
+            Self::IcmpTypeCode => len == 2,
+            Self::SrcPort | Self::DstPort | Self::TcpFlags | Self::ReverseTcpFlags | Self::VlanId => {
+                1 <= len && len <= 2
+            }
+            _ => 1 <= len && len <= 8,
+        }
+    }
+}
+
+/// The slot of an element, and its rank: of several elements for one slot the one of the least rank is taken.
+///
+/// Counts since the last report come before totals, and those of the observed packets before those of the
+/// packets as a middlebox sent them on. Elements above 32,767 without an enterprise are NetFlow v9's.
+#[rustfmt::skip]
+pub(super) const fn slot(enterprise: u32, id: u16) -> Option<(Slot, u8)> {
+    Some(match (enterprise, id) {
+        (0, 1) => (Slot::Bytes, 0),
+        (0, 85) => (Slot::Bytes, 1),
+        (0, 23) => (Slot::Bytes, 2),
+        (0, 2) => (Slot::Packets, 0),
+        (0, 86) => (Slot::Packets, 1),
+        (0, 24) => (Slot::Packets, 2),
+        (0, 352) => (Slot::FrameBytes, 0),
+        (0, 353) => (Slot::FrameBytes, 1),
+        (0, 4) => (Slot::Protocol, 0),
+        (0, 5) => (Slot::Tos, 0),
+        (0, 6) => (Slot::TcpFlags, 0),
+        (0, 7) => (Slot::SrcPort, 0),
+        (0, 180 | 182) => (Slot::SrcPort, 1),
+        (0, 11) => (Slot::DstPort, 0),
+        (0, 181 | 183) => (Slot::DstPort, 1),
+        (0, 8) => (Slot::SrcV4, 0),
+        (0, 12) => (Slot::DstV4, 0),
+        (0, 27) => (Slot::SrcV6, 0),
+        (0, 28) => (Slot::DstV6, 0),
+        (0, 10) => (Slot::Input, 0),
+        (0, 14) => (Slot::Output, 0),
+        (0, 58) => (Slot::VlanId, 0),
+        (0, 243) => (Slot::VlanId, 1),
+        (0, 32 | 139) => (Slot::IcmpTypeCode, 0),
+        (0, 176 | 178) => (Slot::IcmpType, 0),
+        (0, 177 | 179) => (Slot::IcmpCode, 0),
+        (0, 22) => (Slot::StartUptime, 0),
+        (0, 21) => (Slot::EndUptime, 0),
+        (0, 150) => (Slot::StartSeconds, 0),
+        (0, 151) => (Slot::EndSeconds, 0),
+        (0, 152) => (Slot::StartMillis, 0),
+        (0, 153) => (Slot::EndMillis, 0),
+        (0, 154 | 156) => (Slot::StartNtp, 0),
+        (0, 155 | 157) => (Slot::EndNtp, 0),
+        (0, 158) => (Slot::StartDelta, 0),
+        (0, 159) => (Slot::EndDelta, 0),
+        (0, 160) => (Slot::SystemInit, 0),
+        (0, 161) => (Slot::DurationMillis, 0),
+        (0, 162) => (Slot::DurationMicros, 0),
+        (0, 322) => (Slot::EventSeconds, 0),
+        (0, 323) => (Slot::EventMillis, 0),
+        (0, 324 | 325) => (Slot::EventNtp, 0),
+        (0, 231) => (Slot::InitiatorBytes, 0),
+        (0, 232) => (Slot::ResponderBytes, 0),
+        (0, 298) => (Slot::InitiatorPackets, 0),
+        (0, 299) => (Slot::ResponderPackets, 0),
+        (0, 233 | 40_005) => (Slot::FirewallEvent, 0),
+        (0, 48 | 302) => (Slot::SamplerId, 0),
+        (0, 34) => (Slot::SamplingInterval, 0),
+        (0, 50) => (Slot::SamplerInterval, 0),
+        (0, 305) => (Slot::PacketInterval, 0),
+        (0, 306) => (Slot::PacketSpace, 0),
+        (0, 309) => (Slot::SamplingSize, 0),
+        (0, 310) => (Slot::SamplingPopulation, 0),
+        (0, 311) => (Slot::SamplingProbability, 0),
+        (REVERSE, 1) => (Slot::ReverseBytes, 0),
+        (REVERSE, 85) => (Slot::ReverseBytes, 1),
+        (REVERSE, 2) => (Slot::ReversePackets, 0),
+        (REVERSE, 86) => (Slot::ReversePackets, 1),
+        (REVERSE, 6) => (Slot::ReverseTcpFlags, 0),
+        _ => return None,
+    })
+}

@@ -1,0 +1,329 @@
+//! Exporters, and the rows that their datagrams become.
+
+use std::fmt::Write;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use hashbrown::HashMap;
+
+use super::columns::{Columns, Origin};
+use super::config::NetflowConfig;
+use super::counts::ExportCounts;
+use super::cursor::Cursor;
+use super::domain::{Domain, DomainKey, Format};
+use super::flows::Flows;
+use super::kept::KeptSets;
+use super::message::{Malformed, Message};
+use super::record::{Clock, Record};
+use super::sflow::{self, SampleReader};
+use super::template::Template;
+use crate::error::Result;
+use crate::telemetry::report::ReadReport;
+use crate::telemetry::schema::Schema;
+
+/// Bytes of a NetFlow v5 record.
+const NETFLOW5_RECORD: usize = 48;
+
+/// Bytes of an IPFIX message header.
+const IPFIX_HEADER: usize = 16;
+
+/// Decodes export datagrams of any number of exporters into Arrow batches of the schema `ipfix`.
+///
+/// NetFlow v5, v9 (RFC 3954), IPFIX (RFC 7011, 7012, biflows of RFC 5103) and flow samples of sFlow v5. Each
+/// record becomes a row; a field that no column stands for is skipped by its length. Packets and bytes are
+/// scaled up by the sampling interval that the record, an options record of its sampler, interface or domain,
+/// or the header tells; `sampling_interval` is null where nothing does.
+///
+/// What cannot be read is counted in [`Exporters::counts`]; nothing that comes in is an error. Memory is
+/// bounded by [`NetflowConfig`], and by the rows since the last [`Exporters::take_batch`].
+///
+/// # Examples
+///
+/// ```
+/// use qosguard::telemetry::netflow::{Exporters, NetflowConfig};
+///
+/// let mut datagram = vec![0, 5, 0, 1]; // NetFlow v5, one record
+/// datagram.extend(60_000_u32.to_be_bytes()); // up for a minute
+/// datagram.extend(1_700_000_000_u32.to_be_bytes()); // sent at
+/// datagram.extend([0; 12]); // nanoseconds, sequence, engine, no sampling
+/// datagram.extend([10, 0, 0, 1, 10, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0, 2]); // addresses, next hop, interfaces
+/// datagram.extend([0, 0, 0, 3, 0, 0, 0, 180]); // 3 packets, 180 bytes
+/// datagram.extend(58_000_u32.to_be_bytes()); // first packet
+/// datagram.extend(59_500_u32.to_be_bytes()); // last packet
+/// datagram.extend([0x30, 0x39, 0, 53, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 0, 0]); // 12345 to 53, UDP
+///
+/// let mut exporters = Exporters::new(&NetflowConfig::default())?;
+/// exporters.push("192.0.2.1".parse()?, None, &datagram);
+/// let batch = exporters.take_batch()?.ok_or("no row")?;
+/// assert_eq!((batch.num_rows(), exporters.counts().flows), (1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Exporters {
+    config: NetflowConfig,
+    domains: HashMap<DomainKey, Domain>,
+    kept: KeptSets,
+    flows: Flows,
+    netflow5: Template,
+    samples: SampleReader,
+    report: ReadReport,
+    /// The exporter's address, in text.
+    exporter: String,
+}
+
+impl Exporters {
+    /// Knows no exporter yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a limit outside its domain.
+    pub fn new(config: &NetflowConfig) -> Result<Self> {
+        config.check()?;
+        let columns = Columns::new(Schema::preset("ipfix")?);
+        Ok(Self {
+            config: config.clone(),
+            domains: HashMap::new(),
+            kept: KeptSets::default(),
+            flows: Flows { columns, counts: ExportCounts::default(), record: Record::default() },
+            netflow5: Template::netflow5(),
+            samples: SampleReader::default(),
+            report: ReadReport::new("exporters"),
+            exporter: String::new(),
+        })
+    }
+
+    /// Reads one datagram, or several messages one after the other as NetFlow v5 and IPFIX files hold them.
+    ///
+    /// `received` is the time at which it came, in seconds since the Unix epoch; sFlow tells no time of its own.
+    pub fn push(&mut self, exporter: IpAddr, received: Option<f64>, datagram: &[u8]) {
+        self.exporter.clear();
+        // Writing to memory cannot fail.
+        write!(self.exporter, "{exporter}").unwrap_or_default();
+        let mut rest = datagram;
+        loop {
+            self.flows.counts.datagrams += 1;
+            match self.read(exporter, received, rest) {
+                Ok(used) => rest = rest.get(used..).unwrap_or_default(),
+                Err(Malformed { at, value, expected }) => {
+                    let value = format!("{value} at byte {}", datagram.len() - rest.len() + at);
+                    self.report.reject(self.flows.counts.datagrams, "", value.as_bytes(), expected);
+                    break;
+                }
+            }
+            if rest.iter().all(|&byte| byte == 0) {
+                break;
+            }
+        }
+    }
+
+    /// Rows since the last batch.
+    pub fn rows(&self) -> usize {
+        self.flows.columns.rows()
+    }
+
+    /// The rows since the last batch; `None` without any.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadRecord`](crate::Error::BadRecord) where Arrow refuses the columns.
+    pub fn take_batch(&mut self) -> Result<Option<RecordBatch>> {
+        self.flows.columns.finish().map_err(|e| self.report.arrow_error(&e))
+    }
+
+    /// Names and roles of the columns.
+    pub fn schema(&self) -> &Arc<Schema> {
+        self.flows.columns.schema()
+    }
+
+    /// What became of everything that came in.
+    pub fn counts(&self) -> &ExportCounts {
+        &self.flows.counts
+    }
+
+    /// The same counters as other readers give them: rows as accepted records, datagrams that could not be read
+    /// as rejected ones with the byte that is at fault, all else that was left out by name.
+    pub fn report(&mut self) -> &ReadReport {
+        self.report.accepted = self.flows.counts.flows;
+        self.report.skipped = self.flows.counts.skipped();
+        &self.report
+    }
+
+    /// Drops the data sets that wait for a template, because none will come.
+    pub fn drop_kept(&mut self) {
+        self.kept.clear(&mut self.flows.counts);
+    }
+
+    /// Counts something that is no datagram.
+    pub(super) fn refuse(&mut self, expected: &str) {
+        self.flows.counts.datagrams += 1;
+        self.flows.counts.malformed_datagrams += 1;
+        self.report.reject(self.flows.counts.datagrams, "", b"", expected);
+    }
+
+    pub(super) fn config(&self) -> &NetflowConfig {
+        &self.config
+    }
+
+    pub(super) fn counts_mut(&mut self) -> &mut ExportCounts {
+        &mut self.flows.counts
+    }
+
+    pub(super) fn report_mut(&mut self) -> &mut ReadReport {
+        &mut self.report
+    }
+
+    /// Reads one message, and gives its length.
+    fn read(&mut self, exporter: IpAddr, received: Option<f64>, message: &[u8]) -> Result<usize, Malformed> {
+        let mut cursor = Cursor::new(message);
+        let outcome = match message {
+            [0, 5, ..] => self.read_netflow5(exporter, &mut cursor),
+            [0, 9, ..] => self.read_netflow9(exporter, &mut cursor),
+            [0, 10, ..] => return self.read_ipfix(exporter, message),
+            [0, 0, 0, 5, ..] => self.read_sflow(exporter, received, &mut cursor),
+            _ => {
+                self.flows.counts.unsupported_datagrams += 1;
+                let value = cursor.u16().map_or(message.len(), usize::from);
+                return Err(Malformed { at: 0, value, expected: "NetFlow v5 or v9, IPFIX or sFlow v5" });
+            }
+        };
+        match outcome {
+            Some(Ok(())) => Ok(cursor.at()),
+            Some(Err(malformed)) => Err(self.malformed(malformed)),
+            None => Err(self.malformed(Malformed {
+                at: cursor.at(),
+                value: cursor.rest().len(),
+                expected: "the bytes that its header promises",
+            })),
+        }
+    }
+
+    fn malformed(&mut self, malformed: Malformed) -> Malformed {
+        self.flows.counts.malformed_datagrams += 1;
+        malformed
+    }
+
+    /// Reads a NetFlow v5 datagram; `None` where it ends too early.
+    fn read_netflow5(&mut self, exporter: IpAddr, cursor: &mut Cursor<'_>) -> Option<Result<(), Malformed>> {
+        let _version = cursor.u16()?;
+        let count = cursor.u16()?;
+        let uptime = cursor.u32()?;
+        let (seconds, nanos) = (cursor.u32()?, cursor.u32()?);
+        let sequence = cursor.u32()?;
+        let engine = cursor.u16()?;
+        // The upper two bits are the mode.
+        let interval = cursor.u16()? & 0x3fff;
+        let records = cursor.take(usize::from(count) * NETFLOW5_RECORD)?;
+        let export_ms = i64::from(seconds) * 1_000 + i64::from(nanos / 1_000_000);
+        let clock = Clock { export_ms: Some(export_ms), uptime_ms: Some(uptime) };
+        let key = DomainKey { exporter, format: Format::Netflow5, domain: u32::from(engine) };
+        let domain = heard(&mut self.domains, key, &self.config, &mut self.flows.counts);
+        let units = Some(u32::from(count));
+        self.flows.counts.follow(domain.follow(sequence, units), units, true);
+        let origin =
+            Origin { exporter: &self.exporter, format: key.format.name(), domain: key.domain, clock };
+        let interval = (interval > 0).then(|| f64::from(interval));
+        self.flows.read_set(&self.netflow5, records, &origin, |_| interval);
+        Some(Ok(()))
+    }
+
+    /// Reads a NetFlow v9 datagram; `None` where its header is cut off.
+    fn read_netflow9(&mut self, exporter: IpAddr, cursor: &mut Cursor<'_>) -> Option<Result<(), Malformed>> {
+        let (_version, _count) = (cursor.u16()?, cursor.u16()?);
+        let uptime = cursor.u32()?;
+        let seconds = cursor.u32()?;
+        let sequence = cursor.u32()?;
+        let key = DomainKey { exporter, format: Format::Netflow9, domain: cursor.u32()? };
+        let clock = Clock { export_ms: Some(i64::from(seconds) * 1_000), uptime_ms: Some(uptime) };
+        Some(self.read_sets(key, clock, sequence, cursor))
+    }
+
+    /// Reads an IPFIX message, and gives its length.
+    fn read_ipfix(&mut self, exporter: IpAddr, message: &[u8]) -> Result<usize, Malformed> {
+        let mut cursor = Cursor::new(message);
+        let header = (cursor.u16(), cursor.u16(), cursor.u32(), cursor.u32(), cursor.u32());
+        let (_, Some(len), Some(seconds), Some(sequence), Some(domain)) = header else {
+            let expected = "the 16 bytes of a message header";
+            return Err(self.malformed(Malformed { at: 0, value: message.len(), expected }));
+        };
+        let len = usize::from(len);
+        let Some(whole) = message.get(..len).filter(|_| len >= IPFIX_HEADER) else {
+            let expected = "the length of a message that ends in its datagram";
+            return Err(self.malformed(Malformed { at: 2, value: len, expected }));
+        };
+        let key = DomainKey { exporter, format: Format::Ipfix, domain };
+        let clock = Clock { export_ms: Some(i64::from(seconds) * 1_000), uptime_ms: None };
+        let mut cursor = Cursor::new(whole);
+        cursor.take(IPFIX_HEADER);
+        let outcome = self.read_sets(key, clock, sequence, &mut cursor);
+        outcome.map(|()| len).map_err(|malformed| self.malformed(malformed))
+    }
+
+    /// Reads the sets of a NetFlow v9 or IPFIX message.
+    fn read_sets(
+        &mut self,
+        key: DomainKey,
+        clock: Clock,
+        sequence: u32,
+        cursor: &mut Cursor<'_>,
+    ) -> Result<(), Malformed> {
+        let domain = heard(&mut self.domains, key, &self.config, &mut self.flows.counts);
+        let mut message = Message {
+            key,
+            exporter: &self.exporter,
+            clock,
+            domain,
+            flows: &mut self.flows,
+            kept: &mut self.kept,
+            config: &self.config,
+            records: Some(0),
+        };
+        let outcome = message.read(cursor);
+        // NetFlow v9 numbers its datagrams, IPFIX its data records.
+        let in_records = key.format == Format::Ipfix;
+        let units = if in_records { message.records.filter(|_| outcome.is_ok()) } else { Some(1) };
+        let sequence = message.domain.follow(sequence, units);
+        self.flows.counts.follow(sequence, units, in_records);
+        // What is left of a message that was read whole is padding.
+        cursor.take(cursor.rest().len());
+        outcome
+    }
+
+    /// Reads an sFlow v5 datagram; `None` where it ends too early.
+    fn read_sflow(
+        &mut self,
+        exporter: IpAddr,
+        received: Option<f64>,
+        cursor: &mut Cursor<'_>,
+    ) -> Option<Result<(), Malformed>> {
+        let header = sflow::header(cursor)?;
+        let key = DomainKey { exporter, format: Format::Sflow5, domain: header.sub_agent };
+        let domain = heard(&mut self.domains, key, &self.config, &mut self.flows.counts);
+        let sequence = domain.follow(header.sequence, Some(1));
+        self.flows.counts.follow(sequence, Some(1), false);
+        let clock = Clock { export_ms: received.map(|s| (s * 1e3).round() as i64), uptime_ms: None };
+        let origin =
+            Origin { exporter: &self.exporter, format: key.format.name(), domain: key.domain, clock };
+        self.samples.read(cursor, header.samples, &origin, &mut self.flows)?;
+        Some(Ok(()))
+    }
+}
+
+/// What is remembered of a domain that was heard just now; the one silent for longest makes room.
+fn heard<'a>(
+    domains: &'a mut HashMap<DomainKey, Domain>,
+    key: DomainKey,
+    config: &NetflowConfig,
+    counts: &mut ExportCounts,
+) -> &'a mut Domain {
+    if domains.len() >= config.max_domains && !domains.contains_key(&key) {
+        let oldest = domains.iter().min_by_key(|(_, domain)| domain.heard).map(|(&key, _)| key);
+        if let Some(oldest) = oldest {
+            domains.remove(&oldest);
+            counts.evicted_domains += 1;
+        }
+    }
+    let domain = domains.entry(key).or_default();
+    domain.heard = counts.datagrams;
+    domain
+}

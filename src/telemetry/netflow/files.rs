@@ -1,0 +1,135 @@
+//! Export datagrams out of files.
+
+use std::fs::File;
+use std::io::Read;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+
+use super::config::NetflowConfig;
+use super::counts::ExportCounts;
+use super::exporters::Exporters;
+use crate::error::{Error, Result};
+use crate::telemetry::batches::BatchReader;
+use crate::telemetry::report::ReadReport;
+use crate::telemetry::schema::Schema;
+
+/// Bytes of a file at most.
+const FILE_BYTES: u64 = 64 << 20;
+
+/// Reads files of export datagrams, in the order given, as a stream of Arrow batches.
+///
+/// A file holds one datagram of any format, or several of NetFlow v5 or IPFIX one after the other, as IPFIX
+/// files do (RFC 5655). All are taken as those of one exporter, whose templates come before or after their data.
+/// A file above 64 MiB is counted as a datagram that cannot be read.
+///
+/// A batch may be [`Error::Io`].
+///
+/// # Examples
+///
+/// ```no_run
+/// use qosguard::telemetry::BatchReader;
+/// use qosguard::telemetry::netflow::{ExportReader, NetflowConfig};
+///
+/// let mut reader = ExportReader::open(["templates.dat", "data.dat"], &NetflowConfig::default())?;
+/// let flows = reader.read()?;
+/// println!("{} flows, {:?}", flows.n_rows(), reader.counts());
+/// # Ok::<(), qosguard::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct ExportReader {
+    exporters: Exporters,
+    exporter: IpAddr,
+    paths: std::vec::IntoIter<PathBuf>,
+    report: ReadReport,
+    schema: Arc<Schema>,
+    done: bool,
+}
+
+impl ExportReader {
+    /// A reader of these files.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for a limit outside its domain.
+    pub fn open<P: Into<PathBuf>>(
+        paths: impl IntoIterator<Item = P>,
+        config: &NetflowConfig,
+    ) -> Result<Self> {
+        let exporters = Exporters::new(config)?;
+        let paths: Vec<PathBuf> = paths.into_iter().map(Into::into).collect();
+        let place = paths.first().map_or_else(String::new, |path| path.display().to_string());
+        Ok(Self {
+            schema: Arc::clone(exporters.schema()),
+            exporters,
+            exporter: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            report: ReadReport::new(&place),
+            paths: paths.into_iter(),
+            done: false,
+        })
+    }
+
+    /// The same reader with the address of the exporter, which files do not hold; 0.0.0.0 without it.
+    #[must_use]
+    pub fn with_exporter(mut self, exporter: IpAddr) -> Self {
+        self.exporter = exporter;
+        self
+    }
+
+    /// What became of everything that was read.
+    pub fn counts(&self) -> &ExportCounts {
+        self.exporters.counts()
+    }
+
+    /// Reads files until a batch is full or none is left.
+    fn fill(&mut self) -> Result<Option<RecordBatch>> {
+        while self.exporters.rows() < self.exporters.config().batch_rows {
+            let Some(path) = self.paths.next() else {
+                self.done = true;
+                self.exporters.drop_kept();
+                break;
+            };
+            self.exporters.report_mut().place = path.display().to_string();
+            match read_whole(&path)? {
+                Some(datagram) => self.exporters.push(self.exporter, None, &datagram),
+                None => self.exporters.refuse("a file of at most 64 MiB"),
+            }
+        }
+        self.exporters.take_batch()
+    }
+}
+
+/// The bytes of a file; `None` where there are too many.
+fn read_whole(path: &Path) -> Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(FILE_BYTES + 1).read_to_end(&mut bytes));
+    read.map_err(|e| Error::io(path, e))?;
+    Ok((bytes.len() as u64 <= FILE_BYTES).then_some(bytes))
+}
+
+impl Iterator for ExportReader {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.done {
+            return None;
+        }
+        let batch = self.fill();
+        self.done |= batch.is_err();
+        let place = std::mem::take(&mut self.report.place);
+        self.report = ReadReport { place, ..self.exporters.report().clone() };
+        batch.transpose()
+    }
+}
+
+impl BatchReader for ExportReader {
+    fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    fn report(&self) -> &ReadReport {
+        &self.report
+    }
+}

@@ -1,0 +1,92 @@
+//! Records that become rows, and what becomes of the others.
+
+use super::columns::{Columns, Origin};
+use super::counts::ExportCounts;
+use super::domain::Sequence;
+use super::element::Slot;
+use super::record::Record;
+use super::template::Template;
+
+/// Slots that count packets or bytes.
+const COUNTED: u64 = Slot::Packets.bit()
+    | Slot::Bytes.bit()
+    | Slot::FrameBytes.bit()
+    | Slot::ReversePackets.bit()
+    | Slot::ReverseBytes.bit()
+    | Slot::InitiatorPackets.bit()
+    | Slot::ResponderPackets.bit()
+    | Slot::InitiatorBytes.bit()
+    | Slot::ResponderBytes.bit();
+
+/// Slots of addresses.
+const ADDRESSES: u64 = Slot::SrcV4.bit() | Slot::DstV4.bit() | Slot::SrcV6.bit() | Slot::DstV6.bit();
+
+/// Rows and counters, and the record at hand.
+#[derive(Debug)]
+pub(super) struct Flows {
+    pub(super) columns: Columns,
+    pub(super) counts: ExportCounts,
+    pub(super) record: Record,
+}
+
+impl Flows {
+    /// Reads a data set, and gives its number of records.
+    pub(super) fn read_set(
+        &mut self,
+        template: &Template,
+        set: &[u8],
+        origin: &Origin<'_>,
+        interval: impl Fn(&Record) -> Option<f64>,
+    ) -> u32 {
+        let Self { columns, counts, record } = self;
+        columns.reserve(template.most_records(set));
+        let decoded = template.decode(set, record, |record| {
+            accept(columns, counts, record, origin, interval(record));
+        });
+        counts.records += u64::from(decoded.records);
+        counts.truncated_records += u64::from(decoded.truncated);
+        decoded.records
+    }
+
+    /// Makes the record at hand a row.
+    pub(super) fn accept(&mut self, origin: &Origin<'_>, interval: Option<f64>) {
+        self.counts.records += 1;
+        accept(&mut self.columns, &mut self.counts, &self.record, origin, interval);
+    }
+}
+
+/// Appends the record where it is a flow.
+#[inline]
+fn accept(
+    columns: &mut Columns,
+    counts: &mut ExportCounts,
+    record: &Record,
+    origin: &Origin<'_>,
+    interval: Option<f64>,
+) {
+    if record.present & ADDRESSES == 0 {
+        counts.records_without_address += 1;
+    } else if record.has(Slot::FirewallEvent) && record.present & COUNTED == 0 {
+        counts.firewall_events += 1;
+    } else {
+        let remarks = columns.push(record, origin, interval);
+        counts.flows += 1;
+        counts.export_times += u64::from(remarks.estimated);
+        counts.backward_times += u64::from(remarks.backwards);
+    }
+}
+
+impl ExportCounts {
+    /// Counts what is missing before a datagram of `units`, in datagrams or in records.
+    pub(super) fn follow(&mut self, sequence: Sequence, units: Option<u32>, in_records: bool) {
+        let lost = if in_records { &mut self.lost_records } else { &mut self.lost_datagrams };
+        match sequence {
+            Sequence::Lost(missing) => *lost += u64::from(missing),
+            Sequence::Late => {
+                *lost = lost.saturating_sub(u64::from(units.unwrap_or(0)));
+                self.late_datagrams += 1;
+            }
+            Sequence::Restart => self.sequence_restarts += 1,
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! Templates, compiled once into the few reads that a record needs.
+
+use super::cursor::{Cursor, unsigned};
+use super::element::{Slot, slot};
+use super::record::Record;
+
+/// The length that announces a field whose length stands in the record (RFC 7011 section 7).
+const VARIABLE: u16 = u16::MAX;
+
+/// The fields of a NetFlow v5 record, by v9's numbers; 0 is padding.
+const NETFLOW5: [(u16, u16); 20] = [
+    (8, 4),
+    (12, 4),
+    (15, 4),
+    (10, 2),
+    (14, 2),
+    (2, 4),
+    (1, 4),
+    (22, 4),
+    (21, 4),
+    (7, 2),
+    (11, 2),
+    (0, 1),
+    (6, 1),
+    (4, 1),
+    (5, 1),
+    (16, 2),
+    (17, 2),
+    (9, 1),
+    (13, 1),
+    (0, 2),
+];
+
+/// A field of a template record.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Field {
+    /// Private enterprise number; 0 for IANA's elements.
+    pub(super) enterprise: u32,
+    /// Element.
+    pub(super) id: u16,
+    /// Bytes, or [`VARIABLE`].
+    pub(super) len: u16,
+    /// Whether it says what an options record is about.
+    pub(super) scope: bool,
+}
+
+/// What the records of a template are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Flows and events.
+    Data,
+    /// What the exporter says of itself.
+    Options,
+}
+
+/// A compiled template.
+#[derive(Debug)]
+pub(super) struct Template {
+    pub(super) purpose: Purpose,
+    layout: Layout,
+    /// When it was last used, as its domain counts.
+    pub(super) used: u64,
+}
+
+#[derive(Debug)]
+enum Layout {
+    /// Every record is as long as the others.
+    Fixed { len: usize, reads: Vec<Read>, present: u64 },
+    /// Every field has to be walked; `least` is the shortest record.
+    Variable { least: usize, steps: Vec<Step> },
+}
+
+/// Bytes of a fixed record that go to a slot.
+#[derive(Clone, Copy, Debug)]
+struct Read {
+    start: u16,
+    end: u16,
+    slot: Slot,
+}
+
+/// A field of a variable record, or several skipped ones.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    len: u16,
+    slot: Option<Slot>,
+}
+
+/// What became of the records of a set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Decoded {
+    /// Whole records.
+    pub(super) records: u32,
+    /// Whether a length pointed past the end of the set.
+    pub(super) truncated: bool,
+}
+
+impl Template {
+    /// Compiles the fields of a template; `None` where no record could be told from the next: a record of no
+    /// bytes, or of more than a set can hold.
+    pub(super) fn compile(purpose: Purpose, fields: &[Field]) -> Option<Self> {
+        let least: usize =
+            fields.iter().map(|f| if f.len == VARIABLE { 1 } else { usize::from(f.len) }).sum();
+        if least == 0 || least > usize::from(u16::MAX) {
+            return None;
+        }
+        Some(Self::of(purpose, fields, least))
+    }
+
+    /// The records of NetFlow v5, which need no template.
+    pub(super) fn netflow5() -> Self {
+        Self::of(Purpose::Data, &NETFLOW5.map(|(id, len)| Field { enterprise: 0, id, len, scope: false }), 48)
+    }
+
+    /// The template of fields whose shortest record is known.
+    fn of(purpose: Purpose, fields: &[Field], least: usize) -> Self {
+        let slots = slots(purpose, fields);
+        let layout = if fields.iter().any(|f| f.len == VARIABLE) {
+            Layout::Variable { least, steps: steps(fields, &slots) }
+        } else {
+            let mut start = 0;
+            let mut reads = Vec::new();
+            for (field, slot) in fields.iter().zip(slots) {
+                let end = start + field.len;
+                reads.extend(slot.map(|slot| Read { start, end, slot }));
+                start = end;
+            }
+            let present = reads.iter().fold(0, |bits, read| bits | read.slot.bit());
+            Layout::Fixed { len: least, reads, present }
+        };
+        Self { purpose, layout, used: 0 }
+    }
+
+    /// Records that a data set holds at most.
+    pub(super) fn most_records(&self, set: &[u8]) -> usize {
+        match self.layout {
+            Layout::Fixed { len, .. } | Layout::Variable { least: len, .. } => set.len() / len,
+        }
+    }
+
+    /// Reads the records of a data set one after the other; what is left at its end is padding.
+    pub(super) fn decode(&self, set: &[u8], record: &mut Record, mut each: impl FnMut(&Record)) -> Decoded {
+        let mut decoded = Decoded::default();
+        match &self.layout {
+            Layout::Fixed { len, reads, present } => {
+                record.present = *present;
+                for bytes in set.chunks_exact(*len) {
+                    for read in reads {
+                        let Some(value) = bytes.get(usize::from(read.start)..usize::from(read.end)) else {
+                            continue;
+                        };
+                        record.put(read.slot, value);
+                    }
+                    each(record);
+                    decoded.records += 1;
+                }
+            }
+            Layout::Variable { least, steps } => {
+                let mut cursor = Cursor::new(set);
+                while cursor.rest().len() >= *least {
+                    record.present = 0;
+                    if walk(&mut cursor, steps, record).is_none() {
+                        decoded.truncated = true;
+                        break;
+                    }
+                    each(record);
+                    decoded.records += 1;
+                }
+            }
+        }
+        decoded
+    }
+}
+
+/// Reads one record field by field; `None` when the set ends before it.
+fn walk(cursor: &mut Cursor<'_>, steps: &[Step], record: &mut Record) -> Option<()> {
+    for step in steps {
+        let len = match step.len {
+            VARIABLE => match cursor.u8()? {
+                255 => cursor.u16()?,
+                len => u16::from(len),
+            },
+            len => len,
+        };
+        let value = cursor.take(usize::from(len))?;
+        if let Some(slot) = step.slot.filter(|slot| slot.holds(len)) {
+            record.put(slot, value);
+            record.present |= slot.bit();
+        }
+    }
+    Some(())
+}
+
+/// The slot that each field fills; of several fields for one slot only the best does.
+fn slots(purpose: Purpose, fields: &[Field]) -> Vec<Option<Slot>> {
+    let mut best: [Option<(u8, usize)>; 64] = [None; 64];
+    let mut slots = vec![None; fields.len()];
+    for (i, field) in fields.iter().enumerate() {
+        let Some((slot, rank)) = slot(field.enterprise, field.id) else { continue };
+        let holds = field.len == VARIABLE || slot.holds(field.len);
+        // An interface in the scope is what the options are about; elsewhere it is one of many remarks.
+        let remark = purpose == Purpose::Options && slot == Slot::Input && !field.scope;
+        let taken = &mut best[slot as usize];
+        if holds && !remark && taken.is_none_or(|(least, _)| rank < least) {
+            if let Some((_, before)) = taken.replace((rank, i)) {
+                slots[before] = None;
+            }
+            slots[i] = Some(slot);
+        }
+    }
+    slots
+}
+
+/// The steps through a variable record; neighbours that are skipped become one step.
+fn steps(fields: &[Field], slots: &[Option<Slot>]) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for (field, &slot) in fields.iter().zip(slots) {
+        let skipped = |s: &&mut Step| s.slot.is_none() && s.len != VARIABLE;
+        match steps.last_mut().filter(skipped) {
+            Some(last) if slot.is_none() && field.len != VARIABLE && last.len < VARIABLE - field.len => {
+                last.len += field.len;
+            }
+            _ => steps.push(Step { len: field.len, slot }),
+        }
+    }
+    steps
+}
+
+impl Record {
+    /// Puts the bytes of a field into its slot.
+    #[inline]
+    fn put(&mut self, slot: Slot, bytes: &[u8]) {
+        match (slot, bytes.try_into()) {
+            (Slot::SrcV6, Ok(address)) => self.v6[0] = address,
+            (Slot::DstV6, Ok(address)) => self.v6[1] = address,
+            (Slot::SamplingProbability, _) => self.set(slot, probability(bytes)),
+            _ => self.values[slot as usize] = unsigned(bytes),
+        }
+    }
+}
+
+/// The bits of a probability, which is a float of 4 or 8 bytes.
+fn probability(bytes: &[u8]) -> u64 {
+    let number = unsigned(bytes);
+    if bytes.len() == 4 { f64::from(f32::from_bits(number as u32)).to_bits() } else { number }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(id: u16, len: u16) -> Field {
+        Field { enterprise: 0, id, len, scope: false }
+    }
+
+    fn decode(fields: &[Field], set: &[u8]) -> (Vec<(u64, Option<u64>)>, Decoded) {
+        let template = Template::compile(Purpose::Data, fields).unwrap();
+        let mut rows = Vec::new();
+        let decoded = template.decode(set, &mut Record::default(), |r| {
+            rows.push((r.present, r.get(Slot::Bytes)));
+        });
+        (rows, decoded)
+    }
+
+    #[test]
+    fn a_template_without_bytes_or_with_too_many_is_refused() {
+        assert!(Template::compile(Purpose::Data, &[]).is_none());
+        assert!(Template::compile(Purpose::Data, &[field(1, 0), field(2, 0)]).is_none());
+        assert!(Template::compile(Purpose::Data, &[field(1, 40_000), field(2, 40_000)]).is_none());
+        assert!(Template::compile(Purpose::Data, &[field(1, 0), field(2, 1)]).is_some());
+    }
+
+    #[test]
+    fn deltas_come_before_totals_wherever_they_stand() {
+        let bits = Slot::Bytes.bit();
+        let fields = [field(85, 1), field(1, 2), field(23, 1), field(1, 1)];
+        let (rows, decoded) = decode(&fields, &[9, 0, 7, 8, 6, 0, 0]);
+        assert_eq!(rows, [(bits, Some(7))]);
+        assert_eq!(decoded, Decoded { records: 1, truncated: false });
+    }
+
+    #[test]
+    fn variable_lengths_of_one_and_of_three_bytes_are_walked() {
+        let fields = [field(96, VARIABLE), field(1000, 1), field(1001, 2), field(1, VARIABLE)];
+        let set = [2, b'o', b'k', 0, 0, 0, 1, 5, 255, 0, 3, b'a', b'b', b'c', 0, 0, 0, 0];
+        let (rows, decoded) = decode(&fields, &set);
+        assert_eq!(rows, [(Slot::Bytes.bit(), Some(5)), (0, None)]);
+        assert_eq!(decoded, Decoded { records: 2, truncated: false });
+        let (rows, decoded) = decode(&fields, &[200, b'o', b'k', 0, 0, 0, 1, 5]);
+        assert_eq!((rows.len(), decoded.truncated), (0, true));
+    }
+
+    #[test]
+    fn a_number_of_more_than_eight_bytes_is_skipped() {
+        let (rows, _) = decode(&[field(1, 9), field(2, 1)], &[0; 10]);
+        assert_eq!(rows, [(Slot::Packets.bit(), None)]);
+    }
+}
