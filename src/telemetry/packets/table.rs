@@ -8,13 +8,14 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::clock::Clock;
 use super::config::{FlowMeterConfig, Rules};
+use super::end_reason::EndReason;
 use super::flow_counts::FlowCounts;
 use super::key::Key;
 use super::packet::{Packet, TcpFlags};
 use super::profile::Profile;
 use super::rows::{Record, Rows};
 use super::slab::{List, Slab};
-use super::statistics::{EndReason, Flow};
+use super::statistics::Flow;
 use crate::error::Result;
 use crate::telemetry::Schema;
 
