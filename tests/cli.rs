@@ -1,7 +1,7 @@
 //! The `qosguard` command as a shell calls it.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -96,6 +96,60 @@ fn formats_are_converted_and_schemas_are_brought_together() {
     let canonical = ok(at, &["flows", "-", "--to", "canonical_flow"], flow.as_bytes());
     let header = canonical.lines().next().unwrap();
     assert!(header.contains("packets") && !header.contains("packet_count"), "{header}");
+}
+
+/// A capture (pcap, raw IP) of one UDP packet a second, each of a flow of its own.
+fn capture(packets: u16) -> Vec<u8> {
+    let mut capture = Vec::new();
+    for word in [0xa1b2_c3d4_u32, 0x0002_0004, 0, 0, 65_535, 101] {
+        capture.extend(word.to_be_bytes());
+    }
+    for i in 0..packets {
+        for word in [1_700_000_000 + u32::from(i), 0, 30, 30] {
+            capture.extend(word.to_be_bytes());
+        }
+        capture.extend([0x45, 0, 0, 30, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2]);
+        capture.extend((1_000 + i).to_be_bytes());
+        capture.extend([0, 53, 0, 10, 0, 0, 1, 2]);
+    }
+    capture
+}
+
+#[test]
+fn captures_become_flows_with_the_columns_of_each_profile() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("a.pcap"), capture(20)).unwrap();
+    for (profile, column) in
+        [("nfstream", "src2dst_bytes"), ("cic", "Flow IAT Mean"), ("cic-legacy", "Fwd IAT Total")]
+    {
+        let csv = ok(folder.path(), &["flows", "a.pcap", "a.pcap", "--profile", profile], b"");
+        assert!(csv.lines().next().unwrap().split(',').any(|name| name == column), "{profile}");
+        assert_eq!(csv.lines().count(), 1 + 2 * 20);
+    }
+    let (code, message) = fails(folder.path(), &["flows", "a.pcap", "--idle-timeout", "0"], b"");
+    assert_eq!(code, 2);
+    assert!(message.contains("`idle_timeout_s` must be in (0, 1e6], got 0"), "{message}");
+}
+
+#[test]
+fn flows_of_a_live_capture_come_before_it_ends() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_qosguard"))
+        .args(["flows", "-", "--idle-timeout", "5"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&capture(20)).unwrap();
+    stdin.flush().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().starts_with("id,"));
+    let first = lines.next().unwrap().unwrap();
+    assert!(first.contains("192.0.2.1,1000,192.0.2.2,53,udp"), "{first}");
+    drop(stdin);
+    assert_eq!(lines.count(), 19);
+    assert!(child.wait().unwrap().success());
 }
 
 #[test]

@@ -20,7 +20,8 @@ pub(crate) fn run(command: &Assess) -> Outcome {
     }
     let mut reader = input::open(&command.input)?;
     let inputs = command.map.then(|| guard.inputs());
-    let seen = inputs.as_ref().map_or_else(|| (**reader.schema()).clone(), |i| i.common_with(reader.schema()));
+    let seen =
+        inputs.as_ref().map_or_else(|| (**reader.schema()).clone(), |i| i.common_with(reader.schema()));
     let schema = verdicts::schema(&seen)?;
     let mut out = command.output.as_deref().map(|path| output::create(path, &schema)).transpose()?;
     let (mut records, mut anomalies) = (0, 0);
@@ -42,7 +43,7 @@ pub(crate) fn run(command: &Assess) -> Outcome {
     }
     drop(progress);
     out.map_or(Ok(()), TableWriter::finish)?;
-    eprintln!("{records} records, {} rejected, {anomalies} anomalies", reader.report().rejected);
+    eprintln!("{records} records, {anomalies} anomalies, {}", input::summary(reader.report()));
     Ok(if command.exit_code && anomalies > 0 { ExitCode::from(ANOMALIES) } else { ExitCode::SUCCESS })
 }
 

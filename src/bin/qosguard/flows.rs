@@ -31,8 +31,7 @@ pub(crate) fn run(command: &Flows) -> Outcome {
     }
     drop(progress);
     out.finish()?;
-    let report = reader.report();
-    eprintln!("{records} flows of {} records, {} rejected", report.accepted, report.rejected);
+    eprintln!("{records} flows, {}", input::summary(reader.report()));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use qosguard::telemetry::netflow::{Collector, CollectorConfig};
 use qosguard::telemetry::packets::FlowMeterConfig;
-use qosguard::telemetry::{self, BatchReader, ReadOptions, Schema, Table};
+use qosguard::telemetry::{self, BatchReader, ReadOptions, ReadReport, Schema, Table};
 use qosguard::{Error, Result};
 
 use crate::arguments::{Input, Meter};
@@ -12,7 +12,7 @@ use crate::progress::Progress;
 
 /// Opens the input with the reader of its kind.
 pub(crate) fn open(input: &Input) -> Result<Box<dyn BatchReader>> {
-    let options = ReadOptions {
+    let mut options = ReadOptions {
         schema: input.schema.as_deref().map(schema).transpose()?,
         max_rejected_share: input.max_rejected_share,
         delimiter: input.delimiter,
@@ -21,6 +21,8 @@ pub(crate) fn open(input: &Input) -> Result<Box<dyn BatchReader>> {
     };
     if let [one] = input.paths.as_slice() {
         if one == Path::new("-") {
+            // What comes through a pipe may be live.
+            options.meter.flush_s = Some(1.0);
             return telemetry::open_input(std::io::stdin(), "standard input", &options);
         }
         if let Some(address) = one.to_str().and_then(|one| one.strip_prefix("udp://")) {
@@ -64,4 +66,16 @@ pub(crate) fn schema(name: &str) -> Result<Schema> {
     }
     let text = std::fs::read_to_string(path).map_err(|source| Error::Io { path: path.into(), source })?;
     Schema::from_toml(&text)
+}
+
+/// What was read and what was left out, in words.
+pub(crate) fn summary(report: &ReadReport) -> String {
+    let mut words = format!("{} records rejected", report.rejected);
+    for (kind, records) in &report.skipped {
+        words += &format!(", {records} skipped: {kind}");
+    }
+    for rejection in report.rejections.iter().take(3) {
+        words += &format!("\n  {rejection}");
+    }
+    words
 }

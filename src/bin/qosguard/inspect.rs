@@ -35,7 +35,11 @@ fn in_words(guard: &Guard) -> String {
     let columns = schema.columns().iter().filter(|c| c.role == Role::Feature).count();
     let mut lines = vec![
         format!("digest     {}", guard.digest()),
-        format!("schema     {}: {} columns, {columns} of them features", schema.name(), schema.columns().len()),
+        format!(
+            "schema     {}: {} columns, {columns} of them features",
+            schema.name(),
+            schema.columns().len()
+        ),
         format!("features   {}", guard.featurizer().names().join(", ")),
     ];
     for dropped in guard.featurizer().dropped() {
@@ -43,7 +47,12 @@ fn in_words(guard: &Guard) -> String {
     }
     lines.push(format!(
         "training   {} rows: {} fitted, {} calibrated, {} held out, {} attacks; seed {}",
-        training.rows, training.fitted, training.calibrated, training.held_out, training.attacks, training.seed
+        training.rows,
+        training.fitted,
+        training.calibrated,
+        training.held_out,
+        training.attacks,
+        training.seed
     ));
     lines.push(format!("data       {}", training.data_hash));
     lines.push(format!("threshold  score above {}", threshold.score));
@@ -59,6 +68,10 @@ fn in_words(guard: &Guard) -> String {
     }
     let policy = guard.policy().config();
     let mode = if guard.policy().dry_run() { "dry run" } else { "in force" };
-    lines.push(format!("policy     {mode}, {} rules, {} prefixes allowed", policy.rules.len(), policy.allow.len()));
+    lines.push(format!(
+        "policy     {mode}, {} rules, {} prefixes allowed",
+        policy.rules.len(),
+        policy.allow.len()
+    ));
     lines.join("\n") + "\n"
 }

@@ -11,7 +11,9 @@ pub(crate) struct Progress(ProgressBar);
 impl Progress {
     pub(crate) fn new(verb: &'static str, rows: Option<u64>) -> Self {
         let (bar, template) = match rows {
-            Some(rows) => (ProgressBar::new(rows), "{msg} {wide_bar} {human_pos}/{human_len} rows, {eta} left"),
+            Some(rows) => {
+                (ProgressBar::new(rows), "{msg} {wide_bar} {human_pos}/{human_len} rows, {eta} left")
+            }
             None => (ProgressBar::no_length(), "{spinner} {msg} {human_pos} rows, {per_sec}"),
         };
         if let Ok(style) = ProgressStyle::with_template(template) {

@@ -129,6 +129,11 @@ impl FlowTable {
         self.rows.has_batch()
     }
 
+    /// Rows that wait for their batch to be full.
+    pub(super) fn pending(&self) -> usize {
+        self.rows.pending()
+    }
+
     /// A full batch of ended flows, if there is one; after [`FlowTable::finish`] also the rest.
     ///
     /// # Errors
