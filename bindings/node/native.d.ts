@@ -128,6 +128,14 @@ export declare class Guard {
   static load(path: string): Promise<Guard>
   /** Reads a guard from the bytes of its file. Copies `bytes`. Rejects as `load`. */
   static fromBuffer(bytes: Uint8Array): Promise<Guard>
+  /**
+   * How the columns that the guard reads can be filled from another source, and what is missing.
+   *
+   * `table.mapTo(guard.inputs)` fills them; `assess` itself goes by names alone.
+   */
+  fits(source: Schema | Table): SchemaFit
+  /** Its schema, without the features that it was fitted without because they told nothing. */
+  get inputs(): Schema
   /** Writes the guard to a file, atomically. Rejects with `io`. */
   save(path: string): Promise<void>
   /** The guard as the bytes of its file. */
@@ -194,7 +202,7 @@ export declare class Policy {
 export declare class Schema {
   /**
    * A built-in schema: `unsw_nb15`, `unsw_nb15_raw`, `cicids2017`, `cicids2017_flows`,
-   * `cicids2017_corrected`, `nsl_kdd`, `kdd99`, `flow` or `flow_detail`.
+   * `cicids2017_corrected`, `nsl_kdd`, `kdd99`, `flow`, `flow_detail` or `canonical_flow`.
    * Throws `invalid_argument` for another name.
    */
   static preset(name: string): Schema
@@ -207,6 +215,8 @@ export declare class Schema {
    * a role that it may not have.
    */
   withRole(column: string, role: Role): Schema
+  /** This schema with only the columns that a table of another one can fill. */
+  commonWith(source: Schema): Schema
   /** The schema's name, such as `unsw_nb15`. */
   get name(): string
   /** The columns, in file order. */
@@ -234,6 +244,12 @@ export declare class Table {
   toIpc(): Buffer
   /** A new table with the given rows, from 0, in the given order. Rejects with `shape_mismatch` for a row past the last. */
   take(rows: Array<number>): Promise<Table>
+  /**
+   * Takes the table to another schema: columns by name, by what they tell about a flow, or derived, each in the
+   * schema's unit. `guard.inputs` is the schema that brings a table to a guard.
+   * Rejects with `schema_mismatch` naming the features that nothing fills.
+   */
+  mapTo(schema: Schema): Promise<Table>
   /** Number of rows. */
   get numRows(): number
   /** Names and roles of the columns. */
@@ -280,14 +296,18 @@ export interface Column {
   role: Role
   /** How its cells are stored. */
   kind: Kind
-  /** What it tells about a flow. */
-  field?: Field
+  /** What it tells about a flow, by the name of its column in the preset `canonical_flow`. */
+  field?: string
+  /** What a cell is multiplied by to get the field's unit; 1 where it is absent. */
+  scale?: number
   /** Least legal value; a number below it rejects the row. */
   minimum?: number
   /** Greatest legal value; a number above it rejects the row. */
   maximum?: number
   /** The number that the source writes for "undefined"; read as missing. */
   undefined?: number
+  /** `true` for what was truth, time or identity before it was ignored; it stays no feature. */
+  barred?: boolean
 }
 
 /** A verdict, the action that the policy asks for, and the rule that chose it. */
@@ -360,8 +380,13 @@ export interface FamilyRecall {
   recall: Estimate
 }
 
-/** The thing of a flow that a column tells, whatever the source calls it; rules match on these. */
-export type Field = 'src_ip' | 'dst_ip' | 'src_port' | 'dst_port' | 'protocol' | 'service'
+/** A column, and where its cells come from. */
+export interface Filled {
+  /** The column that is filled. */
+  column: string
+  /** The source's column, or a formula of its columns. */
+  from: string
+}
 
 /** How a guard is fitted. */
 export interface GuardOptions {
@@ -533,6 +558,24 @@ export interface Report {
 
 /** What a column is used for. */
 export type Role = 'feature' | 'label' | 'family' | 'time' | 'entity' | 'ignore'
+
+/** How the columns of a schema are filled from the columns of another one. */
+export interface SchemaFit {
+  /** Name of the schema that is filled. */
+  schema: string
+  /** Name of the schema that it is filled from. */
+  source: string
+  /** Whether every feature can be filled. */
+  isComplete: boolean
+  /** Features that the source has nothing for. */
+  missing: Array<string>
+  /** Columns that are filled from one of the source's. */
+  mapped: Array<Filled>
+  /** Columns that are derived, and how. */
+  derived: Array<Filled>
+  /** The fit in words. */
+  text: string
+}
 
 /** How serious a verdict is. */
 export type Severity = 'none' | 'low' | 'medium' | 'high' | 'critical'

@@ -844,7 +844,6 @@ module.exports.Schema = nativeBinding.Schema
 module.exports.Table = nativeBinding.Table
 module.exports.Attack = nativeBinding.Attack
 module.exports.evaluate = nativeBinding.evaluate
-module.exports.Field = nativeBinding.Field
 module.exports.Kind = nativeBinding.Kind
 module.exports.read = nativeBinding.read
 module.exports.readCsv = nativeBinding.readCsv

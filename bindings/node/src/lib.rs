@@ -21,7 +21,9 @@ pub mod policy;
 #[cfg(feature = "panic-probe")]
 pub mod probe;
 pub mod schema;
+pub mod series;
 pub mod simulate;
+pub mod stream;
 pub mod table;
 pub mod threshold;
 

@@ -14,7 +14,9 @@ mod guard;
 mod policy;
 mod read;
 mod schema;
+mod series;
 mod simulate;
+mod stream;
 mod table;
 
 #[global_allocator]
@@ -50,7 +52,11 @@ mod _core {
     #[pymodule_export]
     use crate::schema::{Column, Schema};
     #[pymodule_export]
+    use crate::series::{Series, read_series};
+    #[pymodule_export]
     use crate::simulate::simulate;
+    #[pymodule_export]
+    use crate::stream::{Collector, Follower, TableReader, follow, open, read_exports};
     #[pymodule_export]
     use crate::table::{ReadReport, Rejection, Table};
 }

@@ -59,6 +59,20 @@ impl CaptureCounts {
             + self.cut_off
     }
 
+    /// The reasons for which records gave no packet, with their counts.
+    pub(super) fn skipped_by_reason(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        [
+            ("not_ip", self.not_ip),
+            ("unsupported_link", self.unsupported_link),
+            ("truncated", self.truncated),
+            ("malformed", self.malformed),
+            ("unknown_interface", self.unknown_interface),
+            ("cut_off", self.cut_off),
+        ]
+        .into_iter()
+        .filter(|&(_, count)| count > 0)
+    }
+
     pub(super) fn skip(&mut self, reason: Skipped) {
         match reason {
             Skipped::NotIp => self.not_ip += 1,

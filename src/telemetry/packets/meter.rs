@@ -129,6 +129,8 @@ impl<'a> FlowMeter<'a> {
                 }
             }
         }
+        let skipped = self.packets.counts().skipped_by_reason();
+        self.report.skipped = skipped.map(|(reason, count)| (reason.to_owned(), count)).collect();
         match self.table.take_batch()? {
             Some(batch) => {
                 self.report.accepted += batch.num_rows() as u64;
@@ -144,8 +146,8 @@ impl BatchReader for FlowMeter<'_> {
         self.table.schema()
     }
 
-    /// `accepted` counts flow records; records of the capture that gave no packet are in
-    /// [`FlowMeter::capture_counts`], by reason, and none of them is a rejected flow.
+    /// `accepted` counts flow records; `skipped` counts the records of the capture that gave no packet, by the
+    /// reasons of [`FlowMeter::capture_counts`], and none of them is a rejected flow.
     fn report(&self) -> &ReadReport {
         &self.report
     }
