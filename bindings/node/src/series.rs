@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::convert::{Settings, mirror, parse, settings, whole_or};
-use crate::error::{Result, into_js_err, invalid};
+use crate::error::{Result, invalid};
 use crate::job::{Job, spawn};
 use crate::table::{ReadReport, Table};
 

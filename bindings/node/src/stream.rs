@@ -128,9 +128,7 @@ impl Stream {
             deferred.resolve(Box::new(move |env| {
                 let table = match outcome {
                     Ok(table) => table.map_err(|error| into_js_err(&error)),
-                    Err(_) => {
-                        Err(Failure::new("internal", "a panic inside qosguard; please report it".into()))
-                    }
+                    Err(_) => Err(Failure::new("internal", "a panic inside qosguard; please report it")),
                 };
                 let table = table.map(|table| table.map(Table::from));
                 table.map_err(|failure| napi::Error::from(JsError::from(failure).into_unknown(env)))

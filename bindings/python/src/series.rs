@@ -44,7 +44,7 @@ fn settings(py: Python<'_>, config: Option<Config>) -> PyResult<SeriesConfig> {
 ///
 /// Without names, the first column is the time and all others are values.
 #[pyfunction]
-#[pyo3(signature = (path, **config))]
+#[pyo3(signature = (path, **config: "object"))]
 pub(crate) fn read_series(py: Python<'_>, path: PathBuf, config: Option<Config>) -> PyResult<Series> {
     let config = settings(py, config)?;
     forward(py, || telemetry::read_series(path, &config)).map(Series)
@@ -54,7 +54,7 @@ pub(crate) fn read_series(py: Python<'_>, path: PathBuf, config: Option<Config>)
 impl Series {
     /// Takes a table as a series; without names, the roles of its columns decide.
     #[staticmethod]
-    #[pyo3(signature = (table, **config))]
+    #[pyo3(signature = (table, **config: "object"))]
     fn from_table(py: Python<'_>, table: &Table, config: Option<Config>) -> PyResult<Self> {
         let config = settings(py, config)?;
         forward(py, || series::Series::from_table(&table.0, &config)).map(Self)

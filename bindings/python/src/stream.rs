@@ -17,7 +17,7 @@ use qosguard::telemetry::{self, BatchReader, Follow, FollowHandle, FollowOptions
 use qosguard::{Error, Result};
 
 use crate::convert::{Config, Whole, refuse};
-use crate::error::forward;
+use crate::error::{forward, to_py};
 use crate::read::{Meter, options};
 use crate::schema::Schema;
 use crate::table::{ReadReport, Table};
@@ -69,10 +69,9 @@ impl Shared {
     fn open(&self) -> Result<()> {
         let mut slot = lock(&self.source);
         let Some(source) = slot.take() else { return Ok(()) };
-        if let Some(mut source) = self.unless_stopped(source.opened().map(Some))? {
-            self.see(&mut source);
-            *slot = Some(source);
-        }
+        let mut source = source.opened()?;
+        self.see(&mut source);
+        *slot = Some(source);
         Ok(())
     }
 
@@ -199,15 +198,17 @@ impl TableReader {
 #[pymethods]
 impl TableReader {
     /// The roles and names of the columns of every table. Of a followed file that is still empty, this waits for
-    /// the first line; `None` if it never came.
+    /// the first line, and raises `InsufficientDataError` if it never came.
     #[getter]
-    fn schema(&self, py: Python<'_>) -> PyResult<Option<Schema>> {
+    fn schema(&self, py: Python<'_>) -> PyResult<Schema> {
         if lock(&self.shared.seen).schema.is_none() {
             let shared = Arc::clone(&self.shared);
             self.open.wait(py, move || shared.open())?;
         }
         let seen = lock(&self.shared.seen);
-        Ok(seen.schema.as_ref().map(|schema| Schema((**schema).clone())))
+        let schema = seen.schema.as_ref().map(|schema| Schema((**schema).clone()));
+        let none = || Error::InsufficientData { what: "a stream's records".into(), needed: 1, got: 0 };
+        schema.ok_or_else(|| to_py(py, &none()))
     }
 
     /// What was read and what was rejected, up to the last table.
@@ -287,7 +288,7 @@ pub(crate) struct Collector {
 #[pymethods]
 impl Collector {
     #[new]
-    #[pyo3(signature = (address, *, flush_interval = 10.0, queue_bytes = Whole::new(1 << 25), **limits))]
+    #[pyo3(signature = (address, *, flush_interval = 10.0, queue_bytes = Whole::new(1 << 25), **limits: "object"))]
     fn new(
         py: Python<'_>,
         address: &str,
@@ -348,7 +349,7 @@ fn export_limits(py: Python<'_>, limits: Option<Config>) -> PyResult<NetflowConf
 /// A file holds one datagram, or several of NetFlow v5 or IPFIX one after the other; all are taken as those of one
 /// exporter. What was left out is in `Table.report.skipped`, by name. `limits` are those of `Collector`.
 #[pyfunction]
-#[pyo3(signature = (paths, **limits))]
+#[pyo3(signature = (paths, **limits: "object"))]
 pub(crate) fn read_exports(py: Python<'_>, paths: Vec<PathBuf>, limits: Option<Config>) -> PyResult<Table> {
     let limits = export_limits(py, limits)?;
     forward(py, || ExportReader::open(paths, &limits)?.read()).map(Table)
