@@ -13,6 +13,8 @@ mod convert;
 pub mod decision;
 mod error;
 pub mod evaluate;
+pub mod exporters;
+pub mod follow;
 pub mod forest;
 pub mod guard;
 

@@ -9,6 +9,7 @@ mod array;
 mod convert;
 mod error;
 mod evaluate;
+mod exporters;
 mod forest;
 mod guard;
 mod policy;
@@ -42,6 +43,8 @@ mod _core {
     #[pymodule_export]
     use crate::evaluate::evaluate;
     #[pymodule_export]
+    use crate::exporters::{Collector, read_exports};
+    #[pymodule_export]
     use crate::forest::{Forest, ForestConfig};
     #[pymodule_export]
     use crate::guard::{Assessment, Guard, ThresholdRule};
@@ -56,7 +59,7 @@ mod _core {
     #[pymodule_export]
     use crate::simulate::simulate;
     #[pymodule_export]
-    use crate::stream::{Collector, Follower, TableReader, follow, open, read_exports};
+    use crate::stream::{Follower, TableReader, follow, open};
     #[pymodule_export]
     use crate::table::{ReadReport, Rejection, Table};
 }

@@ -1,4 +1,4 @@
-//! Streams of tables: files batch by batch, growing files, and exporters.
+//! Streams of tables: files batch by batch, and growing files.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -10,13 +10,11 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use qosguard::telemetry::netflow::{
-    self, CollectorConfig, ExportCounts, ExportReader, NetflowConfig, StopHandle,
-};
+use qosguard::telemetry::netflow::{self, ExportCounts};
 use qosguard::telemetry::{self, BatchReader, Follow, FollowHandle, FollowOptions, ReadOptions};
 use qosguard::{Error, Result};
 
-use crate::convert::{Config, Whole, refuse};
+use crate::convert::{Whole, refuse};
 use crate::error::{forward, to_py};
 use crate::read::{Meter, options};
 use crate::schema::Schema;
@@ -26,7 +24,7 @@ use crate::table::{ReadReport, Table};
 const LOOK: Duration = Duration::from_millis(100);
 
 /// What the tables come from.
-enum Source {
+pub(crate) enum Source {
     Reader(Box<dyn BatchReader>),
     /// Opened with the first line, which tells what the file holds.
     Follow(PathBuf, Box<Follow>, Box<ReadOptions>),
@@ -149,13 +147,11 @@ impl<T: Send + 'static> Call<T> {
             Some(receiver) => receiver,
             None => start(work)?,
         };
-        match receiver.recv_timeout(LOOK) {
-            Ok(outcome) => Ok(Some(outcome)),
-            Err(_) => {
-                *slot = Some(receiver);
-                Ok(None)
-            }
+        let outcome = receiver.recv_timeout(LOOK).ok();
+        if outcome.is_none() {
+            *slot = Some(receiver);
         }
+        Ok(outcome)
     }
 }
 
@@ -183,7 +179,7 @@ pub(crate) struct TableReader {
 }
 
 impl TableReader {
-    fn new(mut source: Source) -> Self {
+    pub(crate) fn new(mut source: Source) -> Self {
         let follow = match &source {
             Source::Follow(_, follow, _) => Some(follow.handle()),
             _ => None,
@@ -192,6 +188,11 @@ impl TableReader {
         shared.see(&mut source);
         *lock(&shared.source) = Some(source);
         Self { shared: Arc::new(shared), next: Call::new(), open: Call::new() }
+    }
+
+    /// What became of the datagrams of exporters, up to the last table.
+    pub(crate) fn export_counts(&self) -> ExportCounts {
+        lock(&self.shared.seen).counts
     }
 }
 
@@ -261,98 +262,6 @@ impl Drop for Follower {
     fn drop(&mut self) {
         self.0.stop();
     }
-}
-
-/// Receives NetFlow v5 and v9, IPFIX and sFlow v5 by UDP: an iterator of `Table`s of the schema `ipfix`.
-///
-/// `address` is `host:port`; port 0 lets the system choose. A row waits at most `flush_interval` seconds for its
-/// table to fill up to `batch_rows` rows. Datagrams that find `queue_bytes` of others unread are dropped and counted.
-/// `limits` are `max_domains`, `max_templates`, `max_fields`, `max_samplers`, `max_kept_sets`, `max_kept_bytes` and
-/// `keep_s`: how much is remembered of exporters.
-///
-/// Datagrams are received from now on, whether or not somebody iterates. `stop()`, or leaving a `with` block, ends the
-/// iteration from any thread: what came before is still given. UDP senders are not authenticated: bind to an address
-/// that only exporters reach.
-///
-/// >>> import qosguard as qg
-/// >>> with qg.Collector("127.0.0.1:0") as collector:
-/// ...     collector.stop()
-/// ...     list(collector), collector.counts["datagrams"]
-/// ([], 0)
-#[pyclass(frozen, extends = TableReader, module = "qosguard")]
-pub(crate) struct Collector {
-    address: String,
-    stop: StopHandle,
-}
-
-#[pymethods]
-impl Collector {
-    #[new]
-    #[pyo3(signature = (address, *, flush_interval = 10.0, queue_bytes = Whole::new(1 << 25), **limits: "object"))]
-    fn new(
-        py: Python<'_>,
-        address: &str,
-        flush_interval: f64,
-        queue_bytes: Whole,
-        limits: Option<Config>,
-    ) -> PyResult<PyClassInitializer<Self>> {
-        let config = CollectorConfig {
-            netflow: export_limits(py, limits)?,
-            queue_bytes: queue_bytes.get(py, "queue_bytes")?,
-            flush_interval_s: flush_interval,
-        };
-        let collector = forward(py, || netflow::Collector::bind(address, &config))?;
-        let this = Self { address: collector.local_addr().to_string(), stop: collector.stop_handle() };
-        let reader = TableReader::new(Source::Collector(Box::new(collector)));
-        Ok(PyClassInitializer::from(reader).add_subclass(this))
-    }
-
-    /// Where it receives, `host:port`.
-    #[getter]
-    fn address(&self) -> &str {
-        &self.address
-    }
-
-    /// What became of everything that was received, up to the last table, by name.
-    #[getter]
-    fn counts(slf: PyRef<'_, Self>) -> BTreeMap<&'static str, u64> {
-        lock(&slf.as_super().shared.seen).counts.named().collect()
-    }
-
-    /// Ends the receiving.
-    fn stop(&self) {
-        self.stop.stop();
-    }
-
-    fn __enter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
-        slf
-    }
-
-    #[pyo3(signature = (*_exception: "object"))]
-    fn __exit__(&self, _exception: &Bound<'_, PyTuple>) {
-        self.stop.stop();
-    }
-}
-
-impl Drop for Collector {
-    fn drop(&mut self) {
-        self.stop.stop();
-    }
-}
-
-fn export_limits(py: Python<'_>, limits: Option<Config>) -> PyResult<NetflowConfig> {
-    limits.map_or_else(|| Ok(NetflowConfig::default()), |limits| limits.read(py))
-}
-
-/// Reads files of NetFlow, IPFIX and sFlow datagrams, in the order given, into a `Table` of the schema `ipfix`.
-///
-/// A file holds one datagram, or several of NetFlow v5 or IPFIX one after the other; all are taken as those of one
-/// exporter. What was left out is in `Table.report.skipped`, by name. `limits` are those of `Collector`.
-#[pyfunction]
-#[pyo3(signature = (paths, **limits: "object"))]
-pub(crate) fn read_exports(py: Python<'_>, paths: Vec<PathBuf>, limits: Option<Config>) -> PyResult<Table> {
-    let limits = export_limits(py, limits)?;
-    forward(py, || ExportReader::open(paths, &limits)?.read()).map(Table)
 }
 
 /// Opens a file of flows as an iterator of `Table`s; the options are those of `read`, and `-` is standard input.
