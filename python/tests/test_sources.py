@@ -41,7 +41,7 @@ def pcap(packets: list[tuple[float, bytes]]) -> bytes:
 
 @pytest.fixture
 def capture(tmp_path: Path) -> Path:
-    """Two flows, one of them silent for half a minute, and a packet that is no IP."""
+    """Two flows, one of them silent for half a minute, and a packet of no version of IP."""
     start = 1_700_000_000
     packets = [(start + 0.0, udp(1_000, 53, 20)), (start + 0.25, udp(1_000, 53, 30))]
     packets += [(start + 1.0, udp(2_000, 53, 10)), (start + 2.0, b"\xf0" * 20)]
@@ -73,7 +73,7 @@ def test_a_capture_becomes_flows_of_the_profile(capture: Path) -> None:
     flows = qg.read(capture)
     assert (flows.schema.name, len(flows)) == ("nfstream", 2)
     assert flows.report.accepted == 2
-    assert flows.report.skipped == {"not_ip": 1}
+    assert flows.report.skipped == {"malformed": 1}
     assert sorted(pa.table(flows)["bidirectional_packets"].to_pylist()) == [1, 3]
     cic = qg.read(capture, profile="cic")
     assert cic.schema.name == "cic"

@@ -63,7 +63,7 @@ fn a_file_without_a_line_tells_its_kind_later() {
     append(&path, "");
     let follow = Follow::open(&path, QUICK).unwrap();
     let handle = follow.handle();
-    let writer = std::thread::spawn(move || {
+    let logger = std::thread::spawn(move || {
         let line = event(1);
         for part in [&line[..5], &line[5..20], &line[20..]] {
             std::thread::sleep(Duration::from_millis(20));
@@ -74,7 +74,7 @@ fn a_file_without_a_line_tells_its_kind_later() {
     assert_eq!(reader.schema().name(), "eve_flow");
     let table = reader.next_table().unwrap().unwrap();
     assert_eq!((table.n_rows(), table.report().accepted), (1, 1));
-    writer.join().unwrap();
+    logger.join().unwrap();
     assert!(!handle.is_stopped());
     handle.stop();
     assert!(handle.is_stopped() && reader.next_table().is_none());

@@ -83,7 +83,7 @@ test('a capture becomes flows of the profile', async () => {
   const path = file('capture.pcap', CAPTURE)
   const flows = await read(path)
   assert.deepEqual([flows.schema.name, flows.numRows, flows.report.accepted], ['nfstream', 2, 2])
-  assert.deepEqual(flows.report.skipped, { not_ip: 1 })
+  assert.deepEqual(flows.report.skipped, { malformed: 1 })
   assert.deepEqual(column(flows, 'bidirectional_packets').sort(), [1, 3])
   assert.equal((await read(path, { profile: 'cic' })).schema.name, 'cic')
   assert.equal((await read(path, { profile: 'cic_legacy' })).schema.name, 'cic_legacy')
