@@ -54,7 +54,7 @@ fn synthetic() -> Vec<u8> {
         let (from, to) = if back { (server, client) } else { (client, server) };
         let ethernet = PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4(from, to, 64);
         let mut frame = Vec::new();
-        if which % 3 == 0 {
+        if which.is_multiple_of(3) {
             let (from, to) = if back { (53, *port) } else { (*port, 53) };
             ethernet.udp(from, to).write(&mut frame, &payload).unwrap();
         } else {
@@ -161,7 +161,7 @@ fn churn(criterion: &mut Criterion) {
                 memory.clear();
                 for flow in 0..FLOWS {
                     let mut packet = Packet::default();
-                    packet.time_ns = flow as i64 * 360_000;
+                    packet.time_ns = flow.cast_signed() * 360_000;
                     packet.src[8..].copy_from_slice(&flow.to_be_bytes());
                     (packet.src_port, packet.dst_port) = (40_000, 443);
                     (packet.ip_version, packet.protocol, packet.tcp_flags) = (6, 6, TcpFlags(TcpFlags::SYN));

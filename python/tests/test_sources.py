@@ -103,6 +103,9 @@ def test_a_file_is_read_batch_by_batch(tmp_path: Path, capture: Path) -> None:
     assert list(reader) == []
     flows = qg.open(capture, profile="cic", batch_rows=1)
     assert [len(table) for table in flows] == [1, 1]
+    live = [len(table) for table in qg.open(capture, idle_timeout=5.0, active_timeout=0.2, flush=1.0)]
+    assert len(live) > 1
+    assert sum(live) == 4
     with pytest.raises(errors.IoError):
         qg.open(tmp_path / "absent.csv")
 

@@ -91,6 +91,15 @@ impl<W: Write> CsvWriter<W> {
         Ok(())
     }
 
+    /// Hands everything that was written on to where it goes.
+    ///
+    /// # Errors
+    ///
+    /// Those of the inner writer.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+
     /// Flushes and hands the inner writer back.
     ///
     /// # Errors

@@ -168,15 +168,15 @@ impl TableWriter {
         Ok(Self { place, writer })
     }
 
-    /// Writes one batch, whose columns are those of the schema.
+    /// Writes one batch, whose columns are those of the schema. Text goes out at once.
     ///
     /// # Errors
     ///
     /// [`Error::Io`].
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         match &mut self.writer {
-            Writer::Csv(writer) => writer.write(batch),
-            Writer::JsonLines(writer) => writer.write(batch),
+            Writer::Csv(writer) => writer.write(batch).and_then(|()| writer.flush()),
+            Writer::JsonLines(writer) => writer.write(batch).and_then(|()| writer.flush()),
             Writer::Ipc(writer) => writer.write(batch),
             #[cfg(feature = "parquet")]
             Writer::Parquet(writer) => writer.write(batch),

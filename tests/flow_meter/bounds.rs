@@ -18,14 +18,14 @@ struct Counting;
 // SAFETY: every call is handed to the system's allocator as it came.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        HELD.set(HELD.get() + layout.size() as isize);
+        HELD.set(HELD.get().wrapping_add_unsigned(layout.size()));
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
         // SAFETY: the caller's.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        HELD.set(HELD.get() - layout.size() as isize);
+        HELD.set(HELD.get().wrapping_sub_unsigned(layout.size()));
         // SAFETY: the caller's.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -36,7 +36,7 @@ static ALLOCATOR: Counting = Counting;
 
 /// The `i`-th flow of a churn: one packet each, or two.
 fn churn(i: u32, seconds: f64, back: bool) -> Packet {
-    let mut packet = if i % 3 == 0 {
+    let mut packet = if i.is_multiple_of(3) {
         udp(seconds, back, 60)
     } else {
         tcp(seconds, back, [SYN, SYN | ACK][usize::from(back)], 0)

@@ -33,7 +33,7 @@ pub(crate) fn pcap(packets: &[(u32, bool, u8, u32)]) -> Vec<u8> {
     capture
 }
 
-/// The example of NFStream's documentation, `google_ssl`: sizes and times that have its published figures.
+/// The example of `NFStream`'s documentation, `google_ssl`: sizes and times that have its published figures.
 fn google_ssl() -> Vec<u8> {
     let there = [74, 76, 66, 165, 66, 77, 66, 66, 66, 152, 66, 66, 75, 74, 67, 66];
     let back = [74, 66, 1502, 1371, 1488, 1409, 969, 73, 67, 82, 154, 153];

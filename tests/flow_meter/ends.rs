@@ -177,3 +177,46 @@ fn both_vlans_of_a_routed_packet_are_two_flows() {
     let (rows, _) = flows(&[udp(0.0, false, 1), tagged], &config(Profile::Nfstream));
     assert_eq!(rows.all("vlan_id"), [0.0, 7.0]);
 }
+
+#[test]
+fn bulks_subflows_and_activity_of_a_small_flow_are_known() {
+    let times = [0.0, 0.1, 0.2, 0.5, 0.9, 2.9, 3.0, 10.0, 10.25];
+    let packets: Vec<Packet> = times
+        .iter()
+        .enumerate()
+        .map(|(i, &t)| tcp(t, i == 6 || i == 8, ACK, [100, 100, 100, 100, 200, 0, 50, 10, 0][i]))
+        .collect();
+    let rows = cic(&packets);
+    let known = [
+        ("Flow Duration", 10_250_000.0),
+        // 0.0 to 0.9 s: five packets with payload; what comes later is alone.
+        ("Fwd Bytes/Bulk Avg", 600.0),
+        ("Fwd Packet/Bulk Avg", 5.0),
+        ("Fwd Bulk Rate Avg", 600.0 / 0.9),
+        ("Bwd Bytes/Bulk Avg", 0.0),
+        // Gaps of 2 s and of 7 s.
+        ("Subflow Fwd Packets", 3.5),
+        ("Subflow Fwd Bytes", 305.0),
+        ("Subflow Bwd Packets", 1.0),
+        ("Subflow Bwd Bytes", 25.0),
+        // Active from 0 to 3 s, idle until 10 s, then cut off by the end.
+        ("Active Mean", 3e6),
+        ("Active Std", 0.0),
+        ("Idle Max", 7e6),
+        ("Flow Bytes/s", 660.0 / 10.25),
+        ("Down/Up Ratio", 2.0 / 7.0),
+        ("Average Packet Size", 660.0 / 9.0),
+        ("Fwd Header Length", 140.0),
+        ("Fwd Act Data Pkts", 6.0),
+        ("Bwd IAT Total", 7_250_000.0),
+    ];
+    for (name, value) in known {
+        let got = rows.all(name)[0];
+        assert!((got - value).abs() < 1e-6, "{name}: {got}, not {value}");
+    }
+    // A flow without duration has no rate.
+    assert_eq!(cic(&packets[..1]).numbers("Flow Bytes/s"), [None]);
+    let (legacy, _) = flows(&packets, &config(Profile::CicLegacy));
+    assert_eq!((legacy.all("Subflow Fwd Packets"), legacy.all("Down/Up Ratio")), (vec![3.0], vec![0.0]));
+    assert_eq!(legacy.all("Packet Length Mean"), [76.0]);
+}

@@ -215,13 +215,13 @@ fn nfstream(
     put("sequence".into(), 0.0);
     for &(side, packets) in sides {
         let first = packets.first().map_or(0, |p| p.t) as f64;
-        let sizes: Vec<f64> = packets.iter().map(|p| f64::from(p.packet.frame_bytes)).collect();
+        let frame_bytes: Vec<f64> = packets.iter().map(|p| f64::from(p.packet.frame_bytes)).collect();
         put(format!("{side}_first_seen_ms"), first);
         put(format!("{side}_last_seen_ms"), first + span(packets));
         put(format!("{side}_duration_ms"), span(packets));
         put(format!("{side}_packets"), packets.len() as f64);
-        put(format!("{side}_bytes"), sizes.iter().sum());
-        for (of, suffix) in [(summary(&sizes), "ps"), (summary(&gaps(packets)), "piat_ms")] {
+        put(format!("{side}_bytes"), frame_bytes.iter().sum());
+        for (of, suffix) in [(summary(&frame_bytes), "ps"), (summary(&gaps(packets)), "piat_ms")] {
             for (name, value) in ["min", "mean", "stddev", "max"].iter().zip(of) {
                 put(format!("{side}_{name}_{suffix}"), value);
             }

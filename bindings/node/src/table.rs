@@ -41,6 +41,8 @@ pub struct ReadOptions<'a> {
     pub max_flows: Option<f64>,
     /// Of a capture: whether flows are those inside tunnels.
     pub decode_tunnels: Option<bool>,
+    /// Of a live capture: seconds of its time that rows wait for a batch to fill up; as long as it takes unless said otherwise.
+    pub flush: Option<f64>,
 }
 
 impl Settings for ReadOptions<'_> {
@@ -56,6 +58,7 @@ impl Settings for ReadOptions<'_> {
         "interim",
         "maxFlows",
         "decodeTunnels",
+        "flush",
     ];
 }
 
@@ -84,6 +87,7 @@ impl ReadOptions<'_> {
         meter.idle_timeout_s = self.idle_timeout;
         meter.active_timeout_s = self.active_timeout;
         meter.interim_s = self.interim;
+        meter.flush_s = self.flush;
         meter.max_flows = whole_or("maxFlows", self.max_flows, meter.max_flows)?;
         meter.decode_tunnels = self.decode_tunnels.unwrap_or_default();
         Ok(options)

@@ -266,9 +266,10 @@ impl Drop for Follower {
 
 /// Opens a file of flows as an iterator of `Table`s; the options are those of `read`, and `-` is standard input.
 ///
-/// A table has at most `batch_rows` rows.
+/// A table has at most `batch_rows` rows. Of a live capture, rows wait at most `flush` seconds of its time for a table to
+/// fill up, if that is given.
 #[pyfunction]
-#[pyo3(signature = (path, schema = None, max_rejected_share = 0.05, *, delimiter = ',', batch_rows = Whole::new(65_536), profile = "nfstream", idle_timeout = None, active_timeout = None, interim = None, max_flows = Whole::new(500_000), decode_tunnels = false))]
+#[pyo3(signature = (path, schema = None, max_rejected_share = 0.05, *, delimiter = ',', batch_rows = Whole::new(65_536), profile = "nfstream", idle_timeout = None, active_timeout = None, interim = None, max_flows = Whole::new(500_000), decode_tunnels = false, flush = None))]
 #[expect(clippy::too_many_arguments, reason = "keyword arguments of a record")]
 pub(crate) fn open(
     py: Python<'_>,
@@ -283,12 +284,14 @@ pub(crate) fn open(
     interim: Option<f64>,
     max_flows: Whole,
     decode_tunnels: bool,
+    flush: Option<f64>,
 ) -> PyResult<TableReader> {
     let meter = Meter { profile, idle_timeout, active_timeout, interim, max_flows, decode_tunnels };
     let mut options = options(schema, max_rejected_share, delimiter);
     options.batch_rows = batch_rows.get(py, "batch_rows")?;
     options.meter = meter.to_core(py)?;
     options.meter.batch_rows = options.batch_rows;
+    options.meter.flush_s = flush;
     forward(py, || telemetry::open(path, &options)).map(|reader| TableReader::new(Source::Reader(reader)))
 }
 

@@ -31,6 +31,9 @@ pub struct FlowMeterConfig {
     /// A flow that goes on writes a record of all it was so far each so many seconds, in `(0, 10^6]`; never
     /// without it. The record comes with the first packet after that time.
     pub interim_s: Option<f64>,
+    /// A batch comes with the first packet so many seconds after its first row, in `(0, 10^6]`, however few rows
+    /// it has; only when it is full without it. For captures that are still written.
+    pub flush_s: Option<f64>,
     /// Flows held at a time, 1 to 2^26, of about 700 bytes each. A new flow beyond them ends the flow that has
     /// been silent for longest.
     pub max_flows: usize,
@@ -46,6 +49,7 @@ impl Default for FlowMeterConfig {
             idle_timeout_s: None,
             active_timeout_s: None,
             interim_s: None,
+            flush_s: None,
             max_flows: 500_000,
             batch_rows: 16_384,
         }
@@ -91,6 +95,7 @@ impl FlowMeterConfig {
             ("idle_timeout_s", Some(self.idle_timeout())),
             ("active_timeout_s", Some(self.active_timeout())),
             ("interim_s", self.interim_s),
+            ("flush_s", self.flush_s),
         ];
         for (name, value) in times {
             if let Some(value) = value.filter(|value| !(*value > 0.0 && *value <= 1e6)) {

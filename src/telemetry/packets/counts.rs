@@ -50,17 +50,12 @@ pub struct CaptureCounts {
 
 impl CaptureCounts {
     /// Records that gave no packet.
-    pub const fn skipped(&self) -> u64 {
-        self.not_ip
-            + self.unsupported_link
-            + self.truncated
-            + self.malformed
-            + self.unknown_interface
-            + self.cut_off
+    pub fn skipped(&self) -> u64 {
+        self.by_reason().iter().map(|(_, records)| records).sum()
     }
 
-    /// The reasons for which records gave no packet, with their counts.
-    pub(super) fn skipped_by_reason(&self) -> impl Iterator<Item = (&'static str, u64)> {
+    /// The records that gave no packet, by the names of the fields.
+    pub(super) fn by_reason(&self) -> [(&'static str, u64); 6] {
         [
             ("not_ip", self.not_ip),
             ("unsupported_link", self.unsupported_link),
@@ -69,8 +64,6 @@ impl CaptureCounts {
             ("unknown_interface", self.unknown_interface),
             ("cut_off", self.cut_off),
         ]
-        .into_iter()
-        .filter(|&(_, count)| count > 0)
     }
 
     pub(super) fn skip(&mut self, reason: Skipped) {

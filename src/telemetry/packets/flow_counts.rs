@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::statistics::EndReason;
+use super::end_reason::EndReason;
 
 /// Counters of a flow table. Every flow that started has ended in one way or is still held.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

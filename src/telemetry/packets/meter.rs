@@ -66,6 +66,10 @@ pub struct FlowMeter<'a> {
     packets: PacketReader<'a>,
     table: FlowTable,
     report: ReadReport,
+    /// Nanoseconds that a row waits for its batch to be full.
+    flush_ns: Option<i64>,
+    /// Time of the packet that came with the first row of the batch that grows.
+    pending_since: Option<i64>,
     error: Option<Error>,
     is_finished: bool,
 }
@@ -78,7 +82,7 @@ impl FlowMeter<'static> {
     /// [`Error::InvalidArgument`] for settings outside their domain, and as [`PacketReader::open`].
     pub fn open(path: impl AsRef<Path>, config: &FlowMeterConfig) -> Result<Self> {
         let table = FlowTable::new(config)?;
-        Ok(Self::join(PacketReader::open(path, &config.decode())?, table))
+        Ok(Self::join(PacketReader::open(path, &config.decode())?, table, config))
     }
 }
 
@@ -90,7 +94,7 @@ impl<'a> FlowMeter<'a> {
     /// [`Error::InvalidArgument`] for settings outside their domain, and as [`PacketReader::new`].
     pub fn new(read: impl Read + Send + 'a, place: &str, config: &FlowMeterConfig) -> Result<Self> {
         let table = FlowTable::new(config)?;
-        Ok(Self::join(PacketReader::new(read, place, &config.decode())?, table))
+        Ok(Self::join(PacketReader::new(read, place, &config.decode())?, table, config))
     }
 
     /// Meters a capture in memory; `place` names it in errors.
@@ -100,12 +104,13 @@ impl<'a> FlowMeter<'a> {
     /// [`Error::InvalidArgument`] for settings outside their domain, and as [`PacketReader::from_bytes`].
     pub fn from_bytes(bytes: &'a [u8], place: &str, config: &FlowMeterConfig) -> Result<Self> {
         let table = FlowTable::new(config)?;
-        Ok(Self::join(PacketReader::from_bytes(bytes, place, &config.decode())?, table))
+        Ok(Self::join(PacketReader::from_bytes(bytes, place, &config.decode())?, table, config))
     }
 
-    fn join(packets: PacketReader<'a>, table: FlowTable) -> Self {
+    fn join(packets: PacketReader<'a>, table: FlowTable, config: &FlowMeterConfig) -> Self {
         let report = ReadReport::new(packets.place());
-        Self { packets, table, report, error: None, is_finished: false }
+        let flush_ns = config.flush_s.map(|seconds| (seconds * 1e9) as i64);
+        Self { packets, table, report, flush_ns, pending_since: None, error: None, is_finished: false }
     }
 
     /// What became of the capture's records up to now.
@@ -118,10 +123,25 @@ impl<'a> FlowMeter<'a> {
         self.table.counts()
     }
 
+    /// Whether the rows there are have waited long enough at the time of a packet.
+    fn is_due(&mut self, time_ns: i64) -> bool {
+        let Some(flush_ns) = self.flush_ns else { return false };
+        if self.table.pending() == 0 {
+            self.pending_since = None;
+            return false;
+        }
+        time_ns.saturating_sub(*self.pending_since.get_or_insert(time_ns)) >= flush_ns
+    }
+
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
         while !self.is_finished && !self.table.has_batch() {
             match self.packets.next() {
-                Some(Ok(packet)) => self.table.push(&packet),
+                Some(Ok(packet)) => {
+                    self.table.push(&packet);
+                    if self.is_due(packet.time_ns) {
+                        break;
+                    }
+                }
                 end => {
                     self.error = end.and_then(Result::err);
                     self.table.finish();
@@ -129,9 +149,17 @@ impl<'a> FlowMeter<'a> {
                 }
             }
         }
-        let skipped = self.packets.counts().skipped_by_reason();
-        self.report.skipped = skipped.map(|(reason, count)| (reason.to_owned(), count)).collect();
-        match self.table.take_batch()? {
+        for (reason, records) in self.packets.counts().by_reason() {
+            if records > 0 {
+                self.report.skipped.insert(reason.to_owned(), records);
+            }
+        }
+        let batch = if self.pending_since.take().is_some() && !self.is_finished {
+            self.table.drain()?
+        } else {
+            self.table.take_batch()?
+        };
+        match batch {
             Some(batch) => {
                 self.report.accepted += batch.num_rows() as u64;
                 Ok(Some(batch))
@@ -147,7 +175,7 @@ impl BatchReader for FlowMeter<'_> {
     }
 
     /// `accepted` counts flow records; `skipped` counts the records of the capture that gave no packet, by the
-    /// reasons of [`FlowMeter::capture_counts`], and none of them is a rejected flow.
+    /// names of [`CaptureCounts`]' fields, and none of them is a rejected flow.
     fn report(&self) -> &ReadReport {
         &self.report
     }

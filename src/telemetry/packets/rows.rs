@@ -6,8 +6,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Builder, RecordBatch, StringBuilder};
 use arrow::datatypes::SchemaRef;
 
+use super::end_reason::EndReason;
 use super::profile::{FlowColumn, Profile};
-use super::statistics::{EndReason, Flow};
+use super::statistics::Flow;
 use super::views::Cell;
 use crate::error::{Error, Result};
 use crate::telemetry::Schema;

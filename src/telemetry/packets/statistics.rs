@@ -1,5 +1,6 @@
 //! What is counted of a flow: one superset, in one pass, of which the profiles are views.
 
+use super::end_reason::EndReason;
 use super::key::Key;
 use super::packet::{Packet, TcpFlags};
 
@@ -186,45 +187,6 @@ impl Direction {
             (self.first_window, self.header_min) = (packet.window, packet.header_bytes);
         } else {
             self.header_min = self.header_min.min(packet.header_bytes);
-        }
-    }
-}
-
-/// Why a flow's record was written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum EndReason {
-    /// No packet for the idle timeout.
-    Idle,
-    /// It lasted for the active timeout.
-    Active,
-    /// Both sides sent FIN and the last was acknowledged (`cic_legacy`: one FIN).
-    Fin,
-    /// A side sent RST.
-    Rst,
-    /// The table was full and this flow had been silent for longest.
-    Evicted,
-    /// The capture ended.
-    End,
-    /// The flow goes on: this is what it is until now.
-    Interim,
-}
-
-impl EndReason {
-    /// The name that stands in the table.
-    ///
-    /// ```
-    /// assert_eq!(qosguard::telemetry::packets::EndReason::Fin.as_str(), "fin");
-    /// ```
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Idle => "idle",
-            Self::Active => "active",
-            Self::Fin => "fin",
-            Self::Rst => "rst",
-            Self::Evicted => "evicted",
-            Self::End => "end",
-            Self::Interim => "interim",
         }
     }
 }

@@ -8,13 +8,14 @@ use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::clock::Clock;
 use super::config::{FlowMeterConfig, Rules};
+use super::end_reason::EndReason;
 use super::flow_counts::FlowCounts;
 use super::key::Key;
 use super::packet::{Packet, TcpFlags};
 use super::profile::Profile;
 use super::rows::{Record, Rows};
 use super::slab::{List, Slab};
-use super::statistics::{EndReason, Flow};
+use super::statistics::Flow;
 use crate::error::Result;
 use crate::telemetry::Schema;
 
@@ -126,6 +127,11 @@ impl FlowTable {
     /// Whether [`FlowTable::take_batch`] has a full batch.
     pub fn has_batch(&self) -> bool {
         self.rows.has_batch()
+    }
+
+    /// Rows that wait for their batch to be full.
+    pub(super) fn pending(&self) -> usize {
+        self.rows.pending()
     }
 
     /// A full batch of ended flows, if there is one; after [`FlowTable::finish`] also the rest.

@@ -34,7 +34,7 @@ pub fn flow_meter(data: &[u8]) {
     for profile in Profile::ALL {
         let config = FlowMeterConfig {
             profile,
-            decode_tunnels: data.len() % 2 == 0,
+            decode_tunnels: data.len().is_multiple_of(2),
             interim_s: Some(1.0),
             max_flows: 3,
             batch_rows: 2,

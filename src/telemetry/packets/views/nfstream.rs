@@ -3,10 +3,11 @@
 use std::sync::LazyLock;
 
 use super::{end_reason, number, protocol, text};
+use crate::telemetry::packets::end_reason::EndReason;
 use crate::telemetry::packets::packet::TcpFlags;
 use crate::telemetry::packets::profile::FlowColumn;
 use crate::telemetry::packets::rows::Record;
-use crate::telemetry::packets::statistics::{EndReason, Moments};
+use crate::telemetry::packets::statistics::Moments;
 
 /// Which packets of a flow a column tells of.
 #[derive(Clone, Copy)]

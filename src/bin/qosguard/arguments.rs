@@ -1,0 +1,217 @@
+//! What may be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::exit::CODES;
+
+/// Network anomaly detection and QoS: telemetry in, calibrated verdicts and safe actions out.
+#[derive(Debug, Parser)]
+#[command(name = "qosguard", version, after_help = CODES, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Turn telemetry of any kind into flow records
+    Flows(Flows),
+    /// Fit a guard and save it
+    Train(Train),
+    /// Score records with a guard and recommend an action for each
+    Assess(Assess),
+    /// Measure a guard on labelled records
+    Evaluate(Evaluate),
+    /// Make labelled traffic with ground truth
+    Simulate(Simulate),
+    /// Say what a guard holds
+    Inspect(Inspect),
+    /// Print a completion script
+    Completions {
+        /// The shell that shall complete
+        shell: Shell,
+    },
+    /// Write the manual pages
+    Man {
+        /// Folder to write them to
+        directory: PathBuf,
+    },
+}
+
+/// Where records come from.
+#[derive(Debug, Args)]
+pub(crate) struct Input {
+    /// Captures (pcap, pcapng), Zeek or EVE logs, CSV, JSON lines, Parquet or Arrow files, read one after the other;
+    /// `-` is standard input, `udp://ADDRESS:PORT` receives NetFlow, IPFIX and sFlow
+    #[arg(value_name = "IN", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Schema of the records: a built-in name or a TOML file; detected unless given
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) schema: Option<String>,
+    /// What separates the cells of a CSV file
+    #[arg(long, value_name = "CHAR", default_value = ",", value_parser = delimiter)]
+    pub(crate) delimiter: u8,
+    /// Share of records, 0 to 1, that may be unreadable
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
+    pub(crate) max_rejected_share: f64,
+    #[command(flatten)]
+    pub(crate) meter: Meter,
+}
+
+/// How packets become flows; for captures only.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Flow meter, for captures")]
+pub(crate) struct Meter {
+    /// Names and definitions of the flow columns
+    #[arg(long, value_enum, default_value_t = Profile::Nfstream)]
+    pub(crate) profile: Profile,
+    /// End a flow that was idle for so many seconds [default: the profile's]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) idle_timeout: Option<f64>,
+    /// End a flow that is so many seconds old [default: the profile's]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) active_timeout: Option<f64>,
+    /// Write a record of a flow that goes on each so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) interim: Option<f64>,
+    /// Flows that are held at most; the one idle for longest is ended first
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) max_flows: Option<usize>,
+    /// Meter what is inside tunnels
+    #[arg(long)]
+    pub(crate) inner: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Profile {
+    /// CICFlowMeter's names, corrected definitions
+    Cic,
+    /// CICFlowMeter with its known defects
+    CicLegacy,
+    /// NFStream's names and expiry
+    Nfstream,
+}
+
+impl From<Profile> for qosguard::telemetry::packets::Profile {
+    fn from(profile: Profile) -> Self {
+        match profile {
+            Profile::Cic => Self::Cic,
+            Profile::CicLegacy => Self::CicLegacy,
+            Profile::Nfstream => Self::Nfstream,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Flows {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// File to write: .parquet, .arrow, .csv or .jsonl; `-` writes CSV to standard output
+    #[arg(short, long, value_name = "OUT", default_value = "-")]
+    pub(crate) output: PathBuf,
+    /// Bring the records to another schema by what their columns mean
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) to: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Train {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// Guard to write
+    #[arg(short, long, value_name = "MODEL")]
+    pub(crate) output: PathBuf,
+    /// Share of clean records, between 0 and 1, that may be called anomalies
+    #[arg(long, value_name = "RATE", default_value_t = 0.01)]
+    pub(crate) false_positive_rate: f64,
+    /// Trees of the isolation forest
+    #[arg(long, value_name = "COUNT", default_value_t = 100)]
+    pub(crate) trees: usize,
+    /// Rows that each tree is grown from
+    #[arg(long, value_name = "COUNT", default_value_t = 256)]
+    pub(crate) max_samples: usize,
+    /// QoS policy, a TOML, YAML or JSON file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Seed of all randomness
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
+pub(crate) struct Assess {
+    /// Guard that `train` wrote
+    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// Write one row for every record: .parquet, .arrow, .csv or .jsonl
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+    /// Print every decision, not only those on anomalies
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Print JSON lines
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Decide by this policy instead of the guard's own
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Bring records of another schema to the guard's by what their columns mean
+    #[arg(long)]
+    pub(crate) map: bool,
+    /// Exit with 1 when there are anomalies
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Evaluate {
+    /// Guard that `train` wrote
+    pub(crate) model: PathBuf,
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Simulate {
+    /// File to write: .parquet, .arrow, .csv or .jsonl; `-` writes CSV to standard output
+    #[arg(short, long, value_name = "OUT", default_value = "-")]
+    pub(crate) output: PathBuf,
+    /// Flows to make
+    #[arg(long, value_name = "COUNT", default_value_t = 10_000)]
+    pub(crate) rows: u64,
+    /// Share of the flows that belong to attacks, 0 to 1
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
+    pub(crate) attack_share: f64,
+    /// Seed of all randomness
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// Guard that `train` wrote
+    pub(crate) model: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// One byte, or `\t`.
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"\\t" => Ok(b'\t'),
+        [byte] => Ok(*byte),
+        _ => Err("expected one ASCII character, or \\t".into()),
+    }
+}

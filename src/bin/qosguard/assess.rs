@@ -1,0 +1,62 @@
+//! `qosguard assess`: records in, decisions out, batch by batch.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use qosguard::qos::{Decision, Policy};
+use qosguard::telemetry::{ReadReport, Table, TableWriter};
+use qosguard::{Assessment, Guard};
+use serde_json::json;
+
+use crate::arguments::Assess;
+use crate::exit::{ANOMALIES, Outcome};
+use crate::progress::Progress;
+use crate::{input, output, verdicts};
+
+pub(crate) fn run(command: &Assess) -> Outcome {
+    let mut guard = Guard::load(&command.model)?;
+    if let Some(path) = &command.policy {
+        guard = guard.with_policy(Policy::load(path)?)?;
+    }
+    let mut reader = input::open(&command.input)?;
+    let inputs = command.map.then(|| guard.inputs());
+    let seen =
+        inputs.as_ref().map_or_else(|| (**reader.schema()).clone(), |i| i.common_with(reader.schema()));
+    let schema = verdicts::schema(&seen)?;
+    let mut out = command.output.as_deref().map(|path| output::create(path, &schema)).transpose()?;
+    let (mut records, mut anomalies) = (0, 0);
+    let progress = Progress::new("assessed", None);
+    while let Some(batch) = reader.next().transpose()? {
+        let place = ReadReport::new(&reader.report().place);
+        let mut table = Table::new(Arc::clone(reader.schema()), vec![batch], place)?;
+        if let Some(inputs) = &inputs {
+            table = table.map_to(inputs)?;
+        }
+        let assessment = guard.assess(&table)?;
+        output::print(lines(command, &assessment, records).as_bytes())?;
+        if let (Some(out), Some(batch)) = (&mut out, table.batches().first()) {
+            out.write(&verdicts::beside(&schema, batch, &assessment)?)?;
+        }
+        anomalies += assessment.decisions().filter(|decision| decision.verdict.is_anomaly).count();
+        records += assessment.len() as u64;
+        progress.add(assessment.len());
+    }
+    drop(progress);
+    out.map_or(Ok(()), TableWriter::finish)?;
+    eprintln!("{records} records, {anomalies} anomalies, {}", input::summary(reader.report()));
+    Ok(if command.exit_code && anomalies > 0 { ExitCode::from(ANOMALIES) } else { ExitCode::SUCCESS })
+}
+
+/// The decisions that shall be printed, one a line; `before` records came earlier.
+fn lines(command: &Assess, assessment: &Assessment, before: u64) -> String {
+    let asked = assessment.decisions().filter(|decision| command.all || decision.verdict.is_anomaly);
+    let line = |mut decision: Decision| {
+        decision.row += before;
+        if command.json {
+            format!("{}\n", json!(decision))
+        } else {
+            format!("row {:>8}  {decision}\n", decision.row)
+        }
+    };
+    asked.map(line).collect()
+}

@@ -1,0 +1,54 @@
+//! `qosguard flows`: telemetry of any kind to flow records.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use qosguard::telemetry::{ReadReport, Schema, Table};
+use qosguard::{Error, Result};
+
+use crate::arguments::Flows;
+use crate::exit::Outcome;
+use crate::progress::Progress;
+use crate::{input, output};
+
+pub(crate) fn run(command: &Flows) -> Outcome {
+    let mut reader = input::open(&command.input)?;
+    let to = command.to.as_deref().map(|name| common(&input::schema(name)?, reader.schema())).transpose()?;
+    let mut out = output::create(&command.output, to.as_ref().unwrap_or(reader.schema()))?;
+    let mut records = 0;
+    let progress = Progress::new("flows", None);
+    while let Some(batch) = reader.next().transpose()? {
+        progress.add(batch.num_rows());
+        let place = ReadReport::new(&reader.report().place);
+        let mut table = Table::new(Arc::clone(reader.schema()), vec![batch], place)?;
+        if let Some(to) = &to {
+            table = table.map_to(to)?;
+        }
+        for batch in table.batches() {
+            out.write(batch)?;
+            records += batch.num_rows();
+        }
+    }
+    drop(progress);
+    out.finish()?;
+    eprintln!("{records} flows, {}", input::summary(reader.report()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The columns of a schema that the records can fill; says which they cannot.
+fn common(schema: &Schema, records: &Schema) -> Result<Schema> {
+    let fit = schema.fits(records);
+    let common = schema.common_with(records);
+    if common.columns().is_empty() {
+        return Err(Error::SchemaMismatch {
+            place: records.name().to_owned(),
+            schema: fit.schema,
+            missing: fit.missing,
+            unknown: Vec::new(),
+        });
+    }
+    if !fit.is_complete() {
+        eprintln!("schema `{}` tells nothing of: {}", fit.source, fit.missing.join(", "));
+    }
+    Ok(common)
+}

@@ -1,0 +1,77 @@
+//! Where records come from: files of any kind, standard input, or a UDP socket that exporters send to.
+
+use std::path::Path;
+
+use qosguard::telemetry::netflow::{Collector, CollectorConfig};
+use qosguard::telemetry::packets::FlowMeterConfig;
+use qosguard::telemetry::{self, BatchReader, ReadOptions, ReadReport, Schema, Table};
+use qosguard::{Error, Result};
+
+use crate::arguments::{Input, Meter};
+use crate::progress::Progress;
+
+/// Opens the input with the reader of its kind.
+pub(crate) fn open(input: &Input) -> Result<Box<dyn BatchReader>> {
+    let mut options = ReadOptions {
+        schema: input.schema.as_deref().map(schema).transpose()?,
+        max_rejected_share: input.max_rejected_share,
+        delimiter: input.delimiter,
+        meter: meter(&input.meter),
+        ..ReadOptions::default()
+    };
+    if let [one] = input.paths.as_slice() {
+        if one == Path::new("-") {
+            // What comes through a pipe may be live.
+            options.meter.flush_s = Some(1.0);
+            return telemetry::open_input(std::io::stdin(), "standard input", &options);
+        }
+        if let Some(address) = one.to_str().and_then(|one| one.strip_prefix("udp://")) {
+            return Ok(Box::new(Collector::bind(address, &CollectorConfig::default())?));
+        }
+        return telemetry::open(one, &options);
+    }
+    telemetry::open_all(&input.paths, &options)
+}
+
+fn meter(meter: &Meter) -> FlowMeterConfig {
+    let default = FlowMeterConfig::default();
+    FlowMeterConfig {
+        profile: meter.profile.into(),
+        decode_tunnels: meter.inner,
+        idle_timeout_s: meter.idle_timeout,
+        active_timeout_s: meter.active_timeout,
+        interim_s: meter.interim,
+        max_flows: meter.max_flows.unwrap_or(default.max_flows),
+        ..default
+    }
+}
+
+/// Reads the whole input into memory.
+pub(crate) fn read(input: &Input) -> Result<Table> {
+    let mut reader = open(input)?;
+    let progress = Progress::new("read", None);
+    let mut batches = Vec::new();
+    while let Some(batch) = reader.next().transpose()? {
+        progress.add(batch.num_rows());
+        batches.push(batch);
+    }
+    Table::new(reader.schema().clone(), batches, reader.report().clone())
+}
+
+/// A built-in schema by name, or the one in a TOML file.
+pub(crate) fn schema(name: &str) -> Result<Schema> {
+    let path = Path::new(name);
+    if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("toml")) {
+        return Schema::preset(name);
+    }
+    let text = std::fs::read_to_string(path).map_err(|source| Error::Io { path: path.into(), source })?;
+    Schema::from_toml(&text)
+}
+
+/// What was read and what was left out, in words.
+pub(crate) fn summary(report: &ReadReport) -> String {
+    let rejected = format!("{} records rejected", report.rejected);
+    let skipped = report.skipped.iter().map(|(kind, records)| format!(", {records} skipped: {kind}"));
+    let reasons = report.rejections.iter().take(3).map(|rejection| format!("\n  {rejection}"));
+    std::iter::once(rejected).chain(skipped).chain(reasons).collect()
+}

@@ -1,0 +1,38 @@
+//! The `qosguard` command: telemetry to flows, guards trained, records assessed, from a shell.
+#![allow(clippy::print_stdout, reason = "a command talks to the terminal")]
+
+mod arguments;
+mod assess;
+mod evaluate;
+mod exit;
+mod flows;
+mod generate;
+mod input;
+mod inspect;
+mod output;
+mod progress;
+mod simulate;
+mod train;
+mod verdicts;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use exit::Failure;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match &arguments.command {
+        Command::Flows(command) => flows::run(command),
+        Command::Train(command) => train::run(command),
+        Command::Assess(command) => assess::run(command),
+        Command::Evaluate(command) => evaluate::run(command),
+        Command::Simulate(command) => simulate::run(command),
+        Command::Inspect(command) => inspect::run(command),
+        Command::Completions { shell } => generate::completions(*shell),
+        Command::Man { directory } => generate::man(directory),
+    };
+    outcome.unwrap_or_else(Failure::tell)
+}

@@ -1,0 +1,200 @@
+//! The `qosguard` command as a shell calls it.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// Runs the command in a folder, with some standard input.
+fn run(directory: &Path, arguments: &[&str], input: &[u8]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_qosguard"))
+        .args(arguments)
+        .current_dir(directory)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    // The command may end before it has read everything.
+    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output
+}
+
+/// Runs a command that must succeed; gives its standard output.
+fn ok(directory: &Path, arguments: &[&str], input: &[u8]) -> String {
+    let output = run(directory, arguments, input);
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{arguments:?}: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs a command that must fail; gives its exit code and message.
+fn fails(directory: &Path, arguments: &[&str], input: &[u8]) -> (i32, String) {
+    let output = run(directory, arguments, input);
+    (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn simulated_traffic_is_trained_on_assessed_and_evaluated() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    for name in ["flows.csv", "flows.jsonl", "flows.parquet", "flows.arrow"] {
+        ok(at, &["simulate", "--rows", "3000", "-o", name], b"");
+    }
+    let trained = ok(at, &["train", "flows.csv", "-o", "edge.qosguard", "--json"], b"");
+    let trained: serde_json::Value = serde_json::from_str(&trained).unwrap();
+    assert_eq!(trained["report"]["accepted"], 3000);
+
+    // The same records give the same decisions from every format, and from standard input.
+    let decisions = ok(at, &["assess", "edge.qosguard", "flows.csv", "--all", "--json"], b"");
+    assert_eq!(decisions.lines().count(), 3000);
+    for name in ["flows.jsonl", "flows.parquet", "flows.arrow"] {
+        assert_eq!(ok(at, &["assess", "edge.qosguard", name, "--all", "--json"], b""), decisions, "{name}");
+        let bytes = std::fs::read(at.join(name)).unwrap();
+        let piped = ok(at, &["assess", "edge.qosguard", "-", "--all", "--json"], &bytes);
+        assert_eq!(piped, decisions, "{name} through a pipe");
+    }
+    let anomalies = decisions.lines().filter(|line| line.contains("\"is_anomaly\":true")).count();
+    assert!(anomalies > 0);
+    let told = ok(at, &["assess", "edge.qosguard", "flows.csv"], b"");
+    assert_eq!(told.lines().count(), anomalies);
+    let (code, message) = fails(at, &["assess", "edge.qosguard", "flows.csv", "--exit-code"], b"");
+    assert_eq!(code, 1);
+    assert!(message.contains(&format!("{anomalies} anomalies")), "{message}");
+
+    ok(at, &["assess", "edge.qosguard", "flows.csv", "-o", "verdicts.parquet"], b"");
+    assert!(std::fs::metadata(at.join("verdicts.parquet")).unwrap().len() > 1000);
+
+    let report = ok(at, &["evaluate", "edge.qosguard", "flows.csv", "--json"], b"");
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["rows"], 3000);
+
+    assert!(ok(at, &["inspect", "edge.qosguard"], b"").contains("schema     flow_detail"));
+    let inspected = ok(at, &["inspect", "edge.qosguard", "--json"], b"");
+    let inspected: serde_json::Value = serde_json::from_str(&inspected).unwrap();
+    assert_eq!(inspected["digest"], trained["digest"]);
+}
+
+#[test]
+fn formats_are_converted_and_schemas_are_brought_together() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let flow = "src_ip,dst_ip,src_port,dst_port,protocol,packet_count,byte_count,duration\n\
+                192.0.2.1,192.0.2.2,1024,53,17,2,164,0.03\n";
+    let lines = ok(at, &["flows", "-", "-o", "out.jsonl"], flow.as_bytes());
+    assert_eq!(lines, "");
+    let json = std::fs::read_to_string(at.join("out.jsonl")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&record["dst_port"], &record["protocol"]), (&53.into(), &"udp".into()));
+
+    let canonical = ok(at, &["flows", "-", "--to", "canonical_flow"], flow.as_bytes());
+    let header = canonical.lines().next().unwrap();
+    assert!(header.contains("packets") && !header.contains("packet_count"), "{header}");
+}
+
+/// A capture (pcap, raw IP) of one UDP packet a second, each of a flow of its own.
+fn capture(packets: u16) -> Vec<u8> {
+    let mut capture = Vec::new();
+    for word in [0xa1b2_c3d4_u32, 0x0002_0004, 0, 0, 65_535, 101] {
+        capture.extend(word.to_be_bytes());
+    }
+    for i in 0..packets {
+        for word in [1_700_000_000 + u32::from(i), 0, 30, 30] {
+            capture.extend(word.to_be_bytes());
+        }
+        capture.extend([0x45, 0, 0, 30, 0, 0, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2]);
+        capture.extend((1_000 + i).to_be_bytes());
+        capture.extend([0, 53, 0, 10, 0, 0, 1, 2]);
+    }
+    capture
+}
+
+#[test]
+fn captures_become_flows_with_the_columns_of_each_profile() {
+    let folder = TempDir::new().unwrap();
+    std::fs::write(folder.path().join("a.pcap"), capture(20)).unwrap();
+    for (profile, column) in
+        [("nfstream", "src2dst_bytes"), ("cic", "Flow IAT Mean"), ("cic-legacy", "Fwd IAT Total")]
+    {
+        let csv = ok(folder.path(), &["flows", "a.pcap", "a.pcap", "--profile", profile], b"");
+        assert!(csv.lines().next().unwrap().split(',').any(|name| name == column), "{profile}");
+        assert_eq!(csv.lines().count(), 1 + 2 * 20);
+    }
+    let (code, message) = fails(folder.path(), &["flows", "a.pcap", "--idle-timeout", "0"], b"");
+    assert_eq!(code, 2);
+    assert!(message.contains("`idle_timeout_s` must be in (0, 1e6], got 0"), "{message}");
+}
+
+#[test]
+fn flows_of_a_live_capture_come_before_it_ends() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_qosguard"))
+        .args(["flows", "-", "--idle-timeout", "5"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&capture(20)).unwrap();
+    stdin.flush().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().starts_with("id,"));
+    let first = lines.next().unwrap().unwrap();
+    assert!(first.contains("192.0.2.1,1000,192.0.2.2,53,udp"), "{first}");
+    drop(stdin);
+    assert_eq!(lines.count(), 19);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn exit_codes_mean_something() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let code = |arguments: &[&str], input: &[u8]| fails(at, arguments, input).0;
+    assert_eq!(code(&["assess"], b""), 2);
+    assert_eq!(code(&["simulate", "--rows", "0"], b""), 2);
+    assert_eq!(code(&["flows", "-"], b""), 3);
+    assert_eq!(code(&["flows", "-"], b"a,b\n1,2\n"), 3);
+    std::fs::write(at.join("broken.qosguard"), "no guard").unwrap();
+    assert_eq!(code(&["inspect", "broken.qosguard"], b""), 4);
+    std::fs::write(at.join("policy.toml"), "version = 1\ncolour = 3\n").unwrap();
+    ok(at, &["simulate", "--rows", "1000", "-o", "flows.csv"], b"");
+    assert_eq!(code(&["train", "flows.csv", "-o", "m.qosguard", "--policy", "policy.toml"], b""), 5);
+    let (missing, message) = fails(at, &["flows", "nowhere.csv"], b"");
+    assert_eq!(missing, 6);
+    assert!(message.contains("nowhere.csv") && message.contains("No such file"), "{message}");
+}
+
+#[test]
+fn a_closed_pipe_ends_the_command_in_silence() {
+    let folder = TempDir::new().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_qosguard"))
+        .args(["simulate", "--rows", "200000"])
+        .current_dir(folder.path())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn completions_and_manual_pages_are_made() {
+    let folder = TempDir::new().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = ok(folder.path(), &["completions", shell], b"");
+        assert!(script.contains("assess"), "{shell}");
+    }
+    ok(folder.path(), &["man", "pages"], b"");
+    let page = std::fs::read_to_string(folder.path().join("pages/qosguard-assess.1")).unwrap();
+    assert!(page.contains("exit"), "{page}");
+}
