@@ -663,6 +663,8 @@ export interface ReadOptions {
   maxFlows?: number
   /** Of a capture: whether flows are those inside tunnels. */
   decodeTunnels?: boolean
+  /** Of a live capture: seconds of its time that rows wait for a batch to fill up; as long as it takes unless said otherwise. */
+  flush?: number
 }
 
 /**

@@ -782,11 +782,13 @@ def open(
     interim: SupportsFloat | SupportsIndex | None = None,
     max_flows: SupportsIndex = ...,
     decode_tunnels: bool = False,
+    flush: SupportsFloat | SupportsIndex | None = None,
 ) -> TableReader:
     """
     Opens a file of flows as an iterator of `Table`s; the options are those of `read`, and `-` is standard input.
 
-    A table has at most `batch_rows` rows.
+    A table has at most `batch_rows` rows. Of a live capture, rows wait at most `flush` seconds of its time for a table to
+    fill up, if that is given.
     """
 
 def read(
