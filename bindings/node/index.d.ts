@@ -1,6 +1,16 @@
 // What `index.js` adds to the generated types.
 
+import type { Table } from './native'
+
 export * from './native'
+
+declare module './native' {
+  interface TableReader extends AsyncIterable<Table> {}
+  /** Leaving the loop stops it. */
+  interface Follower extends AsyncIterable<Table> {}
+  /** Leaving the loop stops it. */
+  interface Collector extends AsyncIterable<Table> {}
+}
 
 /** Kind of a failure; the same words in Rust and Python. */
 export type ErrorKind =

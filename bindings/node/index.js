@@ -9,7 +9,9 @@ const native = require('./native.js')
 
 /** What returns a promise. */
 const PROMISES = new Set([
-  'read', 'readCsv', 'readIpc', 'readJsonl', 'readParquet', 'simulate', 'evaluate', 'Table.fromIpc', 'Table.take', 'Table.mapTo',
+  'read', 'readCsv', 'readExports', 'readIpc', 'readJsonl', 'readParquet', 'readSeries', 'simulate', 'evaluate',
+  'Table.fromIpc', 'Table.take', 'Table.mapTo', 'Table.write', 'TableReader.read', 'Follower.read', 'Collector.bind',
+  'Collector.read', 'Series.fromTable', 'Series.table',
   'Policy.load', 'IsolationForest.fit',
   'FittedIsolationForest.score', 'Guard.fit', 'Guard.load', 'Guard.fromBuffer', 'Guard.save', 'Guard.assess',
 ])
@@ -148,25 +150,45 @@ for (const [name, value] of Object.entries(native)) {
 for (const name of LARGE) once(face.Assessment.prototype, name)
 
 const {
-  Assessment, FittedIsolationForest, Guard, IsolationForest, Policy, Schema, Table, evaluate, read, readCsv, readIpc,
-  readJsonl, readParquet, simulate,
+  Assessment, Collector, FittedIsolationForest, Follower, Guard, IsolationForest, Policy, Schema, Series, Table, TableReader,
+  evaluate, follow, open, read, readCsv, readExports, readIpc, readJsonl, readParquet, readSeries, simulate,
 } = face
+
+/** The tables of a stream; who leaves the loop stops what would go on for ever. */
+async function* tables() {
+  try {
+    for (let table = await this.read(); table !== null; table = await this.read()) yield table
+  } finally {
+    this.stop?.()
+  }
+}
+for (const { prototype } of [TableReader, Follower, Collector]) {
+  Object.defineProperty(prototype, Symbol.asyncIterator, { value: tables, configurable: true, writable: true })
+}
 
 // Spelt out, so that `import { readCsv } from 'qosguard'` finds the names.
 module.exports = {
   Assessment,
+  Collector,
   FittedIsolationForest,
+  Follower,
   Guard,
   IsolationForest,
   Policy,
   QosguardError,
   Schema,
+  Series,
   Table,
+  TableReader,
   evaluate,
+  follow,
+  open,
   read,
   readCsv,
+  readExports,
   readIpc,
   readJsonl,
   readParquet,
+  readSeries,
   simulate,
 }

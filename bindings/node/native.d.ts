@@ -89,6 +89,29 @@ export declare class Assessment {
   top(n: number): Array<Decision>
 }
 
+/**
+ * Receives NetFlow v5 and v9, IPFIX and sFlow v5 by UDP: an asynchronous iterator of tables of the schema `ipfix`.
+ *
+ * Datagrams are received whether or not somebody reads; those for which the queue has no room are dropped and counted. UDP
+ * senders are not authenticated: bind to an address that only exporters reach.
+ */
+export declare class Collector {
+  /** Starts to receive at `host:port`; port 0 lets the system choose. Rejects with `invalid_argument`, `io`. */
+  static bind(address: string, options?: CollectorOptions): Promise<Collector>
+  /** The next table, `null` after `stop`. */
+  read(): Promise<Table | null>
+  /** Names and roles of the columns of every table. */
+  get schema(): Schema
+  /** What was read and what was left out, up to the last table. */
+  get report(): ReadReport
+  /** Where it receives, `host:port`. */
+  get address(): string
+  /** What became of everything that was received, up to the last table, by name. */
+  get counts(): Record<string, number>
+  /** Ends the receiving; what came before is still given. */
+  stop(): void
+}
+
 /** A fitted isolation forest. Immutable; share it freely between calls. */
 export declare class FittedIsolationForest {
   /** Number of columns that it was fitted on. */
@@ -105,6 +128,20 @@ export declare class FittedIsolationForest {
    * Throws as `score` rejects.
    */
   scoreSync(x: Float32Array, nColumns: number): Float32Array
+}
+
+/** An asynchronous iterator of the tables of a growing file; `follow` makes one. */
+export declare class Follower {
+  /** The next table, `null` after `stop`. */
+  read(): Promise<Table | null>
+  /** Names and roles of the columns of every table; `null` before the first one. */
+  get schema(): Schema | null
+  /** What was read and what was rejected, up to the last table. */
+  get report(): ReadReport
+  /** What happened to the file: how often it was `rotated`, `truncated`, and `vanished`. */
+  get counts(): Record<string, number>
+  /** Ends the iteration where the file ends now; what it holds by then is still given. */
+  stop(): void
 }
 
 /**
@@ -128,6 +165,14 @@ export declare class Guard {
   static load(path: string): Promise<Guard>
   /** Reads a guard from the bytes of its file. Copies `bytes`. Rejects as `load`. */
   static fromBuffer(bytes: Uint8Array): Promise<Guard>
+  /**
+   * How the columns that the guard reads can be filled from another source, and what is missing.
+   *
+   * `table.mapTo(guard.inputs)` fills them; `assess` itself goes by names alone.
+   */
+  fits(source: Schema | Table): SchemaFit
+  /** Its schema, without the features that it was fitted without because they told nothing. */
+  get inputs(): Schema
   /** Writes the guard to a file, atomically. Rejects with `io`. */
   save(path: string): Promise<void>
   /** The guard as the bytes of its file. */
@@ -194,7 +239,7 @@ export declare class Policy {
 export declare class Schema {
   /**
    * A built-in schema: `unsw_nb15`, `unsw_nb15_raw`, `cicids2017`, `cicids2017_flows`,
-   * `cicids2017_corrected`, `nsl_kdd`, `kdd99`, `flow` or `flow_detail`.
+   * `cicids2017_corrected`, `nsl_kdd`, `kdd99`, `flow`, `flow_detail` or `canonical_flow`.
    * Throws `invalid_argument` for another name.
    */
   static preset(name: string): Schema
@@ -207,10 +252,40 @@ export declare class Schema {
    * a role that it may not have.
    */
   withRole(column: string, role: Role): Schema
+  /** This schema with only the columns that a table of another one can fill. */
+  commonWith(source: Schema): Schema
   /** The schema's name, such as `unsw_nb15`. */
   get name(): string
   /** The columns, in file order. */
   get columns(): Array<Column>
+}
+
+/** Numbers by entity and time, on a regular grid: traffic series. What is missing stays missing: NaN, and a gap of the report. */
+export declare class Series {
+  /**
+   * Takes a table as a series; without names, the roles of its columns decide.
+   * Rejects with `invalid_argument`, `bad_record`, `insufficient_data`.
+   */
+  static fromTable(table: Table, options?: SeriesOptions): Promise<Series>
+  /** Names of the entities, in order; one empty name where the source has none. */
+  get entities(): Array<string>
+  /** Names of the value columns. */
+  get columns(): Array<string>
+  /** The values of one entity in one column, NaN where there is none. Throws `invalid_argument` for another name. */
+  values(entity: string, column: string): Float64Array
+  /** Time of every step of an entity, in seconds since the epoch. Throws `invalid_argument` for another name. */
+  times(entity: string): Float64Array
+  /** Whether each step of an entity has a row. Throws `invalid_argument` for another name. */
+  present(entity: string): Array<boolean>
+  /**
+   * Ground truth of each step: 0 for clean, 1 for not, NaN in gaps; `null` without a label column.
+   * Throws `invalid_argument` for another name.
+   */
+  labels(entity: string): Float64Array | null
+  /** What the series was made of, and what is missing, doubled or odd in it. */
+  get report(): SeriesReport
+  /** The series as a table: `time`, `entity` where there are names, the values, the label where there is one. */
+  table(): Promise<Table>
 }
 
 /** Raw telemetry in memory: rows whose columns are those of a schema. Immutable; share it freely between calls. */
@@ -232,8 +307,19 @@ export declare class Table {
   static fromIpc(bytes: Uint8Array, options?: ReadOptions): Promise<Table>
   /** The table as an Arrow IPC stream, which `tableFromIPC` of apache-arrow reads without a copy. */
   toIpc(): Buffer
+  /**
+   * Writes the table to a file; its name says the format: `.csv`, `.jsonl`, `.ndjson`, `.json`, `.arrow`, `.ipc`,
+   * `.feather` or `.parquet`. `read` reads the same values back. Rejects with `invalid_argument` for another name, `io`.
+   */
+  write(path: string): Promise<void>
   /** A new table with the given rows, from 0, in the given order. Rejects with `shape_mismatch` for a row past the last. */
   take(rows: Array<number>): Promise<Table>
+  /**
+   * Takes the table to another schema: columns by name, by what they tell about a flow, or derived, each in the
+   * schema's unit. `guard.inputs` is the schema that brings a table to a guard.
+   * Rejects with `schema_mismatch` naming the features that nothing fills.
+   */
+  mapTo(schema: Schema): Promise<Table>
   /** Number of rows. */
   get numRows(): number
   /** Names and roles of the columns. */
@@ -247,6 +333,19 @@ export declare class Table {
   labels(): Array<boolean> | null
   /** Attack class per row, empty for clean rows; `null` without one in the schema. */
   families(): Array<string> | null
+}
+
+/**
+ * An asynchronous iterator of the tables of a file, which need not fit into memory: one per batch. It is opened with the
+ * first of them.
+ */
+export declare class TableReader {
+  /** The next table, `null` at the end. */
+  read(): Promise<Table | null>
+  /** Names and roles of the columns of every table; `null` before the first one. */
+  get schema(): Schema | null
+  /** What was read and what was rejected, up to the last table. */
+  get report(): ReadReport
 }
 
 /** What to do with the traffic of a flow's source. All but `allow` expire after `ttlS` seconds. */
@@ -272,6 +371,16 @@ export type Action =
 /** An attack that the simulator can make. */
 export type Attack = 'flood' | 'slow_dos' | 'port_scan' | 'brute_force' | 'beaconing' | 'exfiltration'
 
+/** How a collector receives. */
+export interface CollectorOptions {
+  /** Seconds that a row waits for its table to fill up; 10 unless said otherwise. */
+  flushInterval?: number
+  /** Bytes of datagrams received and not yet read; 2^25 unless said otherwise. */
+  queueBytes?: number
+  /** How much is remembered of exporters. */
+  limits?: ExportLimits
+}
+
 /** One column of a schema. */
 export interface Column {
   /** Name as it stands in the header. */
@@ -280,14 +389,34 @@ export interface Column {
   role: Role
   /** How its cells are stored. */
   kind: Kind
-  /** What it tells about a flow. */
-  field?: Field
+  /** What it tells about a flow, by the name of its column in the preset `canonical_flow`. */
+  field?: string
+  /** What a cell is multiplied by to get the field's unit; 1 where it is absent. */
+  scale?: number
   /** Least legal value; a number below it rejects the row. */
   minimum?: number
   /** Greatest legal value; a number above it rejects the row. */
   maximum?: number
   /** The number that the source writes for "undefined"; read as missing. */
   undefined?: number
+  /** What a time that is a number counts; seconds where it is absent. */
+  unit?: 's' | 'ms' | 'us' | 'ns' | 'auto'
+  /** How a time is written where ISO 8601 does not say it, as a strptime format. */
+  format?: string
+  /** `true` for what was truth, time or identity before it was ignored; it stays no feature. */
+  barred?: boolean
+}
+
+/** What the zone's changes of its clocks did to the stamps. */
+export interface Daylight {
+  /** Stamps that the zone's clocks show twice. */
+  twice: number
+  /** Of these, the ones that were taken for the second showing. */
+  second: number
+  /** Of these, the ones for which neither showing is after the row before; taken for the first. */
+  unresolved: number
+  /** Stamps that the zone's clocks skip; moved forward by what is skipped. */
+  skipped: number
 }
 
 /** A verdict, the action that the policy asks for, and the rule that chose it. */
@@ -352,6 +481,26 @@ export interface EvaluateOptions {
   seed?: number
 }
 
+/** How much is remembered of exporters; every table has a cap, an eviction rule and a counter. */
+export interface ExportLimits {
+  /** Observation domains; 1,024 unless said otherwise. */
+  maxDomains?: number
+  /** Templates of a domain; 256 unless said otherwise. */
+  maxTemplates?: number
+  /** Fields of a template; 512 unless said otherwise. */
+  maxFields?: number
+  /** Samplers of a domain; 1,024 unless said otherwise. */
+  maxSamplers?: number
+  /** Data sets that wait for their template; 1,024 unless said otherwise. */
+  maxKeptSets?: number
+  /** Bytes of the data sets that wait; 2^20 unless said otherwise. */
+  maxKeptBytes?: number
+  /** Seconds after which a data set that waits is dropped; 1,800 unless said otherwise. */
+  keep?: number
+  /** Rows of a batch; 65,536 unless said otherwise. */
+  batchRows?: number
+}
+
 /** Recall of one attack family at the threshold. */
 export interface FamilyRecall {
   /** Rows of the family. */
@@ -360,8 +509,50 @@ export interface FamilyRecall {
   recall: Estimate
 }
 
-/** The thing of a flow that a column tells, whatever the source calls it; rules match on these. */
-export type Field = 'src_ip' | 'dst_ip' | 'src_port' | 'dst_port' | 'protocol' | 'service'
+/** A column, and where its cells come from. */
+export interface Filled {
+  /** The column that is filled. */
+  column: string
+  /** The source's column, or a formula of its columns. */
+  from: string
+}
+
+/**
+ * Follows a growing log, such as Zeek's conn.log or Suricata's eve.json, across rotation: an asynchronous iterator of tables.
+ *
+ * Throws `io` where there is no such file. Reading rejects as `read`, and with `io` for a file that vanished too long ago.
+ */
+export declare function follow(path: string, options?: FollowOptions): Follower
+
+/** How a growing file is followed. */
+export interface FollowOptions {
+  /** Whether to start at the next line; at the start of the file unless said otherwise. */
+  fromEnd?: boolean
+  /** Seconds between two looks at a file that does not grow, 0.001 to 3,600; 0.25 unless said otherwise. */
+  poll?: number
+  /** Seconds to wait for a file that vanished before it is an error; for ever unless said otherwise. */
+  giveUp?: number
+  /** The schema; without one it is detected among the built-in ones. */
+  schema?: Schema
+  /** Share of records, in [0, 1], that may be rejected before the reading fails; 0.05 unless said otherwise. */
+  maxRejectedShare?: number
+  /** What separates the cells of a CSV line; `,` unless said otherwise. */
+  delimiter?: string
+  /** Longest line in bytes, 1 to 2^28; a longer one is rejected. 2^20 unless said otherwise. */
+  maxLineBytes?: number
+  /** Rows of a batch, 1 to 2^20; 65,536 unless said otherwise. */
+  batchRows?: number
+}
+
+/** A run of steps without a row. */
+export interface Gap {
+  /** Whose rows are missing; empty where all entities share them. */
+  entity: string
+  /** Time of the first missing step, in seconds since the epoch. */
+  start: number
+  /** How many steps are missing. */
+  steps: number
+}
 
 /** How a guard is fitted. */
 export interface GuardOptions {
@@ -401,11 +592,18 @@ export interface IsolationForestOptions {
 }
 
 /** How a column's cells are stored. */
-export type Kind = 'number' | 'text'
+export type Kind = 'number' | 'text' | 'time'
 
 /**
- * Reads a file of flows: what it begins with tells Parquet, Arrow IPC, JSON lines and CSV apart, and then its name; text
- * may be gzipped. Rejects as the reader of its kind.
+ * Opens a file of flows, logs or packets, as `read` does, as an asynchronous iterator of tables; `-` is standard input.
+ *
+ * Reading rejects as `read`.
+ */
+export declare function open(path: string, options?: ReadOptions): TableReader
+
+/**
+ * Reads a file of flows, logs or packets: what it begins with tells captures (pcap, pcapng), Parquet, Arrow IPC, Zeek's and
+ * Suricata's logs, JSON lines and CSV apart, and then its name; text may be gzipped. Rejects as the reader of its kind.
  */
 export declare function read(path: string, options?: ReadOptions): Promise<Table>
 
@@ -416,6 +614,14 @@ export declare function read(path: string, options?: ReadOptions): Promise<Table
  * missing and unknown columns, `bad_record` for too many rejections, and `insufficient_data` for an empty file.
  */
 export declare function readCsv(path: string, options?: ReadOptions): Promise<Table>
+
+/**
+ * Reads files of NetFlow, IPFIX and sFlow datagrams, in the order given, into a table of the schema `ipfix`.
+ *
+ * A file holds one datagram, or several of NetFlow v5 or IPFIX one after the other; all are taken as those of one exporter.
+ * What was left out is in `table.report.skipped`, by name. Rejects with `invalid_argument`, `io`.
+ */
+export declare function readExports(paths: Array<string>, limits?: ExportLimits): Promise<Table>
 
 /**
  * Reads an Arrow IPC file (Feather version 2) or stream; with a schema it may hold other columns, which are not read.
@@ -441,8 +647,24 @@ export interface ReadOptions {
   maxRejectedShare?: number
   /** What separates the cells of a CSV line; `,` unless said otherwise. */
   delimiter?: string
-  /** Longest line in bytes, 1 to 2^30; a longer one is rejected. 2^20 unless said otherwise. */
+  /** Longest line in bytes, 1 to 2^28; a longer one is rejected. 2^20 unless said otherwise. */
   maxLineBytes?: number
+  /** Rows of a batch, 1 to 2^20; 65,536 unless said otherwise. */
+  batchRows?: number
+  /** Names and definitions of the flows of a capture; `nfstream` unless said otherwise. */
+  profile?: 'nfstream' | 'cic' | 'cic_legacy'
+  /** Of a capture: seconds without a packet after which a flow ends; the profile says when unless said otherwise. */
+  idleTimeout?: number
+  /** Of a capture: seconds after which a flow ends at all; the profile says when unless said otherwise. */
+  activeTimeout?: number
+  /** Of a capture: seconds after which a flow that goes on gives a row; never unless said otherwise. */
+  interim?: number
+  /** Of a capture: flows held at a time; 500,000 unless said otherwise. */
+  maxFlows?: number
+  /** Of a capture: whether flows are those inside tunnels. */
+  decodeTunnels?: boolean
+  /** Of a live capture: seconds of its time that rows wait for a batch to fill up; as long as it takes unless said otherwise. */
+  flush?: number
 }
 
 /**
@@ -463,9 +685,20 @@ export interface ReadReport {
   rejected: number
   /** Lines without a single value, which are no records. */
   blank: number
+  /**
+   * How many records were of another kind than the reader's, such as the alerts among Suricata's events, or could give no
+   * flow, such as a packet cut short; by the name of the kind.
+   */
+  skipped: Record<string, number>
   /** The first rejections, in file order. */
   rejections: Array<Rejection>
 }
+
+/**
+ * Reads a CSV or JSON lines file that has only a header as a series; without names, the first column is the time and all
+ * others are values. Rejects with `invalid_argument`, `io`, `bad_record`, `insufficient_data`.
+ */
+export declare function readSeries(path: string, options?: SeriesOptions): Promise<Series>
 
 /** What a threshold did on rows that were neither fitted nor calibrated on. */
 export interface Realised {
@@ -533,6 +766,98 @@ export interface Report {
 
 /** What a column is used for. */
 export type Role = 'feature' | 'label' | 'family' | 'time' | 'entity' | 'ignore'
+
+/** How the columns of a schema are filled from the columns of another one. */
+export interface SchemaFit {
+  /** Name of the schema that is filled. */
+  schema: string
+  /** Name of the schema that it is filled from. */
+  source: string
+  /** Whether every feature can be filled. */
+  isComplete: boolean
+  /** Features that the source has nothing for. */
+  missing: Array<string>
+  /** Columns that are filled from one of the source's. */
+  mapped: Array<Filled>
+  /** Columns that are derived, and how. */
+  derived: Array<Filled>
+  /** The fit in words. */
+  text: string
+}
+
+/** What is recorded of one column of values. */
+export interface SeriesColumn {
+  /** The column's name in the source. */
+  name: string
+  /** What the source's numbers were multiplied by. */
+  scale: number
+  /** Steps that have a row, but no number in this column. */
+  empty: number
+}
+
+/** Which columns make a series, and how its times are to be understood. */
+export interface SeriesOptions {
+  /** The time column; by its role, or the first, unless said otherwise. */
+  time?: string
+  /** The column that says whose row it is. */
+  entity?: string
+  /** The value columns; all that are left unless said otherwise. */
+  values?: Array<string>
+  /** The column of ground truth, which is no value. */
+  label?: string
+  /** Whether each value column is an entity of its own. */
+  wide?: boolean
+  /** For a source without a time column: the time of an entity's first row, in seconds since the epoch. */
+  start?: number
+  /** Seconds between steps; found in the times unless said otherwise. */
+  interval?: number | 'infer' | 'irregular'
+  /** IANA name of the zone of times that are text and say no offset; `UTC` unless said otherwise. */
+  timeZone?: string
+  /** The strptime format of times that are text and not ISO 8601. */
+  timeFormat?: string
+  /** What a time that is a number counts; seconds unless said otherwise. */
+  timeUnit?: 's' | 'ms' | 'us' | 'ns' | 'auto'
+  /** What becomes of rows that fall on one step; `refuse` unless said otherwise. */
+  duplicates?: 'refuse' | 'first' | 'last' | 'sum' | 'mean'
+  /** What every value is multiplied by; 1 unless said otherwise. */
+  scale?: number
+  /** Unit of the values after that, such as `bit/s`. */
+  unit?: string
+  /** Most numbers that the series may hold; 2^26 unless said otherwise. */
+  maxCells?: number
+}
+
+/** What a series was made of, and what is missing, doubled or odd in it. */
+export interface SeriesReport {
+  /** What the reader of the table read and rejected. */
+  read: ReadReport
+  /** Rows of the table that have a time and an entity, and those that have not. */
+  rows: ReadReport
+  /** Seconds between steps; absent without a grid. */
+  intervalS?: number
+  /** Steps of all entities, gaps too. */
+  steps: number
+  /** Runs of steps without a row, by entity and time. */
+  gaps: Array<Gap>
+  /** Rows that stand behind a later one of their entity. */
+  outOfOrder: number
+  /** Rows whose entity and time are those of another before them. */
+  duplicates: number
+  /** Rows of another time than the one before them, that yet fall on its step. */
+  crowded: number
+  /** What was done with both. */
+  policy: 'refuse' | 'first' | 'last' | 'sum' | 'mean'
+  /** Rows beside the grid, taken to the nearest step. */
+  offGrid: number
+  /** How far beside the grid at most, in seconds. */
+  offGridMaxS: number
+  /** Jumps of the zone's clocks. */
+  daylight: Daylight
+  /** Unit of the values. */
+  unit: string
+  /** The value columns. */
+  columns: Array<SeriesColumn>
+}
 
 /** How serious a verdict is. */
 export type Severity = 'none' | 'low' | 'medium' | 'high' | 'critical'

@@ -15,18 +15,26 @@ import os as _os
 
 from . import _core, errors
 from ._core import (
+    Collector,
     Column,
+    Follower,
     Policy,
     ReadReport,
     Rejection,
     Schema,
+    Series,
     Table,
+    TableReader,
     ThresholdRule,
+    follow,
+    open,
     read,
     read_csv,
+    read_exports,
     read_ipc,
     read_jsonl,
     read_parquet,
+    read_series,
     simulate,
 )
 from .forest import IsolationForest
@@ -36,10 +44,12 @@ from .results import Decision, Estimate, FamilyRecall, Realised, Report, SchemaF
 
 __all__ = [
     "Assessment",
+    "Collector",
     "Column",
     "Decision",
     "Estimate",
     "FamilyRecall",
+    "Follower",
     "Guard",
     "IsolationForest",
     "Policy",
@@ -49,17 +59,23 @@ __all__ = [
     "Report",
     "Schema",
     "SchemaFit",
+    "Series",
     "Table",
+    "TableReader",
     "Threshold",
     "ThresholdRule",
     "Training",
     "errors",
     "evaluate",
+    "follow",
+    "open",
     "read",
     "read_csv",
+    "read_exports",
     "read_ipc",
     "read_jsonl",
     "read_parquet",
+    "read_series",
     "simulate",
 ]
 

@@ -10,11 +10,14 @@ from _typeshed import SupportsGetItem
 from numpy import bool_, float32, float64
 from numpy.typing import ArrayLike, NDArray
 from pandas import DataFrame
+from typing_extensions import disjoint_base
 
 __all__ = [
     "__version__",
     "Assessment",
+    "Collector",
     "Column",
+    "Follower",
     "Forest",
     "ForestConfig",
     "Guard",
@@ -22,16 +25,22 @@ __all__ = [
     "ReadReport",
     "Rejection",
     "Schema",
+    "Series",
     "Table",
+    "TableReader",
     "ThresholdRule",
     "_after_fork",
     "_provoke_panic",
     "evaluate",
+    "follow",
+    "open",
     "read",
     "read_csv",
+    "read_exports",
     "read_ipc",
     "read_jsonl",
     "read_parquet",
+    "read_series",
     "simulate",
 ]
 
@@ -76,14 +85,61 @@ class Assessment:
         """
 
 @final
+class Collector(TableReader):
+    """
+    Receives NetFlow v5 and v9, IPFIX and sFlow v5 by UDP: an iterator of `Table`s of the schema `ipfix`.
+
+    `address` is `host:port`; port 0 lets the system choose. A row waits at most `flush_interval` seconds for its
+    table to fill up to `batch_rows` rows. Datagrams that find `queue_bytes` of others unread are dropped and counted.
+    `limits` are `max_domains`, `max_templates`, `max_fields`, `max_samplers`, `max_kept_sets`, `max_kept_bytes` and
+    `keep_s`: how much is remembered of exporters.
+
+    Datagrams are received from now on, whether or not somebody iterates. `stop()`, or leaving a `with` block, ends the
+    iteration from any thread: what came before is still given. UDP senders are not authenticated: bind to an address
+    that only exporters reach.
+
+    >>> import qosguard as qg
+    >>> with qg.Collector("127.0.0.1:0") as collector:
+    ...     collector.stop()
+    ...     list(collector), collector.counts["datagrams"]
+    ([], 0)
+    """
+    def __enter__(self, /) -> Collector: ...
+    def __exit__(self, /, *_exception: object) -> None: ...
+    def __new__(
+        cls,
+        /,
+        address: str,
+        *,
+        flush_interval: SupportsFloat | SupportsIndex = 10.0,
+        queue_bytes: SupportsIndex = ...,
+        **limits: object,
+    ) -> Collector: ...
+    @property
+    def address(self, /) -> str:
+        """
+        Where it receives, `host:port`.
+        """
+    @property
+    def counts(self, /) -> dict[str, int]:
+        """
+        What became of everything that was received, up to the last table, by name.
+        """
+    def stop(self, /) -> None:
+        """
+        Ends the receiving.
+        """
+
+@final
 class Column:
     """
     One column of a `Schema`: its name, role and kind, and the limits of its legal values.
 
-    `role` is `feature`, `label`, `family`, `time`, `entity` or `ignore`; `kind` is `number` or `text`;
-    `field` is what the column tells about a flow, where a QoS rule may ask for it (`src_ip`, `dst_ip`,
-    `src_port`, `dst_port`, `protocol`, `service`). A finite number outside `minimum` and `maximum`
-    rejects its row; the number `undefined` is read as missing.
+    `role` is `feature`, `label`, `family`, `time`, `entity` or `ignore`; `kind` is `number`, `text` or
+    `time`, which becomes seconds since the epoch; `field` is what the column tells about a flow, by the name of its column in the preset `canonical_flow`,
+    and `scale` what takes its cells to the field's unit. A finite number outside `minimum` and `maximum`
+    rejects its row; the number `undefined` is read as missing. A time that is a number counts `unit` (`s`, `ms`,
+    `us`, `ns`, or `auto` by its size); one that is text is ISO 8601, or of the strptime format `format`.
 
     >>> import qosguard as qg
     >>> qg.Column("latency_ms", minimum=0.0).role
@@ -99,15 +155,23 @@ class Column:
         kind: str = "number",
         *,
         field: str | None = None,
+        scale: SupportsFloat | SupportsIndex | None = None,
         minimum: SupportsFloat | SupportsIndex | None = None,
         maximum: SupportsFloat | SupportsIndex | None = None,
         undefined: SupportsFloat | SupportsIndex | None = None,
+        unit: str | None = None,
+        format: str | None = None,
     ) -> Column: ...
     def __repr__(self, /) -> str: ...
     @property
     def field(self, /) -> str | None:
         """
         What the column tells about a flow.
+        """
+    @property
+    def format(self, /) -> str | None:
+        """
+        How a time is written where ISO 8601 does not say it.
         """
     @property
     def kind(self, /) -> str:
@@ -135,9 +199,38 @@ class Column:
         What the column is used for.
         """
     @property
+    def scale(self, /) -> float | None:
+        """
+        What a cell is multiplied by to get the field's unit; 1 where it is `None`.
+        """
+    @property
     def undefined(self, /) -> float | None:
         """
         The number that the source writes for "undefined".
+        """
+    @property
+    def unit(self, /) -> str | None:
+        """
+        What a time that is a number counts; seconds where it is `None`.
+        """
+
+@final
+class Follower(TableReader):
+    """
+    An iterator of the `Table`s of a growing file; `qosguard.follow` makes one.
+
+    `stop()`, or leaving a `with` block, ends it from any thread: what the file holds by then is still given.
+    """
+    def __enter__(self, /) -> Follower: ...
+    def __exit__(self, /, *_exception: object) -> None: ...
+    @property
+    def counts(self, /) -> dict[str, int]:
+        """
+        What happened to the file: how often it was `rotated`, `truncated`, and `vanished`.
+        """
+    def stop(self, /) -> None:
+        """
+        Ends the iteration where the file ends now.
         """
 
 @final
@@ -201,10 +294,19 @@ class Guard:
         """
         Fits every stage, each on rows that the stages before it did not see.
         """
+    def fits(self, /, schema: Schema) -> tuple[dict[str, Any], str]:
+        """
+        How the columns that the guard reads can be filled from tables of another schema, and in words.
+        """
     @staticmethod
     def from_bytes(data: bytes) -> Guard:
         """
         Reads a guard from the bytes of a file.
+        """
+    @property
+    def inputs(self, /) -> Schema:
+        """
+        The guard's schema, without the features that told nothing.
         """
     @staticmethod
     def load(path: str | PathLike[str]) -> Guard:
@@ -315,6 +417,11 @@ class ReadReport:
         Records accepted.
         """
     @property
+    def blank(self, /) -> int:
+        """
+        Lines without a single value, which are no records.
+        """
+    @property
     def place(self, /) -> str:
         """
         File or stream.
@@ -328,6 +435,12 @@ class ReadReport:
     def rejections(self, /) -> list[Rejection]:
         """
         The first rejections, in file order; all are counted, at most 100 are kept.
+        """
+    @property
+    def skipped(self, /) -> dict[str, int]:
+        """
+        How many records were of another kind than the reader's, such as the alerts among Suricata's events, or could
+        give no flow, such as a packet cut short; by the name of the kind.
         """
 
 @final
@@ -389,6 +502,10 @@ class Schema:
         """
         The columns, in file order.
         """
+    def common_with(self, /, source: Schema) -> Schema:
+        """
+        This schema with only the columns that a table of another one can fill.
+        """
     @staticmethod
     def from_toml(text: str) -> Schema:
         """
@@ -412,6 +529,62 @@ class Schema:
     def with_role(self, /, column: str, role: str) -> Schema:
         """
         The same schema with another role for one column.
+        """
+
+@final
+class Series:
+    """
+    Numbers by entity and time, on a regular grid: traffic series. What is missing stays missing: NaN, and a gap of the
+    report.
+
+    Settings, of `read_series` and `Series.from_table` alike:
+    `time`, `entity`, `values` (a list) and `label` name columns; `wide` makes each value column an entity of its own;
+    `start`, in seconds since the epoch, stands for the time column of a source that has none; `interval` is the
+    distance of steps in seconds, `"infer"` (the default) or `"irregular"`; `time_zone` is the IANA name of the zone of
+    times without an offset, `time_format` their strptime format, `time_unit` (`s`, `ms`, `us`, `ns`, `auto`) what
+    times that are numbers count; `duplicates` is `"refuse"` (the default), `"first"`, `"last"`, `"sum"` or `"mean"`;
+    every value is multiplied by `scale`, which gives `unit`; `max_cells` bounds the memory.
+    """
+    def __repr__(self, /) -> str: ...
+    @property
+    def columns(self, /) -> list[str]:
+        """
+        Names of the value columns.
+        """
+    @property
+    def entities(self, /) -> list[str]:
+        """
+        Names of the entities, in order; one empty name where the source has none.
+        """
+    @staticmethod
+    def from_table(table: Table, **config: object) -> Series:
+        """
+        Takes a table as a series; without names, the roles of its columns decide.
+        """
+    def labels(self, /, entity: str) -> NDArray[float64] | None:
+        """
+        Ground truth of each step of an entity: 0 for clean, 1 for not, NaN in gaps; `None` without a label column.
+        """
+    def present(self, /, entity: str) -> NDArray[bool_]:
+        """
+        Whether each step of an entity has a row.
+        """
+    @property
+    def report(self, /) -> dict[str, Any]:
+        """
+        What the series was made of, and what is missing, doubled or odd in it.
+        """
+    def table(self, /) -> Table:
+        """
+        The series as a table: `time`, `entity` where there are names, the values, the label where there is one.
+        """
+    def times(self, /, entity: str) -> NDArray[float64]:
+        """
+        Time of every step of an entity, in seconds since the epoch.
+        """
+    def values(self, /, entity: str, column: str) -> NDArray[float64]:
+        """
+        The values of one entity in one column, NaN where there is none.
         """
 
 @final
@@ -459,6 +632,13 @@ class Table:
         """
         Ground truth, `True` for attacks: one per row, or `None` without a label column.
         """
+    def map_to(self, /, schema: Schema) -> Table:
+        """
+        Takes the table to another schema: columns by name, by what they tell about a flow, or derived, each in
+        the schema's unit. `Guard.inputs` is the schema to bring a table to a guard.
+
+        Raises `SchemaMismatchError` naming the features that nothing fills.
+        """
     @property
     def report(self, /) -> ReadReport:
         """
@@ -476,6 +656,32 @@ class Table:
     def to_pandas(self, /) -> DataFrame:
         """
         The table as a `pandas.DataFrame`; needs pandas and pyarrow.
+        """
+    def write(self, /, path: str | PathLike[str]) -> None:
+        """
+        Writes the table to a file; its name says the format: `.csv`, `.jsonl`, `.ndjson`, `.json`, `.arrow`, `.ipc`,
+        `.feather` or `.parquet`. `read` reads the same values back.
+        """
+
+@disjoint_base
+class TableReader:
+    """
+    An iterator of `Table`s, one per batch, of a file that need not fit into memory.
+
+    The GIL is released while a table is read, and Ctrl-C interrupts it; nothing is lost by that.
+    """
+    def __iter__(self, /) -> TableReader: ...
+    def __next__(self, /) -> Table: ...
+    @property
+    def report(self, /) -> ReadReport:
+        """
+        What was read and what was rejected, up to the last table.
+        """
+    @property
+    def schema(self, /) -> Schema:
+        """
+        The roles and names of the columns of every table. Of a followed file that is still empty, this waits for
+        the first line, and raises `InsufficientDataError` if it never came.
         """
 
 @final
@@ -544,12 +750,69 @@ def evaluate(
     Measures scores and a threshold that was fixed before against labels; also says how the report prints.
     """
 
+def follow(
+    path: str | PathLike[str],
+    schema: Schema | None = None,
+    max_rejected_share: SupportsFloat | SupportsIndex = 0.05,
+    *,
+    from_end: bool = False,
+    poll: SupportsFloat | SupportsIndex = 0.25,
+    give_up: SupportsFloat | SupportsIndex | None = None,
+    delimiter: str = ",",
+    batch_rows: SupportsIndex = ...,
+) -> Follower:
+    """
+    Follows a growing log, such as Zeek's conn.log or Suricata's eve.json, across rotation: an iterator of `Table`s.
+
+    It begins at the start of the file, or with `from_end` at the next line, and looks for more every `poll` seconds.
+    A file that vanished for more than `give_up` seconds raises `IoError`; without it that is waited for. The other
+    options are those of `read`.
+    """
+
+def open(
+    path: str | PathLike[str],
+    schema: Schema | None = None,
+    max_rejected_share: SupportsFloat | SupportsIndex = 0.05,
+    *,
+    delimiter: str = ",",
+    batch_rows: SupportsIndex = ...,
+    profile: str = "nfstream",
+    idle_timeout: SupportsFloat | SupportsIndex | None = None,
+    active_timeout: SupportsFloat | SupportsIndex | None = None,
+    interim: SupportsFloat | SupportsIndex | None = None,
+    max_flows: SupportsIndex = ...,
+    decode_tunnels: bool = False,
+    flush: SupportsFloat | SupportsIndex | None = None,
+) -> TableReader:
+    """
+    Opens a file of flows as an iterator of `Table`s; the options are those of `read`, and `-` is standard input.
+
+    A table has at most `batch_rows` rows. Of a live capture, rows wait at most `flush` seconds of its time for a table to
+    fill up, if that is given.
+    """
+
 def read(
-    path: str | PathLike[str], schema: Schema | None = None, max_rejected_share: SupportsFloat | SupportsIndex = 0.05
+    path: str | PathLike[str],
+    schema: Schema | None = None,
+    max_rejected_share: SupportsFloat | SupportsIndex = 0.05,
+    *,
+    delimiter: str = ",",
+    profile: str = "nfstream",
+    idle_timeout: SupportsFloat | SupportsIndex | None = None,
+    active_timeout: SupportsFloat | SupportsIndex | None = None,
+    interim: SupportsFloat | SupportsIndex | None = None,
+    max_flows: SupportsIndex = ...,
+    decode_tunnels: bool = False,
 ) -> Table:
     """
-    Reads a file of flows into a `Table`: what it begins with tells Parquet, Arrow IPC, JSON lines and CSV apart,
-    and then its name; text may be gzipped. See `read_csv`.
+    Reads a file of flows, logs or packets into a `Table`: what it begins with tells captures (pcap, pcapng), Parquet,
+    Arrow IPC, Zeek's and Suricata's logs, JSON lines and CSV apart, and then its name; text may be gzipped. See
+    `read_csv`.
+
+    The packets of a capture become flows by the names and definitions of `profile`: `nfstream`, `cic` or
+    `cic_legacy`. A flow ends after `idle_timeout` seconds without a packet and after `active_timeout` seconds at all;
+    the profile says when where they are `None`. A flow that goes on gives a row every `interim` seconds, if that is
+    given. At most `max_flows` are held at a time. With `decode_tunnels` the flows are those inside tunnels.
     """
 
 def read_csv(
@@ -566,6 +829,14 @@ def read_csv(
     A row that cannot be read is rejected and stands in `Table.report`; more than `max_rejected_share` of
     them, in [0, 1], raise `BadRecordError`. A file of another source raises `SchemaMismatchError`, which
     names the columns that are missing and those that are unknown.
+    """
+
+def read_exports(paths: SupportsGetItem[int, str | PathLike[str]], **limits: object) -> Table:
+    """
+    Reads files of NetFlow, IPFIX and sFlow datagrams, in the order given, into a `Table` of the schema `ipfix`.
+
+    A file holds one datagram, or several of NetFlow v5 or IPFIX one after the other; all are taken as those of one
+    exporter. What was left out is in `Table.report.skipped`, by name. `limits` are those of `Collector`.
     """
 
 def read_ipc(
@@ -588,6 +859,13 @@ def read_parquet(
 ) -> Table:
     """
     Reads a Parquet file into a `Table`; with a schema it may hold other columns, which are not read. See `read_csv`.
+    """
+
+def read_series(path: str | PathLike[str], **config: object) -> Series:
+    """
+    Reads a CSV or JSON lines file that has only a header into a `Series`; `config` are the settings of `Series`.
+
+    Without names, the first column is the time and all others are values.
     """
 
 def simulate(

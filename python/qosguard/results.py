@@ -109,7 +109,7 @@ class SchemaFit:
 
     @classmethod
     def _of(cls, record: dict[str, Any], text: str) -> Self:
-        pairs = {name: dict(record.pop(name)) for name in ("mapped", "derived")}
+        pairs: dict[str, Any] = {name: dict(record.pop(name)) for name in ("mapped", "derived")}
         return cls(**record, **pairs, text=text)
 
     @property

@@ -26,7 +26,7 @@ def test_docstring_examples() -> None:
         failed, tried = doctest.testmod(module)
         assert failed == 0, name
         attempted += tried
-    for native in ("Column", "Schema", "Policy", "ThresholdRule", "simulate"):
+    for native in ("Column", "Schema", "Policy", "ThresholdRule", "simulate", "Collector"):
         tests = doctest.DocTestFinder().find(getattr(importlib.import_module("qosguard"), native), native)
         assert any(test.examples for test in tests), native
         runner = doctest.DocTestRunner()

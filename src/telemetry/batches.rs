@@ -42,4 +42,18 @@ pub trait BatchReader: Iterator<Item = Result<RecordBatch>> + Send {
         let batches = self.collect::<Result<Vec<_>>>()?;
         Table::new(Arc::clone(self.schema()), batches, self.report().clone())
     }
+
+    /// Reads the next batch as a table, whose report counts its own rows; [`BatchReader::report`] has the sums.
+    ///
+    /// # Errors
+    ///
+    /// Those of the reader.
+    fn next_table(&mut self) -> Option<Result<Table>> {
+        let batch = self.next()?;
+        Some(batch.and_then(|batch| {
+            let place = ReadReport::new(&self.report().place);
+            let report = ReadReport { accepted: batch.num_rows() as u64, ..place };
+            Table::new(Arc::clone(self.schema()), vec![batch], report)
+        }))
+    }
 }

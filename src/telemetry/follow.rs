@@ -70,6 +70,11 @@ impl FollowHandle {
         self.0.stop.store(true, Ordering::Relaxed);
     }
 
+    /// Whether it was stopped.
+    pub fn is_stopped(&self) -> bool {
+        self.0.stop.load(Ordering::Relaxed)
+    }
+
     /// What happened up to now.
     pub fn counts(&self) -> FollowCounts {
         FollowCounts {

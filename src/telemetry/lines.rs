@@ -246,6 +246,6 @@ impl Lines {
 }
 
 /// Whether an input has nothing yet: it does not block, or a time limit of its own ran out.
-fn would_block(error: &io::Error) -> bool {
+pub(super) fn would_block(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }

@@ -1,7 +1,7 @@
 //! Files of any kind.
 
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read};
+use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 
 use super::batches::BatchReader;
@@ -10,7 +10,7 @@ use super::eve::EveReader;
 use super::format::{self, Format};
 use super::ipc::IpcReader;
 use super::json::JsonReader;
-use super::lines::Lines;
+use super::lines::{self, Lines};
 use super::options::ReadOptions;
 use super::table::Table;
 use super::zeek::ZeekReader;
@@ -34,7 +34,7 @@ pub fn read_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table>
     open(path, options)?.read()
 }
 
-/// Opens a file of flows with the reader of its kind; gzip around text is unpacked.
+/// Opens a file of flows with the reader of its kind; gzip around text is unpacked, and `-` is standard input.
 ///
 /// | what the file holds | reader |
 /// |---|---|
@@ -64,6 +64,9 @@ pub fn read_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table>
 /// ```
 pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Box<dyn BatchReader>> {
     let path = path.as_ref();
+    if path == Path::new("-") {
+        return open_input(std::io::stdin(), "standard input", options);
+    }
     let file = File::open(path).map_err(|e| Error::io(path, e))?;
     // Only what stands on a disk can be opened again.
     let again = path.is_file().then_some(path);
@@ -71,6 +74,9 @@ pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Box<dyn Bat
 }
 
 /// Opens any input, such as standard input, as [`open`] does a file; `place` names it, and may tell its kind.
+///
+/// It waits for the first bytes and, of a text, the first line, of an input that would block, as a
+/// [`Follow`](super::Follow) of an empty file does.
 ///
 /// # Errors
 ///
@@ -91,8 +97,7 @@ fn open_any(
 ) -> Result<Box<dyn BatchReader>> {
     options.check()?;
     let path = Path::new(place);
-    let mut head = Vec::new();
-    input.by_ref().take(format::HEAD_BYTES).read_to_end(&mut head).map_err(|e| Error::io(path, e))?;
+    let head = head(&mut input).map_err(|e| Error::io(path, e))?;
     let binary = Format::of_bytes(path, &head);
     let input = Cursor::new(head).chain(input);
     match binary {
@@ -113,6 +118,18 @@ fn open_any(
         Format::JsonLines => Box::new(JsonReader::start(lines, options)?),
         _ => Box::new(CsvReader::start(lines, options)?),
     })
+}
+
+/// The first bytes, however slowly they come.
+fn head(input: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    let mut input = input.take(format::HEAD_BYTES);
+    loop {
+        match input.read_to_end(&mut head) {
+            Err(e) if lines::would_block(&e) => {}
+            read => return read.map(|_| head),
+        }
+    }
 }
 
 #[cfg(feature = "parquet")]

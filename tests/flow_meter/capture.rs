@@ -112,6 +112,16 @@ fn the_flows_before_a_lying_record_come_before_the_error() {
 }
 
 #[test]
+fn records_without_a_packet_are_in_the_report() {
+    let mut capture = google_ssl();
+    capture.extend([1_700_000_009, 0, 14, 14].map(u32::to_le_bytes).concat());
+    capture.extend([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 6]);
+    let mut meter = FlowMeter::from_bytes(&capture, "arp", &FlowMeterConfig::default()).unwrap();
+    let flows = meter.read().unwrap();
+    assert_eq!(flows.report().skipped, [("not_ip".to_owned(), 1)].into());
+}
+
+#[test]
 fn a_table_written_as_csv_is_known_by_its_header() {
     let capture = google_ssl();
     for profile in Profile::ALL {

@@ -57,6 +57,30 @@ fn rows_come_when_the_file_idles_and_half_a_line_waits() {
 }
 
 #[test]
+fn a_file_without_a_line_tells_its_kind_later() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("eve.json");
+    append(&path, "");
+    let follow = Follow::open(&path, QUICK).unwrap();
+    let handle = follow.handle();
+    let logger = std::thread::spawn(move || {
+        let line = event(1);
+        for part in [&line[..5], &line[5..20], &line[20..]] {
+            std::thread::sleep(Duration::from_millis(20));
+            append(&path, part);
+        }
+    });
+    let mut reader = telemetry::open_input(follow, "eve.json", &ReadOptions::default()).unwrap();
+    assert_eq!(reader.schema().name(), "eve_flow");
+    let table = reader.next_table().unwrap().unwrap();
+    assert_eq!((table.n_rows(), table.report().accepted), (1, 1));
+    logger.join().unwrap();
+    assert!(!handle.is_stopped());
+    handle.stop();
+    assert!(handle.is_stopped() && reader.next_table().is_none());
+}
+
+#[test]
 fn a_file_that_is_renamed_is_read_to_its_end_and_then_the_new_one() {
     let folder = tempfile::tempdir().unwrap();
     let (path, old) = (folder.path().join("eve.json"), folder.path().join("eve.json.1"));

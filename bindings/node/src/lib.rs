@@ -13,6 +13,8 @@ mod convert;
 pub mod decision;
 mod error;
 pub mod evaluate;
+pub mod exporters;
+pub mod follow;
 pub mod forest;
 pub mod guard;
 
@@ -21,7 +23,9 @@ pub mod policy;
 #[cfg(feature = "panic-probe")]
 pub mod probe;
 pub mod schema;
+pub mod series;
 pub mod simulate;
+pub mod stream;
 pub mod table;
 pub mod threshold;
 

@@ -50,6 +50,8 @@ pub enum Kind {
     Number,
     /// Text or missing.
     Text,
+    /// Seconds since the epoch or missing.
+    Time,
 }
 
 /// One column of a schema.
@@ -73,6 +75,11 @@ pub struct Column {
     pub maximum: Option<f64>,
     /// The number that the source writes for "undefined"; read as missing.
     pub undefined: Option<f64>,
+    /// What a time that is a number counts; seconds where it is absent.
+    #[napi(ts_type = "'s' | 'ms' | 'us' | 'ns' | 'auto'")]
+    pub unit: Option<String>,
+    /// How a time is written where ISO 8601 does not say it, as a strptime format.
+    pub format: Option<String>,
     /// `true` for what was truth, time or identity before it was ignored; it stays no feature.
     pub barred: Option<bool>,
 }

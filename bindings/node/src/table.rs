@@ -1,5 +1,6 @@
 //! `Table`: raw telemetry in memory, and its readers.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use napi::bindgen_prelude::{AsyncTask, Buffer, ClassInstance, Object};
@@ -7,7 +8,7 @@ use napi_derive::napi;
 use qosguard::telemetry::{self, BatchReader};
 use serde::Deserialize;
 
-use crate::convert::{Settings, mirror, settings, whole, whole_or};
+use crate::convert::{Settings, mirror, parse, settings, whole, whole_or};
 use crate::error::{Result, into_js_err, invalid};
 use crate::job::{Job, spawn};
 use crate::schema::Schema;
@@ -23,16 +24,46 @@ pub struct ReadOptions<'a> {
     pub max_rejected_share: Option<f64>,
     /// What separates the cells of a CSV line; `,` unless said otherwise.
     pub delimiter: Option<String>,
-    /// Longest line in bytes, 1 to 2^30; a longer one is rejected. 2^20 unless said otherwise.
+    /// Longest line in bytes, 1 to 2^28; a longer one is rejected. 2^20 unless said otherwise.
     pub max_line_bytes: Option<f64>,
+    /// Rows of a batch, 1 to 2^20; 65,536 unless said otherwise.
+    pub batch_rows: Option<f64>,
+    /// Names and definitions of the flows of a capture; `nfstream` unless said otherwise.
+    #[napi(ts_type = "'nfstream' | 'cic' | 'cic_legacy'")]
+    pub profile: Option<String>,
+    /// Of a capture: seconds without a packet after which a flow ends; the profile says when unless said otherwise.
+    pub idle_timeout: Option<f64>,
+    /// Of a capture: seconds after which a flow ends at all; the profile says when unless said otherwise.
+    pub active_timeout: Option<f64>,
+    /// Of a capture: seconds after which a flow that goes on gives a row; never unless said otherwise.
+    pub interim: Option<f64>,
+    /// Of a capture: flows held at a time; 500,000 unless said otherwise.
+    pub max_flows: Option<f64>,
+    /// Of a capture: whether flows are those inside tunnels.
+    pub decode_tunnels: Option<bool>,
+    /// Of a live capture: seconds of its time that rows wait for a batch to fill up; as long as it takes unless said otherwise.
+    pub flush: Option<f64>,
 }
 
 impl Settings for ReadOptions<'_> {
-    const KEYS: &'static [&'static str] = &["schema", "maxRejectedShare", "delimiter", "maxLineBytes"];
+    const KEYS: &'static [&'static str] = &[
+        "schema",
+        "maxRejectedShare",
+        "delimiter",
+        "maxLineBytes",
+        "batchRows",
+        "profile",
+        "idleTimeout",
+        "activeTimeout",
+        "interim",
+        "maxFlows",
+        "decodeTunnels",
+        "flush",
+    ];
 }
 
 impl ReadOptions<'_> {
-    fn to_core(&self) -> Result<telemetry::ReadOptions> {
+    pub(crate) fn to_core(&self) -> Result<telemetry::ReadOptions> {
         let mut options = telemetry::ReadOptions::default();
         options.schema = self.schema.as_ref().map(|schema| (*schema.inner).clone());
         options.max_line_bytes = whole_or("maxLineBytes", self.max_line_bytes, options.max_line_bytes)?;
@@ -45,6 +76,20 @@ impl ReadOptions<'_> {
             };
             options.delimiter = byte;
         }
+        let meter = &mut options.meter;
+        if let Some(rows) = self.batch_rows {
+            options.batch_rows = whole("batchRows", rows)?;
+            meter.batch_rows = options.batch_rows;
+        }
+        if let Some(profile) = &self.profile {
+            meter.profile = parse("profile", profile.as_str().into())?;
+        }
+        meter.idle_timeout_s = self.idle_timeout;
+        meter.active_timeout_s = self.active_timeout;
+        meter.interim_s = self.interim;
+        meter.flush_s = self.flush;
+        meter.max_flows = whole_or("maxFlows", self.max_flows, meter.max_flows)?;
+        meter.decode_tunnels = self.decode_tunnels.unwrap_or_default();
         Ok(options)
     }
 }
@@ -77,6 +122,9 @@ pub struct ReadReport {
     pub rejected: f64,
     /// Lines without a single value, which are no records.
     pub blank: f64,
+    /// How many records were of another kind than the reader's, such as the alerts among Suricata's events, or could give no
+    /// flow, such as a packet cut short; by the name of the kind.
+    pub skipped: HashMap<String, f64>,
     /// The first rejections, in file order.
     pub rejections: Vec<Rejection>,
 }
@@ -127,6 +175,14 @@ impl Table {
     #[napi(catch_unwind)]
     pub fn to_ipc(&self) -> Result<Buffer> {
         self.inner.to_ipc().map(Buffer::from).map_err(|e| into_js_err(&e))
+    }
+
+    /// Writes the table to a file; its name says the format: `.csv`, `.jsonl`, `.ndjson`, `.json`, `.arrow`, `.ipc`,
+    /// `.feather` or `.parquet`. `read` reads the same values back. Rejects with `invalid_argument` for another name, `io`.
+    #[napi(catch_unwind, ts_return_type = "Promise<void>")]
+    pub fn write(&self, path: String) -> AsyncTask<Job<()>> {
+        let table = Arc::clone(&self.inner);
+        spawn(move || telemetry::write(path, &table))
     }
 
     /// A new table with the given rows, from 0, in the given order. Rejects with `shape_mismatch` for a row past the last.
@@ -204,8 +260,8 @@ pub fn read_jsonl(
     Ok(spawn(move || telemetry::read_jsonl_with(path, &options).map(Table::from)))
 }
 
-/// Reads a file of flows: what it begins with tells Parquet, Arrow IPC, JSON lines and CSV apart, and then its name; text
-/// may be gzipped. Rejects as the reader of its kind.
+/// Reads a file of flows, logs or packets: what it begins with tells captures (pcap, pcapng), Parquet, Arrow IPC, Zeek's and
+/// Suricata's logs, JSON lines and CSV apart, and then its name; text may be gzipped. Rejects as the reader of its kind.
 #[napi(catch_unwind, ts_return_type = "Promise<Table>")]
 pub fn read(
     path: String,

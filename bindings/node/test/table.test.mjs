@@ -30,7 +30,7 @@ test('a CSV file is read, plain and gzipped, and its schema detected', async () 
     assert.equal(table.numRows, 20)
     assert.equal(table.schema.name, 'flow')
     assert.deepEqual(table.schema.columns.map((c) => c.name), HEADER.split(','))
-    assert.deepEqual(table.report, { place: path, accepted: 20, rejected: 0, blank: 0, rejections: [] })
+    assert.deepEqual(table.report, { place: path, accepted: 20, rejected: 0, blank: 0, skipped: {}, rejections: [] })
     assert.equal(table.labels(), null)
     assert.equal(table.families(), null)
   }
@@ -85,7 +85,7 @@ test('every built-in schema crosses over', () => {
     assert.equal(schema.name, name)
     for (const column of schema.columns) {
       assert.match(column.role, /^(feature|label|family|time|entity|ignore)$/)
-      assert.match(column.kind, /^(number|text)$/)
+      assert.match(column.kind, /^(number|text|time)$/)
     }
   }
   assert.throws(() => Schema.preset('nothing'), { code: 'invalid_argument', message: /one of .*unsw_nb15.*nothing/ })

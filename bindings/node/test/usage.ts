@@ -1,9 +1,10 @@
 // Compiles under `tsc --strict`; never run. What users write must type, and what they must not write must not.
 import {
-  Guard, IsolationForest, Policy, QosguardError, Schema, Table, evaluate, readCsv, readJsonl, simulate,
+  Collector, Guard, IsolationForest, Policy, QosguardError, Schema, Series, Table, evaluate, follow, open, read, readCsv,
+  readExports, readJsonl, readSeries, simulate,
 } from '../index'
 import type {
-  Action, Assessment, Decision, ErrorKind, FlowRecord, PolicyFields, Report, Role, ThresholdRule,
+  Action, Assessment, Decision, ErrorKind, FlowRecord, PolicyFields, Report, Role, SeriesReport, ThresholdRule,
 } from '../index'
 
 export async function tenLines(): Promise<Decision[]> {
@@ -61,6 +62,27 @@ export async function measured(guard: Guard): Promise<Report> {
   return evaluate(scores, labels ?? [], score, { families: families ?? [], askedFpr: asked })
 }
 
+export async function everySource(): Promise<number> {
+  let rows = 0
+  const flows = await read('capture.pcap', { profile: 'cic', idleTimeout: 60, decodeTunnels: true })
+  const skipped: Record<string, number> = flows.report.skipped
+  await flows.write('flows.parquet')
+  for await (const table of open('flows.parquet', { batchRows: 1024 })) rows += table.numRows
+  for await (const table of follow('conn.log', { fromEnd: true, poll: 1 })) rows += table.numRows
+  const collector = await Collector.bind('127.0.0.1:0', { flushInterval: 1, limits: { maxDomains: 16 } })
+  for await (const table of collector) rows += table.numRows
+  const table: Table | null = await collector.read()
+  const lost: number | undefined = collector.counts['lost_datagrams']
+  const exports = await readExports(['templates.dat', 'data.dat'])
+  return rows + (table ?? exports).numRows + (lost ?? 0) + (skipped['not_ip'] ?? 0)
+}
+
+export async function links(): Promise<Float64Array> {
+  const series: Series = await readSeries('links.csv', { entity: 'link', interval: 300, timeZone: 'Europe/Berlin' })
+  const report: SeriesReport = series.report
+  return report.gaps.length > 0 ? series.times('a') : series.values('a', 'kbps')
+}
+
 export function kindOf(error: unknown): ErrorKind | undefined {
   return error instanceof QosguardError ? error.code : undefined
 }
@@ -69,6 +91,8 @@ export const roles: Role[] = ['feature', 'label']
 
 // @ts-expect-error a misspelt setting
 export const misspelt = new IsolationForest({ nTrees: 3 })
+// @ts-expect-error no such profile
+export const noProfile = read('capture.pcap', { profile: 'argus' })
 // @ts-expect-error no such rule
 export const noRule: ThresholdRule = { kind: 'median' }
 // @ts-expect-error a rule without its number

@@ -91,6 +91,26 @@ impl FromPyObject<'_, '_> for Fields {
     }
 }
 
+/// The keyword arguments that a record of the core has by its own names.
+pub(crate) struct Config(pub(crate) Value);
+
+impl Config {
+    /// The record; what is left out has its default.
+    pub(crate) fn read<T: DeserializeOwned>(self, py: Python<'_>) -> PyResult<T> {
+        serde_json::from_value(self.0).map_err(|error| refuse(py, "options", "as documented", error))
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for Config {
+    type Error = PyErr;
+
+    const INPUT_TYPE: PyStaticExpr = type_hint_identifier!("typing", "Any");
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        from_json(object.py(), &dumps(&object)?).map(Self)
+    }
+}
+
 /// Records, given as one dictionary or many, as JSON text.
 pub(crate) struct Records {
     pub(crate) json: String,

@@ -9,12 +9,15 @@ mod array;
 mod convert;
 mod error;
 mod evaluate;
+mod exporters;
 mod forest;
 mod guard;
 mod policy;
 mod read;
 mod schema;
+mod series;
 mod simulate;
+mod stream;
 mod table;
 
 #[global_allocator]
@@ -40,6 +43,8 @@ mod _core {
     #[pymodule_export]
     use crate::evaluate::evaluate;
     #[pymodule_export]
+    use crate::exporters::{Collector, read_exports};
+    #[pymodule_export]
     use crate::forest::{Forest, ForestConfig};
     #[pymodule_export]
     use crate::guard::{Assessment, Guard, ThresholdRule};
@@ -50,7 +55,11 @@ mod _core {
     #[pymodule_export]
     use crate::schema::{Column, Schema};
     #[pymodule_export]
+    use crate::series::{Series, read_series};
+    #[pymodule_export]
     use crate::simulate::simulate;
+    #[pymodule_export]
+    use crate::stream::{Follower, TableReader, follow, open};
     #[pymodule_export]
     use crate::table::{ReadReport, Rejection, Table};
 }

@@ -3,24 +3,73 @@
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
+use qosguard::telemetry::packets::FlowMeterConfig;
 use qosguard::telemetry::{self, ReadOptions};
 
+use crate::convert::{Whole, word};
 use crate::error::forward;
 use crate::schema::Schema;
 use crate::table::Table;
 
-/// Reads a file of flows into a `Table`: what it begins with tells Parquet, Arrow IPC, JSON lines and CSV apart,
-/// and then its name; text may be gzipped. See `read_csv`.
+/// What all readers have in common.
+pub(crate) fn options(schema: Option<&Schema>, max_rejected_share: f64, delimiter: char) -> ReadOptions {
+    let schema = schema.map(|schema| schema.0.clone());
+    // 0 separates nothing and is refused.
+    let delimiter = u8::try_from(delimiter).unwrap_or(0);
+    ReadOptions { schema, max_rejected_share, delimiter, ..ReadOptions::default() }
+}
+
+/// How the packets of a capture become flows.
+pub(crate) struct Meter<'a> {
+    pub(crate) profile: &'a str,
+    pub(crate) idle_timeout: Option<f64>,
+    pub(crate) active_timeout: Option<f64>,
+    pub(crate) interim: Option<f64>,
+    pub(crate) max_flows: Whole,
+    pub(crate) decode_tunnels: bool,
+}
+
+impl Meter<'_> {
+    pub(crate) fn to_core(&self, py: Python<'_>) -> PyResult<FlowMeterConfig> {
+        Ok(FlowMeterConfig {
+            profile: word(py, "profile", self.profile)?,
+            decode_tunnels: self.decode_tunnels,
+            idle_timeout_s: self.idle_timeout,
+            active_timeout_s: self.active_timeout,
+            interim_s: self.interim,
+            max_flows: self.max_flows.get(py, "max_flows")?,
+            ..FlowMeterConfig::default()
+        })
+    }
+}
+
+/// Reads a file of flows, logs or packets into a `Table`: what it begins with tells captures (pcap, pcapng), Parquet,
+/// Arrow IPC, Zeek's and Suricata's logs, JSON lines and CSV apart, and then its name; text may be gzipped. See
+/// `read_csv`.
+///
+/// The packets of a capture become flows by the names and definitions of `profile`: `nfstream`, `cic` or
+/// `cic_legacy`. A flow ends after `idle_timeout` seconds without a packet and after `active_timeout` seconds at all;
+/// the profile says when where they are `None`. A flow that goes on gives a row every `interim` seconds, if that is
+/// given. At most `max_flows` are held at a time. With `decode_tunnels` the flows are those inside tunnels.
 #[pyfunction]
-#[pyo3(signature = (path, schema = None, max_rejected_share = 0.05))]
+#[pyo3(signature = (path, schema = None, max_rejected_share = 0.05, *, delimiter = ',', profile = "nfstream", idle_timeout = None, active_timeout = None, interim = None, max_flows = Whole::new(500_000), decode_tunnels = false))]
+#[expect(clippy::too_many_arguments, reason = "keyword arguments of a record")]
 pub(crate) fn read(
     py: Python<'_>,
     path: PathBuf,
     schema: Option<&Schema>,
     max_rejected_share: f64,
+    delimiter: char,
+    profile: &str,
+    idle_timeout: Option<f64>,
+    active_timeout: Option<f64>,
+    interim: Option<f64>,
+    max_flows: Whole,
+    decode_tunnels: bool,
 ) -> PyResult<Table> {
-    let schema = schema.map(|schema| schema.0.clone());
-    let options = ReadOptions { schema, max_rejected_share, ..ReadOptions::default() };
+    let meter = Meter { profile, idle_timeout, active_timeout, interim, max_flows, decode_tunnels };
+    let mut options = options(schema, max_rejected_share, delimiter);
+    options.meter = meter.to_core(py)?;
     forward(py, || telemetry::read_with(path, &options)).map(Table)
 }
 
@@ -39,9 +88,7 @@ pub(crate) fn read_csv(
     max_rejected_share: f64,
     delimiter: char,
 ) -> PyResult<Table> {
-    let delimiter = u8::try_from(delimiter).unwrap_or(0);
-    let schema = schema.map(|schema| schema.0.clone());
-    let options = ReadOptions { schema, max_rejected_share, delimiter, ..ReadOptions::default() };
+    let options = options(schema, max_rejected_share, delimiter);
     forward(py, || telemetry::read_csv_with(path, &options)).map(Table)
 }
 
@@ -54,8 +101,7 @@ pub(crate) fn read_jsonl(
     schema: Option<&Schema>,
     max_rejected_share: f64,
 ) -> PyResult<Table> {
-    let schema = schema.map(|schema| schema.0.clone());
-    let options = ReadOptions { schema, max_rejected_share, ..ReadOptions::default() };
+    let options = options(schema, max_rejected_share, ',');
     forward(py, || telemetry::read_jsonl_with(path, &options)).map(Table)
 }
 
@@ -68,8 +114,7 @@ pub(crate) fn read_parquet(
     schema: Option<&Schema>,
     max_rejected_share: f64,
 ) -> PyResult<Table> {
-    let schema = schema.map(|schema| schema.0.clone());
-    let options = ReadOptions { schema, max_rejected_share, ..ReadOptions::default() };
+    let options = options(schema, max_rejected_share, ',');
     forward(py, || telemetry::read_parquet_with(path, &options)).map(Table)
 }
 
@@ -83,7 +128,6 @@ pub(crate) fn read_ipc(
     schema: Option<&Schema>,
     max_rejected_share: f64,
 ) -> PyResult<Table> {
-    let schema = schema.map(|schema| schema.0.clone());
-    let options = ReadOptions { schema, max_rejected_share, ..ReadOptions::default() };
+    let options = options(schema, max_rejected_share, ',');
     forward(py, || telemetry::read_ipc_with(path, &options)).map(Table)
 }

@@ -9,10 +9,11 @@ use crate::error::forward;
 
 /// One column of a `Schema`: its name, role and kind, and the limits of its legal values.
 ///
-/// `role` is `feature`, `label`, `family`, `time`, `entity` or `ignore`; `kind` is `number` or `text`;
-/// `field` is what the column tells about a flow, by the name of its column in the preset `canonical_flow`,
+/// `role` is `feature`, `label`, `family`, `time`, `entity` or `ignore`; `kind` is `number`, `text` or
+/// `time`, which becomes seconds since the epoch; `field` is what the column tells about a flow, by the name of its column in the preset `canonical_flow`,
 /// and `scale` what takes its cells to the field's unit. A finite number outside `minimum` and `maximum`
-/// rejects its row; the number `undefined` is read as missing.
+/// rejects its row; the number `undefined` is read as missing. A time that is a number counts `unit` (`s`, `ms`,
+/// `us`, `ns`, or `auto` by its size); one that is text is ISO 8601, or of the strptime format `format`.
 ///
 /// >>> import qosguard as qg
 /// >>> qg.Column("latency_ms", minimum=0.0).role
@@ -24,7 +25,7 @@ pub(crate) struct Column(pub(crate) telemetry::Column);
 #[pymethods]
 impl Column {
     #[new]
-    #[pyo3(signature = (name, role = "feature", kind = "number", *, field = None, scale = None, minimum = None, maximum = None, undefined = None))]
+    #[pyo3(signature = (name, role = "feature", kind = "number", *, field = None, scale = None, minimum = None, maximum = None, undefined = None, unit = None, format = None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a record")]
     fn new(
         py: Python<'_>,
@@ -36,6 +37,8 @@ impl Column {
         minimum: Option<f64>,
         maximum: Option<f64>,
         undefined: Option<f64>,
+        unit: Option<&str>,
+        format: Option<String>,
     ) -> PyResult<Self> {
         let mut column = telemetry::Column::new(name, word(py, "role", role)?, word(py, "kind", kind)?);
         column.field = field.map(|field| word(py, "field", field)).transpose()?;
@@ -43,6 +46,8 @@ impl Column {
         column.minimum = minimum;
         column.maximum = maximum;
         column.undefined = undefined;
+        column.unit = unit.map(|unit| word(py, "unit", unit)).transpose()?;
+        column.format = format;
         Ok(Self(column))
     }
 
@@ -92,6 +97,18 @@ impl Column {
     #[getter]
     fn undefined(&self) -> Option<f64> {
         self.0.undefined
+    }
+
+    /// What a time that is a number counts; seconds where it is `None`.
+    #[getter]
+    fn unit<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+        self.0.unit.map(|unit| spell(py, unit))
+    }
+
+    /// How a time is written where ISO 8601 does not say it.
+    #[getter]
+    fn format(&self) -> Option<&str> {
+        self.0.format.as_deref()
     }
 
     fn __repr__(&self, py: Python<'_>) -> String {

@@ -1,5 +1,7 @@
 //! `Table`, its report, and the way of Arrow data in and out.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StructArray};
@@ -61,7 +63,7 @@ impl Rejection {
 /// What a reader read and what it rejected.
 #[pyclass(frozen, eq, module = "qosguard")]
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ReadReport(telemetry::ReadReport);
+pub(crate) struct ReadReport(pub(crate) telemetry::ReadReport);
 
 #[pymethods]
 impl ReadReport {
@@ -81,6 +83,19 @@ impl ReadReport {
     #[getter]
     fn rejected(&self) -> u64 {
         self.0.rejected
+    }
+
+    /// Lines without a single value, which are no records.
+    #[getter]
+    fn blank(&self) -> u64 {
+        self.0.blank
+    }
+
+    /// How many records were of another kind than the reader's, such as the alerts among Suricata's events, or could
+    /// give no flow, such as a packet cut short; by the name of the kind.
+    #[getter]
+    fn skipped(&self) -> BTreeMap<String, u64> {
+        self.0.skipped.clone()
     }
 
     /// The first rejections, in file order; all are counted, at most 100 are kept.
@@ -172,6 +187,12 @@ impl Table {
     /// Raises `SchemaMismatchError` naming the features that nothing fills.
     fn map_to(&self, py: Python<'_>, schema: &Schema) -> PyResult<Self> {
         forward(py, || self.0.map_to(&schema.0)).map(Self)
+    }
+
+    /// Writes the table to a file; its name says the format: `.csv`, `.jsonl`, `.ndjson`, `.json`, `.arrow`, `.ipc`,
+    /// `.feather` or `.parquet`. `read` reads the same values back.
+    fn write(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        forward(py, || telemetry::write(path, &self.0))
     }
 
     /// The table as a `pandas.DataFrame`; needs pandas and pyarrow.

@@ -1,0 +1,112 @@
+//! `Series`.
+
+use std::path::PathBuf;
+
+use pyo3::prelude::*;
+use qosguard::telemetry::series::{self, EntitySeries};
+use qosguard::telemetry::{self, SeriesConfig};
+use serde_json::json;
+
+use crate::array::Vector;
+use crate::convert::{Config, Record, refuse};
+use crate::error::forward;
+use crate::table::Table;
+
+/// Numbers by entity and time, on a regular grid: traffic series. What is missing stays missing: NaN, and a gap of the
+/// report.
+///
+/// Settings, of `read_series` and `Series.from_table` alike:
+/// `time`, `entity`, `values` (a list) and `label` name columns; `wide` makes each value column an entity of its own;
+/// `start`, in seconds since the epoch, stands for the time column of a source that has none; `interval` is the
+/// distance of steps in seconds, `"infer"` (the default) or `"irregular"`; `time_zone` is the IANA name of the zone of
+/// times without an offset, `time_format` their strptime format, `time_unit` (`s`, `ms`, `us`, `ns`, `auto`) what
+/// times that are numbers count; `duplicates` is `"refuse"` (the default), `"first"`, `"last"`, `"sum"` or `"mean"`;
+/// every value is multiplied by `scale`, which gives `unit`; `max_cells` bounds the memory.
+#[pyclass(frozen, module = "qosguard")]
+#[derive(Debug)]
+pub(crate) struct Series(series::Series);
+
+impl Series {
+    fn entity(&self, py: Python<'_>, name: &str) -> PyResult<&EntitySeries> {
+        self.0.entity(name).ok_or_else(|| refuse(py, "entity", "one of `entities`", format!("{name:?}")))
+    }
+}
+
+fn settings(py: Python<'_>, config: Option<Config>) -> PyResult<SeriesConfig> {
+    let Some(mut config) = config else { return Ok(SeriesConfig::default()) };
+    if let Some(interval) = config.0.get_mut("interval").filter(|interval| interval.is_number()) {
+        *interval = json!({ "seconds": interval });
+    }
+    config.read(py)
+}
+
+/// Reads a CSV or JSON lines file that has only a header into a `Series`; `config` are the settings of `Series`.
+///
+/// Without names, the first column is the time and all others are values.
+#[pyfunction]
+#[pyo3(signature = (path, **config: "object"))]
+pub(crate) fn read_series(py: Python<'_>, path: PathBuf, config: Option<Config>) -> PyResult<Series> {
+    let config = settings(py, config)?;
+    forward(py, || telemetry::read_series(path, &config)).map(Series)
+}
+
+#[pymethods]
+impl Series {
+    /// Takes a table as a series; without names, the roles of its columns decide.
+    #[staticmethod]
+    #[pyo3(signature = (table, **config: "object"))]
+    fn from_table(py: Python<'_>, table: &Table, config: Option<Config>) -> PyResult<Self> {
+        let config = settings(py, config)?;
+        forward(py, || series::Series::from_table(&table.0, &config)).map(Self)
+    }
+
+    /// Names of the entities, in order; one empty name where the source has none.
+    #[getter]
+    fn entities(&self) -> Vec<&str> {
+        self.0.entities().iter().map(EntitySeries::name).collect()
+    }
+
+    /// Names of the value columns.
+    #[getter]
+    fn columns(&self) -> Vec<&str> {
+        self.0.columns().iter().map(String::as_str).collect()
+    }
+
+    /// The values of one entity in one column, NaN where there is none.
+    fn values(&self, py: Python<'_>, entity: &str, column: &str) -> PyResult<Vector<f64>> {
+        self.entity(py, entity)?;
+        let values = self.0.values(entity, column);
+        let values = values.ok_or_else(|| refuse(py, "column", "one of `columns`", format!("{column:?}")))?;
+        Ok(Vector(values.to_vec()))
+    }
+
+    /// Time of every step of an entity, in seconds since the epoch.
+    fn times(&self, py: Python<'_>, entity: &str) -> PyResult<Vector<f64>> {
+        Ok(Vector(self.entity(py, entity)?.times().to_vec()))
+    }
+
+    /// Whether each step of an entity has a row.
+    fn present(&self, py: Python<'_>, entity: &str) -> PyResult<Vector<bool>> {
+        Ok(Vector(self.entity(py, entity)?.present().to_vec()))
+    }
+
+    /// Ground truth of each step of an entity: 0 for clean, 1 for not, NaN in gaps; `None` without a label column.
+    fn labels(&self, py: Python<'_>, entity: &str) -> PyResult<Option<Vector<f64>>> {
+        Ok(self.entity(py, entity)?.labels().map(|labels| Vector(labels.to_vec())))
+    }
+
+    /// What the series was made of, and what is missing, doubled or odd in it.
+    #[getter]
+    fn report(&self) -> Record {
+        Record::new(self.0.report())
+    }
+
+    /// The series as a table: `time`, `entity` where there are names, the values, the label where there is one.
+    fn table(&self, py: Python<'_>) -> PyResult<Table> {
+        forward(py, || self.0.table()).map(Table)
+    }
+
+    fn __repr__(&self) -> String {
+        format!("Series({} entities, columns {:?})", self.0.entities().len(), self.0.columns())
+    }
+}
