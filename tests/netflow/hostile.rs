@@ -130,3 +130,16 @@ fn fields_of_impossible_lengths_are_skipped() {
     super::assert_hosts(&batch, 0, ["", "255.255.255.255", ""]);
     super::assert_row(&batch, 0, &[("src_port", f64::NAN), ("packets", f64::NAN), ("ip_bytes", f64::NAN)]);
 }
+
+#[test]
+fn zeros_that_are_no_padding_do_not_cost_their_square() {
+    let mut body = vec![0; 65_000];
+    body.push(1);
+    let begun = std::time::Instant::now();
+    for _ in 0..20 {
+        let mut exporters = exporters();
+        push(&mut exporters, &[netflow9(0, 0, &[set(0, &body)])]);
+        assert_eq!(exporters.counts().refused_templates, 65_001 / 4);
+    }
+    assert!(begun.elapsed().as_secs_f64() < 1.0, "{:?} for 1.3 MB", begun.elapsed());
+}
