@@ -172,6 +172,46 @@ fn exit_codes_mean_something() {
 }
 
 #[test]
+fn what_is_read_is_never_written_over() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    ok(at, &["simulate", "--rows", "3000", "-o", "flows.csv"], b"");
+    ok(at, &["train", "flows.csv", "-o", "edge.qosguard"], b"");
+    let before = std::fs::read(at.join("flows.csv")).unwrap();
+    for arguments in [
+        &["flows", "flows.csv", "-o", "./flows.csv"][..],
+        &["train", "flows.csv", "-o", "flows.csv"],
+        &["assess", "edge.qosguard", "flows.csv", "-o", "flows.csv"],
+    ] {
+        let (code, message) = fails(at, arguments, b"");
+        assert_eq!(code, 2, "{arguments:?}: {message}");
+        assert!(message.contains("flows.csv") && message.contains("another file"), "{message}");
+        assert!(std::fs::read(at.join("flows.csv")).unwrap() == before, "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_stream_stands_alone() {
+    let folder = TempDir::new().unwrap();
+    for stream in ["-", "udp://127.0.0.1:0"] {
+        let (code, message) = fails(folder.path(), &["flows", "a.csv", stream], b"");
+        assert_eq!(code, 2);
+        assert!(message.contains("one stream alone") && message.contains(stream), "{message}");
+    }
+}
+
+#[test]
+fn assessed_rows_on_standard_output_are_csv_alone() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    ok(at, &["simulate", "--rows", "3000", "-o", "flows.csv"], b"");
+    ok(at, &["train", "flows.csv", "-o", "edge.qosguard"], b"");
+    let rows = ok(at, &["assess", "edge.qosguard", "flows.csv", "-o", "-"], b"");
+    assert!(rows.starts_with("time,src_ip,"), "{}", &rows[..200]);
+    assert_eq!(rows.lines().count(), 3001);
+}
+
+#[test]
 fn a_closed_pipe_ends_the_command_in_silence() {
     let folder = TempDir::new().unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_qosguard"))

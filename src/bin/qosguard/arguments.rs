@@ -150,7 +150,8 @@ pub(crate) struct Assess {
     pub(crate) model: PathBuf,
     #[command(flatten)]
     pub(crate) input: Input,
-    /// Write one row for every record: .parquet, .arrow, .csv or .jsonl
+    /// Write one row for every record: .parquet, .arrow, .csv or .jsonl; `-` writes CSV to standard output instead of
+    /// the decisions
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: Option<PathBuf>,
     /// Print every decision, not only those on anomalies

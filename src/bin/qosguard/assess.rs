@@ -1,5 +1,6 @@
 //! `qosguard assess`: records in, decisions out, batch by batch.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -14,6 +15,10 @@ use crate::progress::Progress;
 use crate::{input, output, verdicts};
 
 pub(crate) fn run(command: &Assess) -> Outcome {
+    if let Some(output) = &command.output {
+        let read = command.input.paths.iter().chain([&command.model]).chain(&command.policy);
+        output::spare(output, read)?;
+    }
     let mut guard = Guard::load(&command.model)?;
     if let Some(path) = &command.policy {
         guard = guard.with_policy(Policy::load(path)?)?;
@@ -24,6 +29,8 @@ pub(crate) fn run(command: &Assess) -> Outcome {
         inputs.as_ref().map_or_else(|| (**reader.schema()).clone(), |i| i.common_with(reader.schema()));
     let schema = verdicts::schema(&seen)?;
     let mut out = command.output.as_deref().map(|path| output::create(path, &schema)).transpose()?;
+    // What reads the rows there must not meet other lines among them.
+    let rows_to_stdout = command.output.as_deref() == Some(Path::new("-"));
     let (mut records, mut anomalies) = (0, 0);
     let progress = Progress::new("assessed", None);
     while let Some(batch) = reader.next().transpose()? {
@@ -33,7 +40,9 @@ pub(crate) fn run(command: &Assess) -> Outcome {
             table = table.map_to(inputs)?;
         }
         let assessment = guard.assess(&table)?;
-        output::print(lines(command, &assessment, records).as_bytes())?;
+        if !rows_to_stdout {
+            output::print(lines(command, &assessment, records).as_bytes())?;
+        }
         if let (Some(out), Some(batch)) = (&mut out, table.batches().first()) {
             out.write(&verdicts::beside(&schema, batch, &assessment)?)?;
         }

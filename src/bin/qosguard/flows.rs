@@ -12,6 +12,7 @@ use crate::progress::Progress;
 use crate::{input, output};
 
 pub(crate) fn run(command: &Flows) -> Outcome {
+    output::spare(&command.output, &command.input.paths)?;
     let mut reader = input::open(&command.input)?;
     let to = command.to.as_deref().map(|name| common(&input::schema(name)?, reader.schema())).transpose()?;
     let mut out = output::create(&command.output, to.as_ref().unwrap_or(reader.schema()))?;

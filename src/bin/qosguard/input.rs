@@ -30,7 +30,19 @@ pub(crate) fn open(input: &Input) -> Result<Box<dyn BatchReader>> {
         }
         return telemetry::open(one, &options);
     }
+    if let Some(stream) = input.paths.iter().find(|path| is_stream(path)) {
+        return Err(Error::InvalidArgument {
+            name: "IN".into(),
+            expected: "files only, or one stream alone".into(),
+            got: stream.display().to_string(),
+        });
+    }
     telemetry::open_all(&input.paths, &options)
+}
+
+/// Whether an input is no file.
+fn is_stream(path: &Path) -> bool {
+    path == Path::new("-") || path.to_str().is_some_and(|path| path.starts_with("udp://"))
 }
 
 fn meter(meter: &Meter) -> FlowMeterConfig {
