@@ -190,6 +190,62 @@ fn what_is_read_is_never_written_over() {
     }
 }
 
+/// Ctrl-C as a terminal sends it, but to one process alone.
+#[cfg(unix)]
+fn interrupt(child: &std::process::Child) {
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_ends_a_collector_and_its_file() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let exporter = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let free = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let child = Command::new(env!("CARGO_BIN_EXE_qosguard"))
+        .args(["flows", &format!("udp://{free}"), "-o", "flows.parquet"])
+        .current_dir(at)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !at.join("flows.parquet").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    let mut datagram = vec![0, 5, 0, 1];
+    datagram.extend([0; 20]);
+    datagram.extend([10, 0, 0, 1, 10, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0, 2, 0, 0, 0, 3, 0, 0, 0, 180]);
+    datagram.extend([0, 0, 0, 1, 0, 0, 0, 2, 0x30, 0x39, 0, 53, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    exporter.send_to(&datagram, free).unwrap();
+    interrupt(&child);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(ok(at, &["flows", "flows.parquet"], b"").lines().count(), 2);
+}
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_lets_a_live_capture_come_to_its_end() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_qosguard"))
+        .args(["flows", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&capture(150)).unwrap();
+    stdin.flush().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().starts_with("id,"));
+    interrupt(&child);
+    stdin.write_all(&capture(151)[24 + 150 * 46..]).unwrap();
+    drop(stdin);
+    assert_eq!(lines.count(), 151);
+    assert!(child.wait().unwrap().success());
+}
+
 #[test]
 fn a_stream_stands_alone() {
     let folder = TempDir::new().unwrap();

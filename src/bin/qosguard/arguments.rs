@@ -45,7 +45,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Input {
     /// Captures (pcap, pcapng), Zeek or EVE logs, CSV, JSON lines, Parquet or Arrow files, read one after the other;
-    /// `-` is standard input, `udp://ADDRESS:PORT` receives NetFlow, IPFIX and sFlow
+    /// `-` is standard input, `udp://ADDRESS:PORT` receives NetFlow, IPFIX and sFlow until Ctrl-C
     #[arg(value_name = "IN", required = true)]
     pub(crate) paths: Vec<PathBuf>,
     /// Schema of the records: a built-in name or a TOML file; detected unless given

@@ -8,6 +8,7 @@ use qosguard::telemetry::{self, BatchReader, ReadOptions, ReadReport, Schema, Ta
 use qosguard::{Error, Result};
 
 use crate::arguments::{Input, Meter};
+use crate::interrupt::{self, SIGINT, SIGTERM};
 use crate::progress::Progress;
 
 /// Opens the input with the reader of its kind.
@@ -23,10 +24,15 @@ pub(crate) fn open(input: &Input) -> Result<Box<dyn BatchReader>> {
         if one == Path::new("-") {
             // What comes through a pipe may be live.
             options.meter.flush_s = Some(1.0);
+            // Ctrl-C reaches the program before the pipe too; it ends its output, and so our input.
+            interrupt::flag(&[SIGINT])?;
             return telemetry::open_input(std::io::stdin(), "standard input", &options);
         }
         if let Some(address) = one.to_str().and_then(|one| one.strip_prefix("udp://")) {
-            return Ok(Box::new(Collector::bind(address, &CollectorConfig::default())?));
+            let collector = Collector::bind(address, &CollectorConfig::default())?;
+            let stop = collector.stop_handle();
+            interrupt::once(interrupt::flag(&[SIGINT, SIGTERM])?, move || stop.stop());
+            return Ok(Box::new(collector));
         }
         return telemetry::open(one, &options);
     }
