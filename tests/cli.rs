@@ -190,6 +190,35 @@ fn what_is_read_is_never_written_over() {
     }
 }
 
+/// A NetFlow v5 datagram of one flow.
+fn netflow5() -> Vec<u8> {
+    let mut datagram = vec![0, 5, 0, 1];
+    datagram.extend([0; 20]);
+    datagram.extend([10, 0, 0, 1, 10, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0, 2, 0, 0, 0, 3, 0, 0, 0, 180]);
+    datagram.extend([0, 0, 0, 1, 0, 0, 0, 2, 0x30, 0x39, 0, 53, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    datagram
+}
+
+#[test]
+fn files_of_exporters_are_read_with_the_templates_of_the_others() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    std::fs::write(at.join("a.dat"), netflow5()).unwrap();
+    let rows = ok(at, &["flows", "a.dat"], b"");
+    assert!(rows.lines().nth(1).unwrap().contains("10.0.0.1,10.0.0.2,12345,53,udp"), "{rows}");
+    // IPFIX: template 256 of one field, the source address, and a record of it.
+    let message = |set: &[u8]| [&[0, 10, 0, 16 + set.len() as u8][..], &[0; 12], set].concat();
+    std::fs::write(at.join("template.dat"), message(&[0, 2, 0, 12, 1, 0, 0, 1, 0, 8, 0, 4])).unwrap();
+    std::fs::write(at.join("data.dat"), message(&[1, 0, 0, 8, 192, 0, 2, 7])).unwrap();
+    for files in [["template.dat", "data.dat"], ["data.dat", "template.dat"]] {
+        let rows = ok(at, &["flows", files[0], files[1]], b"");
+        assert_eq!((rows.lines().count(), rows.contains("192.0.2.7")), (2, true), "{rows}");
+    }
+    let (code, message) = fails(at, &["flows", "-"], &netflow5());
+    assert_eq!(code, 3);
+    assert!(message.contains("exports are read from files"), "{message}");
+}
+
 /// Ctrl-C as a terminal sends it, but to one process alone.
 #[cfg(unix)]
 fn interrupt(child: &std::process::Child) {
@@ -213,11 +242,7 @@ fn ctrl_c_ends_a_collector_and_its_file() {
     while !at.join("flows.parquet").exists() {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    let mut datagram = vec![0, 5, 0, 1];
-    datagram.extend([0; 20]);
-    datagram.extend([10, 0, 0, 1, 10, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0, 2, 0, 0, 0, 3, 0, 0, 0, 180]);
-    datagram.extend([0, 0, 0, 1, 0, 0, 0, 2, 0x30, 0x39, 0, 53, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-    exporter.send_to(&datagram, free).unwrap();
+    exporter.send_to(&netflow5(), free).unwrap();
     interrupt(&child);
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
