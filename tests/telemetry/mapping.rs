@@ -74,13 +74,13 @@ fn protocols_are_names_or_numbers_as_the_schema_wants_them() {
     let text = schema(r#"{ name = "proto", role = "feature", kind = "text", field = "protocol" }"#);
     let plain = schema(r#"{ name = "proto", role = "feature", kind = "text" }"#);
     let names = one(&number, r#"[{"p": 6}, {"p": 17}, {"p": 253}, {"p": null}]"#).map_to(&text).unwrap();
-    let words = |cells: [Option<&str>; 4]| cells.map(|cell| cell.map(str::to_owned)).to_vec();
-    assert_eq!(texts(&names, "proto"), words([Some("tcp"), Some("udp"), Some("253"), None]));
+    let texts_of = |names: [Option<&str>; 4]| names.map(|name| name.map(str::to_owned)).to_vec();
+    assert_eq!(texts(&names, "proto"), texts_of([Some("tcp"), Some("udp"), Some("253"), None]));
     assert_eq!(numbers(&names.map_to(&number).unwrap(), "p"), [Some(6.0), Some(17.0), Some(253.0), None]);
     let spelt = one(&plain, r#"[{"proto": "TCP"}, {"proto": "17.0"}, {"proto": "3pc"}, {"proto": null}]"#);
     assert_eq!(
         texts(&spelt.map_to(&text).unwrap(), "proto"),
-        named([Some("tcp"), Some("udp"), Some("3pc"), None])
+        texts_of([Some("tcp"), Some("udp"), Some("3pc"), None])
     );
 }
 

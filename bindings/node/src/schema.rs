@@ -123,6 +123,7 @@ impl Schema {
 
     /// This schema with only the columns that a table of another one can fill.
     #[napi(catch_unwind)]
+    #[must_use]
     pub fn common_with(&self, source: &Schema) -> Self {
         self.inner.common_with(&source.inner).into()
     }

@@ -145,6 +145,7 @@ pub(crate) struct Train {
 }
 
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub(crate) struct Assess {
     /// Guard that `train` wrote
     pub(crate) model: PathBuf,

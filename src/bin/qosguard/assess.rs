@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use qosguard::qos::Policy;
+use qosguard::qos::{Decision, Policy};
 use qosguard::telemetry::{ReadReport, Table, TableWriter};
 use qosguard::{Assessment, Guard};
 use serde_json::json;
@@ -58,18 +58,14 @@ pub(crate) fn run(command: &Assess) -> Outcome {
 
 /// The decisions that shall be printed, one a line; `before` records came earlier.
 fn lines(command: &Assess, assessment: &Assessment, before: u64) -> String {
-    let mut lines = String::new();
-    for mut decision in assessment.decisions() {
+    let asked = assessment.decisions().filter(|decision| command.all || decision.verdict.is_anomaly);
+    let line = |mut decision: Decision| {
         decision.row += before;
-        if !(command.all || decision.verdict.is_anomaly) {
-            continue;
-        }
-        lines += &if command.json {
-            json!(decision).to_string()
+        if command.json {
+            format!("{}\n", json!(decision))
         } else {
-            format!("row {:>8}  {decision}", decision.row)
-        };
-        lines.push('\n');
-    }
-    lines
+            format!("row {:>8}  {decision}\n", decision.row)
+        }
+    };
+    asked.map(line).collect()
 }

@@ -88,12 +88,8 @@ pub(crate) fn schema(name: &str) -> Result<Schema> {
 
 /// What was read and what was left out, in words.
 pub(crate) fn summary(report: &ReadReport) -> String {
-    let mut words = format!("{} records rejected", report.rejected);
-    for (kind, records) in &report.skipped {
-        words += &format!(", {records} skipped: {kind}");
-    }
-    for rejection in report.rejections.iter().take(3) {
-        words += &format!("\n  {rejection}");
-    }
-    words
+    let rejected = format!("{} records rejected", report.rejected);
+    let skipped = report.skipped.iter().map(|(kind, records)| format!(", {records} skipped: {kind}"));
+    let reasons = report.rejections.iter().take(3).map(|rejection| format!("\n  {rejection}"));
+    std::iter::once(rejected).chain(skipped).chain(reasons).collect()
 }
