@@ -272,6 +272,22 @@ fn ctrl_c_lets_a_live_capture_come_to_its_end() {
 }
 
 #[test]
+fn records_that_another_schema_refuses_are_counted() {
+    let folder = TempDir::new().unwrap();
+    let schema = r#"
+        name = "near"
+        columns = [{ name = "p", role = "feature", kind = "number", field = "dst_port", maximum = 1023 }]
+    "#;
+    std::fs::write(folder.path().join("near.toml"), schema).unwrap();
+    let record = |port| format!("192.0.2.1,{port},tcp,2,164,0.03\n");
+    let header = "src_ip,dst_port,protocol,packet_count,byte_count,duration\n".to_owned();
+    let flows: String = std::iter::once(header).chain((1..40).chain([8080]).map(record)).collect();
+    let output = run(folder.path(), &["flows", "-", "--to", "near.toml"], flows.as_bytes());
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("39 flows, 0 records rejected, 1 outside the ranges"), "{told}");
+}
+
+#[test]
 fn a_stream_stands_alone() {
     let folder = TempDir::new().unwrap();
     for stream in ["-", "udp://127.0.0.1:0"] {

@@ -31,13 +31,14 @@ pub(crate) fn run(command: &Assess) -> Outcome {
     let mut out = command.output.as_deref().map(|path| output::create(path, &schema)).transpose()?;
     // What reads the rows there must not meet other lines among them.
     let rows_to_stdout = command.output.as_deref() == Some(Path::new("-"));
-    let (mut records, mut anomalies) = (0, 0);
+    let (mut records, mut anomalies, mut unfit) = (0, 0, 0);
     let progress = Progress::new("assessed", None);
     while let Some(batch) = reader.next().transpose()? {
         let place = ReadReport::new(&reader.report().place);
         let mut table = Table::new(Arc::clone(reader.schema()), vec![batch], place)?;
         if let Some(inputs) = &inputs {
             table = table.map_to(inputs)?;
+            unfit += table.report().rejected;
         }
         let assessment = guard.assess(&table)?;
         if !rows_to_stdout {
@@ -52,7 +53,7 @@ pub(crate) fn run(command: &Assess) -> Outcome {
     }
     drop(progress);
     out.map_or(Ok(()), TableWriter::finish)?;
-    eprintln!("{records} records, {anomalies} anomalies, {}", input::summary(reader.report()));
+    eprintln!("{records} records, {anomalies} anomalies, {}", input::summary(reader.report(), unfit));
     Ok(if command.exit_code && anomalies > 0 { ExitCode::from(ANOMALIES) } else { ExitCode::SUCCESS })
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn run(command: &Flows) -> Outcome {
     let mut reader = input::open(&command.input)?;
     let to = command.to.as_deref().map(|name| common(&input::schema(name)?, reader.schema())).transpose()?;
     let mut out = output::create(&command.output, to.as_ref().unwrap_or(reader.schema()))?;
-    let mut records = 0;
+    let (mut records, mut unfit) = (0, 0);
     let progress = Progress::new("flows", None);
     while let Some(batch) = reader.next().transpose()? {
         progress.add(batch.num_rows());
@@ -24,6 +24,7 @@ pub(crate) fn run(command: &Flows) -> Outcome {
         let mut table = Table::new(Arc::clone(reader.schema()), vec![batch], place)?;
         if let Some(to) = &to {
             table = table.map_to(to)?;
+            unfit += table.report().rejected;
         }
         for batch in table.batches() {
             out.write(batch)?;
@@ -32,7 +33,7 @@ pub(crate) fn run(command: &Flows) -> Outcome {
     }
     drop(progress);
     out.finish()?;
-    eprintln!("{records} flows, {}", input::summary(reader.report()));
+    eprintln!("{records} flows, {}", input::summary(reader.report(), unfit));
     Ok(ExitCode::SUCCESS)
 }
 
