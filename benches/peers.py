@@ -16,6 +16,7 @@ os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # pandas and pyarrow br
 import argparse
 import json
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 import sklearn.ensemble
+from nfstream import NFStreamer
 
 import qosguard as qg
 
@@ -133,6 +135,55 @@ def readers(rounds: int) -> list[dict[str, object]]:
     return results
 
 
+def merged_capture(folder: Path, packets: int) -> tuple[Path, int] | None:
+    """The public Ethernet captures, an hour apart and with gaps of a minute at most, again and again."""
+    data = Path(os.environ.get("QOSGUARD_DATA", "../shared/data")) / "packets"
+    records: list[tuple[int, bytes]] = []
+    moment = 0
+    for path in sorted([*data.glob("benign/*.pcap"), *data.glob("attack/*.pcap")]):
+        capture = path.read_bytes()
+        if capture[:4] != b"\xd4\xc3\xb2\xa1" or capture[20:24] != b"\x01\0\0\0":
+            continue
+        at, before = 24, None
+        moment += 3_600_000_000
+        while at + 16 <= len(capture):
+            whole, micros, kept, wire = struct.unpack_from("<4I", capture, at)
+            time_ = whole * 1_000_000 + micros
+            moment += 0 if before is None else min(max(time_ - before, 0), 60_000_000)
+            records.append((moment, struct.pack("<2I", kept, wire) + capture[at + 16 : at + 16 + kept]))
+            before, at = time_, at + 16 + kept
+    if not records:
+        print(f"SKIPPED: packets to flows, no captures in {data}; set QOSGUARD_DATA", file=sys.stderr)
+        return None
+    made, written = folder / "merged.pcap", 0
+    with made.open("wb") as out:
+        out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 262_144, 1))
+        while written < packets:
+            for after, rest in records:
+                out.write(struct.pack("<2I", *divmod(1_000_000_000_000_000 + after, 1_000_000)) + rest)
+            written += len(records)
+            records = [(after + moment + 3_600_000_000, rest) for after, rest in records]
+    return made, written
+
+
+def meters(rounds: int) -> list[dict[str, object]]:
+    """A capture file to flow records in memory, with NFStream's statistical columns, beside NFStream itself."""
+    with tempfile.TemporaryDirectory() as folder:
+        capture = merged_capture(Path(folder), 200_000)
+        if capture is None:
+            return []
+        path, packets = capture
+
+        def nfstream() -> int:
+            streamer = NFStreamer(source=str(path), statistical_analysis=True, n_dissections=0, n_meters=1)
+            return sum(1 for _ in streamer)
+
+        ours, theirs = len(qg.read(path)), nfstream()
+        print(f"\n{packets} packets: {ours} flows by qosguard, {theirs} by NFStream")
+        works: dict[str, Work] = {"qosguard": lambda: qg.read(path), "NFStream": nfstream}
+        return [measure("packets to flows", "packets/s", packets, works, min(rounds, 3))]
+
+
 def imports(rounds: int) -> dict[str, object]:
     """Time that `import qosguard` adds to `import numpy`."""
 
@@ -151,7 +202,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args()
-    results = [*forests(options.rounds), *readers(options.rounds), imports(options.rounds)]
+    results = [*forests(options.rounds), *readers(options.rounds), *meters(options.rounds), imports(options.rounds)]
     if options.json:
         options.json.write_text(json.dumps(results, indent=2) + "\n")
 
