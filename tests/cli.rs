@@ -172,6 +172,143 @@ fn exit_codes_mean_something() {
 }
 
 #[test]
+fn what_is_read_is_never_written_over() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    ok(at, &["simulate", "--rows", "3000", "-o", "flows.csv"], b"");
+    ok(at, &["train", "flows.csv", "-o", "edge.qosguard"], b"");
+    let before = std::fs::read(at.join("flows.csv")).unwrap();
+    for arguments in [
+        &["flows", "flows.csv", "-o", "./flows.csv"][..],
+        &["train", "flows.csv", "-o", "flows.csv"],
+        &["assess", "edge.qosguard", "flows.csv", "-o", "flows.csv"],
+    ] {
+        let (code, message) = fails(at, arguments, b"");
+        assert_eq!(code, 2, "{arguments:?}: {message}");
+        assert!(message.contains("flows.csv") && message.contains("another file"), "{message}");
+        assert!(std::fs::read(at.join("flows.csv")).unwrap() == before, "{arguments:?}");
+    }
+}
+
+/// A NetFlow v5 datagram of one flow.
+fn netflow5() -> Vec<u8> {
+    let mut datagram = vec![0, 5, 0, 1];
+    datagram.extend([0; 20]);
+    datagram.extend([10, 0, 0, 1, 10, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0, 2, 0, 0, 0, 3, 0, 0, 0, 180]);
+    datagram.extend([0, 0, 0, 1, 0, 0, 0, 2, 0x30, 0x39, 0, 53, 0, 0, 17, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    datagram
+}
+
+#[test]
+fn files_of_exporters_are_read_with_the_templates_of_the_others() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    std::fs::write(at.join("a.dat"), netflow5()).unwrap();
+    let rows = ok(at, &["flows", "a.dat"], b"");
+    assert!(rows.lines().nth(1).unwrap().contains("10.0.0.1,10.0.0.2,12345,53,udp"), "{rows}");
+    // IPFIX: template 256 of one field, the source address, and a record of it.
+    let message = |set: &[u8]| [&[0, 10, 0, 16 + set.len() as u8][..], &[0; 12], set].concat();
+    std::fs::write(at.join("template.dat"), message(&[0, 2, 0, 12, 1, 0, 0, 1, 0, 8, 0, 4])).unwrap();
+    std::fs::write(at.join("data.dat"), message(&[1, 0, 0, 8, 192, 0, 2, 7])).unwrap();
+    for files in [["template.dat", "data.dat"], ["data.dat", "template.dat"]] {
+        let rows = ok(at, &["flows", files[0], files[1]], b"");
+        assert_eq!((rows.lines().count(), rows.contains("192.0.2.7")), (2, true), "{rows}");
+    }
+    let (code, message) = fails(at, &["flows", "-"], &netflow5());
+    assert_eq!(code, 3);
+    assert!(message.contains("exports are read from files"), "{message}");
+}
+
+/// Ctrl-C as a terminal sends it, but to one process alone.
+#[cfg(unix)]
+fn interrupt(child: &std::process::Child) {
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_ends_a_collector_and_its_file() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let exporter = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let free = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let child = Command::new(env!("CARGO_BIN_EXE_qosguard"))
+        .args(["flows", &format!("udp://{free}"), "-o", "flows.parquet"])
+        .current_dir(at)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    while !at.join("flows.parquet").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    exporter.send_to(&netflow5(), free).unwrap();
+    interrupt(&child);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(ok(at, &["flows", "flows.parquet"], b"").lines().count(), 2);
+}
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_lets_a_live_capture_come_to_its_end() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_qosguard"))
+        .args(["flows", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&capture(150)).unwrap();
+    stdin.flush().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().starts_with("id,"));
+    interrupt(&child);
+    stdin.write_all(&capture(151)[24 + 150 * 46..]).unwrap();
+    drop(stdin);
+    assert_eq!(lines.count(), 151);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn records_that_another_schema_refuses_are_counted() {
+    let folder = TempDir::new().unwrap();
+    let schema = r#"
+        name = "near"
+        columns = [{ name = "p", role = "feature", kind = "number", field = "dst_port", maximum = 1023 }]
+    "#;
+    std::fs::write(folder.path().join("near.toml"), schema).unwrap();
+    let record = |port| format!("192.0.2.1,{port},tcp,2,164,0.03\n");
+    let header = "src_ip,dst_port,protocol,packet_count,byte_count,duration\n".to_owned();
+    let flows: String = std::iter::once(header).chain((1..40).chain([8080]).map(record)).collect();
+    let output = run(folder.path(), &["flows", "-", "--to", "near.toml"], flows.as_bytes());
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("39 flows, 0 records rejected, 1 outside the ranges"), "{told}");
+}
+
+#[test]
+fn a_stream_stands_alone() {
+    let folder = TempDir::new().unwrap();
+    for stream in ["-", "udp://127.0.0.1:0"] {
+        let (code, message) = fails(folder.path(), &["flows", "a.csv", stream], b"");
+        assert_eq!(code, 2);
+        assert!(message.contains("one stream alone") && message.contains(stream), "{message}");
+    }
+}
+
+#[test]
+fn assessed_rows_on_standard_output_are_csv_alone() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    ok(at, &["simulate", "--rows", "3000", "-o", "flows.csv"], b"");
+    ok(at, &["train", "flows.csv", "-o", "edge.qosguard"], b"");
+    let rows = ok(at, &["assess", "edge.qosguard", "flows.csv", "-o", "-"], b"");
+    assert!(rows.starts_with("time,src_ip,"), "{}", &rows[..200]);
+    assert_eq!(rows.lines().count(), 3001);
+}
+
+#[test]
 fn a_closed_pipe_ends_the_command_in_silence() {
     let folder = TempDir::new().unwrap();
     let mut child = Command::new(env!("CARGO_BIN_EXE_qosguard"))

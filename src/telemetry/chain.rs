@@ -7,7 +7,7 @@ use arrow::array::RecordBatch;
 
 use super::batches::BatchReader;
 use super::options::ReadOptions;
-use super::read::open;
+use super::read::{is_export, open, open_export};
 use super::report::ReadReport;
 use super::schema::Schema;
 use crate::error::{Error, Result};
@@ -15,7 +15,8 @@ use crate::error::{Error, Result};
 /// Opens files of one kind, such as a rotated set of logs, as one stream, in the order in which they are given.
 ///
 /// Each is opened with the reader of its kind, as by [`open`]; a file without a record is passed over. Errors name
-/// the file; the report sums up all files, with lines as they count in each.
+/// the file; the report sums up all files, with lines as they count in each. Exports (NetFlow, IPFIX, sFlow) are
+/// read as those of one exporter, whose templates may stand in another file than their data.
 ///
 /// # Errors
 ///
@@ -42,6 +43,12 @@ pub fn open_all<P: AsRef<Path>>(
         [first, ..] => format!("{} and {} more files", first.display(), paths.len() - 1),
         [] => "no file".into(),
     };
+    // Only a regular file gives the same bytes again.
+    if let Some(first) = paths.first().filter(|path| path.is_file())
+        && is_export(first)?
+    {
+        return open_export(paths.iter().map(PathBuf::as_path), &place, options);
+    }
     let mut rest = paths.into_iter();
     let mut before = ReadReport::new(&place);
     while let Some(path) = rest.next() {

@@ -27,6 +27,8 @@ pub(super) enum Format {
     Parquet,
     /// Packets in pcap or pcapng.
     Capture,
+    /// Datagrams of NetFlow, IPFIX or sFlow.
+    Export,
 }
 
 /// What captures begin with: pcap with micro- and nanoseconds in both byte orders, pcapng.
@@ -37,6 +39,9 @@ const CAPTURES: [[u8; 4]; 5] = [
     [0x4d, 0x3c, 0xb2, 0xa1],
     [0x0a, 0x0d, 0x0d, 0x0a],
 ];
+
+/// What export datagrams begin with, and no text does: the version of NetFlow v5, v9, IPFIX or sFlow v5.
+const EXPORTS: [&[u8]; 4] = [&[0, 5], &[0, 9], &[0, 10], &[0, 0, 0, 5]];
 
 impl Format {
     /// The format of a binary file that begins with `head`; `None` for text.
@@ -51,6 +56,8 @@ impl Format {
             return Some(Self::Parquet);
         } else if CAPTURES.iter().any(|magic| head.starts_with(magic)) {
             return Some(Self::Capture);
+        } else if EXPORTS.iter().any(|version| head.starts_with(version)) {
+            return Some(Self::Export);
         }
         let name = path.to_string_lossy().to_ascii_lowercase();
         if [".pcap", ".pcapng", ".cap"].iter().any(|e| name.strip_suffix(".gz").unwrap_or(&name).ends_with(e))

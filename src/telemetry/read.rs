@@ -40,6 +40,7 @@ pub fn read_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table>
 /// |---|---|
 /// | packets in pcap or pcapng, or the name `.pcap`, `.pcapng`, `.cap`, plain or gzipped | [`FlowMeter`](super::packets::FlowMeter) with [`ReadOptions::meter`] (feature `packets`) |
 /// | `PAR1`, or the name `.parquet` | [`ParquetReader`](super::ParquetReader) (feature `parquet`) |
+/// | NetFlow v5 or v9, IPFIX or sFlow v5, in a file | [`ExportReader`](super::netflow::ExportReader) (feature `netflow`) |
 /// | Arrow IPC, or the name `.arrow`, `.ipc`, `.feather` | [`IpcReader`] |
 /// | a first line that begins with `#separator` or `#fields`, or JSON with the keys of conn.log | [`ZeekReader`] |
 /// | JSON with the key `event_type` | [`EveReader`] |
@@ -50,7 +51,8 @@ pub fn read_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table>
 ///
 /// # Errors
 ///
-/// Those of the reader's own `open`; [`Error::BadRecord`] for a capture or Parquet without the feature.
+/// Those of the reader's own `open`; [`Error::BadRecord`] for a capture, an export or Parquet without the feature,
+/// and for an export that is no file.
 ///
 /// # Examples
 ///
@@ -102,6 +104,7 @@ fn open_any(
     let input = Cursor::new(head).chain(input);
     match binary {
         Some(Format::Capture) => return open_capture(input, place, options),
+        Some(Format::Export) => return open_export(file.into_iter(), place, options),
         Some(Format::Parquet) => return open_parquet(input, place, file, options),
         Some(Format::Ipc) => {
             return Ok(Box::new(match file {
@@ -169,8 +172,45 @@ fn open_capture(_input: impl Read, place: &str, _options: &ReadOptions) -> Resul
     Err(no_feature(place, "a capture", "packets"))
 }
 
+/// Opens files of exporters, whose templates may stand in one file and their data in another.
+#[cfg(feature = "netflow")]
+pub(super) fn open_export<'a>(
+    files: impl ExactSizeIterator<Item = &'a Path>,
+    place: &str,
+    options: &ReadOptions,
+) -> Result<Box<dyn BatchReader>> {
+    if files.len() == 0 {
+        return Err(Error::BadRecord {
+            place: place.to_owned(),
+            line: 0,
+            column: String::new(),
+            value: "an export".into(),
+            expected: "a format that streams have: exports are read from files, or received".into(),
+        });
+    }
+    let config = super::netflow::NetflowConfig { batch_rows: options.batch_rows, ..Default::default() };
+    Ok(Box::new(super::netflow::ExportReader::open(files, &config)?))
+}
+
+#[cfg(not(feature = "netflow"))]
+pub(super) fn open_export<'a>(
+    _files: impl ExactSizeIterator<Item = &'a Path>,
+    place: &str,
+    _options: &ReadOptions,
+) -> Result<Box<dyn BatchReader>> {
+    Err(no_feature(place, "an export", "netflow"))
+}
+
+/// Whether a file holds export datagrams.
+pub(super) fn is_export(path: &Path) -> Result<bool> {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(format::HEAD_BYTES).read_to_end(&mut head));
+    read.map_err(|e| Error::io(path, e))?;
+    Ok(Format::of_bytes(path, &head) == Some(Format::Export))
+}
+
 /// A file of a format that this build leaves out.
-#[cfg(not(all(feature = "packets", feature = "parquet")))]
+#[cfg(not(all(feature = "netflow", feature = "parquet")))]
 fn no_feature(place: &str, what: &str, feature: &str) -> Error {
     Error::BadRecord {
         place: place.to_owned(),

@@ -161,3 +161,27 @@ mod parquet {
         }
     }
 }
+
+#[test]
+fn a_batch_that_the_footer_names_twice_is_an_error() {
+    use qosguard::arrow::ipc::root_as_footer;
+
+    let table = simulated(40);
+    let mut writer = IpcWriter::file(Vec::new(), table.schema()).unwrap();
+    for _ in 0..2 {
+        writer.write(&table.batches()[0]).unwrap();
+    }
+    let mut file = writer.finish().unwrap();
+    assert_eq!(ipc(file.clone()).unwrap(), 80);
+    let end = file.len() - 10;
+    let start = end - u32::from_le_bytes(file[end..end + 4].try_into().unwrap()) as usize;
+    let blocks: Vec<i64> = {
+        let footer = root_as_footer(&file[start..end]).unwrap();
+        footer.recordBatches().unwrap().iter().map(|block| block.offset()).collect()
+    };
+    let second = (start..end).find(|&at| file[at..].starts_with(&blocks[1].to_le_bytes())).unwrap();
+    file[second..second + 8].copy_from_slice(&blocks[0].to_le_bytes());
+    let error = ipc(file).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BadRecord);
+    assert!(error.to_string().contains("names twice"), "{error}");
+}

@@ -44,8 +44,8 @@ pub(crate) enum Command {
 /// Where records come from.
 #[derive(Debug, Args)]
 pub(crate) struct Input {
-    /// Captures (pcap, pcapng), Zeek or EVE logs, CSV, JSON lines, Parquet or Arrow files, read one after the other;
-    /// `-` is standard input, `udp://ADDRESS:PORT` receives NetFlow, IPFIX and sFlow
+    /// Captures (pcap, pcapng), Zeek or EVE logs, CSV, JSON lines, Parquet or Arrow files, NetFlow or IPFIX
+    /// datagrams, read one after the other; `-` is standard input, `udp://ADDRESS:PORT` receives NetFlow, IPFIX and sFlow until Ctrl-C
     #[arg(value_name = "IN", required = true)]
     pub(crate) paths: Vec<PathBuf>,
     /// Schema of the records: a built-in name or a TOML file; detected unless given
@@ -151,7 +151,8 @@ pub(crate) struct Assess {
     pub(crate) model: PathBuf,
     #[command(flatten)]
     pub(crate) input: Input,
-    /// Write one row for every record: .parquet, .arrow, .csv or .jsonl
+    /// Write one row for every record: .parquet, .arrow, .csv or .jsonl; `-` writes CSV to standard output instead of
+    /// the decisions
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: Option<PathBuf>,
     /// Print every decision, not only those on anomalies

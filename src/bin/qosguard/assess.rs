@@ -1,5 +1,6 @@
 //! `qosguard assess`: records in, decisions out, batch by batch.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -14,6 +15,10 @@ use crate::progress::Progress;
 use crate::{input, output, verdicts};
 
 pub(crate) fn run(command: &Assess) -> Outcome {
+    if let Some(output) = &command.output {
+        let read = command.input.paths.iter().chain([&command.model]).chain(&command.policy);
+        output::spare(output, read)?;
+    }
     let mut guard = Guard::load(&command.model)?;
     if let Some(path) = &command.policy {
         guard = guard.with_policy(Policy::load(path)?)?;
@@ -24,16 +29,21 @@ pub(crate) fn run(command: &Assess) -> Outcome {
         inputs.as_ref().map_or_else(|| (**reader.schema()).clone(), |i| i.common_with(reader.schema()));
     let schema = verdicts::schema(&seen)?;
     let mut out = command.output.as_deref().map(|path| output::create(path, &schema)).transpose()?;
-    let (mut records, mut anomalies) = (0, 0);
+    // What reads the rows there must not meet other lines among them.
+    let rows_to_stdout = command.output.as_deref() == Some(Path::new("-"));
+    let (mut records, mut anomalies, mut unfit) = (0, 0, 0);
     let progress = Progress::new("assessed", None);
     while let Some(batch) = reader.next().transpose()? {
         let place = ReadReport::new(&reader.report().place);
         let mut table = Table::new(Arc::clone(reader.schema()), vec![batch], place)?;
         if let Some(inputs) = &inputs {
             table = table.map_to(inputs)?;
+            unfit += table.report().rejected;
         }
         let assessment = guard.assess(&table)?;
-        output::print(lines(command, &assessment, records).as_bytes())?;
+        if !rows_to_stdout {
+            output::print(lines(command, &assessment, records).as_bytes())?;
+        }
         if let (Some(out), Some(batch)) = (&mut out, table.batches().first()) {
             out.write(&verdicts::beside(&schema, batch, &assessment)?)?;
         }
@@ -43,7 +53,7 @@ pub(crate) fn run(command: &Assess) -> Outcome {
     }
     drop(progress);
     out.map_or(Ok(()), TableWriter::finish)?;
-    eprintln!("{records} records, {anomalies} anomalies, {}", input::summary(reader.report()));
+    eprintln!("{records} records, {anomalies} anomalies, {}", input::summary(reader.report(), unfit));
     Ok(if command.exit_code && anomalies > 0 { ExitCode::from(ANOMALIES) } else { ExitCode::SUCCESS })
 }
 

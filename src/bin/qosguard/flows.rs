@@ -12,10 +12,11 @@ use crate::progress::Progress;
 use crate::{input, output};
 
 pub(crate) fn run(command: &Flows) -> Outcome {
+    output::spare(&command.output, &command.input.paths)?;
     let mut reader = input::open(&command.input)?;
     let to = command.to.as_deref().map(|name| common(&input::schema(name)?, reader.schema())).transpose()?;
     let mut out = output::create(&command.output, to.as_ref().unwrap_or(reader.schema()))?;
-    let mut records = 0;
+    let (mut records, mut unfit) = (0, 0);
     let progress = Progress::new("flows", None);
     while let Some(batch) = reader.next().transpose()? {
         progress.add(batch.num_rows());
@@ -23,6 +24,7 @@ pub(crate) fn run(command: &Flows) -> Outcome {
         let mut table = Table::new(Arc::clone(reader.schema()), vec![batch], place)?;
         if let Some(to) = &to {
             table = table.map_to(to)?;
+            unfit += table.report().rejected;
         }
         for batch in table.batches() {
             out.write(batch)?;
@@ -31,7 +33,7 @@ pub(crate) fn run(command: &Flows) -> Outcome {
     }
     drop(progress);
     out.finish()?;
-    eprintln!("{records} flows, {}", input::summary(reader.report()));
+    eprintln!("{records} flows, {}", input::summary(reader.report(), unfit));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,6 +8,7 @@ use qosguard::telemetry::{self, BatchReader, ReadOptions, ReadReport, Schema, Ta
 use qosguard::{Error, Result};
 
 use crate::arguments::{Input, Meter};
+use crate::interrupt::{self, SIGINT, SIGTERM};
 use crate::progress::Progress;
 
 /// Opens the input with the reader of its kind.
@@ -23,14 +24,31 @@ pub(crate) fn open(input: &Input) -> Result<Box<dyn BatchReader>> {
         if one == Path::new("-") {
             // What comes through a pipe may be live.
             options.meter.flush_s = Some(1.0);
+            // Ctrl-C reaches the program before the pipe too; it ends its output, and so our input.
+            interrupt::flag(&[SIGINT])?;
             return telemetry::open_input(std::io::stdin(), "standard input", &options);
         }
         if let Some(address) = one.to_str().and_then(|one| one.strip_prefix("udp://")) {
-            return Ok(Box::new(Collector::bind(address, &CollectorConfig::default())?));
+            let collector = Collector::bind(address, &CollectorConfig::default())?;
+            let stop = collector.stop_handle();
+            interrupt::once(interrupt::flag(&[SIGINT, SIGTERM])?, move || stop.stop());
+            return Ok(Box::new(collector));
         }
         return telemetry::open(one, &options);
     }
+    if let Some(stream) = input.paths.iter().find(|path| is_stream(path)) {
+        return Err(Error::InvalidArgument {
+            name: "IN".into(),
+            expected: "files only, or one stream alone".into(),
+            got: stream.display().to_string(),
+        });
+    }
     telemetry::open_all(&input.paths, &options)
+}
+
+/// Whether an input is no file.
+fn is_stream(path: &Path) -> bool {
+    path == Path::new("-") || path.to_str().is_some_and(|path| path.starts_with("udp://"))
 }
 
 fn meter(meter: &Meter) -> FlowMeterConfig {
@@ -68,10 +86,11 @@ pub(crate) fn schema(name: &str) -> Result<Schema> {
     Schema::from_toml(&text)
 }
 
-/// What was read and what was left out, in words.
-pub(crate) fn summary(report: &ReadReport) -> String {
+/// What was read and what was left out, in words; `unfit` records were read and do not fit another schema.
+pub(crate) fn summary(report: &ReadReport, unfit: u64) -> String {
     let rejected = format!("{} records rejected", report.rejected);
+    let unfit = (unfit > 0).then(|| format!(", {unfit} outside the ranges of the other schema"));
     let skipped = report.skipped.iter().map(|(kind, records)| format!(", {records} skipped: {kind}"));
     let reasons = report.rejections.iter().take(3).map(|rejection| format!("\n  {rejection}"));
-    std::iter::once(rejected).chain(skipped).chain(reasons).collect()
+    std::iter::once(rejected).chain(unfit).chain(skipped).chain(reasons).collect()
 }

@@ -9,6 +9,7 @@ mod flows;
 mod generate;
 mod input;
 mod inspect;
+mod interrupt;
 mod output;
 mod progress;
 mod simulate;

@@ -1,7 +1,7 @@
 //! Where results go: a file of the kind that its name asks for, or standard output.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use qosguard::telemetry::{OutputFormat, Schema, TableWriter};
 use qosguard::{Error, Result};
@@ -14,6 +14,19 @@ pub(crate) fn create(path: &Path, schema: &Schema) -> Result<TableWriter> {
         return TableWriter::new(io::stdout(), STDOUT, OutputFormat::Csv, schema);
     }
     TableWriter::create(path, schema)
+}
+
+/// Refuses an output that is one of the files that are read: writing would destroy them, even while they are read.
+pub(crate) fn spare<'a>(output: &Path, read: impl IntoIterator<Item = &'a PathBuf>) -> Result<()> {
+    let Ok(file) = output.canonicalize() else { return Ok(()) };
+    if read.into_iter().any(|path| path.canonicalize().is_ok_and(|path| path == file)) {
+        return Err(Error::InvalidArgument {
+            name: "output".into(),
+            expected: "another file than those that are read".into(),
+            got: output.display().to_string(),
+        });
+    }
+    Ok(())
 }
 
 /// Prints bytes to standard output.

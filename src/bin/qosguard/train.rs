@@ -11,6 +11,7 @@ use crate::exit::Outcome;
 use crate::{input, output};
 
 pub(crate) fn run(command: &Train) -> Outcome {
+    output::spare(&command.output, command.input.paths.iter().chain(&command.policy))?;
     let mut builder = Guard::builder()
         .detector(IsolationForestConfig {
             trees: command.trees,

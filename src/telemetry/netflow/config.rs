@@ -32,7 +32,7 @@ pub struct NetflowConfig {
     pub max_kept_bytes: usize,
     /// Seconds, by the exporter's clock, after which a data set that waits is dropped, at least 0.
     pub keep_s: f64,
-    /// Rows of a batch, 1 to 2^20; the last datagram of a batch is read whole, so there may be some more.
+    /// Rows of a batch, 1 to 2^20; the last message of a batch is read whole, so there may be some more.
     pub batch_rows: usize,
 }
 

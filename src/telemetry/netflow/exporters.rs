@@ -97,22 +97,33 @@ impl Exporters {
     ///
     /// `received` is the time at which it came, in seconds since the Unix epoch; sFlow tells no time of its own.
     pub fn push(&mut self, exporter: IpAddr, received: Option<f64>, datagram: &[u8]) {
+        let mut next = Some(0);
+        while let Some(start) = next {
+            next = self.push_message(exporter, received, datagram, start);
+        }
+    }
+
+    /// Reads the message that begins at byte `start`, and says where the next one begins.
+    pub(super) fn push_message(
+        &mut self,
+        exporter: IpAddr,
+        received: Option<f64>,
+        datagram: &[u8],
+        start: usize,
+    ) -> Option<usize> {
         self.exporter.clear();
         // Writing to memory cannot fail.
         write!(self.exporter, "{exporter}").unwrap_or_default();
-        let mut rest = datagram;
-        loop {
-            self.flows.counts.datagrams += 1;
-            match self.read(exporter, received, rest) {
-                Ok(used) => rest = rest.get(used..).unwrap_or_default(),
-                Err(Malformed { at, value, expected }) => {
-                    let value = format!("{value} at byte {}", datagram.len() - rest.len() + at);
-                    self.report.reject(self.flows.counts.datagrams, "", value.as_bytes(), expected);
-                    break;
-                }
+        self.flows.counts.datagrams += 1;
+        match self.read(exporter, received, datagram.get(start..)?) {
+            Ok(used) => {
+                let next = start + used;
+                datagram.get(next..)?.iter().any(|&byte| byte != 0).then_some(next)
             }
-            if rest.iter().all(|&byte| byte == 0) {
-                break;
+            Err(Malformed { at, value, expected }) => {
+                let value = format!("{value} at byte {}", start + at);
+                self.report.reject(self.flows.counts.datagrams, "", value.as_bytes(), expected);
+                None
             }
         }
     }

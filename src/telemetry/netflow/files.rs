@@ -43,6 +43,10 @@ pub struct ExportReader {
     exporters: Exporters,
     exporter: IpAddr,
     paths: std::vec::IntoIter<PathBuf>,
+    /// The file at hand.
+    bytes: Vec<u8>,
+    /// Where its next message begins.
+    next: Option<usize>,
     report: ReadReport,
     schema: Arc<Schema>,
     done: bool,
@@ -67,6 +71,8 @@ impl ExportReader {
             exporter: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             report: ReadReport::new(&place),
             paths: paths.into_iter(),
+            bytes: Vec::new(),
+            next: None,
             done: false,
         })
     }
@@ -83,9 +89,13 @@ impl ExportReader {
         self.exporters.counts()
     }
 
-    /// Reads files until a batch is full or none is left.
+    /// Reads messages until a batch is full or no file is left.
     fn fill(&mut self) -> Result<Option<RecordBatch>> {
         while self.exporters.rows() < self.exporters.config().batch_rows {
+            if let Some(start) = self.next {
+                self.next = self.exporters.push_message(self.exporter, None, &self.bytes, start);
+                continue;
+            }
             let Some(path) = self.paths.next() else {
                 self.done = true;
                 self.exporters.drop_kept();
@@ -93,7 +103,7 @@ impl ExportReader {
             };
             self.exporters.report_mut().place = path.display().to_string();
             match read_whole(&path)? {
-                Some(datagram) => self.exporters.push(self.exporter, None, &datagram),
+                Some(bytes) => (self.bytes, self.next) = (bytes, Some(0)),
                 None => self.exporters.refuse("a file of at most 64 MiB"),
             }
         }

@@ -88,7 +88,8 @@ impl Message<'_> {
     fn read_templates(&mut self, set: &[u8], at: usize, purpose: Purpose) -> Result<(), Malformed> {
         let mut cursor = Cursor::new(set);
         // Less than 4 bytes, or zeros, are padding.
-        while cursor.rest().len() >= SET_HEADER && cursor.rest().iter().any(|&byte| byte != 0) {
+        let padding = set.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+        while cursor.rest().len() >= SET_HEADER && cursor.at() < padding {
             let at = at + SET_HEADER + cursor.at();
             let Some((id, fields)) = self.read_template(&mut cursor, purpose) else {
                 self.flows.counts.refused_templates += 1;
