@@ -177,7 +177,7 @@ fn a_batch_that_the_footer_names_twice_is_an_error() {
     let start = end - u32::from_le_bytes(file[end..end + 4].try_into().unwrap()) as usize;
     let blocks: Vec<i64> = {
         let footer = root_as_footer(&file[start..end]).unwrap();
-        footer.recordBatches().unwrap().iter().map(|block| block.offset()).collect()
+        footer.recordBatches().unwrap().iter().map(qosguard::arrow::ipc::Block::offset).collect()
     };
     let second = (start..end).find(|&at| file[at..].starts_with(&blocks[1].to_le_bytes())).unwrap();
     file[second..second + 8].copy_from_slice(&blocks[0].to_le_bytes());
