@@ -86,11 +86,11 @@ pub(crate) fn schema(name: &str) -> Result<Schema> {
     Schema::from_toml(&text)
 }
 
-/// What was read and what was left out, in words; `unfit` records were read and do not fit another schema.
+/// What was left out, and what the reader counted besides, in words; `unfit` records were read and do not fit another schema.
 pub(crate) fn summary(report: &ReadReport, unfit: u64) -> String {
     let rejected = format!("{} records rejected", report.rejected);
     let unfit = (unfit > 0).then(|| format!(", {unfit} outside the ranges of the other schema"));
-    let skipped = report.skipped.iter().map(|(kind, records)| format!(", {records} skipped: {kind}"));
+    let counted = report.skipped.iter().map(|(what, count)| format!("; {what}: {count}"));
     let reasons = report.rejections.iter().take(3).map(|rejection| format!("\n  {rejection}"));
-    std::iter::once(rejected).chain(unfit).chain(skipped).chain(reasons).collect()
+    std::iter::once(rejected).chain(unfit).chain(counted).chain(reasons).collect()
 }
