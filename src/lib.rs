@@ -16,7 +16,7 @@ pub mod qos;
 pub mod simulate;
 pub mod telemetry;
 
-pub use detect::{Detector, Fit, IsolationForest, IsolationForestConfig};
+pub use detect::{Classifier, Detector, Fit, IsolationForest, IsolationForestConfig};
 pub use error::{Error, ErrorKind, Result};
 pub use guard::{Assessment, Guard, GuardBuilder};
 pub use parallel::{is_parallel, set_parallel};

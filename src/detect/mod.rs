@@ -7,7 +7,7 @@ mod tree;
 
 use std::fmt::Debug;
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 
 use crate::error::Result;
 
@@ -56,4 +56,19 @@ pub trait Detector: Debug + Send + Sync {
         self.score_into(x, &mut out)?;
         Ok(out)
     }
+}
+
+/// A detector that was fitted on labels and knows the odds of each class.
+///
+/// Its score is the log-odds of an attack: `ln((1 − p) / p)` with `p` the probability of the clean class.
+pub trait Classifier: Detector {
+    /// Names of the classes; the first one is clean traffic.
+    fn classes(&self) -> &[String];
+
+    /// Probability of each class, shape `(rows, features)` → `(rows, classes)`; each row sums to 1.
+    ///
+    /// # Errors
+    ///
+    /// As [`Detector::score_into`].
+    fn probabilities(&self, x: ArrayView2<'_, f32>) -> Result<Array2<f64>>;
 }
