@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use ndarray::ArrayView2;
 
-use crate::detect::tree::Node;
+use crate::detect::tree::{Node, Test};
 use crate::rng::Stream;
 
-/// Grows a tree on `sample` rows of `x` that are drawn without replacement.
+/// Grows a tree on `sample` rows of `x` that are drawn without replacement; its leaves have no values yet.
 pub(super) fn grow(x: &ArrayView2<'_, f32>, sample: usize, max_depth: usize, rng: &mut Stream) -> Vec<Node> {
     let mut rows = draw(x.nrows(), sample, rng);
     let mut grower = Grower { x, max_depth, rng, features: (0..x.ncols()).collect(), nodes: Vec::new() };
@@ -43,17 +43,18 @@ impl Grower<'_> {
     /// Only the first `active` features can differ between the rows.
     fn node(&mut self, rows: &mut [usize], mut active: usize, depth: usize) {
         let this = self.nodes.len();
-        self.nodes.push(Node::leaf(rows.len() as u32));
+        let cover = rows.len() as f32;
+        self.nodes.push(Node::Leaf { value: 0.0, cover });
         if depth == self.max_depth || rows.len() == 1 {
             return;
         }
         let Some((feature, threshold)) = self.split(rows, &mut active) else { return };
         let (left, right) = self.partition(rows, feature, threshold);
         self.node(left, active, depth + 1);
-        let right_child = self.nodes.len();
+        let right_child = self.nodes.len() as u32;
         self.node(right, active, depth + 1);
-        self.nodes[this] =
-            Node { feature: feature as u32, threshold, right: right_child as u32, ..self.nodes[this] };
+        let (feature, test) = (feature as u32, Test::AtMost(threshold));
+        self.nodes[this] = Node::Split { feature, test, missing_left: true, right: right_child, cover };
     }
 
     /// A random feature among those that differ between `rows`, and a random threshold; `None` where all

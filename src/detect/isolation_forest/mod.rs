@@ -10,7 +10,6 @@ pub use parts::IsolationForestParts;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use super::tree::MAX_DEPTH;
 use super::{Fit, check};
 use crate::error::{Error, Result};
 use crate::parallel;
@@ -51,6 +50,9 @@ pub struct IsolationForestConfig {
     /// Seed of all randomness; tree `i` draws from its own stream.
     pub seed: u64,
 }
+
+/// Most cuts between the root and a leaf.
+const MAX_DEPTH: usize = 32;
 
 impl Default for IsolationForestConfig {
     fn default() -> Self {

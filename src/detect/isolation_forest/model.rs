@@ -3,7 +3,7 @@
 use ndarray::{ArrayView2, Axis, s};
 
 use super::{IsolationForestConfig, IsolationForestParts};
-use crate::detect::tree::{Heap, Leaf, Node, Trees};
+use crate::detect::tree::{Heap, Node, Trees};
 use crate::detect::{Detector, check};
 use crate::error::Result;
 use crate::parallel;
@@ -46,8 +46,9 @@ impl IsolationForest {
         sample_size: usize,
         trees: &[Vec<Node>],
     ) -> Result<Self> {
-        let trees = Trees::new(n_features, trees)?;
-        let heap = Heap::new(&trees, path);
+        let mut trees = Trees::new(n_features, trees, Vec::new())?;
+        trees.set_values(path);
+        let heap = Heap::new(&trees);
         Ok(Self { config, sample_size, trees, heap })
     }
 
@@ -109,7 +110,7 @@ impl IsolationForest {
 
     /// Sum of the path lengths of one row, tree after tree.
     fn path_sum(&self, row: impl Fn(usize) -> f32) -> f64 {
-        self.trees.leaves(row).fold(0.0, |sum, leaf| sum + path(leaf))
+        self.trees.values(row).fold(0.0, |sum, value| sum + value)
     }
 
     /// Sums of the path lengths of up to [`TILE`] finite rows.
@@ -158,9 +159,9 @@ impl Detector for IsolationForest {
     }
 }
 
-/// Path length of a row that ends in `leaf`.
-fn path(leaf: Leaf) -> f64 {
-    leaf.depth as f64 + average_path(leaf.samples as usize)
+/// Path length of a row that ends in a leaf `depth` cuts below the root with `samples` training rows.
+fn path(depth: usize, samples: f32) -> f64 {
+    depth as f64 + average_path(samples as usize)
 }
 
 /// `c(n)`: average path length of an unsuccessful search in a binary search tree of `n` rows.

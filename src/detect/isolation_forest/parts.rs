@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::IsolationForestConfig;
-use crate::detect::tree::Node;
+use crate::detect::tree::{Node, Test};
 use crate::error::{Error, Result};
 
 /// An [`IsolationForest`](super::IsolationForest) as plain arrays, which do not depend on how it is laid
@@ -52,10 +52,18 @@ impl IsolationForestParts {
         };
         for tree in trees {
             parts.node_counts.push(tree.len() as u32);
-            parts.feature.extend(tree.iter().map(|node| node.feature.cast_signed()));
-            parts.threshold.extend(tree.iter().map(|node| node.threshold));
-            parts.right.extend(tree.iter().map(|node| node.right));
-            parts.samples.extend(tree.iter().map(|node| node.samples));
+            for node in tree {
+                let (feature, threshold, right) = match *node {
+                    Node::Split { feature, test: Test::AtMost(threshold), right, .. } => {
+                        (feature.cast_signed(), threshold, right)
+                    }
+                    _ => (-1, 0.0, 0),
+                };
+                parts.feature.push(feature);
+                parts.threshold.push(threshold);
+                parts.right.push(right);
+                parts.samples.push(node.cover() as u32);
+            }
         }
         parts
     }
@@ -94,34 +102,59 @@ impl IsolationForestParts {
         if nodes != self.feature.len() as u64 {
             return Err(Error::invalid("node_counts", format!("{} nodes in all", self.feature.len()), nodes));
         }
-        let mut nodes = (0..self.feature.len()).map(|i| self.node(i));
-        self.node_counts
-            .iter()
-            .enumerate()
-            .map(|(tree, &count)| {
-                let nodes: Vec<Node> = nodes.by_ref().take(count as usize).collect::<Result<_>>()?;
-                match nodes.first() {
-                    Some(root) if root.samples as usize == self.sample_size => Ok(nodes),
-                    root => Err(Error::invalid(
-                        format!("trees[{tree}].samples[0]"),
-                        self.sample_size.to_string(),
-                        root.map_or(0, |root| root.samples),
-                    )),
-                }
-            })
-            .collect()
+        let (mut start, mut trees) = (0, Vec::new());
+        for (tree, &count) in self.node_counts.iter().enumerate() {
+            let end = start + count as usize;
+            let samples = &self.samples[start..end];
+            if samples.first() != Some(&(self.sample_size as u32)) {
+                let got = samples.first().copied().unwrap_or_default();
+                return Err(Error::invalid(
+                    format!("trees[{tree}].samples[0]"),
+                    self.sample_size.to_string(),
+                    got,
+                ));
+            }
+            let nodes = (start..end).map(|i| self.node(tree, i - start, i, samples));
+            trees.push(nodes.collect::<Result<_>>()?);
+            start = end;
+        }
+        Ok(trees)
     }
 
-    /// Node `i` of all.
-    fn node(&self, i: usize) -> Result<Node> {
+    /// Node `i` of all, which is node `at` of its tree.
+    fn node(&self, tree: usize, at: usize, i: usize, samples: &[u32]) -> Result<Node> {
         let (feature, threshold, right) = (self.feature[i], self.threshold[i], self.right[i]);
+        if samples[at] == 0 {
+            return Err(Error::invalid(format!("trees[{tree}].samples[{at}]"), "at least 1", 0));
+        }
+        let cover = samples[at] as f32;
+        if let Ok(feature) = u32::try_from(feature) {
+            // Where a child is missing, the check of the trees says so.
+            if let (Some(&left), Some(&other)) = (samples.get(at + 1), samples.get(right as usize)) {
+                let sum = u64::from(left) + u64::from(other);
+                if sum != u64::from(samples[at]) {
+                    return Err(Error::invalid(
+                        format!("trees[{tree}].samples[{at}]"),
+                        format!("{sum}, the sum of its children"),
+                        samples[at],
+                    ));
+                }
+            }
+            return Ok(Node::Split {
+                feature,
+                test: Test::AtMost(threshold),
+                missing_left: true,
+                right,
+                cover,
+            });
+        }
         if feature < -1 {
             return Err(Error::invalid(format!("feature[{i}]"), "a feature, or -1 in a leaf", feature));
         }
-        if feature == -1 && (right != 0 || threshold.to_bits() != 0) {
+        if right != 0 || threshold.to_bits() != 0 {
             let got = format!("threshold {threshold}, right {right}");
             return Err(Error::invalid(format!("feature[{i}]"), "a leaf with threshold 0 and right 0", got));
         }
-        Ok(Node { feature: feature.cast_unsigned(), threshold, right, samples: self.samples[i] })
+        Ok(Node::Leaf { value: 0.0, cover })
     }
 }

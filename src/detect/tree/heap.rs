@@ -1,6 +1,6 @@
 //! Trees as complete binary heaps: every way has the same length, so rows walk in step, without branches.
 
-use super::{Leaf, Trees};
+use super::{Node, Test, Trees};
 
 /// A node of the heap: thirty-two bits that are compared and thirty-two that address.
 #[derive(Clone, Copy, Debug)]
@@ -36,8 +36,9 @@ impl Heap {
     /// Levels that the kernels take for granted.
     pub(super) const MIN_DEPTH: usize = 4;
 
-    /// Lays `trees` out with `value` in each leaf; `None` where that would take too much memory.
-    pub(crate) fn new(trees: &Trees, value: impl Fn(Leaf) -> f64) -> Option<Self> {
+    /// Lays `trees` out; `None` where that would take too much memory, or where a split tests categories or
+    /// sends missing values right.
+    pub(crate) fn new(trees: &Trees) -> Option<Self> {
         let depth = trees.depth().max(Self::MIN_DEPTH);
         let width = 1_usize.checked_shl(depth as u32)?;
         let bytes = width.checked_mul(trees.len())?.checked_mul(size_of::<Slot>() + size_of::<f64>())?;
@@ -53,14 +54,16 @@ impl Heap {
         {
             let mut pending = vec![(0, 1, 0)];
             while let Some((at, slot, level)) = pending.pop() {
-                let node = tree[at];
-                if node.is_leaf() {
-                    let leftmost = (slot << (depth - level)) - width;
-                    leaves[leftmost] = value(Leaf { depth: level, samples: node.samples });
-                } else {
-                    slots[slot] = Slot { threshold: node.threshold, feature: node.feature };
-                    pending.push((at + 1, 2 * slot, level + 1));
-                    pending.push((node.right as usize, 2 * slot + 1, level + 1));
+                match tree[at] {
+                    Node::Leaf { value, .. } => leaves[(slot << (depth - level)) - width] = value,
+                    Node::Split {
+                        feature, test: Test::AtMost(threshold), missing_left: true, right, ..
+                    } => {
+                        slots[slot] = Slot { threshold, feature };
+                        pending.push((at + 1, 2 * slot, level + 1));
+                        pending.push((right as usize, 2 * slot + 1, level + 1));
+                    }
+                    Node::Split { .. } => return None,
                 }
             }
         }
