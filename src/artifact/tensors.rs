@@ -60,8 +60,11 @@ macro_rules! element {
 }
 
 element!(f32, F32);
+element!(f64, F64);
+element!(u8, U8);
 element!(u32, U32);
 element!(i32, I32);
+element!(u64, U64);
 
 impl Tensors {
     /// The tensors of a parsed file.

@@ -3,7 +3,10 @@
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use super::{Detector, Fit, IsolationForest, IsolationForestConfig};
+use super::isolation_forest::IsolationForestHeader;
+use super::stored::Stored;
+use super::{Detector, Fit, IsolationForest, IsolationForestConfig, IsolationForestParts};
+use crate::artifact::Tensors;
 use crate::error::Result;
 
 /// Settings of any detector that can be saved; as text, `kind` names the detector.
@@ -49,16 +52,44 @@ pub enum AnyDetector {
     IsolationForest(IsolationForest),
 }
 
-impl Detector for AnyDetector {
-    fn n_features(&self) -> usize {
+/// What stands of a detector in a file's header; `kind` names the detector.
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum AnyHeader {
+    IsolationForest(IsolationForestHeader),
+}
+
+impl AnyDetector {
+    /// Puts the arrays under `at` and returns the rest.
+    pub(crate) fn store(&self, at: &str, tensors: &mut Tensors) -> AnyHeader {
         match self {
-            Self::IsolationForest(model) => model.n_features(),
+            Self::IsolationForest(model) => AnyHeader::IsolationForest(model.to_parts().store(at, tensors)),
         }
     }
 
-    fn score_into(&self, x: ArrayView2<'_, f32>, out: &mut [f32]) -> Result<()> {
-        match self {
-            Self::IsolationForest(model) => model.score_into(x, out),
+    /// Puts a detector together again; says in words what does not hold.
+    pub(crate) fn restore(header: AnyHeader, at: &str, tensors: &mut Tensors) -> Result<Self, String> {
+        match header {
+            AnyHeader::IsolationForest(header) => {
+                let parts = IsolationForestParts::restore(header, at, tensors)?;
+                IsolationForest::from_parts(&parts).map(Self::IsolationForest).map_err(|e| e.to_string())
+            }
         }
+    }
+
+    fn as_detector(&self) -> &dyn Detector {
+        match self {
+            Self::IsolationForest(model) => model,
+        }
+    }
+}
+
+impl Detector for AnyDetector {
+    fn n_features(&self) -> usize {
+        self.as_detector().n_features()
+    }
+
+    fn score_into(&self, x: ArrayView2<'_, f32>, out: &mut [f32]) -> Result<()> {
+        self.as_detector().score_into(x, out)
     }
 }

@@ -3,6 +3,7 @@
 mod any;
 mod check;
 mod isolation_forest;
+mod stored;
 mod tree;
 
 use std::fmt::Debug;
@@ -11,6 +12,7 @@ use ndarray::{Array2, ArrayView2};
 
 use crate::error::Result;
 
+pub(crate) use any::AnyHeader;
 pub use any::{AnyDetector, AnyDetectorConfig};
 pub use isolation_forest::{IsolationForest, IsolationForestConfig, IsolationForestParts};
 
