@@ -220,6 +220,14 @@ impl Error {
         Self::InvalidArgument { name: name.into(), expected: expected.into(), got: got.to_string() }
     }
 
+    /// [`Error::NotFinite`] of a part of a matrix, with the row of the whole.
+    pub(crate) fn at_row(self, row: usize) -> Self {
+        match self {
+            Self::NotFinite { column, value, .. } => Self::NotFinite { row, column, value },
+            other => other,
+        }
+    }
+
     /// [`Error::Io`] with the path that caused it.
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
         Self::Io { path: path.to_path_buf(), source }

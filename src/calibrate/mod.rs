@@ -13,11 +13,13 @@
 //! # Ok::<(), qosguard::Error>(())
 //! ```
 
+mod combine;
 mod conformal;
 mod interval;
 mod tail;
 mod threshold;
 
+pub use combine::{Combination, bonferroni, cauchy, fisher, harmonic_mean};
 pub use conformal::Conformal;
 pub use interval::Interval;
 pub(crate) use interval::wilson;

@@ -3,9 +3,12 @@
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
+use super::ensemble::EnsembleHeader;
 use super::isolation_forest::IsolationForestHeader;
 use super::stored::Stored;
-use super::{Detector, Fit, IsolationForest, IsolationForestConfig, IsolationForestParts};
+use super::{
+    Detector, Ensemble, EnsembleConfig, Fit, IsolationForest, IsolationForestConfig, IsolationForestParts,
+};
 use crate::artifact::Tensors;
 use crate::error::Result;
 
@@ -26,11 +29,29 @@ use crate::error::Result;
 pub enum AnyDetectorConfig {
     /// See [`IsolationForestConfig`].
     IsolationForest(IsolationForestConfig),
+    /// See [`EnsembleConfig`].
+    Ensemble(EnsembleConfig),
+}
+
+impl AnyDetectorConfig {
+    /// Whether the detector learns from labels.
+    pub(crate) fn needs_labels(&self) -> bool {
+        match self {
+            Self::IsolationForest(_) => false,
+            Self::Ensemble(config) => config.needs_labels(),
+        }
+    }
 }
 
 impl From<IsolationForestConfig> for AnyDetectorConfig {
     fn from(config: IsolationForestConfig) -> Self {
         Self::IsolationForest(config)
+    }
+}
+
+impl From<EnsembleConfig> for AnyDetectorConfig {
+    fn from(config: EnsembleConfig) -> Self {
+        Self::Ensemble(config)
     }
 }
 
@@ -40,6 +61,7 @@ impl Fit for AnyDetectorConfig {
     fn fit(&self, x: ArrayView2<'_, f32>, labels: Option<&[bool]>) -> Result<AnyDetector> {
         match self {
             Self::IsolationForest(config) => config.fit(x, labels).map(AnyDetector::IsolationForest),
+            Self::Ensemble(config) => config.fit(x, labels).map(AnyDetector::Ensemble),
         }
     }
 }
@@ -50,6 +72,8 @@ impl Fit for AnyDetectorConfig {
 pub enum AnyDetector {
     /// See [`IsolationForest`].
     IsolationForest(IsolationForest),
+    /// See [`Ensemble`].
+    Ensemble(Ensemble),
 }
 
 /// What stands of a detector in a file's header; `kind` names the detector.
@@ -57,6 +81,7 @@ pub enum AnyDetector {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum AnyHeader {
     IsolationForest(IsolationForestHeader),
+    Ensemble(EnsembleHeader),
 }
 
 impl AnyDetector {
@@ -64,6 +89,7 @@ impl AnyDetector {
     pub(crate) fn store(&self, at: &str, tensors: &mut Tensors) -> AnyHeader {
         match self {
             Self::IsolationForest(model) => AnyHeader::IsolationForest(model.to_parts().store(at, tensors)),
+            Self::Ensemble(model) => AnyHeader::Ensemble(model.store(at, tensors)),
         }
     }
 
@@ -74,12 +100,14 @@ impl AnyDetector {
                 let parts = IsolationForestParts::restore(header, at, tensors)?;
                 IsolationForest::from_parts(&parts).map(Self::IsolationForest).map_err(|e| e.to_string())
             }
+            AnyHeader::Ensemble(header) => Ensemble::restore(header, at, tensors).map(Self::Ensemble),
         }
     }
 
     fn as_detector(&self) -> &dyn Detector {
         match self {
             Self::IsolationForest(model) => model,
+            Self::Ensemble(model) => model,
         }
     }
 }

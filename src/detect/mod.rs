@@ -2,6 +2,7 @@
 
 mod any;
 mod check;
+mod ensemble;
 mod isolation_forest;
 mod stored;
 mod tree;
@@ -14,6 +15,7 @@ use crate::error::Result;
 
 pub(crate) use any::AnyHeader;
 pub use any::{AnyDetector, AnyDetectorConfig};
+pub use ensemble::{Ensemble, EnsembleConfig, Member, MemberConfig};
 pub use isolation_forest::{IsolationForest, IsolationForestConfig, IsolationForestParts};
 
 /// Trains a detector from features.
