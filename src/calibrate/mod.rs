@@ -19,6 +19,7 @@ mod tail;
 mod threshold;
 
 mod combine;
+mod probability;
 
 pub use conformal::Conformal;
 pub use interval::Interval;
@@ -27,3 +28,4 @@ pub use tail::Tail;
 pub use threshold::{CalibrationScores, Realised, Threshold, ThresholdRule};
 
 pub use combine::{Combination, bonferroni, cauchy, fisher, harmonic_mean};
+pub use probability::{Probability, ProbabilityRule, Temperature};
