@@ -312,8 +312,8 @@ mod tests {
     }
 
     /// Share of rows of `k` independent uniform p-values whose combination is at most `rate`, over `rate`.
-    fn realised_over_asked(rule: Combination, k: usize, rate: f64) -> f64 {
-        let mut rng = Stream::new(7, k as u64);
+    fn realised_over_asked(rule: Combination, k: u16, rate: f64) -> f64 {
+        let mut rng = Stream::new(7, u64::from(k));
         let (rows, mut hits) = (200_000, 0);
         for _ in 0..rows {
             let p: Vec<f64> = (0..k).map(|_| 1.0 - rng.uniform()).collect();
@@ -324,14 +324,14 @@ mod tests {
 
     #[test]
     fn rates_are_realised_on_independent_uniform_p_values() {
-        for k in [2, 3, 10] {
+        for k in [2_u16, 3, 10] {
             for rate in [0.01, 0.1, 0.5] {
                 // Three standard errors of a binomial share.
                 let noise = 3.0 * f64::sqrt((1.0 - rate) / (200_000.0 * rate));
                 let fisher = realised_over_asked(Combination::Fisher, k, rate);
                 assert!((fisher - 1.0).abs() < noise, "Fisher, {k}, {rate}: {fisher}");
                 // 1 − (1 − rate / k)^k
-                let exact = (1.0 - (1.0 - rate / k as f64).powi(k as i32)) / rate;
+                let exact = (1.0 - (1.0 - rate / f64::from(k)).powi(i32::from(k))) / rate;
                 let bonferroni = realised_over_asked(Combination::Bonferroni, k, rate);
                 assert!((bonferroni - exact).abs() < noise, "Bonferroni, {k}, {rate}: {bonferroni}");
             }

@@ -13,15 +13,19 @@
 //! # Ok::<(), qosguard::Error>(())
 //! ```
 
-mod combine;
 mod conformal;
 mod interval;
 mod tail;
 mod threshold;
 
-pub use combine::{Combination, bonferroni, cauchy, fisher, harmonic_mean};
+mod combine;
+mod probability;
+
 pub use conformal::Conformal;
 pub use interval::Interval;
 pub(crate) use interval::wilson;
 pub use tail::Tail;
 pub use threshold::{CalibrationScores, Realised, Threshold, ThresholdRule};
+
+pub use combine::{Combination, bonferroni, cauchy, fisher, harmonic_mean};
+pub use probability::{Probability, ProbabilityRule, Temperature};
