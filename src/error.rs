@@ -26,7 +26,7 @@ pub enum ErrorKind {
     InsufficientData,
     /// The file was written by a newer release.
     IncompatibleFormat,
-    /// The file is not an intact guard.
+    /// The file is not an intact guard or detector.
     CorruptArtifact,
     /// A QoS policy does not validate.
     Policy,
@@ -166,8 +166,8 @@ pub enum Error {
         /// Newest format version that this release reads.
         supported: u32,
     },
-    /// The file is not an intact guard.
-    #[error("{}: not an intact guard: {reason}", path.display())]
+    /// The file is not an intact guard or detector.
+    #[error("{}: not intact: {reason}", path.display())]
     CorruptArtifact {
         /// The file.
         path: PathBuf,

@@ -3,6 +3,7 @@
 mod any;
 mod check;
 mod ensemble;
+mod file;
 mod isolation_forest;
 mod stored;
 mod tree;

@@ -129,7 +129,7 @@ mod tests {
         let training = ["seed", "rows", "fitted", "calibrated", "held_out", "attacks", "data_hash"];
         header["training"] = in_order(&header["training"], &training);
         let error = read(&header).unwrap_err().to_string();
-        assert_eq!(error, "x: not an intact guard: `training` is a list, and must name its fields");
+        assert_eq!(error, "x: not intact: `training` is a list, and must name its fields");
     }
 
     #[test]
@@ -141,7 +141,7 @@ mod tests {
         stages.schema = stages.schema.with_role("duration", Role::Ignore).unwrap().into();
         let error = read(&stages).unwrap_err();
         let expected =
-            "x: not an intact guard: the featurizer reads `duration`, which is no feature of the schema";
+            "x: not intact: the featurizer reads `duration`, which is no feature of the schema";
         assert_eq!(error.to_string(), expected);
     }
 }
