@@ -4,6 +4,7 @@ mod any;
 mod check;
 mod isolation_forest;
 mod tree;
+mod tree_ensemble;
 
 use std::fmt::Debug;
 
@@ -13,6 +14,7 @@ use crate::error::Result;
 
 pub use any::{AnyDetector, AnyDetectorConfig};
 pub use isolation_forest::{IsolationForest, IsolationForestConfig, IsolationForestParts};
+pub use tree_ensemble::{Link, TreeEnsemble, TreeEnsembleParts};
 
 /// Trains a detector from features.
 pub trait Fit {
