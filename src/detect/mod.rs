@@ -1,6 +1,7 @@
 //! Detectors: features in, one score per row out; higher is more anomalous.
 
 mod any;
+mod boosted;
 mod check;
 mod isolation_forest;
 mod tree;
@@ -13,6 +14,7 @@ use ndarray::{Array2, ArrayView2};
 use crate::error::Result;
 
 pub use any::{AnyDetector, AnyDetectorConfig};
+pub use boosted::{BoostedTreesConfig, ClassWeight, EarlyStopping};
 pub use isolation_forest::{IsolationForest, IsolationForestConfig, IsolationForestParts};
 pub use tree_ensemble::{Link, TreeEnsemble, TreeEnsembleParts};
 
