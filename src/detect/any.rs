@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::ensemble::EnsembleHeader;
 use super::isolation_forest::IsolationForestHeader;
 use super::stored::Stored;
+use super::tree_ensemble::{TreeEnsemble, TreeEnsembleHeader, TreeEnsembleParts};
 use super::{
-    Detector, Ensemble, EnsembleConfig, Fit, IsolationForest, IsolationForestConfig, IsolationForestParts,
+    BoostedTreesConfig, Detector, Ensemble, EnsembleConfig, Fit, IsolationForest, IsolationForestConfig,
+    IsolationForestParts,
 };
 use crate::artifact::Tensors;
 use crate::error::Result;
@@ -29,6 +31,8 @@ use crate::error::Result;
 pub enum AnyDetectorConfig {
     /// See [`IsolationForestConfig`].
     IsolationForest(IsolationForestConfig),
+    /// See [`BoostedTreesConfig`]; learns from labels.
+    BoostedTrees(BoostedTreesConfig),
     /// See [`EnsembleConfig`].
     Ensemble(EnsembleConfig),
 }
@@ -38,6 +42,7 @@ impl AnyDetectorConfig {
     pub(crate) fn needs_labels(&self) -> bool {
         match self {
             Self::IsolationForest(_) => false,
+            Self::BoostedTrees(_) => true,
             Self::Ensemble(config) => config.needs_labels(),
         }
     }
@@ -46,6 +51,12 @@ impl AnyDetectorConfig {
 impl From<IsolationForestConfig> for AnyDetectorConfig {
     fn from(config: IsolationForestConfig) -> Self {
         Self::IsolationForest(config)
+    }
+}
+
+impl From<BoostedTreesConfig> for AnyDetectorConfig {
+    fn from(config: BoostedTreesConfig) -> Self {
+        Self::BoostedTrees(config)
     }
 }
 
@@ -61,6 +72,7 @@ impl Fit for AnyDetectorConfig {
     fn fit(&self, x: ArrayView2<'_, f32>, labels: Option<&[bool]>) -> Result<AnyDetector> {
         match self {
             Self::IsolationForest(config) => config.fit(x, labels).map(AnyDetector::IsolationForest),
+            Self::BoostedTrees(config) => config.fit(x, labels).map(AnyDetector::TreeEnsemble),
             Self::Ensemble(config) => config.fit(x, labels).map(AnyDetector::Ensemble),
         }
     }
@@ -72,6 +84,8 @@ impl Fit for AnyDetectorConfig {
 pub enum AnyDetector {
     /// See [`IsolationForest`].
     IsolationForest(IsolationForest),
+    /// See [`TreeEnsemble`].
+    TreeEnsemble(TreeEnsemble),
     /// See [`Ensemble`].
     Ensemble(Ensemble),
 }
@@ -81,6 +95,7 @@ pub enum AnyDetector {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum AnyHeader {
     IsolationForest(IsolationForestHeader),
+    TreeEnsemble(TreeEnsembleHeader),
     Ensemble(EnsembleHeader),
 }
 
@@ -89,6 +104,7 @@ impl AnyDetector {
     pub(crate) fn store(&self, at: &str, tensors: &mut Tensors) -> AnyHeader {
         match self {
             Self::IsolationForest(model) => AnyHeader::IsolationForest(model.to_parts().store(at, tensors)),
+            Self::TreeEnsemble(model) => AnyHeader::TreeEnsemble(model.to_parts().store(at, tensors)),
             Self::Ensemble(model) => AnyHeader::Ensemble(model.store(at, tensors)),
         }
     }
@@ -100,6 +116,10 @@ impl AnyDetector {
                 let parts = IsolationForestParts::restore(header, at, tensors)?;
                 IsolationForest::from_parts(&parts).map(Self::IsolationForest).map_err(|e| e.to_string())
             }
+            AnyHeader::TreeEnsemble(header) => {
+                let parts = TreeEnsembleParts::restore(header, at, tensors)?;
+                TreeEnsemble::from_parts(&parts).map(Self::TreeEnsemble).map_err(|e| e.to_string())
+            }
             AnyHeader::Ensemble(header) => Ensemble::restore(header, at, tensors).map(Self::Ensemble),
         }
     }
@@ -107,6 +127,7 @@ impl AnyDetector {
     fn as_detector(&self) -> &dyn Detector {
         match self {
             Self::IsolationForest(model) => model,
+            Self::TreeEnsemble(model) => model,
             Self::Ensemble(model) => model,
         }
     }

@@ -140,8 +140,7 @@ mod tests {
         assert!(read(&stages).is_ok());
         stages.schema = stages.schema.with_role("duration", Role::Ignore).unwrap().into();
         let error = read(&stages).unwrap_err();
-        let expected =
-            "x: not intact: the featurizer reads `duration`, which is no feature of the schema";
+        let expected = "x: not intact: the featurizer reads `duration`, which is no feature of the schema";
         assert_eq!(error.to_string(), expected);
     }
 }
