@@ -11,7 +11,7 @@ pub use link::Link;
 pub(super) use parts::TreeEnsembleHeader;
 pub use parts::TreeEnsembleParts;
 
-use crate::detect::tree::{Categories, Node, Trees};
+use crate::detect::tree::{Categories, Layout, Node, Trees};
 use crate::detect::{Classifier, Detector, check};
 use crate::error::{Error, Result};
 use crate::parallel;
@@ -19,8 +19,8 @@ use crate::parallel;
 /// Rows that one thread scores at a time, and below which no other thread is asked.
 const CHUNK: usize = 4096;
 
-/// Rows whose leaf values are summed at a time: their features stay in the first-level cache.
-const TILE: usize = 128;
+/// Rows whose leaf values are summed at a time: their features stay in the second-level cache.
+const TILE: usize = 512;
 
 /// Boosted trees or a random forest: a classifier whose leaves hold numbers that are added up.
 ///
@@ -77,6 +77,7 @@ impl Output {
 struct Summed {
     base: f64,
     trees: Trees,
+    layout: Layout,
     /// What the sum is divided by.
     divisor: f64,
 }
@@ -109,12 +110,13 @@ impl TreeEnsemble {
         let several = outputs.len() > 1;
         let outputs = outputs.into_iter().enumerate().map(|(k, output)| {
             let largest = output.largest_sum();
-            if !(largest <= f64::from(f32::MAX)) {
+            if largest.is_nan() || largest > f64::from(f32::MAX) {
                 return Err(Error::invalid("value", "leaf values whose sums an f32 holds", largest));
             }
             let trees = Trees::new(n_features, &output.trees, output.categories);
             let trees = trees.map_err(|error| if several { of_output(k, error) } else { error })?;
-            Ok(Summed { base: output.base, trees, divisor: 1.0 })
+            let layout = Layout::new(&trees);
+            Ok(Summed { base: output.base, trees, layout, divisor: 1.0 })
         });
         let outputs = outputs.collect::<Result<_>>()?;
         let model = Self {
@@ -289,17 +291,18 @@ impl Classifier for TreeEnsemble {
 impl Summed {
     /// The margin of each row of `x`, which has as many rows as `sums`.
     fn sum(&self, x: &ArrayView2<'_, f32>, sums: &mut [f64]) {
-        for (row, sum) in x.rows().into_iter().zip(sums.iter_mut()) {
-            *sum = self.trees.values(|feature| row[feature]).fold(self.base, |sum, value| sum + value);
-        }
+        sums.fill(self.base);
+        self.layout.add(x, sums);
         if self.divisor != 1.0 {
-            sums.iter_mut().for_each(|sum| *sum /= self.divisor);
+            for sum in sums {
+                *sum /= self.divisor;
+            }
         }
     }
 
     /// Memory that the output takes, in bytes.
     fn size_in_bytes(&self) -> usize {
-        size_of::<Self>() + self.trees.size_in_bytes()
+        size_of::<Self>() + self.trees.size_in_bytes() + self.layout.size_in_bytes()
     }
 }
 
