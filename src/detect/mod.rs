@@ -12,7 +12,10 @@ use ndarray::{Array2, ArrayView2};
 use crate::error::Result;
 
 pub use any::{AnyDetector, AnyDetectorConfig};
-pub use isolation_forest::{IsolationForest, IsolationForestConfig, IsolationForestParts};
+pub use isolation_forest::{
+    IsolationForest, IsolationForestConfig, IsolationForestParts, IsolationMissing, IsolationScoring,
+    IsolationSplits,
+};
 
 /// Trains a detector from features.
 pub trait Fit {

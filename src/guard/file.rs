@@ -130,6 +130,7 @@ fn detector_from_file(header: DetectorHeader, tensors: &mut Tensors) -> Result<A
                 threshold: tensors.take("detector/threshold")?,
                 right: tensors.take("detector/right")?,
                 samples: tensors.take("detector/samples")?,
+                ..Default::default()
             };
             IsolationForest::from_parts(&parts).map(AnyDetector::IsolationForest).map_err(|e| e.to_string())
         }
