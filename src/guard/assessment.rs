@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Float32Array, Float64Array, RecordBatch, StringBuilder};
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 use super::Guard;
 use super::fingerprint::fingerprints;
 use super::subjects::Subjects;
-use crate::detect::{AnyDetector, Detector};
+use crate::calibrate::Probability;
+use crate::detect::{AnyDetector, Classifier, Detector};
 use crate::error::{Error, Result};
 use crate::features::Featurizer;
 use crate::parallel;
@@ -30,6 +31,11 @@ pub struct Assessment {
     members: Arc<[String]>,
     /// One p-value per row and member, NaN for a member that had no part.
     member_p_values: Vec<f64>,
+    /// Empty unless the detector learnt from labels.
+    probabilities: Vec<f64>,
+    /// For each row, the most probable attack class of an anomaly and its probability.
+    families: Vec<Option<(u32, f64)>>,
+    family_names: Arc<[String]>,
     recommendations: Vec<Recommendation>,
     ids: Vec<u64>,
     imputed: u64,
@@ -53,6 +59,8 @@ impl Assessment {
             all.scores.extend(block.scores);
             all.p_values.extend(block.p_values);
             all.member_p_values.extend(block.member_p_values);
+            all.probabilities.extend(block.probabilities);
+            all.families.extend(block.families);
             all.recommendations.extend(block.recommendations);
             all.ids.extend(block.ids);
             all.imputed += block.imputed;
@@ -66,6 +74,9 @@ impl Assessment {
             p_values: Vec::new(),
             members: Arc::clone(&guard.members),
             member_p_values: Vec::new(),
+            probabilities: Vec::new(),
+            families: Vec::new(),
+            family_names: Arc::clone(&guard.family_names),
             recommendations: Vec::new(),
             ids: Vec::new(),
             imputed: 0,
@@ -88,6 +99,9 @@ impl Assessment {
         }
         let mut p_values = vec![0.0; n];
         stages.conformal.p_values_into(&scores, &mut p_values)?;
+        let probability = |map: &Probability| scores.iter().map(|&score| map.probability(score)).collect();
+        let probabilities = stages.probability.as_ref().map_or_else(Vec::new, probability);
+        let families = families(guard, &x, &scores)?;
         let subjects = Subjects::new(&stages.schema, schema, rows);
         let recommend = |(row, (&score, &p))| {
             guard.recommender.recommend(p, stages.threshold.is_anomaly(score), &subjects.get(row))
@@ -95,7 +109,17 @@ impl Assessment {
         let recommendations = scores.iter().zip(&p_values).enumerate().map(recommend).collect();
         let mut ids = vec![guard.salt; n];
         fingerprints(&stages.schema, rows, &mut ids);
-        Ok(Self { scores, p_values, member_p_values, recommendations, ids, imputed, ..Self::empty(guard) })
+        Ok(Self {
+            scores,
+            p_values,
+            member_p_values,
+            probabilities,
+            families,
+            recommendations,
+            ids,
+            imputed,
+            ..Self::empty(guard)
+        })
     }
 
     /// Number of rows.
@@ -116,6 +140,18 @@ impl Assessment {
     /// Share of clean traffic that scores at least this high, in (0, 1].
     pub fn p_values(&self) -> &[f64] {
         &self.p_values
+    }
+
+    /// Calibrated probability that each row is an attack; empty unless the detector learnt from labels.
+    pub fn probabilities(&self) -> &[f64] {
+        &self.probabilities
+    }
+
+    /// The most probable attack class of a row and its probability among the attack classes; `None` for a
+    /// row that is no anomaly and where the guard knows no classes.
+    pub fn family(&self, row: usize) -> Option<(&str, f64)> {
+        let (class, p) = (*self.families.get(row)?)?;
+        Some((&self.family_names[class as usize], p))
     }
 
     /// Names of the members of an ensemble, in order; empty for a single detector.
@@ -140,14 +176,17 @@ impl Assessment {
     /// through the same guard always has the same id.
     pub fn decision(&self, row: usize) -> Option<Decision> {
         let recommendation = self.recommendations.get(row)?;
+        let family = self.families.get(row).copied().flatten();
         let verdict = Verdict {
             score: self.scores[row],
             p_value: self.p_values[row],
             threshold: self.threshold,
             is_anomaly: self.scores[row] > self.threshold,
             severity: recommendation.severity,
+            family: family.map(|(class, _)| self.family_names[class as usize].clone()),
+            family_probability: family.map(|(_, p)| p),
+            probability: self.probabilities.get(row).copied(),
             members: self.member_verdicts(row),
-            ..Verdict::default()
         };
         let rule = self.recommender.rule_name(recommendation.rule).to_owned();
         let (action, dry_run) = (recommendation.action, recommendation.dry_run);
@@ -207,6 +246,21 @@ impl Assessment {
         ];
         RecordBatch::try_from_iter(columns).map_err(|e| Error::invalid("assessment", "an Arrow batch", e))
     }
+}
+
+/// The attack class of every anomaly; empty where the guard knows no classes.
+fn families(guard: &Guard, x: &Array2<f32>, scores: &[f32]) -> Result<Vec<Option<(u32, f64)>>> {
+    let Some(model) = &guard.stages.families else { return Ok(Vec::new()) };
+    let threshold = &guard.stages.threshold;
+    let anomalies: Vec<usize> = (0..scores.len()).filter(|&row| threshold.is_anomaly(scores[row])).collect();
+    let probabilities = model.probabilities(x.select(Axis(0), &anomalies).view())?;
+    let mut families = vec![None; scores.len()];
+    for (row, p) in anomalies.into_iter().zip(probabilities.rows()) {
+        // Of equal probabilities the first class.
+        families[row] =
+            (0..).zip(p.iter().copied()).reduce(|best, next| if next.1 > best.1 { next } else { best });
+    }
+    Ok(families)
 }
 
 /// Appends a cell, where the builder would panic on more than `most` bytes in all.

@@ -1,5 +1,6 @@
 //! Fitting a guard: which rows teach which stage.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ndarray::ArrayView2;
@@ -9,8 +10,10 @@ use sha2::{Digest, Sha256};
 use super::fingerprint::fingerprints;
 use super::{Guard, Stages};
 use crate::artifact::hex;
-use crate::calibrate::{CalibrationScores, Conformal, ThresholdRule};
-use crate::detect::{AnyDetector, AnyDetectorConfig, Detector, Fit, IsolationForestConfig};
+use crate::calibrate::{CalibrationScores, Conformal, Probability, ProbabilityRule, ThresholdRule};
+use crate::detect::{
+    AnyDetector, AnyDetectorConfig, BoostedTreesConfig, Detector, Fit, IsolationForestConfig, TreeEnsemble,
+};
 use crate::error::{Error, Result};
 use crate::features::{Featurizer, FlowFeaturizer, FlowFeaturizerConfig};
 use crate::qos::Policy;
@@ -20,6 +23,10 @@ use crate::telemetry::Table;
 /// Shares of the clean rows that the stages are fitted on and calibrated on; the rest is held out.
 const FITTED: f64 = 0.4;
 const CALIBRATED: f64 = 0.4;
+/// Fewer calibration rows are not enough for a probability without a form (Niculescu-Mizil and Caruana, 2005).
+const LEAST_ISOTONIC: usize = 1000;
+/// Attack classes with fewer training rows are not told apart from the others.
+const LEAST_OF_FAMILY: usize = 10;
 /// Fewer clean rows cannot fill the three parts.
 const LEAST_CLEAN: usize = 100;
 
@@ -60,6 +67,7 @@ pub struct GuardBuilder {
     detector: AnyDetectorConfig,
     threshold: ThresholdRule,
     policy: Policy,
+    attack_share: Option<f64>,
     seed: u64,
 }
 
@@ -70,6 +78,7 @@ impl Default for GuardBuilder {
             detector: IsolationForestConfig::default().into(),
             threshold: ThresholdRule::FalsePositiveRate { rate: 0.01 },
             policy: Policy::default(),
+            attack_share: None,
             seed: 0,
         }
     }
@@ -102,6 +111,13 @@ impl GuardBuilder {
     /// What to do about which verdict; [`Policy::default`] unless said otherwise.
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// The share of attacks in the traffic that the guard will see, in (0, 1), for the probabilities of a
+    /// detector that learns from labels; that of the training rows unless said otherwise.
+    pub fn attack_share(mut self, share: f64) -> Self {
+        self.attack_share = Some(share);
         self
     }
 
@@ -140,6 +156,14 @@ impl GuardBuilder {
         let conformal = Conformal::fit(&clean)?;
         let calibration = CalibrationScores { clean: &clean, attacks: some(&attacks) };
         let mut threshold = self.threshold.fit(&calibration, &conformal)?;
+        let probability = match labels {
+            Some(_) => Some(self.fit_probability(&clean, &attacks)?),
+            None => None,
+        };
+        let families = match labels {
+            Some(_) => fit_families(table, &parts.fitted_attacks, &featurizer, self.seed)?,
+            None => None,
+        };
         let (clean, attacks) = (score(&parts.held_out)?, score(&parts.held_out_attacks)?);
         threshold.verify(&CalibrationScores { clean: &clean, attacks: some(&attacks) })?;
 
@@ -161,10 +185,52 @@ impl GuardBuilder {
             detector,
             conformal,
             threshold,
+            probability,
+            families,
             policy: self.policy.clone(),
             training,
         })
     }
+
+    /// The probability of an attack by its score.
+    fn fit_probability(&self, clean: &[f32], attacks: &[f32]) -> Result<Probability> {
+        let scores: Vec<f32> = clean.iter().chain(attacks).copied().collect();
+        let labels: Vec<bool> = (0..scores.len()).map(|row| row >= clean.len()).collect();
+        let rule =
+            if scores.len() < LEAST_ISOTONIC { ProbabilityRule::Platt } else { ProbabilityRule::Isotonic };
+        rule.fit(&scores, &labels, self.attack_share)
+    }
+}
+
+/// Tells attack classes apart, learnt from attack rows alone; `None` with fewer than two classes that have
+/// [`LEAST_OF_FAMILY`] rows.
+fn fit_families(
+    table: &Table,
+    rows: &[usize],
+    featurizer: &FlowFeaturizer,
+    seed: u64,
+) -> Result<Option<TreeEnsemble>> {
+    let Some(families) = table.families()? else { return Ok(None) };
+    let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for &row in rows.iter().filter(|&&row| !families[row].is_empty()) {
+        by_name.entry(&families[row]).or_default().push(row);
+    }
+    by_name.retain(|_, rows| rows.len() >= LEAST_OF_FAMILY);
+    if by_name.len() < 2 {
+        return Ok(None);
+    }
+    let classes: Vec<String> = by_name.keys().map(|&name| name.to_owned()).collect();
+    let mut labelled: Vec<(usize, u32)> = by_name
+        .into_values()
+        .zip(0..)
+        .flat_map(|(rows, class)| rows.into_iter().map(move |row| (row, class)))
+        .collect();
+    labelled.sort_unstable();
+    let (rows, labels): (Vec<usize>, Vec<u32>) = labelled.into_iter().unzip();
+    let features = featurizer.transform(&table.take(&rows)?)?;
+    let config =
+        BoostedTreesConfig { trees: 40, leaves: 15, min_rows_per_leaf: 5, seed, ..Default::default() };
+    config.fit_classes(features.matrix.view(), &labels, &classes, None).map(Some)
 }
 
 /// Row indices of the disjoint parts.

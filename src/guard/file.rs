@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::{Stages, Training};
 use crate::artifact::{self, Tensors};
-use crate::calibrate::{Conformal, Tail, Threshold};
+use crate::calibrate::{Conformal, Probability, Tail, Threshold};
 use crate::detect::{AnyDetector, AnyHeader, Detector};
 use crate::error::{Error, Result};
 use crate::features::{Featurizer, FlowFeaturizer};
@@ -19,6 +19,8 @@ use crate::telemetry::{Role, Schema};
 const SCORES: &str = "calibration/scores";
 /// What the names of the detector's arrays begin with.
 const DETECTOR: &str = "detector";
+/// The same for the arrays of the model that names the attack class.
+const FAMILIES: &str = "families";
 
 /// The `calibration` value of the header.
 #[derive(Serialize, Deserialize)]
@@ -26,6 +28,8 @@ const DETECTOR: &str = "detector";
 struct Calibration {
     conformal: Tail,
     threshold: Threshold,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    probability: Option<Probability>,
 }
 
 /// The header, less what every kind of file has.
@@ -35,6 +39,8 @@ struct Header {
     schema: Schema,
     featurizer: FlowFeaturizer,
     detector: AnyHeader,
+    #[serde(default)]
+    families: Option<AnyHeader>,
     calibration: Calibration,
     policy: Policy,
     training: Training,
@@ -44,12 +50,20 @@ pub(super) fn to_bytes(stages: &Stages) -> Result<Vec<u8>> {
     let mut tensors = Tensors::default();
     tensors.put(SCORES, stages.conformal.scores());
     let detector = stages.detector.store(DETECTOR, &mut tensors);
-    let calibration = Calibration { conformal: *stages.conformal.tail(), threshold: stages.threshold };
+    let calibration = Calibration {
+        conformal: *stages.conformal.tail(),
+        threshold: stages.threshold,
+        probability: stages.probability.clone(),
+    };
     let mut header = Map::new();
     header.insert("kind".into(), "guard".into());
     header.insert("schema".into(), json(&*stages.schema)?);
     header.insert("featurizer".into(), json(&stages.featurizer)?);
     header.insert("detector".into(), json(&detector)?);
+    if let Some(families) = &stages.families {
+        let families = AnyDetector::TreeEnsemble(families.clone()).store(FAMILIES, &mut tensors);
+        header.insert("families".into(), json(&families)?);
+    }
     header.insert("calibration".into(), json(&calibration)?);
     header.insert("policy".into(), json(&stages.policy)?);
     header.insert("training".into(), json(&stages.training)?);
@@ -73,12 +87,27 @@ pub(super) fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Stages, String)> 
     let conformal =
         Conformal::from_parts(scores, header.calibration.conformal).map_err(|e| corrupt(e.to_string()))?;
     let detector = AnyDetector::restore(header.detector, DETECTOR, &mut tensors).map_err(&corrupt)?;
+    let families = match header.families {
+        None => None,
+        Some(families) => match AnyDetector::restore(families, FAMILIES, &mut tensors).map_err(&corrupt)? {
+            AnyDetector::TreeEnsemble(model) => Some(model),
+            _ => return Err(corrupt("`families` is no tree ensemble".into())),
+        },
+    };
     if let Some(name) = tensors.left_over() {
         return Err(corrupt(format!("unknown tensor `{name}`")));
     }
-    let (given, wanted) = (header.featurizer.names().len(), detector.n_features());
-    if given != wanted {
-        return Err(corrupt(format!("the featurizer makes {given} features, the detector takes {wanted}")));
+    let given = header.featurizer.names().len();
+    let takers = [
+        ("detector", Some(detector.n_features())),
+        ("families", families.as_ref().map(Detector::n_features)),
+    ];
+    for (taker, wanted) in takers {
+        if let Some(wanted) = wanted.filter(|&wanted| wanted != given) {
+            return Err(corrupt(format!(
+                "the featurizer makes {given} features, the {taker} takes {wanted}"
+            )));
+        }
     }
     let is_feature = |name: &str| {
         header.schema.index_of(name).is_some_and(|i| header.schema.columns()[i].role == Role::Feature)
@@ -92,6 +121,8 @@ pub(super) fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Stages, String)> 
         detector,
         conformal,
         threshold: header.calibration.threshold,
+        probability: header.calibration.probability,
+        families,
         policy: header.policy,
         training: header.training,
     };

@@ -10,8 +10,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::artifact;
-use crate::calibrate::{Conformal, Threshold};
-use crate::detect::{AnyDetector, Detector};
+use crate::calibrate::{Conformal, Probability, Threshold};
+use crate::detect::{AnyDetector, Classifier, Detector, TreeEnsemble};
 use crate::error::{Error, Result};
 use crate::features::{Featurizer, FlowFeaturizer};
 use crate::qos::{Policy, Recommender};
@@ -49,6 +49,8 @@ pub struct Guard {
     salt: u64,
     /// Names of the members of an ensemble.
     members: Arc<[String]>,
+    /// Names of the attack classes that it tells apart.
+    family_names: Arc<[String]>,
 }
 
 /// What a guard is fitted to, and what its file holds.
@@ -59,6 +61,10 @@ struct Stages {
     detector: AnyDetector,
     conformal: Conformal,
     threshold: Threshold,
+    /// Of a detector that learnt from labels.
+    probability: Option<Probability>,
+    /// Names the attack class, where the labels did.
+    families: Option<TreeEnsemble>,
     policy: Policy,
     training: Training,
 }
@@ -73,6 +79,12 @@ impl Guard {
         let (features, expected) = (stages.featurizer.names().len(), stages.detector.n_features());
         if features != expected {
             return Err(Error::ShapeMismatch { what: "feature columns", expected, got: features });
+        }
+        if let Some(families) = &stages.families {
+            let expected = families.n_features();
+            if features != expected {
+                return Err(Error::ShapeMismatch { what: "feature columns", expected, got: features });
+            }
         }
         let bytes = file::to_bytes(&stages)?;
         let digest = artifact::digest_of(&artifact::unpack(&bytes, Path::new("guard"))?.0);
@@ -200,7 +212,8 @@ impl Guard {
             }
             _ => Arc::default(),
         };
-        Self { stages, recommender, bytes: bytes.into(), digest, salt, members }
+        let family_names = stages.families.as_ref().map_or(&[][..], |model| model.classes()).into();
+        Self { stages, recommender, bytes: bytes.into(), digest, salt, members, family_names }
     }
 
     /// The same guard with another policy.
@@ -235,6 +248,16 @@ impl Guard {
     /// The threshold, what was asked of it and what it realised on held-out rows.
     pub fn threshold(&self) -> &Threshold {
         &self.stages.threshold
+    }
+
+    /// What turns a score into the probability of an attack; `None` unless the detector learnt from labels.
+    pub fn probability(&self) -> Option<&Probability> {
+        self.stages.probability.as_ref()
+    }
+
+    /// The attack classes that a verdict may name; empty where the training rows named fewer than two.
+    pub fn families(&self) -> &[String] {
+        self.stages.families.as_ref().map_or(&[], |model| model.classes())
     }
 
     /// The policy.
