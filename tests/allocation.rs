@@ -1,10 +1,11 @@
-//! `Detector::score_into` allocates nothing.
+//! What is called for every row allocates nothing.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(unsafe_code, reason = "an allocator that counts is the only way to see an allocation")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use qosguard::calibrate::{Combination, ProbabilityRule};
 use qosguard::detect::{Detector, Fit, IsolationForestConfig, IsolationMissing, IsolationSplits};
 use qosguard::ndarray::{Array2, ArrayView2, s};
 
@@ -57,4 +58,25 @@ fn scoring_allocates_nothing() {
         let column_major = x.t().as_standard_layout().into_owned();
         assert_eq!(allocations(&forest, &column_major.t()), 0, "{config:?}");
     }
+}
+
+#[test]
+fn probabilities_and_combinations_allocate_nothing() {
+    let scores: Vec<f32> = (0..500_u16).map(|i| f32::from(i % 50)).collect();
+    let labels: Vec<bool> = (0..500).map(|i| i % 50 > 20 + i % 7).collect();
+    let mut out = vec![0.0; scores.len()];
+    for rule in [ProbabilityRule::Platt, ProbabilityRule::Isotonic, ProbabilityRule::Temperature] {
+        let map = rule.fit(&scores, &labels, Some(0.1)).unwrap();
+        let before = ALLOCATIONS.get();
+        map.probabilities_into(&scores, &mut out).unwrap();
+        assert_eq!(ALLOCATIONS.get() - before, 0, "{rule:?}");
+    }
+    let p = [0.2, 1e-300, 0.7, 1.0];
+    let before = ALLOCATIONS.get();
+    let fisher = Combination::Fisher.combine(&p);
+    for rule in [Combination::Bonferroni, Combination::HarmonicMean, Combination::Cauchy] {
+        let weighted = rule.combine_weighted(&p, &[1.0, 2.0, 0.0, 3.0]).unwrap();
+        assert!(rule.combine(&p) < 1e-298 && weighted < 1e-298 && fisher < 1e-290);
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0);
 }

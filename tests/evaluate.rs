@@ -210,8 +210,18 @@ fn reports_say_the_same_for_the_same_seed_and_are_summed_up() {
     assert_eq!((report.rows, report.attacks, report.families["scan"].rows), (400, 100, 50));
     let caught: f64 = report.families.values().map(|f| f.recall.value * f.rows as f64).sum();
     assert!((caught / 100.0 - report.recall.value).abs() < 1e-12);
+    let macro_recall = report.macro_recall.unwrap();
+    let mean = f64::midpoint(report.families["scan"].recall.value, report.families["flood"].recall.value);
+    assert!((macro_recall.value - mean).abs() < 1e-12);
+    assert!(macro_recall.low < mean && mean < macro_recall.high, "{macro_recall:?}");
     let text = report.to_string();
-    for part in ["toy: 400 rows, 100 attacks, seed 1", "90 % interval", "asked FPR", "recall of flood"] {
+    for part in [
+        "toy: 400 rows, 100 attacks, seed 1",
+        "90 % interval",
+        "asked FPR",
+        "macro recall",
+        "recall of flood",
+    ] {
         assert!(text.contains(part), "{text}");
     }
     let json = serde_json::to_string(&report).unwrap();
@@ -226,12 +236,45 @@ fn reports_say_the_same_for_the_same_seed_and_are_summed_up() {
         (spread.auc.sd, spread.asked_fpr, spread.seeds.as_slice()),
         (Some(0.0), Some(0.05), &[1, 2][..])
     );
-    assert!(spread.to_string().contains("2 runs, seeds [1, 2]"), "{spread}");
+    let (a, b) = (macro_recall.value, other.macro_recall.unwrap().value);
+    let spread_of_macro = spread.macro_recall.unwrap();
+    assert!((spread_of_macro.mean - f64::midpoint(a, b)).abs() < 1e-12 && spread_of_macro.runs == 2);
+    let text = spread.to_string();
+    assert!(text.contains("2 runs, seeds [1, 2]") && text.contains("macro recall"), "{text}");
     assert_eq!(Report::spread(std::slice::from_ref(&report)).unwrap().f1.sd, None);
     assert!(matches!(Report::spread(&[]), Err(Error::InsufficientData { .. })));
     let mut foreign = other;
     foreign.protocol = "another".into();
     assert!(matches!(Report::spread(&[report, foreign]), Err(Error::InvalidArgument { .. })));
+}
+
+#[test]
+fn macro_recall_counts_a_rare_family_as_much_as_a_flood() {
+    // All of 96 floods are caught, 1 of 4 scans is; a clean row never counts, whatever its family says.
+    let rows = |flood: bool| if flood { (5.0, "flood") } else { (0.0, "scan") };
+    let (mut scores, mut families): (Vec<f32>, Vec<String>) =
+        (0..100).map(|i| rows(i < 96)).map(|(score, name)| (score, name.to_owned())).unzip();
+    scores[96] = 5.0;
+    scores.extend([0.0; 50]);
+    families.extend(std::iter::repeat_n("clean".to_owned(), 50));
+    let labels: Vec<bool> = (0..150).map(|i| i < 100).collect();
+    let options = EvaluateOptions { resamples: 200, ..EvaluateOptions::default() };
+    let run = |families| evaluate(&scores, &labels, families, 1.0, None, &options).unwrap();
+    let report = run(Some(&families[..]));
+    let macro_recall = report.macro_recall.unwrap();
+    assert_eq!((report.recall.value, macro_recall.value), (0.97, 0.625));
+    assert!(
+        macro_recall.low < 0.55 && macro_recall.high > 0.75 && macro_recall.high <= 1.0,
+        "{macro_recall:?}"
+    );
+    let without = run(None);
+    assert_eq!((without.macro_recall, without.f1), (None, report.f1));
+    let mut named = report;
+    named.families.clear();
+    named.macro_recall = None;
+    assert_eq!(named, without, "families change nothing else");
+    assert!(!without.to_string().contains("macro"), "{without}");
+    assert_eq!(Report::spread(std::slice::from_ref(&without)).unwrap().macro_recall, None);
 }
 
 #[test]

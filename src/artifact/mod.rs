@@ -19,7 +19,7 @@ pub(crate) use tensors::Tensors;
 use crate::error::{Error, Result};
 
 /// Newest format version that this release reads, and the one that it writes.
-pub(crate) const FORMAT_VERSION: u32 = 1;
+pub(crate) const FORMAT_VERSION: u32 = 2;
 /// The only key of the safetensors metadata.
 const KEY: &str = "qosguard";
 /// Larger files are refused before they are read.
@@ -218,6 +218,6 @@ mod tests {
         let damaged = unpack(&newer, Path::new("x")).unwrap_err();
         assert_eq!(damaged.kind().as_str(), "corrupt_artifact", "the digest is checked first");
         let error = unpack(&stamp(newer).unwrap(), Path::new("x")).unwrap_err();
-        assert!(matches!(error, Error::FormatTooNew { found: 7, supported: 1, .. }), "{error}");
+        assert!(matches!(error, Error::FormatTooNew { found: 7, supported: 2, .. }), "{error}");
     }
 }

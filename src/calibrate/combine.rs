@@ -12,7 +12,7 @@ const CAUCHY_CAP: f64 = 0.99;
 /// How the p-values of several detectors become one.
 ///
 /// All of them lie in (0, 1], never fall when a p-value rises, do not look at the order, and give back a
-/// single p-value as it is. Without any p-value there is no evidence: 1. A p-value outside
+/// single p-value as it is. None allocates. Without any p-value there is no evidence: 1. A p-value outside
 /// `[f64::MIN_POSITIVE, 1]` counts as the nearer end, a combined one below the smallest normal `f64` is
 /// that number, and NaN gives NaN.
 ///
@@ -79,14 +79,12 @@ impl Combination {
         if largest == 0.0 && !p.is_empty() {
             return Err(Error::invalid("weights", "above 0 for a member at least", format!("{weights:?}")));
         }
-        // By the largest, so that their sum is finite.
-        let members: Vec<(f64, f64)> =
-            p.iter().zip(weights).filter(|(_, w)| **w > 0.0).map(|(&p, &w)| (p, w / largest)).collect();
+        let members = Members { p, weights: Some((weights, largest)) };
         match self {
             Self::Fisher => Err(Error::invalid("weights", "left out for Fisher's method", "weights")),
-            Self::Bonferroni => Ok(weighted(&members, bonferroni_of)),
-            Self::HarmonicMean => Ok(weighted(&members, harmonic_mean_of)),
-            Self::Cauchy => Ok(weighted(&members, cauchy_of)),
+            Self::Bonferroni => Ok(members.combine(bonferroni_of)),
+            Self::HarmonicMean => Ok(members.combine(harmonic_mean_of)),
+            Self::Cauchy => Ok(members.combine(cauchy_of)),
         }
     }
 }
@@ -109,18 +107,7 @@ impl Combination {
 /// assert!((p - 0.056_051_701_859_880_91).abs() < 1e-15);
 /// ```
 pub fn fisher(p: &[f64]) -> f64 {
-    equal(p, |members| {
-        let y: f64 = -members.iter().map(|m| m.0.ln()).sum::<f64>();
-        // The logarithms of e^(−y) yⁱ / i!, which neither overflow nor vanish together.
-        let mut log = -y;
-        let mut logs = vec![log];
-        for i in 1..members.len() {
-            log += (y / i as f64).ln();
-            logs.push(log);
-        }
-        let largest = logs.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
-        (largest + logs.iter().map(|l| (l - largest).exp()).sum::<f64>().ln()).exp()
-    })
+    Members::equal(p).combine(fisher_of)
 }
 
 /// Bonferroni's correction: `min(1, k · min pᵢ)`.
@@ -138,7 +125,7 @@ pub fn fisher(p: &[f64]) -> f64 {
 /// assert_eq!(qosguard::calibrate::bonferroni(&[0.25, 0.125, 1.0]), 0.375);
 /// ```
 pub fn bonferroni(p: &[f64]) -> f64 {
-    equal(p, bonferroni_of)
+    Members::equal(p).combine(bonferroni_of)
 }
 
 /// The harmonic mean `k / Σ (1 / pᵢ)`.
@@ -158,7 +145,7 @@ pub fn bonferroni(p: &[f64]) -> f64 {
 /// assert!((p - 1.0 / 3.0).abs() < 1e-15);
 /// ```
 pub fn harmonic_mean(p: &[f64]) -> f64 {
-    equal(p, harmonic_mean_of)
+    Members::equal(p).combine(harmonic_mean_of)
 }
 
 /// Cauchy combination: `½ − atan(T) / π` with `T = Σ tan((½ − pᵢ) π) / k`.
@@ -182,48 +169,83 @@ pub fn harmonic_mean(p: &[f64]) -> f64 {
 /// assert!(cauchy(&[1e-6, 1.0]) < 2.001e-6);
 /// ```
 pub fn cauchy(p: &[f64]) -> f64 {
-    equal(p, cauchy_of)
+    Members::equal(p).combine(cauchy_of)
 }
 
-/// Calls `rule` with equal weights.
-fn equal(p: &[f64], rule: impl Fn(&[(f64, f64)]) -> f64) -> f64 {
-    let members: Vec<(f64, f64)> = p.iter().map(|&p| (p, 1.0)).collect();
-    weighted(&members, rule)
+/// p-values with what each counts; nothing here allocates, since every row of traffic comes by.
+#[derive(Clone, Copy)]
+struct Members<'a> {
+    p: &'a [f64],
+    /// As many weights as p-values, and the largest of them; equal ones for `None`.
+    weights: Option<(&'a [f64], f64)>,
 }
 
-/// Calls `rule` with p-values in (0, 1] and positive weights, unless the answer stands without it.
-fn weighted(members: &[(f64, f64)], rule: impl Fn(&[(f64, f64)]) -> f64) -> f64 {
-    if members.iter().any(|m| m.0.is_nan()) {
-        return f64::NAN;
+impl<'a> Members<'a> {
+    fn equal(p: &'a [f64]) -> Self {
+        Self { p, weights: None }
     }
-    let inside = |p: f64| p.clamp(f64::MIN_POSITIVE, 1.0);
-    match members {
-        [] => 1.0,
-        [(p, _)] => inside(*p),
-        _ => inside(rule(&members.iter().map(|&(p, w)| (inside(p), w)).collect::<Vec<_>>())),
+
+    /// p-values in (0, 1] with weights in (0, 1], relative to the largest so that their sum is finite.
+    fn iter(self) -> impl Iterator<Item = (f64, f64)> {
+        let weight = move |i: usize| self.weights.map_or(1.0, |(weights, largest)| weights[i] / largest);
+        let members = self.p.iter().enumerate().map(move |(i, &p)| (inside(p), weight(i)));
+        members.filter(|(_, weight)| *weight > 0.0)
+    }
+
+    fn total(self) -> f64 {
+        self.iter().map(|(_, weight)| weight).sum()
+    }
+
+    /// What `rule` says, unless the answer stands without it.
+    fn combine(self, rule: impl Fn(Self) -> f64) -> f64 {
+        if self.p.iter().any(|p| p.is_nan()) {
+            return f64::NAN;
+        }
+        let mut members = self.iter();
+        match (members.next(), members.next()) {
+            (None, _) => 1.0,
+            (Some((p, _)), None) => p,
+            _ => inside(rule(self)),
+        }
     }
 }
 
-fn total(members: &[(f64, f64)]) -> f64 {
-    members.iter().map(|m| m.1).sum()
+/// The nearest number that is a p-value.
+fn inside(p: f64) -> f64 {
+    p.clamp(f64::MIN_POSITIVE, 1.0)
+}
+
+/// See [`fisher`]; members count alike.
+fn fisher_of(members: Members<'_>) -> f64 {
+    let y = -members.iter().map(|(p, _)| p.ln()).sum::<f64>();
+    // The sum is kept as sum · e^log, because yⁱ / i! may overflow.
+    let (mut term, mut sum, mut log) = (1.0, 1.0, 0.0);
+    for i in 1..members.p.len() {
+        term *= y / i as f64;
+        sum += term;
+        if sum > 1e200 {
+            (term, sum, log) = (term / sum, 1.0, log + sum.ln());
+        }
+    }
+    (log + sum.ln() - y).exp()
 }
 
 /// `min (pᵢ / wᵢ) Σ w`.
-fn bonferroni_of(members: &[(f64, f64)]) -> f64 {
-    let total = total(members);
+fn bonferroni_of(members: Members<'_>) -> f64 {
+    let total = members.total();
     members.iter().map(|(p, w)| p * (total / w)).fold(1.0, f64::min)
 }
 
 /// `Σ w / Σ (wᵢ / pᵢ)`, relative to the smallest p-value, whose inverse may be near the largest `f64`.
-fn harmonic_mean_of(members: &[(f64, f64)]) -> f64 {
-    let smallest = members.iter().map(|m| m.0).fold(1.0, f64::min);
+fn harmonic_mean_of(members: Members<'_>) -> f64 {
+    let smallest = members.iter().map(|(p, _)| p).fold(1.0, f64::min);
     let sum: f64 = members.iter().map(|(p, w)| w * (smallest / p)).sum();
-    smallest * (total(members) / sum)
+    smallest * (members.total() / sum)
 }
 
 /// See [`cauchy`]; `tan((½ − p) π) = 1 / tan(π p)` is exact for small p.
-fn cauchy_of(members: &[(f64, f64)]) -> f64 {
-    let total = total(members);
+fn cauchy_of(members: Members<'_>) -> f64 {
+    let total = members.total();
     let t: f64 = members.iter().map(|(p, w)| w / total / (PI * p.min(CAUCHY_CAP)).tan()).sum();
     if t > 0.0 { (1.0 / t).atan() / PI } else { 0.5 - t.atan() / PI }
 }
@@ -309,6 +331,15 @@ mod tests {
         close(cauchy(&[p, p]), p);
         let y = -(p.ln() + 0.5_f64.ln());
         close(fisher(&[p, 0.5]), 5e-301 * (1.0 + y));
+        assert_eq!(fisher(&[p, p, p]), f64::MIN_POSITIVE);
+    }
+
+    #[test]
+    fn many_members_neither_overflow_nor_vanish() {
+        // SciPy 1.17.1: chi2.sf(200 ln 2, 200), chi2.sf(4000, 4000).
+        assert!((fisher(&[0.5; 100]) - 0.999_686_880_826_857_6).abs() < 1e-12);
+        let e = (-1.0_f64).exp();
+        assert!((fisher(&[e; 2000]) - 0.497_026_451_555_797_44).abs() < 1e-9, "{}", fisher(&[e; 2000]));
     }
 
     /// Share of rows of `k` independent uniform p-values whose combination is at most `rate`, over `rate`.

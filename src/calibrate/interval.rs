@@ -30,7 +30,11 @@ pub(crate) fn wilson(hits: usize, trials: usize, level: f64) -> Interval {
     let middle = p + z2 / 2.0;
     let half = z * (p * (1.0 - p) / n + z2 / (4.0 * n)).sqrt();
     let scale = 1.0 + z2;
-    Interval { low: ((middle - half) / scale).max(0.0), high: ((middle + half) / scale).min(1.0) }
+    // Rounding must not put the share itself outside, at no hit or nothing but hits.
+    Interval {
+        low: ((middle - half) / scale).max(0.0).min(p),
+        high: ((middle + half) / scale).min(1.0).max(p),
+    }
 }
 
 /// Standard normal quantile of `p` in (0, 1), within 4.5e-4.
@@ -57,6 +61,11 @@ mod tests {
         // No hit in 1,000: z²/(n + z²) = .003827.
         let Interval { low, high } = wilson(0, 1000, 0.95);
         assert!(low == 0.0 && (high - 0.003_827).abs() < 2e-6, "{low} {high}");
+        for n in 1..200 {
+            for level in [0.9, 0.95, 0.99] {
+                assert_eq!((wilson(0, n, level).low, wilson(n, n, level).high), (0.0, 1.0), "{n}, {level}");
+            }
+        }
         assert_eq!(wilson(0, 0, 0.95), Interval { low: 0.0, high: 1.0 });
     }
 

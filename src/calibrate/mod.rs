@@ -1,4 +1,4 @@
-//! Scores into p-values and thresholds, from clean rows that the detector was not fitted on.
+//! Scores into p-values, thresholds and probabilities, from rows that the detector was not fitted on.
 //!
 //! ```
 //! use qosguard::calibrate::{CalibrationScores, Conformal, ThresholdRule};
@@ -13,19 +13,17 @@
 //! # Ok::<(), qosguard::Error>(())
 //! ```
 
+mod combine;
 mod conformal;
 mod interval;
+mod probability;
 mod tail;
 mod threshold;
 
-mod combine;
-mod probability;
-
+pub use combine::{Combination, bonferroni, cauchy, fisher, harmonic_mean};
 pub use conformal::Conformal;
 pub use interval::Interval;
 pub(crate) use interval::wilson;
+pub use probability::{Probability, ProbabilityRule, Temperature};
 pub use tail::Tail;
 pub use threshold::{CalibrationScores, Realised, Threshold, ThresholdRule};
-
-pub use combine::{Combination, bonferroni, cauchy, fisher, harmonic_mean};
-pub use probability::{Probability, ProbabilityRule, Temperature};

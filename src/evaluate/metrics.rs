@@ -260,22 +260,28 @@ pub fn recall_per_family(
 /// M. P. Naeini, G. F. Cooper and M. Hauskrecht, "Obtaining well calibrated probabilities using Bayesian
 /// binning", AAAI 2015.
 pub fn expected_calibration_error(probabilities: &[f64], labels: &[bool], bins: usize) -> Result<f64> {
-    check_lengths("labels", probabilities.len(), labels.len())?;
-    if probabilities.is_empty() {
-        return Err(Error::InsufficientData { what: "rows".into(), needed: 1, got: 0 });
-    }
+    check_probabilities(probabilities, labels)?;
     if !(1..=1_000_000).contains(&bins) {
         return Err(Error::invalid("bins", "in 1..=1000000", bins));
     }
     // Probability minus label, summed by bin: its absolute value is n_b · |mean − share|.
     let mut gaps = vec![0.0; bins];
-    for (row, (&p, &attack)) in probabilities.iter().zip(labels).enumerate() {
-        if !(0.0..=1.0).contains(&p) {
-            return Err(Error::invalid(format!("probabilities[{row}]"), "in [0, 1]", p));
-        }
+    for (&p, &attack) in probabilities.iter().zip(labels) {
         gaps[((p * bins as f64) as usize).min(bins - 1)] += p - f64::from(u8::from(attack));
     }
     Ok(gaps.iter().map(|gap| gap.abs()).sum::<f64>() / probabilities.len() as f64)
+}
+
+/// Refuses probabilities outside [0, 1], labels of another length, and no rows.
+pub(super) fn check_probabilities(probabilities: &[f64], labels: &[bool]) -> Result<()> {
+    check_lengths("labels", probabilities.len(), labels.len())?;
+    if probabilities.is_empty() {
+        return Err(Error::InsufficientData { what: "rows".into(), needed: 1, got: 0 });
+    }
+    match probabilities.iter().position(|p| !(0.0..=1.0).contains(p)) {
+        None => Ok(()),
+        Some(row) => Err(Error::invalid(format!("probabilities[{row}]"), "in [0, 1]", probabilities[row])),
+    }
 }
 
 /// `part / whole`, 0 for an empty whole.

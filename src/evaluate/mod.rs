@@ -20,6 +20,7 @@
 
 mod audit;
 mod bootstrap;
+mod calibration;
 mod duplicates;
 mod metrics;
 mod report;
@@ -28,6 +29,7 @@ mod spread;
 
 pub use audit::{FeatureAuc, LeakAudit};
 pub use bootstrap::bootstrap_intervals;
+pub use calibration::{CalibrationError, ReliabilityBin, calibration_error};
 pub use duplicates::Distinct;
 pub use metrics::{
     Caught, Confusion, average_precision, expected_calibration_error, recall_per_family, roc_auc, tpr_at_fpr,

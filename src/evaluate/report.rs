@@ -6,7 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::bootstrap::bootstrap_intervals;
-use super::metrics::{Confusion, Ranking, recall_per_family};
+use super::metrics::{Caught, Confusion, Ranking, recall_per_family};
 use super::spread::Spread;
 use crate::calibrate::{Interval, wilson};
 use crate::error::{Error, Result};
@@ -45,12 +45,12 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    fn new(value: f64, Interval { low, high }: Interval) -> Self {
+    pub(super) fn new(value: f64, Interval { low, high }: Interval) -> Self {
         Self { value, low, high }
     }
 
     /// A share of rows, with Wilson's interval.
-    fn share(hits: usize, rows: usize, level: f64) -> Self {
+    pub(super) fn share(hits: usize, rows: usize, level: f64) -> Self {
         Self::new(hits as f64 / rows as f64, wilson(hits, rows, level))
     }
 }
@@ -102,6 +102,11 @@ pub struct Report {
     pub realised_fpr: Estimate,
     /// Recall by attack family; empty where no families were given.
     pub families: BTreeMap<String, FamilyRecall>,
+    /// Mean of the families' recalls, in which a rare family counts as much as a flood.
+    ///
+    /// `None` where no families were given. In a resample that has no row of a family it is the mean of the
+    /// others.
+    pub macro_recall: Option<Estimate>,
 }
 
 /// Measures scores and a threshold that was fixed before against labels.
@@ -131,10 +136,17 @@ pub fn evaluate(
         return Err(Error::invalid("asked_fpr", "at least 0 and at most 1", asked));
     }
     let flagged: Vec<bool> = scores.iter().map(|&score| score > threshold).collect();
+    let counts = match families {
+        Some(families) => recall_per_family(&flagged, labels, families)?,
+        None => BTreeMap::new(),
+    };
+    let family_of = family_of_attacks(&counts, labels, families);
     let measure = |weight: &dyn Fn(usize) -> u32| {
         let curve = ranking.curve(weight);
         let f1 = Confusion::weighted(&flagged, labels, weight).f1();
-        [curve.roc_auc(), curve.average_precision(), curve.tpr_at_fpr(0.01), curve.tpr_at_fpr(0.001), f1]
+        let macro_recall = macro_recall(&family_of, counts.len(), &flagged, weight);
+        let [low, lower] = [0.01, 0.001].map(|cap| curve.tpr_at_fpr(cap));
+        [curve.roc_auc(), curve.average_precision(), low, lower, f1, macro_recall]
     };
     let values = measure(&|_| 1);
     let intervals = bootstrap_intervals(labels, resamples, level, seed, |drawn| measure(&|row| drawn[row]))?;
@@ -144,10 +156,7 @@ pub fn evaluate(
         let hits = labels.iter().zip(&flagged).filter(|&(&l, &flag)| l == label && flag).count();
         Estimate::share(hits, rows, level)
     };
-    let counts = match families {
-        Some(families) => recall_per_family(&flagged, labels, families)?,
-        None => BTreeMap::new(),
-    };
+    let macro_recall = families.map(|_| estimate(5));
     let families = counts.into_iter().map(|(name, count)| {
         (name, FamilyRecall { rows: count.rows, recall: Estimate::share(count.caught, count.rows, level) })
     });
@@ -167,7 +176,39 @@ pub fn evaluate(
         asked_fpr,
         realised_fpr: share_flagged(false),
         families: families.collect(),
+        macro_recall,
     })
+}
+
+/// Row and family of every attack, the families by their place in `counts`; none without families.
+fn family_of_attacks(
+    counts: &BTreeMap<String, Caught>,
+    labels: &[bool],
+    families: Option<&[String]>,
+) -> Vec<(usize, usize)> {
+    let places: BTreeMap<&str, usize> = counts.keys().map(String::as_str).zip(0..).collect();
+    let attacks = families.unwrap_or_default().iter().enumerate().filter(|&(row, _)| labels[row]);
+    attacks.filter_map(|(row, name)| Some((row, *places.get(name.as_str())?))).collect()
+}
+
+/// Mean of the recalls of the families that have weight; 0 where none has.
+fn macro_recall(
+    family_of: &[(usize, usize)],
+    families: usize,
+    flagged: &[bool],
+    weight: &dyn Fn(usize) -> u32,
+) -> f64 {
+    let mut counts = vec![(0_u64, 0_u64); families];
+    for &(row, family) in family_of {
+        let weight = u64::from(weight(row));
+        counts[family].0 += weight;
+        counts[family].1 += if flagged[row] { weight } else { 0 };
+    }
+    counts.retain(|(rows, _)| *rows > 0);
+    if counts.is_empty() {
+        return 0.0;
+    }
+    counts.iter().map(|&(rows, caught)| caught as f64 / rows as f64).sum::<f64>() / counts.len() as f64
 }
 
 impl Report {
@@ -202,6 +243,9 @@ impl fmt::Display for Report {
         }
         if let Some(asked) = self.asked_fpr {
             writeln!(f, "{:<28}{asked:>8.4}", "asked FPR")?;
+        }
+        if let Some(Estimate { value, low, high }) = self.macro_recall {
+            writeln!(f, "{:<28}{value:>8.4}   [{low:.4}, {high:.4}]", "macro recall")?;
         }
         for (name, FamilyRecall { rows, recall: Estimate { value, low, high } }) in &self.families {
             let name = format!("recall of {name}");

@@ -65,6 +65,8 @@ pub struct Spread {
     pub realised_fpr: MeanSd,
     /// Recall by attack family.
     pub families: BTreeMap<String, MeanSd>,
+    /// Mean of the families' recalls, over the runs that were given families.
+    pub macro_recall: Option<MeanSd>,
 }
 
 impl Spread {
@@ -83,6 +85,8 @@ impl Spread {
             let found = reports.iter().filter_map(|r| r.families.get(name));
             (name.clone(), MeanSd::of(found.map(|family| family.recall.value)))
         };
+        let macro_recalls: Vec<f64> =
+            reports.iter().filter_map(|r| r.macro_recall.map(|recall| recall.value)).collect();
         Ok(Self {
             protocol: first.protocol.clone(),
             seeds: reports.iter().map(|r| r.seed).collect(),
@@ -95,6 +99,7 @@ impl Spread {
             asked_fpr: first.asked_fpr.filter(|_| reports.iter().all(|r| r.asked_fpr == first.asked_fpr)),
             realised_fpr: of(|r| r.realised_fpr.value),
             families: names.into_iter().map(family).collect(),
+            macro_recall: (!macro_recalls.is_empty()).then(|| MeanSd::of(macro_recalls.iter().copied())),
         })
     }
 }
@@ -119,6 +124,9 @@ impl fmt::Display for Spread {
         }
         if let Some(asked) = self.asked_fpr {
             writeln!(f, "{:<28}{asked:>8.4}", "asked FPR")?;
+        }
+        if let Some(value) = self.macro_recall {
+            writeln!(f, "{:<28}{value} in {} runs", "macro recall", value.runs)?;
         }
         for (name, value) in &self.families {
             let name = format!("recall of {name}");

@@ -48,15 +48,10 @@ pub struct Training {
     /// Attack rows, by their labels.
     pub attacks: usize,
     /// Attack rows that the featurizer and the detector were fitted on, beside the clean ones.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub fitted_attacks: usize,
     /// SHA-256 over the 64-bit fingerprints of the rows given, in order.
     pub data_hash: String,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-fn is_zero(n: &usize) -> bool {
-    *n == 0
 }
 
 /// Settings of a guard before it is fitted; made by [`Guard::builder`].

@@ -157,7 +157,8 @@ mod tests {
         };
         assert!(read(&header).is_ok());
         let in_order = |of: &Value, keys: &[&str]| keys.iter().map(|key| of[*key].clone()).collect::<Value>();
-        let training = ["seed", "rows", "fitted", "calibrated", "held_out", "attacks", "data_hash"];
+        let training =
+            ["seed", "rows", "fitted", "calibrated", "held_out", "attacks", "fitted_attacks", "data_hash"];
         header["training"] = in_order(&header["training"], &training);
         let error = read(&header).unwrap_err().to_string();
         assert_eq!(error, "x: not intact: `training` is a list, and must name its fields");

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::{logistic, smoothed_targets};
 use crate::error::{Error, Result};
 
-/// Newton needs about ten steps; one that no longer descends ends the search before.
+/// Newton needs about ten steps.
 const STEPS: usize = 100;
 
-/// A step as small as this is right although the loss has no digits left to show it.
+/// After a step as small as this the error is about its square.
 const LAST_STEP: f64 = 1e-6;
 
 /// `slope · score + offset` are the log-odds; the slope is never negative.
@@ -45,6 +45,10 @@ impl Platt {
         let mut loss = Derivatives::at(rows(), a, b);
         for _ in 0..STEPS {
             let [step_a, step_b] = loss.newton();
+            if step_a.abs().max(step_b.abs()) < LAST_STEP {
+                (a, b) = (a + step_a, b + step_b);
+                break;
+            }
             let slope = loss.by_a * step_a + loss.by_b * step_b;
             let mut share = 1.0;
             let next = loop {
@@ -57,12 +61,7 @@ impl Platt {
                     break None;
                 }
             };
-            let Some(next) = next else {
-                if step_a.abs().max(step_b.abs()) < LAST_STEP {
-                    (a, b) = (a + step_a, b + step_b);
-                }
-                break;
-            };
+            let Some(next) = next else { break };
             (a, b, loss) = (a + share * step_a, b + share * step_b, next);
         }
         if a <= 0.0 { flat } else { Self { slope: a / scale, offset: b - a * (centre / scale) } }

@@ -139,9 +139,9 @@ impl Temperature {
         for _ in 0..200 {
             let (first, second) = derivatives(inverse);
             if first < 0.0 {
-                low = inverse
+                low = inverse;
             } else {
-                high = inverse
+                high = inverse;
             }
             let newton = inverse - first / second;
             let next = if newton > low && newton < high { newton } else { f64::midpoint(low, high) };
