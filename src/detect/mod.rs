@@ -2,7 +2,9 @@
 
 mod any;
 mod check;
+mod half_space_trees;
 mod isolation_forest;
+mod logistic;
 mod tree;
 
 use std::fmt::Debug;
@@ -12,7 +14,9 @@ use ndarray::{Array2, ArrayView2};
 use crate::error::Result;
 
 pub use any::{AnyDetector, AnyDetectorConfig};
+pub use half_space_trees::{HalfSpaceTrees, HalfSpaceTreesConfig, HalfSpaceTreesParts};
 pub use isolation_forest::{IsolationForest, IsolationForestConfig, IsolationForestParts};
+pub use logistic::{ClassWeight, LogisticRegression, LogisticRegressionConfig, LogisticRegressionParts};
 
 /// Trains a detector from features.
 pub trait Fit {
