@@ -2,6 +2,7 @@
 
 mod any;
 mod check;
+mod gaussian_mixture;
 mod half_space_trees;
 mod isolation_forest;
 mod logistic;
@@ -14,6 +15,9 @@ use ndarray::{Array2, ArrayView2};
 use crate::error::Result;
 
 pub use any::{AnyDetector, AnyDetectorConfig};
+pub use gaussian_mixture::{
+    Covariance, GaussianMixture, GaussianMixtureConfig, GaussianMixtureParts, Normalise,
+};
 pub use half_space_trees::{HalfSpaceTrees, HalfSpaceTreesConfig, HalfSpaceTreesParts};
 pub use isolation_forest::{IsolationForest, IsolationForestConfig, IsolationForestParts};
 pub use logistic::{ClassWeight, LogisticRegression, LogisticRegressionConfig, LogisticRegressionParts};
