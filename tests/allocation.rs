@@ -6,7 +6,10 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
 use qosguard::calibrate::{Combination, ProbabilityRule};
-use qosguard::detect::{Detector, Fit, IsolationForestConfig, IsolationMissing, IsolationSplits};
+use qosguard::detect::{
+    Detector, Fit, GaussianMixtureConfig, HalfSpaceTreesConfig, IsolationForestConfig, IsolationMissing,
+    IsolationSplits, LogisticRegressionConfig,
+};
 use qosguard::ndarray::{Array2, ArrayView2, s};
 
 thread_local! {
@@ -79,4 +82,22 @@ fn probabilities_and_combinations_allocate_nothing() {
         assert!(rule.combine(&p) < 1e-298 && weighted < 1e-298 && fisher < 1e-290);
     }
     assert_eq!(ALLOCATIONS.get() - before, 0);
+}
+
+#[test]
+fn the_other_detectors_allocate_nothing_either() {
+    qosguard::set_parallel(false);
+    let x = Array2::from_shape_fn((3000, 6), |(i, j)| ((i * (j + 3)) % 101) as f32);
+    let labels: Vec<bool> = (0..3000).map(|i| i % 5 == 0).collect();
+    let detectors: [Box<dyn Detector>; 3] = [
+        Box::new(LogisticRegressionConfig::default().fit(x.view(), Some(&labels)).unwrap()),
+        Box::new(HalfSpaceTreesConfig::default().fit(x.view(), None).unwrap()),
+        Box::new(GaussianMixtureConfig { components: 3, ..Default::default() }.fit(x.view(), None).unwrap()),
+    ];
+    let column_major = x.t().as_standard_layout().into_owned();
+    for detector in detectors {
+        for x in [x.view(), x.slice(s![..1, ..]), column_major.t()] {
+            assert_eq!(allocations(detector.as_ref(), &x), 0, "{detector:.60?}");
+        }
+    }
 }

@@ -3,9 +3,13 @@
 mod any;
 mod boosted;
 mod check;
+mod class_weight;
 mod ensemble;
 mod file;
+mod gaussian_mixture;
+mod half_space_trees;
 mod isolation_forest;
+mod logistic;
 mod stored;
 mod tree;
 mod tree_ensemble;
@@ -18,12 +22,18 @@ use crate::error::Result;
 
 pub(crate) use any::AnyHeader;
 pub use any::{AnyDetector, AnyDetectorConfig};
-pub use boosted::{BoostedTreesConfig, ClassWeight, EarlyStopping};
+pub use boosted::{BoostedTreesConfig, EarlyStopping};
+pub use class_weight::ClassWeight;
 pub use ensemble::{Ensemble, EnsembleConfig, Member, MemberConfig};
+pub use gaussian_mixture::{
+    Covariance, GaussianMixture, GaussianMixtureConfig, GaussianMixtureParts, Normalise,
+};
+pub use half_space_trees::{HalfSpaceTrees, HalfSpaceTreesConfig, HalfSpaceTreesParts};
 pub use isolation_forest::{
     IsolationForest, IsolationForestConfig, IsolationForestParts, IsolationMissing, IsolationScoring,
     IsolationSplits,
 };
+pub use logistic::{LogisticRegression, LogisticRegressionConfig, LogisticRegressionParts};
 pub use tree_ensemble::{Link, TreeEnsemble, TreeEnsembleParts};
 
 /// Trains a detector from features.

@@ -8,12 +8,12 @@ mod settings;
 mod split;
 mod train;
 
-pub use settings::{BoostedTreesConfig, ClassWeight, EarlyStopping};
+pub use settings::{BoostedTreesConfig, EarlyStopping};
 
 use ndarray::ArrayView2;
 
 use super::tree_ensemble::{Link, TreeEnsemble};
-use super::{Fit, check};
+use super::{ClassWeight, Fit, check};
 use crate::error::{Error, Result};
 use crate::rng::Stream;
 use histogram::MAX_ROWS;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::bins::MAX_BINS;
+use crate::detect::ClassWeight;
 use crate::detect::tree::MAX_DEPTH;
 use crate::error::{Error, Result};
 
@@ -77,19 +78,6 @@ pub struct BoostedTreesConfig {
     pub early_stopping: Option<EarlyStopping>,
     /// Seed of all randomness.
     pub seed: u64,
-}
-
-/// How much each class counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum ClassWeight {
-    /// As many times as it has rows.
-    #[default]
-    None,
-    /// As much as any other: a row of a class with `n_c` of `N` training rows counts `N / (K n_c)` times, `K`
-    /// classes.
-    Balanced,
 }
 
 /// When training stops before all rounds are done.
