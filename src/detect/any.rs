@@ -4,12 +4,17 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use super::ensemble::EnsembleHeader;
+use super::gaussian_mixture::GaussianMixtureHeader;
+use super::half_space_trees::HalfSpaceTreesHeader;
 use super::isolation_forest::IsolationForestHeader;
+use super::logistic::LogisticRegressionHeader;
 use super::stored::Stored;
-use super::tree_ensemble::{TreeEnsemble, TreeEnsembleHeader, TreeEnsembleParts};
+use super::tree_ensemble::TreeEnsembleHeader;
 use super::{
-    BoostedTreesConfig, Detector, Ensemble, EnsembleConfig, Fit, IsolationForest, IsolationForestConfig,
-    IsolationForestParts,
+    BoostedTreesConfig, Classifier, ContrastTreesConfig, Detector, Ensemble, EnsembleConfig, Fit,
+    GaussianMixture, GaussianMixtureConfig, GaussianMixtureParts, HalfSpaceTrees, HalfSpaceTreesConfig,
+    HalfSpaceTreesParts, IsolationForest, IsolationForestConfig, IsolationForestParts, LogisticRegression,
+    LogisticRegressionConfig, LogisticRegressionParts, TreeEnsemble, TreeEnsembleParts,
 };
 use crate::artifact::Tensors;
 use crate::error::Result;
@@ -31,104 +36,150 @@ use crate::error::Result;
 pub enum AnyDetectorConfig {
     /// See [`IsolationForestConfig`].
     IsolationForest(IsolationForestConfig),
+    /// See [`GaussianMixtureConfig`].
+    GaussianMixture(GaussianMixtureConfig),
+    /// See [`HalfSpaceTreesConfig`].
+    HalfSpaceTrees(HalfSpaceTreesConfig),
+    /// See [`ContrastTreesConfig`].
+    ContrastTrees(ContrastTreesConfig),
     /// See [`BoostedTreesConfig`]; learns from labels.
     BoostedTrees(BoostedTreesConfig),
-    /// See [`EnsembleConfig`].
+    /// See [`LogisticRegressionConfig`]; learns from labels.
+    LogisticRegression(LogisticRegressionConfig),
+    /// See [`EnsembleConfig`]; learns from labels where a member does.
     Ensemble(EnsembleConfig),
 }
 
 impl AnyDetectorConfig {
     /// Whether the detector learns from labels.
-    pub(crate) fn needs_labels(&self) -> bool {
+    pub fn needs_labels(&self) -> bool {
         match self {
-            Self::IsolationForest(_) => false,
-            Self::BoostedTrees(_) => true,
+            Self::BoostedTrees(_) | Self::LogisticRegression(_) => true,
             Self::Ensemble(config) => config.needs_labels(),
+            _ => false,
         }
     }
 }
 
-impl From<IsolationForestConfig> for AnyDetectorConfig {
-    fn from(config: IsolationForestConfig) -> Self {
-        Self::IsolationForest(config)
-    }
+/// What a detector stands for in the three enums of this file.
+macro_rules! from_config {
+    ($($variant:ident($config:ident)),* $(,)?) => {$(
+        impl From<$config> for AnyDetectorConfig {
+            fn from(config: $config) -> Self {
+                Self::$variant(config)
+            }
+        }
+    )*};
 }
 
-impl From<BoostedTreesConfig> for AnyDetectorConfig {
-    fn from(config: BoostedTreesConfig) -> Self {
-        Self::BoostedTrees(config)
-    }
-}
-
-impl From<EnsembleConfig> for AnyDetectorConfig {
-    fn from(config: EnsembleConfig) -> Self {
-        Self::Ensemble(config)
-    }
+from_config! {
+    IsolationForest(IsolationForestConfig),
+    GaussianMixture(GaussianMixtureConfig),
+    HalfSpaceTrees(HalfSpaceTreesConfig),
+    ContrastTrees(ContrastTreesConfig),
+    BoostedTrees(BoostedTreesConfig),
+    LogisticRegression(LogisticRegressionConfig),
+    Ensemble(EnsembleConfig),
 }
 
 impl Fit for AnyDetectorConfig {
     type Model = AnyDetector;
 
     fn fit(&self, x: ArrayView2<'_, f32>, labels: Option<&[bool]>) -> Result<AnyDetector> {
-        match self {
-            Self::IsolationForest(config) => config.fit(x, labels).map(AnyDetector::IsolationForest),
-            Self::BoostedTrees(config) => config.fit(x, labels).map(AnyDetector::TreeEnsemble),
-            Self::Ensemble(config) => config.fit(x, labels).map(AnyDetector::Ensemble),
-        }
+        Ok(match self {
+            Self::IsolationForest(config) => config.fit(x, labels)?.into(),
+            Self::GaussianMixture(config) => config.fit(x, labels)?.into(),
+            Self::HalfSpaceTrees(config) => config.fit(x, labels)?.into(),
+            Self::ContrastTrees(config) => config.fit(x, labels)?.into(),
+            Self::BoostedTrees(config) => config.fit(x, labels)?.into(),
+            Self::LogisticRegression(config) => config.fit(x, labels)?.into(),
+            Self::Ensemble(config) => config.fit(x, labels)?.into(),
+        })
     }
 }
 
-/// Any fitted detector that can be saved.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum AnyDetector {
-    /// See [`IsolationForest`].
-    IsolationForest(IsolationForest),
-    /// See [`TreeEnsemble`].
-    TreeEnsemble(TreeEnsemble),
-    /// See [`Ensemble`].
-    Ensemble(Ensemble),
+/// Defines the fitted twin of [`AnyDetectorConfig`] and its form in a file.
+macro_rules! any_detector {
+    ($($variant:ident($parts:ident, $header:ident)),* $(,)?) => {
+        /// Any fitted detector that can be saved.
+        #[derive(Clone, Debug)]
+        #[non_exhaustive]
+        pub enum AnyDetector {
+            $(
+                #[doc = concat!("See [`", stringify!($variant), "`].")]
+                $variant($variant),
+            )*
+            /// See [`Ensemble`].
+            Ensemble(Ensemble),
+        }
+
+        /// What stands of a detector in a file's header; `kind` names the detector.
+        #[derive(Serialize, Deserialize)]
+        #[serde(tag = "kind", rename_all = "snake_case")]
+        pub(crate) enum AnyHeader {
+            $($variant($header),)*
+            Ensemble(EnsembleHeader),
+        }
+
+        impl AnyDetector {
+            /// Puts the arrays under `at` and returns the rest.
+            pub(crate) fn store(&self, at: &str, tensors: &mut Tensors) -> AnyHeader {
+                match self {
+                    $(Self::$variant(model) => AnyHeader::$variant(model.to_parts().store(at, tensors)),)*
+                    Self::Ensemble(model) => AnyHeader::Ensemble(model.store(at, tensors)),
+                }
+            }
+
+            /// Puts a detector together again; says in words what does not hold.
+            pub(crate) fn restore(header: AnyHeader, at: &str, tensors: &mut Tensors) -> Result<Self, String> {
+                match header {
+                    $(AnyHeader::$variant(header) => {
+                        let parts = $parts::restore(header, at, tensors)?;
+                        $variant::from_parts(&parts).map(Self::$variant).map_err(|e| e.to_string())
+                    })*
+                    AnyHeader::Ensemble(header) => Ensemble::restore(header, at, tensors).map(Self::Ensemble),
+                }
+            }
+
+            fn as_detector(&self) -> &dyn Detector {
+                match self {
+                    $(Self::$variant(model) => model,)*
+                    Self::Ensemble(model) => model,
+                }
+            }
+        }
+
+        $(
+            impl From<$variant> for AnyDetector {
+                fn from(model: $variant) -> Self {
+                    Self::$variant(model)
+                }
+            }
+        )*
+
+        impl From<Ensemble> for AnyDetector {
+            fn from(model: Ensemble) -> Self {
+                Self::Ensemble(model)
+            }
+        }
+    };
 }
 
-/// What stands of a detector in a file's header; `kind` names the detector.
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub(crate) enum AnyHeader {
-    IsolationForest(IsolationForestHeader),
-    TreeEnsemble(TreeEnsembleHeader),
-    Ensemble(EnsembleHeader),
+any_detector! {
+    IsolationForest(IsolationForestParts, IsolationForestHeader),
+    GaussianMixture(GaussianMixtureParts, GaussianMixtureHeader),
+    HalfSpaceTrees(HalfSpaceTreesParts, HalfSpaceTreesHeader),
+    TreeEnsemble(TreeEnsembleParts, TreeEnsembleHeader),
+    LogisticRegression(LogisticRegressionParts, LogisticRegressionHeader),
 }
 
 impl AnyDetector {
-    /// Puts the arrays under `at` and returns the rest.
-    pub(crate) fn store(&self, at: &str, tensors: &mut Tensors) -> AnyHeader {
+    /// The detector as a classifier, where it learnt from labels.
+    pub fn as_classifier(&self) -> Option<&dyn Classifier> {
         match self {
-            Self::IsolationForest(model) => AnyHeader::IsolationForest(model.to_parts().store(at, tensors)),
-            Self::TreeEnsemble(model) => AnyHeader::TreeEnsemble(model.to_parts().store(at, tensors)),
-            Self::Ensemble(model) => AnyHeader::Ensemble(model.store(at, tensors)),
-        }
-    }
-
-    /// Puts a detector together again; says in words what does not hold.
-    pub(crate) fn restore(header: AnyHeader, at: &str, tensors: &mut Tensors) -> Result<Self, String> {
-        match header {
-            AnyHeader::IsolationForest(header) => {
-                let parts = IsolationForestParts::restore(header, at, tensors)?;
-                IsolationForest::from_parts(&parts).map(Self::IsolationForest).map_err(|e| e.to_string())
-            }
-            AnyHeader::TreeEnsemble(header) => {
-                let parts = TreeEnsembleParts::restore(header, at, tensors)?;
-                TreeEnsemble::from_parts(&parts).map(Self::TreeEnsemble).map_err(|e| e.to_string())
-            }
-            AnyHeader::Ensemble(header) => Ensemble::restore(header, at, tensors).map(Self::Ensemble),
-        }
-    }
-
-    fn as_detector(&self) -> &dyn Detector {
-        match self {
-            Self::IsolationForest(model) => model,
-            Self::TreeEnsemble(model) => model,
-            Self::Ensemble(model) => model,
+            Self::TreeEnsemble(model) => Some(model),
+            Self::LogisticRegression(model) => Some(model),
+            _ => None,
         }
     }
 }

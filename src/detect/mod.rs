@@ -4,6 +4,7 @@ mod any;
 mod boosted;
 mod check;
 mod class_weight;
+mod contrast;
 mod ensemble;
 mod file;
 mod gaussian_mixture;
@@ -24,6 +25,7 @@ pub(crate) use any::AnyHeader;
 pub use any::{AnyDetector, AnyDetectorConfig};
 pub use boosted::{BoostedTreesConfig, EarlyStopping};
 pub use class_weight::ClassWeight;
+pub use contrast::ContrastTreesConfig;
 pub use ensemble::{Ensemble, EnsembleConfig, Member, MemberConfig};
 pub use gaussian_mixture::{
     Covariance, GaussianMixture, GaussianMixtureConfig, GaussianMixtureParts, Normalise,

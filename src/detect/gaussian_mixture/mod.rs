@@ -9,6 +9,7 @@ mod parts;
 mod start;
 
 pub use model::GaussianMixture;
+pub(super) use parts::GaussianMixtureHeader;
 pub use parts::GaussianMixtureParts;
 
 use ndarray::{ArrayView2, Axis};

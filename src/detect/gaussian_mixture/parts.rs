@@ -6,6 +6,7 @@ use super::cholesky::row_start;
 use super::em::Fitted;
 use super::normal_scores::{Knots, MAX_KNOTS, NormalScores};
 use super::{Covariance, GaussianMixture, GaussianMixtureConfig, MAX_FEATURES, Normalise};
+use crate::detect::stored::stored;
 use crate::error::{Error, Result};
 
 /// A [`GaussianMixture`] as plain arrays.
@@ -36,6 +37,16 @@ pub struct GaussianMixtureParts {
     pub converged: bool,
     /// Mean log-likelihood of the training rows before the last step.
     pub log_likelihood: f64,
+}
+
+stored! {
+    GaussianMixtureParts as GaussianMixtureHeader {
+        config: GaussianMixtureConfig,
+        n_features: usize,
+        iterations: usize,
+        converged: bool,
+        log_likelihood: f64,
+    } tensors { weights, means, factors, knot_counts, knot_values, knot_scores }
 }
 
 impl GaussianMixtureParts {

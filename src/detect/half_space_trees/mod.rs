@@ -6,6 +6,7 @@ mod parts;
 mod walk;
 
 pub use model::HalfSpaceTrees;
+pub(super) use parts::HalfSpaceTreesHeader;
 pub use parts::HalfSpaceTreesParts;
 
 use ndarray::ArrayView2;

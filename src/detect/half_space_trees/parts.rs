@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::walk::Cut;
 use super::{HalfSpaceTrees, HalfSpaceTreesConfig, model};
+use crate::detect::stored::stored;
 use crate::error::{Error, Result};
 
 /// [`HalfSpaceTrees`] as plain arrays, complete: a stream goes on from them with the same bits.
@@ -36,6 +37,14 @@ pub struct HalfSpaceTreesParts {
     pub reference: Vec<u32>,
     /// Rows of the window that is being filled, likewise; `rows_learned mod window` rows in each tree.
     pub latest: Vec<u32>,
+}
+
+stored! {
+    HalfSpaceTreesParts as HalfSpaceTreesHeader {
+        config: HalfSpaceTreesConfig,
+        n_features: usize,
+        rows_learned: u64,
+    } tensors { pending, low, high, beyond_range, feature, threshold, reference, latest }
 }
 
 impl HalfSpaceTreesParts {

@@ -6,6 +6,7 @@ mod objective;
 mod parts;
 
 pub use model::LogisticRegression;
+pub(super) use parts::LogisticRegressionHeader;
 pub use parts::LogisticRegressionParts;
 
 use std::collections::HashSet;

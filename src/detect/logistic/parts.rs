@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{LogisticRegressionConfig, check_classes};
+use crate::detect::stored::stored;
 use crate::error::{Error, Result};
 
 /// A [`LogisticRegression`](super::LogisticRegression) as plain arrays.
@@ -25,6 +26,16 @@ pub struct LogisticRegressionParts {
     pub iterations: usize,
     /// Whether the search reached its tolerance.
     pub converged: bool,
+}
+
+stored! {
+    LogisticRegressionParts as LogisticRegressionHeader {
+        config: LogisticRegressionConfig,
+        classes: Vec<String>,
+        n_features: usize,
+        iterations: usize,
+        converged: bool,
+    } tensors { coefficients, intercepts, means }
 }
 
 impl LogisticRegressionParts {
