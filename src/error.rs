@@ -26,7 +26,7 @@ pub enum ErrorKind {
     InsufficientData,
     /// The file was written by a newer release.
     IncompatibleFormat,
-    /// The file is not an intact guard.
+    /// The file is not an intact guard or detector.
     CorruptArtifact,
     /// A QoS policy does not validate.
     Policy,
@@ -166,8 +166,8 @@ pub enum Error {
         /// Newest format version that this release reads.
         supported: u32,
     },
-    /// The file is not an intact guard.
-    #[error("{}: not an intact guard: {reason}", path.display())]
+    /// The file is not an intact guard or detector.
+    #[error("{}: not intact: {reason}", path.display())]
     CorruptArtifact {
         /// The file.
         path: PathBuf,
@@ -218,6 +218,14 @@ impl Error {
     /// [`Error::InvalidArgument`] from anything that prints.
     pub(crate) fn invalid(name: impl Into<String>, expected: impl Into<String>, got: impl ToString) -> Self {
         Self::InvalidArgument { name: name.into(), expected: expected.into(), got: got.to_string() }
+    }
+
+    /// [`Error::NotFinite`] of a part of a matrix, with the row of the whole.
+    pub(crate) fn at_row(self, row: usize) -> Self {
+        match self {
+            Self::NotFinite { column, value, .. } => Self::NotFinite { row, column, value },
+            other => other,
+        }
     }
 
     /// [`Error::Io`] with the path that caused it.

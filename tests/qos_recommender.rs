@@ -442,6 +442,7 @@ fn decisions_are_one_flat_object_and_one_line() {
         is_anomaly: true,
         severity: Severity::Critical,
         family: Some("dos".into()),
+        ..Default::default()
     };
     let decision = recommender.decide(0x9f2c_0000_0000_0001, 7, verdict.clone(), &Subject::default());
     assert_eq!(

@@ -209,7 +209,7 @@ mod tests {
     #[test]
     fn no_file_was_ever_of_version_0() {
         let error = unpack(&stamp(of_version(b'0')).unwrap(), Path::new("x")).unwrap_err();
-        assert_eq!(error.to_string(), "x: not an intact guard: format version 0; the first is 1");
+        assert_eq!(error.to_string(), "x: not intact: format version 0; the first is 1");
     }
 
     #[test]

@@ -60,8 +60,27 @@ macro_rules! element {
 }
 
 element!(f32, F32);
+element!(f64, F64);
+element!(u8, U8);
 element!(u32, U32);
 element!(i32, I32);
+element!(u64, U64);
+
+impl Element for bool {
+    const DTYPE: Dtype = Dtype::BOOL;
+
+    fn put(self, bytes: &mut Vec<u8>) {
+        bytes.push(self.into());
+    }
+
+    fn get(bytes: &[u8]) -> Option<Self> {
+        match bytes {
+            [0] => Some(false),
+            [1] => Some(true),
+            _ => None,
+        }
+    }
+}
 
 impl Tensors {
     /// The tensors of a parsed file.

@@ -18,8 +18,14 @@ mod interval;
 mod tail;
 mod threshold;
 
+mod combine;
+mod probability;
+
 pub use conformal::Conformal;
 pub use interval::Interval;
 pub(crate) use interval::wilson;
 pub use tail::Tail;
 pub use threshold::{CalibrationScores, Realised, Threshold, ThresholdRule};
+
+pub use combine::{Combination, bonferroni, cauchy, fisher, harmonic_mean};
+pub use probability::{Probability, ProbabilityRule, Temperature};

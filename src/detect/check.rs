@@ -22,11 +22,24 @@ pub(crate) fn finite(x: &ArrayView2<'_, f32>, first_row: usize) -> Result<()> {
     }
     match x.indexed_iter().find(|(_, value)| !value.is_finite()) {
         None => Ok(()),
-        Some(((row, column), &value)) => Err(Error::NotFinite {
-            row: first_row + row,
-            column: column.to_string(),
-            value: f64::from(value),
-        }),
+        Some(((row, column), &value)) => Err(not_finite(first_row + row, column, value)),
+    }
+}
+
+fn not_finite(row: usize, column: usize, value: f32) -> Error {
+    Error::NotFinite { row, column: column.to_string(), value: f64::from(value) }
+}
+
+/// Refuses the first infinity, in row order, by row and column; NaN, a missing value, may stand anywhere.
+pub(crate) fn no_infinity(x: &ArrayView2<'_, f32>, first_row: usize) -> Result<()> {
+    if x.as_slice_memory_order()
+        .is_some_and(|values| !values.iter().fold(false, |bad, v| bad | v.is_infinite()))
+    {
+        return Ok(());
+    }
+    match x.indexed_iter().find(|(_, value)| value.is_infinite()) {
+        None => Ok(()),
+        Some(((row, column), &value)) => Err(not_finite(first_row + row, column, value)),
     }
 }
 

@@ -1,9 +1,14 @@
 //! Detectors: features in, one score per row out; higher is more anomalous.
 
 mod any;
+mod boosted;
 mod check;
+mod ensemble;
+mod file;
 mod isolation_forest;
+mod stored;
 mod tree;
+mod tree_ensemble;
 
 use std::fmt::Debug;
 
@@ -11,8 +16,12 @@ use ndarray::{Array2, ArrayView2};
 
 use crate::error::Result;
 
+pub(crate) use any::AnyHeader;
 pub use any::{AnyDetector, AnyDetectorConfig};
+pub use boosted::{BoostedTreesConfig, ClassWeight, EarlyStopping};
+pub use ensemble::{Ensemble, EnsembleConfig, Member, MemberConfig};
 pub use isolation_forest::{IsolationForest, IsolationForestConfig, IsolationForestParts};
+pub use tree_ensemble::{Link, TreeEnsemble, TreeEnsembleParts};
 
 /// Trains a detector from features.
 pub trait Fit {

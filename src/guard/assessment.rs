@@ -8,11 +8,11 @@ use ndarray::Array2;
 use super::Guard;
 use super::fingerprint::fingerprints;
 use super::subjects::Subjects;
-use crate::detect::Detector;
+use crate::detect::{AnyDetector, Detector};
 use crate::error::{Error, Result};
 use crate::features::Featurizer;
 use crate::parallel;
-use crate::qos::{Decision, Recommendation, Recommender, Verdict};
+use crate::qos::{Decision, MemberVerdict, Recommendation, Recommender, Verdict};
 use crate::telemetry::{Schema, Table};
 
 /// Rows that go through all stages together, so that their features stay in the cache.
@@ -26,6 +26,10 @@ const MOST_TEXT: usize = i32::MAX as usize;
 pub struct Assessment {
     scores: Vec<f32>,
     p_values: Vec<f64>,
+    /// Names of the members of an ensemble; empty for a single detector.
+    members: Arc<[String]>,
+    /// One p-value per row and member, NaN for a member that had no part.
+    member_p_values: Vec<f64>,
     recommendations: Vec<Recommendation>,
     ids: Vec<u64>,
     imputed: u64,
@@ -48,6 +52,7 @@ impl Assessment {
             let block = block?;
             all.scores.extend(block.scores);
             all.p_values.extend(block.p_values);
+            all.member_p_values.extend(block.member_p_values);
             all.recommendations.extend(block.recommendations);
             all.ids.extend(block.ids);
             all.imputed += block.imputed;
@@ -59,6 +64,8 @@ impl Assessment {
         Self {
             scores: Vec::new(),
             p_values: Vec::new(),
+            members: Arc::clone(&guard.members),
+            member_p_values: Vec::new(),
             recommendations: Vec::new(),
             ids: Vec::new(),
             imputed: 0,
@@ -71,7 +78,14 @@ impl Assessment {
         let (stages, n) = (&guard.stages, rows.num_rows());
         let mut x = Array2::zeros((n, stages.detector.n_features()));
         let imputed = stages.featurizer.transform_into(rows, x.view_mut())?;
-        let scores = stages.detector.score(x.view())?;
+        let mut scores = vec![0.0; n];
+        let mut member_p_values = vec![0.0; n * guard.members.len()];
+        match &stages.detector {
+            AnyDetector::Ensemble(ensemble) => {
+                ensemble.score_and_p_values_into(x.view(), &mut scores, &mut member_p_values)?;
+            }
+            detector => detector.score_into(x.view(), &mut scores)?,
+        }
         let mut p_values = vec![0.0; n];
         stages.conformal.p_values_into(&scores, &mut p_values)?;
         let subjects = Subjects::new(&stages.schema, schema, rows);
@@ -81,7 +95,7 @@ impl Assessment {
         let recommendations = scores.iter().zip(&p_values).enumerate().map(recommend).collect();
         let mut ids = vec![guard.salt; n];
         fingerprints(&stages.schema, rows, &mut ids);
-        Ok(Self { scores, p_values, recommendations, ids, imputed, ..Self::empty(guard) })
+        Ok(Self { scores, p_values, member_p_values, recommendations, ids, imputed, ..Self::empty(guard) })
     }
 
     /// Number of rows.
@@ -104,6 +118,17 @@ impl Assessment {
         &self.p_values
     }
 
+    /// Names of the members of an ensemble, in order; empty for a single detector.
+    pub fn members(&self) -> &[String] {
+        &self.members
+    }
+
+    /// Each member's p-value, row after row; NaN for a member that was switched off or could not score the
+    /// row, and so had no part in its verdict.
+    pub fn member_p_values(&self) -> &[f64] {
+        &self.member_p_values
+    }
+
     /// Cells that were missing or infinite and were imputed.
     pub fn imputed(&self) -> u64 {
         self.imputed
@@ -121,11 +146,21 @@ impl Assessment {
             threshold: self.threshold,
             is_anomaly: self.scores[row] > self.threshold,
             severity: recommendation.severity,
-            family: None,
+            members: self.member_verdicts(row),
+            ..Verdict::default()
         };
         let rule = self.recommender.rule_name(recommendation.rule).to_owned();
         let (action, dry_run) = (recommendation.action, recommendation.dry_run);
         Some(Decision { id: self.ids[row], row: row as u64, verdict, action, rule, dry_run })
+    }
+
+    fn member_verdicts(&self, row: usize) -> Vec<MemberVerdict> {
+        let p_values = self.member_p_values.iter().skip(row * self.members.len());
+        let verdict = |(name, &p): (&String, &f64)| MemberVerdict {
+            name: name.clone(),
+            p_value: (!p.is_nan()).then_some(p),
+        };
+        self.members.iter().zip(p_values).map(verdict).collect()
     }
 
     /// The decisions of all rows, made as they are asked for.

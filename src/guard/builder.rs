@@ -38,10 +38,18 @@ pub struct Training {
     pub calibrated: usize,
     /// Clean rows that neither saw; [`Threshold::realised`](crate::calibrate::Threshold) is measured on them.
     pub held_out: usize,
-    /// Attack rows, by their labels; half join the calibration, half the held-out rows.
+    /// Attack rows, by their labels.
     pub attacks: usize,
+    /// Attack rows that the featurizer and the detector were fitted on, beside the clean ones.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub fitted_attacks: usize,
     /// SHA-256 over the 64-bit fingerprints of the rows given, in order.
     pub data_hash: String,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 /// Settings of a guard before it is fitted; made by [`Guard::builder`].
@@ -107,21 +115,25 @@ impl GuardBuilder {
     ///
     /// The rows labelled clean (all rows, where there are no labels) are shuffled by the seed and cut in
     /// three: 40 % fit the featurizer and the detector, 40 % calibrate p-values and threshold, 20 % are held
-    /// out to state what the threshold realised. Rows labelled attacks fit nothing: half of them join the
-    /// calibration of rules that need attacks, half the held-out rows.
+    /// out to state what the threshold realised. Rows labelled attacks are cut by the same shares for a
+    /// detector that learns from labels; for others they fit nothing: half of them join the calibration of
+    /// rules that need attacks, half the held-out rows.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] for a setting outside its domain, [`Error::InsufficientData`] for fewer
-    /// than 100 clean rows, no usable column, or a rule that needs attacks where there are none,
+    /// than 100 clean rows, no usable column, or a rule or a detector that needs attacks where there are none,
     /// [`Error::BadRecord`] for a row without a label.
     pub fn fit(&self, table: &Table) -> Result<Guard> {
         self.threshold.check()?;
-        let parts = Parts::draw(table, self.seed)?;
-        let training_rows = table.take(&parts.fitted)?;
+        let parts = Parts::draw(table, self.seed, self.detector.needs_labels())?;
+        let rows: Vec<usize> = parts.fitted.iter().chain(&parts.fitted_attacks).copied().collect();
+        let training_rows = table.take(&rows)?;
         let featurizer = self.featurizer.fit(&training_rows)?;
         let x = featurizer.transform(&training_rows)?;
-        let detector = self.detector.fit(x.matrix.view(), None)?;
+        let labels: Vec<bool> = (0..rows.len()).map(|i| i >= parts.fitted.len()).collect();
+        let labels = self.detector.needs_labels().then_some(labels.as_slice());
+        let detector = self.detector.fit(x.matrix.view(), labels)?;
 
         let score = |rows: &[usize]| score_rows(&featurizer, &detector, table, rows);
         let (clean, attacks) = (score(&parts.calibrated)?, score(&parts.calibration_attacks)?);
@@ -137,7 +149,10 @@ impl GuardBuilder {
             fitted: parts.fitted.len(),
             calibrated: parts.calibrated.len(),
             held_out: parts.held_out.len(),
-            attacks: parts.calibration_attacks.len() + parts.held_out_attacks.len(),
+            attacks: parts.fitted_attacks.len()
+                + parts.calibration_attacks.len()
+                + parts.held_out_attacks.len(),
+            fitted_attacks: parts.fitted_attacks.len(),
             data_hash: data_hash(table),
         };
         Guard::new(Stages {
@@ -157,12 +172,13 @@ struct Parts {
     fitted: Vec<usize>,
     calibrated: Vec<usize>,
     held_out: Vec<usize>,
+    fitted_attacks: Vec<usize>,
     calibration_attacks: Vec<usize>,
     held_out_attacks: Vec<usize>,
 }
 
 impl Parts {
-    fn draw(table: &Table, seed: u64) -> Result<Self> {
+    fn draw(table: &Table, seed: u64, fits_attacks: bool) -> Result<Self> {
         let labels = table.labels()?.unwrap_or_else(|| vec![false; table.n_rows()]);
         let (mut attacks, mut clean): (Vec<usize>, Vec<usize>) =
             (0..labels.len()).partition(|&row| labels[row]);
@@ -179,8 +195,20 @@ impl Parts {
         let n = clean.len() as f64;
         let held_out = clean.split_off(((FITTED + CALIBRATED) * n) as usize);
         let calibrated = clean.split_off((FITTED * n) as usize);
-        let held_out_attacks = attacks.split_off(attacks.len() / 2);
-        Ok(Self { fitted: clean, calibrated, held_out, calibration_attacks: attacks, held_out_attacks })
+        let mut calibration_attacks =
+            attacks.split_off(if fits_attacks { (FITTED * attacks.len() as f64) as usize } else { 0 });
+        let share = if fits_attacks { CALIBRATED / (1.0 - FITTED) } else { 0.5 };
+        let held_out_attacks =
+            calibration_attacks.split_off((share * calibration_attacks.len() as f64) as usize);
+        let fitted_attacks = attacks;
+        Ok(Self {
+            fitted: clean,
+            calibrated,
+            held_out,
+            fitted_attacks,
+            calibration_attacks,
+            held_out_attacks,
+        })
     }
 }
 

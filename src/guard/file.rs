@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::{Stages, Training};
 use crate::artifact::{self, Tensors};
 use crate::calibrate::{Conformal, Tail, Threshold};
-use crate::detect::{AnyDetector, Detector, IsolationForest, IsolationForestConfig, IsolationForestParts};
+use crate::detect::{AnyDetector, AnyHeader, Detector};
 use crate::error::{Error, Result};
 use crate::features::{Featurizer, FlowFeaturizer};
 use crate::qos::Policy;
@@ -17,6 +17,8 @@ use crate::telemetry::{Role, Schema};
 
 /// Where the clean calibration scores stand.
 const SCORES: &str = "calibration/scores";
+/// What the names of the detector's arrays begin with.
+const DETECTOR: &str = "detector";
 
 /// The `calibration` value of the header.
 #[derive(Serialize, Deserialize)]
@@ -26,20 +28,13 @@ struct Calibration {
     threshold: Threshold,
 }
 
-/// The `detector` value of the header; its arrays are tensors.
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-enum DetectorHeader {
-    IsolationForest { config: IsolationForestConfig, n_features: usize, sample_size: usize },
-}
-
 /// The header, less what every kind of file has.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
     schema: Schema,
     featurizer: FlowFeaturizer,
-    detector: DetectorHeader,
+    detector: AnyHeader,
     calibration: Calibration,
     policy: Policy,
     training: Training,
@@ -48,7 +43,7 @@ struct Header {
 pub(super) fn to_bytes(stages: &Stages) -> Result<Vec<u8>> {
     let mut tensors = Tensors::default();
     tensors.put(SCORES, stages.conformal.scores());
-    let detector = detector_to_file(&stages.detector, &mut tensors);
+    let detector = stages.detector.store(DETECTOR, &mut tensors);
     let calibration = Calibration { conformal: *stages.conformal.tail(), threshold: stages.threshold };
     let mut header = Map::new();
     header.insert("kind".into(), "guard".into());
@@ -77,7 +72,7 @@ pub(super) fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Stages, String)> 
     let scores = tensors.take(SCORES).map_err(&corrupt)?;
     let conformal =
         Conformal::from_parts(scores, header.calibration.conformal).map_err(|e| corrupt(e.to_string()))?;
-    let detector = detector_from_file(header.detector, &mut tensors).map_err(&corrupt)?;
+    let detector = AnyDetector::restore(header.detector, DETECTOR, &mut tensors).map_err(&corrupt)?;
     if let Some(name) = tensors.left_over() {
         return Err(corrupt(format!("unknown tensor `{name}`")));
     }
@@ -101,39 +96,6 @@ pub(super) fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Stages, String)> 
         training: header.training,
     };
     Ok((stages, digest))
-}
-
-fn detector_to_file(detector: &AnyDetector, tensors: &mut Tensors) -> DetectorHeader {
-    match detector {
-        AnyDetector::IsolationForest(forest) => {
-            let parts = forest.to_parts();
-            tensors.put("detector/node_counts", &parts.node_counts);
-            tensors.put("detector/feature", &parts.feature);
-            tensors.put("detector/threshold", &parts.threshold);
-            tensors.put("detector/right", &parts.right);
-            tensors.put("detector/samples", &parts.samples);
-            let IsolationForestParts { config, n_features, sample_size, .. } = parts;
-            DetectorHeader::IsolationForest { config, n_features, sample_size }
-        }
-    }
-}
-
-fn detector_from_file(header: DetectorHeader, tensors: &mut Tensors) -> Result<AnyDetector, String> {
-    match header {
-        DetectorHeader::IsolationForest { config, n_features, sample_size } => {
-            let parts = IsolationForestParts {
-                config,
-                n_features,
-                sample_size,
-                node_counts: tensors.take("detector/node_counts")?,
-                feature: tensors.take("detector/feature")?,
-                threshold: tensors.take("detector/threshold")?,
-                right: tensors.take("detector/right")?,
-                samples: tensors.take("detector/samples")?,
-            };
-            IsolationForest::from_parts(&parts).map(AnyDetector::IsolationForest).map_err(|e| e.to_string())
-        }
-    }
 }
 
 fn json<T: Serialize>(value: &T) -> Result<Value> {
@@ -167,7 +129,7 @@ mod tests {
         let training = ["seed", "rows", "fitted", "calibrated", "held_out", "attacks", "data_hash"];
         header["training"] = in_order(&header["training"], &training);
         let error = read(&header).unwrap_err().to_string();
-        assert_eq!(error, "x: not an intact guard: `training` is a list, and must name its fields");
+        assert_eq!(error, "x: not intact: `training` is a list, and must name its fields");
     }
 
     #[test]
@@ -178,8 +140,7 @@ mod tests {
         assert!(read(&stages).is_ok());
         stages.schema = stages.schema.with_role("duration", Role::Ignore).unwrap().into();
         let error = read(&stages).unwrap_err();
-        let expected =
-            "x: not an intact guard: the featurizer reads `duration`, which is no feature of the schema";
+        let expected = "x: not intact: the featurizer reads `duration`, which is no feature of the schema";
         assert_eq!(error.to_string(), expected);
     }
 }

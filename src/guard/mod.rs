@@ -47,6 +47,8 @@ pub struct Guard {
     digest: String,
     /// Start of every decision id: the first 64 bits of the digest.
     salt: u64,
+    /// Names of the members of an ensemble.
+    members: Arc<[String]>,
 }
 
 /// What a guard is fitted to, and what its file holds.
@@ -192,7 +194,13 @@ impl Guard {
     fn assemble(stages: Stages, bytes: Vec<u8>, digest: String) -> Self {
         let recommender = Recommender::new(stages.policy.clone());
         let salt = digest.get(..16).and_then(|d| u64::from_str_radix(d, 16).ok()).unwrap_or_default();
-        Self { stages, recommender, bytes: bytes.into(), digest, salt }
+        let members = match &stages.detector {
+            AnyDetector::Ensemble(ensemble) => {
+                ensemble.members().iter().map(|m| m.name().to_owned()).collect()
+            }
+            _ => Arc::default(),
+        };
+        Self { stages, recommender, bytes: bytes.into(), digest, salt, members }
     }
 
     /// The same guard with another policy.

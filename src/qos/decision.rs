@@ -8,7 +8,7 @@ use super::action::Action;
 use super::severity::Severity;
 
 /// What the detector and the calibration say about one record.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// The detector's raw output; higher is more anomalous.
     pub score: f32,
@@ -23,6 +23,25 @@ pub struct Verdict {
     /// Attack class, where a classifier gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub family: Option<String>,
+    /// Probability of that class among the attack classes, in (0, 1].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub family_probability: Option<f64>,
+    /// Calibrated probability that the record is an attack, where labels were given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probability: Option<f64>,
+    /// What each member of an ensemble says; empty for a single detector.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<MemberVerdict>,
+}
+
+/// What one member of an ensemble says about one record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemberVerdict {
+    /// The member's name.
+    pub name: String,
+    /// Share of clean traffic that scores at least this high with it, in (0, 1]; `None` for a member that
+    /// was switched off or could not score the record, and so had no part in the verdict.
+    pub p_value: Option<f64>,
 }
 
 /// A verdict, the action that the policy asks for, and the rule that chose it.
@@ -35,8 +54,14 @@ pub struct Verdict {
 ///
 /// let recommender = Recommender::new(Policy::default());
 /// let severity = recommender.severity(3.1e-6, true);
-/// let verdict =
-///     Verdict { score: 0.71, p_value: 3.1e-6, threshold: 0.6, is_anomaly: true, severity, family: None };
+/// let verdict = Verdict {
+///     score: 0.71,
+///     p_value: 3.1e-6,
+///     threshold: 0.6,
+///     is_anomaly: true,
+///     severity,
+///     ..Default::default()
+/// };
 /// let decision = recommender.decide(0x9f2c, 7, verdict, &Subject::default());
 /// assert_eq!(
 ///     decision.to_string(),

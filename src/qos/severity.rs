@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 ///
 /// The threshold decides between [`Severity::None`] and the rest; the policy's
 /// [`Bands`](super::Bands) of p-values decide how serious an anomaly is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Clean: the threshold was not passed.
+    #[default]
     None,
     /// Every anomaly is at least this.
     Low,

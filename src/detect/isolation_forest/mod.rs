@@ -5,6 +5,7 @@ mod model;
 mod parts;
 
 pub use model::IsolationForest;
+pub(super) use parts::IsolationForestHeader;
 pub use parts::IsolationForestParts;
 
 use ndarray::ArrayView2;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::IsolationForestConfig;
+use crate::detect::stored::stored;
 use crate::detect::tree::{Node, Test};
 use crate::error::{Error, Result};
 
@@ -30,6 +31,14 @@ pub struct IsolationForestParts {
     pub right: Vec<u32>,
     /// Training rows that reached the node: `sample_size` in a root, else a part of the parent's.
     pub samples: Vec<u32>,
+}
+
+stored! {
+    IsolationForestParts as IsolationForestHeader {
+        config: IsolationForestConfig,
+        n_features: usize,
+        sample_size: usize,
+    } tensors { node_counts, feature, threshold, right, samples }
 }
 
 impl IsolationForestParts {

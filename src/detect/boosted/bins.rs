@@ -1,0 +1,202 @@
+//! Features as bins: every value becomes a number below 256, and every limit between bins is a threshold.
+
+use std::collections::HashMap;
+
+use ndarray::{ArrayView1, ArrayView2};
+
+use crate::detect::tree::Categories;
+use crate::error::{Error, Result};
+use crate::parallel;
+
+/// The bin of a missing value, in every feature.
+pub(super) const MISSING: u8 = 255;
+
+/// Codes end here.
+const END: f32 = Categories::END as f32;
+
+/// Most bins for values of one feature.
+pub(super) const MAX_BINS: usize = 255;
+
+/// The bins of one feature.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Bins {
+    /// Bin `b` holds the values above `limits[b - 1]` that are at most `limits[b]`; the last one has no limit.
+    Numbers(Vec<f32>),
+    /// Bin `b` holds the code `codes[b]`; one more bin holds all other codes.
+    Codes(Vec<u32>),
+}
+
+impl Bins {
+    /// The bins of a column of numbers, as seen in a sample of its rows: one for each distinct value where
+    /// they fit, else about the same number of rows in each.
+    fn of_numbers(mut keys: Vec<u32>, bins: usize) -> Self {
+        keys.sort_unstable();
+        let distinct: Vec<(f32, usize)> =
+            keys.chunk_by(|a, b| a == b).map(|run| (from_key(run[0]), run.len())).collect();
+        let mut limits = Vec::new();
+        let (mut rows_left, mut bins_left, mut held) = (keys.len(), bins, 0);
+        for (i, pair) in distinct.windows(2).enumerate() {
+            let [(value, count), (next, next_count)] = [pair[0], pair[1]];
+            held += count;
+            let fair = rows_left.div_ceil(bins_left);
+            let all_fit = distinct.len() - i <= bins_left;
+            if bins_left > 1 && (all_fit || held >= fair || next_count >= fair) {
+                limits.push(between(value, next));
+                rows_left -= held;
+                bins_left -= 1;
+                held = 0;
+            }
+        }
+        Self::Numbers(limits)
+    }
+
+    /// The bins of a column of codes: one for each of the most frequent ones.
+    fn of_codes(column: impl Iterator<Item = f32>, bins: usize) -> Self {
+        let mut counts: HashMap<u32, usize> = HashMap::new();
+        for value in column.filter(|value| !value.is_nan()) {
+            *counts.entry(value as u32).or_default() += 1;
+        }
+        let mut by_count: Vec<(u32, usize)> = counts.into_iter().collect();
+        by_count.sort_unstable_by_key(|&(code, count)| (usize::MAX - count, code));
+        // One bin is kept for the others.
+        Self::Codes(by_count.into_iter().take(bins - 1).map(|(code, _)| code).collect())
+    }
+
+    /// Number of bins, without that of missing values.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Numbers(limits) => limits.len() + 1,
+            Self::Codes(codes) => codes.len() + 1,
+        }
+    }
+
+    /// What brings the values of a column to bins.
+    fn table(&self) -> Table {
+        match self {
+            Self::Numbers(limits) => {
+                let mut padded = Box::new([f32::INFINITY; 256]);
+                padded.iter_mut().zip(limits).for_each(|(to, &limit)| *to = limit);
+                Table::Numbers(padded)
+            }
+            Self::Codes(codes) => {
+                let end = codes.iter().max().map_or(0, |&code| code as usize + 1);
+                let mut bins = vec![codes.len() as u8; end];
+                codes.iter().enumerate().for_each(|(bin, &code)| bins[code as usize] = bin as u8);
+                Table::Codes { bins, other: codes.len() as u8 }
+            }
+        }
+    }
+}
+
+/// Bins as something to look values up in.
+enum Table {
+    Numbers(Box<[f32; 256]>),
+    Codes { bins: Vec<u8>, other: u8 },
+}
+
+impl Table {
+    fn bin(&self, value: f32) -> u8 {
+        match self {
+            _ if value.is_nan() => MISSING,
+            Self::Numbers(limits) => {
+                // How many limits lie below the value, by halves and without a branch.
+                let mut below = 0_usize;
+                for step in [128, 64, 32, 16, 8, 4, 2, 1] {
+                    below += step * usize::from(limits[(below + step - 1) & 255] < value);
+                }
+                below as u8
+            }
+            Self::Codes { bins, other } => bins.get(value as usize).copied().unwrap_or(*other),
+        }
+    }
+}
+
+/// A number whose order is that of the floats; both zeros have the same.
+fn key(value: f32) -> u32 {
+    let bits = (value + 0.0).to_bits();
+    if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }
+}
+
+fn from_key(key: u32) -> f32 {
+    f32::from_bits(if key >> 31 == 1 { key & !(1 << 31) } else { !key })
+}
+
+/// The middle of two numbers, at least `low` and below `high`, so that `x <= middle` keeps them apart.
+fn between(low: f32, high: f32) -> f32 {
+    let middle = f64::midpoint(f64::from(low), f64::from(high)) as f32;
+    if middle < high { middle } else { low }
+}
+
+/// Refuses whatever is not a whole number from 0 in a column of codes; NaN, a missing value, may stand anywhere.
+pub(super) fn check_codes(x: &ArrayView2<'_, f32>, columns: &[usize]) -> Result<()> {
+    for &column in columns {
+        let bad = |value: f32| !value.is_nan() && (value.fract() != 0.0 || !(0.0..END).contains(&value));
+        if let Some((row, value)) = x.column(column).iter().enumerate().find(|(_, value)| bad(**value)) {
+            let expected = format!("a whole number in 0..{END} or NaN, for the column is categorical");
+            return Err(Error::invalid(format!("x[{row}, {column}]"), expected, value));
+        }
+    }
+    Ok(())
+}
+
+/// Bins of every feature, from a sample of the rows.
+pub(super) fn find(x: &ArrayView2<'_, f32>, sample: &[u32], is_code: &[bool], bins: usize) -> Vec<Bins> {
+    parallel::map(x.ncols(), |column| {
+        let column_of_x: ArrayView1<'_, f32> = x.column(column);
+        let values = sample.iter().map(|&row| column_of_x[row as usize]);
+        if is_code[column] {
+            Bins::of_codes(values, bins)
+        } else {
+            Bins::of_numbers(values.filter(|value| !value.is_nan()).map(key).collect(), bins)
+        }
+    })
+}
+
+/// Features whose bins lie side by side.
+pub(super) const GROUP: usize = 8;
+
+/// The bins of all rows, row by row, eight features in a group.
+#[derive(Debug)]
+pub(super) struct Binned {
+    groups: usize,
+    cells: Vec<[u8; GROUP]>,
+}
+
+/// Rows that one thread brings to bins at a time.
+const CHUNK: usize = 4096;
+
+impl Binned {
+    /// Brings every value to its bin.
+    pub(super) fn new(x: &ArrayView2<'_, f32>, bins: &[Bins]) -> Result<Self> {
+        let groups = bins.len().div_ceil(GROUP);
+        let tables: Vec<Table> = bins.iter().map(Bins::table).collect();
+        let mut cells = vec![[0; GROUP]; x.nrows() * groups];
+        parallel::for_each_chunk(&mut cells, CHUNK * groups, |start, part| {
+            let first = start / groups;
+            for (row, cells) in part.chunks_exact_mut(groups).enumerate() {
+                let values = x.row(first + row);
+                let cells = cells.as_flattened_mut();
+                for ((&value, table), cell) in values.iter().zip(&tables).zip(cells) {
+                    *cell = table.bin(value);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(Self { groups, cells })
+    }
+
+    /// Number of groups in a row.
+    pub(super) fn groups(&self) -> usize {
+        self.groups
+    }
+
+    /// The bins of one row, in groups.
+    pub(super) fn row(&self, row: u32) -> &[[u8; GROUP]] {
+        &self.cells[row as usize * self.groups..][..self.groups]
+    }
+
+    /// The bin of one feature of one row.
+    pub(super) fn bin(&self, row: u32, feature: usize) -> u8 {
+        self.cells[row as usize * self.groups + feature / GROUP][feature % GROUP]
+    }
+}

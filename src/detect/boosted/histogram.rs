@@ -1,0 +1,199 @@
+//! Sums of gradients, hessians and rows by bin, in whole numbers.
+//!
+//! Whole numbers add up to the same sum in any order, so neither the number of threads nor the way in which
+//! a sum came about (added up, or the difference of two others) shows in the result.
+
+use crate::parallel;
+
+use super::bins::{Binned, GROUP};
+
+/// Bits of [`Sums`] that count rows.
+const COUNT_BITS: u32 = 28;
+
+/// Most rows that a count can hold.
+pub(super) const MAX_ROWS: usize = (1 << COUNT_BITS) - 1;
+
+/// Gradients, hessians and rows, added up.
+///
+/// The first word is the sum of the scaled gradients, the second holds that of the scaled hessians above
+/// the number of rows: two words are one addition of a vector register.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Sums([u64; 2]);
+
+impl Sums {
+    #[inline]
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self([self.0[0].wrapping_add(other.0[0]), self.0[1].wrapping_add(other.0[1])])
+    }
+
+    #[inline]
+    pub(super) fn minus(self, other: Self) -> Self {
+        Self([self.0[0].wrapping_sub(other.0[0]), self.0[1].wrapping_sub(other.0[1])])
+    }
+
+    /// Scaled sum of the gradients.
+    #[inline]
+    pub(super) fn gradient(self) -> f64 {
+        self.0[0].cast_signed() as f64
+    }
+
+    /// Scaled sum of the hessians.
+    #[inline]
+    pub(super) fn hessian(self) -> f64 {
+        (self.0[1] >> COUNT_BITS).cast_signed() as f64
+    }
+
+    /// Number of rows.
+    #[inline]
+    pub(super) fn count(self) -> usize {
+        (self.0[1] & MAX_ROWS as u64) as usize
+    }
+}
+
+/// First and second derivative of the loss by the raw score of a row, times its weight.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Derivatives {
+    pub(super) gradient: f32,
+    pub(super) hessian: f32,
+}
+
+/// The derivatives of all rows as whole numbers.
+#[derive(Debug)]
+pub(super) struct Quantised {
+    rows: Vec<(i32, u32)>,
+    /// What one step of a scaled gradient is worth.
+    pub(super) gradient_unit: f64,
+    /// What one step of a scaled hessian is worth.
+    pub(super) hessian_unit: f64,
+}
+
+impl Quantised {
+    /// Rounds the derivatives to the finest steps at which no sum can overflow: 2^-31 of the greatest
+    /// gradient, and about 2^-36 of the sum of the hessians.
+    pub(super) fn new(derivatives: &[Derivatives]) -> Self {
+        let (mut steepest, mut greatest, mut sum) = (0.0_f32, 0.0_f32, 0.0_f64);
+        for d in derivatives {
+            steepest = steepest.max(d.gradient.abs());
+            greatest = greatest.max(d.hessian);
+            sum += f64::from(d.hessian);
+        }
+        let hessians = (1_u64 << (u64::BITS - COUNT_BITS)) as f64 - derivatives.len() as f64;
+        let gradient_unit = f64::from(steepest) / f64::from(i32::MAX);
+        let hessian_unit = (sum / hessians).max(f64::from(greatest) / f64::from(u32::MAX));
+        // Nothing but zeros needs no scale.
+        let inverse = |unit: f64| if unit > 0.0 { 1.0 / unit } else { 0.0 };
+        let (per_gradient, per_hessian) = (inverse(gradient_unit), inverse(hessian_unit));
+        let round = |d: &Derivatives| {
+            let gradient = (f64::from(d.gradient) * per_gradient).round_ties_even() as i32;
+            (gradient, (f64::from(d.hessian) * per_hessian).round_ties_even() as u32)
+        };
+        Self { rows: derivatives.iter().map(round).collect(), gradient_unit, hessian_unit }
+    }
+
+    fn sums(&self, row: u32) -> Sums {
+        let (gradient, hessian) = self.rows[row as usize];
+        Sums([i64::from(gradient).cast_unsigned(), u64::from(hessian) << COUNT_BITS | 1])
+    }
+}
+
+/// The sums of one feature by bin. The padding keeps equal bins of different features out of each other's
+/// cache sets, and their addresses apart in the low bits by which a processor orders loads after stores.
+pub(super) type Column = [Sums; 260];
+
+/// The sums of all features by bin, over some rows.
+#[derive(Debug)]
+pub(super) struct Histogram(Vec<Column>);
+
+/// Rows whose bins are brought together before they are added up.
+const BLOCK: usize = 2048;
+
+/// Rows that are worth a thread of their own.
+const PART: usize = 1 << 15;
+
+impl Histogram {
+    /// Memory that the histogram of so many features takes, in bytes.
+    pub(super) fn size_in_bytes(features: usize) -> usize {
+        features.saturating_mul(size_of::<Column>())
+    }
+
+    /// Adds up the given rows.
+    pub(super) fn new(features: usize, bins: &Binned, derivatives: &Quantised, rows: &[u32]) -> Self {
+        if rows.len() <= PART || !parallel::is_parallel() {
+            return Self::of_part(features, bins, derivatives, rows);
+        }
+        let parts: Vec<&[u32]> = rows.chunks(PART.max(rows.len().div_ceil(64))).collect();
+        let mut sums = parallel::map(parts.len(), |i| Self::of_part(features, bins, derivatives, parts[i]));
+        let mut total = sums.swap_remove(0);
+        sums.iter().for_each(|part| total.combine(part, Sums::plus));
+        total
+    }
+
+    fn of_part(features: usize, bins: &Binned, derivatives: &Quantised, rows: &[u32]) -> Self {
+        let mut columns = vec![[Sums::default(); 260]; features];
+        let block = BLOCK.min(rows.len());
+        let mut cells = vec![[0; GROUP]; block * bins.groups()];
+        let mut sums = Vec::with_capacity(block);
+        for rows in rows.chunks(BLOCK) {
+            // Far rows are fetched many at a time here, not one by one between additions.
+            sums.clear();
+            sums.extend(rows.iter().map(|&row| derivatives.sums(row)));
+            for (i, &row) in rows.iter().enumerate() {
+                for (group, &cell) in bins.row(row).iter().enumerate() {
+                    cells[group * block + i] = cell;
+                }
+            }
+            for (columns, cells) in columns.chunks_mut(GROUP).zip(cells.chunks_exact(block)) {
+                add_group(columns, cells, &sums);
+            }
+        }
+        Self(columns)
+    }
+
+    fn combine(&mut self, other: &Self, by: impl Fn(Sums, Sums) -> Sums) {
+        let others = other.0.as_flattened();
+        self.0.as_flattened_mut().iter_mut().zip(others).for_each(|(to, &from)| *to = by(*to, from));
+    }
+
+    /// The sums over the rows that are in `self` and not in `part`.
+    pub(super) fn without(mut self, part: &Self) -> Self {
+        self.combine(part, Sums::minus);
+        self
+    }
+
+    /// The sums of one feature by bin.
+    pub(super) fn column(&self, feature: usize) -> &Column {
+        &self.0[feature]
+    }
+
+    /// The sums over all rows.
+    pub(super) fn total(&self) -> Sums {
+        self.0
+            .first()
+            .map_or(Sums::default(), |column| column.iter().copied().fold(Sums::default(), Sums::plus))
+    }
+}
+
+fn add_group(columns: &mut [Column], cells: &[[u8; GROUP]], sums: &[Sums]) {
+    match columns.len() {
+        1 => add::<1>(columns, cells, sums),
+        2 => add::<2>(columns, cells, sums),
+        3 => add::<3>(columns, cells, sums),
+        4 => add::<4>(columns, cells, sums),
+        5 => add::<5>(columns, cells, sums),
+        6 => add::<6>(columns, cells, sums),
+        7 => add::<7>(columns, cells, sums),
+        _ => add::<GROUP>(columns, cells, sums),
+    }
+}
+
+/// The innermost loop of training: one addition for each row and feature, without a branch or a check.
+#[inline(never)]
+fn add<const FEATURES: usize>(columns: &mut [Column], cells: &[[u8; GROUP]], sums: &[Sums]) {
+    let Some(columns) = columns.first_chunk_mut::<FEATURES>() else { return };
+    for (cell, &sums) in cells.iter().zip(sums) {
+        for feature in 0..FEATURES {
+            let to = &mut columns[feature][cell[feature] as usize];
+            *to = to.plus(sums);
+        }
+    }
+}

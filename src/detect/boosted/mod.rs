@@ -1,0 +1,183 @@
+//! Boosted trees: histogram gradient boosting for labelled rows.
+
+mod bins;
+mod grow;
+mod histogram;
+mod loss;
+mod settings;
+mod split;
+mod train;
+
+pub use settings::{BoostedTreesConfig, ClassWeight, EarlyStopping};
+
+use ndarray::ArrayView2;
+
+use super::tree_ensemble::{Link, TreeEnsemble};
+use super::{Fit, check};
+use crate::error::{Error, Result};
+use crate::rng::Stream;
+use histogram::MAX_ROWS;
+use loss::Target;
+use train::{Rows, VALIDATION};
+
+impl Fit for BoostedTreesConfig {
+    type Model = TreeEnsemble;
+
+    /// Fits the classes `clean` and `attack`; see [`BoostedTreesConfig::fit_classes`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InsufficientData`] without labels; else as [`BoostedTreesConfig::fit_classes`].
+    fn fit(&self, x: ArrayView2<'_, f32>, labels: Option<&[bool]>) -> Result<TreeEnsemble> {
+        let Some(labels) = labels else {
+            return Err(Error::InsufficientData { what: "labels".into(), needed: x.nrows().max(1), got: 0 });
+        };
+        let labels: Vec<u32> = labels.iter().map(|&attack| u32::from(attack)).collect();
+        self.fit_classes(x, &labels, &["clean".into(), "attack".into()], None)
+    }
+}
+
+impl BoostedTreesConfig {
+    /// Fits on `x` of shape `(rows, features)` with the class of each row as an index into `classes`, the first
+    /// of which is clean traffic, and a weight for each row, 1 where there are none. NaN is a missing value.
+    ///
+    /// The same config, data and seed give the same bits for any number of threads.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for a setting outside its domain, fewer than two classes or two of one name, a label beyond
+    /// the classes, a weight that is negative or not finite, a category that is no whole number in `0..65536`,
+    /// more than 2^28 − 1 rows; [`Error::ShapeMismatch`] for labels, weights or monotone constraints of another
+    /// length; [`Error::NotFinite`] for an infinite value, by row and column; [`Error::InsufficientData`] for no
+    /// features, and for a class without rows (or weight) to train on or, with early stopping, no row to stop by.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::detect::{BoostedTreesConfig, Classifier};
+    /// use qosguard::ndarray::Array2;
+    ///
+    /// let x = Array2::from_shape_fn((300, 1), |(i, _)| i as f32);
+    /// let labels: Vec<u32> = (0..300).map(|i| i / 100).collect();
+    /// let classes = ["clean", "scan", "flood"].map(String::from);
+    /// let model = BoostedTreesConfig::default().fit_classes(x.view(), &labels, &classes, None)?;
+    /// let p = model.probabilities(x.view())?;
+    /// assert!(p[[20, 0]] > 0.9 && p[[150, 1]] > 0.9 && p[[280, 2]] > 0.9);
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn fit_classes(
+        &self,
+        x: ArrayView2<'_, f32>,
+        labels: &[u32],
+        classes: &[String],
+        weights: Option<&[f32]>,
+    ) -> Result<TreeEnsemble> {
+        self.validate(x.ncols(), classes.len())?;
+        check_rows(&x, labels, classes, weights)?;
+        bins::check_codes(&x, &self.categorical)?;
+        let rows = self.rows(labels, classes.len())?;
+        let weights = weights.map_or_else(|| vec![1.0; labels.len()], <[f32]>::to_vec);
+        let weights = self.class_weights(weights, labels, classes.len(), &rows.training);
+        check_classes(labels, &weights, classes, &rows.training)?;
+        let mut of_training = vec![0.0; weights.len()];
+        rows.training.iter().for_each(|&row| of_training[row as usize] = weights[row as usize]);
+        let target = Target { labels, weights: &of_training, classes: classes.len() };
+        let validation = Target { labels, weights: &weights, classes: classes.len() };
+        let x = x.as_standard_layout();
+        let outputs = train::train(self, &x.view(), &target, &validation, &rows)?;
+        let link = if classes.len() == 2 { Link::Logistic } else { Link::Softmax };
+        TreeEnsemble::from_outputs(x.ncols(), classes.to_vec(), outputs, link)
+    }
+
+    /// Which rows are learnt from and which are held out: the same share of each class.
+    fn rows(&self, labels: &[u32], classes: usize) -> Result<Rows> {
+        let n = labels.len() as u32;
+        let Some(stop) = self.early_stopping else {
+            return Ok(Rows { training: (0..n).collect(), validation: Vec::new() });
+        };
+        let mut rng = Stream::new(self.seed, VALIDATION);
+        let mut by_class = vec![Vec::new(); classes];
+        (0..n).for_each(|row| by_class[labels[row as usize] as usize].push(row));
+        let mut held_out = vec![false; labels.len()];
+        for rows in &mut by_class {
+            rng.shuffle(rows);
+            let held = (rows.len() as f64 * stop.share) as usize;
+            rows[..held].iter().for_each(|&row| held_out[row as usize] = true);
+        }
+        let (validation, training): (Vec<u32>, Vec<u32>) = (0..n).partition(|&row| held_out[row as usize]);
+        if validation.is_empty() {
+            return Err(Error::InsufficientData { what: "rows to stop by".into(), needed: 1, got: 0 });
+        }
+        Ok(Rows { training, validation })
+    }
+
+    fn class_weights(
+        &self,
+        mut weights: Vec<f32>,
+        labels: &[u32],
+        classes: usize,
+        training: &[u32],
+    ) -> Vec<f32> {
+        if self.class_weight == ClassWeight::Balanced {
+            let mut counts = vec![0_usize; classes];
+            training.iter().for_each(|&row| counts[labels[row as usize] as usize] += 1);
+            let factor =
+                |label: u32| training.len() as f64 / (classes * counts[label as usize].max(1)) as f64;
+            for (weight, &label) in weights.iter_mut().zip(labels) {
+                *weight = (f64::from(*weight) * factor(label)) as f32;
+            }
+        }
+        weights
+    }
+}
+
+/// Refuses rows, labels and weights that do not fit together, or that nothing can be learnt from.
+fn check_rows(
+    x: &ArrayView2<'_, f32>,
+    labels: &[u32],
+    classes: &[String],
+    weights: Option<&[f32]>,
+) -> Result<()> {
+    let rows = x.nrows();
+    if x.ncols() == 0 {
+        return Err(Error::InsufficientData { what: "feature columns".into(), needed: 1, got: 0 });
+    }
+    if rows > MAX_ROWS {
+        return Err(Error::invalid("x", format!("at most {MAX_ROWS} rows"), rows));
+    }
+    if labels.len() != rows {
+        return Err(Error::ShapeMismatch { what: "labels", expected: rows, got: labels.len() });
+    }
+    if classes.len() < 2 {
+        return Err(Error::invalid("classes", "two or more names", classes.len()));
+    }
+    if let Some((row, label)) = labels.iter().enumerate().find(|(_, label)| **label as usize >= classes.len())
+    {
+        return Err(Error::invalid(format!("labels[{row}]"), format!("below {}", classes.len()), label));
+    }
+    if let Some(weights) = weights {
+        if weights.len() != rows {
+            return Err(Error::ShapeMismatch { what: "weights", expected: rows, got: weights.len() });
+        }
+        let bad = |weight: f32| !(weight >= 0.0 && weight.is_finite());
+        if let Some((row, weight)) = weights.iter().enumerate().find(|(_, weight)| bad(**weight)) {
+            return Err(Error::invalid(format!("weights[{row}]"), "finite and at least 0", weight));
+        }
+    }
+    check::no_infinity(x, 0)
+}
+
+/// Refuses a class without any weight: no probability but 0 would fit it.
+fn check_classes(labels: &[u32], weights: &[f32], classes: &[String], training: &[u32]) -> Result<()> {
+    let mut seen = vec![0_usize; classes.len()];
+    for &row in training.iter().filter(|&&row| weights[row as usize] > 0.0) {
+        seen[labels[row as usize] as usize] += 1;
+    }
+    match seen.iter().position(|&count| count == 0) {
+        None => Ok(()),
+        Some(class) => {
+            let what = format!("training rows of class `{}` that count", classes[class]);
+            Err(Error::InsufficientData { what, needed: 1, got: 0 })
+        }
+    }
+}

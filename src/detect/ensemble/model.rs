@@ -1,0 +1,226 @@
+//! The fitted ensemble.
+
+use ndarray::{Array2, ArrayView2, Axis, s};
+
+use super::MOST_MEMBERS;
+use crate::calibrate::{Combination, Conformal};
+use crate::detect::{AnyDetector, Detector, check};
+use crate::error::{Error, Result};
+use crate::parallel;
+
+/// One detector of an [`Ensemble`], and what makes its scores comparable.
+#[derive(Clone, Debug)]
+pub struct Member {
+    name: String,
+    detector: AnyDetector,
+    conformal: Conformal,
+    enabled: bool,
+}
+
+impl Member {
+    pub(super) fn new(name: String, detector: AnyDetector, conformal: Conformal) -> Self {
+        Self { name, detector, conformal, enabled: true }
+    }
+
+    /// The same member, switched off.
+    pub(super) fn disabled(self) -> Self {
+        Self { enabled: false, ..self }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What scores the rows.
+    pub fn detector(&self) -> &AnyDetector {
+        &self.detector
+    }
+
+    /// What turns its scores into p-values.
+    pub fn conformal(&self) -> &Conformal {
+        &self.conformal
+    }
+
+    /// Whether it takes part; see [`Ensemble::without`].
+    pub fn is_enabled(&self) -> bool {
+        self.enabled
+    }
+}
+
+/// Fitted detectors whose p-values are combined.
+///
+/// The score of a row is `−ln p` with `p` the combination of the p-values of its members, in nats: 0 for a
+/// row that no member finds unusual. A member that was switched off ([`Ensemble::without`]) or that cannot
+/// score a row is left out of that row's combination, and its p-value is NaN in [`Ensemble::p_values`].
+#[derive(Clone, Debug)]
+pub struct Ensemble {
+    members: Vec<Member>,
+    combination: Combination,
+    n_features: usize,
+}
+
+/// Rows that one thread scores at a time, and below which no other thread is asked.
+const CHUNK: usize = 4096;
+
+/// Rows that go through all members together.
+const TILE: usize = 256;
+
+impl Ensemble {
+    /// Puts fitted members together.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for no members, more than 16, two of one name, or none enabled;
+    /// [`Error::ShapeMismatch`] for members that were fitted on different numbers of features.
+    pub(super) fn new(members: Vec<Member>, combination: Combination) -> Result<Self> {
+        let n_features = members.first().map_or(0, |member| member.detector.n_features());
+        if members.is_empty() || members.len() > MOST_MEMBERS {
+            return Err(Error::invalid("members", format!("1 to {MOST_MEMBERS}"), members.len()));
+        }
+        for (i, member) in members.iter().enumerate() {
+            if matches!(member.detector, AnyDetector::Ensemble(_)) {
+                return Err(Error::invalid(format!("members[{i}].detector"), "no ensemble", "an ensemble"));
+            }
+            let got = member.detector.n_features();
+            if got != n_features {
+                return Err(Error::ShapeMismatch { what: "feature columns", expected: n_features, got });
+            }
+            if members[..i].iter().any(|other| other.name == member.name) {
+                return Err(Error::invalid(
+                    format!("members[{i}].name"),
+                    "of one member alone",
+                    &member.name,
+                ));
+            }
+        }
+        if !members.iter().any(|member| member.enabled) {
+            return Err(Error::invalid("members", "enabled, one at least", "none"));
+        }
+        Ok(Self { members, combination, n_features })
+    }
+
+    /// The members, in the order of the settings.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// How the members' p-values become one.
+    pub fn combination(&self) -> Combination {
+        self.combination
+    }
+
+    /// The same ensemble with a member switched off.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for a name that no member has, and for the last member that is on.
+    pub fn without(&self, name: &str) -> Result<Self> {
+        let mut members = self.members.clone();
+        let Some(member) = members.iter_mut().find(|member| member.name == name) else {
+            let names: Vec<&str> = self.members.iter().map(Member::name).collect();
+            return Err(Error::invalid("name", format!("one of {names:?}"), name));
+        };
+        member.enabled = false;
+        Self::new(members, self.combination)
+    }
+
+    /// Each member's p-value of each row, shape `(rows, features)` → `(rows, members)`; NaN where a member
+    /// is switched off or cannot score the row.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`] for another width; the member's own error for a row that no member can score.
+    pub fn p_values(&self, x: ArrayView2<'_, f32>) -> Result<Array2<f64>> {
+        let mut p = Array2::zeros((x.nrows(), self.members.len()));
+        let mut scores = vec![0.0; x.nrows()];
+        self.score_and_p_values_into(x, &mut scores, p.as_slice_mut().unwrap_or_default())?;
+        Ok(p)
+    }
+
+    /// Writes one score and one p-value of each member per row.
+    pub(crate) fn score_and_p_values_into(
+        &self,
+        x: ArrayView2<'_, f32>,
+        scores: &mut [f32],
+        p_values: &mut [f64],
+    ) -> Result<()> {
+        check::shape(&x, self.n_features, scores.len())?;
+        let k = self.members.len();
+        let tiles = scores.chunks_mut(TILE).zip(p_values.chunks_mut(TILE * k)).enumerate();
+        for (tile, (scores, p_values)) in tiles {
+            let first = tile * TILE;
+            self.tile(x.slice(s![first..first + scores.len(), ..]), first, scores, p_values)?;
+        }
+        Ok(())
+    }
+
+    /// Scores up to [`TILE`] rows, of which the first is `first` of its matrix.
+    fn tile(
+        &self,
+        x: ArrayView2<'_, f32>,
+        first: usize,
+        scores: &mut [f32],
+        p_values: &mut [f64],
+    ) -> Result<()> {
+        let k = self.members.len();
+        let mut failure = None;
+        for (i, member) in self.members.iter().enumerate() {
+            // The member's scores stand where the row's own will.
+            if member.enabled && member.detector.score_into(x, scores).is_err() {
+                for (row, score) in scores.iter_mut().enumerate() {
+                    let one = std::slice::from_mut(score);
+                    if let Err(error) = member.detector.score_into(x.slice(s![row..=row, ..]), one) {
+                        failure.get_or_insert((row, error));
+                        *score = f32::NAN;
+                    }
+                }
+            }
+            for (score, p) in scores.iter().zip(p_values.chunks_exact_mut(k)) {
+                p[i] = if member.enabled && score.is_finite() {
+                    member.conformal.p_value(*score)
+                } else {
+                    f64::NAN
+                };
+            }
+        }
+        for (row, (score, p)) in scores.iter_mut().zip(p_values.chunks_exact(k)).enumerate() {
+            let mut known = [0.0; MOST_MEMBERS];
+            let mut n = 0;
+            for &p in p.iter().filter(|p| !p.is_nan()) {
+                known[n] = p;
+                n += 1;
+            }
+            if n == 0 {
+                return Err(match failure.take() {
+                    Some((failed, error)) if failed == row => error.at_row(first + row),
+                    _ => Error::NotFinite { row: first + row, column: "score".into(), value: f64::NAN },
+                });
+            }
+            *score = -self.combination.combine(&known[..n]).ln() as f32;
+        }
+        Ok(())
+    }
+}
+
+impl Detector for Ensemble {
+    fn n_features(&self) -> usize {
+        self.n_features
+    }
+
+    fn score_into(&self, x: ArrayView2<'_, f32>, out: &mut [f32]) -> Result<()> {
+        check::shape(&x, self.n_features, out.len())?;
+        let k = self.members.len();
+        parallel::for_each_chunk(out, CHUNK, |start, out| {
+            let x = x.slice_axis(Axis(0), (start..start + out.len()).into());
+            let mut p = [0.0; TILE * MOST_MEMBERS];
+            for (tile, scores) in out.chunks_mut(TILE).enumerate() {
+                let first = tile * TILE;
+                let rows = x.slice(s![first..first + scores.len(), ..]);
+                let p = &mut p[..scores.len() * k];
+                self.tile(rows, start + first, scores, p)?;
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,61 @@
+//! The ensemble in a file.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Ensemble, MOST_MEMBERS, Member};
+use crate::artifact::Tensors;
+use crate::calibrate::{Combination, Conformal, Tail};
+use crate::detect::{AnyDetector, AnyHeader};
+use crate::error::Error;
+
+/// What stands of an ensemble in a file's header.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EnsembleHeader {
+    combination: Combination,
+    members: Vec<MemberHeader>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MemberHeader {
+    name: String,
+    enabled: bool,
+    conformal: Tail,
+    detector: AnyHeader,
+}
+
+impl Ensemble {
+    /// Puts the arrays under `at` and returns the rest.
+    pub(crate) fn store(&self, at: &str, tensors: &mut Tensors) -> EnsembleHeader {
+        let members = self.members().iter().enumerate().map(|(i, member)| {
+            let at = format!("{at}/{i}");
+            tensors.put(&format!("{at}/scores"), member.conformal().scores());
+            MemberHeader {
+                name: member.name().to_owned(),
+                enabled: member.is_enabled(),
+                conformal: *member.conformal().tail(),
+                detector: member.detector().store(&at, tensors),
+            }
+        });
+        EnsembleHeader { members: members.collect(), combination: self.combination() }
+    }
+
+    /// Puts an ensemble together again; says in words what does not hold.
+    pub(crate) fn restore(header: EnsembleHeader, at: &str, tensors: &mut Tensors) -> Result<Self, String> {
+        if header.members.len() > MOST_MEMBERS {
+            return Err(format!("{} members, and {MOST_MEMBERS} are the most", header.members.len()));
+        }
+        let words = |e: Error| e.to_string();
+        let mut members = Vec::new();
+        for (i, member) in header.members.into_iter().enumerate() {
+            let at = format!("{at}/{i}");
+            let scores = tensors.take(&format!("{at}/scores"))?;
+            let conformal = Conformal::from_parts(scores, member.conformal).map_err(words)?;
+            let detector = AnyDetector::restore(member.detector, &at, tensors)?;
+            let fitted = Member::new(member.name, detector, conformal);
+            members.push(if member.enabled { fitted } else { fitted.disabled() });
+        }
+        Self::new(members, header.combination).map_err(words)
+    }
+}

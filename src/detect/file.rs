@@ -1,0 +1,88 @@
+//! A detector alone in a file, for those who need no guard.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{AnyDetector, AnyHeader};
+use crate::artifact::{self, Tensors};
+use crate::error::{Error, Result};
+
+/// What the names of the arrays begin with, as in a guard's file.
+const PREFIX: &str = "detector";
+
+impl AnyDetector {
+    /// The detector as the bytes of a file; [`AnyDetector::from_bytes`] makes it again, bit for bit.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for a detector that takes more than a file may (1 GiB).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::detect::{AnyDetector, AnyDetectorConfig, Detector, Fit, IsolationForestConfig};
+    /// use qosguard::ndarray::Array2;
+    ///
+    /// let x = Array2::from_shape_fn((300, 2), |(i, j)| ((i * (j + 7)) % 13) as f32);
+    /// let detector = AnyDetectorConfig::from(IsolationForestConfig::default()).fit(x.view(), None)?;
+    /// let again = AnyDetector::from_bytes(&detector.to_bytes()?)?;
+    /// assert_eq!(again.score(x.view())?, detector.score(x.view())?);
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut tensors = Tensors::default();
+        let detector = serde_json::to_value(self.store(PREFIX, &mut tensors))
+            .map_err(|e| Error::invalid("detector", "representable as JSON", e))?;
+        let mut header = Map::new();
+        header.insert("kind".into(), "detector".into());
+        header.insert("detector".into(), detector);
+        artifact::pack(header, &tensors)
+    }
+
+    /// Reads a detector from the bytes of a file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CorruptArtifact`] for bytes that are no intact detector; [`Error::FormatTooNew`] for those of
+    /// a newer release.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        Self::parse(bytes, Path::new("bytes"))
+    }
+
+    /// Writes the detector to a file, atomically.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; as [`AnyDetector::to_bytes`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        artifact::write_file(path.as_ref(), &self.to_bytes()?)
+    }
+
+    /// Reads a detector that [`AnyDetector::save`] wrote, in this or any earlier release.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`]; as [`AnyDetector::from_bytes`].
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        Self::parse(&artifact::read_file(path)?, path)
+    }
+
+    fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
+        let corrupt = |reason: String| Error::CorruptArtifact { path: path.to_path_buf(), reason };
+        let (mut header, mut tensors) = artifact::unpack(bytes, path)?;
+        let kind = header.remove("kind");
+        if kind != Some(Value::from("detector")) {
+            return Err(corrupt(format!("kind is {kind:?}, not \"detector\"")));
+        }
+        let detector = header.remove("detector").unwrap_or_default();
+        let detector = AnyHeader::deserialize(detector).map_err(|e| corrupt(e.to_string()))?;
+        let detector = Self::restore(detector, PREFIX, &mut tensors).map_err(&corrupt)?;
+        match tensors.left_over() {
+            Some(name) => Err(corrupt(format!("unknown tensor `{name}`"))),
+            None => Ok(detector),
+        }
+    }
+}

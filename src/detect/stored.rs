@@ -1,0 +1,51 @@
+//! Detectors to and from a file: settings and sizes in the header, arrays as tensors.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::artifact::Tensors;
+
+/// A detector's parts, which a file keeps in two places.
+pub(crate) trait Stored: Sized {
+    /// What stands in the header.
+    type Header: Serialize + DeserializeOwned;
+
+    /// Puts the arrays under `at` and returns the rest.
+    fn store(self, at: &str, tensors: &mut Tensors) -> Self::Header;
+
+    /// Puts the parts together again; says in words what is missing.
+    fn restore(header: Self::Header, at: &str, tensors: &mut Tensors) -> Result<Self, String>;
+}
+
+/// Implements [`Stored`] for parts whose fields are named as in the file.
+macro_rules! stored {
+    ($parts:ident as $header:ident { $($field:ident: $type:ty),* $(,)? } tensors { $($tensor:ident),* $(,)? }) => {
+        #[derive(serde::Serialize, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[allow(missing_docs, missing_debug_implementations, reason = "only files see it")]
+        pub(crate) struct $header {
+            $($field: $type),*
+        }
+
+        impl $crate::detect::stored::Stored for $parts {
+            type Header = $header;
+
+            fn store(self, at: &str, tensors: &mut $crate::artifact::Tensors) -> $header {
+                $(tensors.put(&format!("{at}/{}", stringify!($tensor)), &self.$tensor);)*
+                $header { $($field: self.$field),* }
+            }
+
+            fn restore(
+                header: $header,
+                at: &str,
+                tensors: &mut $crate::artifact::Tensors,
+            ) -> Result<Self, String> {
+                Ok(Self {
+                    $($field: header.$field,)*
+                    $($tensor: tensors.take(&format!("{at}/{}", stringify!($tensor)))?,)*
+                })
+            }
+        }
+    };
+}
+pub(crate) use stored;

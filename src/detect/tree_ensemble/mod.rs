@@ -1,0 +1,310 @@
+//! Weighted trees for labels: boosted trees and random forests, trained here or imported.
+
+mod link;
+mod parts;
+
+use ndarray::{Array2, ArrayView2, s};
+
+use link::Scores;
+
+pub use link::Link;
+pub(super) use parts::TreeEnsembleHeader;
+pub use parts::TreeEnsembleParts;
+
+use crate::detect::tree::{Categories, Layout, Node, Trees};
+use crate::detect::{Classifier, Detector, check};
+use crate::error::{Error, Result};
+use crate::parallel;
+
+/// Rows that one thread scores at a time, and below which no other thread is asked.
+const CHUNK: usize = 4096;
+
+/// Rows whose leaf values are summed at a time: their features stay in the second-level cache.
+const TILE: usize = 512;
+
+/// Boosted trees or a random forest: a classifier whose leaves hold numbers that are added up.
+///
+/// Every output (one for two classes, one per class for more) has a margin, the sum
+/// `base + Σ leaf values` in f64 and in the order of the trees; an averaged ensemble divides it by the number
+/// of trees. What the margins mean is the [`Link`]:
+///
+/// | link | probability | score |
+/// |---|---|---|
+/// | [`Link::Logistic`] | `1 / (1 + e^−m)` of an attack | `m`, the log-odds of an attack |
+/// | [`Link::Softmax`] | `e^m_k / Σ e^m_j` | `ln((1 − p_0) / p_0)`, the log-odds of an attack |
+/// | [`Link::Mean`] | `m` itself | the probability of an attack, in [0, 1], since log-odds of 0 and 1 are infinite |
+///
+/// The first class is clean traffic. NaN is a missing value and goes where each split says, unless the model
+/// was trained to refuse it; see [`TreeEnsemble::accepts_missing`]. Infinities are refused by row and column.
+#[derive(Clone, Debug)]
+pub struct TreeEnsemble {
+    classes: Vec<String>,
+    feature_names: Option<Vec<String>>,
+    link: Link,
+    averaged: bool,
+    accepts_missing: bool,
+    n_features: usize,
+    outputs: Vec<Summed>,
+}
+
+/// What an output is made of: `base + Σ leaf values`.
+#[derive(Clone, Debug)]
+pub(crate) struct Output {
+    /// Where the sum begins.
+    pub(crate) base: f64,
+    /// The trees, each in preorder.
+    pub(crate) trees: Vec<Vec<Node>>,
+    /// The sets that the splits speak of.
+    pub(crate) categories: Vec<Categories>,
+}
+
+impl Output {
+    /// No sum is further from 0; NaN or infinite where the base or a value is.
+    fn largest_sum(&self) -> f64 {
+        let value = |node: &Node| match *node {
+            Node::Leaf { value, .. } => value.abs(),
+            Node::Split { .. } => 0.0,
+        };
+        // Unlike `f64::max`, this keeps NaN.
+        let larger = |a: f64, b: f64| if a >= b { a } else { b };
+        let trees = self.trees.iter().map(|tree| tree.iter().map(value).fold(0.0, larger));
+        trees.fold(self.base.abs(), |sum, largest| sum + largest)
+    }
+}
+
+/// An output that has been checked and laid out.
+#[derive(Clone, Debug)]
+struct Summed {
+    base: f64,
+    trees: Trees,
+    layout: Layout,
+    /// What the sum is divided by.
+    divisor: f64,
+}
+
+impl TreeEnsemble {
+    /// Checks the outputs and lays their trees out; every split tells where a missing value goes.
+    ///
+    /// Two classes have one output, that of the second class, or one each; more have one each. `Link::Mean`
+    /// averages over the trees, the others do not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for what does not hold in a tree, by output, tree and node, or for counts that do not fit.
+    pub(crate) fn from_outputs(
+        n_features: usize,
+        classes: Vec<String>,
+        outputs: Vec<Output>,
+        link: Link,
+    ) -> Result<Self> {
+        if n_features == 0 || i32::try_from(n_features).is_err() {
+            return Err(Error::invalid("n_features", "in 1..=2147483647", n_features));
+        }
+        if classes.len() < 2 {
+            return Err(Error::invalid("classes", "two or more names", classes.len()));
+        }
+        if let Some(name) = classes.iter().enumerate().find(|(i, name)| classes[..*i].contains(name)) {
+            return Err(Error::invalid(format!("classes[{}]", name.0), "a new name", name.1));
+        }
+        link.check_outputs(classes.len(), outputs.len())?;
+        let several = outputs.len() > 1;
+        let outputs = outputs.into_iter().enumerate().map(|(k, output)| {
+            let largest = output.largest_sum();
+            if largest.is_nan() || largest > f64::from(f32::MAX) {
+                return Err(Error::invalid("value", "leaf values whose sums an f32 holds", largest));
+            }
+            let trees = Trees::new(n_features, &output.trees, output.categories);
+            let trees = trees.map_err(|error| if several { of_output(k, error) } else { error })?;
+            let layout = Layout::new(&trees);
+            Ok(Summed { base: output.base, trees, layout, divisor: 1.0 })
+        });
+        let outputs = outputs.collect::<Result<_>>()?;
+        let model = Self {
+            classes,
+            feature_names: None,
+            link,
+            averaged: false,
+            accepts_missing: true,
+            n_features,
+            outputs,
+        };
+        if link == Link::Mean { model.averaged() } else { Ok(model) }
+    }
+
+    /// What the margins mean.
+    pub fn link(&self) -> Link {
+        self.link
+    }
+
+    /// Whether NaN is taken for a missing value; otherwise it is refused, by row and column.
+    ///
+    /// Everything but a scikit-learn forest that was trained without missing values accepts it.
+    pub fn accepts_missing(&self) -> bool {
+        self.accepts_missing
+    }
+
+    /// Divides every margin by the number of trees of its output.
+    pub(crate) fn averaged(mut self) -> Result<Self> {
+        self.averaged = true;
+        for output in &mut self.outputs {
+            if output.trees.len() == 0 {
+                return Err(Error::invalid("trees", "at least 1 where they are averaged", 0));
+            }
+            output.divisor = output.trees.len() as f64;
+        }
+        Ok(self)
+    }
+
+    /// Makes the model refuse NaN.
+    pub(crate) fn without_missing(mut self) -> Self {
+        self.accepts_missing = false;
+        self
+    }
+
+    /// Names of the feature columns, where they are known.
+    pub fn feature_names(&self) -> Option<&[String]> {
+        self.feature_names.as_deref()
+    }
+
+    /// Gives the feature columns names.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`] for another number of names than of feature columns.
+    pub fn with_feature_names(mut self, names: Vec<String>) -> Result<Self> {
+        if names.len() != self.n_features {
+            return Err(Error::ShapeMismatch {
+                what: "feature names",
+                expected: self.n_features,
+                got: names.len(),
+            });
+        }
+        self.feature_names = Some(names);
+        Ok(self)
+    }
+
+    /// Number of margins that a row has: 1 for two classes, else one per class.
+    pub fn n_outputs(&self) -> usize {
+        self.outputs.len()
+    }
+
+    /// Number of trees of all outputs together.
+    pub fn n_trees(&self) -> usize {
+        self.outputs.iter().map(|output| output.trees.len()).sum()
+    }
+
+    /// Memory that the model takes, in bytes.
+    pub fn size_in_bytes(&self) -> usize {
+        size_of::<Self>() + self.outputs.iter().map(Summed::size_in_bytes).sum::<usize>()
+    }
+
+    /// The margins of every row, shape `(rows, features)` → `(rows, outputs)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Detector::score_into`].
+    pub fn margins(&self, x: ArrayView2<'_, f32>) -> Result<Array2<f64>> {
+        let width = self.outputs.len();
+        let mut margins = vec![0.0; x.nrows() * width];
+        check::shape(&x, self.n_features, x.nrows())?;
+        parallel::for_each_chunk(&mut margins, CHUNK * width, |start, margins| {
+            for (i, margins) in margins.chunks_mut(TILE * width).enumerate() {
+                let first = start / width + i * TILE;
+                let x = x.slice(s![first..first + margins.len() / width, ..]);
+                self.check_values(&x, first)?;
+                let mut sums = [0.0; TILE];
+                for (k, output) in self.outputs.iter().enumerate() {
+                    output.sum(&x, &mut sums[..x.nrows()]);
+                    margins.iter_mut().skip(k).step_by(width).zip(sums).for_each(|(to, sum)| *to = sum);
+                }
+            }
+            Ok(())
+        })?;
+        Array2::from_shape_vec((x.nrows(), width), margins)
+            .map_err(|error| Error::invalid("x", "a matrix whose margins fit into memory", error))
+    }
+
+    /// Base and trees of each output, and what its sum is divided by.
+    pub(crate) fn outputs(&self) -> impl Iterator<Item = (f64, &Trees, f64)> {
+        self.outputs.iter().map(|output| (output.base, &output.trees, output.divisor))
+    }
+
+    /// Refuses the first infinity, and the first NaN where the model does.
+    pub(crate) fn check_values(&self, x: &ArrayView2<'_, f32>, first_row: usize) -> Result<()> {
+        if self.accepts_missing { check::no_infinity(x, first_row) } else { check::finite(x, first_row) }
+    }
+}
+
+/// Says which output a tree belongs to.
+fn of_output(k: usize, error: Error) -> Error {
+    match error {
+        Error::InvalidArgument { name, expected, got } => {
+            Error::invalid(format!("outputs[{k}].{name}"), expected, got)
+        }
+        other => other,
+    }
+}
+
+impl Detector for TreeEnsemble {
+    fn n_features(&self) -> usize {
+        self.n_features
+    }
+
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`] for another width or another length of `out`; [`Error::NotFinite`] for an
+    /// infinity, and for NaN where the model does not accept it, by row and column.
+    fn score_into(&self, x: ArrayView2<'_, f32>, out: &mut [f32]) -> Result<()> {
+        check::shape(&x, self.n_features, out.len())?;
+        parallel::for_each_chunk(out, CHUNK, |start, out| {
+            for (i, out) in out.chunks_mut(TILE).enumerate() {
+                let first = start + i * TILE;
+                let x = x.slice(s![first..first + out.len(), ..]);
+                self.check_values(&x, first)?;
+                let (mut sums, mut scores) = ([0.0; TILE], Scores::<TILE>::new(self.link));
+                for output in &self.outputs {
+                    output.sum(&x, &mut sums[..out.len()]);
+                    scores.push(&sums[..out.len()]);
+                }
+                scores.write(out);
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Classifier for TreeEnsemble {
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn probabilities(&self, x: ArrayView2<'_, f32>) -> Result<Array2<f64>> {
+        let margins = self.margins(x)?;
+        let mut probabilities = Array2::zeros((x.nrows(), self.classes.len()));
+        for (margins, mut to) in margins.rows().into_iter().zip(probabilities.rows_mut()) {
+            self.link.probabilities(margins, &mut to);
+        }
+        Ok(probabilities)
+    }
+}
+
+impl Summed {
+    /// The margin of each row of `x`, which has as many rows as `sums`.
+    fn sum(&self, x: &ArrayView2<'_, f32>, sums: &mut [f64]) {
+        sums.fill(self.base);
+        self.layout.add(x, sums);
+        if self.divisor != 1.0 {
+            for sum in sums {
+                *sum /= self.divisor;
+            }
+        }
+    }
+
+    /// Memory that the output takes, in bytes.
+    fn size_in_bytes(&self) -> usize {
+        size_of::<Self>() + self.trees.size_in_bytes() + self.layout.size_in_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+use ndarray::{Array2, array};
+
+use super::*;
+use crate::detect::tree::Test;
+
+fn leaf(value: f64) -> Node {
+    Node::Leaf { value, cover: 1.0 }
+}
+
+fn split(feature: u32, test: Test, missing_left: bool, right: u32) -> Node {
+    Node::Split { feature, test, missing_left, right, cover: 2.0 }
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+/// Feature 0 at most 1.5 gives `low`, else `high`; a missing value goes right.
+fn stump(low: f64, high: f64) -> Vec<Node> {
+    vec![split(0, Test::AtMost(1.5), false, 2), leaf(low), leaf(high)]
+}
+
+fn output(base: f64, trees: Vec<Vec<Node>>) -> Output {
+    Output { base, trees, categories: Vec::new() }
+}
+
+fn rows() -> Array2<f32> {
+    array![[1.5, 0.0], [2.0, 0.0], [f32::NAN, 0.0]]
+}
+
+#[test]
+fn a_logistic_ensemble_by_hand() {
+    let set = Categories::new([1, 70]);
+    let by_category = vec![split(1, Test::OneOf(0), true, 2), leaf(0.25), leaf(-0.5)];
+    let output = Output { base: 0.5, trees: vec![stump(-1.0, 2.0), by_category], categories: vec![set] };
+    let model =
+        TreeEnsemble::from_outputs(2, names(&["clean", "attack"]), vec![output], Link::Logistic).unwrap();
+    let x = array![[1.5, 1.0], [1.6, 70.9], [f32::NAN, 2.0], [0.0, f32::NAN]];
+    let margins = model.margins(x.view()).unwrap();
+    assert_eq!(margins, array![[-0.25], [2.75], [2.0], [-0.25]]);
+    assert_eq!(model.score(x.view()).unwrap(), [-0.25, 2.75, 2.0, -0.25]);
+    let p = model.probabilities(x.view()).unwrap();
+    assert!((p[[2, 1]] - 1.0 / (1.0 + (-2.0_f64).exp())).abs() < 1e-15);
+    assert!(p.rows().into_iter().all(|row| (row.sum() - 1.0).abs() < 1e-15));
+    assert_eq!((model.n_outputs(), model.n_trees()), (1, 2));
+    assert_eq!(TreeEnsemble::from_parts(&model.to_parts()).unwrap().to_parts(), model.to_parts());
+}
+
+#[test]
+fn a_softmax_ensemble_by_hand() {
+    let outputs = vec![
+        output(0.0, vec![stump(3.0, 0.0)]),
+        output(1.0, vec![stump(0.0, 1.0)]),
+        output(-400.0, vec![stump(0.0, 1400.0)]),
+    ];
+    let model = TreeEnsemble::from_outputs(2, names(&["a", "b", "c"]), outputs, Link::Softmax).unwrap();
+    let margins = model.margins(rows().view()).unwrap();
+    assert_eq!(margins, array![[3.0, 1.0, -400.0], [0.0, 2.0, 1000.0], [0.0, 2.0, 1000.0]]);
+    // ln((e^1 + e^−400) / e^3) and ln((e^2 + e^1000) / e^0)
+    assert_eq!(model.score(rows().view()).unwrap(), [-2.0, 1000.0, 1000.0]);
+    let p = model.probabilities(rows().view()).unwrap();
+    assert!((p[[0, 0]] - 1.0 / (1.0 + (-2.0_f64).exp())).abs() < 1e-15);
+    assert_eq!(p.row(1).to_vec(), [0.0, 0.0, 1.0]);
+}
+
+#[test]
+fn a_mean_of_probabilities_by_hand() {
+    let one = vec![output(0.0, vec![stump(0.25, 1.0), stump(0.5, 0.75)])];
+    let model = TreeEnsemble::from_outputs(2, names(&["a", "b"]), one, Link::Mean).unwrap();
+    assert_eq!(model.score(rows().view()).unwrap(), [0.375, 0.875, 0.875]);
+    assert_eq!(model.probabilities(rows().view()).unwrap().row(0).to_vec(), [0.625, 0.375]);
+    assert_eq!(TreeEnsemble::from_parts(&model.to_parts()).unwrap().to_parts(), model.to_parts());
+
+    let three =
+        [(0.5, 0.0), (0.25, 0.75), (0.25, 0.25)].map(|(low, high)| output(0.0, vec![stump(low, high)]));
+    let model = TreeEnsemble::from_outputs(2, names(&["a", "b", "c"]), three.into(), Link::Mean).unwrap();
+    assert_eq!(model.score(rows().view()).unwrap(), [0.5, 1.0, 1.0]);
+    assert_eq!(model.probabilities(rows().view()).unwrap().row(0).to_vec(), [0.5, 0.25, 0.25]);
+}
+
+#[test]
+fn what_is_refused_is_named() {
+    let build = |classes: &[&str], outputs, link| {
+        TreeEnsemble::from_outputs(2, names(classes), outputs, link).unwrap_err().to_string()
+    };
+    let two = || vec![output(0.0, vec![]), output(0.0, vec![stump(0.0, f64::NAN)])];
+    assert_eq!(build(&["a"], two(), Link::Softmax), "`classes` must be two or more names, got 1");
+    assert_eq!(build(&["a", "a"], two(), Link::Softmax), "`classes[1]` must be a new name, got a");
+    assert_eq!(
+        build(&["a", "b"], two(), Link::Logistic),
+        "`outputs` must be 1 output for 2 classes, got 2 for 2"
+    );
+    assert!(build(&["a", "b"], two(), Link::Softmax).starts_with("`value` must be leaf values whose sums"));
+    let mut bad = stump(0.0, 1.0);
+    bad[0] = split(2, Test::AtMost(0.0), true, 2);
+    assert_eq!(
+        build(&["a", "b"], vec![output(0.0, vec![]), output(0.0, vec![bad])], Link::Softmax),
+        "`outputs[1].trees[0].feature[0]` must be below 2, or -1 in a leaf, got 2"
+    );
+
+    let model = || {
+        let outputs = vec![output(0.0, vec![stump(0.0, 1.0)])];
+        TreeEnsemble::from_outputs(2, names(&["a", "b"]), outputs, Link::Logistic).unwrap()
+    };
+    let mut x = rows();
+    x[[1, 1]] = f32::INFINITY;
+    let message = |model: &TreeEnsemble| model.score(x.view()).unwrap_err().to_string();
+    assert_eq!(message(&model()), "row 1, column `1`: inf is not finite");
+    x[[1, 1]] = f32::NAN;
+    let refusing = model().without_missing();
+    assert!(model().score(x.view()).is_ok() && !refusing.accepts_missing());
+    assert_eq!(refusing.score(x.view()).unwrap_err().to_string(), "row 1, column `1`: NaN is not finite");
+    assert!(!TreeEnsemble::from_parts(&refusing.to_parts()).unwrap().accepts_missing());
+    let error = model().with_feature_names(names(&["only"])).unwrap_err();
+    assert_eq!(error.to_string(), "feature names: expected 2, got 1");
+}
