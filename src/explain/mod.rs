@@ -15,6 +15,7 @@ mod exponential;
 mod kernel;
 mod lanes;
 mod linear;
+mod log_odds;
 mod quadrature;
 mod reason;
 mod rows;
