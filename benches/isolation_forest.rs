@@ -4,7 +4,9 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use qosguard::detect::{Detector, Fit, IsolationForestConfig};
+use qosguard::detect::{
+    Detector, Fit, IsolationForestConfig, IsolationMissing, IsolationScoring, IsolationSplits,
+};
 use qosguard::ndarray::Array2;
 
 /// Rows that differ in every column, from a congruential generator, so that all trees grow to the full.
@@ -42,5 +44,48 @@ fn bench(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, bench);
+/// The variants, on 100,000 rows of 42 features; one in five values is missing for the last.
+fn variants(criterion: &mut Criterion) {
+    qosguard::set_parallel(false);
+    let base = IsolationForestConfig::default;
+    let pooled = |features| IsolationSplits::PooledGain { features, tries: 1, share: 1.0 };
+    let (n, features) = (100_000, 42);
+    let mut x = rows(n, features);
+    let mut categories = x.mapv(|value| value % 50.0);
+    categories.slice_mut(qosguard::ndarray::s![.., 10..]).assign(&x.slice(qosguard::ndarray::s![.., 10..]));
+    let mut gaps = categories.clone();
+    gaps.iter_mut().step_by(5).for_each(|value| *value = f32::NAN);
+    let categorical = || (0..10).collect();
+    let mut group = criterion.benchmark_group("isolation_forest/variants");
+    for (name, config) in [
+        ("extended", IsolationForestConfig { splits: IsolationSplits::Extended { features: 2 }, ..base() }),
+        ("extended_3", IsolationForestConfig { splits: IsolationSplits::Extended { features: 3 }, ..base() }),
+        ("pooled_gain", IsolationForestConfig { splits: pooled(1), ..base() }),
+        ("fair_cut", IsolationForestConfig { splits: pooled(2), ..base() }),
+        ("density", IsolationForestConfig { scoring: IsolationScoring::Density, ..base() }),
+        ("categories", IsolationForestConfig { categorical: categorical(), ..base() }),
+        (
+            "missing",
+            IsolationForestConfig { missing: IsolationMissing::Follow, categorical: categorical(), ..base() },
+        ),
+    ] {
+        if name == "categories" {
+            x = categories.clone();
+        } else if name == "missing" {
+            x = gaps.clone();
+        }
+        let forest = config.fit(x.view(), None).unwrap();
+        let mut out = vec![0.0; n];
+        group.throughput(Throughput::Elements(n as u64)).sample_size(10);
+        group.bench_function(BenchmarkId::new("fit", name), |bencher| {
+            bencher.iter(|| config.fit(black_box(x.view()), None).unwrap());
+        });
+        group.bench_function(BenchmarkId::new("score", name), |bencher| {
+            bencher.iter(|| forest.score_into(black_box(x.view()), &mut out).unwrap());
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, bench, variants);
 criterion_main!(benches);

@@ -5,7 +5,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-use qosguard::detect::{Detector, Fit, IsolationForestConfig};
+use qosguard::detect::{Detector, Fit, IsolationForestConfig, IsolationMissing, IsolationSplits};
 use qosguard::ndarray::{Array2, ArrayView2, s};
 
 thread_local! {
@@ -43,10 +43,18 @@ fn allocations(detector: &dyn Detector, x: &ArrayView2<'_, f32>) -> usize {
 fn scoring_allocates_nothing() {
     qosguard::set_parallel(false);
     let x = Array2::from_shape_fn((10_000, 6), |(i, j)| ((i * (j + 3)) % 101) as f32);
-    let forest = IsolationForestConfig::default().fit(x.view(), None).unwrap();
-    assert!(ALLOCATIONS.get() > 0, "the counter counts");
-    assert_eq!(allocations(&forest, &x.view()), 0);
-    assert_eq!(allocations(&forest, &x.slice(s![..1, ..])), 0);
-    let column_major = x.t().as_standard_layout().into_owned();
-    assert_eq!(allocations(&forest, &column_major.t()), 0);
+    let base = IsolationForestConfig::default;
+    for config in [
+        base(),
+        IsolationForestConfig { splits: IsolationSplits::fair_cut(), ..base() },
+        IsolationForestConfig { max_depth: Some(32), ..base() },
+        IsolationForestConfig { missing: IsolationMissing::Follow, categorical: vec![1], ..base() },
+    ] {
+        let forest = config.fit(x.view(), None).unwrap();
+        assert!(ALLOCATIONS.get() > 0, "the counter counts");
+        assert_eq!(allocations(&forest, &x.view()), 0, "{config:?}");
+        assert_eq!(allocations(&forest, &x.slice(s![..1, ..])), 0, "{config:?}");
+        let column_major = x.t().as_standard_layout().into_owned();
+        assert_eq!(allocations(&forest, &column_major.t()), 0, "{config:?}");
+    }
 }

@@ -261,6 +261,7 @@ fn stump() -> IsolationForestParts {
         threshold: vec![1.5, 0.0, 0.0],
         right: vec![2, 0, 0],
         samples: vec![4, 3, 1],
+        ..Default::default()
     }
 }
 
@@ -296,7 +297,7 @@ fn hostile_parts_are_refused_by_name() {
         (|p| p.threshold[0] = f32::INFINITY, "`trees[0].threshold[0]` must be a finite number, got inf"),
         (|p| p.right[0] = 0, "`trees[0]."),
         (|p| p.right[0] = 1, "`trees[0]."),
-        (|p| p.right[0] = 3, "`trees[0].right[0]` must be below 3, got 3"),
+        (|p| p.right[0] = 3, "`trees[0].right[0]` must be above 1 and below 3, got 3"),
         (|p| p.samples[2] = 2, "`trees[0].samples[0]` must be 5, the sum of its children, got 4"),
     ];
     for (i, (damage, expected)) in cases.into_iter().enumerate() {
@@ -320,6 +321,7 @@ fn a_tree_deeper_than_the_cap_is_refused() {
         threshold: vec![0.0; 2 * cuts as usize + 1],
         right: (0..=2 * cuts).map(|i| if i % 2 == 0 && i < 2 * cuts { i + 2 } else { 0 }).collect(),
         samples: (0..=2 * cuts).map(|i| if i % 2 == 0 { cuts + 1 - i / 2 } else { 1 }).collect(),
+        ..Default::default()
     };
     assert_eq!(IsolationForest::from_parts(&chain(32)).unwrap().to_parts(), chain(32));
     let error = IsolationForest::from_parts(&chain(33)).unwrap_err();

@@ -126,6 +126,15 @@ impl Tensors {
         values.ok_or_else(|| format!("tensor `{name}` is cut"))
     }
 
+    /// Takes an array out; an empty one where there is none.
+    ///
+    /// # Errors
+    ///
+    /// In words, when it is of another type.
+    pub(crate) fn take_or_empty<T: Element>(&mut self, name: &str) -> Result<Vec<T>, String> {
+        if self.0.contains_key(name) { self.take(name) } else { Ok(Vec::new()) }
+    }
+
     /// The first name that nobody took, if any.
     pub(crate) fn left_over(&self) -> Option<&str> {
         self.0.keys().next().map(String::as_str)

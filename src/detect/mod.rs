@@ -20,7 +20,10 @@ pub(crate) use any::AnyHeader;
 pub use any::{AnyDetector, AnyDetectorConfig};
 pub use boosted::{BoostedTreesConfig, ClassWeight, EarlyStopping};
 pub use ensemble::{Ensemble, EnsembleConfig, Member, MemberConfig};
-pub use isolation_forest::{IsolationForest, IsolationForestConfig, IsolationForestParts};
+pub use isolation_forest::{
+    IsolationForest, IsolationForestConfig, IsolationForestParts, IsolationMissing, IsolationScoring,
+    IsolationSplits,
+};
 pub use tree_ensemble::{Link, TreeEnsemble, TreeEnsembleParts};
 
 /// Trains a detector from features.

@@ -17,9 +17,10 @@ pub(crate) trait Stored: Sized {
     fn restore(header: Self::Header, at: &str, tensors: &mut Tensors) -> Result<Self, String>;
 }
 
-/// Implements [`Stored`] for parts whose fields are named as in the file.
+/// Implements [`Stored`] for parts whose fields are named as in the file; an empty optional tensor is left out.
 macro_rules! stored {
-    ($parts:ident as $header:ident { $($field:ident: $type:ty),* $(,)? } tensors { $($tensor:ident),* $(,)? }) => {
+    ($parts:ident as $header:ident { $($field:ident: $type:ty),* $(,)? } tensors { $($tensor:ident),* $(,)? }
+    $(optional { $($optional:ident),* $(,)? })?) => {
         #[derive(serde::Serialize, serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         #[allow(missing_docs, missing_debug_implementations, reason = "only files see it")]
@@ -32,6 +33,9 @@ macro_rules! stored {
 
             fn store(self, at: &str, tensors: &mut $crate::artifact::Tensors) -> $header {
                 $(tensors.put(&format!("{at}/{}", stringify!($tensor)), &self.$tensor);)*
+                $($(if !self.$optional.is_empty() {
+                    tensors.put(&format!("{at}/{}", stringify!($optional)), &self.$optional);
+                })*)?
                 $header { $($field: self.$field),* }
             }
 
@@ -43,6 +47,7 @@ macro_rules! stored {
                 Ok(Self {
                     $($field: header.$field,)*
                     $($tensor: tensors.take(&format!("{at}/{}", stringify!($tensor)))?,)*
+                    $($($optional: tensors.take_or_empty(&format!("{at}/{}", stringify!($optional)))?,)*)?
                 })
             }
         }

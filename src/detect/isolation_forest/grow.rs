@@ -4,15 +4,40 @@ use std::collections::HashSet;
 
 use ndarray::ArrayView2;
 
-use crate::detect::tree::{Node, Test};
+use super::IsolationForestConfig;
+use super::config::IsolationMissing;
+use super::cut::{Cut, Cutter, Rule};
+use super::plane::Planes;
+use crate::detect::tree::{Categories, Node, Test};
 use crate::rng::Stream;
 
-/// Grows a tree on `sample` rows of `x` that are drawn without replacement; its leaves have no values yet.
-pub(super) fn grow(x: &ArrayView2<'_, f32>, sample: usize, max_depth: usize, rng: &mut Stream) -> Vec<Node> {
-    let mut rows = draw(x.nrows(), sample, rng);
-    let mut grower = Grower { x, max_depth, rng, features: (0..x.ncols()).collect(), nodes: Vec::new() };
-    grower.node(&mut rows, x.ncols(), 0);
-    grower.nodes
+/// A tree, with the planes and the sets of categories that its splits speak of.
+pub(super) struct Tree {
+    /// Each leaf's value is the natural logarithm of its density.
+    pub(super) nodes: Vec<Node>,
+    pub(super) planes: Planes,
+    pub(super) sets: Vec<Categories>,
+}
+
+/// What all trees of one fit share.
+pub(super) struct Soil<'a> {
+    pub(super) config: &'a IsolationForestConfig,
+    pub(super) x: ArrayView2<'a, f32>,
+    /// For each categorical column, the number that all its categories are below; 0 for the others.
+    pub(super) n_categories: Vec<u32>,
+    /// Rows of a tree.
+    pub(super) sample: usize,
+}
+
+/// Grows a tree on rows that are drawn without replacement.
+pub(super) fn grow(soil: &Soil<'_>, rng: &mut Stream) -> Tree {
+    let mut rows = draw(soil.x.nrows(), soil.sample, rng);
+    let tree =
+        Tree { nodes: Vec::new(), planes: Planes::new(soil.config.splits.features()), sets: Vec::new() };
+    let max_depth = soil.config.depth(soil.sample);
+    let mut grower = Grower { soil, max_depth, cutter: Cutter::new(soil), rng, tree };
+    grower.node(&mut rows, soil.x.ncols(), 0, 0.0);
+    grower.tree
 }
 
 /// `k` different numbers below `n`, by Floyd's method: no memory in proportion to `n`.
@@ -28,82 +53,73 @@ fn draw(n: usize, k: usize, rng: &mut Stream) -> Vec<usize> {
         .collect()
 }
 
-struct Grower<'a> {
-    x: &'a ArrayView2<'a, f32>,
+struct Grower<'s, 'x> {
+    soil: &'s Soil<'x>,
     max_depth: usize,
-    rng: &'a mut Stream,
-    /// All features, in an order that changes; see [`Grower::split`].
-    features: Vec<usize>,
-    nodes: Vec<Node>,
+    cutter: Cutter<'s, 'x>,
+    rng: &'s mut Stream,
+    tree: Tree,
 }
 
-impl Grower<'_> {
+impl Grower<'_, '_> {
     /// Appends the subtree of `rows` in preorder.
     ///
-    /// Only the first `active` features can differ between the rows.
-    fn node(&mut self, rows: &mut [usize], mut active: usize, depth: usize) {
-        let this = self.nodes.len();
+    /// Only the first `active` features of the cutter can differ between the rows; the node has the share
+    /// `e^log_volume` of the volume.
+    fn node(&mut self, rows: &mut [usize], mut active: usize, depth: usize, log_volume: f64) {
+        let this = self.tree.nodes.len();
         let cover = rows.len() as f32;
-        self.nodes.push(Node::Leaf { value: 0.0, cover });
+        let value = (rows.len() as f64 / self.soil.sample as f64).ln() - log_volume;
+        self.tree.nodes.push(Node::Leaf { value, cover });
         if depth == self.max_depth || rows.len() == 1 {
             return;
         }
-        let Some((feature, threshold)) = self.split(rows, &mut active) else { return };
-        let (left, right) = self.partition(rows, feature, threshold);
-        self.node(left, active, depth + 1);
-        let right_child = self.nodes.len() as u32;
-        self.node(right, active, depth + 1);
-        let (feature, test) = (feature as u32, Test::AtMost(threshold));
-        self.nodes[this] = Node::Split { feature, test, missing_left: true, right: right_child, cover };
+        let Some(Cut { rule, left_share }) = self.cutter.cut(rows, &mut active, self.rng) else { return };
+        let x = &self.soil.x;
+        let missing_left = self.missing_left(&rule, rows);
+        let left = partition(rows, |row| rule.goes_left(|j| x[[row, j]]).unwrap_or(missing_left));
+        let (left, right) = rows.split_at_mut(left);
+        let (feature, test) = self.name(rule);
+        let share = left_share.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
+        self.node(left, active, depth + 1, log_volume + share.ln());
+        let right_child = self.tree.nodes.len() as u32;
+        self.node(right, active, depth + 1, log_volume + (1.0 - share).ln());
+        self.tree.nodes[this] = Node::Split { feature, test, missing_left, right: right_child, cover };
     }
 
-    /// A random feature among those that differ between `rows`, and a random threshold; `None` where all
-    /// rows are equal.
-    ///
-    /// A feature found constant moves behind the `active` ones, and stays there for the whole subtree.
-    fn split(&mut self, rows: &[usize], active: &mut usize) -> Option<(usize, f32)> {
-        while *active > 0 {
-            let pick = self.rng.below(*active);
-            let feature = self.features[pick];
-            let column = self.x.column(feature);
-            let first = column[rows[0]];
-            let (min, max) = rows
-                .iter()
-                .fold((first, first), |(min, max), &row| (min.min(column[row]), max.max(column[row])));
-            if min < max {
-                return Some((feature, between(min, max, self.rng.uniform())));
-            }
-            *active -= 1;
-            self.features.swap(pick, *active);
+    /// The side of rows without a value, by the odds of those that have one.
+    fn missing_left(&mut self, rule: &Rule, rows: &[usize]) -> bool {
+        if self.soil.config.missing == IsolationMissing::Refuse {
+            return true;
         }
-        None
+        let sides: Vec<bool> =
+            rows.iter().filter_map(|&row| rule.goes_left(|j| self.soil.x[[row, j]])).collect();
+        sides.get(self.rng.below(sides.len())).is_none_or(|&left| left)
     }
 
-    /// Moves the rows at or below the threshold to the front.
-    fn partition<'r>(
-        &self,
-        rows: &'r mut [usize],
-        feature: usize,
-        threshold: f32,
-    ) -> (&'r mut [usize], &'r mut [usize]) {
-        let column = self.x.column(feature);
-        let mut left = 0;
-        for i in 0..rows.len() {
-            if column[rows[i]] <= threshold {
-                rows.swap(i, left);
-                left += 1;
+    /// The feature and the test of a split, which the tree keeps.
+    fn name(&mut self, rule: Rule) -> (u32, Test) {
+        match rule {
+            Rule::AtMost { feature, threshold } => (feature as u32, Test::AtMost(threshold)),
+            Rule::OneOf { feature, set } => {
+                self.tree.sets.push(set);
+                (feature as u32, Test::OneOf((self.tree.sets.len() - 1) as u32))
             }
+            Rule::Plane { terms, offset } => (self.tree.planes.push(&terms, offset), Test::AtMost(0.0)),
         }
-        rows.split_at_mut(left)
     }
 }
 
-/// The point `u`, in `[0, 1)`, of the way from `min` to `max`; at least `min`, below `max`.
-fn between(min: f32, max: f32, u: f64) -> f32 {
-    let exact = f64::from(min) + u * (f64::from(max) - f64::from(min));
-    let rounded = exact as f32;
-    // Rounding to f32 may reach max, and then no row would go right.
-    if rounded < max { rounded } else { max.next_down() }
+/// Moves the rows that go left to the front; returns how many.
+fn partition(rows: &mut [usize], goes_left: impl Fn(usize) -> bool) -> usize {
+    let mut left = 0;
+    for i in 0..rows.len() {
+        if goes_left(rows[i]) {
+            rows.swap(i, left);
+            left += 1;
+        }
+    }
+    left
 }
 
 #[cfg(test)]
@@ -125,16 +141,5 @@ mod tests {
         let mut all = draw(5, 5, &mut Stream::new(7, 0));
         all.sort_unstable();
         assert_eq!(all, [0, 1, 2, 3, 4]);
-    }
-
-    #[test]
-    fn a_threshold_separates_even_neighbouring_numbers() {
-        let next = 1.0_f32.next_up();
-        for u in [0.0, 0.3, 0.5, 0.9, 1.0 - f64::EPSILON] {
-            assert_eq!(between(1.0, next, u).to_bits(), 1.0_f32.to_bits());
-            let wide = between(f32::MIN, f32::MAX, u);
-            assert!((f32::MIN..f32::MAX).contains(&wide));
-        }
-        assert_eq!(between(2.0, 6.0, 0.25).to_bits(), 3.0_f32.to_bits());
     }
 }

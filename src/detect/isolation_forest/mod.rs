@@ -1,102 +1,111 @@
 //! Isolation forest: rows that few random cuts set apart are anomalous.
 
+mod config;
+mod cut;
+mod gain;
 mod grow;
+mod layout;
+mod merge;
 mod model;
 mod parts;
+mod plane;
+mod walk;
 
+pub use config::{IsolationForestConfig, IsolationMissing, IsolationScoring, IsolationSplits};
 pub use model::IsolationForest;
 pub(super) use parts::IsolationForestHeader;
 pub use parts::IsolationForestParts;
 
 use ndarray::ArrayView2;
-use serde::{Deserialize, Serialize};
 
+use super::tree::{Node, Test, Trees};
 use super::{Fit, check};
 use crate::error::{Error, Result};
 use crate::parallel;
 use crate::rng::Stream;
 
-/// Settings of an [`IsolationForest`].
-///
-/// Each tree sees `max_samples` rows, drawn without replacement. A node cuts a random feature, among those
-/// that differ between its rows, at a random point between the least and the greatest value, until rows
-/// are alone, equal, or `max_depth` cuts deep. The labels given to [`Fit::fit`] are not used.
-///
-/// # Source
-///
-/// F. T. Liu, K. M. Ting, Z.-H. Zhou, *Isolation Forest*, ICDM 2008, algorithms 1 and 2.
-///
-/// # Examples
-///
-/// ```
-/// use qosguard::detect::{Detector, Fit, IsolationForestConfig};
-/// use qosguard::ndarray::Array2;
-///
-/// let mut x = Array2::from_shape_fn((500, 2), |(i, j)| ((i * (j + 7)) % 13) as f32);
-/// x.row_mut(499).fill(60.0);
-/// let forest = IsolationForestConfig { trees: 50, ..Default::default() }.fit(x.view(), None)?;
-/// let scores = forest.score(x.view())?;
-/// assert!(scores[..499].iter().all(|&score| score < scores[499]));
-/// # Ok::<(), qosguard::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct IsolationForestConfig {
-    /// Number of trees, 1 to 10,000.
-    pub trees: usize,
-    /// Rows that each tree is grown on, 2 to 2^20; all rows where there are fewer.
-    pub max_samples: usize,
-    /// Cuts between the root and a leaf, 1 to 32; `None` is ⌈log2(rows per tree)⌉.
-    pub max_depth: Option<usize>,
-    /// Seed of all randomness; tree `i` draws from its own stream.
-    pub seed: u64,
-}
-
-/// Most cuts between the root and a leaf.
-const MAX_DEPTH: usize = 32;
-
-impl Default for IsolationForestConfig {
-    fn default() -> Self {
-        Self { trees: 100, max_samples: 256, max_depth: None, seed: 0 }
-    }
-}
-
-impl IsolationForestConfig {
-    /// Checks that every setting is in its domain.
-    fn validate(&self) -> Result<()> {
-        if !(1..=10_000).contains(&self.trees) {
-            return Err(Error::invalid("trees", "in 1..=10000", self.trees));
-        }
-        if !(2..=1 << 20).contains(&self.max_samples) {
-            return Err(Error::invalid("max_samples", "in 2..=1048576", self.max_samples));
-        }
-        match self.max_depth {
-            Some(depth) if !(1..=MAX_DEPTH).contains(&depth) => {
-                Err(Error::invalid("max_depth", format!("in 1..={MAX_DEPTH}"), depth))
-            }
-            _ => Ok(()),
-        }
-    }
-}
+use config::MAX_CATEGORIES;
+use grow::{Soil, Tree};
+use plane::Planes;
 
 impl Fit for IsolationForestConfig {
     type Model = IsolationForest;
 
     fn fit(&self, x: ArrayView2<'_, f32>, _labels: Option<&[bool]>) -> Result<IsolationForest> {
-        self.validate()?;
-        if x.ncols() == 0 {
-            return Err(Error::InsufficientData { what: "feature columns".into(), needed: 1, got: 0 });
+        let (trees, planes) = grow_trees(self, x, 0)?;
+        Ok(IsolationForest::from_trees(self.clone(), x.ncols(), trees, planes))
+    }
+}
+
+/// Grows the trees from number `first` to `config.trees`.
+fn grow_trees(
+    config: &IsolationForestConfig,
+    x: ArrayView2<'_, f32>,
+    first: usize,
+) -> Result<(Trees, Option<Planes>)> {
+    config.validate(x.ncols())?;
+    if x.ncols() == 0 {
+        return Err(Error::InsufficientData { what: "feature columns".into(), needed: 1, got: 0 });
+    }
+    if x.nrows() < 2 {
+        return Err(Error::InsufficientData { what: "training rows".into(), needed: 2, got: x.nrows() });
+    }
+    match config.missing {
+        IsolationMissing::Refuse => check::finite(&x, 0)?,
+        IsolationMissing::Follow => check::no_infinity(&x, 0)?,
+    }
+    let n_categories = n_categories(config, &x)?;
+    let soil = Soil { config, x, n_categories, sample: config.max_samples.min(x.nrows()) };
+    let grown = parallel::map(config.trees - first, |tree| {
+        grow::grow(&soil, &mut Stream::new(config.seed, (first + tree) as u64))
+    });
+    assemble(config, x.ncols(), grown)
+}
+
+/// For each categorical column, the number that all its categories are below; 0 for the other columns.
+fn n_categories(config: &IsolationForestConfig, x: &ArrayView2<'_, f32>) -> Result<Vec<u32>> {
+    let mut n_categories = vec![0; x.ncols()];
+    for &column in &config.categorical {
+        for (row, &value) in x.column(column).iter().enumerate().filter(|(_, value)| !value.is_nan()) {
+            if value.fract() != 0.0 || !(0.0..MAX_CATEGORIES as f32).contains(&value) {
+                let name = format!("row {row}, column {column}");
+                let expected = format!("a category, a whole number in 0..{MAX_CATEGORIES}");
+                return Err(Error::invalid(name, expected, value));
+            }
+            n_categories[column] = n_categories[column].max(value as u32 + 1);
         }
-        if x.nrows() < 2 {
-            return Err(Error::InsufficientData { what: "training rows".into(), needed: 2, got: x.nrows() });
+    }
+    Ok(n_categories)
+}
+
+/// Puts trees together, with the planes that they are cut along.
+fn assemble(
+    config: &IsolationForestConfig,
+    n_features: usize,
+    grown: Vec<Tree>,
+) -> Result<(Trees, Option<Planes>)> {
+    let mut planes = Planes::new(config.splits.features());
+    let (mut sets, mut trees) = (Vec::new(), Vec::with_capacity(grown.len()));
+    for mut tree in grown {
+        renumber(&mut tree.nodes, planes.len() as u32, sets.len() as u32);
+        planes.append(&tree.planes);
+        sets.append(&mut tree.sets);
+        trees.push(tree.nodes);
+    }
+    let oblique = planes.k > 1;
+    let trees = Trees::new(if oblique { planes.len() } else { n_features }, &trees, sets)?;
+    Ok((trees, oblique.then_some(planes)))
+}
+
+/// Moves the numbers of planes and of sets of categories up; `planes` is 0 where trees test features.
+fn renumber(nodes: &mut [Node], planes: u32, sets: u32) {
+    for node in nodes {
+        if let Node::Split { feature, test, .. } = node {
+            *feature += planes;
+            if let Test::OneOf(set) = test {
+                *set += sets;
+            }
         }
-        check::finite(&x, 0)?;
-        let sample = self.max_samples.min(x.nrows());
-        let depth = self.max_depth.unwrap_or(sample.next_power_of_two().ilog2() as usize);
-        let trees = parallel::map(self.trees, |tree| {
-            grow::grow(&x, sample, depth, &mut Stream::new(self.seed, tree as u64))
-        });
-        IsolationForest::from_trees(self.clone(), x.ncols(), sample, &trees)
     }
 }
 

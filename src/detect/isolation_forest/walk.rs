@@ -1,0 +1,261 @@
+//! A layout for trees of any depth and any test: sixteen rows, or eight trees, go down side by side.
+
+use super::plane::Planes;
+use crate::detect::tree::{Categories, Node, Test, Trees};
+
+/// What a slot tests.
+pub(super) trait Side: Copy {
+    /// What stands in a leaf; it is never right.
+    const LEAF: Self;
+
+    /// Whether a row goes right.
+    fn right(&self, sets: &Sets, row: &[f32]) -> bool;
+}
+
+/// A number that has a value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Above {
+    threshold: f32,
+    feature: u32,
+}
+
+impl Side for Above {
+    const LEAF: Self = Self { threshold: f32::INFINITY, feature: 0 };
+
+    #[inline(always)]
+    fn right(&self, _: &Sets, row: &[f32]) -> bool {
+        row[self.feature as usize] > self.threshold
+    }
+}
+
+/// A number or a category that may be missing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mixed {
+    /// Below every number where categories are tested.
+    threshold: f32,
+    feature: u32,
+    /// The set that goes left; the first one is empty.
+    set: u32,
+    missing_right: bool,
+}
+
+impl Side for Mixed {
+    const LEAF: Self = Self { threshold: f32::INFINITY, feature: 0, set: 0, missing_right: false };
+
+    #[inline(always)]
+    fn right(&self, sets: &Sets, row: &[f32]) -> bool {
+        let value = row[self.feature as usize];
+        let right = (value > self.threshold) & !sets.contains(self.set, value);
+        right | (value.is_nan() & self.missing_right)
+    }
+}
+
+/// A plane of `K` terms.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beyond<const K: usize> {
+    offset: f64,
+    weights: [f64; K],
+    features: [u32; K],
+}
+
+impl<const K: usize> Side for Beyond<K> {
+    const LEAF: Self = Self { offset: f64::INFINITY, weights: [0.0; K], features: [0; K] };
+
+    #[inline(always)]
+    fn right(&self, _: &Sets, row: &[f32]) -> bool {
+        let mut sum = 0.0;
+        for (weight, feature) in self.weights.iter().zip(self.features) {
+            sum += weight * f64::from(row[feature as usize]);
+        }
+        sum > self.offset
+    }
+}
+
+/// Sets of categories side by side, each as many words long.
+#[derive(Clone, Debug)]
+pub(super) struct Sets {
+    words: Vec<u32>,
+    stride: usize,
+}
+
+impl Sets {
+    /// An empty set, then these.
+    fn new(sets: &[Categories]) -> Self {
+        let last = sets.iter().flat_map(Categories::iter).max().unwrap_or_default();
+        // The last word of each set stays empty, for all larger categories.
+        let stride = last as usize / 32 + 2;
+        let mut words = vec![0; stride * (sets.len() + 1)];
+        for (set, words) in sets.iter().zip(words.chunks_exact_mut(stride).skip(1)) {
+            for category in set.iter() {
+                words[category as usize / 32] |= 1 << (category % 32);
+            }
+        }
+        Self { words, stride }
+    }
+
+    /// As [`Categories::contains`].
+    #[inline(always)]
+    fn contains(&self, set: u32, value: f32) -> bool {
+        let category = if value > -1.0 { value as u32 } else { u32::MAX };
+        let word = (category as usize / 32).min(self.stride - 1);
+        self.words[set as usize * self.stride + word] >> (category % 32) & 1 == 1
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Slot<S> {
+    side: S,
+    /// The left child, which the right one follows; a leaf is its own child.
+    first: u32,
+}
+
+/// Trees of slots, each in the order of its levels.
+#[derive(Clone, Debug)]
+pub(super) struct Walk<S> {
+    n_features: usize,
+    slots: Vec<Slot<S>>,
+    /// The value of each slot that is a leaf.
+    values: Vec<f64>,
+    roots: Vec<u32>,
+    sets: Sets,
+}
+
+/// More memory than this and a layout is not made.
+const MAX_BYTES: usize = 64 << 20;
+
+/// Rows that walk one tree at a time, to hide the time that memory takes.
+const ROWS_AT_ONCE: usize = 16;
+
+/// Trees that one row walks at a time, for the same reason.
+const TREES_AT_ONCE: usize = 8;
+
+impl Walk<Above> {
+    /// Trees of numbers that are never missing; `None` for others.
+    pub(super) fn above(trees: &Trees) -> Option<Self> {
+        Self::new(trees, trees.n_features(), |feature, test, missing_left| match test {
+            Test::AtMost(threshold) if missing_left => Some(Above { threshold, feature }),
+            _ => None,
+        })
+    }
+}
+
+impl Walk<Mixed> {
+    /// Trees of numbers and categories.
+    pub(super) fn mixed(trees: &Trees) -> Option<Self> {
+        Self::new(trees, trees.n_features(), |feature, test, missing_left| {
+            let (threshold, set) = match test {
+                Test::AtMost(threshold) => (threshold, 0),
+                Test::OneOf(set) => (f32::NEG_INFINITY, set + 1),
+            };
+            Some(Mixed { threshold, feature, set, missing_right: !missing_left })
+        })
+    }
+}
+
+impl<const K: usize> Walk<Beyond<K>> {
+    /// Trees that are cut along planes of at most `K` terms, for rows of `n_features`.
+    pub(super) fn beyond(trees: &Trees, planes: &Planes, n_features: usize) -> Option<Self> {
+        Self::new(trees, n_features, |plane, _, _| {
+            let mut side = Beyond { offset: planes.offsets[plane as usize], ..Beyond::LEAF };
+            for (i, (feature, weight)) in planes.terms(plane as usize).enumerate() {
+                (side.features[i], side.weights[i]) = (feature, weight);
+            }
+            Some(side)
+        })
+    }
+}
+
+impl<S: Side> Walk<S> {
+    fn new(trees: &Trees, n_features: usize, side: impl Fn(u32, Test, bool) -> Option<S>) -> Option<Self> {
+        let nodes: usize = trees.iter().map(<[Node]>::len).sum();
+        let sets = Sets::new(trees.categories());
+        let bytes = nodes.checked_mul(size_of::<Slot<S>>() + size_of::<f64>())?;
+        if bytes + size_of_val(sets.words.as_slice()) > MAX_BYTES {
+            return None;
+        }
+        let empty = Slot { side: S::LEAF, first: 0 };
+        let (mut slots, mut values) = (Vec::with_capacity(nodes), Vec::with_capacity(nodes));
+        let mut roots = Vec::with_capacity(trees.len());
+        for tree in trees.iter() {
+            let mut slot = slots.len();
+            roots.push(slot as u32);
+            // The nodes of the slots from `slot` on.
+            let mut pending = std::collections::VecDeque::from([0]);
+            slots.push(empty);
+            values.push(0.0);
+            while let Some(at) = pending.pop_front() {
+                match tree[at] {
+                    Node::Leaf { value, .. } => {
+                        slots[slot].first = slot as u32;
+                        values[slot] = value;
+                    }
+                    Node::Split { feature, test, missing_left, right, .. } => {
+                        slots[slot] =
+                            Slot { side: side(feature, test, missing_left)?, first: slots.len() as u32 };
+                        pending.extend([at + 1, right as usize]);
+                        slots.extend([empty; 2]);
+                        values.extend([0.0; 2]);
+                    }
+                }
+                slot += 1;
+            }
+        }
+        Some(Self { n_features, slots, values, roots, sets })
+    }
+
+    /// Adds each row's leaf values to its sum, tree after tree; `x` holds `sums.len()` rows.
+    ///
+    /// The order of the additions does not depend on how the rows come, so neither do the bits.
+    pub(super) fn add(&self, x: &[f32], sums: &mut [f64]) {
+        assert_eq!(x.len(), sums.len() * self.n_features, "one row of features per sum");
+        let mut groups = sums.chunks_exact_mut(ROWS_AT_ONCE);
+        let mut rows = x.chunks_exact(ROWS_AT_ONCE * self.n_features);
+        for (rows, sums) in rows.by_ref().zip(groups.by_ref()) {
+            for &root in &self.roots {
+                let mut at = [root; ROWS_AT_ONCE];
+                self.descend(&mut at, |lane| &rows[lane * self.n_features..][..self.n_features]);
+                for (sum, at) in sums.iter_mut().zip(at) {
+                    *sum += self.values[at as usize];
+                }
+            }
+        }
+        let rest = rows.remainder().chunks_exact(self.n_features);
+        for (row, sum) in rest.zip(groups.into_remainder()) {
+            let (groups, single) = self.roots.as_chunks::<TREES_AT_ONCE>();
+            for mut at in groups.iter().copied() {
+                self.descend(&mut at, |_| row);
+                at.iter().for_each(|&at| *sum += self.values[at as usize]);
+            }
+            for &root in single {
+                let mut at = [root];
+                self.descend(&mut at, |_| row);
+                *sum += self.values[at[0] as usize];
+            }
+        }
+    }
+
+    /// Walks from the slots `at` to leaves, each lane with its own row.
+    #[inline(always)]
+    fn descend<'r, const LANES: usize>(&self, at: &mut [u32; LANES], row: impl Fn(usize) -> &'r [f32]) {
+        loop {
+            let mut moved = 0;
+            for (lane, at) in at.iter_mut().enumerate() {
+                let slot = &self.slots[*at as usize];
+                let next = slot.first + u32::from(slot.side.right(&self.sets, row(lane)));
+                moved |= next ^ *at;
+                *at = next;
+            }
+            if moved == 0 {
+                return;
+            }
+        }
+    }
+
+    /// Memory that the layout takes, in bytes.
+    pub(super) fn size_in_bytes(&self) -> usize {
+        size_of_val(self.slots.as_slice())
+            + size_of_val(self.values.as_slice())
+            + size_of_val(self.roots.as_slice())
+            + size_of_val(self.sets.words.as_slice())
+    }
+}
