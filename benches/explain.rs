@@ -4,9 +4,8 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use qosguard::detect::BoostedTreesConfig;
+use qosguard::detect::{BoostedTreesConfig, Fit, IsolationForestConfig};
 use qosguard::ndarray::{Array2, s};
-use qosguard::{Detector, Fit};
 
 /// Rows that differ in every column, from a congruential generator.
 fn rows(n: usize) -> Array2<f32> {
@@ -35,6 +34,17 @@ fn bench(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(n as u64)).sample_size(20);
         group.bench_function(BenchmarkId::from_parameter(n), |bencher| {
             bencher.iter(|| model.explain(black_box(x)).unwrap());
+        });
+    }
+    group.finish();
+
+    let mut group = criterion.benchmark_group("explain/isolation_forest");
+    let forest = IsolationForestConfig::default().fit(x.view(), None).unwrap();
+    for n in [1, 2_000] {
+        let x = x.slice(s![..n, ..]);
+        group.throughput(Throughput::Elements(n as u64)).sample_size(20);
+        group.bench_function(BenchmarkId::from_parameter(n), |bencher| {
+            bencher.iter(|| forest.explain(black_box(x)).unwrap());
         });
     }
     group.finish();

@@ -1,4 +1,5 @@
 //! Sixteen rows in two AVX-512 registers.
+#![allow(clippy::inline_always, reason = "compiled once for each kind of processor")]
 #![allow(unsafe_code, reason = "vector instructions need a look at the processor; this file alone uses them")]
 
 use std::arch::x86_64::{

@@ -1,4 +1,5 @@
 //! The recurrence of [`TreeGame`] for some rows side by side.
+#![allow(clippy::inline_always, reason = "compiled once for each kind of processor")]
 
 use super::lanes::{LANES, Lanes};
 use super::tree_game::{Child, Set, Split, Step, Test, TreeGame};

@@ -1,4 +1,5 @@
 //! One number for each of some rows side by side.
+#![allow(clippy::inline_always, reason = "compiled once for each kind of processor")]
 
 /// Rows side by side.
 pub(super) const LANES: usize = 16;

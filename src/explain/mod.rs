@@ -25,5 +25,4 @@ pub use clean_range::CleanRange;
 pub use explanation::Explanation;
 pub use reason::{Observed, Reason, TopReasons};
 
-pub(crate) use linear::linear;
 pub(crate) use tree_game::{Node, Set, Test, TreeGame};

@@ -56,3 +56,58 @@ pub(super) fn rows<L: Lanes, S: Set>(game: &TreeGame, sets: &[S], x: &ArrayView2
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tree_game::{Node, Test};
+    use super::*;
+    use crate::rng::Stream;
+
+    struct NoSet;
+
+    impl Set for NoSet {
+        fn contains(&self, _: f32) -> bool {
+            false
+        }
+    }
+
+    fn grow(rng: &mut Stream, depth: usize, nodes: &mut Vec<Node>) {
+        let at = nodes.len();
+        nodes.push(Node::Leaf(rng.normal()));
+        if depth > 0 && rng.below(6) > 0 {
+            grow(rng, depth - 1, nodes);
+            let right = nodes.len() as u32;
+            grow(rng, depth - 1, nodes);
+            nodes[at] = Node::Split {
+                feature: rng.below(9) as u32,
+                test: Test::AtMost(rng.normal() as f32),
+                missing_left: rng.below(2) == 0,
+                right,
+                left_share: rng.uniform(),
+            };
+        }
+    }
+
+    #[test]
+    fn every_processor_gives_the_same_bits() {
+        let mut rng = Stream::new(5, 0);
+        let trees: Vec<Vec<Node>> = (0..20)
+            .map(|_| {
+                let mut nodes = Vec::new();
+                grow(&mut rng, 9, &mut nodes);
+                nodes
+            })
+            .collect();
+        let game = TreeGame::new(9, trees.into_iter());
+        let x = Array2::from_shape_simple_fn((37, 9), || match rng.below(7) {
+            0 => f32::NAN,
+            _ => rng.normal() as f32,
+        });
+        let mut portable = vec![0.0; x.len()];
+        rows::<Portable, NoSet>(&game, &[], &x.view(), &mut portable);
+        let fastest = game.contributions::<NoSet>(x.view(), &[]);
+        let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(fastest.as_slice().unwrap()), bits(&portable));
+        assert!(portable.iter().any(|&value| value != 0.0));
+    }
+}
