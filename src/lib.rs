@@ -10,6 +10,7 @@ mod strict;
 pub mod calibrate;
 pub mod detect;
 pub mod evaluate;
+pub mod explain;
 pub mod features;
 pub mod guard;
 pub mod qos;

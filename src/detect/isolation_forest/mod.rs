@@ -2,6 +2,7 @@
 
 mod config;
 mod cut;
+mod explain;
 mod gain;
 mod grow;
 mod layout;

@@ -38,7 +38,7 @@ pub struct IsolationForest {
     pub(super) planes: Option<Planes>,
     layout: Option<Layout>,
     /// A score is a function of the sum of leaf values over this.
-    divisor: f64,
+    pub(super) divisor: f64,
 }
 
 /// Rows that one thread scores at a time, and below which no other thread is asked.
@@ -93,7 +93,6 @@ impl IsolationForest {
     }
 
     /// The trees, where they test features; the sum of their leaf values is what the score is made of.
-    #[allow(dead_code, reason = "the explanation reads it")]
     pub(crate) fn trees(&self) -> Option<&Trees> {
         self.planes.is_none().then_some(&self.trees)
     }
@@ -143,6 +142,22 @@ impl IsolationForest {
         self.check_values(&x, 0)?;
         let mean = |row: usize| self.sum(|feature| x[[row, feature]]) / self.n_trees() as f64;
         Ok((0..x.nrows()).map(mean).collect())
+    }
+
+    /// Sum of the leaf values of each row.
+    pub(super) fn sums(&self, x: ArrayView2<'_, f32>) -> Result<Vec<f64>> {
+        check::shape(&x, self.n_features, x.nrows())?;
+        let mut sums = vec![0.0; x.nrows()];
+        parallel::for_each_chunk(&mut sums, CHUNK, |start, sums| {
+            for (i, sums) in sums.chunks_mut(TILE).enumerate() {
+                let first = start + i * TILE;
+                let x = x.slice(s![first..first + sums.len(), ..]);
+                self.check_values(&x, first)?;
+                self.add(&x, sums);
+            }
+            Ok(())
+        })?;
+        Ok(sums)
     }
 
     /// Refuses what no tree takes; rows count from `first_row`.

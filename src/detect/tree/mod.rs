@@ -3,6 +3,7 @@
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod categories;
+mod game;
 mod heap;
 mod layout;
 mod masks;

@@ -1,5 +1,6 @@
 //! Weighted trees for labels: boosted trees and random forests, trained here or imported.
 
+mod explain;
 mod link;
 mod parts;
 
