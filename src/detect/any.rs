@@ -18,6 +18,7 @@ use super::{
 };
 use crate::artifact::Tensors;
 use crate::error::Result;
+use crate::explain::Explanation;
 
 /// Settings of any detector that can be saved; as text, `kind` names the detector.
 ///
@@ -191,5 +192,9 @@ impl Detector for AnyDetector {
 
     fn score_into(&self, x: ArrayView2<'_, f32>, out: &mut [f32]) -> Result<()> {
         self.as_detector().score_into(x, out)
+    }
+
+    fn explain(&self, x: ArrayView2<'_, f32>) -> Result<Explanation> {
+        self.as_detector().explain(x)
     }
 }

@@ -20,6 +20,7 @@ use std::fmt::Debug;
 use ndarray::{Array2, ArrayView2};
 
 use crate::error::Result;
+use crate::explain::Explanation;
 
 pub(crate) use any::AnyHeader;
 pub use any::{AnyDetector, AnyDetectorConfig};
@@ -80,6 +81,17 @@ pub trait Detector: Debug + Send + Sync {
         self.score_into(x, &mut out)?;
         Ok(out)
     }
+
+    /// Splits every score into a base and one contribution per feature, which sum to the score to 1e-9 in
+    /// `f64`.
+    ///
+    /// What is shared out, and how, is said where each model is explained.
+    ///
+    /// # Errors
+    ///
+    /// As [`Detector::score_into`]; [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a detector
+    /// whose score belongs to no single features.
+    fn explain(&self, x: ArrayView2<'_, f32>) -> Result<Explanation>;
 }
 
 /// A detector that was fitted on labels and knows the odds of each class.

@@ -12,7 +12,8 @@ use super::{Guard, Stages};
 use crate::artifact::hex;
 use crate::calibrate::{CalibrationScores, Conformal, Probability, ProbabilityRule, ThresholdRule};
 use crate::detect::{
-    AnyDetector, AnyDetectorConfig, BoostedTreesConfig, Detector, Fit, IsolationForestConfig, TreeEnsemble,
+    AnyDetector, AnyDetectorConfig, BoostedTreesConfig, Detector, EnsembleConfig, Fit, IsolationForestConfig,
+    TreeEnsemble,
 };
 use crate::error::{Error, Result};
 use crate::features::{Featurizer, FlowFeaturizer, FlowFeaturizerConfig};
@@ -21,8 +22,11 @@ use crate::rng::Stream;
 use crate::telemetry::Table;
 
 /// Shares of the clean rows that the stages are fitted on and calibrated on; the rest is held out.
-const FITTED: f64 = 0.4;
-const CALIBRATED: f64 = 0.4;
+const SPLIT: (f64, f64) = (0.4, 0.4);
+/// The same where each row is calibrated on by members that were fitted without it.
+const CROSS_FITTED: (f64, f64) = (0.9, 0.0);
+/// Fewer attacks do not teach what an attack is.
+const LEAST_ATTACKS: usize = 50;
 /// Fewer calibration rows are not enough for a probability without a form (Niculescu-Mizil and Caruana, 2005).
 const LEAST_ISOTONIC: usize = 1000;
 /// Attack classes with fewer training rows are not told apart from the others.
@@ -59,7 +63,8 @@ pub struct Training {
 #[must_use = "call `.fit(&table)` to get a `Guard`"]
 pub struct GuardBuilder {
     featurizer: FlowFeaturizerConfig,
-    detector: AnyDetectorConfig,
+    /// `None` chooses by what the table knows; see [`GuardBuilder::auto`].
+    detector: Option<AnyDetectorConfig>,
     threshold: ThresholdRule,
     policy: Policy,
     attack_share: Option<f64>,
@@ -70,7 +75,7 @@ impl Default for GuardBuilder {
     fn default() -> Self {
         Self {
             featurizer: FlowFeaturizerConfig::default(),
-            detector: IsolationForestConfig::default().into(),
+            detector: Some(IsolationForestConfig::default().into()),
             threshold: ThresholdRule::FalsePositiveRate { rate: 0.01 },
             policy: Policy::default(),
             attack_share: None,
@@ -88,7 +93,19 @@ impl GuardBuilder {
 
     /// What scores the features; an isolation forest unless said otherwise.
     pub fn detector(mut self, config: impl Into<AnyDetectorConfig>) -> Self {
-        self.detector = config.into();
+        self.detector = Some(config.into());
+        self
+    }
+
+    /// Chooses an ensemble by what the table knows of its rows, seeded by [`GuardBuilder::seed`]:
+    ///
+    /// | table | ensemble |
+    /// |---|---|
+    /// | labels, 50 attacks or more | [`EnsembleConfig::labelled`] |
+    /// | labels, fewer attacks: the others are known to be clean | [`EnsembleConfig::clean`] |
+    /// | no labels: a few rows may be attacks | [`EnsembleConfig::mixed`] |
+    pub fn auto(mut self) -> Self {
+        self.detector = None;
         self
     }
 
@@ -130,6 +147,9 @@ impl GuardBuilder {
     /// detector that learns from labels; for others they fit nothing: half of them join the calibration of
     /// rules that need attacks, half the held-out rows.
     ///
+    /// An ensemble calibrates by cross-fitting instead, so 90 % of the rows do both and 10 % are held out: each
+    /// row is scored by members that were fitted without it, and those scores calibrate.
+    ///
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] for a setting outside its domain, [`Error::InsufficientData`] for fewer
@@ -137,20 +157,35 @@ impl GuardBuilder {
     /// [`Error::BadRecord`] for a row without a label.
     pub fn fit(&self, table: &Table) -> Result<Guard> {
         self.threshold.check()?;
-        let parts = Parts::draw(table, self.seed, self.detector.needs_labels())?;
+        let labels = table.labels()?;
+        let config = match &self.detector {
+            Some(config) => config.clone(),
+            None => automatic(labels.as_deref(), table.n_rows(), self.seed).into(),
+        };
+        let parts = Parts::draw(table, labels, self.seed, &config)?;
         let rows: Vec<usize> = parts.fitted.iter().chain(&parts.fitted_attacks).copied().collect();
         let training_rows = table.take(&rows)?;
         let featurizer = self.featurizer.fit(&training_rows)?;
         let x = featurizer.transform(&training_rows)?;
-        let labels: Vec<bool> = (0..rows.len()).map(|i| i >= parts.fitted.len()).collect();
-        let labels = self.detector.needs_labels().then_some(labels.as_slice());
-        let detector = self.detector.fit(x.matrix.view(), labels)?;
-
-        let score = |rows: &[usize]| score_rows(&featurizer, &detector, table, rows);
-        let (clean, attacks) = (score(&parts.calibrated)?, score(&parts.calibration_attacks)?);
+        let is_attack: Vec<bool> = (0..rows.len()).map(|i| i >= parts.fitted.len()).collect();
+        let labels = config.needs_labels().then_some(is_attack.as_slice());
+        let score = |detector: &AnyDetector, rows: &[usize]| score_rows(&featurizer, detector, table, rows);
+        let (detector, clean, attacks) = if let AnyDetectorConfig::Ensemble(config) = &config {
+            let (ensemble, mut clean) = config.fit_and_score(x.matrix.view(), labels)?;
+            let detector = AnyDetector::Ensemble(ensemble);
+            let mut attacks = clean.split_off(parts.fitted.len());
+            attacks.extend(score(&detector, &parts.calibration_attacks)?);
+            (detector, clean, attacks)
+        } else {
+            let detector = config.fit(x.matrix.view(), labels)?;
+            let (clean, attacks) =
+                (score(&detector, &parts.calibrated)?, score(&detector, &parts.calibration_attacks)?);
+            (detector, clean, attacks)
+        };
         let conformal = Conformal::fit(&clean)?;
         let calibration = CalibrationScores { clean: &clean, attacks: some(&attacks) };
         let mut threshold = self.threshold.fit(&calibration, &conformal)?;
+        let clean_calibrated = clean.len();
         let probability = match labels {
             Some(_) => Some(self.fit_probability(&clean, &attacks)?),
             None => None,
@@ -159,14 +194,15 @@ impl GuardBuilder {
             Some(_) => fit_families(table, &parts.fitted_attacks, &featurizer, self.seed)?,
             None => None,
         };
-        let (clean, attacks) = (score(&parts.held_out)?, score(&parts.held_out_attacks)?);
+        let (clean, attacks) =
+            (score(&detector, &parts.held_out)?, score(&detector, &parts.held_out_attacks)?);
         threshold.verify(&CalibrationScores { clean: &clean, attacks: some(&attacks) })?;
 
         let training = Training {
             seed: self.seed,
             rows: table.n_rows(),
             fitted: parts.fitted.len(),
-            calibrated: parts.calibrated.len(),
+            calibrated: clean_calibrated,
             held_out: parts.held_out.len(),
             attacks: parts.fitted_attacks.len()
                 + parts.calibration_attacks.len()
@@ -239,8 +275,8 @@ struct Parts {
 }
 
 impl Parts {
-    fn draw(table: &Table, seed: u64, fits_attacks: bool) -> Result<Self> {
-        let labels = table.labels()?.unwrap_or_else(|| vec![false; table.n_rows()]);
+    fn draw(table: &Table, labels: Option<Vec<bool>>, seed: u64, config: &AnyDetectorConfig) -> Result<Self> {
+        let labels = labels.unwrap_or_else(|| vec![false; table.n_rows()]);
         let (mut attacks, mut clean): (Vec<usize>, Vec<usize>) =
             (0..labels.len()).partition(|&row| labels[row]);
         if clean.len() < LEAST_CLEAN {
@@ -253,23 +289,30 @@ impl Parts {
         let mut stream = Stream::new(seed, 0);
         stream.shuffle(&mut clean);
         stream.shuffle(&mut attacks);
-        let n = clean.len() as f64;
-        let held_out = clean.split_off(((FITTED + CALIBRATED) * n) as usize);
-        let calibrated = clean.split_off((FITTED * n) as usize);
-        let mut calibration_attacks =
-            attacks.split_off(if fits_attacks { (FITTED * attacks.len() as f64) as usize } else { 0 });
-        let share = if fits_attacks { CALIBRATED / (1.0 - FITTED) } else { 0.5 };
-        let held_out_attacks =
-            calibration_attacks.split_off((share * calibration_attacks.len() as f64) as usize);
-        let fitted_attacks = attacks;
-        Ok(Self {
-            fitted: clean,
-            calibrated,
-            held_out,
-            fitted_attacks,
-            calibration_attacks,
-            held_out_attacks,
-        })
+        let shares = if matches!(config, AnyDetectorConfig::Ensemble(_)) { CROSS_FITTED } else { SPLIT };
+        let (fitted, calibrated, held_out) = cut(clean, shares);
+        let attack_shares = if config.needs_labels() { shares } else { (0.0, 0.5) };
+        let (fitted_attacks, calibration_attacks, held_out_attacks) = cut(attacks, attack_shares);
+        Ok(Self { fitted, calibrated, held_out, fitted_attacks, calibration_attacks, held_out_attacks })
+    }
+}
+
+/// The first share of the rows, the second, and the rest.
+fn cut(mut rows: Vec<usize>, (first, second): (f64, f64)) -> (Vec<usize>, Vec<usize>, Vec<usize>) {
+    let n = rows.len() as f64;
+    let rest = rows.split_off(((first + second) * n) as usize);
+    let middle = rows.split_off((first * n) as usize);
+    (rows, middle, rest)
+}
+
+/// See [`GuardBuilder::auto`].
+fn automatic(labels: Option<&[bool]>, rows: usize, seed: u64) -> EnsembleConfig {
+    let Some(labels) = labels else { return EnsembleConfig::mixed(seed) };
+    let attacks = labels.iter().filter(|&&attack| attack).count();
+    if attacks < LEAST_ATTACKS {
+        EnsembleConfig::clean(rows - attacks, seed)
+    } else {
+        EnsembleConfig::labelled(rows - attacks, seed)
     }
 }
 

@@ -3,23 +3,30 @@
 use ndarray::{Array2, ArrayView2, Axis, s};
 
 use super::MOST_MEMBERS;
-use crate::calibrate::{Combination, Conformal};
+use crate::calibrate::Conformal;
 use crate::detect::{AnyDetector, Detector, check};
 use crate::error::{Error, Result};
+use crate::explain::Explanation;
 use crate::parallel;
 
 /// One detector of an [`Ensemble`], and what makes its scores comparable.
 #[derive(Clone, Debug)]
 pub struct Member {
     name: String,
+    weight: f64,
     detector: AnyDetector,
     conformal: Conformal,
     enabled: bool,
 }
 
 impl Member {
-    pub(super) fn new(name: String, detector: AnyDetector, conformal: Conformal) -> Self {
-        Self { name, detector, conformal, enabled: true }
+    pub(super) fn new(name: String, weight: f64, detector: AnyDetector, conformal: Conformal) -> Self {
+        Self { name, weight, detector, conformal, enabled: true }
+    }
+
+    /// The same member with another weight.
+    pub(super) fn weighing(self, weight: f64) -> Self {
+        Self { weight, ..self }
     }
 
     /// The same member, switched off.
@@ -30,6 +37,11 @@ impl Member {
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// How much its evidence counts.
+    pub fn weight(&self) -> f64 {
+        self.weight
     }
 
     /// What scores the rows.
@@ -48,16 +60,30 @@ impl Member {
     }
 }
 
-/// Fitted detectors whose p-values are combined.
+/// Fitted detectors whose p-values are put together.
 ///
-/// The score of a row is `−ln p` with `p` the combination of the p-values of its members, in nats: 0 for a
-/// row that no member finds unusual. A member that was switched off ([`Ensemble::without`]) or that cannot
-/// score a row is left out of that row's combination, and its p-value is NaN in [`Ensemble::p_values`].
+/// The score of a row is the weighted mean of the members' surprises, `Σ w_i (−ln p_i) / Σ w_i`, in nats: a
+/// clean row scores 1 on average. With equal weights it ranks as Fisher's sum of logarithms does. A member
+/// that was switched off ([`Ensemble::without`]) or that cannot score a row is left out of the mean for that
+/// row, and its p-value is NaN in [`Ensemble::p_values`].
+///
+/// The score is no p-value yet, since members that see the same rows are not independent: calibrate it, as a guard
+/// does.
+///
+/// # Source
+///
+/// R. A. Fisher, *Statistical Methods for Research Workers*, 4th edition, 1932, section 21.1; with weights
+/// I. J. Good, "On the weighted combination of significance tests", JRSS B 17 (1955).
 #[derive(Clone, Debug)]
 pub struct Ensemble {
     members: Vec<Member>,
-    combination: Combination,
     n_features: usize,
+}
+
+/// Weighted mean of surprises; `None` of none.
+pub(super) fn evidence(surprises: impl Iterator<Item = (f64, f64)>) -> Option<f64> {
+    let (sum, total) = surprises.fold((0.0, 0.0), |(sum, total), (s, w)| (sum + w * s, total + w));
+    (total > 0.0).then(|| sum / total)
 }
 
 /// Rows that one thread scores at a time, and below which no other thread is asked.
@@ -73,7 +99,7 @@ impl Ensemble {
     ///
     /// [`Error::InvalidArgument`] for no members, more than 16, two of one name, or none enabled;
     /// [`Error::ShapeMismatch`] for members that were fitted on different numbers of features.
-    pub(super) fn new(members: Vec<Member>, combination: Combination) -> Result<Self> {
+    pub(super) fn new(members: Vec<Member>) -> Result<Self> {
         let n_features = members.first().map_or(0, |member| member.detector.n_features());
         if members.is_empty() || members.len() > MOST_MEMBERS {
             return Err(Error::invalid("members", format!("1 to {MOST_MEMBERS}"), members.len()));
@@ -86,6 +112,10 @@ impl Ensemble {
             if got != n_features {
                 return Err(Error::ShapeMismatch { what: "feature columns", expected: n_features, got });
             }
+            if !(member.weight > 0.0 && member.weight.is_finite()) {
+                let name = format!("members[{i}].weight");
+                return Err(Error::invalid(name, "above 0 and finite", member.weight));
+            }
             if members[..i].iter().any(|other| other.name == member.name) {
                 return Err(Error::invalid(
                     format!("members[{i}].name"),
@@ -97,17 +127,12 @@ impl Ensemble {
         if !members.iter().any(|member| member.enabled) {
             return Err(Error::invalid("members", "enabled, one at least", "none"));
         }
-        Ok(Self { members, combination, n_features })
+        Ok(Self { members, n_features })
     }
 
     /// The members, in the order of the settings.
     pub fn members(&self) -> &[Member] {
         &self.members
-    }
-
-    /// How the members' p-values become one.
-    pub fn combination(&self) -> Combination {
-        self.combination
     }
 
     /// The same ensemble with a member switched off.
@@ -122,7 +147,7 @@ impl Ensemble {
             return Err(Error::invalid("name", format!("one of {names:?}"), name));
         };
         member.enabled = false;
-        Self::new(members, self.combination)
+        Self::new(members)
     }
 
     /// Each member's p-value of each row, shape `(rows, features)` → `(rows, members)`; NaN where a member
@@ -185,19 +210,14 @@ impl Ensemble {
             }
         }
         for (row, (score, p)) in scores.iter_mut().zip(p_values.chunks_exact(k)).enumerate() {
-            let mut known = [0.0; MOST_MEMBERS];
-            let mut n = 0;
-            for &p in p.iter().filter(|p| !p.is_nan()) {
-                known[n] = p;
-                n += 1;
-            }
-            if n == 0 {
+            let known = p.iter().zip(&self.members).filter(|(p, _)| !p.is_nan());
+            let Some(evidence) = evidence(known.map(|(p, member)| (-p.ln(), member.weight))) else {
                 return Err(match failure.take() {
                     Some((failed, error)) if failed == row => error.at_row(first + row),
                     _ => Error::NotFinite { row: first + row, column: "score".into(), value: f64::NAN },
                 });
-            }
-            *score = -self.combination.combine(&known[..n]).ln() as f32;
+            };
+            *score = evidence as f32;
         }
         Ok(())
     }
@@ -222,5 +242,10 @@ impl Detector for Ensemble {
             }
             Ok(())
         })
+    }
+
+    /// See [`Ensemble::explain`].
+    fn explain(&self, x: ArrayView2<'_, f32>) -> Result<Explanation> {
+        Self::explain(self, x)
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Ensemble, MOST_MEMBERS, Member};
 use crate::artifact::Tensors;
-use crate::calibrate::{Combination, Conformal, Tail};
+use crate::calibrate::{Conformal, Tail};
 use crate::detect::{AnyDetector, AnyHeader};
 use crate::error::Error;
 
@@ -12,7 +12,6 @@ use crate::error::Error;
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EnsembleHeader {
-    combination: Combination,
     members: Vec<MemberHeader>,
 }
 
@@ -20,6 +19,7 @@ pub(crate) struct EnsembleHeader {
 #[serde(deny_unknown_fields)]
 struct MemberHeader {
     name: String,
+    weight: f64,
     enabled: bool,
     conformal: Tail,
     detector: AnyHeader,
@@ -33,12 +33,13 @@ impl Ensemble {
             tensors.put(&format!("{at}/scores"), member.conformal().scores());
             MemberHeader {
                 name: member.name().to_owned(),
+                weight: member.weight(),
                 enabled: member.is_enabled(),
                 conformal: *member.conformal().tail(),
                 detector: member.detector().store(&at, tensors),
             }
         });
-        EnsembleHeader { members: members.collect(), combination: self.combination() }
+        EnsembleHeader { members: members.collect() }
     }
 
     /// Puts an ensemble together again; says in words what does not hold.
@@ -53,9 +54,9 @@ impl Ensemble {
             let scores = tensors.take(&format!("{at}/scores"))?;
             let conformal = Conformal::from_parts(scores, member.conformal).map_err(words)?;
             let detector = AnyDetector::restore(member.detector, &at, tensors)?;
-            let fitted = Member::new(member.name, detector, conformal);
+            let fitted = Member::new(member.name, member.weight, detector, conformal);
             members.push(if member.enabled { fitted } else { fitted.disabled() });
         }
-        Self::new(members, header.combination).map_err(words)
+        Self::new(members).map_err(words)
     }
 }

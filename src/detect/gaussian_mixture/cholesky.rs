@@ -33,7 +33,7 @@ pub(super) fn inverse_factor(matrix: &[f64], d: usize) -> Option<Vec<f64>> {
 }
 
 /// Inverts a packed lower triangle in place.
-fn invert(factor: &mut [f64], d: usize) {
+pub(super) fn invert(factor: &mut [f64], d: usize) {
     for i in 0..d {
         let (above, row) = factor.split_at_mut(row_start(i));
         let diagonal = 1.0 / row[i];

@@ -3,6 +3,7 @@
 mod cholesky;
 mod density;
 mod em;
+mod explain;
 mod model;
 mod normal_scores;
 mod parts;

@@ -8,6 +8,7 @@ use super::normal_scores::NormalScores;
 use super::{GaussianMixtureConfig, GaussianMixtureParts, MAX_COMPONENTS};
 use crate::detect::{Detector, check};
 use crate::error::Result;
+use crate::explain::Explanation;
 use crate::parallel;
 
 /// A fitted Gaussian mixture.
@@ -151,5 +152,10 @@ impl Detector for GaussianMixture {
             }
             Ok(())
         })
+    }
+
+    /// See [`GaussianMixture::explain`].
+    fn explain(&self, x: ArrayView2<'_, f32>) -> Result<Explanation> {
+        Self::explain(self, x)
     }
 }

@@ -6,6 +6,7 @@ use super::walk::{self, Cut, LANES};
 use super::{HalfSpaceTreesConfig, HalfSpaceTreesParts, grow};
 use crate::detect::{Detector, check};
 use crate::error::{Error, Result};
+use crate::explain::Explanation;
 use crate::parallel;
 use crate::rng::Stream;
 
@@ -235,6 +236,15 @@ impl Detector for HalfSpaceTrees {
             }
             Ok(())
         })
+    }
+
+    /// Half-space trees tell how many rows share a region, which no single feature answers for.
+    ///
+    /// # Errors
+    ///
+    /// Always [`Error::InvalidArgument`](crate::Error::InvalidArgument).
+    fn explain(&self, _x: ArrayView2<'_, f32>) -> Result<Explanation> {
+        Err(Error::invalid("detector", "one whose score its features share", "half-space trees"))
     }
 }
 

@@ -10,6 +10,7 @@ use super::{IsolationForestConfig, IsolationMissing, IsolationScoring};
 use crate::detect::tree::Trees;
 use crate::detect::{Detector, check};
 use crate::error::{Error, Result};
+use crate::explain::Explanation;
 use crate::parallel;
 
 /// A fitted isolation forest.
@@ -219,6 +220,11 @@ impl Detector for IsolationForest {
             }
             Ok(())
         })
+    }
+
+    /// See [`IsolationForest::explain`].
+    fn explain(&self, x: ArrayView2<'_, f32>) -> Result<Explanation> {
+        Self::explain(self, x)
     }
 }
 

@@ -5,6 +5,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2, s};
 use super::{LogisticRegressionConfig, LogisticRegressionParts, dot};
 use crate::detect::{Classifier, Detector, check};
 use crate::error::Result;
+use crate::explain::Explanation;
 use crate::parallel;
 
 /// A fitted logistic regression.
@@ -147,6 +148,18 @@ impl Detector for LogisticRegression {
             }
             Ok(())
         })
+    }
+
+    /// The parts of a margin are `coefficient · (value − training mean)`, see [`Explanation::linear`]; the
+    /// log-odds of three or more classes share the way from the mean margins to the row's out evenly.
+    fn explain(&self, x: ArrayView2<'_, f32>) -> Result<Explanation> {
+        check::shape(&x, self.n_features(), x.nrows())?;
+        check::finite(&x, 0)?;
+        let rows = self.parts.coefficients.chunks_exact(self.parts.n_features).zip(&self.parts.intercepts);
+        let mut margins = rows
+            .map(|(weights, &intercept)| Explanation::linear(weights, &self.parts.means, intercept, x))
+            .collect::<Result<Vec<_>>>()?;
+        if margins.len() == 1 { Ok(margins.remove(0)) } else { Explanation::log_odds(&margins) }
     }
 }
 

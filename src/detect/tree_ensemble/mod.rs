@@ -15,6 +15,7 @@ pub use parts::TreeEnsembleParts;
 use crate::detect::tree::{Categories, Layout, Node, Trees};
 use crate::detect::{Classifier, Detector, check};
 use crate::error::{Error, Result};
+use crate::explain::Explanation;
 use crate::parallel;
 
 /// Rows that one thread scores at a time, and below which no other thread is asked.
@@ -271,6 +272,11 @@ impl Detector for TreeEnsemble {
             }
             Ok(())
         })
+    }
+
+    /// See [`TreeEnsemble::explain`].
+    fn explain(&self, x: ArrayView2<'_, f32>) -> Result<Explanation> {
+        Self::explain(self, x)
     }
 }
 

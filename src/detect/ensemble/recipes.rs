@@ -1,0 +1,77 @@
+//! Ensembles that serve without tuning, by what is known of the rows.
+//!
+//! Members and weights were chosen on validation parts of training data: attack families or days that were held
+//! out of NSL-KDD, UNSW-NB15 and CICIDS2017. See docs/BENCHMARKS.md.
+
+use super::{EnsembleConfig, MemberConfig};
+use crate::detect::{
+    BoostedTreesConfig, ClassWeight, ContrastTreesConfig, GaussianMixtureConfig, IsolationForestConfig,
+    IsolationScoring, IsolationSplits,
+};
+
+/// Rows that a component of a mixture needs to know its shape.
+const ROWS_PER_COMPONENT: usize = 50;
+/// Most components of a mixture.
+const MOST_COMPONENTS: usize = 50;
+
+impl EnsembleConfig {
+    /// For rows that are known to be clean: a forest, a mixture and contrast trees.
+    ///
+    /// They see different things: the forest rows that lie far out, the mixture rows where the density is low, the
+    /// contrast trees features that do not go together. `rows` is how many there are: the mixture has one component
+    /// for 50 of them, 50 at most.
+    pub fn clean(rows: usize, seed: u64) -> Self {
+        let forest = IsolationForestConfig { seed, ..Default::default() };
+        let mixture = GaussianMixtureConfig {
+            components: (rows / ROWS_PER_COMPONENT).clamp(1, MOST_COMPONENTS),
+            regularisation: 0.1,
+            max_iterations: 30,
+            seed,
+            ..Default::default()
+        };
+        let contrast = ContrastTreesConfig { seed, ..Default::default() };
+        let members = vec![
+            MemberConfig::new("forest", 0.5, forest),
+            MemberConfig::new("mixture", 2.0, mixture),
+            MemberConfig::new("contrast", 1.0, contrast),
+        ];
+        Self { members, seed, ..Default::default() }
+    }
+
+    /// For rows labelled clean or attack: [`EnsembleConfig::clean`] and boosted trees, which learn their weight.
+    /// `clean_rows` is how many are labelled clean.
+    pub fn labelled(clean_rows: usize, seed: u64) -> Self {
+        let boosted = BoostedTreesConfig {
+            trees: 300,
+            leaves: 63,
+            learning_rate: 0.05,
+            row_share: 0.7,
+            feature_share: 0.5,
+            class_weight: ClassWeight::Balanced,
+            seed,
+            ..Default::default()
+        };
+        let mut config = Self::clean(clean_rows, seed);
+        config.members.push(MemberConfig { name: "boosted".into(), weight: None, detector: boosted.into() });
+        config
+    }
+
+    /// For rows that may hold attacks, and nobody knows which: forests of different kinds, which a few
+    /// attacks among the rows do not blind.
+    pub fn mixed(seed: u64) -> Self {
+        let fair_cut = |max_samples| IsolationForestConfig {
+            splits: IsolationSplits::fair_cut(),
+            max_samples,
+            seed,
+            ..Default::default()
+        };
+        let density =
+            IsolationForestConfig { scoring: IsolationScoring::Density, seed, ..Default::default() };
+        let members = vec![
+            MemberConfig::new("fair_cut", 1.0, fair_cut(256)),
+            MemberConfig::new("deep_fair_cut", 1.0, fair_cut(4096)),
+            MemberConfig::new("density", 1.0, density),
+        ];
+        Self { members, seed, ..Default::default() }
+    }
+}
