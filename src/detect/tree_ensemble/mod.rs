@@ -1,6 +1,9 @@
 //! Weighted trees for labels: boosted trees and random forests, trained here or imported.
 
+mod classes;
+mod import;
 mod link;
+mod onnx;
 mod parts;
 
 use ndarray::{Array2, ArrayView2, s};
@@ -20,6 +23,9 @@ const CHUNK: usize = 4096;
 
 /// Rows whose leaf values are summed at a time: their features stay in the second-level cache.
 const TILE: usize = 512;
+
+/// No sum of leaf values is further from 0, so that the difference of two fits into an `f32`.
+const LARGEST_SUM: f64 = 1e38;
 
 /// Boosted trees or a random forest: a classifier whose leaves hold numbers that are added up.
 ///
@@ -99,18 +105,13 @@ impl TreeEnsemble {
         if n_features == 0 || i32::try_from(n_features).is_err() {
             return Err(Error::invalid("n_features", "in 1..=2147483647", n_features));
         }
-        if classes.len() < 2 {
-            return Err(Error::invalid("classes", "two or more names", classes.len()));
-        }
-        if let Some(name) = classes.iter().enumerate().find(|(i, name)| classes[..*i].contains(name)) {
-            return Err(Error::invalid(format!("classes[{}]", name.0), "a new name", name.1));
-        }
+        check_classes(&classes)?;
         link.check_outputs(classes.len(), outputs.len())?;
         let several = outputs.len() > 1;
         let outputs = outputs.into_iter().enumerate().map(|(k, output)| {
             let largest = output.largest_sum();
-            if largest.is_nan() || largest > f64::from(f32::MAX) {
-                return Err(Error::invalid("value", "leaf values whose sums an f32 holds", largest));
+            if largest.is_nan() || largest > LARGEST_SUM {
+                return Err(Error::invalid("value", "leaf values whose sums stay below 1e38", largest));
             }
             let trees = Trees::new(n_features, &output.trees, output.categories);
             let trees = trees.map_err(|error| if several { of_output(k, error) } else { error })?;
@@ -232,6 +233,17 @@ impl TreeEnsemble {
     pub(crate) fn check_values(&self, x: &ArrayView2<'_, f32>, first_row: usize) -> Result<()> {
         if self.accepts_missing { check::no_infinity(x, first_row) } else { check::finite(x, first_row) }
     }
+}
+
+/// Refuses fewer than two names, and one that comes twice.
+fn check_classes(classes: &[String]) -> Result<()> {
+    if classes.len() < 2 {
+        return Err(Error::invalid("classes", "two or more names", classes.len()));
+    }
+    if let Some(name) = classes.iter().enumerate().find(|(i, name)| classes[..*i].contains(name)) {
+        return Err(Error::invalid(format!("classes[{}]", name.0), "a new name", name.1));
+    }
+    Ok(())
 }
 
 /// Says which output a tree belongs to.
