@@ -229,6 +229,24 @@ impl TreeEnsemble {
         self.outputs.iter().map(|output| (output.base, &output.trees, output.divisor))
     }
 
+    /// Scores up to `N` rows, of which the first is row `first` to the caller.
+    fn score_tile<const N: usize>(
+        &self,
+        x: &ArrayView2<'_, f32>,
+        first: usize,
+        out: &mut [f32],
+    ) -> Result<()> {
+        self.check_values(x, first)?;
+        let (mut sums, mut scores) = ([0.0; N], Scores::<N>::new(self.link));
+        let sums = &mut sums[..out.len()];
+        for output in &self.outputs {
+            output.sum(x, sums);
+            scores.push(sums);
+        }
+        scores.write(out);
+        Ok(())
+    }
+
     /// Refuses the first infinity, and the first NaN where the model does.
     pub(crate) fn check_values(&self, x: &ArrayView2<'_, f32>, first_row: usize) -> Result<()> {
         if self.accepts_missing { check::no_infinity(x, first_row) } else { check::finite(x, first_row) }
@@ -267,17 +285,13 @@ impl Detector for TreeEnsemble {
     /// infinity, and for NaN where the model does not accept it, by row and column.
     fn score_into(&self, x: ArrayView2<'_, f32>, out: &mut [f32]) -> Result<()> {
         check::shape(&x, self.n_features, out.len())?;
+        if out.len() == 1 {
+            return self.score_tile::<1>(&x, 0, out);
+        }
         parallel::for_each_chunk(out, CHUNK, |start, out| {
             for (i, out) in out.chunks_mut(TILE).enumerate() {
                 let first = start + i * TILE;
-                let x = x.slice(s![first..first + out.len(), ..]);
-                self.check_values(&x, first)?;
-                let (mut sums, mut scores) = ([0.0; TILE], Scores::<TILE>::new(self.link));
-                for output in &self.outputs {
-                    output.sum(&x, &mut sums[..out.len()]);
-                    scores.push(&sums[..out.len()]);
-                }
-                scores.write(out);
+                self.score_tile::<TILE>(&x.slice(s![first..first + out.len(), ..]), first, out)?;
             }
             Ok(())
         })
