@@ -37,10 +37,29 @@ const LARGEST_SUM: f64 = 1e38;
 /// |---|---|---|
 /// | [`Link::Logistic`] | `1 / (1 + e^−m)` of an attack | `m`, the log-odds of an attack |
 /// | [`Link::Softmax`] | `e^m_k / Σ e^m_j` | `ln((1 − p_0) / p_0)`, the log-odds of an attack |
-/// | [`Link::Mean`] | `m` itself | the probability of an attack, in [0, 1], since log-odds of 0 and 1 are infinite |
+/// | [`Link::Mean`] | `m` itself | the probability of an attack, since log-odds may be infinite |
 ///
 /// The first class is clean traffic. NaN is a missing value and goes where each split says, unless the model
 /// was trained to refuse it; see [`TreeEnsemble::accepts_missing`]. Infinities are refused by row and column.
+///
+/// # Examples
+///
+/// ```
+/// use qosguard::detect::{Classifier, Detector, TreeEnsemble};
+/// use qosguard::ndarray::array;
+///
+/// let forest = TreeEnsemble::from_sklearn_json(
+///     r#"{"model": "RandomForestClassifier", "n_features": 1, "feature_names": ["bytes"],
+///     "classes": ["clean", "flood"], "accepts_missing": true, "init": null, "scale": 1.0, "trees": [
+///     {"left": [1, -1, -1], "right": [2, -1, -1], "feature": [0, -2, -2], "threshold": [1500.0, -2.0, -2.0],
+///     "missing_left": [true, false, false], "value": [[0.5, 0.5], [0.75, 0.25], [0.0, 1.0]],
+///     "samples": [8, 4, 4]}]}"#,
+/// )?;
+/// let x = array![[1500.0], [1501.0], [f32::NAN]];
+/// assert_eq!(forest.score(x.view())?, [0.25, 1.0, 0.25]);
+/// assert_eq!(forest.probabilities(x.view())?.row(0).to_vec(), [0.75, 0.25]);
+/// # Ok::<(), qosguard::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct TreeEnsemble {
     classes: Vec<String>,
@@ -95,7 +114,8 @@ impl TreeEnsemble {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] for what does not hold in a tree, by output, tree and node, or for counts that do not fit.
+    /// [`Error::InvalidArgument`] for what does not hold in a tree, by output, tree and node, or for counts
+    /// that do not fit.
     pub(crate) fn from_outputs(
         n_features: usize,
         classes: Vec<String>,

@@ -149,7 +149,7 @@ fn parts_that_make_no_ensemble_are_refused_by_name() {
     refused(&|p| p.set_counts[0] = 9, "`category_sets` must be an array of 10");
     refused(&|p| p.category_sets[1] = vec![2, 1], "`category_sets[1]` must be ascending");
     refused(&|p| p.category_sets[0] = vec![65_536], "`category_sets[0]`");
-    refused(&|p| drop(p.cover.pop()), "`cover` must be an array of 14, got 13 entries");
+    refused(&|p| p.cover.truncate(13), "`cover` must be an array of 14, got 13 entries");
     refused(&|p| p.cover[3] = -1.0, "`outputs[0].trees[1].cover[0]`");
     refused(&|p| p.right[0] = 0, "`outputs[0].trees[0].right[0]`");
     refused(&|p| p.right[0] = 1, "`outputs[0].trees[0].right[0]`");

@@ -16,12 +16,12 @@ impl TreeEnsemble {
     /// Reads a model that LightGBM has written as text (`Booster.save_model`, `model_to_string`; versions v3
     /// and v4), with the objectives `binary`, `cross_entropy` and `multiclass`.
     ///
-    /// Margins are LightGBM's raw scores to the last bit: leaf values are summed in f64 in the same order, and a
-    /// threshold becomes the largest f32 at or below it, which parts f32 values exactly as the f64 does. Where
-    /// `sigmoid` is not 1 the leaf values are multiplied by it, so that margins are log-odds. A random forest
-    /// (`average_output`) is averaged, as
-    /// its probabilities are there. NaN goes where LightGBM sends it, which takes it for 0 where the feature had no missing value in
-    /// training. Classes are called `0`, `1`, …; see [`TreeEnsemble::with_classes`].
+    /// Margins are LightGBM's raw scores to the last bit: leaf values are summed in f64 in the same order, and
+    /// a threshold becomes the largest f32 at or below it, which parts f32 values exactly as the f64 does.
+    /// Where `sigmoid` is not 1 the leaf values are multiplied by it, so that margins are log-odds. A random
+    /// forest (`average_output`) is averaged, as its probabilities are there. NaN goes where LightGBM sends it,
+    /// which takes it for 0 where the feature had no missing value in training. Classes are called `0`, `1`, …;
+    /// see [`TreeEnsemble::with_classes`].
     ///
     /// # Errors
     ///

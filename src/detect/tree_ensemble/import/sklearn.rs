@@ -57,9 +57,9 @@ impl TreeEnsemble {
     /// ```
     ///
     /// It takes `RandomForestClassifier`, `ExtraTreesClassifier`, `GradientBoostingClassifier` (log loss) and
-    /// `HistGradientBoostingClassifier` without categories. `trees` holds those of the first iteration
-    /// first; in each of them there is one for every output of a boosted model. A leaf has `left` and `right` −1; `value` has
-    /// one entry per class in a forest and one entry in a boosted model.
+    /// `HistGradientBoostingClassifier` without categories. `trees` holds those of the first iteration first;
+    /// in each of them there is one for every output of a boosted model. A leaf has `left` and `right` −1;
+    /// `value` has one entry per class in a forest and one entry in a boosted model.
     ///
     /// The sums are those of scikit-learn to the last bit: the mean of the class probabilities of a forest
     /// ([`Link::Mean`]), `init + Σ scale · value` of a boosted model. The first class is taken for clean

@@ -35,8 +35,9 @@ impl TreeEnsemble {
     /// | output | `probabilities` | `double` | rows, classes |
     ///
     /// A runtime that adds in the order of the trees gives the same margins to the last bit; onnxruntime does
-    /// so on one thread, and on several where there are many rows. A category must be a whole number there. Class names are the metadata entry `classes`, as
-    /// a JSON list, and so are the `feature_names` where they are known.
+    /// so on one thread. A category must be a whole number there, and a model that refuses NaN takes it there.
+    /// Class names are the metadata entry `classes`, as a JSON list, and so are the `feature_names` where they
+    /// are known.
     ///
     /// # Errors
     ///
