@@ -63,7 +63,7 @@ fn grow(parts: &mut TreeEnsembleParts, root: usize, leaves: u32, numbers: &mut N
         grow(parts, root, left, numbers);
         parts.right[this] = (parts.feature.len() - root) as u32;
         grow(parts, root, leaves - left, numbers);
-        parts.feature[this] = ((numbers.next() >> 8) % FEATURES) as i32;
+        parts.feature[this] = ((numbers.next() >> 8) % FEATURES).cast_signed();
         parts.threshold[this] = numbers.next() as f32;
         parts.missing_left[this] = numbers.next() & 0x80_0000 == 0;
         parts.value[this] = 0.0;

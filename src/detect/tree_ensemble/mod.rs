@@ -1,7 +1,10 @@
 //! Weighted trees for labels: boosted trees and random forests, trained here or imported.
 
+mod classes;
 mod explain;
+mod import;
 mod link;
+mod onnx;
 mod parts;
 
 use ndarray::{Array2, ArrayView2, s};
@@ -24,6 +27,9 @@ const CHUNK: usize = 4096;
 /// Rows whose leaf values are summed at a time: their features stay in the second-level cache.
 const TILE: usize = 512;
 
+/// No sum of leaf values is further from 0, so that the difference of two fits into an `f32`.
+const LARGEST_SUM: f64 = 1e38;
+
 /// Boosted trees or a random forest: a classifier whose leaves hold numbers that are added up.
 ///
 /// Every output (one for two classes, one per class for more) has a margin, the sum
@@ -34,10 +40,29 @@ const TILE: usize = 512;
 /// |---|---|---|
 /// | [`Link::Logistic`] | `1 / (1 + e^−m)` of an attack | `m`, the log-odds of an attack |
 /// | [`Link::Softmax`] | `e^m_k / Σ e^m_j` | `ln((1 − p_0) / p_0)`, the log-odds of an attack |
-/// | [`Link::Mean`] | `m` itself | the probability of an attack, in [0, 1], since log-odds of 0 and 1 are infinite |
+/// | [`Link::Mean`] | `m` itself | the probability of an attack, since log-odds may be infinite |
 ///
 /// The first class is clean traffic. NaN is a missing value and goes where each split says, unless the model
 /// was trained to refuse it; see [`TreeEnsemble::accepts_missing`]. Infinities are refused by row and column.
+///
+/// # Examples
+///
+/// ```
+/// use qosguard::detect::{Classifier, Detector, TreeEnsemble};
+/// use qosguard::ndarray::array;
+///
+/// let forest = TreeEnsemble::from_sklearn_json(
+///     r#"{"model": "RandomForestClassifier", "n_features": 1, "feature_names": ["bytes"],
+///     "classes": ["clean", "flood"], "accepts_missing": true, "init": null, "scale": 1.0, "trees": [
+///     {"left": [1, -1, -1], "right": [2, -1, -1], "feature": [0, -2, -2], "threshold": [1500.0, -2.0, -2.0],
+///     "missing_left": [true, false, false], "value": [[0.5, 0.5], [0.75, 0.25], [0.0, 1.0]],
+///     "samples": [8, 4, 4]}]}"#,
+/// )?;
+/// let x = array![[1500.0], [1501.0], [f32::NAN]];
+/// assert_eq!(forest.score(x.view())?, [0.25, 1.0, 0.25]);
+/// assert_eq!(forest.probabilities(x.view())?.row(0).to_vec(), [0.75, 0.25]);
+/// # Ok::<(), qosguard::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct TreeEnsemble {
     classes: Vec<String>,
@@ -92,7 +117,8 @@ impl TreeEnsemble {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] for what does not hold in a tree, by output, tree and node, or for counts that do not fit.
+    /// [`Error::InvalidArgument`] for what does not hold in a tree, by output, tree and node, or for counts
+    /// that do not fit.
     pub(crate) fn from_outputs(
         n_features: usize,
         classes: Vec<String>,
@@ -102,18 +128,13 @@ impl TreeEnsemble {
         if n_features == 0 || i32::try_from(n_features).is_err() {
             return Err(Error::invalid("n_features", "in 1..=2147483647", n_features));
         }
-        if classes.len() < 2 {
-            return Err(Error::invalid("classes", "two or more names", classes.len()));
-        }
-        if let Some(name) = classes.iter().enumerate().find(|(i, name)| classes[..*i].contains(name)) {
-            return Err(Error::invalid(format!("classes[{}]", name.0), "a new name", name.1));
-        }
+        check_classes(&classes)?;
         link.check_outputs(classes.len(), outputs.len())?;
         let several = outputs.len() > 1;
         let outputs = outputs.into_iter().enumerate().map(|(k, output)| {
             let largest = output.largest_sum();
-            if largest.is_nan() || largest > f64::from(f32::MAX) {
-                return Err(Error::invalid("value", "leaf values whose sums an f32 holds", largest));
+            if largest.is_nan() || largest > LARGEST_SUM {
+                return Err(Error::invalid("value", "leaf values whose sums stay below 1e38", largest));
             }
             let trees = Trees::new(n_features, &output.trees, output.categories);
             let trees = trees.map_err(|error| if several { of_output(k, error) } else { error })?;
@@ -231,10 +252,39 @@ impl TreeEnsemble {
         self.outputs.iter().map(|output| (output.base, &output.trees, output.divisor))
     }
 
+    /// Scores up to `N` rows, of which the first is row `first` to the caller.
+    fn score_tile<const N: usize>(
+        &self,
+        x: &ArrayView2<'_, f32>,
+        first: usize,
+        out: &mut [f32],
+    ) -> Result<()> {
+        self.check_values(x, first)?;
+        let (mut sums, mut scores) = ([0.0; N], Scores::<N>::new(self.link));
+        let sums = &mut sums[..out.len()];
+        for output in &self.outputs {
+            output.sum(x, sums);
+            scores.push(sums);
+        }
+        scores.write(out);
+        Ok(())
+    }
+
     /// Refuses the first infinity, and the first NaN where the model does.
     pub(crate) fn check_values(&self, x: &ArrayView2<'_, f32>, first_row: usize) -> Result<()> {
         if self.accepts_missing { check::no_infinity(x, first_row) } else { check::finite(x, first_row) }
     }
+}
+
+/// Refuses fewer than two names, and one that comes twice.
+fn check_classes(classes: &[String]) -> Result<()> {
+    if classes.len() < 2 {
+        return Err(Error::invalid("classes", "two or more names", classes.len()));
+    }
+    if let Some(name) = classes.iter().enumerate().find(|(i, name)| classes[..*i].contains(name)) {
+        return Err(Error::invalid(format!("classes[{}]", name.0), "a new name", name.1));
+    }
+    Ok(())
 }
 
 /// Says which output a tree belongs to.
@@ -258,17 +308,13 @@ impl Detector for TreeEnsemble {
     /// infinity, and for NaN where the model does not accept it, by row and column.
     fn score_into(&self, x: ArrayView2<'_, f32>, out: &mut [f32]) -> Result<()> {
         check::shape(&x, self.n_features, out.len())?;
+        if out.len() == 1 {
+            return self.score_tile::<1>(&x, 0, out);
+        }
         parallel::for_each_chunk(out, CHUNK, |start, out| {
             for (i, out) in out.chunks_mut(TILE).enumerate() {
                 let first = start + i * TILE;
-                let x = x.slice(s![first..first + out.len(), ..]);
-                self.check_values(&x, first)?;
-                let (mut sums, mut scores) = ([0.0; TILE], Scores::<TILE>::new(self.link));
-                for output in &self.outputs {
-                    output.sum(&x, &mut sums[..out.len()]);
-                    scores.push(&sums[..out.len()]);
-                }
-                scores.write(out);
+                self.score_tile::<TILE>(&x.slice(s![first..first + out.len(), ..]), first, out)?;
             }
             Ok(())
         })

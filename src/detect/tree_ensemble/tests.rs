@@ -114,3 +114,70 @@ fn what_is_refused_is_named() {
     let error = model().with_feature_names(names(&["only"])).unwrap_err();
     assert_eq!(error.to_string(), "feature names: expected 2, got 1");
 }
+
+/// Two outputs of three trees each, with a category.
+fn parts() -> TreeEnsembleParts {
+    let by_category = vec![split(1, Test::OneOf(0), true, 2), leaf(0.25), leaf(-0.5)];
+    let output = |base| Output {
+        base,
+        trees: vec![stump(-1.0, 2.0), by_category.clone(), vec![leaf(3.0)]],
+        categories: vec![Categories::new([1, 70])],
+    };
+    let classes = names(&["clean", "attack"]);
+    TreeEnsemble::from_outputs(2, classes, vec![output(0.5), output(1.0)], Link::Softmax).unwrap().to_parts()
+}
+
+#[test]
+fn parts_that_make_no_ensemble_are_refused_by_name() {
+    let refused = |change: &dyn Fn(&mut TreeEnsembleParts), message: &str| {
+        let mut parts = parts();
+        change(&mut parts);
+        let error = TreeEnsemble::from_parts(&parts).unwrap_err().to_string();
+        assert!(error.contains(message), "{error}, not {message}");
+    };
+    TreeEnsemble::from_parts(&parts()).unwrap();
+    refused(&|p| p.n_features = 0, "`n_features`");
+    refused(&|p| p.n_features = 1, "`outputs[0].trees[1].feature[0]` must be below 1");
+    refused(&|p| p.feature_names = Some(names(&["a"])), "feature names: expected 2, got 1");
+    refused(&|p| p.classes.truncate(1), "`classes`");
+    refused(&|p| p.link = Link::Logistic, "`outputs` must be 1 output");
+    refused(&|p| p.link = Link::Mean, "`averaged` must be true");
+    refused(&|p| p.base[1] = f64::NAN, "`value` must be leaf values");
+    refused(&|p| p.base.push(0.0), "`tree_counts` must be an array of 3");
+    refused(&|p| p.tree_counts[0] = 1_000_000_000, "`node_counts` must be an array of 1000000003");
+    refused(&|p| p.node_counts[0] = 1_000_000_000, "`feature` must be an array of 1000000011");
+    refused(&|p| p.set_counts[0] = 9, "`category_sets` must be an array of 10");
+    refused(&|p| p.category_sets[1] = vec![2, 1], "`category_sets[1]` must be ascending");
+    refused(&|p| p.category_sets[0] = vec![65_536], "`category_sets[0]`");
+    refused(&|p| p.cover.truncate(13), "`cover` must be an array of 14, got 13 entries");
+    refused(&|p| p.cover[3] = -1.0, "`outputs[0].trees[1].cover[0]`");
+    refused(&|p| p.right[0] = 0, "`outputs[0].trees[0].right[0]`");
+    refused(&|p| p.right[0] = 1, "`outputs[0].trees[0].right[0]`");
+    refused(&|p| p.right[0] = 3, "`outputs[0].trees[0].right[0]`");
+    refused(&|p| p.feature[1] = 0, "`trees[0].value[1]` must be 0 in a split");
+    refused(&|p| p.feature[1] = -2, "`trees[0].feature[1]` must be a feature, or -1");
+    refused(&|p| p.right[1] = 1, "`trees[0].feature[1]` must be a leaf with threshold 0");
+    refused(&|p| p.value[0] = 1.0, "`trees[0].value[0]` must be 0 in a split");
+    refused(&|p| p.threshold[0] = f32::INFINITY, "`outputs[0].trees[0].threshold[0]`");
+    refused(&|p| p.threshold[3] = 1.0, "`trees[1].threshold[0]` must be 0 where categories");
+    refused(&|p| p.category_set[3] = 1, "`outputs[0].trees[1].categories[0]` must be below 1");
+    refused(&|p| p.category_set[3] = -2, "`trees[1].category_set[0]`");
+    refused(&|p| p.node_counts[0..2].copy_from_slice(&[4, 2]), "`outputs[0].trees[0]");
+}
+
+#[test]
+fn threads_and_the_order_of_the_matrix_do_not_change_a_bit() {
+    let model = TreeEnsemble::from_parts(&parts()).unwrap();
+    let x = Array2::from_shape_fn((9_000, 2), |(i, j)| (i * (j + 3) % 80) as f32 / 2.0);
+    let by_column = x.t().as_standard_layout().into_owned().reversed_axes();
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| (model.score(x.view()).unwrap(), model.margins(by_column.view()).unwrap()))
+    };
+    let (scores, margins) = on(1);
+    assert_eq!(on(4), (scores.clone(), margins.clone()));
+    assert_eq!(model.margins(x.view()).unwrap(), margins);
+    let one_by_one: Vec<f32> =
+        x.outer_iter().flat_map(|row| model.score(row.insert_axis(ndarray::Axis(0))).unwrap()).collect();
+    assert_eq!(one_by_one, scores);
+}
