@@ -62,14 +62,6 @@ impl Bins {
         Self::Codes(by_count.into_iter().take(bins - 1).map(|(code, _)| code).collect())
     }
 
-    /// Number of bins, without that of missing values.
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Numbers(limits) => limits.len() + 1,
-            Self::Codes(codes) => codes.len() + 1,
-        }
-    }
-
     /// What brings the values of a column to bins.
     fn table(&self) -> Table {
         match self {
@@ -155,11 +147,14 @@ pub(super) fn find(x: &ArrayView2<'_, f32>, sample: &[u32], is_code: &[bool], bi
 /// Features whose bins lie side by side.
 pub(super) const GROUP: usize = 8;
 
-/// The bins of all rows, row by row, eight features in a group.
+/// The bins of all rows, laid out twice.
 #[derive(Debug)]
 pub(super) struct Binned {
     groups: usize,
+    /// Row by row, for histograms: all features of a row are needed at once.
     cells: Vec<[u8; GROUP]>,
+    /// Feature by feature, to part rows: one feature of many rows is needed.
+    columns: Vec<Vec<u8>>,
 }
 
 /// Rows that one thread brings to bins at a time.
@@ -182,7 +177,15 @@ impl Binned {
             }
             Ok(())
         })?;
-        Ok(Self { groups, cells })
+        let columns = parallel::map(bins.len(), |feature| {
+            cells.chunks_exact(groups).map(|row| row[feature / GROUP][feature % GROUP]).collect()
+        });
+        Ok(Self { groups, cells, columns })
+    }
+
+    /// Number of features.
+    pub(super) fn features(&self) -> usize {
+        self.columns.len()
     }
 
     /// Number of groups in a row.
@@ -195,8 +198,8 @@ impl Binned {
         &self.cells[row as usize * self.groups..][..self.groups]
     }
 
-    /// The bin of one feature of one row.
-    pub(super) fn bin(&self, row: u32, feature: usize) -> u8 {
-        self.cells[row as usize * self.groups + feature / GROUP][feature % GROUP]
+    /// The bins of one feature of all rows.
+    pub(super) fn column(&self, feature: usize) -> &[u8] {
+        &self.columns[feature]
     }
 }

@@ -58,7 +58,7 @@ pub(super) struct Derivatives {
 }
 
 /// The derivatives of all rows as whole numbers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Quantised {
     rows: Vec<(i32, u32)>,
     /// What one step of a scaled gradient is worth.
@@ -70,7 +70,7 @@ pub(super) struct Quantised {
 impl Quantised {
     /// Rounds the derivatives to the finest steps at which no sum can overflow: 2^-31 of the greatest
     /// gradient, and about 2^-36 of the sum of the hessians.
-    pub(super) fn new(derivatives: &[Derivatives]) -> Self {
+    pub(super) fn set(&mut self, derivatives: &[Derivatives]) {
         let (mut steepest, mut greatest, mut sum) = (0.0_f32, 0.0_f32, 0.0_f64);
         for d in derivatives {
             steepest = steepest.max(d.gradient.abs());
@@ -78,16 +78,19 @@ impl Quantised {
             sum += f64::from(d.hessian);
         }
         let hessians = (1_u64 << (u64::BITS - COUNT_BITS)) as f64 - derivatives.len() as f64;
-        let gradient_unit = f64::from(steepest) / f64::from(i32::MAX);
-        let hessian_unit = (sum / hessians).max(f64::from(greatest) / f64::from(u32::MAX));
+        self.gradient_unit = f64::from(steepest) / f64::from(i32::MAX);
+        self.hessian_unit = (sum / hessians).max(f64::from(greatest) / f64::from(u32::MAX));
         // Nothing but zeros needs no scale.
         let inverse = |unit: f64| if unit > 0.0 { 1.0 / unit } else { 0.0 };
-        let (per_gradient, per_hessian) = (inverse(gradient_unit), inverse(hessian_unit));
+        let (per_gradient, per_hessian) = (inverse(self.gradient_unit), inverse(self.hessian_unit));
         let round = |d: &Derivatives| {
-            let gradient = (f64::from(d.gradient) * per_gradient).round_ties_even() as i32;
-            (gradient, (f64::from(d.hessian) * per_hessian).round_ties_even() as u32)
+            // Half away from 0; the library's rounding would be a call for each row.
+            let gradient = f64::from(d.gradient) * per_gradient;
+            let gradient = (gradient + 0.5_f64.copysign(gradient)) as i32;
+            (gradient, (f64::from(d.hessian) * per_hessian + 0.5) as u32)
         };
-        Self { rows: derivatives.iter().map(round).collect(), gradient_unit, hessian_unit }
+        self.rows.clear();
+        self.rows.extend(derivatives.iter().map(round));
     }
 
     fn sums(&self, row: u32) -> Sums {
@@ -100,6 +103,8 @@ impl Quantised {
 /// cache sets, and their addresses apart in the low bits by which a processor orders loads after stores.
 pub(super) type Column = [Sums; 260];
 
+const EMPTY: Column = [Sums([0; 2]); 260];
+
 /// The sums of all features by bin, over some rows.
 #[derive(Debug)]
 pub(super) struct Histogram(Vec<Column>);
@@ -110,45 +115,66 @@ const BLOCK: usize = 2048;
 /// Rows that are worth a thread of their own.
 const PART: usize = 1 << 15;
 
-impl Histogram {
-    /// Memory that the histogram of so many features takes, in bytes.
-    pub(super) fn size_in_bytes(features: usize) -> usize {
-        features.saturating_mul(size_of::<Column>())
+/// Adds histograms up, and keeps the memory of those that are no longer needed.
+#[derive(Debug)]
+pub(super) struct Builder<'a> {
+    bins: &'a Binned,
+    free: Vec<Histogram>,
+    cells: Vec<[u8; GROUP]>,
+    sums: Vec<Sums>,
+}
+
+impl<'a> Builder<'a> {
+    pub(super) fn new(bins: &'a Binned) -> Self {
+        Self { bins, free: Vec::new(), cells: Vec::new(), sums: Vec::new() }
+    }
+
+    /// Memory that a histogram takes, in bytes.
+    pub(super) fn size_in_bytes(&self) -> usize {
+        self.bins.features() * size_of::<Column>()
+    }
+
+    /// Takes back a histogram.
+    pub(super) fn recycle(&mut self, histogram: Histogram) {
+        self.free.push(histogram);
     }
 
     /// Adds up the given rows.
-    pub(super) fn new(features: usize, bins: &Binned, derivatives: &Quantised, rows: &[u32]) -> Self {
+    pub(super) fn build(&mut self, derivatives: &Quantised, rows: &[u32]) -> Histogram {
         if rows.len() <= PART || !parallel::is_parallel() {
-            return Self::of_part(features, bins, derivatives, rows);
+            return self.build_part(derivatives, rows);
         }
         let parts: Vec<&[u32]> = rows.chunks(PART.max(rows.len().div_ceil(64))).collect();
-        let mut sums = parallel::map(parts.len(), |i| Self::of_part(features, bins, derivatives, parts[i]));
-        let mut total = sums.swap_remove(0);
-        sums.iter().for_each(|part| total.combine(part, Sums::plus));
+        let bins = self.bins;
+        let mut sums =
+            parallel::map(parts.len(), |i| Builder::new(bins).build_part(derivatives, parts[i])).into_iter();
+        let mut total = sums.next().unwrap_or_else(|| self.build_part(derivatives, &[]));
+        sums.for_each(|part| total.combine(&part, Sums::plus));
         total
     }
 
-    fn of_part(features: usize, bins: &Binned, derivatives: &Quantised, rows: &[u32]) -> Self {
-        let mut columns = vec![[Sums::default(); 260]; features];
-        let block = BLOCK.min(rows.len());
-        let mut cells = vec![[0; GROUP]; block * bins.groups()];
-        let mut sums = Vec::with_capacity(block);
+    fn build_part(&mut self, derivatives: &Quantised, rows: &[u32]) -> Histogram {
+        let mut histogram = self.free.pop().unwrap_or_else(|| Histogram(vec![EMPTY; self.bins.features()]));
+        histogram.0.fill(EMPTY);
+        self.cells.resize(BLOCK * self.bins.groups(), [0; GROUP]);
         for rows in rows.chunks(BLOCK) {
             // Far rows are fetched many at a time here, not one by one between additions.
-            sums.clear();
-            sums.extend(rows.iter().map(|&row| derivatives.sums(row)));
+            self.sums.clear();
+            self.sums.extend(rows.iter().map(|&row| derivatives.sums(row)));
             for (i, &row) in rows.iter().enumerate() {
-                for (group, &cell) in bins.row(row).iter().enumerate() {
-                    cells[group * block + i] = cell;
+                for (group, &cell) in self.bins.row(row).iter().enumerate() {
+                    self.cells[group * BLOCK + i] = cell;
                 }
             }
-            for (columns, cells) in columns.chunks_mut(GROUP).zip(cells.chunks_exact(block)) {
-                add_group(columns, cells, &sums);
+            for (columns, cells) in histogram.0.chunks_mut(GROUP).zip(self.cells.chunks_exact(BLOCK)) {
+                add_group(columns, cells, &self.sums);
             }
         }
-        Self(columns)
+        histogram
     }
+}
 
+impl Histogram {
     fn combine(&mut self, other: &Self, by: impl Fn(Sums, Sums) -> Sums) {
         let others = other.0.as_flattened();
         self.0.as_flattened_mut().iter_mut().zip(others).for_each(|(to, &from)| *to = by(*to, from));

@@ -19,11 +19,6 @@ pub(super) struct Target<'a> {
 const CHUNK: usize = 8192;
 
 impl Target<'_> {
-    /// Number of raw scores of a row: one for two classes, else one for each class.
-    pub(super) fn outputs(&self) -> usize {
-        if self.classes == 2 { 1 } else { self.classes }
-    }
-
     /// The raw scores that fit best before any tree: log-odds, or logarithms of the classes' shares.
     pub(super) fn base(&self, rows: &[u32]) -> Vec<f64> {
         let mut mass = vec![0.0; self.classes];

@@ -40,7 +40,8 @@ pub(super) fn train(
     let features = x.ncols();
     let bins = find_bins(config, x, &rows.training);
     let binned = Binned::new(x, &bins)?;
-    let ground = Ground { config, bins: &bins, binned: &binned };
+    let mut ground = Ground::new(config, &bins, &binned);
+    let mut quantised = Quantised::default();
     let base = target.base(&rows.training);
     let mut scores: Vec<Vec<f64>> = base.iter().map(|&base| vec![base; x.nrows()]).collect();
     let mut derivatives = vec![vec![Derivatives::default(); x.nrows()]; base.len()];
@@ -55,11 +56,11 @@ pub(super) fn train(
         for ((derivatives, scores), output) in derivatives.iter().zip(&mut scores).zip(&mut outputs) {
             let all: Vec<usize> = (0..features).collect();
             let chosen = share(&all, config.feature_share, &mut rng);
-            let quantised = Quantised::new(derivatives);
+            quantised.set(derivatives);
             let search = Search { config, bins: &bins, features: &chosen, derivatives: &quantised };
-            let grown = ground.grow(search, derivatives, drawn.clone());
+            let grown = ground.grow(search, derivatives, &drawn);
             grew |= grown.nodes.len() > 1;
-            grown.add_to(scores);
+            ground.add_to(scores, &grown);
             if drawn.len() < x.nrows() {
                 add_to_others(&grown, x, &drawn, scores)?;
             }
