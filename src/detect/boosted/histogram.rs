@@ -158,16 +158,13 @@ impl<'a> Builder<'a> {
         histogram.0.fill(EMPTY);
         self.cells.resize(BLOCK * self.bins.groups(), [0; GROUP]);
         for rows in rows.chunks(BLOCK) {
-            // Far rows are fetched many at a time here, not one by one between additions.
+            // Far rows are fetched here, many at a time: loops as short as these keep many loads in flight.
             self.sums.clear();
             self.sums.extend(rows.iter().map(|&row| derivatives.sums(row)));
-            for (i, &row) in rows.iter().enumerate() {
-                for (group, &cell) in self.bins.row(row).iter().enumerate() {
-                    self.cells[group * BLOCK + i] = cell;
-                }
-            }
-            for (columns, cells) in histogram.0.chunks_mut(GROUP).zip(self.cells.chunks_exact(BLOCK)) {
-                add_group(columns, cells, &self.sums);
+            for (group, cells) in self.cells.chunks_exact_mut(BLOCK).enumerate() {
+                let cells = &mut cells[..rows.len()];
+                cells.iter_mut().zip(rows).for_each(|(to, &row)| *to = self.bins.cell(row, group));
+                add_group(&mut histogram.0[group * GROUP..], cells, &self.sums);
             }
         }
         histogram
@@ -220,6 +217,73 @@ fn add<const FEATURES: usize>(columns: &mut [Column], cells: &[[u8; GROUP]], sum
         for feature in 0..FEATURES {
             let to = &mut columns[feature][cell[feature] as usize];
             *to = to.plus(sums);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::super::bins;
+    use super::*;
+    use crate::rng::Stream;
+
+    fn quantised(derivatives: &[Derivatives]) -> Quantised {
+        let mut quantised = Quantised::default();
+        quantised.set(derivatives);
+        quantised
+    }
+
+    #[test]
+    fn sums_are_those_of_the_rows_and_differences_are_exact() {
+        let n = 5000;
+        let mut rng = Stream::new(1, 0);
+        let x = Array2::from_shape_simple_fn((n, 11), || rng.below(40) as f32);
+        let all: Vec<u32> = (0..n as u32).collect();
+        let found = bins::find(&x.view(), &all, &[false; 11], 255);
+        let binned = Binned::new(&x.view(), &found).unwrap();
+        let mut draw = || rng.normal() as f32;
+        let derivatives: Vec<Derivatives> =
+            (0..n).map(|_| Derivatives { gradient: draw(), hessian: draw().abs() }).collect();
+        let whole = quantised(&derivatives);
+        let mut builder = Builder::new(&binned);
+        let everything = builder.build(&whole, &all);
+        for feature in 0..11 {
+            for value in 0..40_u8 {
+                let rows = (0..n).filter(|&row| x[[row, feature]] == f32::from(value));
+                let sum = |of: fn(&Derivatives) -> f32| {
+                    rows.clone().map(|row| f64::from(of(&derivatives[row]))).sum::<f64>()
+                };
+                let got = everything.column(feature)[usize::from(value)];
+                assert_eq!(got.count(), rows.clone().count());
+                assert!((got.gradient() * whole.gradient_unit - sum(|d| d.gradient)).abs() < 1e-6);
+                assert!((got.hessian() * whole.hessian_unit - sum(|d| d.hessian)).abs() < 1e-5);
+            }
+        }
+        let (some, others): (Vec<u32>, Vec<u32>) = all.iter().partition(|&&row| row % 3 == 0);
+        let (part, rest) = (builder.build(&whole, &some), builder.build(&whole, &others));
+        assert_eq!(part.total().plus(rest.total()), everything.total());
+        let difference = everything.without(&part);
+        assert_eq!(difference.0, rest.0);
+        // Memory that comes back is cleared.
+        builder.recycle(difference);
+        assert_eq!(builder.build(&whole, &some).0, part.0);
+    }
+
+    #[test]
+    fn the_greatest_sums_do_not_overflow() {
+        for (gradient, hessian) in [(1.0, 1.0), (-3e38, 3e38), (1e-38, 1e-38), (0.0, 0.0)] {
+            let n = 100_000;
+            let rows = quantised(&vec![Derivatives { gradient, hessian }; n]);
+            let total = (0..n as u32).map(|row| rows.sums(row)).fold(Sums::default(), Sums::plus);
+            assert_eq!(total.count(), n);
+            let close = |got: f64, each: f32| {
+                let wanted = f64::from(each) * n as f64;
+                assert!((got - wanted).abs() <= 1e-4 * wanted.abs(), "{got} is not {wanted}");
+            };
+            close(total.gradient() * rows.gradient_unit, gradient);
+            close(total.hessian() * rows.hessian_unit, hessian);
         }
     }
 }

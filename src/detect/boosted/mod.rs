@@ -8,6 +8,9 @@ mod settings;
 mod split;
 mod train;
 
+#[cfg(test)]
+mod tests;
+
 pub use settings::{BoostedTreesConfig, ClassWeight, EarlyStopping};
 
 use ndarray::ArrayView2;
@@ -75,10 +78,15 @@ impl BoostedTreesConfig {
         self.validate(x.ncols(), classes.len())?;
         check_rows(&x, labels, classes, weights)?;
         bins::check_codes(&x, &self.categorical)?;
-        let rows = self.rows(labels, classes.len())?;
+        let rows = self.rows(labels, classes.len());
         let weights = weights.map_or_else(|| vec![1.0; labels.len()], <[f32]>::to_vec);
         let weights = self.class_weights(weights, labels, classes.len(), &rows.training);
         check_classes(labels, &weights, classes, &rows.training)?;
+        let stops = rows.validation.iter().any(|&row| weights[row as usize] > 0.0);
+        if self.early_stopping.is_some() && !stops {
+            let what = "held-out rows that count, to stop by".into();
+            return Err(Error::InsufficientData { what, needed: 1, got: 0 });
+        }
         let mut of_training = vec![0.0; weights.len()];
         rows.training.iter().for_each(|&row| of_training[row as usize] = weights[row as usize]);
         let target = Target { labels, weights: &of_training, classes: classes.len() };
@@ -90,10 +98,10 @@ impl BoostedTreesConfig {
     }
 
     /// Which rows are learnt from and which are held out: the same share of each class.
-    fn rows(&self, labels: &[u32], classes: usize) -> Result<Rows> {
+    fn rows(&self, labels: &[u32], classes: usize) -> Rows {
         let n = labels.len() as u32;
         let Some(stop) = self.early_stopping else {
-            return Ok(Rows { training: (0..n).collect(), validation: Vec::new() });
+            return Rows { training: (0..n).collect(), validation: Vec::new() };
         };
         let mut rng = Stream::new(self.seed, VALIDATION);
         let mut by_class = vec![Vec::new(); classes];
@@ -105,10 +113,7 @@ impl BoostedTreesConfig {
             rows[..held].iter().for_each(|&row| held_out[row as usize] = true);
         }
         let (validation, training): (Vec<u32>, Vec<u32>) = (0..n).partition(|&row| held_out[row as usize]);
-        if validation.is_empty() {
-            return Err(Error::InsufficientData { what: "rows to stop by".into(), needed: 1, got: 0 });
-        }
-        Ok(Rows { training, validation })
+        Rows { training, validation }
     }
 
     fn class_weights(
