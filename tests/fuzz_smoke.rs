@@ -200,3 +200,46 @@ fn export_datagrams() {
     datagram[28..32].copy_from_slice(&sample_bytes.to_be_bytes());
     smoke(targets::sflow, &[&datagram]);
 }
+
+#[test]
+fn imported_trees() {
+    let lightgbm = b"tree
+version=v4
+num_class=1
+num_tree_per_iteration=1
+max_feature_idx=1
+objective=binary sigmoid:1
+feature_names=a b
+
+Tree=0
+num_leaves=3
+num_cat=1
+split_feature=0 1
+threshold=1.5 0
+decision_type=10 9
+left_child=1 -1
+right_child=-3 -2
+leaf_value=0.5 -0.25 1e-3
+leaf_count=3 4 5
+internal_count=12 7
+cat_boundaries=0 1
+cat_threshold=5
+is_linear=0
+
+end of trees
+";
+    smoke(targets::lightgbm, &[lightgbm]);
+    let xgboost = br#"{"learner": {"feature_names": ["a", "b"], "gradient_booster": {"name": "gbtree", "model":
+{"tree_info": [0], "trees": [{"left_children": [1, 3, -1, -1, -1], "right_children": [2, 4, -1, -1, -1],
+"split_indices": [0, 1, 0, 0, 0], "split_conditions": [0.5, 1E-45, 0.25, -1, 2], "default_left": [1, 0, 0, 0, 0],
+"sum_hessian": [5, 3, 2, 1, 2], "split_type": [0, 1, 0, 0, 0], "categories": [0, 5], "categories_nodes": [1],
+"categories_segments": [0], "categories_sizes": [2], "tree_param": {"size_leaf_vector": "1"}}]}},
+"learner_model_param": {"base_score": "[5E-1]", "num_class": "0", "num_feature": "2", "num_target": "1"},
+"objective": {"name": "binary:logistic"}}}"#;
+    smoke(targets::xgboost, &[xgboost]);
+    let sklearn = br#"{"model": "RandomForestClassifier", "n_features": 2, "feature_names": null,
+"classes": ["0", "1"], "accepts_missing": true, "init": null, "scale": 1.0, "trees": [{"left": [1, -1, -1],
+"right": [2, -1, -1], "feature": [1, -2, -2], "threshold": [0.5, -2.0, -2.0],
+"missing_left": [true, false, false], "value": [[0.5, 0.5], [1.0, 0.0], [0.0, 1.0]], "samples": [9, 4, 5]}]}"#;
+    smoke(targets::sklearn, &[sklearn]);
+}

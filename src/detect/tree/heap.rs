@@ -1,5 +1,7 @@
 //! Trees as complete binary heaps: every way has the same length, so rows walk in step, without branches.
 
+use ndarray::{ArrayView2, Axis};
+
 use super::{Node, Test, Trees};
 
 /// A node of the heap: thirty-two bits that are compared and thirty-two that address.
@@ -28,6 +30,9 @@ const TREES_AT_ONCE: usize = 8;
 
 /// Rows that walk one tree at a time, for the same reason.
 const ROWS_AT_ONCE: usize = 16;
+
+/// Values that are copied at a time when the matrix is not row-major.
+const COPY: usize = 4096;
 
 impl Heap {
     /// More memory than this and [`Heap::new`] declines: early leaves in deep trees would waste it.
@@ -70,7 +75,30 @@ impl Heap {
         Some(Self { n_features: trees.n_features(), depth, slots, leaves })
     }
 
-    /// Adds each row's leaf values to its sum, tree after tree; `x` holds `sums.len()` finite rows.
+    /// As [`Heap::add`], for rows that need not be row-major.
+    pub(crate) fn add_view(&self, x: &ArrayView2<'_, f32>, sums: &mut [f64]) {
+        if let Some(rows) = x.as_slice() {
+            return self.add(rows, sums);
+        }
+        if x.ncols() > COPY {
+            let mut row = Vec::with_capacity(x.ncols());
+            for (values, sum) in x.rows().into_iter().zip(sums) {
+                row.clear();
+                row.extend(values);
+                self.add_row(&row, sum);
+            }
+            return;
+        }
+        let mut copy = [0.0; COPY];
+        let rows = COPY / x.ncols();
+        for (x, sums) in x.axis_chunks_iter(Axis(0), rows).zip(sums.chunks_mut(rows)) {
+            copy.iter_mut().zip(x).for_each(|(to, &from)| *to = from);
+            self.add(&copy[..x.len()], sums);
+        }
+    }
+
+    /// Adds each row's leaf values to its sum, tree after tree; `x` holds `sums.len()` rows without
+    /// infinities.
     ///
     /// The order of the additions does not depend on how the rows come, so neither do the bits.
     pub(crate) fn add(&self, x: &[f32], sums: &mut [f64]) {

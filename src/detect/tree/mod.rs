@@ -4,9 +4,15 @@
 mod avx512;
 mod categories;
 mod heap;
+mod layout;
+mod masks;
+mod processor;
+mod walk;
+mod word;
 
 pub(crate) use categories::Categories;
 pub(crate) use heap::Heap;
+pub(crate) use layout::Layout;
 
 use crate::error::{Error, Result};
 
@@ -112,6 +118,11 @@ impl Trees {
     /// Number of trees.
     pub(crate) fn len(&self) -> usize {
         self.offsets.len() - 1
+    }
+
+    /// Number of nodes of all trees.
+    pub(crate) fn n_nodes(&self) -> usize {
+        self.nodes.len()
     }
 
     /// Number of features that a row has.

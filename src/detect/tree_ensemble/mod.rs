@@ -1,6 +1,9 @@
 //! Weighted trees for labels: boosted trees and random forests, trained here or imported.
 
+mod classes;
+mod import;
 mod link;
+mod onnx;
 mod parts;
 
 use ndarray::{Array2, ArrayView2, s};
@@ -10,7 +13,7 @@ use link::Scores;
 pub use link::Link;
 pub use parts::TreeEnsembleParts;
 
-use crate::detect::tree::{Categories, Node, Trees};
+use crate::detect::tree::{Categories, Layout, Node, Trees};
 use crate::detect::{Classifier, Detector, check};
 use crate::error::{Error, Result};
 use crate::parallel;
@@ -18,8 +21,11 @@ use crate::parallel;
 /// Rows that one thread scores at a time, and below which no other thread is asked.
 const CHUNK: usize = 4096;
 
-/// Rows whose leaf values are summed at a time: their features stay in the first-level cache.
-const TILE: usize = 128;
+/// Rows whose leaf values are summed at a time: their features stay in the second-level cache.
+const TILE: usize = 512;
+
+/// No sum of leaf values is further from 0, so that the difference of two fits into an `f32`.
+const LARGEST_SUM: f64 = 1e38;
 
 /// Boosted trees or a random forest: a classifier whose leaves hold numbers that are added up.
 ///
@@ -76,6 +82,7 @@ impl Output {
 struct Summed {
     base: f64,
     trees: Trees,
+    layout: Layout,
     /// What the sum is divided by.
     divisor: f64,
 }
@@ -98,22 +105,18 @@ impl TreeEnsemble {
         if n_features == 0 || i32::try_from(n_features).is_err() {
             return Err(Error::invalid("n_features", "in 1..=2147483647", n_features));
         }
-        if classes.len() < 2 {
-            return Err(Error::invalid("classes", "two or more names", classes.len()));
-        }
-        if let Some(name) = classes.iter().enumerate().find(|(i, name)| classes[..*i].contains(name)) {
-            return Err(Error::invalid(format!("classes[{}]", name.0), "a new name", name.1));
-        }
+        check_classes(&classes)?;
         link.check_outputs(classes.len(), outputs.len())?;
         let several = outputs.len() > 1;
         let outputs = outputs.into_iter().enumerate().map(|(k, output)| {
             let largest = output.largest_sum();
-            if !(largest <= f64::from(f32::MAX)) {
-                return Err(Error::invalid("value", "leaf values whose sums an f32 holds", largest));
+            if largest.is_nan() || largest > LARGEST_SUM {
+                return Err(Error::invalid("value", "leaf values whose sums stay below 1e38", largest));
             }
             let trees = Trees::new(n_features, &output.trees, output.categories);
             let trees = trees.map_err(|error| if several { of_output(k, error) } else { error })?;
-            Ok(Summed { base: output.base, trees, divisor: 1.0 })
+            let layout = Layout::new(&trees);
+            Ok(Summed { base: output.base, trees, layout, divisor: 1.0 })
         });
         let outputs = outputs.collect::<Result<_>>()?;
         let model = Self {
@@ -232,6 +235,17 @@ impl TreeEnsemble {
     }
 }
 
+/// Refuses fewer than two names, and one that comes twice.
+fn check_classes(classes: &[String]) -> Result<()> {
+    if classes.len() < 2 {
+        return Err(Error::invalid("classes", "two or more names", classes.len()));
+    }
+    if let Some(name) = classes.iter().enumerate().find(|(i, name)| classes[..*i].contains(name)) {
+        return Err(Error::invalid(format!("classes[{}]", name.0), "a new name", name.1));
+    }
+    Ok(())
+}
+
 /// Says which output a tree belongs to.
 fn of_output(k: usize, error: Error) -> Error {
     match error {
@@ -288,17 +302,18 @@ impl Classifier for TreeEnsemble {
 impl Summed {
     /// The margin of each row of `x`, which has as many rows as `sums`.
     fn sum(&self, x: &ArrayView2<'_, f32>, sums: &mut [f64]) {
-        for (row, sum) in x.rows().into_iter().zip(sums.iter_mut()) {
-            *sum = self.trees.values(|feature| row[feature]).fold(self.base, |sum, value| sum + value);
-        }
+        sums.fill(self.base);
+        self.layout.add(x, sums);
         if self.divisor != 1.0 {
-            sums.iter_mut().for_each(|sum| *sum /= self.divisor);
+            for sum in sums {
+                *sum /= self.divisor;
+            }
         }
     }
 
     /// Memory that the output takes, in bytes.
     fn size_in_bytes(&self) -> usize {
-        size_of::<Self>() + self.trees.size_in_bytes()
+        size_of::<Self>() + self.trees.size_in_bytes() + self.layout.size_in_bytes()
     }
 }
 

@@ -78,7 +78,9 @@ impl TreeEnsemble {
             parts.category_sets.extend(output.trees.categories().iter().map(|set| set.iter().collect()));
             for tree in output.trees.iter() {
                 parts.node_counts.push(tree.len() as u32);
-                tree.iter().for_each(|node| parts.push(node));
+                for node in tree {
+                    parts.push(node);
+                }
             }
         }
         parts

@@ -1,5 +1,6 @@
 //! One function a parser, with any bytes as its input: it may refuse them, it must not panic.
 
+use qosguard::detect::{Detector, TreeEnsemble};
 use qosguard::telemetry::netflow::{Exporters, NetflowConfig};
 use qosguard::telemetry::packets::{
     DecodeOptions, Decoder, FlowMeter, FlowMeterConfig, Layer, LinkType, PacketReader, Profile,
@@ -147,6 +148,34 @@ fn exported(data: &[u8]) {
     assert_eq!(rows, counts.flows);
     let others = counts.option_records + counts.records_without_address + counts.firewall_events;
     assert_eq!(counts.flows + others, counts.records, "{counts:?}");
+}
+
+/// LightGBM's text.
+pub fn lightgbm(data: &[u8]) {
+    imported(data, TreeEnsemble::from_lightgbm);
+}
+
+/// XGBoost's JSON.
+pub fn xgboost(data: &[u8]) {
+    imported(data, TreeEnsemble::from_xgboost_json);
+}
+
+/// scikit-learn's trees as JSON.
+pub fn sklearn(data: &[u8]) {
+    imported(data, TreeEnsemble::from_sklearn_json);
+}
+
+/// Reads a model; whatever is accepted scores finitely, and comes back from its parts.
+fn imported(data: &[u8], read: fn(&str) -> qosguard::Result<TreeEnsemble>) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(model) = read(text) else { return };
+    let parts = model.to_parts();
+    assert_eq!(TreeEnsemble::from_parts(&parts).map(|again| again.to_parts()).ok(), Some(parts));
+    if model.n_features() <= 1_000 {
+        let row = qosguard::ndarray::Array2::zeros((3, model.n_features()));
+        let scores = model.score(row.view()).unwrap_or_default();
+        assert!(scores.len() == 3 && scores.iter().all(|score| score.is_finite()));
+    }
 }
 
 /// Reads all that a reader gives, and checks what it counted.

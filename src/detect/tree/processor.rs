@@ -1,0 +1,43 @@
+//! What the processor can do.
+
+/// The registers that a kernel may use.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Processor {
+    /// Those that every processor of its kind has.
+    Any,
+    /// 32 bytes wide.
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Asked),
+    /// 64 bytes wide, with masks.
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Asked),
+}
+
+/// The processor has been asked, which only [`Processor::all`] does.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked(());
+
+impl Processor {
+    /// The best that this processor has.
+    pub(super) fn best() -> Self {
+        Self::all().last().unwrap_or(Self::Any)
+    }
+
+    /// All that this processor has, the best last.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        #[cfg(target_arch = "x86_64")]
+        let wide = {
+            let avx2 = is_x86_feature_detected!("avx2");
+            let avx512 = is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512bw")
+                && is_x86_feature_detected!("avx512cd")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512vl");
+            [avx2.then_some(Self::Avx2(Asked(()))), avx512.then_some(Self::Avx512(Asked(())))]
+        };
+        #[cfg(not(target_arch = "x86_64"))]
+        let wide = [None; 0];
+        std::iter::once(Self::Any).chain(wide.into_iter().flatten())
+    }
+}

@@ -1,0 +1,304 @@
+//! LightGBM's text format.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::str::FromStr;
+
+use super::{Raw, at_or_below, bad, numbered, preorder, read};
+use crate::detect::tree::{Categories, Test};
+use crate::detect::tree_ensemble::{Link, Output, TreeEnsemble};
+use crate::error::{Error, Result};
+
+/// Values this near to 0 are 0 to LightGBM where zero stands for a missing value.
+const ZERO: f64 = 1e-35_f32 as f64;
+
+impl TreeEnsemble {
+    /// Reads a model that LightGBM has written as text (`Booster.save_model`, `model_to_string`; versions v3
+    /// and v4), with the objectives `binary`, `cross_entropy` and `multiclass`.
+    ///
+    /// Margins are LightGBM's raw scores to the last bit: leaf values are summed in f64 in the same order, and a
+    /// threshold becomes the largest f32 at or below it, which parts f32 values exactly as the f64 does. Where
+    /// `sigmoid` is not 1 the leaf values are multiplied by it, so that margins are log-odds. A random forest
+    /// (`average_output`) is averaged, as
+    /// its probabilities are there. NaN goes where LightGBM sends it, which takes it for 0 where the feature had no missing value in
+    /// training. Classes are called `0`, `1`, …; see [`TreeEnsemble::with_classes`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadRecord`] by line and key for text that is not such a model; [`Error::InvalidArgument`] by
+    /// tree, node and key for nodes that make no tree, and for what is refused: other objectives, linear trees,
+    /// and splits that take 0 for missing and send it elsewhere than the threshold does.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::detect::{Detector, TreeEnsemble};
+    /// use qosguard::ndarray::array;
+    ///
+    /// let text = "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=0\n\
+    ///     objective=binary sigmoid:1\nfeature_names=bytes\n\n\
+    ///     Tree=0\nnum_leaves=2\nnum_cat=0\nsplit_feature=0\nthreshold=1.5\ndecision_type=2\nleft_child=-1\n\
+    ///     right_child=-2\nleaf_value=-0.5 2\nleaf_count=30 20\ninternal_count=50\nis_linear=0\nshrinkage=1\n\n\
+    ///     end of trees\n";
+    /// let model = TreeEnsemble::from_lightgbm(text)?;
+    /// assert_eq!(model.score(array![[1.5], [1.6]].view())?, [-0.5, 2.0]);
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn from_lightgbm(text: &str) -> Result<Self> {
+        parse(text, "LightGBM model")
+    }
+
+    /// [`TreeEnsemble::from_lightgbm`] on a file of at most 1 GiB.
+    ///
+    /// # Errors
+    ///
+    /// Also [`Error::Io`].
+    pub fn from_lightgbm_file(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        parse(&read(path)?, &path.display().to_string())
+    }
+}
+
+fn parse(text: &str, place: &str) -> Result<TreeEnsemble> {
+    let mut sections = sections(text, place)?.into_iter();
+    let Some(header) = sections.next().filter(|header| header.fields.contains_key("tree")) else {
+        return Err(bad(place, 1, "", text.lines().next().unwrap_or_default(), "`tree`"));
+    };
+    let version = header.text("version")?;
+    if !["v3", "v4"].contains(&version) {
+        return Err(header.bad("version", version, "`v3` or `v4`"));
+    }
+    let n_features = header.number::<usize>("max_feature_idx")?.saturating_add(1);
+    let n_outputs: usize = header.number("num_tree_per_iteration")?;
+    let (link, sigmoid) = objective(&header)?;
+    let classes = if link == Link::Logistic { 2 } else { header.number("num_class")? };
+    if n_outputs != if link == Link::Logistic { 1 } else { classes } {
+        return Err(header.bad("num_tree_per_iteration", &n_outputs.to_string(), "one for each output"));
+    }
+    // Every output has a tree or more.
+    if n_outputs == 0 || sections.len() == 0 || !sections.len().is_multiple_of(n_outputs) {
+        let expected = format!("a positive multiple of {n_outputs}");
+        return Err(Error::invalid(format!("{place}: trees"), expected, sections.len()));
+    }
+    let empty = || Output { base: 0.0, trees: Vec::new(), categories: Vec::new() };
+    let mut outputs: Vec<Output> = (0..n_outputs).map(|_| empty()).collect();
+    for (i, section) in sections.enumerate() {
+        tree(&section, n_features, sigmoid, &mut outputs[i % n_outputs])?;
+    }
+    let model = TreeEnsemble::from_outputs(n_features, numbered(classes), outputs, link)?;
+    let model = if header.fields.contains_key("average_output") { model.averaged()? } else { model };
+    let names = header.text("feature_names")?.split(' ').map(str::to_owned);
+    model.with_feature_names(names.collect())
+}
+
+/// What the margins mean, and what they are multiplied by.
+fn objective(header: &Section<'_>) -> Result<(Link, f64)> {
+    let text = header.text("objective")?;
+    let mut words = text.split(' ');
+    match words.next() {
+        Some("multiclass" | "softmax") => Ok((Link::Softmax, 1.0)),
+        Some("cross_entropy" | "xentropy") => Ok((Link::Logistic, 1.0)),
+        Some("binary") => {
+            let sigmoid = words.find_map(|word| word.strip_prefix("sigmoid:")).unwrap_or("1");
+            match sigmoid.parse() {
+                Ok(sigmoid) if sigmoid > 0.0 && sigmoid < f64::INFINITY => Ok((Link::Logistic, sigmoid)),
+                _ => Err(header.bad("objective", text, "`binary` with a sigmoid above 0")),
+            }
+        }
+        _ => Err(Error::invalid(
+            format!("{}: objective", header.place),
+            "`binary`, `cross_entropy` or `multiclass`",
+            text,
+        )),
+    }
+}
+
+/// Adds the tree of a section to its output.
+fn tree(section: &Section<'_>, n_features: usize, sigmoid: f64, output: &mut Output) -> Result<()> {
+    if section.fields.contains_key("is_linear") && section.text("is_linear")? != "0" {
+        return Err(section.refused("is_linear", 0, "0: linear trees are not supported", "1"));
+    }
+    let values: Vec<f64> = section.list("leaf_value", None)?;
+    let (leaves, splits) = (values.len(), values.len().saturating_sub(1));
+    if leaves == 0 || section.number::<usize>("num_leaves")? != leaves {
+        return Err(section.bad("num_leaves", section.text("num_leaves")?, "the number of leaf values"));
+    }
+    let features: Vec<u32> = section.list("split_feature", Some(splits))?;
+    let thresholds: Vec<f64> = section.list("threshold", Some(splits))?;
+    let decisions: Vec<u8> = section.list("decision_type", Some(splits))?;
+    let left_children: Vec<i64> = section.list("left_child", Some(splits))?;
+    let right_children: Vec<i64> = section.list("right_child", Some(splits))?;
+    let internal_counts = section.counts("internal_count", splits)?;
+    let leaf_counts = section.counts("leaf_count", leaves)?;
+    let first_set = output.categories.len() as u32;
+    let sets = sets(section)?;
+
+    let node = |id: usize| {
+        if id >= splits {
+            let (value, cover) = (values[id - splits] * sigmoid, leaf_counts[id - splits]);
+            return Ok(Raw::Leaf { value, cover });
+        }
+        let feature = features[id];
+        if feature as usize >= n_features {
+            return Err(section.refused("split_feature", id, format!("below {n_features}"), feature));
+        }
+        // A leaf is written as its complement.
+        let child = |key, child: i64| match usize::try_from(child) {
+            Ok(split) if split < splits => Ok(split),
+            Err(_) if (!child as usize) < leaves => Ok(splits + !child as usize),
+            _ => {
+                let expected = format!("a split below {splits}, or a leaf from -1 to -{leaves}");
+                Err(section.refused(key, id, expected, child))
+            }
+        };
+        let left = child("left_child", left_children[id])?;
+        let right = child("right_child", right_children[id])?;
+        let (decision, threshold) = (decisions[id], thresholds[id]);
+        let (test, missing_left) = if decision & 1 == 1 {
+            if !(0.0..sets.len() as f64).contains(&threshold) {
+                return Err(section.refused(
+                    "threshold",
+                    id,
+                    format!("a set below {}", sets.len()),
+                    threshold,
+                ));
+            }
+            (Test::OneOf(first_set + threshold as u32), false)
+        } else {
+            numeric(section, id, decision, threshold)?
+        };
+        Ok(Raw::Split { feature, test, missing_left, left, right, cover: internal_counts[id] })
+    };
+    let again =
+        |id| section.refused("left_child", id, "a node that is reached once", "a circle or two parents");
+    output.trees.push(preorder(splits + leaves, 0, node, again)?);
+    output.categories.extend(sets);
+    Ok(())
+}
+
+/// The test of a threshold, and whether NaN goes left.
+fn numeric(section: &Section<'_>, node: usize, decision: u8, threshold: f64) -> Result<(Test, bool)> {
+    let Some(at_most) = at_or_below(threshold) else {
+        return Err(section.refused("threshold", node, "a number that an f32 can be at most", threshold));
+    };
+    let default_left = decision & 2 != 0;
+    let missing_left = match decision >> 2 & 3 {
+        0 => 0.0 <= threshold,
+        1 if default_left && ZERO > threshold || !default_left && -ZERO <= threshold => {
+            let expected = "a split that sends 0, taken for missing, where its threshold does";
+            return Err(section.refused("decision_type", node, expected, decision));
+        }
+        1 | 2 => default_left,
+        _ => {
+            let expected = "one that takes nothing, 0 or NaN for missing";
+            return Err(section.refused("decision_type", node, expected, decision));
+        }
+    };
+    Ok((Test::AtMost(at_most), missing_left))
+}
+
+/// The category sets of a tree: 32 categories a word, `cat_boundaries` says where each set ends.
+fn sets(section: &Section<'_>) -> Result<Vec<Categories>> {
+    if section.number::<usize>("num_cat")? == 0 {
+        return Ok(Vec::new());
+    }
+    let words: Vec<u32> = section.list("cat_threshold", None)?;
+    let ends: Vec<usize> = section.list("cat_boundaries", None)?;
+    let set = |(i, pair): (usize, &[usize])| {
+        let range = pair[0]..pair[1];
+        let Some(words) = words.get(range).filter(|words| words.len() * 32 <= Categories::END as usize)
+        else {
+            let expected = format!("ascending, at most {}, with categories below 65536", words.len());
+            return Err(section.refused("cat_boundaries", i, expected, format!("{pair:?}")));
+        };
+        let bits = |(at, &word): (usize, &u32)| {
+            (0..32).filter(move |bit| word >> bit & 1 == 1).map(move |bit| at as u32 * 32 + bit)
+        };
+        Ok(Categories::new(words.iter().enumerate().flat_map(bits)))
+    };
+    ends.windows(2).enumerate().map(set).collect()
+}
+
+/// The lines `key=value` of the header or of a tree.
+struct Section<'a> {
+    place: &'a str,
+    line: u64,
+    /// Number of the tree; unused in the header.
+    tree: usize,
+    /// Line and value of each key.
+    fields: HashMap<&'a str, (u64, &'a str)>,
+}
+
+/// The header and the trees, up to the line `end of trees`.
+fn sections<'a>(text: &'a str, place: &'a str) -> Result<Vec<Section<'a>>> {
+    let section = |line, tree| Section { place, line, tree, fields: HashMap::new() };
+    let mut current = section(1, 0);
+    let mut done = Vec::new();
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.trim_ascii();
+        let (key, value) = line.split_once('=').unwrap_or((line, ""));
+        match key {
+            "" => {}
+            "end of trees" => {
+                done.push(current);
+                return Ok(done);
+            }
+            "Tree" => {
+                let next = section(number, done.len());
+                done.push(std::mem::replace(&mut current, next));
+                if value.parse() != Ok(current.tree) {
+                    return Err(bad(place, number, key, value, current.tree.to_string()));
+                }
+            }
+            _ => {
+                if current.fields.insert(key, (number, value)).is_some() {
+                    return Err(bad(place, number, key, value, "the only line with its key"));
+                }
+            }
+        }
+    }
+    Err(bad(place, text.lines().count() as u64, "", "the end", "`end of trees`"))
+}
+
+impl<'a> Section<'a> {
+    /// The value of a key.
+    fn text(&self, key: &str) -> Result<&'a str> {
+        let field = self.fields.get(key).map(|&(_, value)| value);
+        field.ok_or_else(|| self.bad(key, "nothing", "there"))
+    }
+
+    fn number<T: FromStr>(&self, key: &str) -> Result<T> {
+        let value = self.text(key)?;
+        value.parse().map_err(|_| self.bad(key, value, "a number"))
+    }
+
+    /// Numbers with spaces between them.
+    fn list<T: FromStr>(&self, key: &str, length: Option<usize>) -> Result<Vec<T>> {
+        let words = self.text(key)?.split_ascii_whitespace();
+        let numbers = words.map(|word| word.parse().map_err(|_| self.bad(key, word, "a number")));
+        let numbers = numbers.collect::<Result<Vec<T>>>()?;
+        match length {
+            Some(length) if numbers.len() != length => {
+                Err(self.bad(key, &format!("{} numbers", numbers.len()), format!("a list of {length}")))
+            }
+            _ => Ok(numbers),
+        }
+    }
+
+    /// Training rows of each node; 0 where the model does not tell.
+    fn counts(&self, key: &str, length: usize) -> Result<Vec<f32>> {
+        if length == 0 || !self.fields.contains_key(key) {
+            return Ok(vec![0.0; length]);
+        }
+        self.list(key, Some(length))
+    }
+
+    fn bad(&self, key: &str, value: &str, expected: impl Into<String>) -> Error {
+        let line = self.fields.get(key).map_or(self.line, |&(line, _)| line);
+        bad(self.place, line, key, value, expected)
+    }
+
+    fn refused(&self, key: &str, node: usize, expected: impl Into<String>, got: impl ToString) -> Error {
+        Error::invalid(format!("{}: trees[{}].{key}[{node}]", self.place, self.tree), expected, got)
+    }
+}
