@@ -235,7 +235,9 @@ mod tests {
         let (limits, table) = numbers(&values, 10);
         assert_eq!(limits.len(), 9);
         let mut counts = [0; 10];
-        values.iter().for_each(|&value| counts[usize::from(table.bin(value))] += 1);
+        for &value in &values {
+            counts[usize::from(table.bin(value))] += 1;
+        }
         assert_eq!(counts, [100; 10]);
         values.extend([500.0; 1000]);
         let (_, table) = numbers(&values, 10);

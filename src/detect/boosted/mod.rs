@@ -88,7 +88,9 @@ impl BoostedTreesConfig {
             return Err(Error::InsufficientData { what, needed: 1, got: 0 });
         }
         let mut of_training = vec![0.0; weights.len()];
-        rows.training.iter().for_each(|&row| of_training[row as usize] = weights[row as usize]);
+        for &row in &rows.training {
+            of_training[row as usize] = weights[row as usize];
+        }
         let target = Target { labels, weights: &of_training, classes: classes.len() };
         let validation = Target { labels, weights: &weights, classes: classes.len() };
         let x = x.as_standard_layout();
@@ -110,7 +112,9 @@ impl BoostedTreesConfig {
         for rows in &mut by_class {
             rng.shuffle(rows);
             let held = (rows.len() as f64 * stop.share) as usize;
-            rows[..held].iter().for_each(|&row| held_out[row as usize] = true);
+            for &row in &rows[..held] {
+                held_out[row as usize] = true;
+            }
         }
         let (validation, training): (Vec<u32>, Vec<u32>) = (0..n).partition(|&row| held_out[row as usize]);
         Rows { training, validation }
@@ -125,7 +129,9 @@ impl BoostedTreesConfig {
     ) -> Vec<f32> {
         if self.class_weight == ClassWeight::Balanced {
             let mut counts = vec![0_usize; classes];
-            training.iter().for_each(|&row| counts[labels[row as usize] as usize] += 1);
+            for &row in training {
+                counts[labels[row as usize] as usize] += 1;
+            }
             let factor =
                 |label: u32| training.len() as f64 / (classes * counts[label as usize].max(1)) as f64;
             for (weight, &label) in weights.iter_mut().zip(labels) {

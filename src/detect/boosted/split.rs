@@ -214,7 +214,9 @@ impl Search<'_> {
             }
         };
         if bins.len() <= MAX_SINGLE_CODES {
-            bins.iter().for_each(|&bin| offer(column[usize::from(bin)], &[bin], self.config.l2));
+            for &bin in &bins {
+                offer(column[usize::from(bin)], &[bin], self.config.l2);
+            }
         } else {
             let slope = |bin: u8| {
                 let sums = column[usize::from(bin)];
