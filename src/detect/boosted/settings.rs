@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 /// # Source
 ///
 /// J. H. Friedman, *Greedy function approximation*, Annals of Statistics 29 (2001); T. Chen, C. Guestrin, *XGBoost*, KDD 2016
-/// (gain, missing values); G. Ke et al., *LightGBM*, NeurIPS 2017 (bins, leaf-wise growth, category sets).
+/// (gain, missing values); G. Ke et al., *LightGBM*, NIPS 2017 (bins, leaf-wise growth, category sets).
 ///
 /// # Examples
 ///
