@@ -18,14 +18,14 @@ fn table(seed: u32) -> (Array2<f32>, Vec<u32>) {
     let mut x = Array2::zeros((TRAIN + TEST, 6));
     let mut labels = Vec::new();
     for mut row in x.outer_iter_mut() {
-        let [a, b, c, d, e, f] = std::array::from_fn(|_| draw());
-        let code = (e * 12.0) as usize;
+        let drawn: [f64; 6] = std::array::from_fn(|_| draw());
+        let code = (drawn[4] * 12.0) as usize;
         let missing = draw() < 0.25;
-        let agree = if (c > 0.5) == (d > 0.3) { 2.0 } else { 0.0 };
-        let mut z = 2.0 * a - b + agree + EFFECT[code] + if missing { 1.5 } else { f };
+        let agree = if (drawn[2] > 0.5) == (drawn[3] > 0.3) { 2.0 } else { 0.0 };
+        let mut z = 2.0 * drawn[0] - drawn[1] + agree + EFFECT[code] + if missing { 1.5 } else { drawn[5] };
         z += draw() + draw() + draw() - 1.5;
-        let last = if missing { f64::NAN } else { f };
-        let values = [a, b, c, d, code as f64, last];
+        let last = if missing { f64::NAN } else { drawn[5] };
+        let values = [drawn[0], drawn[1], drawn[2], drawn[3], code as f64, last];
         row.iter_mut().zip(values).for_each(|(to, value)| *to = value as f32);
         labels.push(u32::from(z > 2.2) + u32::from(z > 3.4));
     }
@@ -60,7 +60,6 @@ fn losses_are_those_of_lightgbm_and_scikit_learn() {
         for peer in ["lightgbm", "scikit_learn"] {
             let theirs: Vec<f64> = serde_json::from_value(oracle[name][peer].clone()).unwrap();
             let ratios: Vec<f64> = losses.iter().zip(&theirs).map(|(ours, theirs)| ours / theirs).collect();
-            println!("{name}, beside {peer}: {ratios:?}");
             assert!(ratios.iter().all(|ratio| (0.9..1.02).contains(ratio)), "{name}, {peer}: {ratios:?}");
             let mean = ratios.iter().sum::<f64>() / 3.0;
             assert!(mean < 1.01, "{name}, {peer}: {mean}");
