@@ -289,7 +289,7 @@ fn the_seed_decides_which_rows_and_features_are_drawn() {
     let (x, labels) = rows(1000, 6, 12);
     let fit = |seed: u64, row_share: f64, feature_share: f64| {
         nodes(
-            &BoostedTreesConfig { seed, row_share, feature_share, ..quick() }
+            &BoostedTreesConfig { row_share, feature_share, seed, ..quick() }
                 .fit(x.view(), Some(&labels))
                 .unwrap(),
         )
