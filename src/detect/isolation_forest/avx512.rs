@@ -42,8 +42,8 @@ fn descend<const K: usize>(walk: &Walk<Beyond<K>>, x: &[f32], sums: &mut [f64]) 
     assert_eq!(x.len(), sums.len() * width, "one row of features per sum");
     let (slots, values) = walk.slots();
     // Eight bytes, which is what a slot is a multiple of.
-    let stride = _mm256_set1_epi32((size_of::<Slot<Beyond<K>>>() / 8) as i32);
-    let start = |group: usize, lane: usize| ((group * LANES + lane) * width) as i32;
+    let stride = _mm256_set1_epi32((size_of::<Slot<Beyond<K>>>() as u32 / 8).cast_signed());
+    let start = |group: usize, lane: usize| (((group * LANES + lane) * width) as u32).cast_signed();
     let rows: [__m256i; GROUPS] = std::array::from_fn(|g| {
         let row = |lane| start(g, lane);
         _mm256_setr_epi32(row(0), row(1), row(2), row(3), row(4), row(5), row(6), row(7))

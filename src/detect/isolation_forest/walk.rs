@@ -27,7 +27,7 @@ pub(super) struct Above {
 impl Side for Above {
     const LEAF: Self = Self { threshold: f32::INFINITY, feature: 0 };
 
-    #[inline(always)]
+    #[inline]
     fn right(&self, _: &Sets, rows: &[f32], base: usize) -> bool {
         rows[base + self.feature as usize] > self.threshold
     }
@@ -39,14 +39,14 @@ pub(super) struct Mixed {
     /// Below every number where categories are tested.
     threshold: f32,
     feature: u32,
-    /// The set that goes left; the first one is empty.
+    /// Where the set begins that goes left; the first one, at 0, is empty.
     set: u32,
 }
 
 impl Side for Mixed {
     const LEAF: Self = Self { threshold: f32::INFINITY, feature: 0, set: 0 };
 
-    #[inline(always)]
+    #[inline]
     fn right(&self, sets: &Sets, rows: &[f32], base: usize) -> bool {
         let value = rows[base + self.feature as usize];
         (value > self.threshold) & !sets.contains(self.set, value.to_bits())
@@ -65,7 +65,7 @@ pub(super) struct Beyond<const K: usize> {
 impl<const K: usize> Side for Beyond<K> {
     const LEAF: Self = Self { offset: f64::INFINITY, weights: [0.0; K], features: [0; K] };
 
-    #[inline(always)]
+    #[inline]
     fn right(&self, _: &Sets, rows: &[f32], base: usize) -> bool {
         let mut sum = 0.0;
         for (weight, feature) in self.weights.iter().zip(self.features) {
@@ -86,21 +86,27 @@ impl<const K: usize> Side for Beyond<K> {
 #[derive(Clone, Debug)]
 pub(super) struct Sets {
     words: Vec<u32>,
-    stride: usize,
+    /// The last word of a set, counted from its first.
+    last: usize,
 }
 
 impl Sets {
     /// An empty set, then these.
     fn new(sets: &[Categories]) -> Self {
         let in_all = Self::in_all(sets);
-        let stride = in_all as usize / 32 + 2;
+        let stride = Self::stride(sets);
         let mut words = vec![0; stride * (sets.len() + 1)];
         for (set, words) in sets.iter().zip(words.chunks_exact_mut(stride).skip(1)) {
             for category in set.iter().chain([in_all]) {
                 words[category as usize / 32] |= 1 << (category % 32);
             }
         }
-        Self { words, stride }
+        Self { words, last: stride - 1 }
+    }
+
+    /// Words of a set.
+    fn stride(sets: &[Categories]) -> usize {
+        Self::in_all(sets) as usize / 32 + 2
     }
 
     /// The category that every set has; that which none has is the next one.
@@ -109,10 +115,10 @@ impl Sets {
     }
 
     /// Whether a set has a category; the bits of numbers may be asked for in the empty one.
-    #[inline(always)]
+    #[inline]
     fn contains(&self, set: u32, category: u32) -> bool {
-        let word = (category as usize / 32).min(self.stride - 1);
-        self.words[set as usize * self.stride + word] >> (category % 32) & 1 == 1
+        let word = (category as usize / 32).min(self.last);
+        self.words[set as usize + word] >> (category % 32) & 1 == 1
     }
 }
 
@@ -158,10 +164,11 @@ impl Walk<Above> {
 impl Walk<Mixed> {
     /// Trees of numbers and categories.
     pub(super) fn mixed(trees: &Trees) -> Option<Self> {
+        let stride = Sets::stride(trees.categories()) as u32;
         Self::new(trees, trees.n_features(), |feature, test| {
             let (threshold, set) = match test {
                 Test::AtMost(threshold) => (threshold, 0),
-                Test::OneOf(set) => (f32::NEG_INFINITY, set + 1),
+                Test::OneOf(set) => (f32::NEG_INFINITY, (set + 1) * stride),
             };
             Some(Mixed { threshold, feature, set })
         })
@@ -245,7 +252,9 @@ impl<S: Side> Walk<S> {
             let (groups, single) = self.roots.as_chunks::<TREES_AT_ONCE>();
             for mut at in groups.iter().copied() {
                 self.descend(&mut at, row, 0);
-                at.iter().for_each(|&at| *sum += self.values[at as usize]);
+                for at in at {
+                    *sum += self.values[at as usize];
+                }
             }
             for &root in single {
                 let mut at = [root];
@@ -256,7 +265,7 @@ impl<S: Side> Walk<S> {
     }
 
     /// Walks from the slots `at` to leaves; the row of each lane begins `stride` after that of the last.
-    #[inline(always)]
+    #[inline]
     fn descend<const LANES: usize>(&self, at: &mut [u32; LANES], rows: &[f32], stride: usize) {
         loop {
             let mut moved = 0;
