@@ -107,7 +107,9 @@ impl IsolationForest {
         }
         for tree in self.trees.iter() {
             parts.node_counts.push(tree.len() as u32);
-            tree.iter().for_each(|node| parts.push(node, self.trees.categories()));
+            for node in tree {
+                parts.push(node, self.trees.categories());
+            }
         }
         if let Some(planes) = &self.planes {
             parts.plane_features.clone_from(&planes.features);
