@@ -35,7 +35,7 @@ enum Way {
 const MAX_HEAP_DEPTH: usize = 12;
 
 /// Values of rows that are made ready at a time.
-const READY: usize = 8192;
+const READY: usize = 4096;
 
 impl Layout {
     /// Lays a forest out; `None` where that would take too much memory.
@@ -65,7 +65,9 @@ impl Layout {
     pub(super) fn add(&self, x: &[f32], sums: &mut [f64]) {
         let Some(dress) = &self.dress else { return self.way.add(x, sums) };
         let mut ready = [0.0; READY];
+        // As many as walk side by side, where so many fit.
         let rows = READY / dress.width();
+        let rows = if rows > 32 { rows / 32 * 32 } else { rows };
         let width = x.len() / sums.len().max(1);
         for (x, sums) in x.chunks(rows * width).zip(sums.chunks_mut(rows)) {
             let ready = &mut ready[..sums.len() * dress.width()];
