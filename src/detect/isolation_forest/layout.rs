@@ -23,7 +23,9 @@ enum Way {
     Mixed(Walk<Mixed>),
     /// Trees of planes of two terms,
     Planes2(Walk<Beyond<2>>),
-    /// of up to four,
+    /// of three,
+    Planes3(Walk<Beyond<3>>),
+    /// of four,
     Planes4(Walk<Beyond<4>>),
     /// and of up to eight.
     Planes8(Walk<Beyond<8>>),
@@ -45,6 +47,7 @@ impl Layout {
     ) -> Option<Self> {
         let way = match planes {
             Some(planes) if planes.k <= 2 => Way::Planes2(Walk::beyond(trees, planes, n_features)?),
+            Some(planes) if planes.k == 3 => Way::Planes3(Walk::beyond(trees, planes, n_features)?),
             Some(planes) if planes.k <= 4 => Way::Planes4(Walk::beyond(trees, planes, n_features)?),
             Some(planes) => Way::Planes8(Walk::beyond(trees, planes, n_features)?),
             None if dress::is_needed(trees) => {
@@ -62,7 +65,9 @@ impl Layout {
     pub(super) fn add(&self, x: &[f32], sums: &mut [f64]) {
         let Some(dress) = &self.dress else { return self.way.add(x, sums) };
         let mut ready = [0.0; READY];
+        // As many as walk side by side, where so many fit.
         let rows = READY / dress.width();
+        let rows = if rows > 32 { rows / 32 * 32 } else { rows };
         let width = x.len() / sums.len().max(1);
         for (x, sums) in x.chunks(rows * width).zip(sums.chunks_mut(rows)) {
             let ready = &mut ready[..sums.len() * dress.width()];
@@ -79,6 +84,7 @@ impl Layout {
                 Way::Above(walk) => walk.size_in_bytes(),
                 Way::Mixed(walk) => walk.size_in_bytes(),
                 Way::Planes2(walk) => walk.size_in_bytes(),
+                Way::Planes3(walk) => walk.size_in_bytes(),
                 Way::Planes4(walk) => walk.size_in_bytes(),
                 Way::Planes8(walk) => walk.size_in_bytes(),
             }
@@ -92,6 +98,7 @@ impl Layout {
             Way::Above(walk) => walk.add_portable(x, sums),
             Way::Mixed(walk) => walk.add_portable(x, sums),
             Way::Planes2(walk) => walk.add_portable(x, sums),
+            Way::Planes3(walk) => walk.add_portable(x, sums),
             Way::Planes4(walk) => walk.add_portable(x, sums),
             Way::Planes8(walk) => walk.add_portable(x, sums),
         }
@@ -113,6 +120,7 @@ impl Way {
             Self::Above(walk) => walk.add(x, sums),
             Self::Mixed(walk) => walk.add(x, sums),
             Self::Planes2(walk) => walk.add(x, sums),
+            Self::Planes3(walk) => walk.add(x, sums),
             Self::Planes4(walk) => walk.add(x, sums),
             Self::Planes8(walk) => walk.add(x, sums),
         }

@@ -19,6 +19,7 @@ pub(super) trait Side: Copy {
 
 /// A number.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub(super) struct Above {
     threshold: f32,
     feature: u32,
@@ -31,10 +32,16 @@ impl Side for Above {
     fn right(&self, _: &Sets, rows: &[f32], base: usize) -> bool {
         rows[base + self.feature as usize] > self.threshold
     }
+
+    #[cfg(target_arch = "x86_64")]
+    fn add_fast(walk: &Walk<Self>, x: &[f32], sums: &mut [f64]) -> usize {
+        super::avx512::add_numbers::<Self, false>(walk, x, sums)
+    }
 }
 
 /// A number, or a category: then its bits are the whole number.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub(super) struct Mixed {
     /// Below every number where categories are tested.
     threshold: f32,
@@ -51,6 +58,11 @@ impl Side for Mixed {
         let value = rows[base + self.feature as usize];
         (value > self.threshold) & !sets.contains(self.set, value.to_bits())
     }
+
+    #[cfg(target_arch = "x86_64")]
+    fn add_fast(walk: &Walk<Self>, x: &[f32], sums: &mut [f64]) -> usize {
+        super::avx512::add_numbers::<Self, true>(walk, x, sums)
+    }
 }
 
 /// A plane of `K` terms.
@@ -58,25 +70,32 @@ impl Side for Mixed {
 #[repr(C)]
 pub(super) struct Beyond<const K: usize> {
     offset: f64,
-    weights: [f64; K],
-    features: [u32; K],
+    terms: [Term; K],
+}
+
+/// A weight and its feature.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+struct Term {
+    weight: f32,
+    feature: u32,
 }
 
 impl<const K: usize> Side for Beyond<K> {
-    const LEAF: Self = Self { offset: f64::INFINITY, weights: [0.0; K], features: [0; K] };
+    const LEAF: Self = Self { offset: f64::INFINITY, terms: [Term { weight: 0.0, feature: 0 }; K] };
 
     #[inline]
     fn right(&self, _: &Sets, rows: &[f32], base: usize) -> bool {
         let mut sum = 0.0;
-        for (weight, feature) in self.weights.iter().zip(self.features) {
-            sum += weight * f64::from(rows[base + feature as usize]);
+        for Term { weight, feature } in self.terms {
+            sum += f64::from(weight) * f64::from(rows[base + feature as usize]);
         }
         sum > self.offset
     }
 
     #[cfg(target_arch = "x86_64")]
     fn add_fast(walk: &Walk<Self>, x: &[f32], sums: &mut [f64]) -> usize {
-        super::avx512::add(walk, x, sums)
+        super::avx512::add_planes(walk, x, sums)
     }
 }
 
@@ -139,6 +158,8 @@ pub(super) struct Walk<S> {
     /// The value of each slot that is a leaf.
     values: Vec<f64>,
     roots: Vec<u32>,
+    /// The longest way down each tree.
+    depths: Vec<u32>,
     sets: Sets,
 }
 
@@ -180,8 +201,8 @@ impl<const K: usize> Walk<Beyond<K>> {
     pub(super) fn beyond(trees: &Trees, planes: &Planes, n_features: usize) -> Option<Self> {
         Self::new(trees, n_features, |plane, _| {
             let mut side = Beyond { offset: planes.offsets[plane as usize], ..Beyond::LEAF };
-            for (i, (feature, weight)) in planes.terms(plane as usize).enumerate() {
-                (side.features[i], side.weights[i]) = (feature, weight);
+            for (term, (feature, weight)) in side.terms.iter_mut().zip(planes.terms(plane as usize)) {
+                *term = Term { weight, feature };
             }
             Some(side)
         })
@@ -198,15 +219,17 @@ impl<S: Side> Walk<S> {
         }
         let empty = Slot { side: S::LEAF, first: 0 };
         let (mut slots, mut values) = (Vec::with_capacity(nodes), Vec::with_capacity(nodes));
-        let mut roots = Vec::with_capacity(trees.len());
+        let (mut roots, mut depths) = (Vec::with_capacity(trees.len()), Vec::with_capacity(trees.len()));
         for tree in trees.iter() {
             let mut slot = slots.len();
             roots.push(slot as u32);
             // The nodes of the slots from `slot` on.
-            let mut pending = std::collections::VecDeque::from([0]);
+            let mut pending = std::collections::VecDeque::from([(0, 0)]);
+            let mut deepest = 0;
             slots.push(empty);
             values.push(0.0);
-            while let Some(at) = pending.pop_front() {
+            while let Some((at, depth)) = pending.pop_front() {
+                deepest = depth;
                 match tree[at] {
                     Node::Leaf { value, .. } => {
                         slots[slot].first = slot as u32;
@@ -214,15 +237,16 @@ impl<S: Side> Walk<S> {
                     }
                     Node::Split { feature, test, right, .. } => {
                         slots[slot] = Slot { side: side(feature, test)?, first: slots.len() as u32 };
-                        pending.extend([at + 1, right as usize]);
+                        pending.extend([(at + 1, depth + 1), (right as usize, depth + 1)]);
                         slots.extend([empty; 2]);
                         values.extend([0.0; 2]);
                     }
                 }
                 slot += 1;
             }
+            depths.push(deepest);
         }
-        Some(Self { n_features, slots, values, roots, sets })
+        Some(Self { n_features, slots, values, roots, depths, sets })
     }
 
     /// Adds each row's leaf values to its sum, tree after tree; `x` holds `sums.len()` rows.
@@ -287,10 +311,16 @@ impl<S: Side> Walk<S> {
         self.n_features
     }
 
-    /// The slot of each tree's root.
+    /// The slot of each tree's root, and the longest way down from it.
     #[cfg(target_arch = "x86_64")]
-    pub(super) fn roots(&self) -> &[u32] {
-        &self.roots
+    pub(super) fn roots(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.roots.iter().copied().zip(self.depths.iter().copied())
+    }
+
+    /// The words of all sets, and the number of the last word of a set.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn sets(&self) -> (&[u32], usize) {
+        (&self.sets.words, self.sets.last)
     }
 
     /// The slots, and the value of each.
@@ -304,6 +334,7 @@ impl<S: Side> Walk<S> {
         size_of_val(self.slots.as_slice())
             + size_of_val(self.values.as_slice())
             + size_of_val(self.roots.as_slice())
+            + size_of_val(self.depths.as_slice())
             + size_of_val(self.sets.words.as_slice())
     }
 }
