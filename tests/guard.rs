@@ -229,12 +229,23 @@ fn the_most_anomalous_rows_come_first() {
     assert_eq!((arrow.num_rows(), arrow.num_columns()), (1_000, 7));
 }
 
+/// What the guard of format version 2 scores the first simulated flow.
+const V2_SCORE: u32 = 0x3F63_D409;
+
 /// Every format version that was ever released stays readable; never delete or rewrite a file in `tests/models`.
 #[test]
 fn released_guards_still_load() {
     let guard = Guard::load("tests/models/v1.qosguard").unwrap();
     let decision = guard.assess(&flows(1_000, 0.2, 1)).unwrap().decision(0).unwrap();
     assert_eq!(decision.verdict.score.to_bits(), 0x3F28_4BB5, "{}", decision.verdict.score);
+    // Without ranges there are reasons all the same.
+    assert!(!guard.explain(&flows(10, 0.2, 1)).unwrap().reasons(0, 2).0.is_empty());
+    // Version 2 holds every kind of stage: an ensemble of all detectors, probabilities, classes, ranges.
+    let guard = Guard::load("tests/models/v2.qosguard").unwrap();
+    let decision = guard.assess(&flows(1_000, 0.2, 1)).unwrap().decision(0).unwrap();
+    assert_eq!(decision.verdict.score.to_bits(), V2_SCORE, "{:#x}", decision.verdict.score.to_bits());
+    assert_eq!(decision.verdict.members.len(), 6);
+    assert!(decision.verdict.probability.is_some() && guard.families().len() > 1);
 }
 
 proptest! {

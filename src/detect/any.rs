@@ -105,6 +105,7 @@ macro_rules! any_detector {
         /// Any fitted detector that can be saved.
         #[derive(Clone, Debug)]
         #[non_exhaustive]
+        #[allow(clippy::large_enum_variant, reason = "a guard holds one, not a list")]
         pub enum AnyDetector {
             $(
                 #[doc = concat!("See [`", stringify!($variant), "`].")]

@@ -91,7 +91,7 @@ impl Fit for ContrastTreesConfig {
         let (mut base, mut trees) = (0.0, Vec::new());
         let share = 1.0 / self.boosters as f64;
         for booster in 0..self.boosters as u64 {
-            let model = self.booster(&x, booster)?;
+            let model = fit_booster(self, &x, booster)?;
             for (start, of_booster, _) in model.outputs() {
                 base += start * share;
                 trees.extend(of_booster.iter().map(|tree| scaled(tree, share)));
@@ -106,46 +106,48 @@ fn classes() -> Vec<String> {
     vec!["clean".into(), "pieced".into()]
 }
 
-impl ContrastTreesConfig {
-    /// Fits one booster.
-    fn booster(&self, x: &ArrayView2<'_, f32>, booster: u64) -> Result<TreeEnsemble> {
-        let mut rng = Stream::new(self.seed, PIECING + booster);
-        let mut rows: Vec<usize> = (0..x.nrows()).collect();
-        rng.shuffle(&mut rows);
-        rows.truncate(self.max_samples);
-        let clean = x.select(Axis(0), &rows);
-        let n = clean.nrows();
-        let pieced = LEAST_PIECED.max(2 * n);
-        let mut all = Array2::zeros((n + pieced, x.ncols()));
-        all.slice_mut(s![..n, ..]).assign(&clean);
-        for (i, mut row) in all.slice_mut(s![n.., ..]).rows_mut().into_iter().enumerate() {
-            row.assign(&clean.row(rng.below(n)));
-            let share = REPLACED.start + (REPLACED.end - REPLACED.start) * rng.uniform();
-            let other = (i % 2 == 0).then(|| clean.row(rng.below(n)));
-            let mut replaced = false;
-            for feature in 0..x.ncols() {
-                if rng.uniform() < share {
-                    row[feature] = piece(&clean, other.as_ref(), feature, &mut rng);
-                    replaced = true;
-                }
-            }
-            if !replaced {
-                let feature = rng.below(x.ncols());
+/// Fits one booster.
+fn fit_booster(
+    settings: &ContrastTreesConfig,
+    x: &ArrayView2<'_, f32>,
+    booster: u64,
+) -> Result<TreeEnsemble> {
+    let mut rng = Stream::new(settings.seed, PIECING + booster);
+    let mut rows: Vec<usize> = (0..x.nrows()).collect();
+    rng.shuffle(&mut rows);
+    rows.truncate(settings.max_samples);
+    let clean = x.select(Axis(0), &rows);
+    let n = clean.nrows();
+    let pieced = LEAST_PIECED.max(2 * n);
+    let mut all = Array2::zeros((n + pieced, x.ncols()));
+    all.slice_mut(s![..n, ..]).assign(&clean);
+    for (i, mut row) in all.slice_mut(s![n.., ..]).rows_mut().into_iter().enumerate() {
+        row.assign(&clean.row(rng.below(n)));
+        let share = REPLACED.start + (REPLACED.end - REPLACED.start) * rng.uniform();
+        let other = (i % 2 == 0).then(|| clean.row(rng.below(n)));
+        let mut replaced = false;
+        for feature in 0..x.ncols() {
+            if rng.uniform() < share {
                 row[feature] = piece(&clean, other.as_ref(), feature, &mut rng);
+                replaced = true;
             }
         }
-        let labels: Vec<u32> = (0..all.nrows()).map(|row| u32::from(row >= n)).collect();
-        let config = BoostedTreesConfig {
-            trees: self.trees,
-            leaves: self.leaves,
-            row_share: 0.7,
-            feature_share: 0.5,
-            class_weight: ClassWeight::Balanced,
-            seed: self.seed.wrapping_add(booster),
-            ..BoostedTreesConfig::default()
-        };
-        config.fit_classes(all.view(), &labels, &classes(), None)
+        if !replaced {
+            let feature = rng.below(x.ncols());
+            row[feature] = piece(&clean, other.as_ref(), feature, &mut rng);
+        }
     }
+    let labels: Vec<u32> = (0..all.nrows()).map(|row| u32::from(row >= n)).collect();
+    let config = BoostedTreesConfig {
+        trees: settings.trees,
+        leaves: settings.leaves,
+        row_share: 0.7,
+        feature_share: 0.5,
+        class_weight: ClassWeight::Balanced,
+        seed: settings.seed.wrapping_add(booster),
+        ..BoostedTreesConfig::default()
+    };
+    config.fit_classes(all.view(), &labels, &classes(), None)
 }
 
 /// A tree with every leaf value times `share`.

@@ -90,7 +90,7 @@ pub(super) fn evidence(surprises: impl Iterator<Item = (f64, f64)>) -> Option<f6
 const CHUNK: usize = 4096;
 
 /// Rows that go through all members together.
-const TILE: usize = 256;
+const TILE: usize = 128;
 
 impl Ensemble {
     /// Puts fitted members together.

@@ -75,6 +75,7 @@ impl Density {
     }
 
     /// Tiles of `N` rows, and tiles of 4 for what is left.
+    #[allow(clippy::inline_always, reason = "compiled once per set of processor features")]
     #[inline(always)]
     fn in_lanes<const N: usize>(&self, value: &impl Fn(usize, usize) -> f64, out: &mut [f64]) {
         let k = self.n_components();
@@ -95,6 +96,7 @@ impl Density {
     }
 
     /// Up to `N` rows from row `first` on.
+    #[allow(clippy::inline_always, reason = "compiled once per set of processor features")]
     #[inline(always)]
     fn tile<const N: usize>(
         &self,
@@ -144,6 +146,7 @@ fn blocks(factor: &[f64], d: usize) -> Vec<[f64; BLOCK]> {
 }
 
 /// Squared lengths of `factor · (row − means)`.
+#[allow(clippy::inline_always, reason = "compiled once per set of processor features")]
 #[inline(always)]
 fn full<const N: usize>(tile: &[[f64; N]], means: &[f64], blocks: &[[f64; BLOCK]]) -> [f64; N] {
     let mut squares = [0.0; N];
@@ -170,6 +173,7 @@ fn full<const N: usize>(tile: &[[f64; N]], means: &[f64], blocks: &[[f64; BLOCK]
 }
 
 /// Squared lengths of `scales · (row − means)`.
+#[allow(clippy::inline_always, reason = "compiled once per set of processor features")]
 #[inline(always)]
 fn diagonal<const N: usize>(tile: &[[f64; N]], means: &[f64], scales: &[f64]) -> [f64; N] {
     let mut squares = [0.0; N];

@@ -76,7 +76,9 @@ fn expect(density: &Density, rows: &[f64], d: usize, shares: &mut [f64]) -> Resu
     let mut total = 0.0;
     for shares in shares.chunks_exact_mut(k) {
         let log_density = log_sum_exp(shares);
-        shares.iter_mut().for_each(|share| *share = (*share - log_density).exp());
+        for share in shares.iter_mut() {
+            *share = (*share - log_density).exp();
+        }
         total += log_density;
     }
     Ok(total)
@@ -135,7 +137,9 @@ fn maximise_one(
     for (row, share) in belonging {
         mean.iter_mut().zip(*row).for_each(|(mean, value)| *mean += share * value);
     }
-    mean.iter_mut().for_each(|mean| *mean /= rows);
+    for mean in &mut mean {
+        *mean /= rows;
+    }
     let mut covariance = vec![0.0; config.covariance.factor_len(d)];
     let mut off = vec![0.0; d];
     for (row, share) in belonging {
@@ -153,7 +157,9 @@ fn maximise_one(
             }
         }
     }
-    covariance.iter_mut().for_each(|sum| *sum /= rows);
+    for sum in &mut covariance {
+        *sum /= rows;
+    }
     let factor = match config.covariance {
         Covariance::Full => regularised_factor(&mut covariance, d, config.regularisation)?,
         Covariance::Diagonal => {

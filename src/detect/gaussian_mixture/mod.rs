@@ -187,7 +187,7 @@ impl GaussianMixtureConfig {
         let (normal, rows) = self.normalised(&x);
         let shares = responsibilities.iter().copied().collect();
         let fitted = em::run(self, &rows, x.ncols(), shares)?;
-        GaussianMixture::assemble(self.clone(), x.ncols(), normal, fitted)
+        Ok(GaussianMixture::assemble(self.clone(), x.ncols(), normal, fitted))
     }
 
     /// The normalisation and what it makes of the rows, row-major.
@@ -222,6 +222,6 @@ impl Fit for GaussianMixtureConfig {
         let (normal, rows) = self.normalised(&sample.view());
         let shares = start::responsibilities(&rows, x.ncols(), self.components, self.seed);
         let fitted = em::run(self, &rows, x.ncols(), shares)?;
-        GaussianMixture::assemble(self.clone(), x.ncols(), normal, fitted)
+        Ok(GaussianMixture::assemble(self.clone(), x.ncols(), normal, fitted))
     }
 }

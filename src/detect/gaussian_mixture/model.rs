@@ -43,10 +43,10 @@ impl GaussianMixture {
         n_features: usize,
         normal: Option<NormalScores>,
         fitted: Fitted,
-    ) -> Result<Self> {
+    ) -> Self {
         let Fitted { weights, means, factors, iterations, converged, log_likelihood } = fitted;
         let density = Density::new(n_features, config.covariance, &weights, &means, &factors);
-        let model = Self {
+        Self {
             config,
             n_features,
             normal,
@@ -57,8 +57,7 @@ impl GaussianMixture {
             converged,
             log_likelihood,
             density,
-        };
-        Ok(model)
+        }
     }
 
     /// Checks the parts of a mixture, from a file or from another library, and assembles it.
@@ -136,6 +135,7 @@ impl Detector for GaussianMixture {
         check::shape(&x, self.n_features, out.len())?;
         let k = self.n_components();
         parallel::for_each_chunk(out, CHUNK, |start, out| {
+            #[allow(clippy::large_stack_arrays, reason = "scoring allocates nothing")]
             let mut logs = [0.0; TILE * MAX_COMPONENTS];
             for (i, out) in out.chunks_mut(TILE).enumerate() {
                 let first = start + i * TILE;

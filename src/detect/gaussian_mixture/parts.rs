@@ -98,7 +98,7 @@ impl GaussianMixtureParts {
             converged: self.converged,
             log_likelihood: self.log_likelihood,
         };
-        GaussianMixture::assemble(self.config.clone(), self.n_features, normal, fitted)
+        Ok(GaussianMixture::assemble(self.config.clone(), self.n_features, normal, fitted))
     }
 
     fn check_components(&self) -> Result<()> {

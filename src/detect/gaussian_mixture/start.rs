@@ -83,7 +83,9 @@ fn means(rows: &[f64], d: usize, nearest: &[usize], centres: &[f64]) -> Vec<f64>
         if count == 0 {
             sums.copy_from_slice(centre);
         } else {
-            sums.iter_mut().for_each(|sum| *sum /= f64::from(count));
+            for sum in sums.iter_mut() {
+                *sum /= f64::from(count);
+            }
         }
     }
     sums

@@ -31,7 +31,7 @@ struct Place {
 
 /// A step, the change of the gradient along it, and the inverse of their product.
 struct Step {
-    step: Vec<f64>,
+    taken: Vec<f64>,
     change: Vec<f64>,
     inverse: f64,
 }
@@ -69,7 +69,7 @@ pub(super) fn minimise(
             if memory.len() == MEMORY {
                 memory.pop_front();
             }
-            memory.push_back(Step { step, change, inverse: 1.0 / product });
+            memory.push_back(Step { taken: step, change, inverse: 1.0 / product });
         }
         here = next;
     }
@@ -82,17 +82,19 @@ fn direction(gradient: &[f64], memory: &VecDeque<Step>) -> Vec<f64> {
     let mut q: Vec<f64> = gradient.iter().map(|g| -g).collect();
     let mut shares = Vec::with_capacity(memory.len());
     for past in memory.iter().rev() {
-        let share = past.inverse * dot(&past.step, &q);
+        let share = past.inverse * dot(&past.taken, &q);
         add(&mut q, -share, &past.change);
         shares.push(share);
     }
     if let Some(last) = memory.back() {
         let scale = 1.0 / (last.inverse * dot(&last.change, &last.change));
-        q.iter_mut().for_each(|q| *q *= scale);
+        for q in &mut q {
+            *q *= scale;
+        }
     }
     for (past, share) in memory.iter().zip(shares.into_iter().rev()) {
         let back = past.inverse * dot(&past.change, &q);
-        add(&mut q, share - back, &past.step);
+        add(&mut q, share - back, &past.taken);
     }
     q
 }
@@ -113,8 +115,7 @@ fn search(
         let mut point = here.point.clone();
         add(&mut point, length, direction);
         let next = evaluate(point);
-        // A value that is not a number fails the first test.
-        if !(next.value <= here.value + DECREASE * length * slope + noise) {
+        if next.value.is_nan() || next.value > here.value + DECREASE * length * slope + noise {
             high = length;
         } else if dot(&next.gradient, direction) < CURVATURE * slope {
             low = length;

@@ -207,6 +207,5 @@ fn dot(coefficients: &[f64], row: &[f32]) -> f64 {
     for ((sum, w), &x) in sums.iter_mut().zip(w_rest).zip(x_rest) {
         *sum += w * f64::from(x);
     }
-    let [a, b, c, d, e, f, g, h] = sums;
-    ((a + b) + (c + d)) + ((e + f) + (g + h))
+    ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]))
 }

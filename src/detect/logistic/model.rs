@@ -117,17 +117,15 @@ impl LogisticRegression {
 
 /// [`dot`] for a row that need not lie in one piece; the same bits either way.
 fn any_dot(w: &[f64], row: &ArrayView1<'_, f32>) -> f64 {
-    match row.to_slice() {
-        Some(row) => dot(w, row),
-        None => {
-            let mut copy = [0.0; COPY];
-            if let Some(copy) = copy.get_mut(..w.len()) {
-                copy.iter_mut().zip(row).for_each(|(to, &from)| *to = from);
-                return dot(w, copy);
-            }
-            dot(w, &row.to_vec())
-        }
+    if let Some(row) = row.to_slice() {
+        return dot(w, row);
     }
+    let mut copy = [0.0; COPY];
+    if let Some(copy) = copy.get_mut(..w.len()) {
+        copy.iter_mut().zip(row).for_each(|(to, &from)| *to = from);
+        return dot(w, copy);
+    }
+    dot(w, &row.to_vec())
 }
 
 impl Detector for LogisticRegression {
