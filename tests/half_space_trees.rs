@@ -38,7 +38,7 @@ fn score_by_definition(parts: &HalfSpaceTreesParts, row: &[f32]) -> f64 {
             let first = (at + 1 - (1 << level)) * span;
             let rows: u32 = parts.reference[tree * width..][first..first + span].iter().sum();
             if level == depth || level > 0 && f64::from(rows) <= 0.1 * window {
-                sum += (f64::from(rows) + 0.5) * (1_u64 << level) as f64;
+                sum += (f64::from(rows) + 0.5) * f64::from(1_u32 << level);
                 break;
             }
             let cut = tree * inner + at;

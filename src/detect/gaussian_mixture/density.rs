@@ -3,6 +3,10 @@
 //! Rows stand side by side in lanes, so plain loops become vector code as wide as the processor has. No lane
 //! ever meets another one, and a product is rounded before it is added, so a row has the same bits in any lane, in
 //! any batch and on any processor.
+#![allow(
+    clippy::inline_always,
+    reason = "the loops must be compiled with their callers, for wider registers"
+)]
 
 use super::cholesky::row_start;
 use super::{Covariance, MAX_FEATURES};

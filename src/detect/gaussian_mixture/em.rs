@@ -76,7 +76,7 @@ fn expect(density: &Density, rows: &[f64], d: usize, shares: &mut [f64]) -> Resu
     let mut total = 0.0;
     for shares in shares.chunks_exact_mut(k) {
         let log_density = log_sum_exp(shares);
-        for share in shares.iter_mut() {
+        for share in shares {
             *share = (*share - log_density).exp();
         }
         total += log_density;

@@ -34,7 +34,7 @@ pub struct GaussianMixture {
 const CHUNK: usize = 1024;
 
 /// Rows that are checked and scored while they stay in the first-level cache.
-const TILE: usize = 64;
+const TILE: usize = 32;
 
 impl GaussianMixture {
     /// Lays a mixture out for scoring; everything has been checked.

@@ -83,7 +83,7 @@ fn means(rows: &[f64], d: usize, nearest: &[usize], centres: &[f64]) -> Vec<f64>
         if count == 0 {
             sums.copy_from_slice(centre);
         } else {
-            for sum in sums.iter_mut() {
+            for sum in sums {
                 *sum /= f64::from(count);
             }
         }

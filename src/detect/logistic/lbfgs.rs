@@ -31,7 +31,7 @@ struct Place {
 
 /// A step, the change of the gradient along it, and the inverse of their product.
 struct Step {
-    taken: Vec<f64>,
+    moved: Vec<f64>,
     change: Vec<f64>,
     inverse: f64,
 }
@@ -62,14 +62,14 @@ pub(super) fn minimise(
         let direction = direction(&here.gradient, &memory);
         let Some(next) = search(&here, &direction, memory.is_empty(), &evaluate) else { break };
         iterations += 1;
-        let step: Vec<f64> = next.point.iter().zip(&here.point).map(|(a, b)| a - b).collect();
+        let moved: Vec<f64> = next.point.iter().zip(&here.point).map(|(a, b)| a - b).collect();
         let change: Vec<f64> = next.gradient.iter().zip(&here.gradient).map(|(a, b)| a - b).collect();
-        let product = dot(&step, &change);
+        let product = dot(&moved, &change);
         if product > f64::EPSILON * dot(&change, &change) {
             if memory.len() == MEMORY {
                 memory.pop_front();
             }
-            memory.push_back(Step { taken: step, change, inverse: 1.0 / product });
+            memory.push_back(Step { moved, change, inverse: 1.0 / product });
         }
         here = next;
     }
@@ -82,7 +82,7 @@ fn direction(gradient: &[f64], memory: &VecDeque<Step>) -> Vec<f64> {
     let mut q: Vec<f64> = gradient.iter().map(|g| -g).collect();
     let mut shares = Vec::with_capacity(memory.len());
     for past in memory.iter().rev() {
-        let share = past.inverse * dot(&past.taken, &q);
+        let share = past.inverse * dot(&past.moved, &q);
         add(&mut q, -share, &past.change);
         shares.push(share);
     }
@@ -94,7 +94,7 @@ fn direction(gradient: &[f64], memory: &VecDeque<Step>) -> Vec<f64> {
     }
     for (past, share) in memory.iter().zip(shares.into_iter().rev()) {
         let back = past.inverse * dot(&past.change, &q);
-        add(&mut q, share - back, &past.taken);
+        add(&mut q, share - back, &past.moved);
     }
     q
 }
@@ -115,7 +115,8 @@ fn search(
         let mut point = here.point.clone();
         add(&mut point, length, direction);
         let next = evaluate(point);
-        if next.value.is_nan() || next.value > here.value + DECREASE * length * slope + noise {
+        let enough = here.value + DECREASE * length * slope + noise;
+        if next.value.is_nan() || next.value > enough {
             high = length;
         } else if dot(&next.gradient, direction) < CURVATURE * slope {
             low = length;

@@ -11,7 +11,7 @@ pub use parts::LogisticRegressionParts;
 
 use std::collections::HashSet;
 
-use ndarray::ArrayView2;
+use ndarray::{ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use self::objective::Objective;
@@ -197,15 +197,28 @@ fn check_classes(classes: &[String]) -> Result<()> {
 /// `Σ coefficients · row`, in eight sums that vector code keeps side by side.
 fn dot(coefficients: &[f64], row: &[f32]) -> f64 {
     let mut sums = [0.0; 8];
-    let (w, w_rest) = coefficients.as_chunks::<8>();
-    let (x, x_rest) = row.as_chunks::<8>();
-    for (w, x) in w.iter().zip(x) {
+    let (blocks, rest) = coefficients.as_chunks::<8>();
+    let (row_blocks, row_rest) = row.as_chunks::<8>();
+    for (block, values) in blocks.iter().zip(row_blocks) {
         for lane in 0..8 {
-            sums[lane] += w[lane] * f64::from(x[lane]);
+            sums[lane] += block[lane] * f64::from(values[lane]);
         }
     }
-    for ((sum, w), &x) in sums.iter_mut().zip(w_rest).zip(x_rest) {
-        *sum += w * f64::from(x);
+    for ((sum, coefficient), &value) in sums.iter_mut().zip(rest).zip(row_rest) {
+        *sum += coefficient * f64::from(value);
     }
+    fold(sums)
+}
+
+/// [`dot`] for a row that does not lie in one piece, with the same bits.
+fn scattered_dot(coefficients: &[f64], row: &ArrayView1<'_, f32>) -> f64 {
+    let mut sums = [0.0; 8];
+    for (j, (coefficient, &value)) in coefficients.iter().zip(row).enumerate() {
+        sums[j % 8] += coefficient * f64::from(value);
+    }
+    fold(sums)
+}
+
+fn fold(sums: [f64; 8]) -> f64 {
     ((sums[0] + sums[1]) + (sums[2] + sums[3])) + ((sums[4] + sums[5]) + (sums[6] + sums[7]))
 }

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView1, ArrayView2, s};
 
-use super::{LogisticRegressionConfig, LogisticRegressionParts, dot};
+use super::{LogisticRegressionConfig, LogisticRegressionParts, dot, scattered_dot};
 use crate::detect::{Classifier, Detector, check};
 use crate::error::Result;
 use crate::explain::Explanation;
@@ -23,9 +23,6 @@ const CHUNK: usize = 16_384;
 
 /// Rows that are checked and scored while they stay in the first-level cache.
 const TILE: usize = 128;
-
-/// Values of a row that are copied at a time when the matrix is not row-major; a multiple of the lanes.
-const COPY: usize = 1024;
 
 impl LogisticRegression {
     /// Checks the parts of a model, from a file or from another library, and assembles it.
@@ -78,7 +75,8 @@ impl LogisticRegression {
     /// The margins of one row.
     fn margins<'a>(&'a self, row: &'a ArrayView1<'a, f32>) -> impl Iterator<Item = f64> + 'a {
         let rows = self.parts.coefficients.chunks_exact(self.parts.n_features);
-        rows.zip(&self.parts.intercepts).map(|(w, b)| b + any_dot(w, row))
+        rows.zip(&self.parts.intercepts)
+            .map(|(w, b)| b + row.to_slice().map_or_else(|| scattered_dot(w, row), |row| dot(w, row)))
     }
 
     fn score_row(&self, row: &ArrayView1<'_, f32>) -> f64 {
@@ -113,19 +111,6 @@ impl LogisticRegression {
         let total = out.sum();
         out.mapv_inplace(|odds| odds / total);
     }
-}
-
-/// [`dot`] for a row that need not lie in one piece; the same bits either way.
-fn any_dot(w: &[f64], row: &ArrayView1<'_, f32>) -> f64 {
-    if let Some(row) = row.to_slice() {
-        return dot(w, row);
-    }
-    let mut copy = [0.0; COPY];
-    if let Some(copy) = copy.get_mut(..w.len()) {
-        copy.iter_mut().zip(row).for_each(|(to, &from)| *to = from);
-        return dot(w, copy);
-    }
-    dot(w, &row.to_vec())
 }
 
 impl Detector for LogisticRegression {
