@@ -140,7 +140,7 @@ export declare class Detector {
    * missing labels.
    */
   fit(x: Float32Array, nColumns: number, options?: FitOptions): Promise<FittedDetector>
-  /** Its kind and its settings, with the defaults. */
+  /** Its kind and its settings, with their defaults where they have one. */
   toObject(): { kind: DetectorKind } & Record<string, unknown>
 }
 

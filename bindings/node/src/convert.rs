@@ -87,12 +87,13 @@ pub(crate) fn camel(name: &str) -> String {
     camel
 }
 
-/// The same value with other names of its fields; whole numbers become whole, which napi reads as floats beyond 32 bits.
+/// The same value with other names of its fields and without those that are null; whole numbers become whole, which napi reads as floats beyond 32 bits.
 pub(crate) fn rename(value: Value, name: fn(&str) -> String) -> Value {
     match value {
         Value::Array(values) => values.into_iter().map(|value| rename(value, name)).collect(),
         Value::Object(fields) => {
-            fields.into_iter().map(|(key, value)| (name(&key), rename(value, name))).collect()
+            let fields = fields.into_iter().filter(|(_, value)| !value.is_null());
+            fields.map(|(key, value)| (name(&key), rename(value, name))).collect()
         }
         Value::Number(number) => match number.as_f64() {
             Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() <= MAX_SAFE => {

@@ -11,14 +11,6 @@ use crate::error::{Failure, Result, invalid};
 use crate::fitted::{FittedDetector, matrix};
 use crate::job::{Job, spawn};
 
-/// The core's words for numbers, and ours.
-const NUMBERS: [(&str, &str); 4] = [
-    ("usize", "a whole number from 0"),
-    ("u64", "a whole number from 0"),
-    ("i8", "a whole number"),
-    ("f64", "a number"),
-];
-
 /// A detector before it is fitted: `new IsolationForest(options)` and the like make one.
 #[napi]
 #[derive(Clone, Debug)]
@@ -65,7 +57,7 @@ impl Detector {
         Ok(spawn(move || config.fit(matrix(&x, n_columns)?, labels.as_deref()).map(Into::into)))
     }
 
-    /// Its kind and its settings, with the defaults.
+    /// Its kind and its settings, with their defaults where they have one.
     #[napi(catch_unwind, ts_return_type = "{ kind: DetectorKind } & Record<string, unknown>")]
     pub fn to_object(&self) -> Result<Value> {
         mirror(&self.config).map(|config| rename(config, camel))
@@ -133,18 +125,28 @@ fn entries(object: Object<'_>) -> Result<Vec<(String, Value)>> {
     }
     let mut entries = Vec::new();
     for key in Object::keys(&object).map_err(refused)? {
-        let expected = "a finite number, text, true, false, null, or a list or an object of these";
+        let expected = "a finite number, text, true, false, or a list or an object of these";
         let value = object.get::<Value>(&key).map_err(|_| invalid(&key, expected, "something else"))?;
-        entries.extend(value.map(|value| (key, value)));
+        let Some(value) = value else { continue };
+        if value.is_null() {
+            return Err(invalid(&key, "left out for its default", "null"));
+        }
+        entries.push((key, value));
     }
     Ok(entries)
 }
 
 /// What the core's reader refused, in words that JavaScript has.
 fn unread(name: &str, error: &serde_json::Error) -> Failure {
-    let mut reason = error.to_string();
-    for (rust, javascript) in NUMBERS {
-        reason = reason.replace(&format!("expected {rust}"), &format!("expected {javascript}"));
-    }
-    Failure::new("invalid_argument", format!("`{name}`: {reason}"))
+    let reason = error.to_string();
+    let Some((got, expected)) = reason.split_once(", expected ") else {
+        return Failure::new("invalid_argument", format!("`{name}`: {reason}"));
+    };
+    let expected = match expected {
+        "usize" | "u64" => "a whole number from 0",
+        "i8" => "a whole number",
+        "f64" => "a number",
+        other => other,
+    };
+    invalid(name, expected, got.trim_start_matches("invalid type: ").trim_start_matches("invalid value: "))
 }
