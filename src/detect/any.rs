@@ -175,6 +175,18 @@ any_detector! {
 }
 
 impl AnyDetector {
+    /// Its kind, as in a file: `isolation_forest`, `tree_ensemble` and so on.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::IsolationForest(_) => "isolation_forest",
+            Self::GaussianMixture(_) => "gaussian_mixture",
+            Self::HalfSpaceTrees(_) => "half_space_trees",
+            Self::TreeEnsemble(_) => "tree_ensemble",
+            Self::LogisticRegression(_) => "logistic_regression",
+            Self::Ensemble(_) => "ensemble",
+        }
+    }
+
     /// The detector as a classifier, where it learnt from labels.
     pub fn as_classifier(&self) -> Option<&dyn Classifier> {
         match self {

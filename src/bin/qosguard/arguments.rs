@@ -127,12 +127,10 @@ pub(crate) struct Train {
     /// Share of clean records, between 0 and 1, that may be called anomalies
     #[arg(long, value_name = "RATE", default_value_t = 0.01)]
     pub(crate) false_positive_rate: f64,
-    /// Trees of the isolation forest
-    #[arg(long, value_name = "COUNT", default_value_t = 100)]
-    pub(crate) trees: usize,
-    /// Rows that each tree is grown from
-    #[arg(long, value_name = "COUNT", default_value_t = 256)]
-    pub(crate) max_samples: usize,
+    /// What scores the records: `auto` for the ensemble that suits them, a kind such as `boosted_trees`, or a JSON
+    /// file with its settings
+    #[arg(long, value_name = "auto|KIND|FILE", default_value = "isolation_forest")]
+    pub(crate) detector: String,
     /// QoS policy, a TOML, YAML or JSON file
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,
@@ -167,6 +165,9 @@ pub(crate) struct Assess {
     /// Bring records of another schema to the guard's by what their columns mean
     #[arg(long)]
     pub(crate) map: bool,
+    /// Say of each printed decision why: at most this many reasons
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub(crate) reasons: usize,
     /// Exit with 1 when there are anomalies
     #[arg(long)]
     pub(crate) exit_code: bool,

@@ -1,12 +1,13 @@
 //! `qosguard assess`: records in, decisions out, batch by batch.
 
+use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use qosguard::qos::{Decision, Policy};
 use qosguard::telemetry::{ReadReport, Table, TableWriter};
-use qosguard::{Assessment, Guard};
+use qosguard::{Assessment, Guard, Result};
 use serde_json::json;
 
 use crate::arguments::Assess;
@@ -27,7 +28,7 @@ pub(crate) fn run(command: &Assess) -> Outcome {
     let inputs = command.map.then(|| guard.inputs());
     let seen =
         inputs.as_ref().map_or_else(|| (**reader.schema()).clone(), |i| i.common_with(reader.schema()));
-    let schema = verdicts::schema(&seen)?;
+    let schema = verdicts::schema(&seen, &guard)?;
     let mut out = command.output.as_deref().map(|path| output::create(path, &schema)).transpose()?;
     // What reads the rows there must not meet other lines among them.
     let rows_to_stdout = command.output.as_deref() == Some(Path::new("-"));
@@ -42,7 +43,7 @@ pub(crate) fn run(command: &Assess) -> Outcome {
         }
         let assessment = guard.assess(&table)?;
         if !rows_to_stdout {
-            output::print(lines(command, &assessment, records).as_bytes())?;
+            output::print(lines(command, &guard, &table, &assessment, records)?.as_bytes())?;
         }
         if let (Some(out), Some(batch)) = (&mut out, table.batches().first()) {
             out.write(&verdicts::beside(&schema, batch, &assessment)?)?;
@@ -58,15 +59,37 @@ pub(crate) fn run(command: &Assess) -> Outcome {
 }
 
 /// The decisions that shall be printed, one a line; `before` records came earlier.
-fn lines(command: &Assess, assessment: &Assessment, before: u64) -> String {
-    let asked = assessment.decisions().filter(|decision| command.all || decision.verdict.is_anomaly);
-    let line = |mut decision: Decision| {
-        decision.row += before;
-        if command.json {
-            format!("{}\n", json!(decision))
-        } else {
-            format!("row {:>8}  {decision}\n", decision.row)
-        }
+fn lines(
+    command: &Assess,
+    guard: &Guard,
+    table: &Table,
+    assessment: &Assessment,
+    before: u64,
+) -> Result<String> {
+    let decisions: Vec<Decision> =
+        assessment.decisions().filter(|decision| command.all || decision.verdict.is_anomaly).collect();
+    let explained = if command.reasons > 0 && !decisions.is_empty() {
+        let rows: Vec<usize> = decisions.iter().map(|decision| decision.row as usize).collect();
+        Some(guard.explain(&table.take(&rows)?)?)
+    } else {
+        None
     };
-    asked.map(line).collect()
+    let mut lines = String::new();
+    for (i, mut decision) in decisions.into_iter().enumerate() {
+        decision.row += before;
+        let reasons = explained.as_ref().map(|explained| explained.reasons(i, command.reasons));
+        if command.json {
+            let mut line = json!(decision);
+            if let Some(reasons) = reasons {
+                line["reasons"] = json!(reasons);
+            }
+            let _ = writeln!(lines, "{line}");
+        } else {
+            let _ = writeln!(lines, "row {:>8}  {decision}", decision.row);
+            for reason in reasons.into_iter().flat_map(|reasons| reasons.0) {
+                let _ = writeln!(lines, "              {reason}");
+            }
+        }
+    }
+    Ok(lines)
 }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use qosguard::Guard;
+use qosguard::detect::{AnyDetector, Member};
 use qosguard::features::Featurizer;
 use qosguard::telemetry::Role;
 use serde_json::json;
@@ -24,10 +25,21 @@ fn as_json(guard: &Guard) -> serde_json::Value {
         "schema": **guard.schema(),
         "features": guard.featurizer().names(),
         "dropped": guard.featurizer().dropped(),
+        "detector": guard.detector().kind(),
+        "members": members(guard).iter().map(|m| json!({ "name": m.name(), "kind": m.detector().kind(), "weight": m.weight() })).collect::<Vec<_>>(),
+        "families": guard.families(),
         "threshold": guard.threshold(),
         "training": guard.training(),
         "policy": guard.policy().config(),
     })
+}
+
+/// The members of an ensemble; none of another detector.
+fn members(guard: &Guard) -> &[Member] {
+    match guard.detector() {
+        AnyDetector::Ensemble(ensemble) => ensemble.members(),
+        _ => &[],
+    }
 }
 
 fn in_words(guard: &Guard) -> String {
@@ -44,6 +56,18 @@ fn in_words(guard: &Guard) -> String {
     ];
     for dropped in guard.featurizer().dropped() {
         lines.push(format!("dropped    {}: {:?}", dropped.column, dropped.reason));
+    }
+    lines.push(format!("detector   {}", guard.detector().kind()));
+    for member in members(guard) {
+        lines.push(format!(
+            "member     {}: {}, weight {}",
+            member.name(),
+            member.detector().kind(),
+            member.weight()
+        ));
+    }
+    if !guard.families().is_empty() {
+        lines.push(format!("families   {}", guard.families().join(", ")));
     }
     lines.push(format!(
         "training   {} rows: {} fitted, {} calibrated, {} held out, {} attacks; seed {}",

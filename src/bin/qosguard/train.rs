@@ -1,10 +1,12 @@
 //! `qosguard train`: records in, a guard out.
 
+use std::path::Path;
 use std::process::ExitCode;
 
+use qosguard::detect::AnyDetectorConfig;
 use qosguard::qos::Policy;
-use qosguard::{Guard, IsolationForestConfig};
-use serde_json::json;
+use qosguard::{Error, Guard, Result};
+use serde_json::{Value, json};
 
 use crate::arguments::Train;
 use crate::exit::Outcome;
@@ -12,15 +14,11 @@ use crate::{input, output};
 
 pub(crate) fn run(command: &Train) -> Outcome {
     output::spare(&command.output, command.input.paths.iter().chain(&command.policy))?;
-    let mut builder = Guard::builder()
-        .detector(IsolationForestConfig {
-            trees: command.trees,
-            max_samples: command.max_samples,
-            seed: command.seed,
-            ..Default::default()
-        })
-        .false_positive_rate(command.false_positive_rate)
-        .seed(command.seed);
+    let mut builder = Guard::builder().false_positive_rate(command.false_positive_rate).seed(command.seed);
+    builder = match command.detector.as_str() {
+        "auto" => builder.auto(),
+        text => builder.detector(detector(text, command.seed)?),
+    };
     if let Some(path) = &command.policy {
         builder = builder.policy(Policy::load(path)?);
     }
@@ -58,4 +56,26 @@ pub(crate) fn run(command: &Train) -> Outcome {
     };
     output::print(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Settings from a file, or the defaults of a kind with the seed.
+fn detector(text: &str, seed: u64) -> Result<AnyDetectorConfig> {
+    let refused = |expected: &str, got: String| Error::InvalidArgument {
+        name: "--detector".into(),
+        expected: expected.into(),
+        got,
+    };
+    let path = Path::new(text);
+    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json")) {
+        let json = std::fs::read_to_string(path).map_err(|source| Error::Io { path: path.into(), source })?;
+        return serde_json::from_str(&json)
+            .map_err(|e| refused("a file with the settings of a detector", format!("{text}: {e}")));
+    }
+    let seeded = json!({ "kind": text, "seed": seed });
+    let plain = json!({ "kind": text });
+    let parse = |settings: Value| serde_json::from_value::<AnyDetectorConfig>(settings);
+    // Logistic regression draws nothing at random.
+    parse(seeded)
+        .or_else(|_| parse(plain))
+        .map_err(|e| refused("auto, a kind of detector or a .json file", e.to_string()))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use qosguard::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use qosguard::qos::Decision;
 use qosguard::telemetry::{Column, Kind, Role, Schema};
-use qosguard::{Assessment, Error, Result};
+use qosguard::{Assessment, Error, Guard, Result};
 
 /// The columns that stand behind those of the record.
 const COLUMNS: [(&str, Kind); 7] = [
@@ -18,9 +18,17 @@ const COLUMNS: [(&str, Kind); 7] = [
     ("rule", Kind::Text),
 ];
 
+/// Of a guard that gives one, the probability of an attack.
+const PROBABILITY: &str = "probability";
+/// Of a guard that tells them apart, the attack class of an anomaly.
+const FAMILY: &str = "family";
+
 /// The schema of the records with their verdicts.
-pub(crate) fn schema(of_records: &Schema) -> Result<Schema> {
-    let verdict = COLUMNS.map(|(name, kind)| Column::new(name, Role::Ignore, kind));
+pub(crate) fn schema(of_records: &Schema, guard: &Guard) -> Result<Schema> {
+    let probability = guard.probability().map(|_| (PROBABILITY, Kind::Number));
+    let family = (!guard.families().is_empty()).then_some((FAMILY, Kind::Text));
+    let verdict = COLUMNS.into_iter().chain(probability).chain(family);
+    let verdict = verdict.map(|(name, kind)| Column::new(name, Role::Ignore, kind));
     let columns = of_records.columns().iter().cloned().chain(verdict).collect();
     Schema::new("verdicts", columns, Vec::new())
 }
@@ -42,7 +50,14 @@ pub(crate) fn beside(schema: &Schema, records: &RecordBatch, assessment: &Assess
         text(|d| d.action.to_string()),
         text(|d| d.rule.clone()),
     ];
-    let columns = records.columns().iter().cloned().chain(verdicts).collect();
+    let probability: ArrayRef =
+        Arc::new(assessment.decisions().map(|d| d.verdict.probability).collect::<Float64Array>());
+    let family: ArrayRef =
+        Arc::new(assessment.decisions().map(|d| d.verdict.family).collect::<StringArray>());
+    let asked = [(PROBABILITY, probability), (FAMILY, family)];
+    let asked = asked.into_iter().filter(|(name, _)| schema.index_of(name) >= Some(records.num_columns()));
+    let asked = asked.map(|(_, column)| column);
+    let columns = records.columns().iter().cloned().chain(verdicts).chain(asked).collect();
     RecordBatch::try_new(Arc::new(schema.to_arrow()), columns).map_err(|error| Error::InvalidArgument {
         name: "verdicts".into(),
         expected: "an Arrow batch".into(),

@@ -189,14 +189,12 @@ impl Ensemble {
         p_values: &mut [f64],
     ) -> Result<()> {
         let k = self.members.len();
-        let mut failure = None;
         for (i, member) in self.members.iter().enumerate() {
             // The member's scores stand where the row's own will.
             if member.enabled && member.detector.score_into(x, scores).is_err() {
                 for (row, score) in scores.iter_mut().enumerate() {
                     let one = std::slice::from_mut(score);
-                    if let Err(error) = member.detector.score_into(x.slice(s![row..=row, ..]), one) {
-                        failure.get_or_insert((row, error));
+                    if member.detector.score_into(x.slice(s![row..=row, ..]), one).is_err() {
                         *score = f32::NAN;
                     }
                 }
@@ -212,14 +210,20 @@ impl Ensemble {
         for (row, (score, p)) in scores.iter_mut().zip(p_values.chunks_exact(k)).enumerate() {
             let known = p.iter().zip(&self.members).filter(|(p, _)| !p.is_nan());
             let Some(evidence) = evidence(known.map(|(p, member)| (-p.ln(), member.weight))) else {
-                return Err(match failure.take() {
-                    Some((failed, error)) if failed == row => error.at_row(first + row),
-                    _ => Error::NotFinite { row: first + row, column: "score".into(), value: f64::NAN },
-                });
+                return Err(self.failure(x.slice(s![row..=row, ..])).at_row(first + row));
             };
             *score = evidence as f32;
         }
         Ok(())
+    }
+}
+
+impl Ensemble {
+    /// Why the first enabled member cannot score a row that none can.
+    fn failure(&self, row: ArrayView2<'_, f32>) -> Error {
+        let scored = self.members.iter().find(|member| member.enabled).map(|m| m.detector.score(row));
+        let nothing = Error::NotFinite { row: 0, column: "score".into(), value: f64::NAN };
+        scored.and_then(Result::err).unwrap_or(nothing)
     }
 }
 
