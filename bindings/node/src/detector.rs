@@ -96,42 +96,43 @@ fn config(kind: &str, options: Option<Object<'_>>) -> Result<AnyDetectorConfig> 
         let kind = ("kind".to_owned(), Value::from(kind));
         serde_json::from_value::<AnyDetectorConfig>([kind].into_iter().chain(settings).collect())
     };
-    read(Map::new()).map_err(|error| unread("kind", &error))?;
+    let default = read(Map::new()).map_err(|error| unread("kind", &error))?;
+    let Some(options) = options else { return Ok(default) };
+    // The reader tells the names that there are where it refuses one.
+    let refusal = read(Map::from_iter([("?".to_owned(), Value::Null)])).err();
+    let words = refusal.map(|error| error.to_string()).unwrap_or_default();
+    let known: Vec<String> = words.split('`').skip(1).step_by(2).skip(1).map(camel).collect();
     let mut settings = Map::new();
-    for (key, value) in options.map_or(Ok(Vec::new()), entries)? {
-        let setting = (snake(&key), rename(value, snake));
-        // The reader says which names there are only where it refuses one, and of one setting alone what is wrong.
-        if let Err(error) = read(Map::from_iter([("?".to_owned(), Value::Null)])) {
-            let known: Vec<String> =
-                error.to_string().split('`').skip(1).step_by(2).skip(1).map(camel).collect();
-            if !known.contains(&key) {
-                return Err(invalid("options", &format!("an object with only {}", known.join(", ")), key));
-            }
-        }
-        let read = read(Map::from_iter([setting.clone()])).map_err(|error| unread(&key, &error))?;
+    for (key, value) in entries(options, &known)? {
+        let (name, value) = (snake(&key), rename(value, snake));
+        // Alone, since the reader does not tell which setting it refuses.
+        let read =
+            read(Map::from_iter([(name.clone(), value.clone())])).map_err(|error| unread(&key, &error))?;
         let read: Value = mirror(&read)?;
-        if setting.1.is_array() && read.get(&setting.0).is_some_and(Value::is_object) {
+        if value.is_array() && read.get(&name).is_some_and(Value::is_object) {
             return Err(invalid(&key, "an object", "a list"));
         }
-        settings.extend([setting]);
+        settings.insert(name, value);
     }
     read(settings).map_err(|error| unread("options", &error))
 }
 
-/// The properties of an object that are not undefined.
-fn entries(object: Object<'_>) -> Result<Vec<(String, Value)>> {
+/// The properties of an object that are not undefined; refuses a name that is not `known`.
+fn entries(object: Object<'_>, known: &[String]) -> Result<Vec<(String, Value)>> {
     if object.to_unknown().get_type().map_err(refused)? != ValueType::Object {
         return Err(invalid("options", "an object", "something else"));
     }
     let mut entries = Vec::new();
     for key in Object::keys(&object).map_err(refused)? {
+        if !known.contains(&key) {
+            return Err(invalid("options", &format!("an object with only {}", known.join(", ")), key));
+        }
         let expected = "a finite number, text, true, false, or a list or an object of these";
         let value = object.get::<Value>(&key).map_err(|_| invalid(&key, expected, "something else"))?;
-        let Some(value) = value else { continue };
-        if value.is_null() {
+        if value == Some(Value::Null) {
             return Err(invalid(&key, "left out for its default", "null"));
         }
-        entries.push((key, value));
+        entries.extend(value.map(|value| (key, value)));
     }
     Ok(entries)
 }

@@ -166,6 +166,7 @@ test('what is wrong with a setting is said of that setting', () => {
     [IsolationForest, { seed: null }, /`seed`.*null/],
     [IsolationForest, { max_samples: 3 }, /maxSamples.*max_samples/],
     [IsolationForest, { kind: 'gaussian_mixture' }, /trees.*kind/],
+    [IsolationForest, { nEstimators: undefined }, /trees.*nEstimators/],
     [IsolationForest, { splits: 'fair_cut' }, /`splits`/],
     [IsolationForest, { splits: { kind: 'fair_cut' } }, /`splits`.*fair_cut/],
     [IsolationForest, { splits: cyclic }, /`splits`/],
@@ -176,7 +177,7 @@ test('what is wrong with a setting is said of that setting', () => {
     [BoostedTrees, { earlyStopping: { share: 0.1 } }, /`earlyStopping`.*patience/],
     [BoostedTrees, { earlyStopping: [0.1, 3] }, /`earlyStopping`.*object/],
     [BoostedTrees, { earlyStopping: { share: 0.1, patience: 3, pace: 1 } }, /`earlyStopping`.*pace/],
-    [LogisticRegression, { classWeight: 'even' }, /`classWeight`.*even.*balanced/],
+    [LogisticRegression, { classWeight: 'even' }, /`classWeight`.*balanced.*even/],
     [Ensemble, { members: 3 }, /`members`/],
     [Ensemble, { members: [{ name: 'a' }] }, /`members\[0\].detector`/],
     [Ensemble, { members: [{ name: 'a', detector: {} }] }, /`members\[0\].detector`/],
@@ -188,7 +189,7 @@ test('what is wrong with a setting is said of that setting', () => {
   for (const [Settings, options, message] of cases) {
     assert.throws(() => new Settings(options), { name: 'QosguardError', code: 'invalid_argument', message })
   }
-  assert.throws(() => new Detector('forest'), { name: 'QosguardError', code: 'invalid_argument', message: /`kind`.*forest.*isolation_forest/ })
+  assert.throws(() => new Detector('forest'), { name: 'QosguardError', code: 'invalid_argument', message: /`kind`.*isolation_forest.*`forest`/ })
   const own = new RangeError('mine')
   assert.throws(() => new IsolationForest({ get trees() { throw own } }), (error) => error === own)
   assert.throws(() => new IsolationForest({ splits: { get kind() { throw own } } }), (error) => error === own)
