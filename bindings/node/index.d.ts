@@ -1,6 +1,7 @@
 // What `index.js` adds to the generated types.
 
-import type { Table } from './native'
+import { Detector } from './native'
+import type { RecipeOptions, Table } from './native'
 
 export * from './native'
 
@@ -32,4 +33,185 @@ export class QosguardError extends Error {
   readonly name: 'QosguardError'
   /** Kind of the failure. */
   readonly code: ErrorKind
+}
+
+/** Settings of an isolation forest. */
+export interface IsolationForestOptions {
+  /** Number of trees, 1 to 10,000; 100 unless said otherwise. */
+  trees?: number
+  /** Rows that each tree is grown on, 2 to 2^20; 256 unless said otherwise. */
+  maxSamples?: number
+  /** Cuts between the root and a leaf, 1 to 32; 32 where splits are of pooled gain, else ⌈log2(rows per tree)⌉. */
+  maxDepth?: number
+  /** Seed of all randomness, a whole number up to 2^53 − 1; 0 unless said otherwise. */
+  seed?: number
+  /** How a node cuts its rows; `random` unless said otherwise. */
+  splits?:
+    /** A random feature at a random point. */
+    | { kind: 'random' }
+    /** A random plane of 2 to 8 features. */
+    | { kind: 'extended', features: number }
+    /** The best of 1 to 64 tries (1) over planes of 1 to 8 features (1), at this share (1) of the nodes. */
+    | { kind: 'pooled_gain', features?: number, tries?: number, share?: number }
+  /** What a leaf says of its rows: how many cuts it took (unless said otherwise), or how dense it is. */
+  scoring?: 'depth' | 'density'
+  /** Whether NaN is refused (unless said otherwise) or taken for a missing value. */
+  missing?: 'refuse' | 'follow'
+  /** Columns that hold categories, ascending: whole numbers from 0 to 1023. */
+  categorical?: number[]
+}
+
+/** Settings of a Gaussian mixture. */
+export interface GaussianMixtureOptions {
+  /** Number of components, 1 to 64; 32 unless said otherwise. */
+  components?: number
+  /** Shape of the components; `full` unless said otherwise. */
+  covariance?: 'full' | 'diagonal'
+  /** Variance added to every feature of every component, above 0; 0.03 unless said otherwise. */
+  regularisation?: number
+  /** Steps, 1 to 10,000; 100 unless said otherwise. */
+  maxIterations?: number
+  /** The search ends when the mean log-likelihood changes by less; 1e-3 unless said otherwise. */
+  tolerance?: number
+  /** What is done with every feature first; normal scores by rank, `quantile`, unless said otherwise. */
+  normalise?: 'none' | 'quantile'
+  /** Rows that it is fitted on, 2 to 2^20; 20,000 unless said otherwise. */
+  maxSamples?: number
+  /** Seed of all randomness, a whole number up to 2^53 − 1; 0 unless said otherwise. */
+  seed?: number
+}
+
+/** Settings of half-space trees. */
+export interface HalfSpaceTreesOptions {
+  /** Number of trees, 1 to 1,000; 25 unless said otherwise. */
+  trees?: number
+  /** Cuts between the root and a leaf, 1 to 16; 8 unless said otherwise. */
+  depth?: number
+  /** Rows of a window, 2 to 2^20; 250 unless said otherwise. */
+  window?: number
+  /** Seed of all randomness, a whole number up to 2^53 − 1; 0 unless said otherwise. */
+  seed?: number
+}
+
+/** Settings of contrast trees. */
+export interface ContrastTreesOptions {
+  /** Number of boosters, whose log-odds are averaged, 1 to 64; 3 unless said otherwise. */
+  boosters?: number
+  /** Rounds of each booster, 1 to 10,000; 100 unless said otherwise. */
+  trees?: number
+  /** Most leaves of a tree, 2 to 65,536; 31 unless said otherwise. */
+  leaves?: number
+  /** Clean rows that a booster sees, 2 to 2^20; 20,000 unless said otherwise. */
+  maxSamples?: number
+  /** Seed of all randomness, a whole number up to 2^53 − 1; 0 unless said otherwise. */
+  seed?: number
+}
+
+/** Settings of boosted trees. */
+export interface BoostedTreesOptions {
+  /** Rounds of boosting, 1 to 10,000; 100 unless said otherwise. */
+  trees?: number
+  /** Most leaves of a tree, 2 to 65,536; 31 unless said otherwise. */
+  leaves?: number
+  /** Most splits between the root and a leaf, 1 to 512; 512 unless said otherwise. */
+  maxDepth?: number
+  /** Factor on every leaf value, in (0, 1]; 0.1 unless said otherwise. */
+  learningRate?: number
+  /** Least number of training rows in a leaf, from 1; 20 unless said otherwise. */
+  minRowsPerLeaf?: number
+  /** Least sum of hessians in a leaf, from 0; 1e-3 unless said otherwise. */
+  minHessian?: number
+  /** Penalty on the leaf values, from 0; 1 unless said otherwise. */
+  l2?: number
+  /** A split must gain more than this, from 0; 0 unless said otherwise. */
+  minGain?: number
+  /** Most bins for the values of one feature, 2 to 255; 255 unless said otherwise. */
+  bins?: number
+  /** Share of the rows that each round draws, in (0, 1]; 1 unless said otherwise. */
+  rowShare?: number
+  /** Share of the features that each tree draws, in (0, 1]; 1 unless said otherwise. */
+  featureShare?: number
+  /** Columns that hold codes of categories, not quantities. */
+  categorical?: number[]
+  /** How much each class counts; each row once, `none`, unless said otherwise. */
+  classWeight?: 'none' | 'balanced'
+  /** For each feature 1 where the score must not fall as it grows, -1 where it must not rise, else 0. */
+  monotone?: number[]
+  /** Stops after `patience` rounds without a lower loss on a share of the rows, in (0, 1), that is held out. */
+  earlyStopping?: { share: number, patience: number }
+  /** Seed of all randomness, a whole number up to 2^53 − 1; 0 unless said otherwise. */
+  seed?: number
+}
+
+/** Settings of a logistic regression. */
+export interface LogisticRegressionOptions {
+  /** Strength of the penalty, above 0; 1 unless said otherwise. */
+  l2?: number
+  /** How much each class counts; each row once, `none`, unless said otherwise. */
+  classWeight?: 'none' | 'balanced'
+  /** Steps of the search, 1 to 100,000; 1,000 unless said otherwise. */
+  maxIterations?: number
+  /** Size of the gradient at which the search ends, above 0; 1e-8 unless said otherwise. */
+  tolerance?: number
+}
+
+/** A member of an ensemble before it is fitted. */
+export interface MemberOptions {
+  /** A name that no other member has. */
+  name: string
+  /** How much its evidence counts, above 0; learnt from labels, 1 without, unless said otherwise. */
+  weight?: number
+  /** What scores the rows; no ensemble. */
+  detector: Detector
+}
+
+/** Settings of an ensemble. */
+export interface EnsembleOptions {
+  /** The members, 1 to 16; at most one without a weight. */
+  members?: MemberOptions[]
+  /** Parts that the rows are dealt into, 2 to 20; 5 unless said otherwise. */
+  folds?: number
+  /** Seed of the deal, a whole number up to 2^53 − 1; 0 unless said otherwise. Each member has a seed of its own. */
+  seed?: number
+}
+
+/** Rows that few random cuts set apart are anomalous. */
+export class IsolationForest extends Detector {
+  constructor(options?: IsolationForestOptions)
+}
+
+/** Rows where the density of the training rows is low are anomalous. */
+export class GaussianMixture extends Detector {
+  constructor(options?: GaussianMixtureOptions)
+}
+
+/** Rows in parts of the space where few rows of the last window fell are anomalous. */
+export class HalfSpaceTrees extends Detector {
+  constructor(options?: HalfSpaceTreesOptions)
+}
+
+/** Rows whose features do not go together as in the training rows are anomalous. */
+export class ContrastTrees extends Detector {
+  constructor(options?: ContrastTreesOptions)
+}
+
+/** Gradient-boosted trees; they learn from labels. NaN is a missing value. */
+export class BoostedTrees extends Detector {
+  constructor(options?: BoostedTreesOptions)
+}
+
+/** A logistic regression; it learns from labels. */
+export class LogisticRegression extends Detector {
+  constructor(options?: LogisticRegressionOptions)
+}
+
+/** Detectors of different kinds, each on its own p-values, as one; it learns from labels where a member does. */
+export class Ensemble extends Detector {
+  constructor(options?: EnsembleOptions)
+  /** For so many rows that are known to be clean: a forest, a mixture and contrast trees. */
+  static clean(rows: number, options?: RecipeOptions): Ensemble
+  /** For rows labelled clean or attack, so many of them clean: boosted trees beside them. */
+  static labelled(cleanRows: number, options?: RecipeOptions): Ensemble
+  /** For rows that may hold attacks, and nobody knows which: forests of different kinds. */
+  static mixed(options?: RecipeOptions): Ensemble
 }

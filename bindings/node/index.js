@@ -4,31 +4,43 @@
 // one error class, promises that reject instead of throwing, records as JSON text, and large
 // results that are converted once.
 
-const { isFloat32Array, isNativeError, isUint8Array } = require('node:util/types')
+const { isFloat32Array, isFloat64Array, isNativeError, isUint8Array } = require('node:util/types')
 const native = require('./native.js')
 
 /** What returns a promise. */
 const PROMISES = new Set([
   'read', 'readCsv', 'readExports', 'readIpc', 'readJsonl', 'readParquet', 'readSeries', 'simulate', 'evaluate',
+  'calibrationError',
   'Table.fromIpc', 'Table.take', 'Table.mapTo', 'Table.write', 'TableReader.read', 'Follower.read', 'Collector.bind',
   'Collector.read', 'Series.fromTable', 'Series.table',
-  'Policy.load', 'IsolationForest.fit',
-  'FittedIsolationForest.score', 'Guard.fit', 'Guard.load', 'Guard.fromBuffer', 'Guard.save', 'Guard.assess',
+  'Policy.load', 'Detector.fit', 'FittedDetector.score', 'FittedDetector.explain', 'FittedDetector.probabilities',
+  'FittedDetector.pValues', 'FittedDetector.save', 'FittedDetector.load', 'FittedDetector.fromBuffer',
+  'TreeEnsemble.fromLightgbm', 'TreeEnsemble.fromXgboostJson', 'TreeEnsemble.fromSklearnJson',
+  'Guard.fit', 'Guard.load', 'Guard.fromBuffer', 'Guard.save', 'Guard.assess', 'Guard.explain',
 ])
 /** What is done to a first argument before napi sees it. */
 const FIRST = {
   'Table.fromRecords': jsonOf,
   'Guard.assess': jsonOf,
   'Guard.assessSync': jsonOf,
+  'Guard.explain': jsonOf,
   'Guard.fromBuffer': bytes,
   'Table.fromIpc': bytes,
-  'IsolationForest.fit': floats,
-  'FittedIsolationForest.score': floats,
-  'FittedIsolationForest.scoreSync': floats,
+  'Detector.fit': floats,
+  'FittedDetector.score': floats,
+  'FittedDetector.scoreSync': floats,
+  'FittedDetector.explain': floats,
+  'FittedDetector.probabilities': floats,
+  'FittedDetector.pValues': floats,
+  'FittedDetector.fromBuffer': bytes,
   evaluate: floats,
+  calibrationError: doubles,
 }
-/** Getters of an assessment that convert as many values as there are rows. */
-const LARGE = ['scores', 'pValues', 'decisions']
+/** Getters that convert as many values as there are rows. */
+const LARGE = {
+  Assessment: ['scores', 'pValues', 'probabilities', 'memberPValues', 'decisions'],
+  GuardExplanation: ['contributions', 'scores'],
+}
 
 /** Every failure of this package; `code` is its kind, such as `schema_mismatch`. */
 class QosguardError extends Error {
@@ -134,6 +146,11 @@ function floats(x) {
   return x
 }
 
+function doubles(x) {
+  if (!isFloat64Array(x)) throw new QosguardError(`expected a Float64Array, got ${kindOf(x)}`, 'invalid_argument')
+  return x
+}
+
 function bytes(x) {
   if (!isUint8Array(x)) throw new QosguardError(`expected a Buffer or Uint8Array, got ${kindOf(x)}`, 'invalid_argument')
   return x
@@ -147,12 +164,56 @@ const face = {}
 for (const [name, value] of Object.entries(native)) {
   if (typeof value === 'function') face[name] = /^[A-Z]/.test(name) ? facedClass(value) : faced(name, value)
 }
-for (const name of LARGE) once(face.Assessment.prototype, name)
+for (const [name, getters] of Object.entries(LARGE)) {
+  for (const getter of getters) once(face[name].prototype, getter)
+}
 
 const {
-  Assessment, Collector, FittedIsolationForest, Follower, Guard, IsolationForest, Policy, Schema, Series, Table, TableReader,
-  evaluate, follow, open, read, readCsv, readExports, readIpc, readJsonl, readParquet, readSeries, simulate,
+  Assessment, Collector, Detector, FittedDetector, Follower, Guard, GuardExplanation, Policy, Schema, Series, Table,
+  TableReader, TreeEnsemble, calibrationError, evaluate, follow, open, read, readCsv, readExports, readIpc, readJsonl,
+  readParquet, readSeries, simulate,
 } = face
+
+class IsolationForest extends Detector {
+  constructor(options) { super('isolation_forest', options) }
+}
+class GaussianMixture extends Detector {
+  constructor(options) { super('gaussian_mixture', options) }
+}
+class HalfSpaceTrees extends Detector {
+  constructor(options) { super('half_space_trees', options) }
+}
+class ContrastTrees extends Detector {
+  constructor(options) { super('contrast_trees', options) }
+}
+class BoostedTrees extends Detector {
+  constructor(options) { super('boosted_trees', options) }
+}
+class LogisticRegression extends Detector {
+  constructor(options) { super('logistic_regression', options) }
+}
+class Ensemble extends Detector {
+  constructor(options) {
+    super('ensemble', Array.isArray(options?.members) ? { ...options, members: options.members.map(member) } : options)
+  }
+
+  static clean(rows, options) { return recipe('clean', rows, options) }
+  static labelled(cleanRows, options) { return recipe('labelled', cleanRows, options) }
+  static mixed(options) { return recipe('mixed', 0, options) }
+}
+
+/** A member as the core writes it: the detector's settings beside the name and the weight. */
+function member(fields, i) {
+  if (!(fields?.detector instanceof Detector)) {
+    throw new QosguardError(`\`members[${i}].detector\` must be a detector, got ${kindOf(fields?.detector)}`, 'invalid_argument')
+  }
+  const { detector, ...rest } = fields
+  return { ...rest, ...detector.toObject() }
+}
+
+function recipe(name, rows, options) {
+  return Object.setPrototypeOf(face.ensembleRecipe(name, rows, options), Ensemble.prototype)
+}
 
 /** The tables of a stream; who leaves the loop stops what would go on for ever. */
 async function* tables() {
@@ -169,17 +230,27 @@ for (const { prototype } of [TableReader, Follower, Collector]) {
 // Spelt out, so that `import { readCsv } from 'qosguard'` finds the names.
 module.exports = {
   Assessment,
+  BoostedTrees,
   Collector,
-  FittedIsolationForest,
+  ContrastTrees,
+  Detector,
+  Ensemble,
+  FittedDetector,
   Follower,
+  GaussianMixture,
   Guard,
+  GuardExplanation,
+  HalfSpaceTrees,
   IsolationForest,
+  LogisticRegression,
   Policy,
   QosguardError,
   Schema,
   Series,
   Table,
   TableReader,
+  TreeEnsemble,
+  calibrationError,
   evaluate,
   follow,
   open,

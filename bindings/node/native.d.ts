@@ -62,6 +62,11 @@ export interface PolicyFields {
   rules?: PolicyRule[]
 }
 
+/** A kind of detector, as it stands in files. */
+export type DetectorKind =
+  | 'isolation_forest' | 'gaussian_mixture' | 'half_space_trees' | 'contrast_trees'
+  | 'boosted_trees' | 'logistic_regression' | 'ensemble'
+
 
 /**
  * Which binding artifact the generated loader actually loaded: `'native'` for
@@ -79,6 +84,18 @@ export declare class Assessment {
   get scores(): Float32Array
   /** Share of clean traffic that scores at least this high, in (0, 1]. Copied out once, when first read. */
   get pValues(): Float64Array
+  /**
+   * Calibrated probability that each row is an attack; empty unless the detector learnt from labels. Copied out once,
+   * when first read.
+   */
+  get probabilities(): Float64Array
+  /** Names of the members of an ensemble, in order; empty for a single detector. */
+  get members(): Array<string>
+  /**
+   * Each member's p-value, row after row: as many numbers per row as there are `members`. NaN for a member that had no
+   * part in a row's verdict. Copied out once, when first read.
+   */
+  get memberPValues(): Float64Array
   /** Cells that were missing or infinite and were imputed. */
   get imputed(): number
   /** The decisions of all rows; made once, when first read. For large tables prefer `top` and `decision`. */
@@ -112,8 +129,23 @@ export declare class Collector {
   stop(): void
 }
 
-/** A fitted isolation forest. Immutable; share it freely between calls. */
-export declare class FittedIsolationForest {
+/** A detector before it is fitted: `new IsolationForest(options)` and the like make one. */
+export declare class Detector {
+  /** Settings of a detector, each with its default. Throws `invalid_argument` naming the setting. */
+  constructor(kind: DetectorKind, options?: object)
+  /**
+   * Fits on rows of `nColumns` numbers, row after row in one array. Copies `x`.
+   *
+   * Rejects with `invalid_argument`, `shape_mismatch`, `not_finite` by row and column, or `insufficient_data`, also for
+   * missing labels.
+   */
+  fit(x: Float32Array, nColumns: number, options?: FitOptions): Promise<FittedDetector>
+  /** Its kind and its settings, with their defaults where they have one. */
+  toObject(): { kind: DetectorKind } & Record<string, unknown>
+}
+
+/** A fitted detector of any kind. Immutable; share it freely between calls. */
+export declare class FittedDetector {
   /** Number of columns that it was fitted on. */
   get nFeatures(): number
   /**
@@ -128,6 +160,53 @@ export declare class FittedIsolationForest {
    * Throws as `score` rejects.
    */
   scoreSync(x: Float32Array, nColumns: number): Float32Array
+  /**
+   * Splits every score exactly into a base and one contribution per feature. Copies `x`.
+   *
+   * Rejects as `score`, and with `invalid_argument` for a detector whose score belongs to no single features.
+   */
+  explain(x: Float32Array, nColumns: number): Promise<Explanation>
+  /** Names of the classes, clean traffic first; `null` for a detector that did not learn classes. */
+  get classes(): Array<string> | null
+  /**
+   * Probability of each class, row after row: as many numbers per row as there are `classes`. Copies `x`.
+   *
+   * Rejects as `score`, and with `invalid_argument` for a detector that did not learn classes.
+   */
+  probabilities(x: Float32Array, nColumns: number): Promise<Float64Array>
+  /** The members of an ensemble, in order; empty for any other detector. */
+  get members(): Array<EnsembleMember>
+  /**
+   * Each member's p-value, row after row; NaN where it is switched off or cannot score the row. Copies `x`.
+   *
+   * Rejects as `score`, and with `invalid_argument` for a detector that is no ensemble.
+   */
+  pValues(x: Float32Array, nColumns: number): Promise<Float64Array>
+  /**
+   * The same ensemble with a member switched off.
+   *
+   * Throws `invalid_argument` for a name that no member has, for the last member that is on, and for a detector that is
+   * no ensemble.
+   */
+  without(name: string): FittedDetector
+  /**
+   * Boosted trees, contrast trees or an imported model as an ONNX file, which gives the same margins.
+   *
+   * Throws `invalid_argument` for any other detector, and for a file of more than 2 GiB.
+   */
+  toOnnx(): Buffer
+  /** Writes the detector to a file, atomically. Rejects with `io`. */
+  save(path: string): Promise<void>
+  /** The detector as the bytes of its file. */
+  toBuffer(): Buffer
+  /**
+   * Reads a detector that `save` wrote, in any language, in this or any earlier release.
+   *
+   * Rejects with `io`, `corrupt_artifact`, or `incompatible_format` for a file of a newer release.
+   */
+  static load(path: string): Promise<FittedDetector>
+  /** Reads a detector from the bytes of its file. Copies `bytes`. Rejects as `load`. */
+  static fromBuffer(bytes: Uint8Array): Promise<FittedDetector>
 }
 
 /** An asynchronous iterator of the tables of a growing file; `follow` makes one. */
@@ -186,6 +265,12 @@ export declare class Guard {
   assess(flows: Table | FlowRecord | ReadonlyArray<FlowRecord>): Promise<Assessment>
   /** As `assess`, on the calling thread; for a few records. Throws as `assess` rejects. */
   assessSync(flows: Table | FlowRecord | ReadonlyArray<FlowRecord>): Assessment
+  /**
+   * Splits the score of every record into what each of its columns adds, off the event loop.
+   *
+   * Rejects as `assess`, and with `invalid_argument` for a detector whose score belongs to no single features.
+   */
+  explain(flows: Table | FlowRecord | ReadonlyArray<FlowRecord>): Promise<GuardExplanation>
   /** The same guard with another policy. */
   withPolicy(policy: Policy): Guard
   /** The schema of the records that it was fitted on. */
@@ -196,22 +281,29 @@ export declare class Guard {
   get threshold(): Threshold
   /** Where the guard came from. */
   get training(): Training
+  /** The attack classes that a verdict may name; empty where the training rows named fewer than two. */
+  get families(): Array<string>
   /** The policy. */
   get policy(): Policy
   /** SHA-256 of the guard's file, 64 hexadecimal digits. */
   get digest(): string
 }
 
-/** An isolation forest before it is fitted: rows that few random cuts set apart are anomalous. */
-export declare class IsolationForest {
-  /** Settings of a forest, each with its default. Throws `invalid_argument`. */
-  constructor(options?: IsolationForestOptions)
+/** Why a guard scores records as it does, in terms of their columns; `guard.explain` makes one. */
+export declare class GuardExplanation {
+  /** The columns, in the order of the contributions. */
+  get columns(): Array<string>
+  /** The score when nothing is known about a record. */
+  get base(): number
   /**
-   * Fits on rows of `nColumns` numbers, row after row in one array. Copies `x`.
-   *
-   * Rejects with `invalid_argument`, `shape_mismatch`, `not_finite` by row and column, or `insufficient_data`.
+   * What each column adds to the base, record after record: as many numbers per record as there are `columns`. Copied out
+   * once, when first read.
    */
-  fit(x: Float32Array, nColumns: number): Promise<FittedIsolationForest>
+  get contributions(): Float64Array
+  /** The scores in 64 bits; an assessment rounds them to 32. Copied out once, when first read. */
+  get scores(): Float64Array
+  /** The columns that raise a record's score most, at most `n`; empty for a row past the last. */
+  reasons(row: number, n: number): Array<Reason>
 }
 
 /** What to do about each severity, for which traffic to do otherwise, and whom never to touch. Validated; immutable. */
@@ -348,6 +440,20 @@ export declare class TableReader {
   get report(): ReadReport
 }
 
+/**
+ * Models of other libraries as detectors; they score as the library does, to the last bit in 64 bits.
+ *
+ * Each rejects with `bad_record` by line for text that is no such model, and `invalid_argument` by tree, node and field.
+ */
+export declare class TreeEnsemble {
+  /** A LightGBM model from the text of its file. */
+  static fromLightgbm(text: string, options?: ImportOptions): Promise<FittedDetector>
+  /** An XGBoost model from the text of its JSON file. */
+  static fromXgboostJson(text: string, options?: ImportOptions): Promise<FittedDetector>
+  /** A scikit-learn forest or gradient boosting, exported as JSON. */
+  static fromSklearnJson(text: string, options?: ImportOptions): Promise<FittedDetector>
+}
+
 /** What to do with the traffic of a flow's source. All but `allow` expire after `ttlS` seconds. */
 export type Action =
   | { kind: 'allow' }
@@ -370,6 +476,50 @@ export type Action =
 
 /** An attack that the simulator can make. */
 export type Attack = 'flood' | 'slow_dos' | 'port_scan' | 'brute_force' | 'beaconing' | 'exfiltration'
+
+/**
+ * Measures probabilities of an attack against labels, `true` for attacks, in bins of equally many rows. Copies what it reads.
+ *
+ * Rejects with `shape_mismatch` when lengths differ, `insufficient_data` without rows, and `invalid_argument`, also for a
+ * probability outside [0, 1].
+ */
+export declare function calibrationError(probabilities: Float64Array, labels: Array<boolean>, options?: CalibrationOptions): Promise<CalibrationError>
+
+/** How far probabilities are from the shares that came true. */
+export interface CalibrationError {
+  /** Name of the protocol. */
+  protocol: string
+  /** Seed of the bootstrap. */
+  seed: number
+  /** Level of the intervals. */
+  level: number
+  /** Rows measured. */
+  rows: number
+  /** Attacks among them. */
+  attacks: number
+  /** Expected calibration error: the mean gap of the bins, weighted by their rows. */
+  expected: Estimate
+  /** Maximum calibration error: the largest gap of a bin. */
+  maximum: Estimate
+  /** Brier score: mean of (probability − label)². */
+  brier: Estimate
+  /** The reliability table, by rising probability; fewer than were asked for where probabilities tie. */
+  bins: Array<ReliabilityBin>
+}
+
+/** How probabilities are measured. */
+export interface CalibrationOptions {
+  /** Bins of equally many rows, 1 to 1,000; 15 unless said otherwise. */
+  bins?: number
+  /** Name of the protocol. */
+  protocol?: string
+  /** Bootstrap resamples; 1,000 unless said otherwise. */
+  resamples?: number
+  /** Level of the intervals, in (0, 1); 0.95 unless said otherwise. */
+  level?: number
+  /** Seed of the bootstrap, a whole number up to 2^53 − 1; 0 unless said otherwise. */
+  seed?: number
+}
 
 /** How a collector receives. */
 export interface CollectorOptions {
@@ -435,14 +585,30 @@ export interface Decision {
   isAnomaly: boolean
   /** How serious it is. */
   severity: Severity
+  /** Calibrated probability that the record is an attack, where labels were given. */
+  probability?: number
   /** Attack class, where a classifier gave one. */
   family?: string
+  /** Probability of that class among the attack classes, in (0, 1]. */
+  familyProbability?: number
+  /** What each member of an ensemble says; empty for a single detector. */
+  members: Array<MemberVerdict>
   /** What to do about it. */
   action: Action
   /** Name of the rule that chose it. */
   rule: string
   /** Whether nothing may be changed. */
   dryRun: boolean
+}
+
+/** A member of a fitted ensemble. */
+export interface EnsembleMember {
+  /** Its name. */
+  name: string
+  /** How much its evidence counts. */
+  weight: number
+  /** Whether it takes part; `without` switches it off. */
+  isEnabled: boolean
 }
 
 /** A measured value and its interval. */
@@ -481,6 +647,16 @@ export interface EvaluateOptions {
   seed?: number
 }
 
+/** Scores split into what each feature contributed: `base` and the contributions of a row sum to its score. */
+export interface Explanation {
+  /** The score when nothing is known about a row. */
+  base: number
+  /** What each feature adds to the base, row after row; above 0 it makes the row more anomalous. */
+  contributions: Float64Array
+  /** The scores in 64 bits; `score` rounds them to 32. */
+  scores: Float64Array
+}
+
 /** How much is remembered of exporters; every table has a cap, an eviction rule and a counter. */
 export interface ExportLimits {
   /** Observation domains; 1,024 unless said otherwise. */
@@ -515,6 +691,12 @@ export interface Filled {
   column: string
   /** The source's column, or a formula of its columns. */
   from: string
+}
+
+/** What a detector is fitted on beside the numbers. */
+export interface FitOptions {
+  /** One per row, `true` for a known attack; for detectors that learn from labels. */
+  labels?: Array<boolean>
 }
 
 /**
@@ -556,8 +738,11 @@ export interface Gap {
 
 /** How a guard is fitted. */
 export interface GuardOptions {
-  /** What scores the features; an isolation forest unless said otherwise. */
-  detector?: IsolationForest
+  /**
+   * What scores the features; an isolation forest unless said otherwise. `auto` chooses an ensemble by what the table
+   * knows of its rows: labels with 50 attacks or more, labels with fewer, or none.
+   */
+  detector?: Detector | 'auto'
   /** Asks for a share of clean records that may be called anomalies, in (0, 1); 0.01 unless said otherwise. */
   falsePositiveRate?: number
   /** Another rule that chooses the threshold, instead of `falsePositiveRate`. */
@@ -565,10 +750,23 @@ export interface GuardOptions {
   /** What to do about which verdict; `new Policy()` unless said otherwise. */
   policy?: Policy
   /**
+   * Share of attacks in the traffic that the guard will see, in (0, 1), for the probabilities of a detector that learns
+   * from labels; that of the training rows unless said otherwise.
+   */
+  attackShare?: number
+  /**
    * Seeds the draw of the rows that each stage sees, a whole number up to 2^53 − 1; 0 unless said otherwise.
    * The detector has a seed of its own.
    */
   seed?: number
+}
+
+/** What is said of an imported model. */
+export interface ImportOptions {
+  /** Names of the classes, in the model's order; the model's own, or `0`, `1`, …, unless said otherwise. */
+  classes?: Array<string>
+  /** Name of the class that stands for clean traffic; the first one unless said otherwise. */
+  cleanClass?: string
 }
 
 /** Where a share lies, at 95 %. */
@@ -579,20 +777,31 @@ export interface Interval {
   high: number
 }
 
-/** Settings of an isolation forest. */
-export interface IsolationForestOptions {
-  /** Number of trees, 1 to 10,000; 100 unless said otherwise. */
-  trees?: number
-  /** Rows that each tree is grown on, 2 to 2^20; 256 unless said otherwise. */
-  maxSamples?: number
-  /** Cuts between the root and a leaf, 1 to 32; ⌈log2(rows per tree)⌉ unless said otherwise. */
-  maxDepth?: number
-  /** Seed of all randomness, a whole number up to 2^53 − 1; 0 unless said otherwise. */
-  seed?: number
-}
-
 /** How a column's cells are stored. */
 export type Kind = 'number' | 'text' | 'time'
+
+/** What one member of an ensemble says about one record. */
+export interface MemberVerdict {
+  /** The member's name. */
+  name: string
+  /**
+   * Share of clean traffic that scores at least this high with it, in (0, 1]; `null` for a member that was switched off
+   * or could not score the record, and so had no part in the verdict.
+   */
+  pValue: number | null
+}
+
+/** A value of a record beside what clean traffic shows. */
+export type Observed =
+  | { kind: 'number'; /** The value. */
+    value: number; /** 98 % of clean traffic is not below this. */
+    low: number; /** 98 % of clean traffic is not above this. */
+  high: number }
+  | { kind: 'text'; /** The value. */
+    value: string; /** Its share of clean traffic, in [0, 1]; absent where it is too rare to be known. */
+  share?: number }
+  | { kind: 'missing' }
+  | { kind: 'other' }
 
 /**
  * Opens a file of flows, logs or packets, as `read` does, as an asynchronous iterator of tables; `-` is standard input.
@@ -718,6 +927,24 @@ export interface Realised {
   f1?: number
 }
 
+/** A column that raised a record's score. */
+export interface Reason {
+  /** Name of the column. */
+  feature: string
+  /** What it added to the score. */
+  contribution: number
+  /** Its value and what is ordinary. */
+  observed: Observed
+  /** The reason in words, such as `packets 91000, clean traffic stays under 512`. */
+  text: string
+}
+
+/** How an ensemble that serves without tuning is made. */
+export interface RecipeOptions {
+  /** Seed of all randomness, a whole number up to 2^53 − 1; 0 unless said otherwise. */
+  seed?: number
+}
+
 /** Why one record was left out. */
 export interface Rejection {
   /** Line in the file, from 1. */
@@ -728,6 +955,16 @@ export interface Rejection {
   value: string
   /** What was expected there. */
   expected: string
+}
+
+/** Rows of about equal probability. */
+export interface ReliabilityBin {
+  /** Rows of the bin. */
+  rows: number
+  /** Mean of their probabilities. */
+  predicted: number
+  /** Share of attacks among them. */
+  observed: Estimate
 }
 
 /** What `evaluate` measured. */
@@ -762,6 +999,8 @@ export interface Report {
   realisedFpr: Estimate
   /** Recall by attack family; empty where no families were given. */
   families: Record<string, FamilyRecall>
+  /** Mean of the families' recalls, in which a rare family counts as much as a flood; where families were given. */
+  macroRecall?: Estimate
 }
 
 /** What a column is used for. */
@@ -911,6 +1150,8 @@ export interface Training {
   heldOut: number
   /** Attack rows, by their labels. */
   attacks: number
+  /** Attack rows that the features and the detector were fitted on, beside the clean ones. */
+  fittedAttacks: number
   /** SHA-256 over the rows given, in order. */
   dataHash: string
 }

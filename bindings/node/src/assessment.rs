@@ -34,6 +34,26 @@ impl Assessment {
         self.inner.p_values().to_vec().into()
     }
 
+    /// Calibrated probability that each row is an attack; empty unless the detector learnt from labels. Copied out once,
+    /// when first read.
+    #[napi(getter, catch_unwind)]
+    pub fn probabilities(&self) -> Float64Array {
+        self.inner.probabilities().to_vec().into()
+    }
+
+    /// Names of the members of an ensemble, in order; empty for a single detector.
+    #[napi(getter, catch_unwind)]
+    pub fn members(&self) -> Vec<String> {
+        self.inner.members().to_vec()
+    }
+
+    /// Each member's p-value, row after row: as many numbers per row as there are `members`. NaN for a member that had no
+    /// part in a row's verdict. Copied out once, when first read.
+    #[napi(getter, catch_unwind)]
+    pub fn member_p_values(&self) -> Float64Array {
+        self.inner.member_p_values().to_vec().into()
+    }
+
     /// Cells that were missing or infinite and were imputed.
     #[napi(getter, catch_unwind)]
     pub fn imputed(&self) -> f64 {

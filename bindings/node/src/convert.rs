@@ -4,6 +4,7 @@ use napi::bindgen_prelude::{BigInt, Either, FromNapiValue, Object};
 use napi::{JsValue, ValueType};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::error::{Failure, Result, invalid};
 
@@ -45,7 +46,7 @@ pub(crate) fn settings<T: Settings>(object: Option<Object<'_>>) -> Result<T> {
 }
 
 /// napi's refusal of a value's type, as an invalid argument.
-fn refused(error: napi::Error) -> Failure {
+pub(crate) fn refused(error: napi::Error) -> Failure {
     Failure::new("invalid_argument", error.reason.clone())
 }
 
@@ -57,8 +58,51 @@ pub(crate) fn mirror<T: DeserializeOwned>(record: &impl Serialize) -> Result<T> 
 }
 
 /// A setting of the core that JavaScript wrote as it stands in files.
-pub(crate) fn parse<T: DeserializeOwned>(name: &str, value: serde_json::Value) -> Result<T> {
+pub(crate) fn parse<T: DeserializeOwned>(name: &str, value: Value) -> Result<T> {
     serde_json::from_value(value).map_err(|error| invalid(name, "as documented", error))
+}
+
+/// `maxSamples` as `max_samples`.
+pub(crate) fn snake(name: &str) -> String {
+    let mut snake = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() {
+            snake.push('_');
+        }
+        snake.push(c.to_ascii_lowercase());
+    }
+    snake
+}
+
+/// `max_samples` as `maxSamples`.
+pub(crate) fn camel(name: &str) -> String {
+    let mut camel = String::new();
+    let mut words = name.split('_');
+    camel.extend(words.next());
+    for word in words {
+        let mut letters = word.chars();
+        camel.extend(letters.next().map(|c| c.to_ascii_uppercase()));
+        camel.push_str(letters.as_str());
+    }
+    camel
+}
+
+/// The same value with other names of its fields and without those that are null; whole numbers become whole, which napi reads as floats beyond 32 bits.
+pub(crate) fn rename(value: Value, name: fn(&str) -> String) -> Value {
+    match value {
+        Value::Array(values) => values.into_iter().map(|value| rename(value, name)).collect(),
+        Value::Object(fields) => {
+            let fields = fields.into_iter().filter(|(_, value)| !value.is_null());
+            fields.map(|(key, value)| (name(&key), rename(value, name))).collect()
+        }
+        Value::Number(number) => match number.as_f64() {
+            Some(float) if number.is_f64() && float.fract() == 0.0 && float.abs() <= MAX_SAFE => {
+                (float as i64).into()
+            }
+            _ => Value::Number(number),
+        },
+        value => value,
+    }
 }
 
 /// A JavaScript number where it can hold the value, and a bigint where it cannot.

@@ -97,6 +97,23 @@ impl From<qos::Action> for Action {
     }
 }
 
+/// What one member of an ensemble says about one record.
+#[napi(object, object_from_js = false, use_nullable = true)]
+#[derive(Debug)]
+pub struct MemberVerdict {
+    /// The member's name.
+    pub name: String,
+    /// Share of clean traffic that scores at least this high with it, in (0, 1]; `null` for a member that was switched off
+    /// or could not score the record, and so had no part in the verdict.
+    pub p_value: Option<f64>,
+}
+
+impl From<qos::MemberVerdict> for MemberVerdict {
+    fn from(qos::MemberVerdict { name, p_value }: qos::MemberVerdict) -> Self {
+        Self { name, p_value }
+    }
+}
+
 /// A verdict, the action that the policy asks for, and the rule that chose it.
 #[napi(object, object_from_js = false)]
 #[derive(Debug)]
@@ -115,8 +132,14 @@ pub struct Decision {
     pub is_anomaly: bool,
     /// How serious it is.
     pub severity: Severity,
+    /// Calibrated probability that the record is an attack, where labels were given.
+    pub probability: Option<f64>,
     /// Attack class, where a classifier gave one.
     pub family: Option<String>,
+    /// Probability of that class among the attack classes, in (0, 1].
+    pub family_probability: Option<f64>,
+    /// What each member of an ensemble says; empty for a single detector.
+    pub members: Vec<MemberVerdict>,
     /// What to do about it.
     pub action: Action,
     /// Name of the rule that chose it.
@@ -136,7 +159,10 @@ impl From<qos::Decision> for Decision {
             threshold: verdict.threshold.into(),
             is_anomaly: verdict.is_anomaly,
             severity: verdict.severity.into(),
+            probability: verdict.probability,
             family: verdict.family,
+            family_probability: verdict.family_probability,
+            members: verdict.members.into_iter().map(Into::into).collect(),
             action: action.into(),
             rule,
             dry_run,

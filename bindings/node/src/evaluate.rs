@@ -93,6 +93,8 @@ pub struct Report {
     pub realised_fpr: Estimate,
     /// Recall by attack family; empty where no families were given.
     pub families: BTreeMap<String, FamilyRecall>,
+    /// Mean of the families' recalls, in which a rare family counts as much as a flood; where families were given.
+    pub macro_recall: Option<Estimate>,
 }
 
 /// Measures scores and a threshold that was fixed before against labels, `true` for attacks.

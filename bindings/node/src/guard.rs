@@ -10,8 +10,9 @@ use serde_json::Value;
 
 use crate::assessment::Assessment;
 use crate::convert::{Settings, mirror, number_or_bigint, parse, settings, whole_or};
+use crate::detector::Detector;
 use crate::error::{Result, into_js_err, invalid};
-use crate::forest::IsolationForest;
+use crate::explanation::GuardExplanation;
 use crate::job::{Job, spawn};
 use crate::policy::Policy;
 use crate::schema::Schema;
@@ -23,8 +24,10 @@ use crate::threshold::Threshold;
 #[derive(Default)]
 #[allow(missing_debug_implementations, reason = "a class instance has none")]
 pub struct GuardOptions<'a> {
-    /// What scores the features; an isolation forest unless said otherwise.
-    pub detector: Option<ClassInstance<'a, IsolationForest>>,
+    /// What scores the features; an isolation forest unless said otherwise. `auto` chooses an ensemble by what the table
+    /// knows of its rows: labels with 50 attacks or more, labels with fewer, or none.
+    #[napi(ts_type = "Detector | 'auto'")]
+    pub detector: Option<Either<ClassInstance<'a, Detector>, String>>,
     /// Asks for a share of clean records that may be called anomalies, in (0, 1); 0.01 unless said otherwise.
     pub false_positive_rate: Option<f64>,
     /// Another rule that chooses the threshold, instead of `falsePositiveRate`.
@@ -32,13 +35,17 @@ pub struct GuardOptions<'a> {
     pub threshold: Option<Value>,
     /// What to do about which verdict; `new Policy()` unless said otherwise.
     pub policy: Option<ClassInstance<'a, Policy>>,
+    /// Share of attacks in the traffic that the guard will see, in (0, 1), for the probabilities of a detector that learns
+    /// from labels; that of the training rows unless said otherwise.
+    pub attack_share: Option<f64>,
     /// Seeds the draw of the rows that each stage sees, a whole number up to 2^53 − 1; 0 unless said otherwise.
     /// The detector has a seed of its own.
     pub seed: Option<f64>,
 }
 
 impl Settings for GuardOptions<'_> {
-    const KEYS: &'static [&'static str] = &["detector", "falsePositiveRate", "threshold", "policy", "seed"];
+    const KEYS: &'static [&'static str] =
+        &["detector", "falsePositiveRate", "threshold", "policy", "attackShare", "seed"];
 }
 
 /// Where a guard came from.
@@ -57,6 +64,8 @@ pub struct Training {
     pub held_out: f64,
     /// Attack rows, by their labels.
     pub attacks: f64,
+    /// Attack rows that the features and the detector were fitted on, beside the clean ones.
+    pub fitted_attacks: f64,
     /// SHA-256 over the rows given, in order.
     pub data_hash: String,
 }
@@ -122,9 +131,12 @@ impl Guard {
             return Err(invalid("options", "one of falsePositiveRate and threshold", "both"));
         }
         let mut builder = qosguard::Guard::builder().seed(whole_or("seed", options.seed, 0)?);
-        if let Some(forest) = &options.detector {
-            builder = builder.detector(forest.config.clone());
-        }
+        builder = match &options.detector {
+            None => builder,
+            Some(Either::A(detector)) => builder.detector(detector.config.clone()),
+            Some(Either::B(word)) if word == "auto" => builder.auto(),
+            Some(Either::B(word)) => return Err(invalid("detector", "a detector or `auto`", word)),
+        };
         if let Some(rate) = options.false_positive_rate {
             builder = builder.false_positive_rate(rate);
         }
@@ -133,6 +145,9 @@ impl Guard {
         }
         if let Some(policy) = &options.policy {
             builder = builder.policy(policy.inner.clone());
+        }
+        if let Some(share) = options.attack_share {
+            builder = builder.attack_share(share);
         }
         let table = Arc::clone(&flows.inner);
         Ok(spawn(move || builder.fit(&table).map(Self::from)))
@@ -229,6 +244,21 @@ impl Guard {
         Flows::from(flows).assess(&self.inner).map_err(|e| into_js_err(&e))
     }
 
+    /// Splits the score of every record into what each of its columns adds, off the event loop.
+    ///
+    /// Rejects as `assess`, and with `invalid_argument` for a detector whose score belongs to no single features.
+    #[napi(catch_unwind, ts_return_type = "Promise<GuardExplanation>")]
+    pub fn explain(
+        &self,
+        #[napi(ts_arg_type = "Table | FlowRecord | ReadonlyArray<FlowRecord>")] flows: Either<
+            ClassInstance<'_, Table>,
+            String,
+        >,
+    ) -> AsyncTask<Job<GuardExplanation>> {
+        let (guard, flows) = (Arc::clone(&self.inner), Flows::from(flows));
+        spawn(move || Ok(GuardExplanation { inner: guard.explain(&*flows.table(&guard)?)? }))
+    }
+
     /// The same guard with another policy.
     #[napi(catch_unwind)]
     pub fn with_policy(&self, policy: &Policy) -> Result<Self> {
@@ -264,8 +294,15 @@ impl Guard {
             calibrated: training.calibrated as f64,
             held_out: training.held_out as f64,
             attacks: training.attacks as f64,
+            fitted_attacks: training.fitted_attacks as f64,
             data_hash: training.data_hash.clone(),
         }
+    }
+
+    /// The attack classes that a verdict may name; empty where the training rows named fewer than two.
+    #[napi(getter, catch_unwind)]
+    pub fn families(&self) -> Vec<String> {
+        self.inner.families().to_vec()
     }
 
     /// The policy.
@@ -297,11 +334,14 @@ impl From<Either<ClassInstance<'_, Table>, String>> for Flows {
 }
 
 impl Flows {
+    fn table(&self, guard: &qosguard::Guard) -> qosguard::Result<Arc<telemetry::Table>> {
+        match self {
+            Self::Table(table) => Ok(Arc::clone(table)),
+            Self::Json(json) => telemetry::Table::from_json(guard.schema(), json).map(Arc::new),
+        }
+    }
+
     fn assess(&self, guard: &qosguard::Guard) -> qosguard::Result<Assessment> {
-        let assessment = match self {
-            Self::Table(table) => guard.assess(table),
-            Self::Json(json) => guard.assess(&telemetry::Table::from_json(guard.schema(), json)?),
-        };
-        Ok(Assessment { inner: assessment? })
+        guard.assess(&*self.table(guard)?).map(|inner| Assessment { inner })
     }
 }

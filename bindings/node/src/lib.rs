@@ -9,13 +9,16 @@
 )]
 
 pub mod assessment;
+pub mod calibration;
 mod convert;
 pub mod decision;
+pub mod detector;
 mod error;
 pub mod evaluate;
+pub mod explanation;
 pub mod exporters;
+pub mod fitted;
 pub mod follow;
-pub mod forest;
 pub mod guard;
 
 mod job;

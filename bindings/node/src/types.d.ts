@@ -62,3 +62,8 @@ export interface PolicyFields {
   rules?: PolicyRule[]
 }
 
+/** A kind of detector, as it stands in files. */
+export type DetectorKind =
+  | 'isolation_forest' | 'gaussian_mixture' | 'half_space_trees' | 'contrast_trees'
+  | 'boosted_trees' | 'logistic_regression' | 'ensemble'
+

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { FittedIsolationForest, IsolationForest } from 'qosguard'
+import { Detector, FittedDetector, IsolationForest } from 'qosguard'
 
 /** Rows around the origin, and one far away as the last. */
 function matrix(rows) {
@@ -15,7 +15,8 @@ const fit = (x, options) => new IsolationForest({ trees: 50, seed: 1, ...options
 test('the row that stands apart scores highest', async () => {
   const x = matrix(500)
   const forest = await fit(x)
-  assert.ok(forest instanceof FittedIsolationForest)
+  assert.ok(new IsolationForest() instanceof Detector)
+  assert.ok(forest instanceof FittedDetector)
   assert.equal(forest.nFeatures, 3)
   const scores = await forest.score(x, 3)
   assert.ok(scores instanceof Float32Array)

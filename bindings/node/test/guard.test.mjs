@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
-import { Assessment, Guard, IsolationForest, Policy, Schema, simulate } from 'qosguard'
+import { Assessment, Guard, IsolationForest, LogisticRegression, Policy, Schema, simulate } from 'qosguard'
 
 const folder = mkdtempSync(join(tmpdir(), 'qosguard-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -133,12 +133,13 @@ test('every threshold rule crosses over and back', async () => {
 })
 
 test('settings that contradict or do not fit are refused', async () => {
-  const refused = (options, message) =>
+  const refused = (options, message = /./) =>
     assert.rejects(Guard.fit(flows, options), { name: 'QosguardError', code: 'invalid_argument', message })
   await refused({ falsePositiveRate: 0.01, threshold: { kind: 'best_f1' } }, /one of falsePositiveRate and threshold/)
   await refused({ falsePositiveRate: 0 }, /rate/)
   await refused({ falsePositiveRate: NaN }, /rate/)
-  await refused({ detector: new Policy() }, /detector/)
+  for (const detector of [new Policy(), 'forest', 3]) await refused({ detector }, /detector/)
+  for (const attackShare of [0, 1, NaN]) await refused({ detector: new LogisticRegression(), attackShare })
   await refused({ policy: {} }, /policy/)
   await refused({ seed: -1 }, /seed/)
   await refused({ fpr: 0.01 }, /fpr/)

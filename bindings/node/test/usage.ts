@@ -1,10 +1,12 @@
 // Compiles under `tsc --strict`; never run. What users write must type, and what they must not write must not.
 import {
-  Collector, Guard, IsolationForest, Policy, QosguardError, Schema, Series, Table, evaluate, follow, open, read, readCsv,
-  readExports, readJsonl, readSeries, simulate,
+  BoostedTrees, Collector, ContrastTrees, Ensemble, FittedDetector, GaussianMixture, Guard, HalfSpaceTrees, IsolationForest,
+  LogisticRegression, Policy, QosguardError, Schema, Series, Table, TreeEnsemble, calibrationError, evaluate, follow, open,
+  read, readCsv, readExports, readJsonl, readSeries, simulate,
 } from '../index'
 import type {
-  Action, Assessment, Decision, ErrorKind, FlowRecord, PolicyFields, Report, Role, SeriesReport, ThresholdRule,
+  Action, Assessment, CalibrationError, Decision, Detector, EnsembleMember, ErrorKind, Explanation, FlowRecord, PolicyFields,
+  Report, Role, SeriesReport, ThresholdRule,
 } from '../index'
 
 export async function tenLines(): Promise<Decision[]> {
@@ -53,6 +55,36 @@ function tell(action: Action): string {
   }
 }
 
+export async function everyDetector(x: Float32Array, labels: boolean[]): Promise<Float64Array> {
+  const detectors: Detector[] = [
+    new IsolationForest({ splits: { kind: 'pooled_gain', features: 2 }, scoring: 'density' }),
+    new GaussianMixture({ components: 8, covariance: 'diagonal' }),
+    new HalfSpaceTrees({ depth: 10 }),
+    new ContrastTrees(),
+    new BoostedTrees({ earlyStopping: { share: 0.1, patience: 10 }, monotone: [1, 0, -1], classWeight: 'balanced' }),
+    new LogisticRegression({ l2: 0.1 }),
+    Ensemble.clean(1000, { seed: 1 }),
+  ]
+  const members = detectors.slice(0, 6).map((detector, i) => ({ name: `member ${i}`, weight: 1, detector }))
+  const fitted: FittedDetector = await new Ensemble({ members, folds: 3 }).fit(x, 3, { labels })
+  const all: EnsembleMember[] = fitted.without('member 2').members
+  const explanation: Explanation = await fitted.explain(x, 3)
+  const imported = await TreeEnsemble.fromLightgbm('tree', { classes: ['clean', 'flood'], cleanClass: 'clean' })
+  const classes: string[] | null = imported.classes
+  const onnx: Buffer = imported.toOnnx()
+  return all.length + onnx.length > 0 && classes ? imported.probabilities(x, 3) : explanation.contributions
+}
+
+export async function chosen(flows: Table): Promise<CalibrationError> {
+  const guard = await Guard.fit(flows, { detector: 'auto', attackShare: 0.01 })
+  const { decisions, members, memberPValues, probabilities } = await guard.assess(flows)
+  const doubt: number | undefined = decisions[0]?.familyProbability ?? decisions[0]?.probability
+  const pValue: number | null | undefined = decisions[0]?.members[0]?.pValue
+  const words: string[] = (await guard.explain(flows)).reasons(0, 3).map(({ text }) => text)
+  console.log(guard.families, members, memberPValues, doubt, pValue, words)
+  return calibrationError(probabilities, flows.labels() ?? [], { bins: 10 })
+}
+
 export async function measured(guard: Guard): Promise<Report> {
   const flows = await simulate({ rows: 1000, attackShare: 0.1, attacks: ['flood', 'port_scan'], seed: 3 })
   const labels: boolean[] | null = flows.labels()
@@ -91,6 +123,12 @@ export const roles: Role[] = ['feature', 'label']
 
 // @ts-expect-error a misspelt setting
 export const misspelt = new IsolationForest({ nTrees: 3 })
+// @ts-expect-error a setting of another detector
+export const elsewhere = new LogisticRegression({ trees: 3 })
+// @ts-expect-error a member has a detector
+export const noDetector = new Ensemble({ members: [{ name: 'a' }] })
+// @ts-expect-error no such word
+export const noWord = (flows: Table) => Guard.fit(flows, { detector: 'best' })
 // @ts-expect-error no such profile
 export const noProfile = read('capture.pcap', { profile: 'argus' })
 // @ts-expect-error no such rule

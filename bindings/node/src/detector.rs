@@ -1,0 +1,153 @@
+//! `Detector`: the settings of a detector of any kind.
+
+use napi::bindgen_prelude::{AsyncTask, Object};
+use napi::{JsValue, ValueType};
+use napi_derive::napi;
+use qosguard::detect::{AnyDetectorConfig, EnsembleConfig, Fit};
+use serde_json::{Map, Value};
+
+use crate::convert::{Settings, camel, mirror, refused, rename, settings, snake, whole, whole_or};
+use crate::error::{Failure, Result, invalid};
+use crate::fitted::{FittedDetector, matrix};
+use crate::job::{Job, spawn};
+
+/// A detector before it is fitted: `new IsolationForest(options)` and the like make one.
+#[napi]
+#[derive(Clone, Debug)]
+pub struct Detector {
+    pub(crate) config: AnyDetectorConfig,
+}
+
+/// What a detector is fitted on beside the numbers.
+#[napi(object, object_to_js = false)]
+#[derive(Debug, Default)]
+pub struct FitOptions {
+    /// One per row, `true` for a known attack; for detectors that learn from labels.
+    pub labels: Option<Vec<bool>>,
+}
+
+impl Settings for FitOptions {
+    const KEYS: &'static [&'static str] = &["labels"];
+}
+
+#[napi]
+impl Detector {
+    /// Settings of a detector, each with its default. Throws `invalid_argument` naming the setting.
+    #[napi(constructor, catch_unwind)]
+    pub fn new(
+        #[napi(ts_arg_type = "DetectorKind")] kind: String,
+        #[napi(ts_arg_type = "object")] options: Option<Object<'_>>,
+    ) -> Result<Self> {
+        Ok(Self { config: config(&kind, options)? })
+    }
+
+    /// Fits on rows of `nColumns` numbers, row after row in one array. Copies `x`.
+    ///
+    /// Rejects with `invalid_argument`, `shape_mismatch`, `not_finite` by row and column, or `insufficient_data`, also for
+    /// missing labels.
+    #[napi(catch_unwind, ts_return_type = "Promise<FittedDetector>")]
+    pub fn fit(
+        &self,
+        x: &[f32],
+        n_columns: f64,
+        #[napi(ts_arg_type = "FitOptions")] options: Option<Object<'_>>,
+    ) -> Result<AsyncTask<Job<FittedDetector>>> {
+        let FitOptions { labels } = settings(options)?;
+        let (config, x, n_columns) = (self.config.clone(), x.to_vec(), whole("nColumns", n_columns)?);
+        Ok(spawn(move || config.fit(matrix(&x, n_columns)?, labels.as_deref()).map(Into::into)))
+    }
+
+    /// Its kind and its settings, with their defaults where they have one.
+    #[napi(catch_unwind, ts_return_type = "{ kind: DetectorKind } & Record<string, unknown>")]
+    pub fn to_object(&self) -> Result<Value> {
+        mirror(&self.config).map(|config| rename(config, camel))
+    }
+}
+
+/// How an ensemble that serves without tuning is made.
+#[napi(object, object_to_js = false)]
+#[derive(Debug, Default)]
+pub struct RecipeOptions {
+    /// Seed of all randomness, a whole number up to 2^53 − 1; 0 unless said otherwise.
+    pub seed: Option<f64>,
+}
+
+impl Settings for RecipeOptions {
+    const KEYS: &'static [&'static str] = &["seed"];
+}
+
+/// An ensemble that serves without tuning; `index.js` offers each as a static of `Ensemble`.
+#[napi(skip_typescript, catch_unwind)]
+pub fn ensemble_recipe(name: String, rows: f64, options: Option<Object<'_>>) -> Result<Detector> {
+    let RecipeOptions { seed } = settings(options)?;
+    let (rows, seed) = (whole("rows", rows)?, whole_or("seed", seed, 0)?);
+    let config = match name.as_str() {
+        "clean" => EnsembleConfig::clean(rows, seed),
+        "labelled" => EnsembleConfig::labelled(rows, seed),
+        "mixed" => EnsembleConfig::mixed(seed),
+        _ => return Err(invalid("name", "clean, labelled or mixed", name)),
+    };
+    Ok(Detector { config: config.into() })
+}
+
+/// The settings of a kind as the core reads them; names the one that it refuses.
+fn config(kind: &str, options: Option<Object<'_>>) -> Result<AnyDetectorConfig> {
+    let read = |settings: Map<String, Value>| {
+        let kind = ("kind".to_owned(), Value::from(kind));
+        serde_json::from_value::<AnyDetectorConfig>([kind].into_iter().chain(settings).collect())
+    };
+    let default = read(Map::new()).map_err(|error| unread("kind", &error))?;
+    let Some(options) = options else { return Ok(default) };
+    // The reader tells the names that there are where it refuses one.
+    let refusal = read(Map::from_iter([("?".to_owned(), Value::Null)])).err();
+    let words = refusal.map(|error| error.to_string()).unwrap_or_default();
+    let known: Vec<String> = words.split('`').skip(1).step_by(2).skip(1).map(camel).collect();
+    let mut settings = Map::new();
+    for (key, value) in entries(options, &known)? {
+        let (name, value) = (snake(&key), rename(value, snake));
+        // Alone, since the reader does not tell which setting it refuses.
+        let read =
+            read(Map::from_iter([(name.clone(), value.clone())])).map_err(|error| unread(&key, &error))?;
+        let read: Value = mirror(&read)?;
+        if value.is_array() && read.get(&name).is_some_and(Value::is_object) {
+            return Err(invalid(&key, "an object", "a list"));
+        }
+        settings.insert(name, value);
+    }
+    read(settings).map_err(|error| unread("options", &error))
+}
+
+/// The properties of an object that are not undefined; refuses a name that is not `known`.
+fn entries(object: Object<'_>, known: &[String]) -> Result<Vec<(String, Value)>> {
+    if object.to_unknown().get_type().map_err(refused)? != ValueType::Object {
+        return Err(invalid("options", "an object", "something else"));
+    }
+    let mut entries = Vec::new();
+    for key in Object::keys(&object).map_err(refused)? {
+        if !known.contains(&key) {
+            return Err(invalid("options", &format!("an object with only {}", known.join(", ")), key));
+        }
+        let expected = "a finite number, text, true, false, or a list or an object of these";
+        let value = object.get::<Value>(&key).map_err(|_| invalid(&key, expected, "something else"))?;
+        if value == Some(Value::Null) {
+            return Err(invalid(&key, "left out for its default", "null"));
+        }
+        entries.extend(value.map(|value| (key, value)));
+    }
+    Ok(entries)
+}
+
+/// What the core's reader refused, in words that JavaScript has.
+fn unread(name: &str, error: &serde_json::Error) -> Failure {
+    let reason = error.to_string();
+    let Some((got, expected)) = reason.split_once(", expected ") else {
+        return Failure::new("invalid_argument", format!("`{name}`: {reason}"));
+    };
+    let expected = match expected {
+        "usize" | "u64" => "a whole number from 0",
+        "i8" => "a whole number",
+        "f64" => "a number",
+        other => other,
+    };
+    invalid(name, expected, got.trim_start_matches("invalid type: ").trim_start_matches("invalid value: "))
+}

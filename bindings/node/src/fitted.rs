@@ -1,0 +1,272 @@
+//! `FittedDetector`: a detector that scores bare matrices; and trees that other libraries have trained.
+
+use std::sync::Arc;
+
+use napi::bindgen_prelude::{AsyncTask, Buffer, Float32Array, Float64Array, Object, ToNapiValue, TypeName};
+use napi_derive::napi;
+use qosguard::detect::{AnyDetector, Detector, TreeEnsemble as Trees};
+use qosguard::ndarray::ArrayView2;
+use qosguard::{Error, detect};
+
+use crate::convert::{Settings, settings, whole};
+use crate::error::{Result, into_js_err};
+use crate::explanation::{Explanation, row_major};
+use crate::job::{Job, spawn};
+
+/// A member of a fitted ensemble.
+#[napi(object, object_from_js = false)]
+#[derive(Debug)]
+pub struct EnsembleMember {
+    /// Its name.
+    pub name: String,
+    /// How much its evidence counts.
+    pub weight: f64,
+    /// Whether it takes part; `without` switches it off.
+    pub is_enabled: bool,
+}
+
+/// A fitted detector of any kind. Immutable; share it freely between calls.
+#[napi]
+#[derive(Clone, Debug)]
+pub struct FittedDetector {
+    inner: Arc<AnyDetector>,
+}
+
+impl From<AnyDetector> for FittedDetector {
+    fn from(detector: AnyDetector) -> Self {
+        Self { inner: Arc::new(detector) }
+    }
+}
+
+#[napi]
+impl FittedDetector {
+    /// Number of columns that it was fitted on.
+    #[napi(getter, catch_unwind)]
+    pub fn n_features(&self) -> f64 {
+        self.inner.n_features() as f64
+    }
+
+    /// One score per row; higher is more anomalous. Copies `x`, so the caller may reuse it at once.
+    ///
+    /// Rejects with `shape_mismatch`, or `not_finite` by row and column.
+    #[napi(catch_unwind, ts_return_type = "Promise<Float32Array>")]
+    pub fn score(&self, x: &[f32], n_columns: f64) -> Result<AsyncTask<Job<Float32Array>>> {
+        self.on_rows(x, n_columns, |detector, x| Ok(detector.score(x)?.into()))
+    }
+
+    /// One score per row, on the calling thread and without copying `x`; for a few rows.
+    ///
+    /// Throws as `score` rejects.
+    #[napi(catch_unwind)]
+    pub fn score_sync(&self, x: &[f32], n_columns: f64) -> Result<Float32Array> {
+        matrix(x, whole("nColumns", n_columns)?)
+            .and_then(|x| self.inner.score(x))
+            .map(Into::into)
+            .map_err(|e| into_js_err(&e))
+    }
+
+    /// Splits every score exactly into a base and one contribution per feature. Copies `x`.
+    ///
+    /// Rejects as `score`, and with `invalid_argument` for a detector whose score belongs to no single features.
+    #[napi(catch_unwind, ts_return_type = "Promise<Explanation>")]
+    pub fn explain(&self, x: &[f32], n_columns: f64) -> Result<AsyncTask<Job<Explanation>>> {
+        self.on_rows(x, n_columns, |detector, x| detector.explain(x).map(Into::into))
+    }
+
+    /// Names of the classes, clean traffic first; `null` for a detector that did not learn classes.
+    #[napi(getter, catch_unwind)]
+    pub fn classes(&self) -> Option<Vec<String>> {
+        self.inner.as_classifier().map(|classifier| classifier.classes().to_vec())
+    }
+
+    /// Probability of each class, row after row: as many numbers per row as there are `classes`. Copies `x`.
+    ///
+    /// Rejects as `score`, and with `invalid_argument` for a detector that did not learn classes.
+    #[napi(catch_unwind, ts_return_type = "Promise<Float64Array>")]
+    pub fn probabilities(&self, x: &[f32], n_columns: f64) -> Result<AsyncTask<Job<Float64Array>>> {
+        self.on_rows(x, n_columns, |detector, x| {
+            let classifier = detector.as_classifier();
+            let classifier =
+                classifier.ok_or_else(|| unlike("one that learnt classes", "one that did not"))?;
+            classifier.probabilities(x).map(|p| row_major(&p))
+        })
+    }
+
+    /// The members of an ensemble, in order; empty for any other detector.
+    #[napi(getter, catch_unwind)]
+    pub fn members(&self) -> Vec<EnsembleMember> {
+        let members = ensemble(&self.inner).map_or(&[][..], |ensemble| ensemble.members());
+        let member = |member: &detect::Member| EnsembleMember {
+            name: member.name().to_owned(),
+            weight: member.weight(),
+            is_enabled: member.is_enabled(),
+        };
+        members.iter().map(member).collect()
+    }
+
+    /// Each member's p-value, row after row; NaN where it is switched off or cannot score the row. Copies `x`.
+    ///
+    /// Rejects as `score`, and with `invalid_argument` for a detector that is no ensemble.
+    #[napi(catch_unwind, ts_return_type = "Promise<Float64Array>")]
+    pub fn p_values(&self, x: &[f32], n_columns: f64) -> Result<AsyncTask<Job<Float64Array>>> {
+        self.on_rows(x, n_columns, |detector, x| ensemble(detector)?.p_values(x).map(|p| row_major(&p)))
+    }
+
+    /// The same ensemble with a member switched off.
+    ///
+    /// Throws `invalid_argument` for a name that no member has, for the last member that is on, and for a detector that is
+    /// no ensemble.
+    #[napi(catch_unwind)]
+    pub fn without(&self, name: String) -> Result<Self> {
+        let rest = ensemble(&self.inner).and_then(|ensemble| ensemble.without(&name));
+        rest.map(|rest| AnyDetector::from(rest).into()).map_err(|e| into_js_err(&e))
+    }
+
+    /// Boosted trees, contrast trees or an imported model as an ONNX file, which gives the same margins.
+    ///
+    /// Throws `invalid_argument` for any other detector, and for a file of more than 2 GiB.
+    #[napi(catch_unwind)]
+    pub fn to_onnx(&self) -> Result<Buffer> {
+        let bytes = match &*self.inner {
+            AnyDetector::TreeEnsemble(trees) => trees.to_onnx(),
+            _ => Err(unlike("boosted, contrast or imported trees", "another one")),
+        };
+        bytes.map(Into::into).map_err(|e| into_js_err(&e))
+    }
+
+    /// Writes the detector to a file, atomically. Rejects with `io`.
+    #[napi(catch_unwind, ts_return_type = "Promise<void>")]
+    pub fn save(&self, path: String) -> AsyncTask<Job<()>> {
+        let detector = Arc::clone(&self.inner);
+        spawn(move || detector.save(path))
+    }
+
+    /// The detector as the bytes of its file.
+    #[napi(catch_unwind)]
+    pub fn to_buffer(&self) -> Result<Buffer> {
+        self.inner.to_bytes().map(Into::into).map_err(|e| into_js_err(&e))
+    }
+
+    /// Reads a detector that `save` wrote, in any language, in this or any earlier release.
+    ///
+    /// Rejects with `io`, `corrupt_artifact`, or `incompatible_format` for a file of a newer release.
+    #[napi(catch_unwind, ts_return_type = "Promise<FittedDetector>")]
+    pub fn load(path: String) -> AsyncTask<Job<FittedDetector>> {
+        spawn(move || AnyDetector::load(path).map(Into::into))
+    }
+
+    /// Reads a detector from the bytes of its file. Copies `bytes`. Rejects as `load`.
+    #[napi(catch_unwind, ts_return_type = "Promise<FittedDetector>")]
+    pub fn from_buffer(bytes: &[u8]) -> AsyncTask<Job<FittedDetector>> {
+        let bytes = bytes.to_vec();
+        spawn(move || AnyDetector::from_bytes(&bytes).map(Into::into))
+    }
+}
+
+impl FittedDetector {
+    /// Does some work on a copy of the rows, off the event loop.
+    fn on_rows<T>(
+        &self,
+        x: &[f32],
+        n_columns: f64,
+        work: impl FnOnce(&AnyDetector, ArrayView2<'_, f32>) -> qosguard::Result<T> + Send + 'static,
+    ) -> Result<AsyncTask<Job<T>>>
+    where
+        T: Send + ToNapiValue + TypeName + 'static,
+    {
+        let (detector, x, n_columns) = (Arc::clone(&self.inner), x.to_vec(), whole("nColumns", n_columns)?);
+        Ok(spawn(move || work(&detector, matrix(&x, n_columns)?)))
+    }
+}
+
+/// What is said of an imported model.
+#[napi(object, object_to_js = false)]
+#[derive(Debug, Default)]
+pub struct ImportOptions {
+    /// Names of the classes, in the model's order; the model's own, or `0`, `1`, …, unless said otherwise.
+    pub classes: Option<Vec<String>>,
+    /// Name of the class that stands for clean traffic; the first one unless said otherwise.
+    pub clean_class: Option<String>,
+}
+
+impl Settings for ImportOptions {
+    const KEYS: &'static [&'static str] = &["classes", "cleanClass"];
+}
+
+/// Models of other libraries as detectors; they score as the library does, to the last bit in 64 bits.
+///
+/// Each rejects with `bad_record` by line for text that is no such model, and `invalid_argument` by tree, node and field.
+#[napi]
+#[derive(Debug)]
+pub struct TreeEnsemble;
+
+#[napi]
+impl TreeEnsemble {
+    /// A LightGBM model from the text of its file.
+    #[napi(catch_unwind, ts_return_type = "Promise<FittedDetector>")]
+    pub fn from_lightgbm(
+        text: String,
+        #[napi(ts_arg_type = "ImportOptions")] options: Option<Object<'_>>,
+    ) -> Result<AsyncTask<Job<FittedDetector>>> {
+        import(text, options, Trees::from_lightgbm)
+    }
+
+    /// An XGBoost model from the text of its JSON file.
+    #[napi(catch_unwind, ts_return_type = "Promise<FittedDetector>")]
+    pub fn from_xgboost_json(
+        text: String,
+        #[napi(ts_arg_type = "ImportOptions")] options: Option<Object<'_>>,
+    ) -> Result<AsyncTask<Job<FittedDetector>>> {
+        import(text, options, Trees::from_xgboost_json)
+    }
+
+    /// A scikit-learn forest or gradient boosting, exported as JSON.
+    #[napi(catch_unwind, ts_return_type = "Promise<FittedDetector>")]
+    pub fn from_sklearn_json(
+        text: String,
+        #[napi(ts_arg_type = "ImportOptions")] options: Option<Object<'_>>,
+    ) -> Result<AsyncTask<Job<FittedDetector>>> {
+        import(text, options, Trees::from_sklearn_json)
+    }
+}
+
+fn import(
+    text: String,
+    options: Option<Object<'_>>,
+    read: fn(&str) -> qosguard::Result<Trees>,
+) -> Result<AsyncTask<Job<FittedDetector>>> {
+    let options: ImportOptions = settings(options)?;
+    Ok(spawn(move || {
+        let mut trees = read(&text)?;
+        if let Some(classes) = options.classes {
+            trees = trees.with_classes(classes)?;
+        }
+        if let Some(clean) = options.clean_class {
+            trees = trees.with_clean_class(&clean)?;
+        }
+        Ok(AnyDetector::from(trees).into())
+    }))
+}
+
+fn ensemble(detector: &AnyDetector) -> qosguard::Result<&detect::Ensemble> {
+    match detector {
+        AnyDetector::Ensemble(ensemble) => Ok(ensemble),
+        _ => Err(unlike("an ensemble", "another one")),
+    }
+}
+
+/// A method of other detectors.
+fn unlike(expected: &str, got: &str) -> Error {
+    Error::InvalidArgument { name: "detector".into(), expected: expected.into(), got: got.into() }
+}
+
+/// A row-major view of `values`, which must be whole rows.
+pub(crate) fn matrix(values: &[f32], n_columns: usize) -> qosguard::Result<ArrayView2<'_, f32>> {
+    let n_rows = values.len().checked_div(n_columns).unwrap_or(0);
+    let expected = n_rows.saturating_mul(n_columns);
+    let mismatch = Error::ShapeMismatch { what: "numbers in whole rows", expected, got: values.len() };
+    if expected != values.len() {
+        return Err(mismatch);
+    }
+    ArrayView2::from_shape((n_rows, n_columns), values).map_err(|_| mismatch)
+}

@@ -1,0 +1,100 @@
+// Guards over any detector, and what their verdicts then say.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { BoostedTrees, Guard, GuardExplanation, IsolationForest, LogisticRegression, simulate } from 'qosguard'
+
+const [flows, fresh] = await Promise.all([[1, 3000], [2, 800]].map(([seed, rows]) => simulate({ rows, seed, attackShare: 0.1 })))
+/** The same flows, of which nobody knows what they are. */
+const unlabelled = await flows.mapTo(
+  flows.schema.columns.filter(({ role }) => role === 'label' || role === 'family')
+    .reduce((schema, { name }) => schema.withRole(name, 'ignore'), flows.schema),
+)
+
+const settings = { detector: 'auto', seed: 3, falsePositiveRate: 0.02 }
+
+test('with labels, auto learns from them', async () => {
+  const guard = await Guard.fit(flows, { ...settings, attackShare: 0.01 })
+  assert.ok(guard.training.fittedAttacks >= 50)
+  assert.ok(guard.families.length >= 2)
+  const out = await guard.assess(fresh)
+  assert.deepEqual(out.members, ['forest', 'mixture', 'contrast', 'boosted'])
+  const k = out.members.length
+  assert.ok(out.memberPValues instanceof Float64Array && out.memberPValues.length === 800 * k)
+  assert.ok(out.probabilities instanceof Float64Array && out.probabilities.length === 800)
+  assert.equal(out.memberPValues, out.memberPValues)
+  out.decisions.forEach((decision, row) => {
+    assert.equal(decision.probability, out.probabilities[row])
+    assert.ok(decision.probability >= 0 && decision.probability <= 1)
+    assert.deepEqual(decision.members, out.members.map((name, i) => ({ name, pValue: out.memberPValues[row * k + i] })))
+    assert.equal('family' in decision, decision.isAnomaly)
+    assert.equal('familyProbability' in decision, decision.isAnomaly)
+    if (decision.isAnomaly) {
+      assert.ok(guard.families.includes(decision.family))
+      assert.ok(decision.familyProbability > 0 && decision.familyProbability <= 1)
+    }
+  })
+  const labels = fresh.labels()
+  const mean = (attack) => {
+    const of = Array.from(out.probabilities).filter((_, row) => labels[row] === attack)
+    return of.reduce((a, b) => a + b, 0) / of.length
+  }
+  assert.ok(mean(true) > mean(false) + 0.3, `${mean(true)} and ${mean(false)}`)
+
+  const again = await (await Guard.fromBuffer(guard.toBuffer())).assess(fresh)
+  assert.deepEqual(again.decisions, out.decisions)
+  assert.deepEqual(again.memberPValues, out.memberPValues)
+})
+
+test('without labels, auto does without them', async () => {
+  const guard = await Guard.fit(unlabelled, settings)
+  assert.deepEqual(guard.families, [])
+  assert.equal(guard.training.fittedAttacks, 0)
+  const out = await guard.assess(fresh)
+  assert.deepEqual(out.members, ['fair_cut', 'deep_fair_cut', 'density'])
+  assert.equal(out.probabilities.length, 0)
+  const [decision] = out.decisions
+  assert.ok(!('probability' in decision) && !('family' in decision))
+  assert.equal(decision.members.length, 3)
+})
+
+test('a single detector has no members', async () => {
+  for (const [detector, learns] of [
+    [new IsolationForest({ trees: 20 }), false], [new BoostedTrees({ trees: 10 }), true], [new LogisticRegression(), true],
+  ]) {
+    const out = await (await Guard.fit(flows, { detector })).assess(fresh)
+    assert.deepEqual(out.members, [])
+    assert.equal(out.memberPValues.length, 0)
+    assert.equal(out.probabilities.length, learns ? 800 : 0)
+    assert.deepEqual(out.decision(0).members, [])
+    assert.equal('probability' in out.decision(0), learns)
+  }
+  await assert.rejects(Guard.fit(unlabelled, { detector: new BoostedTrees() }), { name: 'QosguardError', code: 'insufficient_data' })
+})
+
+test('a guard says why', async () => {
+  const guard = await Guard.fit(flows, { detector: new BoostedTrees({ trees: 10 }) })
+  const out = await guard.assess(fresh)
+  const [{ row }] = out.top(1)
+  const why = await guard.explain(await fresh.take([row]))
+  assert.ok(why instanceof GuardExplanation)
+  assert.equal(why.contributions.length, why.columns.length)
+  assert.equal(why.contributions, why.contributions)
+  const sum = why.contributions.reduce((a, b) => a + b, why.base)
+  assert.ok(Math.abs(sum - why.scores[0]) <= 1e-9 * Math.max(1, Math.abs(sum)))
+  assert.ok(Math.abs(why.scores[0] - out.scores[row]) <= 1e-5 * Math.max(1, Math.abs(sum)))
+
+  const reasons = why.reasons(0, 3)
+  assert.ok(reasons.length >= 1 && reasons.length <= 3)
+  reasons.forEach(({ feature, contribution, observed, text }, i) => {
+    assert.equal(contribution, why.contributions[why.columns.indexOf(feature)])
+    assert.ok(contribution > 0 && (i === 0 || contribution <= reasons[i - 1].contribution))
+    assert.ok(['number', 'text', 'missing'].includes(observed.kind))
+    assert.ok(text.startsWith(feature), text)
+  })
+  assert.deepEqual(why.reasons(1, 3), [])
+  for (const bad of [-1, 1.5, NaN, '3']) {
+    assert.throws(() => why.reasons(bad, 3), { code: 'invalid_argument' })
+    assert.throws(() => why.reasons(0, bad), { code: 'invalid_argument' })
+  }
+  await assert.rejects(guard.explain([{ a: 1 }]), { name: 'QosguardError', code: 'schema_mismatch' })
+})

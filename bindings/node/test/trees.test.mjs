@@ -1,0 +1,64 @@
+// Models of other libraries: what they score is what those libraries said (tests/oracle/tree_import.py).
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { BoostedTrees, FittedDetector, IsolationForest, TreeEnsemble } from 'qosguard'
+
+const cases = JSON.parse(readFileSync(new URL('../../../tests/oracle/tree_import.json', import.meta.url), 'utf8'))
+const READ = { lightgbm: TreeEnsemble.fromLightgbm, xgboost: TreeEnsemble.fromXgboostJson, sklearn: TreeEnsemble.fromSklearnJson }
+const refused = (promise, code, message = /./) => assert.rejects(promise, { name: 'QosguardError', code, message })
+
+for (const { library, name, model, x: rows, margins, probabilities } of cases) {
+  test(`${library}, ${name}`, async () => {
+    const width = rows[0].length
+    const x = new Float32Array(rows.flat().map((value) => value ?? NaN))
+    const detector = await READ[library](model)
+    assert.ok(detector instanceof FittedDetector)
+    const k = detector.classes.length
+    const p = await detector.probabilities(x, width)
+    assert.equal(p.length, rows.length * k)
+    probabilities.forEach((of, row) => {
+      // Of two classes some libraries give the second alone.
+      const expected = of.length === 1 ? [1 - of[0], of[0]] : of
+      expected.forEach((value, i) => assert.ok(Math.abs(p[row * k + i] - value) < 2e-6, `row ${row}, class ${i}`))
+    })
+    const scores = detector.scoreSync(x, width)
+    if (margins && k === 2) margins.forEach(([margin], row) => assert.ok(Math.abs(scores[row] - margin) <= 1e-6 * Math.max(1, Math.abs(margin))))
+
+    const again = await FittedDetector.fromBuffer(detector.toBuffer())
+    assert.deepEqual(again.scoreSync(x, width), scores)
+    const onnx = detector.toOnnx()
+    assert.ok(onnx instanceof Buffer && onnx.includes('TreeEnsemble'))
+
+    const clean = detector.classes.at(-1)
+    const turned = await READ[library](model, { cleanClass: clean })
+    assert.equal(turned.classes[0], clean)
+    const names = detector.classes.map((_, i) => `class ${i}`)
+    assert.deepEqual((await READ[library](model, { classes: names })).classes, names)
+  })
+}
+
+test('what is no model is refused by kind', async () => {
+  for (const read of Object.values(READ)) {
+    for (const text of ['', '{}', '[]', 'tree\n', '{"trees": [', '['.repeat(1e6)]) {
+      const error = await read(text).then(() => null, (failure) => failure)
+      assert.ok(['bad_record', 'invalid_argument'].includes(error?.code), `${text.slice(0, 9)}: ${error}`)
+    }
+    await refused(read(3), 'invalid_argument')
+    await refused(read(Buffer.from('tree')), 'invalid_argument')
+    await refused(read('', { cleanClas: 'a' }), 'invalid_argument', /cleanClass/)
+  }
+  const { model } = cases.find(({ library }) => library === 'lightgbm')
+  await refused(TreeEnsemble.fromLightgbm(model, { classes: ['one'] }), 'invalid_argument')
+  await refused(TreeEnsemble.fromLightgbm(model, { cleanClass: 'none such' }), 'invalid_argument', /none such/)
+  await refused(TreeEnsemble.fromLightgbm(model.replace(/left_child=\S+/, 'left_child=0')), 'invalid_argument')
+})
+
+test('own trees have an ONNX file, other detectors have none', async () => {
+  const x = new Float32Array(800).map((_, i) => Math.sin(i * 12.9898))
+  const labels = Array.from({ length: 200 }, (_, row) => x[4 * row] > 0.5)
+  const trees = await new BoostedTrees({ trees: 3 }).fit(x, 4, { labels })
+  assert.ok(trees.toOnnx().includes('TreeEnsemble'))
+  const forest = await new IsolationForest({ trees: 3 }).fit(x, 4)
+  assert.throws(() => forest.toOnnx(), { name: 'QosguardError', code: 'invalid_argument', message: /trees/ })
+})
