@@ -7,7 +7,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use qosguard::detect::{
     Detector, Fit, IsolationForestConfig, IsolationMissing, IsolationScoring, IsolationSplits,
 };
-use qosguard::ndarray::Array2;
+use qosguard::ndarray::{Array2, s};
 
 /// Rows that differ in every column, from a congruential generator, so that all trees grow to the full.
 fn rows(n: usize, features: usize) -> Array2<f32> {
@@ -34,7 +34,7 @@ fn bench(criterion: &mut Criterion) {
     for (n, features) in [(1, 42), (1_000, 42), (100_000, 42), (10_000, 128)] {
         let x = rows(n.max(1_000), features);
         let forest = IsolationForestConfig::default().fit(x.view(), None).unwrap();
-        let x = x.slice(qosguard::ndarray::s![..n, ..]);
+        let x = x.slice(s![..n, ..]);
         let mut out = vec![0.0; n];
         group.throughput(Throughput::Elements(n as u64)).sample_size(30);
         group.bench_function(BenchmarkId::from_parameter(format!("{n}x{features}")), |bencher| {
@@ -44,36 +44,31 @@ fn bench(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The variants, on 100,000 rows of 42 features; one in five values is missing for the last.
+/// The variants, on 100,000 rows of 42 features, ten of them categories where there are any; one in five
+/// values is missing for the last.
 fn variants(criterion: &mut Criterion) {
     qosguard::set_parallel(false);
     let base = IsolationForestConfig::default;
+    let extended = |features| IsolationSplits::Extended { features };
     let pooled = |features| IsolationSplits::PooledGain { features, tries: 1, share: 1.0 };
-    let (n, features) = (100_000, 42);
-    let mut x = rows(n, features);
-    let mut categories = x.mapv(|value| value % 50.0);
-    categories.slice_mut(qosguard::ndarray::s![.., 10..]).assign(&x.slice(qosguard::ndarray::s![.., 10..]));
+    let categorical: Vec<usize> = (0..10).collect();
+    let missing = IsolationMissing::Follow;
+    let n = 100_000;
+    let x = rows(n, 42);
+    let mut categories = x.clone();
+    categories.slice_mut(s![.., ..10]).mapv_inplace(|value| value % 50.0);
     let mut gaps = categories.clone();
     gaps.iter_mut().step_by(5).for_each(|value| *value = f32::NAN);
-    let categorical = || (0..10).collect();
     let mut group = criterion.benchmark_group("isolation_forest/variants");
-    for (name, config) in [
-        ("extended", IsolationForestConfig { splits: IsolationSplits::Extended { features: 2 }, ..base() }),
-        ("extended_3", IsolationForestConfig { splits: IsolationSplits::Extended { features: 3 }, ..base() }),
-        ("pooled_gain", IsolationForestConfig { splits: pooled(1), ..base() }),
-        ("fair_cut", IsolationForestConfig { splits: pooled(2), ..base() }),
-        ("density", IsolationForestConfig { scoring: IsolationScoring::Density, ..base() }),
-        ("categories", IsolationForestConfig { categorical: categorical(), ..base() }),
-        (
-            "missing",
-            IsolationForestConfig { missing: IsolationMissing::Follow, categorical: categorical(), ..base() },
-        ),
+    for (name, x, config) in [
+        ("extended_2", &x, IsolationForestConfig { splits: extended(2), ..base() }),
+        ("extended_3", &x, IsolationForestConfig { splits: extended(3), ..base() }),
+        ("pooled_gain", &x, IsolationForestConfig { splits: pooled(1), ..base() }),
+        ("fair_cut", &x, IsolationForestConfig { splits: pooled(2), ..base() }),
+        ("density", &x, IsolationForestConfig { scoring: IsolationScoring::Density, ..base() }),
+        ("categories", &categories, IsolationForestConfig { categorical: categorical.clone(), ..base() }),
+        ("missing", &gaps, IsolationForestConfig { missing, categorical, ..base() }),
     ] {
-        if name == "categories" {
-            x = categories.clone();
-        } else if name == "missing" {
-            x = gaps.clone();
-        }
         let forest = config.fit(x.view(), None).unwrap();
         let mut out = vec![0.0; n];
         group.throughput(Throughput::Elements(n as u64)).sample_size(10);

@@ -475,7 +475,7 @@ fn hostile_arrays_of_the_variants_are_refused_by_name() {
             "`trees[3].samples[0]` must be 40, got 64",
         ),
         (&extended, |p| p.plane_features[3] = 4, "`plane_features[3]` must be below 4, got 4"),
-        (&extended, |p| p.plane_weights[3] = f64::NAN, "`plane_weights[3]` must be a finite number"),
+        (&extended, |p| p.plane_weights[3] = f32::NAN, "`plane_weights[3]` must be a finite number"),
         (&extended, |p| p.plane_offsets[3] = f64::INFINITY, "`plane_offsets[3]` must be a finite number"),
         (&extended, |p| p.plane_features.truncate(5), "`plane_features` must be an array of "),
         (&extended, |p| p.plane_weights.truncate(5), "`plane_weights` must be an array of "),

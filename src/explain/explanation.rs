@@ -64,8 +64,8 @@ impl Explanation {
             let sum = self.base + row.sum();
             let largest =
                 row.fold(score.abs().max(self.base.abs()).max(1.0), |most, part| most.max(part.abs()));
-            // Not `>`, which a NaN would pass.
-            if !((sum - score).abs() <= TOLERANCE * largest) {
+            let gap = (sum - score).abs();
+            if gap.is_nan() || gap > TOLERANCE * largest {
                 return Err(Error::invalid(
                     format!("contributions[{i}]"),
                     format!("parts that sum to {score}"),
@@ -109,14 +109,6 @@ impl Explanation {
         let rows = self.contributions.nrows().max(1) as f64;
         let size = |column: ArrayView1<'_, f64>| column.iter().map(|part| part.abs()).sum::<f64>() / rows;
         self.contributions.columns().into_iter().map(size).collect()
-    }
-
-    /// The explanation of `factor · score + offset`.
-    pub(crate) fn scaled(mut self, factor: f64, offset: f64) -> Self {
-        self.base = self.base * factor + offset;
-        self.contributions *= factor;
-        self.scores.iter_mut().for_each(|score| *score = *score * factor + offset);
-        self
     }
 
     /// The explanation of a weighted sum of scores: what an ensemble makes of its members.
@@ -209,6 +201,8 @@ mod tests {
         assert!(Explanation::weighted(&[(1.0, example()), (1.0, narrow)]).is_err());
         assert!(Explanation::weighted(&[(f64::NAN, example())]).is_err());
         assert!(Explanation::new(0.0, array![[1.0]], vec![]).is_err());
-        assert_eq!(Explanation::weighted(&[(3.0, example())]).unwrap(), example().scaled(3.0, 0.0));
+        let tripled = Explanation::weighted(&[(2.0, example()), (1.0, example())]).unwrap();
+        assert_eq!((tripled.base, &tripled.scores[..]), (3.0, &[6.0, 3.0][..]));
+        assert_eq!(tripled.contributions, 3.0 * example().contributions);
     }
 }

@@ -116,7 +116,7 @@ mod tests {
         let odds =
             Explanation::log_odds(&[class(0.0, [0.0, 0.0]), class(0.0, [3.0, 1.0]), class(0.0, [0.0, 0.0])]);
         let odds = odds.unwrap();
-        let rise = ((1.0 + 4.0_f64.exp()) / 2.0).ln();
+        let rise = f64::midpoint(1.0, 4.0_f64.exp()).ln();
         assert!((odds.base - 2.0_f64.ln()).abs() < 1e-15);
         assert!((odds.contributions[[0, 0]] - 0.75 * rise).abs() < 1e-10);
         assert!((odds.contributions[[0, 1]] - 0.25 * rise).abs() < 1e-10);

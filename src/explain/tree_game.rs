@@ -57,7 +57,7 @@ pub(crate) enum Node {
 /// the integral of a polynomial in `t`, for which `⌈d / 2⌉` Gauss–Legendre nodes suffice where the way tests
 /// `d` features. At a fixed node `t` all leaves can be taken at once. Let a split on feature `j` send `ζ` of
 /// its rows left, `l` be 1 where the row goes left, else 0, `(o, z)` what the splits on `j` above it say
-/// (1 and 1 where there are none) and `f = t o + (1 − t) z`. Of the product `P` above the split the part
+/// (1 and 1 where there are none) and `f = t + (1 − t) z`. Of the product `P` above the split the part
 ///
 /// `x = ζ + t o (l − ζ) / f`
 ///
@@ -71,8 +71,8 @@ pub(crate) enum Node {
 /// # Source
 ///
 /// S. M. Lundberg et al., *From local explanations to global understanding with explainable AI for trees*,
-/// Nature Machine Intelligence 2, 2020 (the game); P. Yu et al., *Linear TreeShap*, `NeurIPS` 2022 (products
-/// down, sums up). The recurrence is our own.
+/// Nature Machine Intelligence 2, 2020 (the game); P. Yu et al., *Linear `TreeShap`*, Advances in Neural
+/// Information Processing Systems 35, 2022 (all leaves at once: products down, sums up).
 #[derive(Clone, Debug)]
 pub(crate) struct TreeGame {
     pub(super) n_features: usize,

@@ -215,6 +215,15 @@ impl FlowFeaturizer {
         &self.dropped
     }
 
+    /// For each feature, which of [`Featurizer::columns`] it is made of.
+    pub fn sources(&self) -> Vec<usize> {
+        let width = |encoder: &Encoder| match encoder {
+            Encoder::Number(e) => 1 + usize::from(e.flag),
+            Encoder::Category(e) => e.width(),
+        };
+        self.encoders.iter().enumerate().flat_map(|(i, encoder)| vec![i; width(encoder)]).collect()
+    }
+
     /// The settings that it was fitted with.
     pub fn config(&self) -> &FlowFeaturizerConfig {
         &self.config

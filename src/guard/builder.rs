@@ -7,6 +7,7 @@ use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::explain::clean_ranges;
 use super::fingerprint::fingerprints;
 use super::{Guard, Stages};
 use crate::artifact::hex;
@@ -210,6 +211,7 @@ impl GuardBuilder {
             fitted_attacks: parts.fitted_attacks.len(),
             data_hash: data_hash(table),
         };
+        let clean_ranges = clean_ranges(&featurizer, &table.take(&parts.fitted)?)?;
         Guard::new(Stages {
             schema: Arc::clone(table.schema()),
             featurizer,
@@ -218,6 +220,7 @@ impl GuardBuilder {
             threshold,
             probability,
             families,
+            clean_ranges,
             policy: self.policy.clone(),
             training,
         })

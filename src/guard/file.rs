@@ -5,11 +5,13 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::explain::check_ranges;
 use super::{Stages, Training};
 use crate::artifact::{self, Tensors};
 use crate::calibrate::{Conformal, Probability, Tail, Threshold};
 use crate::detect::{AnyDetector, AnyHeader, Detector};
 use crate::error::{Error, Result};
+use crate::explain::CleanRange;
 use crate::features::{Featurizer, FlowFeaturizer};
 use crate::qos::Policy;
 use crate::strict::list_for_fields;
@@ -41,6 +43,8 @@ struct Header {
     detector: AnyHeader,
     #[serde(default)]
     families: Option<AnyHeader>,
+    #[serde(default)]
+    clean_ranges: Vec<CleanRange>,
     calibration: Calibration,
     policy: Policy,
     training: Training,
@@ -64,6 +68,7 @@ pub(super) fn to_bytes(stages: &Stages) -> Result<Vec<u8>> {
         let families = AnyDetector::TreeEnsemble(families.clone()).store(FAMILIES, &mut tensors);
         header.insert("families".into(), json(&families)?);
     }
+    header.insert("clean_ranges".into(), json(&stages.clean_ranges)?);
     header.insert("calibration".into(), json(&calibration)?);
     header.insert("policy".into(), json(&stages.policy)?);
     header.insert("training".into(), json(&stages.training)?);
@@ -87,6 +92,7 @@ pub(super) fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Stages, String)> 
     let conformal =
         Conformal::from_parts(scores, header.calibration.conformal).map_err(|e| corrupt(e.to_string()))?;
     let detector = AnyDetector::restore(header.detector, DETECTOR, &mut tensors).map_err(&corrupt)?;
+    check_ranges(&header.clean_ranges, &header.featurizer).map_err(|e| corrupt(e.to_string()))?;
     let families = match header.families {
         None => None,
         Some(families) => match AnyDetector::restore(families, FAMILIES, &mut tensors).map_err(&corrupt)? {
@@ -123,6 +129,7 @@ pub(super) fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Stages, String)> 
         threshold: header.calibration.threshold,
         probability: header.calibration.probability,
         families,
+        clean_ranges: header.clean_ranges,
         policy: header.policy,
         training: header.training,
     };

@@ -2,6 +2,7 @@
 
 mod assessment;
 mod builder;
+mod explain;
 mod file;
 mod fingerprint;
 mod subjects;
@@ -13,12 +14,14 @@ use crate::artifact;
 use crate::calibrate::{Conformal, Probability, Threshold};
 use crate::detect::{AnyDetector, Classifier, Detector, TreeEnsemble};
 use crate::error::{Error, Result};
+use crate::explain::CleanRange;
 use crate::features::{Featurizer, FlowFeaturizer};
 use crate::qos::{Policy, Recommender};
 use crate::telemetry::{Role, Schema, SchemaFit, Table};
 
 pub use assessment::Assessment;
 pub use builder::{GuardBuilder, Training};
+pub use explain::GuardExplanation;
 
 /// A fitted pipeline: schema, featurizer, detector, calibration and policy.
 ///
@@ -65,6 +68,8 @@ struct Stages {
     probability: Option<Probability>,
     /// Names the attack class, where the labels did.
     families: Option<TreeEnsemble>,
+    /// Of each column that the featurizer reads; empty in a guard of format 1.
+    clean_ranges: Vec<CleanRange>,
     policy: Policy,
     training: Training,
 }

@@ -58,7 +58,7 @@ def parts(estimators, features, link, base, factor):
         result["category_set"] += [-1] * n
         result["missing_left"] += [False] * n
         result["right"] += np.where(leaf, 0, tree.children_right).tolist()
-        result["value"] += np.where(leaf, 0, factor * tree.value[:, 0, 0]).tolist()
+        result["value"] += np.where(leaf, factor * tree.value[:, 0, 0], 0).tolist()
         result["cover"] += tree.weighted_n_node_samples.tolist()
     return result
 

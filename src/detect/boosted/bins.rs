@@ -62,14 +62,6 @@ impl Bins {
         Self::Codes(by_count.into_iter().take(bins - 1).map(|(code, _)| code).collect())
     }
 
-    /// Number of bins, without that of missing values.
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Numbers(limits) => limits.len() + 1,
-            Self::Codes(codes) => codes.len() + 1,
-        }
-    }
-
     /// What brings the values of a column to bins.
     fn table(&self) -> Table {
         match self {
@@ -155,11 +147,14 @@ pub(super) fn find(x: &ArrayView2<'_, f32>, sample: &[u32], is_code: &[bool], bi
 /// Features whose bins lie side by side.
 pub(super) const GROUP: usize = 8;
 
-/// The bins of all rows, row by row, eight features in a group.
+/// The bins of all rows, laid out twice.
 #[derive(Debug)]
 pub(super) struct Binned {
     groups: usize,
+    /// Row by row, for histograms: all features of a row are needed at once.
     cells: Vec<[u8; GROUP]>,
+    /// Feature by feature, to part rows: one feature of many rows is needed.
+    columns: Vec<Vec<u8>>,
 }
 
 /// Rows that one thread brings to bins at a time.
@@ -182,7 +177,15 @@ impl Binned {
             }
             Ok(())
         })?;
-        Ok(Self { groups, cells })
+        let columns = parallel::map(bins.len(), |feature| {
+            cells.chunks_exact(groups).map(|row| row[feature / GROUP][feature % GROUP]).collect()
+        });
+        Ok(Self { groups, cells, columns })
+    }
+
+    /// Number of features.
+    pub(super) fn features(&self) -> usize {
+        self.columns.len()
     }
 
     /// Number of groups in a row.
@@ -190,13 +193,105 @@ impl Binned {
         self.groups
     }
 
-    /// The bins of one row, in groups.
-    pub(super) fn row(&self, row: u32) -> &[[u8; GROUP]] {
-        &self.cells[row as usize * self.groups..][..self.groups]
+    /// The bins of one group of features of one row.
+    #[inline]
+    pub(super) fn cell(&self, row: u32, group: usize) -> [u8; GROUP] {
+        self.cells[row as usize * self.groups + group]
     }
 
-    /// The bin of one feature of one row.
-    pub(super) fn bin(&self, row: u32, feature: usize) -> u8 {
-        self.cells[row as usize * self.groups + feature / GROUP][feature % GROUP]
+    /// The bins of one feature of all rows.
+    pub(super) fn column(&self, feature: usize) -> &[u8] {
+        &self.columns[feature]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn numbers(values: &[f32], bins: usize) -> (Vec<f32>, Table) {
+        let found = Bins::of_numbers(values.iter().copied().map(key).collect(), bins);
+        let table = found.table();
+        let Bins::Numbers(limits) = found else { panic!("numbers") };
+        (limits, table)
+    }
+
+    #[test]
+    fn few_distinct_values_have_a_bin_each() {
+        let (limits, table) = numbers(&[3.0, -0.0, 0.0, 1.0, 3.0, -2.0], 4);
+        assert_eq!(limits, [-1.0, 0.5, 2.0]);
+        let bins = [-9.0, -1.0, -0.0, 0.5, 0.6, 2.5, f32::MAX, f32::NAN].map(|value| table.bin(value));
+        assert_eq!(bins, [0, 0, 1, 1, 2, 3, 3, MISSING]);
+        assert!(numbers(&[7.0; 5], 255).0.is_empty());
+        assert!(numbers(&[], 255).0.is_empty());
+    }
+
+    #[test]
+    fn many_distinct_values_share_bins_evenly_and_a_frequent_one_stays_alone() {
+        let mut values: Vec<f32> = (0..1000).map(|i| i as f32).collect();
+        let (limits, table) = numbers(&values, 10);
+        assert_eq!(limits.len(), 9);
+        let mut counts = [0; 10];
+        for &value in &values {
+            counts[usize::from(table.bin(value))] += 1;
+        }
+        assert_eq!(counts, [100; 10]);
+        values.extend([500.0; 1000]);
+        let (_, table) = numbers(&values, 10);
+        let alone = table.bin(500.0);
+        assert!(table.bin(499.0) < alone && table.bin(501.0) > alone);
+    }
+
+    #[test]
+    fn the_most_frequent_codes_have_bins_and_the_others_share_one() {
+        let column = [5.0, 5.0, 9.0, 9.0, 9.0, 2.0, 40.0, f32::NAN];
+        let bins = Bins::of_codes(column.into_iter(), 4);
+        assert_eq!(bins, Bins::Codes(vec![9, 5, 2]));
+        let table = bins.table();
+        assert_eq!([9.0, 5.0, 2.0, 40.0, 60_000.0, 0.0].map(|code| table.bin(code)), [0, 1, 2, 3, 3, 3]);
+        assert_eq!(table.bin(f32::NAN), MISSING);
+    }
+
+    #[test]
+    fn rows_and_columns_hold_the_same_bins() {
+        let x = Array2::from_shape_fn((50, 11), |(i, j)| ((i * 7 + j * 3) % 23) as f32);
+        let sample: Vec<u32> = (0..50).collect();
+        let bins = find(&x.view(), &sample, &[false; 11], 255);
+        let binned = Binned::new(&x.view(), &bins).unwrap();
+        assert_eq!((binned.features(), binned.groups()), (11, 2));
+        for (feature, bins) in bins.iter().enumerate() {
+            let table = bins.table();
+            for (row, &bin) in binned.column(feature).iter().enumerate() {
+                assert_eq!(bin, table.bin(x[[row, feature]]));
+                assert_eq!(bin, binned.cell(row as u32, feature / GROUP)[feature % GROUP]);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_limit_parts_values_as_their_bins_do(
+            values in prop::collection::vec(prop::num::f32::NORMAL | prop::num::f32::ZERO | prop::num::f32::SUBNORMAL, 1..400),
+            bins in 2_usize..=255,
+        ) {
+            let (limits, table) = numbers(&values, bins);
+            prop_assert!(limits.len() < bins && limits.is_sorted_by(|a, b| a < b));
+            for &value in &values {
+                let bin = usize::from(table.bin(value));
+                for (b, &limit) in limits.iter().enumerate() {
+                    prop_assert_eq!(value <= limit, bin <= b);
+                }
+            }
+        }
+
+        #[test]
+        fn keys_keep_the_order_of_floats(a in prop::num::f32::NORMAL, b in prop::num::f32::NORMAL) {
+            prop_assert_eq!(a.partial_cmp(&b), key(a).partial_cmp(&key(b)));
+            prop_assert_eq!(from_key(key(a)), a);
+            prop_assert!(a >= b || (a <= between(a, b) && between(a, b) < b));
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::bins::{Binned, Bins};
-use super::histogram::{Derivatives, Histogram, Sums};
+use super::histogram::{Builder, Derivatives, Histogram, Sums};
 use super::settings::BoostedTreesConfig;
 use super::split::{Bounds, Cut, Parent, Search, Split, UNBOUNDED, leaf_value};
 use crate::detect::tree::{Categories, MAX_DEPTH, Node, Test};
@@ -11,34 +11,26 @@ use crate::detect::tree::{Categories, MAX_DEPTH, Node, Test};
 /// Memory for histograms of leaves that may be split; a leaf beyond it is added up anew when it is.
 const POOL: usize = 1 << 29;
 
-/// What every tree of a fit grows on.
+/// What every tree of a fit grows on, and memory that one leaves to the next.
 #[derive(Debug)]
 pub(super) struct Ground<'a> {
-    pub(super) config: &'a BoostedTreesConfig,
-    pub(super) bins: &'a [Bins],
-    pub(super) binned: &'a Binned,
+    config: &'a BoostedTreesConfig,
+    bins: &'a [Bins],
+    binned: &'a Binned,
+    builder: Builder<'a>,
+    /// The training rows of a tree; those of a leaf stand together.
+    rows: Vec<u32>,
+    /// Room for the rows that go right.
+    aside: Vec<u32>,
 }
 
-/// A tree, and where its training rows ended.
+/// A tree, and where the training rows ended.
 #[derive(Debug)]
 pub(super) struct Grown {
     pub(super) nodes: Vec<Node>,
     pub(super) categories: Vec<Categories>,
-    /// The training rows; those of a leaf stand together.
-    rows: Vec<u32>,
-    /// The rows and the value of each leaf.
+    /// The rows, as a part of those of the ground, and the value of each leaf.
     leaves: Vec<(Range<usize>, f64)>,
-}
-
-impl Grown {
-    /// Adds the tree's values to the scores of its training rows.
-    pub(super) fn add_to(&self, scores: &mut [f64]) {
-        for (range, value) in &self.leaves {
-            for &row in &self.rows[range.clone()] {
-                scores[row as usize] += value;
-            }
-        }
-    }
 }
 
 /// A node while the tree grows.
@@ -62,39 +54,50 @@ impl Leaf {
     }
 }
 
-struct Tree<'a> {
-    ground: &'a Ground<'a>,
-    search: Search<'a>,
-    rows: Vec<u32>,
+struct Tree<'t, 'g> {
+    ground: &'t mut Ground<'g>,
+    search: Search<'t>,
     drafts: Vec<Draft>,
     leaves: Vec<Leaf>,
-    /// Room for the rows that go right.
-    aside: Vec<u32>,
 }
 
-impl Ground<'_> {
-    /// Grows a tree on these rows, ascending, and features.
-    pub(super) fn grow(&self, search: Search<'_>, derivatives: &[Derivatives], rows: Vec<u32>) -> Grown {
-        let aside = vec![0; rows.len()];
-        let mut tree = Tree { ground: self, search, rows, drafts: Vec::new(), leaves: Vec::new(), aside };
+impl<'a> Ground<'a> {
+    pub(super) fn new(config: &'a BoostedTreesConfig, bins: &'a [Bins], binned: &'a Binned) -> Self {
+        Self { config, bins, binned, builder: Builder::new(binned), rows: Vec::new(), aside: Vec::new() }
+    }
+
+    /// Grows a tree on these rows, ascending.
+    pub(super) fn grow(&mut self, search: Search<'_>, derivatives: &[Derivatives], rows: &[u32]) -> Grown {
+        self.rows.clear();
+        self.rows.extend_from_slice(rows);
+        self.aside.resize(rows.len(), 0);
+        let mut tree = Tree { ground: self, search, drafts: Vec::new(), leaves: Vec::new() };
         tree.plant();
-        while tree.leaves.len() < self.config.leaves
+        while tree.leaves.len() < tree.ground.config.leaves
             && let Some((at, split)) = tree.pop()
         {
             tree.split(at, split);
         }
         tree.harvest(derivatives)
     }
+
+    /// Adds the values of the tree that has just grown to the scores of its rows.
+    pub(super) fn add_to(&self, scores: &mut [f64], grown: &Grown) {
+        for (range, value) in &grown.leaves {
+            for &row in &self.rows[range.clone()] {
+                scores[row as usize] += value;
+            }
+        }
+    }
 }
 
-impl Tree<'_> {
-    fn histogram(&self, range: Range<usize>) -> Histogram {
-        let ground = self.ground;
-        Histogram::new(ground.bins.len(), ground.binned, self.search.derivatives, &self.rows[range])
+impl Tree<'_, '_> {
+    fn histogram(&mut self, range: Range<usize>) -> Histogram {
+        self.ground.builder.build(self.search.derivatives, &self.ground.rows[range])
     }
 
     fn plant(&mut self) {
-        let all = 0..self.rows.len();
+        let all = 0..self.ground.rows.len();
         let histogram = self.histogram(all.clone());
         let mut root = Leaf::new(0, all, 0, histogram.total(), UNBOUNDED);
         self.look(&mut root, histogram);
@@ -116,13 +119,15 @@ impl Tree<'_> {
     }
 
     /// Finds the best split of a leaf, and keeps its histogram if there is one.
-    fn look(&self, leaf: &mut Leaf, histogram: Histogram) {
+    fn look(&mut self, leaf: &mut Leaf, histogram: Histogram) {
         if self.may_split(leaf) {
             leaf.split = self.search.best(&histogram, leaf.parent);
-            let kept = self.leaves.iter().filter(|leaf| leaf.histogram.is_some()).count();
-            let size = Histogram::size_in_bytes(self.ground.bins.len());
-            let room = kept.saturating_add(1).saturating_mul(size) <= POOL;
-            leaf.histogram = (leaf.split.is_some() && room).then_some(histogram);
+        }
+        let kept = self.leaves.iter().filter(|leaf| leaf.histogram.is_some()).count();
+        if leaf.split.is_some() && (kept + 1).saturating_mul(self.ground.builder.size_in_bytes()) <= POOL {
+            leaf.histogram = Some(histogram);
+        } else {
+            self.ground.builder.recycle(histogram);
         }
     }
 
@@ -150,6 +155,8 @@ impl Tree<'_> {
             };
             self.look(smaller, of_smaller);
             self.look(larger, of_larger);
+        } else if let Some(histogram) = histogram {
+            self.ground.builder.recycle(histogram);
         }
         self.leaves[at] = left;
         self.leaves.push(right);
@@ -158,12 +165,13 @@ impl Tree<'_> {
     /// Brings the rows that go left before the others, each in their order; returns how many do.
     fn partition(&mut self, range: Range<usize>, split: &Split) -> usize {
         let goes_left = split.goes_left();
-        let rows = &mut self.rows[range];
-        let aside = &mut self.aside[..rows.len()];
+        let bins = self.ground.binned.column(split.feature);
+        let rows = &mut self.ground.rows[range];
+        let aside = &mut self.ground.aside[..rows.len()];
         let (mut left, mut right) = (0, 0);
         for i in 0..rows.len() {
             let row = rows[i];
-            let is_left = goes_left[usize::from(self.ground.binned.bin(row, split.feature))];
+            let is_left = goes_left[usize::from(bins[row as usize])];
             rows[left] = row;
             aside[right] = row;
             left += usize::from(is_left);
@@ -174,11 +182,14 @@ impl Tree<'_> {
     }
 
     /// Makes nodes of the drafts; leaves take their values from the derivatives before rounding.
-    fn harvest(self, derivatives: &[Derivatives]) -> Grown {
+    fn harvest(mut self, derivatives: &[Derivatives]) -> Grown {
+        for histogram in self.leaves.iter_mut().filter_map(|leaf| leaf.histogram.take()) {
+            self.ground.builder.recycle(histogram);
+        }
         let config = self.ground.config;
         let value = |leaf: &Leaf| {
             let (mut gradient, mut hessian) = (0.0, 0.0);
-            for &row in &self.rows[leaf.range.clone()] {
+            for &row in &self.ground.rows[leaf.range.clone()] {
                 let d = derivatives[row as usize];
                 gradient += f64::from(d.gradient);
                 hessian += f64::from(d.hessian);
@@ -190,7 +201,7 @@ impl Tree<'_> {
             Writer { drafts: &self.drafts, leaves: &leaves, bins: self.ground.bins, ..Writer::default() };
         writer.write(0);
         let (nodes, categories) = (writer.nodes, writer.categories);
-        Grown { nodes, categories, rows: self.rows, leaves }
+        Grown { nodes, categories, leaves }
     }
 }
 

@@ -58,7 +58,7 @@ pub(super) struct Derivatives {
 }
 
 /// The derivatives of all rows as whole numbers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Quantised {
     rows: Vec<(i32, u32)>,
     /// What one step of a scaled gradient is worth.
@@ -70,7 +70,7 @@ pub(super) struct Quantised {
 impl Quantised {
     /// Rounds the derivatives to the finest steps at which no sum can overflow: 2^-31 of the greatest
     /// gradient, and about 2^-36 of the sum of the hessians.
-    pub(super) fn new(derivatives: &[Derivatives]) -> Self {
+    pub(super) fn set(&mut self, derivatives: &[Derivatives]) {
         let (mut steepest, mut greatest, mut sum) = (0.0_f32, 0.0_f32, 0.0_f64);
         for d in derivatives {
             steepest = steepest.max(d.gradient.abs());
@@ -78,16 +78,19 @@ impl Quantised {
             sum += f64::from(d.hessian);
         }
         let hessians = (1_u64 << (u64::BITS - COUNT_BITS)) as f64 - derivatives.len() as f64;
-        let gradient_unit = f64::from(steepest) / f64::from(i32::MAX);
-        let hessian_unit = (sum / hessians).max(f64::from(greatest) / f64::from(u32::MAX));
+        self.gradient_unit = f64::from(steepest) / f64::from(i32::MAX);
+        self.hessian_unit = (sum / hessians).max(f64::from(greatest) / f64::from(u32::MAX));
         // Nothing but zeros needs no scale.
         let inverse = |unit: f64| if unit > 0.0 { 1.0 / unit } else { 0.0 };
-        let (per_gradient, per_hessian) = (inverse(gradient_unit), inverse(hessian_unit));
+        let (per_gradient, per_hessian) = (inverse(self.gradient_unit), inverse(self.hessian_unit));
         let round = |d: &Derivatives| {
-            let gradient = (f64::from(d.gradient) * per_gradient).round_ties_even() as i32;
-            (gradient, (f64::from(d.hessian) * per_hessian).round_ties_even() as u32)
+            // Half away from 0; the library's rounding would be a call for each row.
+            let gradient = f64::from(d.gradient) * per_gradient;
+            let gradient = (gradient + 0.5_f64.copysign(gradient)) as i32;
+            (gradient, (f64::from(d.hessian) * per_hessian + 0.5) as u32)
         };
-        Self { rows: derivatives.iter().map(round).collect(), gradient_unit, hessian_unit }
+        self.rows.clear();
+        self.rows.extend(derivatives.iter().map(round));
     }
 
     fn sums(&self, row: u32) -> Sums {
@@ -100,6 +103,8 @@ impl Quantised {
 /// cache sets, and their addresses apart in the low bits by which a processor orders loads after stores.
 pub(super) type Column = [Sums; 260];
 
+const EMPTY: Column = [Sums([0; 2]); 260];
+
 /// The sums of all features by bin, over some rows.
 #[derive(Debug)]
 pub(super) struct Histogram(Vec<Column>);
@@ -110,45 +115,63 @@ const BLOCK: usize = 2048;
 /// Rows that are worth a thread of their own.
 const PART: usize = 1 << 15;
 
-impl Histogram {
-    /// Memory that the histogram of so many features takes, in bytes.
-    pub(super) fn size_in_bytes(features: usize) -> usize {
-        features.saturating_mul(size_of::<Column>())
+/// Adds histograms up, and keeps the memory of those that are no longer needed.
+#[derive(Debug)]
+pub(super) struct Builder<'a> {
+    bins: &'a Binned,
+    free: Vec<Histogram>,
+    cells: Vec<[u8; GROUP]>,
+    sums: Vec<Sums>,
+}
+
+impl<'a> Builder<'a> {
+    pub(super) fn new(bins: &'a Binned) -> Self {
+        Self { bins, free: Vec::new(), cells: Vec::new(), sums: Vec::new() }
+    }
+
+    /// Memory that a histogram takes, in bytes.
+    pub(super) fn size_in_bytes(&self) -> usize {
+        self.bins.features() * size_of::<Column>()
+    }
+
+    /// Takes back a histogram.
+    pub(super) fn recycle(&mut self, histogram: Histogram) {
+        self.free.push(histogram);
     }
 
     /// Adds up the given rows.
-    pub(super) fn new(features: usize, bins: &Binned, derivatives: &Quantised, rows: &[u32]) -> Self {
+    pub(super) fn build(&mut self, derivatives: &Quantised, rows: &[u32]) -> Histogram {
         if rows.len() <= PART || !parallel::is_parallel() {
-            return Self::of_part(features, bins, derivatives, rows);
+            return self.build_part(derivatives, rows);
         }
         let parts: Vec<&[u32]> = rows.chunks(PART.max(rows.len().div_ceil(64))).collect();
-        let mut sums = parallel::map(parts.len(), |i| Self::of_part(features, bins, derivatives, parts[i]));
-        let mut total = sums.swap_remove(0);
-        sums.iter().for_each(|part| total.combine(part, Sums::plus));
+        let bins = self.bins;
+        let mut sums =
+            parallel::map(parts.len(), |i| Builder::new(bins).build_part(derivatives, parts[i])).into_iter();
+        let mut total = sums.next().unwrap_or_else(|| self.build_part(derivatives, &[]));
+        sums.for_each(|part| total.combine(&part, Sums::plus));
         total
     }
 
-    fn of_part(features: usize, bins: &Binned, derivatives: &Quantised, rows: &[u32]) -> Self {
-        let mut columns = vec![[Sums::default(); 260]; features];
-        let block = BLOCK.min(rows.len());
-        let mut cells = vec![[0; GROUP]; block * bins.groups()];
-        let mut sums = Vec::with_capacity(block);
+    fn build_part(&mut self, derivatives: &Quantised, rows: &[u32]) -> Histogram {
+        let mut histogram = self.free.pop().unwrap_or_else(|| Histogram(vec![EMPTY; self.bins.features()]));
+        histogram.0.fill(EMPTY);
+        self.cells.resize(BLOCK * self.bins.groups(), [0; GROUP]);
         for rows in rows.chunks(BLOCK) {
-            // Far rows are fetched many at a time here, not one by one between additions.
-            sums.clear();
-            sums.extend(rows.iter().map(|&row| derivatives.sums(row)));
-            for (i, &row) in rows.iter().enumerate() {
-                for (group, &cell) in bins.row(row).iter().enumerate() {
-                    cells[group * block + i] = cell;
-                }
-            }
-            for (columns, cells) in columns.chunks_mut(GROUP).zip(cells.chunks_exact(block)) {
-                add_group(columns, cells, &sums);
+            // Far rows are fetched here, many at a time: loops as short as these keep many loads in flight.
+            self.sums.clear();
+            self.sums.extend(rows.iter().map(|&row| derivatives.sums(row)));
+            for (group, cells) in self.cells.chunks_exact_mut(BLOCK).enumerate() {
+                let cells = &mut cells[..rows.len()];
+                cells.iter_mut().zip(rows).for_each(|(to, &row)| *to = self.bins.cell(row, group));
+                add_group(&mut histogram.0[group * GROUP..], cells, &self.sums);
             }
         }
-        Self(columns)
+        histogram
     }
+}
 
+impl Histogram {
     fn combine(&mut self, other: &Self, by: impl Fn(Sums, Sums) -> Sums) {
         let others = other.0.as_flattened();
         self.0.as_flattened_mut().iter_mut().zip(others).for_each(|(to, &from)| *to = by(*to, from));
@@ -194,6 +217,73 @@ fn add<const FEATURES: usize>(columns: &mut [Column], cells: &[[u8; GROUP]], sum
         for feature in 0..FEATURES {
             let to = &mut columns[feature][cell[feature] as usize];
             *to = to.plus(sums);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::super::bins;
+    use super::*;
+    use crate::rng::Stream;
+
+    fn quantised(derivatives: &[Derivatives]) -> Quantised {
+        let mut quantised = Quantised::default();
+        quantised.set(derivatives);
+        quantised
+    }
+
+    #[test]
+    fn sums_are_those_of_the_rows_and_differences_are_exact() {
+        let n = 5000;
+        let mut rng = Stream::new(1, 0);
+        let x = Array2::from_shape_simple_fn((n, 11), || rng.below(40) as f32);
+        let all: Vec<u32> = (0..n as u32).collect();
+        let found = bins::find(&x.view(), &all, &[false; 11], 255);
+        let binned = Binned::new(&x.view(), &found).unwrap();
+        let mut draw = || rng.normal() as f32;
+        let derivatives: Vec<Derivatives> =
+            (0..n).map(|_| Derivatives { gradient: draw(), hessian: draw().abs() }).collect();
+        let whole = quantised(&derivatives);
+        let mut builder = Builder::new(&binned);
+        let everything = builder.build(&whole, &all);
+        for feature in 0..11 {
+            for value in 0..40_u8 {
+                let rows = (0..n).filter(|&row| x[[row, feature]] == f32::from(value));
+                let sum = |of: fn(&Derivatives) -> f32| {
+                    rows.clone().map(|row| f64::from(of(&derivatives[row]))).sum::<f64>()
+                };
+                let got = everything.column(feature)[usize::from(value)];
+                assert_eq!(got.count(), rows.clone().count());
+                assert!((got.gradient() * whole.gradient_unit - sum(|d| d.gradient)).abs() < 1e-6);
+                assert!((got.hessian() * whole.hessian_unit - sum(|d| d.hessian)).abs() < 1e-5);
+            }
+        }
+        let (some, others): (Vec<u32>, Vec<u32>) = all.iter().partition(|&&row| row % 3 == 0);
+        let (part, rest) = (builder.build(&whole, &some), builder.build(&whole, &others));
+        assert_eq!(part.total().plus(rest.total()), everything.total());
+        let difference = everything.without(&part);
+        assert_eq!(difference.0, rest.0);
+        // Memory that comes back is cleared.
+        builder.recycle(difference);
+        assert_eq!(builder.build(&whole, &some).0, part.0);
+    }
+
+    #[test]
+    fn the_greatest_sums_do_not_overflow() {
+        for (gradient, hessian) in [(1.0, 1.0), (-3e38, 3e38), (1e-38, 1e-38), (0.0, 0.0)] {
+            let n = 100_000;
+            let rows = quantised(&vec![Derivatives { gradient, hessian }; n]);
+            let total = (0..n as u32).map(|row| rows.sums(row)).fold(Sums::default(), Sums::plus);
+            assert_eq!(total.count(), n);
+            let close = |got: f64, each: f32| {
+                let wanted = f64::from(each) * n as f64;
+                assert!((got - wanted).abs() <= 1e-4 * wanted.abs(), "{got} is not {wanted}");
+            };
+            close(total.gradient() * rows.gradient_unit, gradient);
+            close(total.hessian() * rows.hessian_unit, hessian);
         }
     }
 }

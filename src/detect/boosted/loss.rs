@@ -1,5 +1,6 @@
 //! Logistic and softmax loss: where scores begin, what their derivatives are, how wrong they are.
 
+use crate::error::Result;
 use crate::parallel;
 
 use super::histogram::Derivatives;
@@ -19,11 +20,6 @@ pub(super) struct Target<'a> {
 const CHUNK: usize = 8192;
 
 impl Target<'_> {
-    /// Number of raw scores of a row: one for two classes, else one for each class.
-    pub(super) fn outputs(&self) -> usize {
-        if self.classes == 2 { 1 } else { self.classes }
-    }
-
     /// The raw scores that fit best before any tree: log-odds, or logarithms of the classes' shares.
     pub(super) fn base(&self, rows: &[u32]) -> Vec<f64> {
         let mut mass = vec![0.0; self.classes];
@@ -38,9 +34,9 @@ impl Target<'_> {
     }
 
     /// The derivatives of every row and output, `scores` being those of one output after the other.
-    pub(super) fn derivatives(&self, scores: &[Vec<f64>], out: &mut [Vec<Derivatives>]) {
+    pub(super) fn derivatives(&self, scores: &[Vec<f64>], out: &mut [Vec<Derivatives>]) -> Result<()> {
         if let ([scores], [out]) = (scores, &mut *out) {
-            let _ = parallel::for_each_chunk(out, CHUNK, |start, part| {
+            return parallel::for_each_chunk(out, CHUNK, |start, part| {
                 for (i, to) in part.iter_mut().enumerate() {
                     let row = start + i;
                     let p = logistic(scores[row]);
@@ -48,13 +44,12 @@ impl Target<'_> {
                 }
                 Ok(())
             });
-            return;
         }
         // Friedman (2001), algorithm 6: the diagonal of the hessian, times K / (K - 1).
         let factor = self.classes as f64 / (self.classes as f64 - 1.0);
         let tops: Vec<(f64, f64)> = parallel::map(self.labels.len(), |row| top(scores, row));
         for (class, (scores, out)) in scores.iter().zip(out).enumerate() {
-            let _ = parallel::for_each_chunk(out, CHUNK, |start, part| {
+            parallel::for_each_chunk(out, CHUNK, |start, part| {
                 for (i, to) in part.iter_mut().enumerate() {
                     let row = start + i;
                     let (greatest, sum) = tops[row];
@@ -62,8 +57,9 @@ impl Target<'_> {
                     *to = self.derivative(row, p, self.labels[row] as usize == class, factor);
                 }
                 Ok(())
-            });
+            })?;
         }
+        Ok(())
     }
 
     fn derivative(&self, row: usize, p: f64, hit: bool, factor: f64) -> Derivatives {

@@ -8,6 +8,9 @@ mod settings;
 mod split;
 mod train;
 
+#[cfg(test)]
+mod tests;
+
 pub use settings::{BoostedTreesConfig, EarlyStopping};
 
 use ndarray::ArrayView2;
@@ -75,12 +78,19 @@ impl BoostedTreesConfig {
         self.validate(x.ncols(), classes.len())?;
         check_rows(&x, labels, classes, weights)?;
         bins::check_codes(&x, &self.categorical)?;
-        let rows = self.rows(labels, classes.len())?;
+        let rows = self.rows(labels, classes.len());
         let weights = weights.map_or_else(|| vec![1.0; labels.len()], <[f32]>::to_vec);
         let weights = self.class_weights(weights, labels, classes.len(), &rows.training);
         check_classes(labels, &weights, classes, &rows.training)?;
+        let stops = rows.validation.iter().any(|&row| weights[row as usize] > 0.0);
+        if self.early_stopping.is_some() && !stops {
+            let what = "held-out rows that count, to stop by".into();
+            return Err(Error::InsufficientData { what, needed: 1, got: 0 });
+        }
         let mut of_training = vec![0.0; weights.len()];
-        rows.training.iter().for_each(|&row| of_training[row as usize] = weights[row as usize]);
+        for &row in &rows.training {
+            of_training[row as usize] = weights[row as usize];
+        }
         let target = Target { labels, weights: &of_training, classes: classes.len() };
         let validation = Target { labels, weights: &weights, classes: classes.len() };
         let x = x.as_standard_layout();
@@ -90,10 +100,10 @@ impl BoostedTreesConfig {
     }
 
     /// Which rows are learnt from and which are held out: the same share of each class.
-    fn rows(&self, labels: &[u32], classes: usize) -> Result<Rows> {
+    fn rows(&self, labels: &[u32], classes: usize) -> Rows {
         let n = labels.len() as u32;
         let Some(stop) = self.early_stopping else {
-            return Ok(Rows { training: (0..n).collect(), validation: Vec::new() });
+            return Rows { training: (0..n).collect(), validation: Vec::new() };
         };
         let mut rng = Stream::new(self.seed, VALIDATION);
         let mut by_class = vec![Vec::new(); classes];
@@ -102,13 +112,12 @@ impl BoostedTreesConfig {
         for rows in &mut by_class {
             rng.shuffle(rows);
             let held = (rows.len() as f64 * stop.share) as usize;
-            rows[..held].iter().for_each(|&row| held_out[row as usize] = true);
+            for &row in &rows[..held] {
+                held_out[row as usize] = true;
+            }
         }
         let (validation, training): (Vec<u32>, Vec<u32>) = (0..n).partition(|&row| held_out[row as usize]);
-        if validation.is_empty() {
-            return Err(Error::InsufficientData { what: "rows to stop by".into(), needed: 1, got: 0 });
-        }
-        Ok(Rows { training, validation })
+        Rows { training, validation }
     }
 
     fn class_weights(
@@ -120,7 +129,9 @@ impl BoostedTreesConfig {
     ) -> Vec<f32> {
         if self.class_weight == ClassWeight::Balanced {
             let mut counts = vec![0_usize; classes];
-            training.iter().for_each(|&row| counts[labels[row as usize] as usize] += 1);
+            for &row in training {
+                counts[labels[row as usize] as usize] += 1;
+            }
             let factor =
                 |label: u32| training.len() as f64 / (classes * counts[label as usize].max(1)) as f64;
             for (weight, &label) in weights.iter_mut().zip(labels) {

@@ -7,7 +7,7 @@ use crate::detect::ClassWeight;
 use crate::detect::tree::MAX_DEPTH;
 use crate::error::{Error, Result};
 
-/// Settings of gradient-boosted trees, which fit a [`TreeEnsemble`](super::super::TreeEnsemble).
+/// Settings of gradient-boosted trees, which fit a [`TreeEnsemble`](crate::detect::TreeEnsemble).
 ///
 /// Features are cut into at most `bins` bins, found on a seeded sample of 200,000 training rows: one bin for each distinct value
 /// where they fit, else about equally many rows in each. In each round one tree (for more than two classes, one tree for each) grows on the first and
@@ -27,7 +27,7 @@ use crate::error::{Error, Result};
 /// # Source
 ///
 /// J. H. Friedman, *Greedy function approximation*, Annals of Statistics 29 (2001); T. Chen, C. Guestrin, *XGBoost*, KDD 2016
-/// (gain, missing values); G. Ke et al., *LightGBM*, NeurIPS 2017 (bins, leaf-wise growth, category sets).
+/// (gain, missing values); G. Ke et al., *LightGBM*, NIPS 2017 (bins, leaf-wise growth, category sets).
 ///
 /// # Examples
 ///
@@ -36,7 +36,7 @@ use crate::error::{Error, Result};
 /// use qosguard::ndarray::Array2;
 ///
 /// let x = Array2::from_shape_fn((400, 2), |(i, j)| ((i * (7 + 4 * j)) % 100) as f32);
-/// let labels: Vec<bool> = x.outer_iter().map(|row| (row[0] > 50.0) != (row[1] > 30.0)).collect();
+/// let labels: Vec<bool> = x.column(0).iter().map(|&v| v > 50.0).collect();
 /// let model = BoostedTreesConfig { trees: 30, ..Default::default() }.fit(x.view(), Some(&labels))?;
 /// let probabilities = model.probabilities(x.view())?;
 /// assert!((0..400).all(|i| (probabilities[[i, 1]] > 0.5) == labels[i]));
@@ -57,7 +57,8 @@ pub struct BoostedTreesConfig {
     pub min_rows_per_leaf: usize,
     /// Least sum of hessians in a leaf, at least 0.
     pub min_hessian: f64,
-    /// λ of the leaf values and gains, at least 0.
+    /// λ of the leaf values and gains, at least 0. At 0 a leaf of rows that are all but certain takes huge values,
+    /// on which training for many classes can diverge.
     pub l2: f64,
     /// A split must gain more than this, at least 0.
     pub min_gain: f64,
@@ -101,7 +102,7 @@ impl Default for BoostedTreesConfig {
             learning_rate: 0.1,
             min_rows_per_leaf: 20,
             min_hessian: 1e-3,
-            l2: 0.0,
+            l2: 1.0,
             min_gain: 0.0,
             bins: MAX_BINS,
             row_share: 1.0,

@@ -42,6 +42,9 @@ impl Split {
 /// The least and the greatest value that a leaf may take.
 pub(super) type Bounds = (f64, f64);
 
+/// Stands for H + λ where they are 0, so that nothing is divided by 0.
+const LEAST_MASS: f64 = 1e-100;
+
 /// No bounds.
 pub(super) const UNBOUNDED: Bounds = (f64::NEG_INFINITY, f64::INFINITY);
 
@@ -91,6 +94,7 @@ impl Search<'_> {
     ) -> Option<Split> {
         let missing = column[usize::from(MISSING)];
         let direction = self.config.monotone.get(feature).copied().unwrap_or_default();
+        let free = parent.bounds == UNBOUNDED && direction == 0;
         let mut best: Option<(f64, usize, bool, Sums)> = None;
         let mut scan = |missing_left: bool| {
             let mut left = if missing_left { missing } else { Sums::default() };
@@ -105,7 +109,11 @@ impl Search<'_> {
                 if !self.large_enough(right) {
                     break;
                 }
-                let score = self.pair(left, right, parent.bounds, direction, self.config.l2);
+                let score = if free {
+                    self.free_pair(left, right)
+                } else {
+                    self.pair(left, right, parent.bounds, direction, self.config.l2)
+                };
                 if score > best.map_or(needed, |best| best.0) {
                     best = Some((score, bin, missing_left, left));
                 }
@@ -139,11 +147,21 @@ impl Search<'_> {
         self.score(left, bounds, l2) + self.score(right, bounds, l2)
     }
 
+    /// The same without bounds and constraint, and with one division instead of two.
+    #[inline]
+    fn free_pair(&self, left: Sums, right: Sums) -> f64 {
+        let [gradient_unit, hessian_unit] = [self.derivatives.gradient_unit, self.derivatives.hessian_unit];
+        let square = |sums: Sums| (sums.gradient() * gradient_unit).powi(2);
+        let mass = |sums: Sums| (sums.hessian() * hessian_unit + self.config.l2).max(LEAST_MASS);
+        let (left_mass, right_mass) = (mass(left), mass(right));
+        (square(left) * right_mass + square(right) * left_mass) / (left_mass * right_mass)
+    }
+
     /// What a leaf reduces the loss by, times 2: G² / (H + λ) at the best value −G / (H + λ).
     #[inline]
     fn score(&self, sums: Sums, bounds: Bounds, l2: f64) -> f64 {
         let gradient = sums.gradient() * self.derivatives.gradient_unit;
-        let hessian = (sums.hessian() * self.derivatives.hessian_unit + l2).max(f64::MIN_POSITIVE);
+        let hessian = (sums.hessian() * self.derivatives.hessian_unit + l2).max(LEAST_MASS);
         if bounds == UNBOUNDED {
             return gradient * gradient / hessian;
         }
@@ -196,7 +214,9 @@ impl Search<'_> {
             }
         };
         if bins.len() <= MAX_SINGLE_CODES {
-            bins.iter().for_each(|&bin| offer(column[usize::from(bin)], &[bin], self.config.l2));
+            for &bin in &bins {
+                offer(column[usize::from(bin)], &[bin], self.config.l2);
+            }
         } else {
             let slope = |bin: u8| {
                 let sums = column[usize::from(bin)];

@@ -40,7 +40,8 @@ pub(super) fn train(
     let features = x.ncols();
     let bins = find_bins(config, x, &rows.training);
     let binned = Binned::new(x, &bins)?;
-    let ground = Ground { config, bins: &bins, binned: &binned };
+    let mut ground = Ground::new(config, &bins, &binned);
+    let mut quantised = Quantised::default();
     let base = target.base(&rows.training);
     let mut scores: Vec<Vec<f64>> = base.iter().map(|&base| vec![base; x.nrows()]).collect();
     let mut derivatives = vec![vec![Derivatives::default(); x.nrows()]; base.len()];
@@ -50,16 +51,16 @@ pub(super) fn train(
     for round in 0..config.trees {
         let mut rng = Stream::new(config.seed, ROUNDS + round as u64);
         let drawn = share(&rows.training, config.row_share, &mut rng);
-        target.derivatives(&scores, &mut derivatives);
+        target.derivatives(&scores, &mut derivatives)?;
         let mut grew = false;
         for ((derivatives, scores), output) in derivatives.iter().zip(&mut scores).zip(&mut outputs) {
             let all: Vec<usize> = (0..features).collect();
             let chosen = share(&all, config.feature_share, &mut rng);
-            let quantised = Quantised::new(derivatives);
+            quantised.set(derivatives);
             let search = Search { config, bins: &bins, features: &chosen, derivatives: &quantised };
-            let grown = ground.grow(search, derivatives, drawn.clone());
+            let grown = ground.grow(search, derivatives, &drawn);
             grew |= grown.nodes.len() > 1;
-            grown.add_to(scores);
+            ground.add_to(scores, &grown);
             if drawn.len() < x.nrows() {
                 add_to_others(&grown, x, &drawn, scores)?;
             }
@@ -79,7 +80,9 @@ pub(super) fn train(
         }
     }
     if config.early_stopping.is_some() {
-        outputs.iter_mut().for_each(|output| output.trees.truncate(best.rounds.max(1)));
+        for output in &mut outputs {
+            output.trees.truncate(best.rounds.max(1));
+        }
     }
     Ok(outputs)
 }
@@ -94,7 +97,9 @@ fn find_bins(config: &BoostedTreesConfig, x: &ArrayView2<'_, f32>, training: &[u
     let share = SAMPLE as f64 / training.len() as f64;
     let sample = choose(training, SAMPLE, share, &mut Stream::new(config.seed, BIN_SAMPLE));
     let mut is_code = vec![false; x.ncols()];
-    config.categorical.iter().for_each(|&column| is_code[column] = true);
+    for &column in &config.categorical {
+        is_code[column] = true;
+    }
     bins::find(x, &sample, &is_code, config.bins)
 }
 
@@ -123,7 +128,9 @@ fn choose<T: Copy>(items: &[T], k: usize, share: f64, rng: &mut Stream) -> Vec<T
 fn add_to_others(grown: &Grown, x: &ArrayView2<'_, f32>, drawn: &[u32], scores: &mut [f64]) -> Result<()> {
     let tree = Trees::new(x.ncols(), std::slice::from_ref(&grown.nodes), grown.categories.clone())?;
     let mut is_drawn = vec![false; x.nrows()];
-    drawn.iter().for_each(|&row| is_drawn[row as usize] = true);
+    for &row in drawn {
+        is_drawn[row as usize] = true;
+    }
     parallel::for_each_chunk(scores, 4096, |start, part| {
         for (i, score) in part.iter_mut().enumerate().filter(|(i, _)| !is_drawn[start + i]) {
             *score += tree.values(|feature| x[[start + i, feature]]).sum::<f64>();

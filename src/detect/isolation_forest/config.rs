@@ -75,7 +75,7 @@ pub enum IsolationSplits {
     /// # Source
     ///
     /// S. Hariri, M. Carrasco Kind, R. J. Brunner, *Extended Isolation Forest*, TKDE 2019; the scaling is
-    /// that of F. T. Liu, K. M. Ting, Z.-H. Zhou, *On Detecting Clustered Anomalies Using SCiForest*,
+    /// that of F. T. Liu, K. M. Ting, Z.-H. Zhou, *On Detecting Clustered Anomalies Using `SCiForest`*,
     /// ECML 2010.
     Extended {
         /// Features in a plane, 2 to 8.

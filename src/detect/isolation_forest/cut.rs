@@ -11,7 +11,7 @@ use crate::rng::Stream;
 pub(super) enum Rule {
     AtMost { feature: usize, threshold: f32 },
     OneOf { feature: usize, set: Categories },
-    Plane { terms: Vec<(u32, f64)>, offset: f64 },
+    Plane { terms: Vec<(u32, f32)>, offset: f64 },
 }
 
 impl Rule {
@@ -47,7 +47,7 @@ pub(super) struct Cutter<'s, 'x> {
 /// What is cut: a feature or a plane, with the least and the greatest value that it has.
 enum Line {
     Feature { feature: usize, min: f32, max: f32 },
-    Plane { terms: Vec<(u32, f64)> },
+    Plane { terms: Vec<(u32, f32)> },
 }
 
 impl<'s, 'x> Cutter<'s, 'x> {
@@ -99,7 +99,7 @@ impl<'s, 'x> Cutter<'s, 'x> {
         let first = terms.first()?.0;
         // A term of weight 0 changes no sum.
         terms.resize(k, (first, 0.0));
-        Some(Line::Plane { terms })
+        Some(Line::Plane { terms: scaled(&terms) })
     }
 
     /// A random feature, from place `from` on, that differs between `rows`, with its least and its greatest
@@ -182,7 +182,7 @@ impl<'s, 'x> Cutter<'s, 'x> {
     }
 
     /// The rows' `Σ w_j x_j`, ascending.
-    fn project(&self, terms: &[(u32, f64)], rows: &[usize]) -> Vec<f64> {
+    fn project(&self, terms: &[(u32, f32)], rows: &[usize]) -> Vec<f64> {
         let dot = |&row: &usize| plane::dot(terms.iter().copied(), |j| self.soil.x[[row, j]]);
         let mut values: Vec<f64> = rows.iter().map(dot).collect();
         values.sort_unstable_by(f64::total_cmp);
@@ -205,6 +205,15 @@ impl<'s, 'x> Cutter<'s, 'x> {
             }
         }
     }
+}
+
+/// The same plane with its greatest weight between 1 and 2, so that every weight fits an f32. The scale is a
+/// power of two and rounds nothing.
+fn scaled(terms: &[(u32, f64)]) -> Vec<(u32, f32)> {
+    let greatest = terms.iter().fold(0.0, |most: f64, term| most.max(term.1.abs()));
+    let scale = (-greatest.log2().floor()).exp2();
+    let scale = if scale.is_finite() { scale } else { 1.0 };
+    terms.iter().map(|&(feature, weight)| (feature, (weight * scale) as f32)).collect()
 }
 
 /// The point `u`, in `[0, 1)`, of the way from `min` to `max`; at least `min`, below `max`.

@@ -166,11 +166,10 @@ mod tests {
                     usize::from(a.iter().position(|&r| r == n - 1.0) == b.iter().position(|&r| r == n - 1.0));
             }
             let correlation = correlations / x.nrows() as f64;
-            println!(
-                "{features} features: rank correlation {correlation:.5}, largest gap {largest:.2e}, top feature the same in {same_top} of {} rows",
-                x.nrows()
-            );
-            assert!(correlation > 0.99 && largest < 2e-3 && same_top >= 29);
+            let found =
+                format!("{features} features: {correlation:.4}, {largest:.1e}, {same_top} of 30 rows");
+            // Found: 1.0000, 1.4e-3, 30; 0.9962, 1.0e-3, 30; 0.9988, 9.8e-4, 30.
+            assert!(correlation > 0.99 && largest < 2e-3 && same_top >= 29, "{found}");
         }
     }
 
@@ -190,6 +189,7 @@ mod tests {
         let error = explain(oblique).unwrap_err();
         assert_eq!(error.to_string(), "`splits` must be along single features, to be explained, got planes");
         let mut holes = x.clone();
+        holes.column_mut(2).mapv_inplace(|value| value.abs().floor());
         holes.iter_mut().step_by(7).for_each(|value| *value = f32::NAN);
         let config =
             IsolationForestConfig { missing: IsolationMissing::Follow, categorical: vec![2], ..base() };

@@ -39,7 +39,9 @@ struct Spread {
 impl Spread {
     fn of(values: &[f64]) -> Self {
         let mut spread = Self::default();
-        values.iter().for_each(|&value| spread.add(value));
+        for &value in values {
+            spread.add(value);
+        }
         spread
     }
 

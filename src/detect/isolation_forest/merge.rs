@@ -124,7 +124,9 @@ fn join(
     let (mut sets, mut all) = (Vec::new(), Vec::with_capacity(config.trees));
     for (trees, own_planes) in forests {
         let mut nodes: Vec<Vec<Node>> = trees.iter().map(<[Node]>::to_vec).collect();
-        nodes.iter_mut().for_each(|nodes| renumber(nodes, planes.len() as u32, sets.len() as u32));
+        for nodes in &mut nodes {
+            renumber(nodes, planes.len() as u32, sets.len() as u32);
+        }
         all.append(&mut nodes);
         sets.extend_from_slice(trees.categories());
         if let Some(own) = own_planes {

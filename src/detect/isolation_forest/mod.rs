@@ -1,7 +1,10 @@
 //! Isolation forest: rows that few random cuts set apart are anomalous.
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod config;
 mod cut;
+mod dress;
 mod explain;
 mod gain;
 mod grow;

@@ -68,7 +68,7 @@ impl IsolationForest {
             }
             IsolationScoring::Density => trees.len() as f64,
         };
-        let layout = Layout::new(&trees, planes.as_ref(), n_features);
+        let layout = Layout::new(&config, &trees, planes.as_ref(), n_features);
         Self { config, n_features, trees, planes, layout, divisor }
     }
 
@@ -256,8 +256,7 @@ mod tests {
 
     use super::*;
     use crate::detect::Fit;
-    use crate::detect::isolation_forest::IsolationSplits;
-    use crate::detect::isolation_forest::walk::Walk;
+    use crate::detect::isolation_forest::{IsolationSplits, dress};
 
     /// Every layout and every kind of tree: the fast way gives the bits of the plain one.
     #[test]
@@ -299,17 +298,10 @@ mod tests {
         let mut fast = vec![0.0; rows];
         forest.layout.as_ref().unwrap().add(x.as_slice().unwrap(), &mut fast);
         assert_eq!(bits(&fast), bits(&plain), "{config:?}");
-        if let Some(Layout::Heap(heap)) = &forest.layout {
+        if !dress::is_needed(&forest.trees) {
             let mut portable = vec![0.0; rows];
-            heap.add_portable(x.as_slice().unwrap(), &mut portable);
+            forest.layout.as_ref().unwrap().add_portable(x.as_slice().unwrap(), &mut portable);
             assert_eq!(bits(&portable), bits(&plain), "{config:?}");
-        }
-        if forest.planes.is_none()
-            && let Some(walk) = Walk::mixed(&forest.trees)
-        {
-            let mut mixed = vec![0.0; rows];
-            walk.add(x.as_slice().unwrap(), &mut mixed);
-            assert_eq!(bits(&mixed), bits(&plain), "{config:?}");
         }
     }
 

@@ -55,7 +55,7 @@ pub struct IsolationForestParts {
     pub plane_features: Vec<u32>,
     /// Their weights, finite.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub plane_weights: Vec<f64>,
+    pub plane_weights: Vec<f32>,
     /// A row goes left of a plane when `Σ w_j x_j` is at most this finite number.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plane_offsets: Vec<f64>,
@@ -107,7 +107,9 @@ impl IsolationForest {
         }
         for tree in self.trees.iter() {
             parts.node_counts.push(tree.len() as u32);
-            tree.iter().for_each(|node| parts.push(node, self.trees.categories()));
+            for node in tree {
+                parts.push(node, self.trees.categories());
+            }
         }
         if let Some(planes) = &self.planes {
             parts.plane_features.clone_from(&planes.features);
@@ -229,11 +231,13 @@ impl IsolationForestParts {
                 return Err(Error::invalid(format!("plane_features[{i}]"), expected, feature));
             }
         }
-        for (name, values) in [("plane_weights", &self.plane_weights), ("plane_offsets", &self.plane_offsets)]
-        {
-            if let Some(i) = values.iter().position(|value| !value.is_finite()) {
-                return Err(Error::invalid(format!("{name}[{i}]"), "a finite number", values[i]));
-            }
+        if let Some(i) = self.plane_weights.iter().position(|weight| !weight.is_finite()) {
+            let got = self.plane_weights[i];
+            return Err(Error::invalid(format!("plane_weights[{i}]"), "a finite number", got));
+        }
+        if let Some(i) = self.plane_offsets.iter().position(|offset| !offset.is_finite()) {
+            let got = self.plane_offsets[i];
+            return Err(Error::invalid(format!("plane_offsets[{i}]"), "a finite number", got));
         }
         Ok((k > 1).then(|| Planes {
             k,

@@ -8,7 +8,7 @@ pub(super) struct Planes {
     /// The features of each plane, `k` after `k`.
     pub(super) features: Vec<u32>,
     /// Their weights.
-    pub(super) weights: Vec<f64>,
+    pub(super) weights: Vec<f32>,
     /// Where each plane cuts.
     pub(super) offsets: Vec<f64>,
 }
@@ -24,7 +24,7 @@ impl Planes {
     }
 
     /// Adds a plane and returns its number.
-    pub(super) fn push(&mut self, terms: &[(u32, f64)], offset: f64) -> u32 {
+    pub(super) fn push(&mut self, terms: &[(u32, f32)], offset: f64) -> u32 {
         self.features.extend(terms.iter().map(|term| term.0));
         self.weights.extend(terms.iter().map(|term| term.1));
         self.offsets.push(offset);
@@ -39,7 +39,7 @@ impl Planes {
     }
 
     /// Feature and weight of each term of a plane.
-    pub(super) fn terms(&self, plane: usize) -> impl Iterator<Item = (u32, f64)> {
+    pub(super) fn terms(&self, plane: usize) -> impl Iterator<Item = (u32, f32)> {
         let at = plane * self.k..(plane + 1) * self.k;
         self.features[at.clone()].iter().copied().zip(self.weights[at].iter().copied())
     }
@@ -59,6 +59,6 @@ impl Planes {
 }
 
 /// `Σ w_j x_j`, in the order of the terms; every walk adds so.
-pub(super) fn dot(terms: impl Iterator<Item = (u32, f64)>, row: impl Fn(usize) -> f32) -> f64 {
-    terms.fold(0.0, |sum, (feature, weight)| sum + weight * f64::from(row(feature as usize)))
+pub(super) fn dot(terms: impl Iterator<Item = (u32, f32)>, row: impl Fn(usize) -> f32) -> f64 {
+    terms.fold(0.0, |sum, (feature, weight)| sum + f64::from(weight) * f64::from(row(feature as usize)))
 }

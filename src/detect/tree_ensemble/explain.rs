@@ -61,13 +61,11 @@ impl TreeEnsemble {
             return self.explain_margin(x, 0);
         }
         let margins = (0..self.n_outputs()).map(|output| self.explain_margin(x, output));
-        match self.link() {
-            Link::Softmax => Explanation::log_odds(&margins.collect::<Result<Vec<_>>>()?),
-            _ => {
-                let attacks = margins.skip(1).map(|margin| Ok((1.0, margin?)));
-                Explanation::weighted(&attacks.collect::<Result<Vec<_>>>()?)
-            }
+        if self.link() == Link::Softmax {
+            return Explanation::log_odds(&margins.collect::<Result<Vec<_>>>()?);
         }
+        let attacks = margins.skip(1).map(|margin| Ok((1.0, margin?)));
+        Explanation::weighted(&attacks.collect::<Result<Vec<_>>>()?)
     }
 }
 
