@@ -40,6 +40,10 @@ class Classifier(Estimator):
         """Probability of each class, shape (rows, classes), in the order of `classes_`."""
         return self._fitted().probabilities(self._checked(X))
 
+    def score(self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
+        """Share of the rows, or of their weight, whose label is predicted right."""
+        return float(np.average(self.predict(X) == np.asarray(y), weights=sample_weight))
+
     def __sklearn_tags__(self) -> Tags:
         from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
 
@@ -65,8 +69,8 @@ class _Trained(Classifier):
         """
         if y is None:
             raise InvalidArgumentError(f"{type(self).__name__} requires y to be passed, but the target y is None")
-        classes, numbers = classes_of(y, self.clean_class)
         names, x = _names(X), _matrix(X)
+        classes, numbers = classes_of(y, self.clean_class)
         weights = None if sample_weight is None else np.ascontiguousarray(sample_weight, dtype=np.float32)
         if weights is not None and weights.ndim != 1:
             raise ShapeMismatchError(f"sample weights: expected 1 dimension, got {weights.ndim}")
@@ -176,7 +180,7 @@ class BoostedTrees(_Trained, _Trees):
         max_depth: int | None = None,
         min_child_samples: int = 20,
         min_child_weight: float = 1e-3,
-        reg_lambda: float = 0.0,
+        reg_lambda: float = 1.0,
         min_split_gain: float = 0.0,
         max_bin: int = 255,
         subsample: float = 1.0,

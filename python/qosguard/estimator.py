@@ -8,7 +8,7 @@ import operator
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, ClassVar, Self, SupportsIndex
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -93,6 +93,8 @@ class Estimator:
         except InvalidArgumentError as error:
             message = str(error)
             for name, setting in self._SETTINGS.items():
+                if name == "random_state":
+                    continue  # checked before, and a guard has a `seed` of its own
                 message = re.sub(rf"^`{setting}\b", f"`{name}", message)
             raise InvalidArgumentError(message) from None
 
@@ -239,7 +241,7 @@ def _plain(name: str, value: Any) -> Any:
     return value
 
 
-def _seed(random_state: Any) -> SupportsIndex:
+def _seed(random_state: Any) -> int:
     """The seed that a scikit-learn `random_state` means."""
     if random_state is None:
         return int(np.random.default_rng().integers(2**63))
@@ -247,7 +249,7 @@ def _seed(random_state: Any) -> SupportsIndex:
         return int(random_state.randint(2**31 - 1))
     if isinstance(random_state, np.random.Generator):
         return int(random_state.integers(2**63))
-    try:
-        return operator.index(random_state)
-    except TypeError:
-        raise InvalidArgumentError(f"`random_state` must be a seed from 0 or None, got {random_state!r}") from None
+    seed = random_state if hasattr(random_state, "__index__") else -1
+    if not 0 <= operator.index(seed) < 2**64:
+        raise InvalidArgumentError(f"`random_state` must be a seed from 0 or None, got {random_state!r}")
+    return operator.index(seed)

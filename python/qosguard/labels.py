@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import InvalidArgumentError, ShapeMismatchError
+from .errors import InsufficientDataError, InvalidArgumentError, ShapeMismatchError
 
 __all__ = ["attacks_of", "classes_of", "clean_of"]
 
@@ -53,9 +53,11 @@ def attacks_of(y: npt.ArrayLike) -> npt.NDArray[np.bool_]:
 
 
 def _vector(y: npt.ArrayLike) -> npt.NDArray[Any]:
-    labels = np.asarray(y)
+    labels = np.atleast_1d(np.asarray(y))
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels.ravel()
+    if len(labels) == 0:
+        raise InsufficientDataError("labels: needs at least 1, got 0")
     if labels.ndim != 1:
         raise ShapeMismatchError(f"y should be a 1d array, got an array of shape {labels.shape} instead")
     if labels.dtype.kind == "f":
