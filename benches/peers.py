@@ -185,7 +185,7 @@ def forest_attribution(rounds: int) -> list[dict[str, object]]:
     x = np.random.default_rng(0).standard_normal((ROWS, FEATURES)).astype(np.float32)
     few = x[:EXPLAINED].copy()
     ours = qg.IsolationForest(TREES, SAMPLES).fit(x)
-    theirs = sklearn.ensemble.IsolationForest(TREES, max_samples=SAMPLES, random_state=0, n_jobs=1).fit(x)
+    theirs = sklearn.ensemble.IsolationForest(n_estimators=TREES, max_samples=SAMPLES, random_state=0).fit(x)
     explainer = shap.TreeExplainer(theirs)
     works: dict[str, Work] = {
         "qosguard": lambda: ours.explain(few).contributions,

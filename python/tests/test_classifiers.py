@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,9 @@ def test_lightgbm_models_score_alike(x: Matrix, kinds: Any, labels: str, tmp_pat
     assert (ours.predict(x) == theirs.predict(x)).all()
     assert ours.classes_[0] == ("BENIGN" if labels == "three" else False)
     assert not hasattr(ours, "feature_names_in_")
+    copy = pickle.loads(pickle.dumps(ours))
+    assert (copy.predict(x) == ours.predict(x)).all()
+    assert repr(copy) == f"TreeModel({ours.n_trees_} trees, 4 features, {len(ours.classes_)} classes)"
     path = tmp_path / "model.txt"
     theirs.booster_.save_model(path)
     for source in (theirs.booster_, theirs.booster_.model_to_string(), path, str(path)):

@@ -66,7 +66,10 @@ def newton(x, y, weights, l2):
 def main():
     x, binary, three, weights = rows()
     ones = np.ones(N)
-    balanced = lambda y, w: w * (w.sum() / (2 * np.array([w[y == 0].sum(), w[y == 1].sum()])))[y]
+
+    def balanced(y, w):
+        return w * (w.sum() / (2 * np.array([w[y == 0].sum(), w[y == 1].sum()])))[y]
+
     cases = []
     small = x[:, :3]
     for name, columns, y, l2, class_weight, sample_weight in [
