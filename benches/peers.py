@@ -26,16 +26,20 @@ from pathlib import Path
 
 import coniferest.isoforest
 import isotree
+import lightgbm
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
+import shap
 import sklearn.ensemble
+import xgboost
 from nfstream import NFStreamer
 
 import qosguard as qg
 
 TREES, SAMPLES, ROWS, FEATURES = 100, 256, 200_000, 42
+LEAVES, EXPLAINED = 31, 2_000
 Work = Callable[[], object]
 
 
@@ -103,6 +107,91 @@ def forests(rounds: int) -> list[dict[str, object]]:
         measure("forest score", "rows/s", ROWS, scores, rounds),
         measure("forest score, one row", "s", 0, singles, rounds, calls=50),
     ]
+
+
+def variants(rounds: int) -> list[dict[str, object]]:
+    """Score many rows by other isolation forests, of 100 trees of 256 samples on 42 features."""
+    x = np.random.default_rng(0).standard_normal((ROWS, FEATURES)).astype(np.float32)
+    x64 = x.astype(np.float64)
+    pooled = {"prob_pick_pooled_gain": 1.0, "ntry": 1}
+    settings: dict[str, tuple[dict[str, object], dict[str, object]]] = {
+        "extended": ({"splits": {"kind": "extended", "features": 2}}, {"ndim": 2}),
+        "fair-cut": ({"splits": "fair_cut"}, {"ndim": 2, "max_depth": 32} | pooled),
+        "pooled gain": ({"splits": {"kind": "pooled_gain"}}, {"ndim": 1, "max_depth": 32} | pooled),
+        "density": ({"scoring": "density"}, {"ndim": 1, "scoring_metric": "density"}),
+    }
+    results = []
+    for name, (our_settings, their_settings) in settings.items():
+        ours = qg.IsolationForest(TREES, SAMPLES, **our_settings).fit(x)
+        theirs = isotree.IsolationForest(
+            ntrees=TREES, sample_size=SAMPLES, nthreads=1, missing_action="fail", random_seed=1, **their_settings
+        ).fit(x64)
+        works: dict[str, Work] = {
+            "qosguard": lambda ours=ours: ours.anomaly_score(x),
+            "isotree": lambda theirs=theirs: theirs.predict(x64),
+        }
+        results.append(measure(f"{name} forest score", "rows/s", ROWS, works, min(rounds, 3)))
+    return results
+
+
+def labelled() -> tuple[np.ndarray, np.ndarray]:
+    """Rows of 42 features, of which ten tell the label in pairs, with noise."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((ROWS, FEATURES)).astype(np.float32)
+    y = (x[:, :5] * x[:, 5:10] + 0.5 * x[:, :5]).sum(axis=1) + rng.standard_normal(ROWS) > 1.0
+    return x, y.astype(np.int32)
+
+
+def boosted(rounds: int) -> list[dict[str, object]]:
+    """Fit, score many rows, score one row, explain: 100 trees of 31 leaves and 255 bins on 42 features."""
+    x, y = labelled()
+    one, few = x[:1].copy(), x[:EXPLAINED].copy()
+    common = {"learning_rate": 0.1, "verbosity": 0}
+    light = {"objective": "binary", "num_leaves": LEAVES, "num_threads": 1, "max_bin": 255, "lambda_l2": 1.0}
+    light |= common | {"verbosity": -1}
+    extreme = {"objective": "binary:logistic", "tree_method": "hist", "grow_policy": "lossguide", "nthread": 1}
+    extreme |= common | {"max_leaves": LEAVES, "max_depth": 0, "max_bin": 255}
+    fits: dict[str, Callable[[], object]] = {
+        "qosguard": lambda: qg.BoostedTrees(TREES, LEAVES).fit(x, y),
+        "LightGBM": lambda: lightgbm.train(light, lightgbm.Dataset(x, y), TREES),
+        "XGBoost": lambda: xgboost.train(extreme, xgboost.QuantileDMatrix(x, y, max_bin=255, nthread=1), TREES),
+    }
+    ours, lgb, xgb = (fit() for fit in fits.values())
+    explainer = shap.TreeExplainer(lgb)
+
+    def scores(rows: np.ndarray) -> dict[str, Work]:
+        return {
+            "qosguard": lambda: ours.anomaly_score(rows),
+            "LightGBM": lambda: lgb.predict(rows, raw_score=True),
+            "XGBoost": lambda: xgb.inplace_predict(rows, predict_type="margin"),
+        }
+
+    explanations: dict[str, Work] = {
+        "qosguard": lambda: ours.explain(few).contributions,
+        "LightGBM": lambda: lgb.predict(few, pred_contrib=True),
+        "XGBoost": lambda: xgb.predict(xgboost.DMatrix(few, nthread=1), pred_contribs=True),
+        "shap": lambda: explainer.shap_values(few),
+    }
+    return [
+        measure("boosted trees fit, 200 k rows", "s", 0, fits, min(rounds, 3)),
+        measure("boosted trees score", "rows/s", ROWS, scores(x), rounds),
+        measure("boosted trees score, one row", "s", 0, scores(one), rounds, calls=200),
+        measure("boosted trees, exact attribution", "rows/s", EXPLAINED, explanations, min(rounds, 3)),
+    ]
+
+
+def forest_attribution(rounds: int) -> list[dict[str, object]]:
+    """Explain an isolation forest: here its score, by shap the mean depth, which is not what it scores by."""
+    x = np.random.default_rng(0).standard_normal((ROWS, FEATURES)).astype(np.float32)
+    few = x[:EXPLAINED].copy()
+    ours = qg.IsolationForest(TREES, SAMPLES).fit(x)
+    theirs = sklearn.ensemble.IsolationForest(n_estimators=TREES, max_samples=SAMPLES, random_state=0).fit(x)
+    explainer = shap.TreeExplainer(theirs)
+    works: dict[str, Work] = {
+        "qosguard": lambda: ours.explain(few).contributions,
+        "shap": lambda: explainer.shap_values(few, check_additivity=False),
+    }
+    return [measure("forest, exact attribution", "rows/s", EXPLAINED, works, min(rounds, 3))]
 
 
 def csv_files(folder: Path) -> dict[str, Path]:
@@ -202,7 +291,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args()
-    results = [*forests(options.rounds), *readers(options.rounds), *meters(options.rounds), imports(options.rounds)]
+    parts = (forests, variants, boosted, forest_attribution, readers, meters)
+    results = [result for part in parts for result in part(options.rounds)] + [imports(options.rounds)]
     if options.json:
         options.json.write_text(json.dumps(results, indent=2) + "\n")
 

@@ -19,6 +19,7 @@ from ._core import (
     Column,
     Follower,
     Policy,
+    Probability,
     ReadReport,
     Rejection,
     Schema,
@@ -37,25 +38,52 @@ from ._core import (
     read_series,
     simulate,
 )
+from .classifiers import BoostedTrees, LogisticRegression, TreeModel
+from .ensemble import Ensemble
+from .explanation import Explanation
 from .forest import IsolationForest
 from .guard import Assessment, Guard
-from .quality import evaluate
-from .results import Decision, Estimate, FamilyRecall, Realised, Report, SchemaFit, Threshold, Training
+from .outliers import ContrastTrees, GaussianMixture, HalfSpaceTrees
+from .quality import calibration_error, combine_p_values, evaluate
+from .results import (
+    CalibrationError,
+    Decision,
+    Estimate,
+    FamilyRecall,
+    Member,
+    Realised,
+    ReliabilityBin,
+    Report,
+    SchemaFit,
+    Threshold,
+    Training,
+)
 
 __all__ = [
     "Assessment",
+    "BoostedTrees",
+    "CalibrationError",
     "Collector",
     "Column",
+    "ContrastTrees",
     "Decision",
+    "Ensemble",
     "Estimate",
+    "Explanation",
     "FamilyRecall",
     "Follower",
+    "GaussianMixture",
     "Guard",
+    "HalfSpaceTrees",
     "IsolationForest",
+    "LogisticRegression",
+    "Member",
     "Policy",
+    "Probability",
     "ReadReport",
     "Realised",
     "Rejection",
+    "ReliabilityBin",
     "Report",
     "Schema",
     "SchemaFit",
@@ -65,6 +93,9 @@ __all__ = [
     "Threshold",
     "ThresholdRule",
     "Training",
+    "TreeModel",
+    "calibration_error",
+    "combine_p_values",
     "errors",
     "evaluate",
     "follow",

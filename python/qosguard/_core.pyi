@@ -7,7 +7,7 @@ from os import PathLike
 from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
 from _typeshed import SupportsGetItem
-from numpy import bool_, float32, float64
+from numpy import bool_, float32, float64, uint32
 from numpy.typing import ArrayLike, NDArray
 from pandas import DataFrame
 from typing_extensions import disjoint_base
@@ -17,11 +17,12 @@ __all__ = [
     "Assessment",
     "Collector",
     "Column",
+    "Detector",
+    "Explanation",
     "Follower",
-    "Forest",
-    "ForestConfig",
     "Guard",
     "Policy",
+    "Probability",
     "ReadReport",
     "Rejection",
     "Schema",
@@ -31,6 +32,10 @@ __all__ = [
     "ThresholdRule",
     "_after_fork",
     "_provoke_panic",
+    "_settings",
+    "calibration_error",
+    "combine_p_values",
+    "ensemble_recipe",
     "evaluate",
     "follow",
     "open",
@@ -66,9 +71,24 @@ class Assessment:
         Cells that were missing or infinite and were imputed.
         """
     @property
+    def member_p_values(self, /) -> NDArray[float64]:
+        """
+        Each member's p-value of each row, shape (rows, members); NaN where a member had no part.
+        """
+    @property
+    def members(self, /) -> list[str]:
+        """
+        Names of the members of an ensemble.
+        """
+    @property
     def p_values(self, /) -> NDArray[float64]:
         """
         Share of clean traffic that scores at least this high, in (0, 1].
+        """
+    @property
+    def probabilities(self, /) -> NDArray[float64] | None:
+        """
+        Probability that each row is an attack; `None` unless the detector learnt from labels.
         """
     @property
     def scores(self, /) -> NDArray[float32]:
@@ -215,6 +235,132 @@ class Column:
         """
 
 @final
+class Detector:
+    """
+    Any fitted detector.
+
+    Scoring reads it; only half-space trees are ever written, when they learn.
+    """
+    def __reduce__(self, /) -> tuple[Any, tuple[bytes]]: ...
+    @staticmethod
+    def _from_bytes(data: bytes) -> Detector: ...
+    @property
+    def classes(self, /) -> list[str]:
+        """
+        Names of the classes, that of clean traffic first.
+        """
+    def explain(self, /, x: NDArray[float32]) -> Explanation:
+        """
+        What each feature adds to each score.
+        """
+    @property
+    def facts(self, /) -> dict[str, Any]:
+        """
+        What the fit found, by the kind of the detector.
+        """
+    @staticmethod
+    def fit(config: Any, x: NDArray[float32], labels: NDArray[bool_] | None) -> Detector:
+        """
+        Fits on a matrix of shape (rows, features); `labels` are true for attacks.
+        """
+    @staticmethod
+    def fit_classes(
+        config: Any,
+        x: NDArray[float32],
+        labels: NDArray[uint32],
+        classes: SupportsGetItem[int, str],
+        weights: NDArray[float32] | None,
+    ) -> Detector:
+        """
+        Fits a classifier; `labels` are numbers of `classes`, the first of which is clean.
+        """
+    def grow(self, /, x: NDArray[float32], trees: SupportsIndex) -> Detector:
+        """
+        An isolation forest with more trees, grown on a matrix of shape (rows, features).
+        """
+    @staticmethod
+    def import_trees(library: str, text: str | None, path: str | PathLike[str] | None) -> Detector:
+        """
+        Reads trees that `lightgbm`, `xgboost` or `sklearn` has trained, from text or from a file.
+        """
+    def learn(self, /, x: NDArray[float32]) -> None:
+        """
+        Half-space trees learn the rows of a matrix of shape (rows, features), in order.
+        """
+    @staticmethod
+    def merge(forests: SupportsGetItem[int, Detector]) -> Detector:
+        """
+        One isolation forest of the trees of several.
+        """
+    @property
+    def n_features(self, /) -> int:
+        """
+        Number of feature columns that it was fitted on.
+        """
+    def p_values(self, /, x: NDArray[float32]) -> NDArray[float64]:
+        """
+        Each member's p-value of each row, shape (rows, members).
+        """
+    def probabilities(self, /, x: NDArray[float32]) -> NDArray[float64]:
+        """
+        Probability of each class, shape (rows, classes).
+        """
+    def score(self, /, x: NDArray[float32]) -> NDArray[float32]:
+        """
+        One score per row; higher is more anomalous.
+        """
+    @staticmethod
+    def stream(config: Any, n_features: SupportsIndex) -> Detector:
+        """
+        Half-space trees that have seen no row yet.
+        """
+    def to_onnx(self, /) -> bytes:
+        """
+        The trees as a model of ONNX.
+        """
+    def with_classes(self, /, names: SupportsGetItem[int, str], clean: str) -> Detector:
+        """
+        The same trees with other names of the classes, and with the class of clean traffic first.
+        """
+    def without(self, /, name: str) -> Detector:
+        """
+        The same ensemble with a member switched off.
+        """
+
+@final
+class Explanation:
+    """
+    Scores of some rows, split into contributions of the features.
+    """
+    def __new__(
+        cls, /, base: SupportsFloat | SupportsIndex, contributions: NDArray[float64], scores: NDArray[float64]
+    ) -> Explanation: ...
+    def __reduce__(self, /) -> tuple[type, tuple[float, NDArray[float64], NDArray[float64]]]: ...
+    @property
+    def base(self, /) -> float:
+        """
+        The score when nothing is known about a row.
+        """
+    @property
+    def contributions(self, /) -> NDArray[float64]:
+        """
+        What each feature adds to the base, shape (rows, features).
+        """
+    def importance(self, /) -> NDArray[float64]:
+        """
+        Mean size of each feature's contributions.
+        """
+    @property
+    def scores(self, /) -> NDArray[float64]:
+        """
+        The scores.
+        """
+    def top(self, /, row: SupportsIndex, n: SupportsIndex) -> list[tuple[int, float]]:
+        """
+        The `n` features with the largest contributions to a row's score, and these.
+        """
+
+@final
 class Follower(TableReader):
     """
     An iterator of the `Table`s of a growing file; `qosguard.follow` makes one.
@@ -234,40 +380,6 @@ class Follower(TableReader):
         """
 
 @final
-class Forest:
-    """
-    A fitted isolation forest.
-    """
-    def __reduce__(self, /) -> tuple[Any, tuple[str]]: ...
-    @staticmethod
-    def _from_json(text: str) -> Forest: ...
-    @staticmethod
-    def fit(config: ForestConfig, x: NDArray[float32]) -> Forest:
-        """
-        Fits on a matrix of shape (rows, features).
-        """
-    @property
-    def n_features(self, /) -> int:
-        """
-        Number of feature columns that it was fitted on.
-        """
-    def score(self, /, x: NDArray[float32]) -> NDArray[float32]:
-        """
-        One score per row; higher is more anomalous.
-        """
-
-@final
-class ForestConfig:
-    """
-    Settings of an isolation forest.
-    """
-    def __eq__(self, value: object, /) -> bool: ...
-    def __ne__(self, value: object, /) -> bool: ...
-    def __new__(
-        cls, /, n_estimators: SupportsIndex, max_samples: SupportsIndex, random_state: SupportsIndex
-    ) -> ForestConfig: ...
-
-@final
 class Guard:
     """
     A fitted pipeline: schema, featurizer, detector, calibration and policy.
@@ -283,16 +395,26 @@ class Guard:
         SHA-256 of the guard's file, 64 hexadecimal digits.
         """
     @property
+    def families(self, /) -> list[str]:
+        """
+        The attack classes that a verdict may name.
+        """
+    @property
     def feature_names(self, /) -> list[str]:
         """
         Names of the features that the detector sees.
         """
     @staticmethod
     def fit(
-        table: Table, detector: ForestConfig, threshold: ThresholdRule, policy: Policy, seed: SupportsIndex
+        table: Table,
+        detector: Any | None,
+        threshold: ThresholdRule,
+        policy: Policy,
+        attack_share: SupportsFloat | SupportsIndex | None,
+        seed: SupportsIndex,
     ) -> Guard:
         """
-        Fits every stage, each on rows that the stages before it did not see.
+        Fits every stage, each on rows that the stages before it did not see; without a detector it chooses one.
         """
     def fits(self, /, schema: Schema) -> tuple[dict[str, Any], str]:
         """
@@ -401,6 +523,47 @@ class Policy:
     def to_dict(self, /) -> dict[str, Any]:
         """
         The whole policy as a dictionary, defaults included.
+        """
+
+@final
+class Probability:
+    """
+    A fitted map from a score to the probability of an attack, in (0, 1); it never reverses the order of two scores.
+
+    >>> import numpy as np, qosguard as qg
+    >>> scores = np.tile(np.float32([0, 0, 0, 0, 1, 1, 1, 1]), 1000)
+    >>> labels = np.tile([True, False, False, False, True, True, True, False], 1000)
+    >>> qg.Probability.fit(scores, labels, "platt").predict(np.float32([0, 1])).round(2).tolist()
+    [0.25, 0.75]
+    """
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+    def __reduce__(self, /) -> tuple[Any, tuple[str]]: ...
+    def __repr__(self, /) -> str: ...
+    @staticmethod
+    def _from_json(text: str) -> Probability: ...
+    @staticmethod
+    def fit(
+        scores: NDArray[float32],
+        labels: NDArray[bool_],
+        rule: str = "isotonic",
+        attack_share: SupportsFloat | SupportsIndex | None = None,
+    ) -> Probability:
+        """
+        Fits on float32 scores and bool labels, true for attacks, of rows that the detector was not fitted on.
+
+        `rule` is `platt` (two numbers, a hundred rows will do), `isotonic` (any shape that never falls, wants a
+        thousand rows) or `temperature` (for scores that are log-odds). `attack_share`, in (0, 1), is the share of
+        attacks where it will be used, if that is not the share here.
+        """
+    def predict(self, /, scores: NDArray[float32]) -> NDArray[float64]:
+        """
+        Probability of an attack for each of some float32 scores.
+        """
+    @property
+    def rule(self, /) -> str:
+        """
+        The rule that fitted the map.
         """
 
 @final
@@ -733,6 +896,34 @@ def _after_fork() -> None:
 def _provoke_panic() -> None:
     """
     Panics inside the border, so that a test can see what becomes of it.
+    """
+
+def _settings(config: Any) -> dict[str, Any]:
+    """
+    The settings of a detector with every default, as the core has them; a test compares the face's own with them.
+    """
+
+def calibration_error(
+    probabilities: NDArray[float64],
+    labels: NDArray[bool_],
+    bins: SupportsIndex,
+    protocol: str,
+    resamples: SupportsIndex,
+    level: SupportsFloat | SupportsIndex,
+    seed: SupportsIndex,
+) -> tuple[dict[str, Any], str]:
+    """
+    Measures probabilities of an attack against labels; also says how the result prints.
+    """
+
+def combine_p_values(p: NDArray[float64], method: str, weights: NDArray[float64] | None) -> NDArray[float64]:
+    """
+    Combines the p-values of each row of a matrix of shape (rows, members).
+    """
+
+def ensemble_recipe(name: str, clean_rows: SupportsIndex, seed: SupportsIndex) -> dict[str, Any]:
+    """
+    The settings of an ensemble that serves without tuning: `clean`, `labelled` or `mixed`, by what is known of the rows.
     """
 
 def evaluate(

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _core
 from ._core import Policy, Schema, Table, ThresholdRule
+from .ensemble import Ensemble
 from .errors import InvalidArgumentError, NotFittedError
+from .estimator import Estimator
 from .forest import IsolationForest
 from .results import Decision, SchemaFit, Threshold, Training
 
@@ -28,16 +30,21 @@ class Guard:
     It holds schema, features, detector, calibration and policy, and is one file.
 
     detector
-        What scores the features; `IsolationForest()` unless said otherwise. Its `contamination` is not
-        used: the guard has a threshold of its own.
+        What scores the features; `IsolationForest()` unless said otherwise. Its `contamination` and `clean_class`
+        are not used: the guard has a threshold of its own, and its schema says which labels are clean. `"auto"`, or
+        `Ensemble("auto")`, chooses an ensemble by what the table knows: labels with 50 attacks or more, labels with
+        fewer (the other rows are known to be clean), or no labels.
     false_positive_rate
         Share of clean records that may be called anomalies, in (0, 1); 0.01 unless a `threshold` is given.
     threshold
         Another rule for the threshold, instead of `false_positive_rate`.
     policy
         What to do about which verdict; `Policy()` unless said otherwise.
+    attack_share
+        Share of attacks in the traffic that the guard will see, in (0, 1), for the probabilities of a detector that
+        learns from labels; that of the training rows unless said otherwise.
     seed
-        Seed, from 0, of the draw of the parts that the stages are fitted on.
+        Seed, from 0, of the draw of the parts that the stages are fitted on, and of a detector that is chosen.
 
     A record that goes through any entry point, in any language, before or after `save`, gets the same bits.
     Guards can be pickled.
@@ -54,11 +61,12 @@ class Guard:
 
     def __init__(
         self,
-        detector: IsolationForest | None = None,
+        detector: Estimator | str | None = None,
         *,
         false_positive_rate: float | None = None,
         threshold: ThresholdRule | None = None,
         policy: Policy | None = None,
+        attack_share: float | None = None,
         seed: int = 0,
     ) -> None:
         if threshold is None:
@@ -66,7 +74,12 @@ class Guard:
             threshold = ThresholdRule.false_positive_rate(rate)
         elif false_positive_rate is not None:
             raise InvalidArgumentError("give `false_positive_rate` or `threshold`, not both")
+        if isinstance(detector, str):
+            if detector != "auto":
+                raise InvalidArgumentError(f'`detector` must be an estimator or "auto", got {detector!r}')
+            detector = Ensemble("auto")
         self._detector = IsolationForest() if detector is None else detector
+        self._attack_share = attack_share
         self._rule = threshold
         self._policy = Policy() if policy is None else policy
         self._seed = seed
@@ -75,16 +88,18 @@ class Guard:
     def fit(self, flows: Table) -> Self:
         """Fit every stage, each on rows that the stages before it did not see.
 
-        The rows labelled clean (all rows, where there are no labels) are cut in three: 50 % fit the
-        features and the detector, 30 % calibrate p-values and threshold, 20 % are held out to state what
-        the threshold realised.
+        The rows labelled clean (all rows, where there are no labels) are cut in three: 40 % fit the
+        features and the detector, 40 % calibrate p-values and threshold, 20 % are held out to state what
+        the threshold realised. Attacks are cut alike for a detector that learns from labels. An ensemble is
+        cross-fitted instead: 90 % of the rows do both, and 10 % are held out.
 
         Raises `InvalidArgumentError` for a setting outside its domain, `InsufficientDataError` for fewer
-        than 100 clean rows, no usable column, or a rule that needs attacks where there are none, and
-        `BadRecordError` for a row without a label.
+        than 100 clean rows, no usable column, or a rule or a detector that needs attacks where there are none,
+        and `BadRecordError` for a row without a label.
         """
-        config = self._detector._config()
-        self._native = _core.Guard.fit(flows, config, self._rule, self._policy, self._seed)
+        settings = self._detector_settings()
+        with self._detector._naming():
+            self._native = _core.Guard.fit(flows, settings, self._rule, self._policy, self._attack_share, self._seed)
         return self
 
     def assess(self, flows: Table) -> Assessment:
@@ -149,6 +164,11 @@ class Guard:
         return self._fitted().feature_names
 
     @property
+    def families(self) -> list[str]:
+        """The attack classes that a verdict may name; empty where the training rows named fewer than two."""
+        return self._fitted().families
+
+    @property
     def policy(self) -> Policy:
         """What to do about which verdict."""
         return self._policy if self._native is None else self._native.policy
@@ -173,6 +193,15 @@ class Guard:
         guard = cls(policy=native.policy)
         guard._native = native
         return guard
+
+    def _detector_settings(self) -> dict[str, Any] | None:
+        """The settings of the detector; `None` where the guard chooses it."""
+        if not (isinstance(self._detector, Ensemble) and self._detector._is_automatic()):
+            return self._detector._settings()
+        ignored = {"contamination": self._detector.contamination}
+        if self._detector.get_params() != Ensemble("auto").get_params() | ignored:
+            raise InvalidArgumentError("an ensemble that the guard chooses takes no settings but the guard's `seed`")
+        return None
 
     def _fitted(self) -> _core.Guard:
         if self._native is None:
@@ -204,6 +233,24 @@ class Assessment:
     def p_values(self) -> npt.NDArray[np.float64]:
         """Share of clean traffic that scores at least this high, in (0, 1]."""
         return self._native.p_values
+
+    @cached_property
+    def probabilities(self) -> npt.NDArray[np.float64] | None:
+        """Calibrated probability that each row is an attack; `None` unless the detector learnt from labels."""
+        return self._native.probabilities
+
+    @property
+    def members(self) -> list[str]:
+        """Names of the members of an ensemble, in order; empty for a single detector."""
+        return self._native.members
+
+    @cached_property
+    def member_p_values(self) -> npt.NDArray[np.float64]:
+        """Each member's p-value of each row, shape (rows, members).
+
+        NaN for a member that was switched off or could not score the row, and so had no part in its verdict.
+        """
+        return self._native.member_p_values
 
     @property
     def imputed(self) -> int:

@@ -1,4 +1,4 @@
-"""Scores against labels, with intervals."""
+"""Scores and probabilities against labels, with intervals; p-values combined."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from .results import Report
+from .errors import ShapeMismatchError
+from .results import CalibrationError, Report
 
-__all__ = ["evaluate"]
+__all__ = ["calibration_error", "combine_p_values", "evaluate"]
 
 
 def evaluate(
@@ -52,3 +53,59 @@ def evaluate(
         seed,
     )
     return Report._of(record, text)
+
+
+def calibration_error(
+    probabilities: npt.ArrayLike,
+    labels: npt.ArrayLike,
+    bins: int = 15,
+    *,
+    protocol: str = "",
+    resamples: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> CalibrationError:
+    """Measure probabilities of an attack against labels, in bins of equally many rows.
+
+    `labels[i]` is true for an attack. Chance alone makes the expected and the maximum error positive; their
+    intervals are reflected at the value, which takes that out.
+
+    Raises `ShapeMismatchError` when lengths differ, `InsufficientDataError` without rows, `InvalidArgumentError`
+    for a probability outside [0, 1] or an option outside its range.
+
+    >>> import qosguard as qg
+    >>> labels = [True, False, False, False, True, True, True, False]
+    >>> error = qg.calibration_error([0.2] * 4 + [0.8] * 4, labels, bins=2)
+    >>> round(error.expected.value, 12), [b.observed.value for b in error.bins]
+    (0.05, [0.25, 0.75])
+    """
+    record, text = _core.calibration_error(
+        np.ascontiguousarray(probabilities, dtype=np.float64),
+        np.ascontiguousarray(labels, dtype=np.bool_),
+        bins,
+        protocol,
+        resamples,
+        level,
+        seed,
+    )
+    return CalibrationError._of(record, text)
+
+
+def combine_p_values(
+    p: npt.ArrayLike, method: str = "fisher", weights: npt.ArrayLike | None = None
+) -> npt.NDArray[np.float64]:
+    """Combine the p-values of several detectors into one per row: shape (rows, members) to (rows,).
+
+    `method` is `"fisher"` (for ranking; adds up weak evidence), `"bonferroni"` (for decisions; keeps the rate
+    whatever the members share), `"harmonic_mean"` or `"cauchy"` (between the two). All but Fisher's take weights, of
+    which only the ratios count. NaN gives NaN.
+
+    >>> import qosguard as qg
+    >>> qg.combine_p_values([[0.25, 0.125, 1.0], [0.5, 0.5, 0.5]], "bonferroni").tolist()
+    [0.375, 1.0]
+    """
+    rows = np.ascontiguousarray(p, dtype=np.float64)
+    if rows.ndim != 2:
+        raise ShapeMismatchError(f"p-values: expected the shape (rows, members), got {rows.ndim} dimensions")
+    w = None if weights is None else np.ascontiguousarray(weights, dtype=np.float64)
+    return _core.combine_p_values(rows, method, w)

@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-__all__ = ["Decision", "Estimate", "FamilyRecall", "Realised", "Report", "SchemaFit", "Threshold", "Training"]
+__all__ = [
+    "CalibrationError",
+    "Decision",
+    "Estimate",
+    "FamilyRecall",
+    "Member",
+    "Realised",
+    "ReliabilityBin",
+    "Report",
+    "SchemaFit",
+    "Threshold",
+    "Training",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +39,13 @@ class Decision:
     severity: str
     """`none`, `low`, `medium`, `high` or `critical`."""
     family: str | None
-    """Attack class, where a classifier gave one."""
+    """Attack class of an anomaly, where the guard knows any; see `Guard.families`."""
+    family_probability: float | None
+    """Probability of that class among the attack classes, in (0, 1]."""
+    probability: float | None
+    """Calibrated probability that the record is an attack, where labels were given."""
+    members: dict[str, float | None]
+    """The p-value of each member of an ensemble by its name; `None` for one that had no part in the verdict."""
     action: str
     """`allow`, `prioritize`, `deprioritize`, `rate_limit`, `inspect`, `drop` or `isolate`."""
     settings: dict[str, Any]
@@ -41,9 +59,10 @@ class Decision:
 
     @classmethod
     def _of(cls, record: dict[str, Any], text: str) -> Self:
-        names = [name for name in cls.__slots__ if name not in ("settings", "text")]
+        members = {member["name"]: member["p_value"] for member in record.pop("members", [])}
+        names = [name for name in cls.__slots__ if name not in ("members", "settings", "text")]
         known = {name: record.pop(name, None) for name in names}
-        return cls(**known, settings=record, text=text)
+        return cls(**known, members=members, settings=record, text=text)
 
     def __str__(self) -> str:
         return self.text
@@ -91,6 +110,17 @@ class Threshold:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """One detector of a fitted ensemble."""
+
+    name: str
+    weight: float
+    """How much its evidence counts."""
+    is_enabled: bool
+    """Whether it takes part; see `Ensemble.without`."""
+
+
+@dataclass(frozen=True, slots=True)
 class SchemaFit:
     """How the columns of a schema are filled from the columns of another one."""
 
@@ -135,7 +165,9 @@ class Training:
     held_out: int
     """Clean rows that neither saw; what the threshold realised is measured on them."""
     attacks: int
-    """Attack rows, by their labels; half join the calibration, half the held-out rows."""
+    """Attack rows, by their labels."""
+    fitted_attacks: int
+    """Attack rows that the featurizer and the detector were fitted on, beside the clean ones."""
     data_hash: str
     """SHA-256 over the fingerprints of the rows given, in order."""
 
@@ -186,6 +218,8 @@ class Report:
     """Share of the clean rows above the threshold."""
     families: dict[str, FamilyRecall]
     """Recall by attack family; empty where no families were given."""
+    macro_recall: Estimate | None
+    """Mean of the families' recalls, each of them counting alike."""
     text: str = field(repr=False, compare=False)
     """The report as a table, as `str()` gives it."""
 
@@ -197,6 +231,48 @@ class Report:
         }
         values: dict[str, Any] = {name: Estimate(**v) if isinstance(v, dict) else v for name, v in record.items()}
         return cls(**values, families=families, text=text)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class ReliabilityBin:
+    """Rows of about equal probability."""
+
+    rows: int
+    predicted: float
+    """Mean of their probabilities."""
+    observed: Estimate
+    """Share of attacks among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationError:
+    """What `calibration_error` measured; `str()` gives a table."""
+
+    protocol: str
+    seed: int
+    level: float
+    """Level of the intervals."""
+    rows: int
+    attacks: int
+    expected: Estimate
+    """Mean distance of a bin's mean probability from the share of attacks in it, weighted by its rows."""
+    maximum: Estimate
+    """The largest such distance."""
+    brier: Estimate
+    """Mean squared distance of a probability from its label."""
+    bins: list[ReliabilityBin]
+    """The reliability table, by rising probability; fewer than were asked for where probabilities tie."""
+    text: str = field(repr=False, compare=False)
+    """The table as `str()` gives it."""
+
+    @classmethod
+    def _of(cls, record: dict[str, Any], text: str) -> Self:
+        bins = [ReliabilityBin(b["rows"], b["predicted"], Estimate(**b["observed"])) for b in record.pop("bins")]
+        values: dict[str, Any] = {name: Estimate(**v) if isinstance(v, dict) else v for name, v in record.items()}
+        return cls(**values, bins=bins, text=text)
 
     def __str__(self) -> str:
         return self.text

@@ -21,12 +21,13 @@ ROOT = Path(__file__).parents[2]
 
 def test_docstring_examples() -> None:
     attempted = 0
-    for name in ("", ".errors", ".forest", ".guard", ".quality", ".results", "._core"):
+    modules = [f".{path.stem}" for path in (ROOT / "python" / "qosguard").glob("[!_]*.py")]
+    for name in ("", "._core", *modules):
         module = importlib.import_module("qosguard" + name)
         failed, tried = doctest.testmod(module)
         assert failed == 0, name
         attempted += tried
-    for native in ("Column", "Schema", "Policy", "ThresholdRule", "simulate", "Collector"):
+    for native in ("Column", "Schema", "Policy", "Probability", "ThresholdRule", "simulate", "Collector"):
         tests = doctest.DocTestFinder().find(getattr(importlib.import_module("qosguard"), native), native)
         assert any(test.examples for test in tests), native
         runner = doctest.DocTestRunner()

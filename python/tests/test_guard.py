@@ -159,8 +159,16 @@ def test_wrong_settings_are_refused(flows: qg.Table) -> None:
         qg.Guard(false_positive_rate=0.1, threshold=qg.ThresholdRule.mad(3.0))
     with pytest.raises(errors.InvalidArgumentError, match="seed"):
         qg.Guard(seed=-1).fit(flows)
-    with pytest.raises(errors.InvalidArgumentError, match="trees"):
+    with pytest.raises(errors.InvalidArgumentError, match="n_estimators"):
         qg.Guard(qg.IsolationForest(n_estimators=0)).fit(flows)
+    with pytest.raises(errors.InvalidArgumentError, match="`detector`"):
+        qg.Guard("best")
+    with pytest.raises(errors.InvalidArgumentError, match="seed"):
+        qg.Guard(qg.Ensemble("auto", folds=3)).fit(flows)
+    with pytest.raises(errors.InvalidArgumentError, match="imported"):
+        qg.Guard(qg.TreeModel()).fit(flows)
+    with pytest.raises(errors.InvalidArgumentError, match="prior"):
+        qg.Guard(qg.BoostedTrees(5), attack_share=2.0).fit(flows)
     with pytest.raises(errors.InsufficientDataError):
         qg.Guard().fit(flows.take(range(50)))
     for use in (lambda g: g.assess(flows), lambda g: g.to_bytes(), lambda g: g.threshold, lambda g: g.digest):
@@ -225,3 +233,54 @@ def test_a_table_is_brought_to_another_source(flows: qg.Table, guard: qg.Guard) 
         flows.map_to(canonical.common_with(qg.Schema.preset("kdd99"))).map_to(guard.inputs)
     column = qg.Column("us", field="duration", scale=1e-6)
     assert (column.scale, column.field) == (1e-6, "duration")
+
+
+@pytest.fixture(scope="module")
+def automatic() -> tuple[qg.Guard, qg.Assessment]:
+    flows = qg.simulate(rows=600, attack_share=0.2, seed=5)
+    guard = qg.Guard("auto", seed=2, attack_share=0.01).fit(flows)
+    return guard, guard.assess(flows)
+
+
+def test_a_guard_that_chooses_its_detector_says_what_each_member_said(
+    automatic: tuple[qg.Guard, qg.Assessment],
+) -> None:
+    guard, out = automatic
+    assert out.members == ["forest", "mixture", "contrast", "boosted"]
+    assert out.member_p_values.shape == (600, 4)
+    assert out.probabilities is not None
+    assert 0.0 < out.probabilities.min() <= out.probabilities.max() < 1.0
+    assert len(guard.families) >= 2
+    top = out.top(1)[0]
+    assert top.members == dict(zip(out.members, out.member_p_values[top.row].tolist(), strict=True))
+    assert top.probability == out.probabilities[top.row]
+    assert top.family in guard.families
+    assert top.family_probability is not None
+    assert 0.0 < top.family_probability <= 1.0
+    calm = out.decisions[int(out.scores.argmin())]
+    assert (calm.is_anomaly, calm.family, calm.family_probability) == (False, None, None)
+    assert {"family", "probability", "members"}.isdisjoint(top.settings)
+    assert guard.training.fitted_attacks == 108
+    copy = pickle.loads(pickle.dumps(guard))
+    assert copy.digest == guard.digest
+
+
+def test_the_share_of_attacks_moves_probabilities_alone(flows: qg.Table) -> None:
+    rare, common = (qg.Guard(qg.LogisticRegression(), attack_share=share).fit(flows) for share in (0.001, 0.5))
+    a, b = rare.assess(flows), common.assess(flows)
+    assert a.scores.tobytes() == b.scores.tobytes()
+    assert a.probabilities is not None
+    assert b.probabilities is not None
+    assert (a.probabilities <= b.probabilities).all()
+    assert a.probabilities.mean() < b.probabilities.mean()
+
+
+@pytest.mark.parametrize("detector", [qg.GaussianMixture(4), qg.HalfSpaceTrees(), qg.BoostedTrees(10)])
+def test_a_guard_takes_every_detector(flows: qg.Table, detector: qg.GaussianMixture) -> None:
+    guard = qg.Guard(detector).fit(flows)
+    out = guard.assess(flows)
+    learns = isinstance(detector, qg.BoostedTrees)
+    assert (out.probabilities is not None) == learns
+    assert (out.members, out.member_p_values.shape) == ([], (3_000, 0))
+    assert bool(guard.families) == learns
+    assert out.decisions[0].members == {}

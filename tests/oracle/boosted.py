@@ -54,10 +54,10 @@ def main():
             ("three", labels, []),
         ):
             classes = y.max() + 1
-            ours = dict(num_leaves=15, learning_rate=0.1, min_data_in_leaf=20, lambda_l2=1.0, max_bin=255)
-            ours |= dict(objective="multiclass", num_class=classes) if classes > 2 else dict(objective="binary")
+            ours = {"num_leaves": 15, "learning_rate": 0.1, "min_data_in_leaf": 20, "lambda_l2": 1.0, "max_bin": 255}
+            ours |= {"objective": "multiclass", "num_class": classes} if classes > 2 else {"objective": "binary"}
             data = lightgbm.Dataset(x[train], y[train], categorical_feature=codes)
-            model = lightgbm.train(ours | dict(num_threads=1, verbose=-1), data, 60)
+            model = lightgbm.train(ours | {"num_threads": 1, "verbose": -1}, data, 60)
             # For K classes LightGBM scales hessians by K / (K - 1); here steps and l2 are as much smaller.
             factor = classes / (classes - 1) if classes > 2 else 1
             forest = HistGradientBoostingClassifier(

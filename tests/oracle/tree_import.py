@@ -6,7 +6,8 @@ Made with Python 3.11.7, LightGBM 4.7.0, XGBoost 3.2.0, scikit-learn 1.9.1 and N
 
 Each case has the model as text, the rows (null is a missing value) and
 
-- `margins`: for LightGBM its raw scores, which are sums in f64 (their mean for a random forest); for XGBoost, which sums in f32, the sums in f64
+- `margins`: for LightGBM its raw scores, which are sums in f64 (their mean for a random forest); for XGBoost,
+  which sums in f32, the sums in f64
   of the leaf values that `pred_leaf` points to, from the base score on, and beside them `f32_margins`, its own
   sums; for scikit-learn's boosted models the decision function,
 - `probabilities`: what the library predicts.
@@ -84,7 +85,10 @@ def xgboost(name, missing, categories=False, trees=6, **settings):
     multi = settings.get("objective", "").startswith("multi")
     y = y if multi else (y > 0).astype(int)
     types = ["q", "q", "q", "c" if categories else "q"]
-    frame = lambda x, y=None: xgb.DMatrix(x, y, feature_types=types, enable_categorical=True)
+
+    def frame(x, y=None):
+        return xgb.DMatrix(x, y, feature_types=types, enable_categorical=True)
+
     settings = {"objective": "binary:logistic", "max_depth": 3, "nthread": 1, "seed": 1} | settings
     booster = xgb.train(settings, frame(x, y), trees)
     text = booster.save_raw("json").decode()
@@ -100,13 +104,11 @@ def xgboost(name, missing, categories=False, trees=6, **settings):
     if not multi:
         base = [math.log(base[0] / (1 - base[0]))]
     margins = np.tile(np.array(base, np.float64), (len(new), 1))
-    for t, (tree, output) in enumerate(zip(model["trees"], model["tree_info"])):
+    for t, (tree, output) in enumerate(zip(model["trees"], model["tree_info"], strict=False)):
         values = np.array(tree["split_conditions"], np.float32).astype(np.float64)
         margins[:, output] += values[leaves[:, t]] * float(np.float32(weights[t]))
     theirs = booster.predict(frame(new), output_margin=True).reshape(len(new), -1).astype(np.float64)
-    return case(
-        "xgboost", name, text, new, margins, booster.predict(frame(new)), f32_margins=theirs.tolist()
-    )
+    return case("xgboost", name, text, new, margins, booster.predict(frame(new)), f32_margins=theirs.tolist())
 
 
 def sklearn_json(model):
@@ -118,38 +120,47 @@ def sklearn_json(model):
             nodes = predictor.nodes
             assert not nodes["is_categorical"].any(), "categories are not supported"
             leaf = nodes["is_leaf"].astype(bool)
-            trees.append({
-                "left": np.where(leaf, -1, nodes["left"].astype(int)).tolist(),
-                "right": np.where(leaf, -1, nodes["right"].astype(int)).tolist(),
-                "feature": nodes["feature_idx"].tolist(),
-                "threshold": np.where(leaf, 0, np.minimum(nodes["num_threshold"], 1e300)).tolist(),
-                "missing_left": nodes["missing_go_to_left"].astype(bool).tolist(),
-                "value": nodes["value"][:, None].tolist(),
-                "samples": nodes["count"].tolist(),
-            })
+            trees.append(
+                {
+                    "left": np.where(leaf, -1, nodes["left"].astype(int)).tolist(),
+                    "right": np.where(leaf, -1, nodes["right"].astype(int)).tolist(),
+                    "feature": nodes["feature_idx"].tolist(),
+                    "threshold": np.where(leaf, 0, np.minimum(nodes["num_threshold"], 1e300)).tolist(),
+                    "missing_left": nodes["missing_go_to_left"].astype(bool).tolist(),
+                    "value": nodes["value"][:, None].tolist(),
+                    "samples": nodes["count"].tolist(),
+                }
+            )
     else:
         if kind == "GradientBoostingClassifier":
             assert model.init is None, "only the default `init`"
             init = model._raw_predict_init(np.zeros((1, model.n_features_in_), np.float32))[0].tolist()
             scale = model.learning_rate
         for tree in (estimator.tree_ for estimator in np.ravel(model.estimators_)):
-            trees.append({
-                "left": tree.children_left.tolist(),
-                "right": tree.children_right.tolist(),
-                "feature": tree.feature.tolist(),
-                "threshold": np.minimum(tree.threshold, 1e300).tolist(),
-                "missing_left": tree.missing_go_to_left.astype(bool).tolist(),
-                "value": tree.value[:, 0, :].tolist(),
-                "samples": tree.n_node_samples.tolist(),
-            })
+            trees.append(
+                {
+                    "left": tree.children_left.tolist(),
+                    "right": tree.children_right.tolist(),
+                    "feature": tree.feature.tolist(),
+                    "threshold": np.minimum(tree.threshold, 1e300).tolist(),
+                    "missing_left": tree.missing_go_to_left.astype(bool).tolist(),
+                    "value": tree.value[:, 0, :].tolist(),
+                    "samples": tree.n_node_samples.tolist(),
+                }
+            )
     names = getattr(model, "feature_names_in_", None)
-    return json.dumps({
-        "model": kind, "n_features": model.n_features_in_,
-        "feature_names": None if names is None else list(names),
-        "classes": [str(c) for c in model.classes_],
-        "accepts_missing": bool(sklearn.utils.get_tags(model).input_tags.allow_nan),
-        "init": init, "scale": scale, "trees": trees,
-    })
+    return json.dumps(
+        {
+            "model": kind,
+            "n_features": model.n_features_in_,
+            "feature_names": None if names is None else list(names),
+            "classes": [str(c) for c in model.classes_],
+            "accepts_missing": bool(sklearn.utils.get_tags(model).input_tags.allow_nan),
+            "init": init,
+            "scale": scale,
+            "trees": trees,
+        }
+    )
 
 
 def scikit(name, model, missing, classes):
@@ -176,9 +187,7 @@ json.dump(
         scikit("random forest", RandomForestClassifier(6, max_depth=3, random_state=1), True, 2),
         scikit("extra trees", ExtraTreesClassifier(4, max_depth=3, random_state=1), False, 3),
         scikit("gradient boosting", GradientBoostingClassifier(n_estimators=6, random_state=1), False, 2),
-        scikit(
-            "three classes", GradientBoostingClassifier(n_estimators=3, max_depth=2, random_state=1), False, 3
-        ),
+        scikit("three classes", GradientBoostingClassifier(n_estimators=3, max_depth=2, random_state=1), False, 3),
         scikit("histograms", HistGradientBoostingClassifier(max_iter=4, max_leaf_nodes=6), True, 2),
         scikit("histograms of three", HistGradientBoostingClassifier(max_iter=2, max_leaf_nodes=5), True, 3),
     ],

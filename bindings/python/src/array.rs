@@ -1,8 +1,8 @@
 //! NumPy arrays in and out.
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 use numpy::{
-    Element, PyArray1, PyArrayDescrMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArray,
+    Element, PyArray1, PyArray2, PyArrayDescrMethods, PyReadonlyArray1, PyReadonlyArray2, PyUntypedArray,
     PyUntypedArrayMethods,
 };
 use pyo3::exceptions::PyTypeError;
@@ -14,29 +14,29 @@ use crate::convert::refuse;
 
 const NDARRAY: PyStaticExpr = type_hint_identifier!("numpy.typing", "NDArray");
 
-/// A float32 matrix that lies in C order, borrowed without a copy.
+/// A matrix that lies in C order, float32 unless said otherwise, borrowed without a copy.
 ///
 /// NumPy calls a column-major array contiguous too, and read as a slice it would arrive transposed;
 /// here it is refused. The Python face converts before it calls.
-pub(crate) struct Matrix<'py>(PyReadonlyArray2<'py, f32>);
+pub(crate) struct Matrix<'py, T: Element = f32>(PyReadonlyArray2<'py, T>);
 
-impl Matrix<'_> {
-    pub(crate) fn view(&self) -> ArrayView2<'_, f32> {
+impl<T: Element> Matrix<'_, T> {
+    pub(crate) fn view(&self) -> ArrayView2<'_, T> {
         self.0.as_array()
     }
 }
 
-impl<'py> FromPyObject<'_, 'py> for Matrix<'py> {
+impl<'py, T: Scalar> FromPyObject<'_, 'py> for Matrix<'py, T> {
     type Error = PyErr;
 
-    const INPUT_TYPE: PyStaticExpr = type_hint_subscript!(NDARRAY, type_hint_identifier!("numpy", "float32"));
+    const INPUT_TYPE: PyStaticExpr = type_hint_subscript!(NDARRAY, T::NAME);
 
     fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        let matrix: PyReadonlyArray2<'py, f32> = object.extract()?;
+        let matrix: PyReadonlyArray2<'py, T> = object.extract()?;
         if matrix.is_c_contiguous() {
             return Ok(Self(matrix));
         }
-        let expected = "C-contiguous: numpy.ascontiguousarray(X, dtype=numpy.float32)";
+        let expected = "C-contiguous: numpy.ascontiguousarray(X)";
         Err(refuse(object.py(), "X", expected, "another memory layout"))
     }
 }
@@ -95,6 +95,10 @@ impl Scalar for bool {
     const NAME: PyStaticExpr = type_hint_identifier!("numpy", "bool_");
 }
 
+impl Scalar for u32 {
+    const NAME: PyStaticExpr = type_hint_identifier!("numpy", "uint32");
+}
+
 impl Scalar for f32 {
     const NAME: PyStaticExpr = type_hint_identifier!("numpy", "float32");
 }
@@ -112,5 +116,20 @@ impl<'py, T: Scalar> IntoPyObject<'py> for Vector<T> {
 
     fn into_pyobject(self, py: Python<'py>) -> Result<Self::Output, Self::Error> {
         Ok(PyArray1::from_vec(py, self.0))
+    }
+}
+
+/// A matrix that becomes a NumPy array without a copy.
+pub(crate) struct Grid(pub(crate) Array2<f64>);
+
+impl<'py> IntoPyObject<'py> for Grid {
+    type Target = PyArray2<f64>;
+    type Output = Bound<'py, Self::Target>;
+    type Error = std::convert::Infallible;
+
+    const OUTPUT_TYPE: PyStaticExpr = type_hint_subscript!(NDARRAY, f64::NAME);
+
+    fn into_pyobject(self, py: Python<'py>) -> Result<Self::Output, Self::Error> {
+        Ok(PyArray2::from_owned_array(py, self.0))
     }
 }

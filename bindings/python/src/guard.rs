@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ndarray::Array2;
 use pyo3::exceptions::PyIndexError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule};
@@ -9,12 +10,12 @@ use pyo3_arrow::error::PyArrowResult;
 use qosguard::calibrate;
 use qosguard::features::Featurizer;
 
-use crate::array::Vector;
-use crate::convert::{Record, Whole, from_json, json};
+use crate::array::{Grid, Vector};
+use crate::convert::{Config, Record, Whole, from_json, json, refuse};
 use crate::error::forward;
-use crate::forest::ForestConfig;
 use crate::policy::Policy;
 use crate::schema::Schema;
+use crate::settings;
 use crate::table::{Frame, Table, stream};
 
 /// How the threshold between clean and anomalous is chosen from calibration scores.
@@ -86,21 +87,29 @@ pub(crate) struct Guard(qosguard::Guard);
 
 #[pymethods]
 impl Guard {
-    /// Fits every stage, each on rows that the stages before it did not see.
+    /// Fits every stage, each on rows that the stages before it did not see; without a detector it chooses one.
     #[staticmethod]
     fn fit(
         py: Python<'_>,
         table: &Table,
-        detector: &ForestConfig,
+        detector: Option<Config>,
         threshold: &ThresholdRule,
         policy: &Policy,
+        attack_share: Option<f64>,
         seed: Whole,
     ) -> PyResult<Self> {
         let builder = qosguard::Guard::builder()
-            .detector(detector.0.clone())
             .threshold(threshold.0)
             .policy(policy.0.clone())
             .seed(seed.get(py, "seed")?);
+        let builder = match detector {
+            Some(config) => builder.detector(settings::read(py, config)?),
+            None => builder.auto(),
+        };
+        let builder = match attack_share {
+            Some(share) => builder.attack_share(share),
+            None => builder,
+        };
         forward(py, || builder.fit(&table.0)).map(Self)
     }
 
@@ -160,6 +169,12 @@ impl Guard {
         self.0.featurizer().names().to_vec()
     }
 
+    /// The attack classes that a verdict may name.
+    #[getter]
+    fn families(&self) -> Vec<String> {
+        self.0.families().to_vec()
+    }
+
     /// The policy.
     #[getter]
     fn policy(&self) -> Policy {
@@ -206,6 +221,28 @@ impl Assessment {
     #[getter]
     fn p_values(&self) -> Vector<f64> {
         Vector(self.0.p_values().to_vec())
+    }
+
+    /// Probability that each row is an attack; `None` unless the detector learnt from labels.
+    #[getter]
+    fn probabilities(&self) -> Option<Vector<f64>> {
+        let probabilities = self.0.probabilities();
+        (probabilities.len() == self.0.len()).then(|| Vector(probabilities.to_vec()))
+    }
+
+    /// Names of the members of an ensemble.
+    #[getter]
+    fn members(&self) -> Vec<String> {
+        self.0.members().to_vec()
+    }
+
+    /// Each member's p-value of each row, shape (rows, members); NaN where a member had no part.
+    #[getter]
+    fn member_p_values(&self, py: Python<'_>) -> PyResult<Grid> {
+        let shape = (self.0.len(), self.0.members().len());
+        let p_values = self.0.member_p_values().to_vec();
+        let matrix = Array2::from_shape_vec(shape, p_values);
+        matrix.map(Grid).map_err(|error| refuse(py, "assessment", "a p-value of each row and member", error))
     }
 
     /// Cells that were missing or infinite and were imputed.

@@ -6,16 +6,19 @@ use mimalloc::MiMalloc;
 use pyo3::prelude::*;
 
 mod array;
+mod calibrate;
 mod convert;
+mod detector;
 mod error;
 mod evaluate;
+mod explanation;
 mod exporters;
-mod forest;
 mod guard;
 mod policy;
 mod read;
 mod schema;
 mod series;
+mod settings;
 mod simulate;
 mod stream;
 mod table;
@@ -39,13 +42,17 @@ mod _core {
     #[pymodule_export]
     use crate::after_fork;
     #[pymodule_export]
+    use crate::calibrate::{Probability, combine_p_values};
+    #[pymodule_export]
+    use crate::detector::Detector;
+    #[pymodule_export]
     use crate::error::provoke_panic;
     #[pymodule_export]
-    use crate::evaluate::evaluate;
+    use crate::evaluate::{calibration_error, evaluate};
+    #[pymodule_export]
+    use crate::explanation::Explanation;
     #[pymodule_export]
     use crate::exporters::{Collector, read_exports};
-    #[pymodule_export]
-    use crate::forest::{Forest, ForestConfig};
     #[pymodule_export]
     use crate::guard::{Assessment, Guard, ThresholdRule};
     #[pymodule_export]
@@ -56,6 +63,8 @@ mod _core {
     use crate::schema::{Column, Schema};
     #[pymodule_export]
     use crate::series::{Series, read_series};
+    #[pymodule_export]
+    use crate::settings::{ensemble_recipe, settings};
     #[pymodule_export]
     use crate::simulate::simulate;
     #[pymodule_export]

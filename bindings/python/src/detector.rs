@@ -1,0 +1,283 @@
+//! Detectors on bare matrices: one class for all of them.
+
+use std::path::PathBuf;
+use std::sync::{PoisonError, RwLock};
+
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+use qosguard::detect::{
+    AnyDetector, AnyDetectorConfig, Classifier, Detector as _, Ensemble, Fit, IsolationForest,
+    LogisticRegression, TreeEnsemble,
+};
+use qosguard::ndarray::Array2;
+use qosguard::{Error, Result};
+use serde_json::{Value, json};
+
+use crate::array::{Grid, Matrix, Slice, Vector};
+use crate::convert::{Config, Record, Whole};
+use crate::error::{forward, to_py};
+use crate::explanation::Explanation;
+use crate::settings;
+
+/// Any fitted detector.
+///
+/// Scoring reads it; only half-space trees are ever written, when they learn.
+#[pyclass(frozen, module = "qosguard._core")]
+#[derive(Debug)]
+pub(crate) struct Detector(RwLock<AnyDetector>);
+
+impl Detector {
+    fn new(detector: impl Into<AnyDetector>) -> Self {
+        Self(RwLock::new(detector.into()))
+    }
+
+    /// Runs `work` on the detector.
+    fn with<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&AnyDetector) -> Result<T> + Send,
+    ) -> PyResult<T> {
+        forward(py, || work(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// Makes a new detector of this one.
+    fn made(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&AnyDetector) -> Result<AnyDetector> + Send,
+    ) -> PyResult<Self> {
+        self.with(py, work).map(Self::new)
+    }
+}
+
+#[pymethods]
+impl Detector {
+    /// Fits on a matrix of shape (rows, features); `labels` are true for attacks.
+    #[staticmethod]
+    fn fit(py: Python<'_>, config: Config, x: Matrix<'_>, labels: Option<Slice<'_, bool>>) -> PyResult<Self> {
+        let config = settings::read(py, config)?;
+        let (x, labels) = (x.view(), labels.as_ref().map(Slice::get).transpose()?);
+        forward(py, || config.fit(x, labels)).map(Self::new)
+    }
+
+    /// Fits a classifier; `labels` are numbers of `classes`, the first of which is clean.
+    #[staticmethod]
+    fn fit_classes(
+        py: Python<'_>,
+        config: Config,
+        x: Matrix<'_>,
+        labels: Slice<'_, u32>,
+        classes: Vec<String>,
+        weights: Option<Slice<'_, f32>>,
+    ) -> PyResult<Self> {
+        let config = settings::read(py, config)?;
+        let weights = weights.as_ref().map(Slice::get).transpose()?;
+        let (x, labels) = (x.view(), labels.get()?);
+        let fit = || match &config {
+            AnyDetectorConfig::BoostedTrees(config) => {
+                config.fit_classes(x, labels, &classes, weights).map(AnyDetector::from)
+            }
+            AnyDetectorConfig::LogisticRegression(config) => {
+                config.fit_classes(x, labels, &classes, weights).map(AnyDetector::from)
+            }
+            _ => Err(other("a classifier")),
+        };
+        forward(py, fit).map(Self::new)
+    }
+
+    /// Half-space trees that have seen no row yet.
+    #[staticmethod]
+    fn stream(py: Python<'_>, config: Config, n_features: Whole) -> PyResult<Self> {
+        let n_features = n_features.get(py, "n_features")?;
+        match settings::read(py, config)? {
+            AnyDetectorConfig::HalfSpaceTrees(config) => {
+                forward(py, || config.stream(n_features)).map(Self::new)
+            }
+            _ => Err(to_py(py, &other("half-space trees"))),
+        }
+    }
+
+    /// Reads trees that `lightgbm`, `xgboost` or `sklearn` has trained, from text or from a file.
+    #[staticmethod]
+    fn import_trees(
+        py: Python<'_>,
+        library: &str,
+        text: Option<&str>,
+        path: Option<PathBuf>,
+    ) -> PyResult<Self> {
+        let read = || match (library, text, path) {
+            ("lightgbm", Some(text), _) => TreeEnsemble::from_lightgbm(text),
+            ("lightgbm", None, Some(path)) => TreeEnsemble::from_lightgbm_file(path),
+            ("xgboost", Some(text), _) => TreeEnsemble::from_xgboost_json(text),
+            ("xgboost", None, Some(path)) => TreeEnsemble::from_xgboost_json_file(path),
+            ("sklearn", Some(text), _) => TreeEnsemble::from_sklearn_json(text),
+            ("sklearn", None, Some(path)) => TreeEnsemble::from_sklearn_json_file(path),
+            _ => Err(other("trees of lightgbm, xgboost or sklearn")),
+        };
+        forward(py, read).map(Self::new)
+    }
+
+    /// One score per row; higher is more anomalous.
+    fn score(&self, py: Python<'_>, x: Matrix<'_>) -> PyResult<Vector<f32>> {
+        let x = x.view();
+        self.with(py, |detector| detector.score(x)).map(Vector)
+    }
+
+    /// What each feature adds to each score.
+    fn explain(&self, py: Python<'_>, x: Matrix<'_>) -> PyResult<Explanation> {
+        let x = x.view();
+        self.with(py, |detector| detector.explain(x)).map(Explanation)
+    }
+
+    /// Probability of each class, shape (rows, classes).
+    fn probabilities(&self, py: Python<'_>, x: Matrix<'_>) -> PyResult<Grid> {
+        let x = x.view();
+        self.with(py, |detector| classifier(detector)?.probabilities(x)).map(Grid)
+    }
+
+    /// Names of the classes, that of clean traffic first.
+    #[getter]
+    fn classes(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        self.with(py, |detector| Ok(classifier(detector)?.classes().to_vec()))
+    }
+
+    /// Number of feature columns that it was fitted on.
+    #[getter]
+    fn n_features(&self, py: Python<'_>) -> PyResult<usize> {
+        self.with(py, |detector| Ok(detector.n_features()))
+    }
+
+    /// What the fit found, by the kind of the detector.
+    #[getter]
+    fn facts(&self, py: Python<'_>) -> PyResult<Record> {
+        self.with(py, |detector| Ok(Record::new(&facts(detector))))
+    }
+
+    /// An isolation forest with more trees, grown on a matrix of shape (rows, features).
+    fn grow(&self, py: Python<'_>, x: Matrix<'_>, trees: Whole) -> PyResult<Self> {
+        let (x, trees) = (x.view(), trees.get(py, "n")?);
+        self.made(py, |detector| Ok(forest(detector)?.grow(x, trees)?.into()))
+    }
+
+    /// One isolation forest of the trees of several.
+    #[staticmethod]
+    fn merge(py: Python<'_>, forests: Vec<Py<Self>>) -> PyResult<Self> {
+        let forests = forests.iter().map(|other| other.get().with(py, |detector| forest(detector).cloned()));
+        let forests: Vec<IsolationForest> = forests.collect::<PyResult<_>>()?;
+        forward(py, || IsolationForest::merge(&forests)).map(Self::new)
+    }
+
+    /// Half-space trees learn the rows of a matrix of shape (rows, features), in order.
+    fn learn(&self, py: Python<'_>, x: Matrix<'_>) -> PyResult<()> {
+        let x = x.view();
+        forward(py, || match &mut *self.0.write().unwrap_or_else(PoisonError::into_inner) {
+            AnyDetector::HalfSpaceTrees(trees) => trees.learn_many(x),
+            _ => Err(other("half-space trees")),
+        })
+    }
+
+    /// Each member's p-value of each row, shape (rows, members).
+    fn p_values(&self, py: Python<'_>, x: Matrix<'_>) -> PyResult<Grid> {
+        let x = x.view();
+        self.with(py, |detector| ensemble(detector)?.p_values(x)).map(Grid)
+    }
+
+    /// The same ensemble with a member switched off.
+    fn without(&self, py: Python<'_>, name: &str) -> PyResult<Self> {
+        self.made(py, |detector| Ok(ensemble(detector)?.without(name)?.into()))
+    }
+
+    /// The same trees with other names of the classes, and with the class of clean traffic first.
+    fn with_classes(&self, py: Python<'_>, names: Vec<String>, clean: &str) -> PyResult<Self> {
+        let renamed =
+            |detector: &AnyDetector| trees(detector)?.clone().with_classes(names)?.with_clean_class(clean);
+        self.made(py, |detector| renamed(detector).map(Into::into))
+    }
+
+    /// The trees as a model of ONNX.
+    fn to_onnx<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = self.with(py, |detector| trees(detector)?.to_onnx())?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+        let bytes = slf.get().with(slf.py(), AnyDetector::to_bytes)?;
+        Ok((slf.getattr("_from_bytes")?, (PyBytes::new(slf.py(), &bytes),)))
+    }
+
+    #[staticmethod]
+    fn _from_bytes(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
+        forward(py, || AnyDetector::from_bytes(data)).map(Self::new)
+    }
+}
+
+/// Says that the detector is of another kind.
+fn other(expected: &str) -> Error {
+    Error::InvalidArgument { name: "detector".into(), expected: expected.into(), got: "another kind".into() }
+}
+
+fn classifier(detector: &AnyDetector) -> Result<&dyn Classifier> {
+    detector.as_classifier().ok_or_else(|| other("a classifier"))
+}
+
+fn forest(detector: &AnyDetector) -> Result<&IsolationForest> {
+    match detector {
+        AnyDetector::IsolationForest(forest) => Ok(forest),
+        _ => Err(other("an isolation forest")),
+    }
+}
+
+fn trees(detector: &AnyDetector) -> Result<&TreeEnsemble> {
+    match detector {
+        AnyDetector::TreeEnsemble(trees) => Ok(trees),
+        _ => Err(other("boosted trees or a random forest")),
+    }
+}
+
+fn ensemble(detector: &AnyDetector) -> Result<&Ensemble> {
+    match detector {
+        AnyDetector::Ensemble(ensemble) => Ok(ensemble),
+        _ => Err(other("an ensemble")),
+    }
+}
+
+fn facts(detector: &AnyDetector) -> Value {
+    match detector {
+        AnyDetector::IsolationForest(forest) => json!({"trees": forest.n_trees()}),
+        AnyDetector::GaussianMixture(mixture) => json!({
+            "weights": mixture.weights(),
+            "means": rows(&mixture.means()),
+            "iterations": mixture.iterations(),
+            "converged": mixture.converged(),
+        }),
+        AnyDetector::HalfSpaceTrees(trees) => json!({
+            "rows_learned": trees.rows_learned(),
+            "ranges": trees.ranges(),
+            "beyond_range": trees.beyond_range(),
+        }),
+        AnyDetector::TreeEnsemble(trees) => json!({
+            "trees": trees.n_trees(),
+            "accepts_missing": trees.accepts_missing(),
+            "feature_names": trees.feature_names(),
+        }),
+        AnyDetector::LogisticRegression(model) => linear(model),
+        AnyDetector::Ensemble(ensemble) => {
+            let member = |member: &qosguard::detect::Member| json!({"name": member.name(), "weight": member.weight(), "is_enabled": member.is_enabled()});
+            json!({"members": ensemble.members().iter().map(member).collect::<Vec<_>>()})
+        }
+        _ => json!({}),
+    }
+}
+
+fn linear(model: &LogisticRegression) -> Value {
+    json!({
+        "coefficients": rows(&model.coefficients()),
+        "intercepts": model.intercepts(),
+        "iterations": model.iterations(),
+        "converged": model.converged(),
+    })
+}
+
+fn rows(matrix: &Array2<f64>) -> Vec<Vec<f64>> {
+    matrix.outer_iter().map(|row| row.to_vec()).collect()
+}

@@ -1,0 +1,62 @@
+//! What each feature added to each score.
+
+use pyo3::prelude::*;
+use qosguard::explain;
+
+use crate::array::{Grid, Matrix, Slice, Vector};
+use crate::convert::Whole;
+use crate::error::forward;
+
+/// Scores of some rows, split into contributions of the features.
+#[pyclass(frozen, module = "qosguard._core")]
+#[derive(Debug)]
+pub(crate) struct Explanation(pub(crate) explain::Explanation);
+
+#[pymethods]
+impl Explanation {
+    #[new]
+    fn new(
+        py: Python<'_>,
+        base: f64,
+        contributions: Matrix<'_, f64>,
+        scores: Slice<'_, f64>,
+    ) -> PyResult<Self> {
+        let (contributions, scores) = (contributions.view().to_owned(), scores.get()?.to_vec());
+        forward(py, || explain::Explanation::new(base, contributions, scores)).map(Self)
+    }
+
+    /// The score when nothing is known about a row.
+    #[getter]
+    fn base(&self) -> f64 {
+        self.0.base
+    }
+
+    /// What each feature adds to the base, shape (rows, features).
+    #[getter]
+    fn contributions(&self) -> Grid {
+        Grid(self.0.contributions.clone())
+    }
+
+    /// The scores.
+    #[getter]
+    fn scores(&self) -> Vector<f64> {
+        Vector(self.0.scores.clone())
+    }
+
+    /// The `n` features with the largest contributions to a row's score, and these.
+    fn top(&self, py: Python<'_>, row: Whole, n: Whole) -> PyResult<Vec<(usize, f64)>> {
+        Ok(self.0.top(row.get(py, "row")?, n.get(py, "n")?))
+    }
+
+    /// Mean size of each feature's contributions.
+    fn importance(&self) -> Vector<f64> {
+        Vector(self.0.importance())
+    }
+
+    fn __reduce__<'py>(
+        slf: &Bound<'py, Self>,
+    ) -> (Bound<'py, pyo3::types::PyType>, (f64, Grid, Vector<f64>)) {
+        let this = slf.get();
+        (slf.get_type(), (this.base(), this.contributions(), this.scores()))
+    }
+}

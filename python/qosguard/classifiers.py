@@ -1,0 +1,351 @@
+"""Classifiers: detectors that learn from labels, trained here or by other libraries."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+from .errors import InvalidArgumentError, ShapeMismatchError
+from .estimator import Estimator, _matrix, _names
+from .labels import classes_of, clean_of
+from .sklearn_json import sklearn_json
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
+
+__all__ = ["BoostedTrees", "Classifier", "LogisticRegression", "TreeModel"]
+
+
+class Classifier(Estimator):
+    """A fitted detector that knows the probability of each class.
+
+    `classes_[0]` means clean traffic. It is the label that `clean_class` says; otherwise 0, False, or `normal`,
+    `benign` or `clean` in any case; otherwise the smallest label.
+    """
+
+    classes_: npt.NDArray[Any]
+
+    def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
+        """The most probable label of each row; of equal ones the first."""
+        labels: npt.NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return labels
+
+    def predict_proba(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Probability of each class, shape (rows, classes), in the order of `classes_`."""
+        return self._fitted().probabilities(self._checked(X))
+
+    def score(self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
+        """Share of the rows, or of their weight, whose label is predicted right."""
+        weights = None if sample_weight is None else np.asarray(sample_weight)
+        return float(np.average(self.predict(X) == np.asarray(y), weights=weights))
+
+    def __sklearn_tags__(self) -> Tags:
+        from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="classifier",
+            target_tags=TargetTags(required=True),
+            classifier_tags=ClassifierTags(),
+            input_tags=InputTags(allow_nan=self._takes_missing()),
+        )
+
+
+class _Trained(Classifier):
+    """A classifier that is trained here."""
+
+    clean_class: Any
+
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> Self:
+        """Fit on a matrix of shape (rows, features) with a label, and perhaps a weight from 0, for each row.
+
+        Raises `InvalidArgumentError` for a parameter outside its domain, `InsufficientDataError` for no features
+        or labels of one class, `ShapeMismatchError` for labels or weights of another number, `NotFiniteError` for
+        an infinity (and for NaN, unless it is a missing value), by row and column.
+        """
+        if y is None:
+            raise InvalidArgumentError(f"{type(self).__name__} requires y to be passed, but the target y is None")
+        names, x = _names(X), _matrix(X)
+        classes, numbers = classes_of(y, self.clean_class)
+        weights = None if sample_weight is None else np.ascontiguousarray(sample_weight, dtype=np.float32)
+        if weights is not None and weights.ndim != 1:
+            raise ShapeMismatchError(f"sample weights: expected 1 dimension, got {weights.ndim}")
+        with self._naming():
+            called = [str(name) for name in classes]
+            model = _core.Detector.fit_classes(self._settings(), x, numbers, called, weights)
+        self.classes_ = classes
+        self._remember(model, names)
+        return self
+
+    def decision_function(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """For two classes the log-odds of an attack, else the log-probability of each class."""
+        if len(self._fitted().classes) == 2:
+            return self.anomaly_score(X).astype(np.float64)
+        with np.errstate(divide="ignore"):
+            return np.log(self.predict_proba(X))
+
+
+class _Trees(Classifier):
+    """A classifier made of trees."""
+
+    def to_onnx(self) -> bytes:
+        """The model as ONNX, a `TreeEnsembleClassifier` of float32 rows with equal probabilities."""
+        return self._fitted().to_onnx()
+
+    @property
+    def n_trees_(self) -> int:
+        """Number of trees, of all classes together."""
+        return int(self._fitted().facts["trees"])
+
+    def _takes_missing(self) -> bool:
+        return bool(self._model.facts["accepts_missing"]) if hasattr(self, "_model") else True
+
+
+class BoostedTrees(_Trained, _Trees):
+    """Gradient-boosted trees for labelled rows, by histograms; parameters are called as LightGBM calls them.
+
+    NaN is a missing value. The anomaly score is the log-odds of an attack; see `Classifier` for which class is
+    clean.
+
+    n_estimators
+        Rounds of boosting, 1 to 10,000.
+    num_leaves, max_depth
+        Most leaves of a tree, 2 to 65,536, and most splits between its root and a leaf, 1 to 512.
+    learning_rate
+        Factor on every leaf value, in (0, 1].
+    random_state
+        Seed, from 0; `None` draws a new one at each `fit`. The same seed and data give the same bits on any
+        number of threads.
+    clean_class
+        The label that means clean traffic.
+    min_child_samples, min_child_weight
+        Least number of rows, and least sum of hessians, in a leaf.
+    reg_lambda, min_split_gain
+        λ of leaf values and gains; what a split must gain more than.
+    max_bin
+        Most bins for the values of one feature, 2 to 255.
+    subsample, colsample_bytree
+        Shares, in (0, 1], of the rows that each round draws and of the features that each tree draws.
+    class_weight
+        `None`, or `"balanced"`: all classes weigh the same.
+    categorical
+        Columns that hold codes of categories, whole numbers below 65,536.
+    monotone
+        For each feature 1 where the score must not fall as it grows, -1 where it must not rise, else 0.
+    early_stopping
+        `{"share": 0.1, "patience": 10}` stops after so many rounds without a lower log loss on that share of the
+        rows, which is held out.
+
+    >>> import numpy as np, qosguard as qg
+    >>> X = np.random.default_rng(0).normal(size=(600, 3))
+    >>> y = np.where(X[:, 0] * X[:, 1] > 0.3, "attack", "normal")
+    >>> trees = qg.BoostedTrees(n_estimators=30).fit(X, y)
+    >>> trees.classes_.tolist(), float((trees.predict(X) == y).mean()) > 0.95
+    (['normal', 'attack'], True)
+    """
+
+    _KIND = "boosted_trees"
+    _SETTINGS: ClassVar = {
+        "n_estimators": "trees",
+        "num_leaves": "leaves",
+        "learning_rate": "learning_rate",
+        "random_state": "seed",
+        "max_depth": "max_depth",
+        "min_child_samples": "min_rows_per_leaf",
+        "min_child_weight": "min_hessian",
+        "reg_lambda": "l2",
+        "min_split_gain": "min_gain",
+        "max_bin": "bins",
+        "subsample": "row_share",
+        "colsample_bytree": "feature_share",
+        "class_weight": "class_weight",
+        "categorical": "categorical",
+        "monotone": "monotone",
+        "early_stopping": "early_stopping",
+    }
+    _WORDS: ClassVar = {"class_weight": {None: "none"}, "categorical": {None: []}, "monotone": {None: []}}
+
+    def __init__(
+        self,
+        n_estimators: int = 100,
+        num_leaves: int = 31,
+        learning_rate: float = 0.1,
+        random_state: int | None = 0,
+        *,
+        clean_class: Any = None,
+        max_depth: int | None = None,
+        min_child_samples: int = 20,
+        min_child_weight: float = 1e-3,
+        reg_lambda: float = 1.0,
+        min_split_gain: float = 0.0,
+        max_bin: int = 255,
+        subsample: float = 1.0,
+        colsample_bytree: float = 1.0,
+        class_weight: str | None = None,
+        categorical: Sequence[int] | None = None,
+        monotone: Sequence[int] | None = None,
+        early_stopping: dict[str, Any] | None = None,
+    ) -> None:
+        self.n_estimators = n_estimators
+        self.num_leaves = num_leaves
+        self.learning_rate = learning_rate
+        self.random_state = random_state
+        self.clean_class = clean_class
+        self.max_depth = max_depth
+        self.min_child_samples = min_child_samples
+        self.min_child_weight = min_child_weight
+        self.reg_lambda = reg_lambda
+        self.min_split_gain = min_split_gain
+        self.max_bin = max_bin
+        self.subsample = subsample
+        self.colsample_bytree = colsample_bytree
+        self.class_weight = class_weight
+        self.categorical = categorical
+        self.monotone = monotone
+        self.early_stopping = early_stopping
+
+
+class LogisticRegression(_Trained):
+    """Logistic regression with a squared penalty; parameters are those of scikit-learn.
+
+    The anomaly score is the log-odds of an attack; see `Classifier` for which class is clean.
+
+    C
+        Inverse strength of the penalty, above 0.
+    clean_class
+        The label that means clean traffic.
+    class_weight
+        `None`, or `"balanced"`: all classes weigh the same.
+    max_iter, tol
+        The search ends after so many steps, or when no entry of the gradient of the mean loss is larger.
+
+    >>> import qosguard as qg
+    >>> model = qg.LogisticRegression().fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
+    >>> model.predict([[0.2], [2.8]]).tolist(), model.coef_.shape
+    ([0, 1], (1, 1))
+    """
+
+    _KIND = "logistic_regression"
+    _SETTINGS: ClassVar = {
+        "C": "l2",
+        "class_weight": "class_weight",
+        "max_iter": "max_iterations",
+        "tol": "tolerance",
+    }
+    _WORDS: ClassVar = {"class_weight": {None: "none"}}
+
+    def __init__(
+        self,
+        C: float = 1.0,
+        *,
+        clean_class: Any = None,
+        class_weight: str | None = None,
+        max_iter: int = 1000,
+        tol: float = 1e-8,
+    ) -> None:
+        self.C = C
+        self.clean_class = clean_class
+        self.class_weight = class_weight
+        self.max_iter = max_iter
+        self.tol = tol
+
+    @property
+    def coef_(self) -> npt.NDArray[np.float64]:
+        """Coefficients, shape (1, features) for two classes, else (classes, features)."""
+        return np.array(self._fitted().facts["coefficients"])
+
+    @property
+    def intercept_(self) -> npt.NDArray[np.float64]:
+        """Intercepts, one for two classes, else one per class."""
+        return np.array(self._fitted().facts["intercepts"])
+
+    @property
+    def n_iter_(self) -> int:
+        """Steps that the search took."""
+        return int(self._fitted().facts["iterations"])
+
+    @property
+    def converged_(self) -> bool:
+        """Whether the search reached `tol`; if not, the coefficients are not the best ones yet."""
+        return bool(self._fitted().facts["converged"])
+
+    def _settings(self) -> dict[str, Any]:
+        if isinstance(self.C, str) or not 0.0 < self.C < float("inf"):
+            raise InvalidArgumentError(f"`C` must be above 0 and finite, got {self.C!r}")
+        return super()._settings() | {"l2": 1.0 / float(self.C)}
+
+
+class TreeModel(_Trees):
+    """Trees that another library has trained; they score, explain and export here, with equal sums.
+
+    Make one by `from_lightgbm`, `from_xgboost` or `from_sklearn`. `classes` names the classes in the model's order,
+    where it does not know them itself, and `clean_class` says which means clean traffic; see `Classifier`.
+    """
+
+    @classmethod
+    def from_lightgbm(cls, model: Any, *, classes: npt.ArrayLike | None = None, clean_class: Any = None) -> Self:
+        """Take a `Booster` or `LGBMClassifier` of LightGBM, its text, or the path of its file."""
+        booster = getattr(model, "booster_", model)
+        text = booster.model_to_string() if hasattr(booster, "model_to_string") else booster
+        return cls._import("lightgbm", text, _known(model, classes), clean_class)
+
+    @classmethod
+    def from_xgboost(cls, model: Any, *, classes: npt.ArrayLike | None = None, clean_class: Any = None) -> Self:
+        """Take a `Booster` or `XGBClassifier` of XGBoost, its JSON, or the path of its JSON file."""
+        booster = model.get_booster() if hasattr(model, "get_booster") else model
+        text = booster.save_raw(raw_format="json") if hasattr(booster, "save_raw") else booster
+        return cls._import("xgboost", text, _known(model, classes), clean_class)
+
+    @classmethod
+    def from_sklearn(cls, model: Any, *, classes: npt.ArrayLike | None = None, clean_class: Any = None) -> Self:
+        """Take a fitted classifier of scikit-learn, its JSON, or the path of its JSON file.
+
+        It may be a `RandomForestClassifier`, `ExtraTreesClassifier`, `GradientBoostingClassifier` or
+        `HistGradientBoostingClassifier` without categories. A forest's anomaly score is the probability of an attack.
+        """
+        text = model if isinstance(model, str | bytes | os.PathLike) else sklearn_json(model)
+        return cls._import("sklearn", text, _known(model, classes), clean_class)
+
+    def _settings(self) -> dict[str, Any]:
+        raise InvalidArgumentError("an imported model has no settings that it could be fitted with")
+
+    @classmethod
+    def _import(
+        cls,
+        library: str,
+        source: str | bytes | bytearray | os.PathLike[str],
+        classes: npt.NDArray[Any] | None,
+        clean_class: Any,
+    ) -> Self:
+        if isinstance(source, bytes | bytearray):
+            source = source.decode()
+        is_text = isinstance(source, str) and ("\n" in source or source.lstrip().startswith("{"))
+        text, path = (str(source), None) if is_text else (None, Path(source))
+        native = _core.Detector.import_trees(library, text, path)
+        if classes is None:
+            classes = np.array([int(name) if name.isdecimal() else name for name in native.classes])
+        by_name = {str(label): label for label in classes}
+        clean = str(classes[clean_of(classes, clean_class)])
+        native = native.with_classes([str(label) for label in classes], clean)
+        model = cls()
+        model.classes_ = np.array([by_name[name] for name in native.classes], dtype=classes.dtype)
+        names = native.facts["feature_names"]
+        made_up = names == [f"Column_{i}" for i in range(native.n_features)]  # by LightGBM, for columns without names
+        model._remember(native, None if made_up else names)
+        return model
+
+    def __repr__(self) -> str:
+        if not hasattr(self, "_model"):
+            return "TreeModel()"
+        return f"TreeModel({self.n_trees_} trees, {self.n_features_in_} features, {len(self.classes_)} classes)"
+
+
+def _known(model: Any, classes: npt.ArrayLike | None) -> npt.NDArray[Any] | None:
+    """The classes that are given, or that the model knows."""
+    known = getattr(model, "classes_", None) if classes is None else classes
+    return None if known is None else np.asarray(known)

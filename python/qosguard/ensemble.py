@@ -1,0 +1,118 @@
+"""Several detectors as one."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+from .errors import InvalidArgumentError
+from .estimator import Estimator, OutlierDetector, _plain, _seed
+from .labels import attacks_of
+from .results import Member
+
+__all__ = ["Ensemble"]
+
+
+class Ensemble(OutlierDetector):
+    """Detectors of different kinds, each on its own p-values, as one detector.
+
+    The anomaly score is the weighted mean of the members' surprises `-ln p`, in nats: a clean row scores 1 on
+    average. Each member's p-values are calibrated on rows that it was not fitted on, by cross-fitting.
+
+    members
+        `(name, estimator, weight)` of each, 1 to 16; a weight of `None` is learnt from labels, for one member at
+        most. `"auto"` chooses them at `fit` by what `y` tells: attacks and clean rows (a forest, a mixture,
+        contrast trees and boosted trees), clean rows alone (the first three), or nothing (`None`: forests that a
+        few attacks among the rows do not blind).
+    contamination
+        Share of the training rows (of the clean ones, where `y` tells them) that `predict` flags, in (0, 0.5].
+    random_state
+        Seed, from 0; `None` draws a new one at each `fit`. Members have seeds of their own.
+    folds
+        Parts that the rows are dealt into for the cross-fitting, 2 to 20.
+
+    >>> import numpy as np, qosguard as qg
+    >>> X = np.random.default_rng(0).normal(size=(500, 3))
+    >>> members = [("forest", qg.IsolationForest(50), 0.5), ("mixture", qg.GaussianMixture(2), 2.0)]
+    >>> ensemble = qg.Ensemble(members).fit(X)
+    >>> p = ensemble.p_values([[9.0, 9.0, 9.0]])
+    >>> p.shape, bool((p < 0.01).all()), [member.name for member in ensemble.members_]
+    ((1, 2), True, ['forest', 'mixture'])
+    """
+
+    _KIND = "ensemble"
+    _SETTINGS: ClassVar = {"members": "members", "folds": "folds", "random_state": "seed"}
+
+    def __init__(
+        self,
+        members: str | Sequence[tuple[str, Estimator, float | None]] = "auto",
+        contamination: float = 0.01,
+        random_state: int | None = 0,
+        *,
+        folds: int = 5,
+    ) -> None:
+        self.members = members
+        self.contamination = contamination
+        self.random_state = random_state
+        self.folds = folds
+
+    def fit(self, X: npt.ArrayLike, y: Any = None) -> Self:
+        """Fit every member; those that learn from labels on all rows, the others on the clean rows alone.
+
+        A label in `y` means clean traffic where it is 0, False, or `normal`, `benign` or `clean` in any case.
+
+        Raises `InsufficientDataError` without labels where a member learns from them, else as its members do.
+        """
+        attacks = None if y is None else attacks_of(y)
+        settings = self._recipe(np.shape(X)[0], attacks) if self._is_automatic() else self._settings()
+        return self._fit(X, settings, attacks)
+
+    def p_values(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """Each member's p-value of each row, shape (rows, members).
+
+        NaN where a member is switched off or cannot score the row.
+        """
+        return self._fitted().p_values(self._checked(X))
+
+    def without(self, name: str) -> Self:
+        """The same fitted ensemble with a member switched off."""
+        other = copy.copy(self)
+        other._model = self._fitted().without(name)
+        return other
+
+    @property
+    def members_(self) -> list[Member]:
+        """The members, in order, with the weights that they have."""
+        return [Member(**member) for member in self._fitted().facts["members"]]
+
+    def _is_automatic(self) -> bool:
+        return isinstance(self.members, str) and self.members == "auto"
+
+    def _recipe(self, rows: int, attacks: npt.NDArray[np.bool_] | None) -> dict[str, Any]:
+        """The settings that `members="auto"` means."""
+        n_attacks = 0 if attacks is None else int(attacks.sum())
+        name = "mixed" if attacks is None else "labelled" if n_attacks else "clean"
+        recipe = _core.ensemble_recipe(name, rows - n_attacks, _seed(self.random_state))
+        return recipe | {"folds": _plain("folds", self.folds)}
+
+    def _settings(self) -> dict[str, Any]:
+        if isinstance(self.members, str):
+            expected = '"auto" or a list of (name, estimator, weight)'
+            raise InvalidArgumentError(f"`members` must be {expected}, got {self.members!r}")
+        settings = []
+        for i, member in enumerate(self.members):
+            if len(member) != 3 or not isinstance(member[1], Estimator):
+                raise InvalidArgumentError(f"`members[{i}]` must be (name, estimator, weight), got {member!r}")
+            name, estimator, weight = member
+            settings.append({"name": name, "weight": _plain("weight", weight), **estimator._settings()})
+        return {
+            "kind": self._KIND,
+            "members": settings,
+            "folds": _plain("folds", self.folds),
+            "seed": _seed(self.random_state),
+        }

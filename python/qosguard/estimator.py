@@ -1,0 +1,255 @@
+"""What all detectors share as scikit-learn estimators, without importing scikit-learn."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import operator
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+from .errors import InvalidArgumentError, NotFittedError, SchemaMismatchError, ShapeMismatchError
+from .explanation import Explanation
+
+if TYPE_CHECKING:
+    from sklearn.utils import Tags
+
+__all__ = ["Estimator", "OutlierDetector"]
+
+_FLOAT32 = np.dtype(np.float32)
+
+
+class Estimator:
+    """A detector with scikit-learn's parameters; the base of all of them.
+
+    Matrices have the shape (rows, features). A float32 matrix in C order is read where it lies; anything else
+    is converted first. Do not write to a matrix from another thread while it is read.
+    """
+
+    _KIND: ClassVar[str]
+    """The detector's name in the core."""
+    _SETTINGS: ClassVar[dict[str, str]]
+    """The parameters that are settings of the core, and their names there."""
+    _WORDS: ClassVar[dict[str, dict[str | None, Any]]] = {}
+    """What words of a parameter are called there, where that differs."""
+
+    _model: _core.Detector
+    n_features_in_: int
+    feature_names_in_: npt.NDArray[np.object_]
+
+    def anomaly_score(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """One score per row; higher is more anomalous."""
+        try:
+            model = self._model
+        except AttributeError:
+            raise self._unfitted() from None
+        # The common case first: nothing to convert and no names to compare.
+        if type(X) is not np.ndarray or X.dtype is not _FLOAT32 or not X.flags.c_contiguous or X.ndim != 2:
+            X = self._checked(X)
+        return model.score(X)
+
+    def explain(self, X: npt.ArrayLike) -> Explanation:
+        """Split every score into a base and what each feature adds to it, exactly; see `Explanation`.
+
+        Raises `InvalidArgumentError` for a detector whose score belongs to no single features.
+        """
+        model, x = self._fitted(), self._checked(X)
+        return Explanation(model.explain(x), x, self._fit_names())
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The constructor's parameters; `deep` is there for scikit-learn."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def set_params(self, **params: Any) -> Self:
+        """Change constructor parameters; they take effect at the next `fit`."""
+        known = self.get_params()
+        for name, value in params.items():
+            if name not in known:
+                raise InvalidArgumentError(f"`{name}` must be one of {sorted(known)}")
+            setattr(self, name, value)
+        return self
+
+    def _settings(self) -> dict[str, Any]:
+        """The settings as the core reads them."""
+        settings: dict[str, Any] = {"kind": self._KIND}
+        for name, setting in self._SETTINGS.items():
+            value = getattr(self, name)
+            if value is None or isinstance(value, str):
+                value = self._WORDS.get(name, {}).get(value, value)
+            settings[setting] = _seed(value) if name == "random_state" else _plain(name, value)
+        return settings
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Let errors of the core name the parameters as they are called here."""
+        try:
+            yield
+        except InvalidArgumentError as error:
+            message = str(error)
+            for name, setting in self._SETTINGS.items():
+                if name == "random_state":
+                    continue  # checked before, and a guard has a `seed` of its own
+                message = re.sub(rf"^`{setting}\b", f"`{name}", message)
+            raise InvalidArgumentError(message) from None
+
+    def _remember(self, model: _core.Detector, names: list[str] | None) -> None:
+        """Become fitted."""
+        self._model = model
+        self.n_features_in_ = model.n_features
+        if names is not None:
+            self.feature_names_in_ = np.array(names, dtype=object)
+        elif hasattr(self, "feature_names_in_"):
+            del self.feature_names_in_
+
+    def _fitted(self) -> _core.Detector:
+        if not hasattr(self, "_model"):
+            raise self._unfitted()
+        return self._model
+
+    def _unfitted(self) -> NotFittedError:
+        return NotFittedError(f"this {type(self).__name__} is not fitted yet; call `fit` first")
+
+    def _checked(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """The matrix in the core's form, after comparing column names with those of `fit`."""
+        names, expected = _names(X), self._fit_names()
+        if names is not None and expected is not None and names != expected:
+            raise SchemaMismatchError(
+                f"The feature names should match those that were passed during fit: expected {expected}, got {names}"
+            )
+        return _matrix(X)
+
+    def _fit_names(self) -> list[str] | None:
+        """The column names of `fit`, if it was given any."""
+        return self.feature_names_in_.tolist() if hasattr(self, "feature_names_in_") else None
+
+    def _takes_missing(self) -> bool:
+        """Whether NaN is taken for a missing value."""
+        return False
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self)).parameters
+        changed = [
+            f"{name}={value!r}"
+            for name, value in self.get_params().items()
+            if not (value is defaults[name].default or value == defaults[name].default)
+        ]
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+
+class OutlierDetector(Estimator):
+    """A detector that learns from rows without labels; signs are those of scikit-learn's outlier detectors."""
+
+    contamination: float | str
+    offset_: float
+
+    def fit(self, X: npt.ArrayLike, y: Any = None) -> Self:
+        """Fit on a matrix of shape (rows, features); `y` is ignored.
+
+        Raises `InvalidArgumentError` for a parameter outside its domain, `InsufficientDataError` for too few
+        rows or no features, `NotFiniteError` for NaN or an infinity, by row and column.
+        """
+        return self._fit(X, self._settings(), None)
+
+    def score_samples(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """The opposite of `anomaly_score`: **lower** is more abnormal, as in scikit-learn."""
+        return -self.anomaly_score(X).astype(np.float64)
+
+    def decision_function(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """`score_samples` less `offset_`: negative for outliers."""
+        return self.score_samples(X) - self.offset_
+
+    def predict(self, X: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """-1 for outliers, 1 for inliers."""
+        return np.where(self.decision_function(X) < 0.0, -1, 1)
+
+    def fit_predict(self, X: npt.ArrayLike, y: Any = None) -> npt.NDArray[np.int64]:
+        """Fit, then `predict` the same rows."""
+        return self.fit(X, y).predict(X)
+
+    def _fit(self, X: npt.ArrayLike, settings: dict[str, Any], attacks: npt.NDArray[np.bool_] | None) -> Self:
+        share = self._share()
+        names, x = _names(X), _matrix(X)
+        with self._naming():
+            model = _core.Detector.fit(settings, x, attacks)
+        clean = x if attacks is None else x[~attacks]
+        self.offset_ = -self._natural() if share is None else -float(np.quantile(model.score(clean), 1.0 - share))
+        self._remember(model, names)
+        return self
+
+    def _natural(self) -> float:
+        """The anomaly score that `contamination="auto"` flags above."""
+        raise InvalidArgumentError(f"`contamination` must be in (0, 0.5], got {self.contamination!r}")
+
+    def _share(self) -> float | None:
+        """The share that `contamination` asks for, `None` for "auto"."""
+        share = self.contamination
+        if isinstance(share, str) and share == "auto":
+            self._natural()
+            return None
+        if isinstance(share, str) or not 0.0 < share <= 0.5:
+            raise InvalidArgumentError(f'`contamination` must be "auto" or in (0, 0.5], got {share!r}')
+        return float(share)
+
+    def __sklearn_tags__(self) -> Tags:
+        from sklearn.utils import InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="outlier_detector",
+            target_tags=TargetTags(required=False),
+            input_tags=InputTags(allow_nan=self._takes_missing()),
+        )
+
+
+def _names(X: object) -> list[str] | None:
+    """The column names of a data frame, if they are all text."""
+    columns = getattr(X, "columns", None)
+    names = list(columns) if columns is not None else []
+    return names if names and all(isinstance(name, str) for name in names) else None
+
+
+def _matrix(X: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    """`X` as a float32 matrix in C order; a copy only where it is not one already."""
+    if hasattr(X, "toarray"):
+        raise InvalidArgumentError("sparse input is not supported; pass X.toarray()")
+    x = np.asarray(X)
+    if np.iscomplexobj(x):
+        raise InvalidArgumentError("Complex data not supported")
+    if x.ndim != 2:
+        raise ShapeMismatchError(
+            f"Expected 2D array, got {x.ndim}D array instead. Reshape your data: array.reshape(-1, 1) makes "
+            "it one feature, array.reshape(1, -1) one row"
+        )
+    # What is too large for 32 bits becomes infinite, and the core names its row and column.
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(x, dtype=np.float32)
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A parameter without NumPy's types, as JSON has it."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(name, one) for one in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidArgumentError(f"`{name}` must be finite, got {value}")
+    return value
+
+
+def _seed(random_state: Any) -> int:
+    """The seed that a scikit-learn `random_state` means."""
+    if random_state is None:
+        return int(np.random.default_rng().integers(2**63))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31 - 1))
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**63))
+    seed = random_state if hasattr(random_state, "__index__") else -1
+    if not 0 <= operator.index(seed) < 2**64:
+        raise InvalidArgumentError(f"`random_state` must be a seed from 0 or None, got {random_state!r}")
+    return operator.index(seed)

@@ -1,0 +1,247 @@
+"""Detectors that learn from rows without labels, beside the isolation forest."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+from .estimator import OutlierDetector, _names
+
+__all__ = ["ContrastTrees", "GaussianMixture", "HalfSpaceTrees"]
+
+
+class GaussianMixture(OutlierDetector):
+    """Gaussian mixture: rows where the density of the training rows is low are anomalous.
+
+    The anomaly score is the negative log-density, in nats. Fit on clean rows.
+
+    n_components
+        Number of components, 1 to 64; fewer where there are fewer different rows.
+    covariance_type
+        `"full"` or `"diag"`.
+    contamination
+        Share of the training rows, in (0, 0.5], that `predict` flags.
+    random_state
+        Seed, from 0; `None` draws a new one at each `fit`.
+    reg_covar
+        Variance added to every feature of every component, above 0.
+    max_iter, tol
+        The search ends after so many steps, or when the mean log-likelihood changes by less in one.
+    normalise
+        `"quantile"`: each feature is replaced by the normal quantile of its rank; or `"none"`.
+    max_samples
+        Rows that it is fitted on, drawn at random; all rows where there are fewer.
+
+    >>> import numpy as np, qosguard as qg
+    >>> X = np.random.default_rng(0).normal(size=(500, 2))
+    >>> X[:, 1] += X[:, 0]
+    >>> mixture = qg.GaussianMixture(n_components=2).fit(X)
+    >>> ordinary, odd = mixture.anomaly_score([[1.0, 1.0], [1.0, -3.0]])
+    >>> bool(odd > ordinary + 3)
+    True
+    """
+
+    _KIND = "gaussian_mixture"
+    _SETTINGS: ClassVar = {
+        "n_components": "components",
+        "covariance_type": "covariance",
+        "random_state": "seed",
+        "reg_covar": "regularisation",
+        "max_iter": "max_iterations",
+        "tol": "tolerance",
+        "normalise": "normalise",
+        "max_samples": "max_samples",
+    }
+    _WORDS: ClassVar = {"covariance_type": {"diag": "diagonal"}}
+
+    def __init__(
+        self,
+        n_components: int = 32,
+        covariance_type: str = "full",
+        contamination: float = 0.01,
+        random_state: int | None = 0,
+        *,
+        reg_covar: float = 0.03,
+        max_iter: int = 100,
+        tol: float = 1e-3,
+        normalise: str = "quantile",
+        max_samples: int = 20_000,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.contamination = contamination
+        self.random_state = random_state
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.tol = tol
+        self.normalise = normalise
+        self.max_samples = max_samples
+
+    @property
+    def weights_(self) -> npt.NDArray[np.float64]:
+        """Share of each component."""
+        return np.array(self._fitted().facts["weights"])
+
+    @property
+    def means_(self) -> npt.NDArray[np.float64]:
+        """Mean of each component, shape (components, features); on the normal scale where `normalise` says so."""
+        return np.array(self._fitted().facts["means"])
+
+    @property
+    def n_iter_(self) -> int:
+        """Steps that the search took."""
+        return int(self._fitted().facts["iterations"])
+
+    @property
+    def converged_(self) -> bool:
+        """Whether the search ended before `max_iter`."""
+        return bool(self._fitted().facts["converged"])
+
+
+class HalfSpaceTrees(OutlierDetector):
+    """Half-space trees: a stream's rows where the last full window had few are anomalous.
+
+    The anomaly score is 0 where rows are as dense as if they filled the space evenly, and 1 more for half the
+    density. Memory does not grow with the stream.
+
+    n_estimators
+        Number of trees, 1 to 1,000.
+    depth
+        Cuts between the root and a leaf, 1 to 16.
+    window
+        Rows of a window, 2 to 2^20; the first one also says what range each feature has.
+    contamination
+        `"auto"` puts the threshold at a score of 0; a share in (0, 0.5] where that share of the rows of `fit` lies
+        above.
+    random_state
+        Seed, from 0; `None` draws a new one at each `fit`.
+
+    Source: S. C. Tan, K. M. Ting, T. F. Liu, *Fast Anomaly Detection for Streaming Data*, IJCAI 2011.
+
+    >>> import numpy as np, qosguard as qg
+    >>> rng = np.random.default_rng(0)
+    >>> trees = qg.HalfSpaceTrees(window=100)
+    >>> for _ in range(5):
+    ...     trees = trees.learn(rng.normal(size=(100, 2)))
+    >>> trees.rows_learned_, bool(np.diff(trees.anomaly_score([[0.0, 0.0], [6.0, -6.0]]))[0] > 1)
+    (500, True)
+    """
+
+    _KIND = "half_space_trees"
+    _SETTINGS: ClassVar = {"n_estimators": "trees", "depth": "depth", "window": "window", "random_state": "seed"}
+
+    def __init__(
+        self,
+        n_estimators: int = 25,
+        depth: int = 8,
+        window: int = 250,
+        contamination: float | str = "auto",
+        random_state: int | None = 0,
+    ) -> None:
+        self.n_estimators = n_estimators
+        self.depth = depth
+        self.window = window
+        self.contamination = contamination
+        self.random_state = random_state
+
+    def learn(self, X: npt.ArrayLike) -> Self:
+        """Learn the rows of `X` in order; the first call begins a stream, as `fit` begins a new one.
+
+        Nothing is learned when a row is refused. Rows can be scored once a window has been full; until then
+        `anomaly_score` raises `InsufficientDataError`. Other threads may score meanwhile.
+        """
+        x = self._checked(X)
+        if not hasattr(self, "_model"):
+            self.offset_ = -self._natural()
+            with self._naming():
+                model = _core.Detector.stream(self._settings(), x.shape[1])
+            model.learn(x)
+            self._remember(model, _names(X))
+        else:
+            self._model.learn(x)
+        return self
+
+    def partial_fit(self, X: npt.ArrayLike, y: object = None) -> Self:
+        """The same as `learn`, by scikit-learn's name; `y` is ignored."""
+        return self.learn(X)
+
+    @property
+    def rows_learned_(self) -> int:
+        """Rows learned so far."""
+        return int(self._fitted().facts["rows_learned"])
+
+    @property
+    def ranges_(self) -> list[tuple[float, float]] | None:
+        """Range of each feature in the first window; `None` until it is full."""
+        ranges = self._fitted().facts["ranges"]
+        return None if ranges is None else [(low, high) for low, high in ranges]
+
+    @property
+    def beyond_range_(self) -> list[int]:
+        """How many learned values of each feature lay beyond its range; many say that it is time for a new stream."""
+        counts: list[int] = self._fitted().facts["beyond_range"]
+        return counts
+
+    def _natural(self) -> float:
+        return 0.0
+
+
+class ContrastTrees(OutlierDetector):
+    """Contrast trees: rows whose features do not go together as they do in the training rows are anomalous.
+
+    Boosted trees learn to tell the training rows from rows that were pieced together of several; the anomaly score
+    is the mean of their log-odds. Fit on clean rows. NaN is a missing value.
+
+    n_boosters
+        Number of boosters, 1 to 64.
+    n_estimators, num_leaves
+        Rounds of each booster, 1 to 10,000, and most leaves of a tree, 2 to 65,536.
+    contamination
+        `"auto"` puts the threshold at even odds; a share in (0, 0.5] where that share of the training rows lies above.
+    random_state
+        Seed, from 0; `None` draws a new one at each `fit`.
+    max_samples
+        Rows that a booster sees, drawn at random; all rows where there are fewer.
+
+    >>> import numpy as np, qosguard as qg
+    >>> X = np.random.default_rng(0).normal(size=(500, 4))
+    >>> X[:, 1] = X[:, 0] + 0.1 * X[:, 1]
+    >>> ordinary, odd = qg.ContrastTrees().fit(X).anomaly_score([[1.0, 1.0, 0.0, 0.0], [1.0, -1.0, 0.0, 0.0]])
+    >>> bool(odd > ordinary + 1)
+    True
+    """
+
+    _KIND = "contrast_trees"
+    _SETTINGS: ClassVar = {
+        "n_boosters": "boosters",
+        "n_estimators": "trees",
+        "num_leaves": "leaves",
+        "random_state": "seed",
+        "max_samples": "max_samples",
+    }
+
+    def __init__(
+        self,
+        n_boosters: int = 3,
+        n_estimators: int = 100,
+        num_leaves: int = 31,
+        contamination: float | str = "auto",
+        random_state: int | None = 0,
+        *,
+        max_samples: int = 20_000,
+    ) -> None:
+        self.n_boosters = n_boosters
+        self.n_estimators = n_estimators
+        self.num_leaves = num_leaves
+        self.contamination = contamination
+        self.random_state = random_state
+        self.max_samples = max_samples
+
+    def _natural(self) -> float:
+        return 0.0
+
+    def _takes_missing(self) -> bool:
+        return True

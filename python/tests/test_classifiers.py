@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import lightgbm
+import numpy as np
+import numpy.typing as npt
+import pytest
+import sklearn.ensemble
+import sklearn.linear_model
+
+import qosguard as qg
+from qosguard import errors
+
+ROOT = Path(__file__).parents[2]
+IMPORTS = json.loads((ROOT / "tests" / "oracle" / "tree_import.json").read_text())
+
+Matrix = npt.NDArray[np.float32]
+
+
+@pytest.fixture(scope="module")
+def x() -> Matrix:
+    return np.random.default_rng(1).normal(size=(900, 4)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def kinds(x: Matrix) -> npt.NDArray[np.str_]:
+    """Three classes: what is far out along one axis or another is an attack."""
+    return np.select([x[:, 0] > 0.8, x[:, 1] * x[:, 2] > 0.7], ["scan", "flood"], "BENIGN")
+
+
+@pytest.mark.parametrize(
+    ("labels", "clean_class", "expected"),
+    [
+        ([1, 0, 1, 0], None, [0, 1]),
+        ([True, False], None, [False, True]),
+        ([1.0, 0.0], None, [0.0, 1.0]),
+        (["attack", "normal"], None, ["normal", "attack"]),
+        (["dos", "Benign", "probe"], None, ["Benign", "dos", "probe"]),
+        ([7, 3, 5], None, [3, 5, 7]),
+        (["a", "b", "c"], "b", ["b", "a", "c"]),
+        ([0, 1, 2], 2, [2, 0, 1]),
+        (np.array(["x", "clean"], dtype=object), None, ["clean", "x"]),
+    ],
+)
+def test_the_first_class_is_clean(labels: Any, clean_class: Any, expected: list[Any]) -> None:
+    y = np.asarray(labels)[np.arange(120) % len(labels)]
+    x = (np.unique(y, return_inverse=True)[1][:, None] + np.zeros((120, 2))).astype(np.float32)
+    for model in (
+        qg.BoostedTrees(60, min_child_samples=1, clean_class=clean_class),
+        qg.LogisticRegression(1e3, clean_class=clean_class),
+    ):
+        model.fit(x, y)
+        assert model.classes_.tolist() == expected
+        assert model.classes_.dtype == y.dtype
+        assert (model.predict(x) == y).all()
+        assert model.predict_proba(x).shape == (120, len(expected))
+        clean = y == np.asarray(expected, dtype=y.dtype)[0]
+        assert model.anomaly_score(x)[clean].max() < 0.0 < model.anomaly_score(x)[~clean].min()
+
+
+def test_labels_that_are_none_are_refused(x: Matrix) -> None:
+    for wrong, match in (
+        (None, "requires y"),
+        (np.zeros(900), "needs at least|two or more"),
+        ([], "needs at least"),
+        (np.linspace(0, 1, 900), "Unknown label type"),
+        (np.where(np.arange(900) == 4, np.nan, 0.0), "row 4"),
+        (np.arange(10) % 2, "expected 900, got 10"),
+        (np.zeros((900, 2)), "1d array"),
+        (np.array(["clean", "normal", "x"])[np.arange(900) % 3], "clean_class"),
+    ):
+        for model in (qg.BoostedTrees(3), qg.LogisticRegression()):
+            with pytest.raises(ValueError, match=match):
+                model.fit(x, wrong)  # type: ignore[arg-type]
+
+
+def test_weights_count_rows(x: Matrix, kinds: Any) -> None:
+    y = (kinds != "BENIGN").astype(int)
+    weights = 1.0 + (np.arange(900) % 3)
+    twice = np.repeat(np.arange(900), weights.astype(int))
+    weighted = qg.LogisticRegression().fit(x, y, sample_weight=weights)
+    repeated = qg.LogisticRegression().fit(x[twice], y[twice])
+    np.testing.assert_allclose(weighted.coef_, repeated.coef_, atol=1e-6)
+    without = qg.BoostedTrees(10).fit(x, y, sample_weight=(y == 0) + 0.5)
+    assert without.predict_proba(x)[:, 1].mean() < qg.BoostedTrees(10).fit(x, y).predict_proba(x)[:, 1].mean()
+    with pytest.raises(errors.InvalidArgumentError, match=r"weights\[2\]"):
+        qg.BoostedTrees().fit(x, y, sample_weight=np.where(np.arange(900) == 2, -1.0, 1.0))
+    with pytest.raises(errors.ShapeMismatchError):
+        qg.LogisticRegression().fit(x, y, sample_weight=np.ones((900, 2)))
+
+
+def test_coefficients_are_those_of_scikit_learn(x: Matrix, kinds: Any) -> None:
+    ours = qg.LogisticRegression(0.5).fit(x, kinds == "scan")
+    theirs = sklearn.linear_model.LogisticRegression(C=0.5, tol=1e-10, max_iter=1000).fit(x, kinds == "scan")
+    np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-3)
+    np.testing.assert_allclose(ours.intercept_, theirs.intercept_, atol=1e-3)
+    np.testing.assert_allclose(ours.decision_function(x), theirs.decision_function(x), atol=1e-2)
+    assert ours.converged_
+    assert ours.n_iter_ > 0
+    several = qg.LogisticRegression().fit(x, kinds)
+    reference = sklearn.linear_model.LogisticRegression(tol=1e-10, max_iter=1000).fit(x, kinds)
+    assert several.coef_.shape == (3, 4)
+    order = [reference.classes_.tolist().index(label) for label in several.classes_.tolist()]
+    np.testing.assert_allclose(several.predict_proba(x), reference.predict_proba(x)[:, order], atol=1e-3)
+    np.testing.assert_allclose(several.decision_function(x), np.log(several.predict_proba(x)))
+
+
+def test_boosted_trees_learn_like_lightgbm(x: Matrix, kinds: Any) -> None:
+    train, test = slice(0, 600), slice(600, 900)
+    ours = qg.BoostedTrees(50).fit(x[train], kinds[train])
+    theirs = lightgbm.LGBMClassifier(n_estimators=50, n_jobs=1, verbose=-1).fit(x[train], kinds[train])
+    right = [(model.predict(x[test]) == kinds[test]).mean() for model in (ours, theirs)]
+    assert right[0] > 0.93
+    assert abs(right[0] - right[1]) < 0.02
+    assert ours.n_trees_ == 150
+    np.testing.assert_allclose(ours.predict_proba(x).sum(axis=1), 1.0)
+    clean = ours.predict_proba(x)[:, 0]
+    np.testing.assert_allclose(ours.anomaly_score(x), np.log((1 - clean) / clean), rtol=1e-4, atol=1e-4)
+
+
+def test_settings_of_boosted_trees_take_effect(x: Matrix, kinds: Any) -> None:
+    y = kinds != "BENIGN"
+    early = qg.BoostedTrees(500, early_stopping={"share": 0.2, "patience": 5}).fit(x, y)
+    assert early.n_trees_ < 500
+    monotone = qg.BoostedTrees(30, monotone=np.array([1, 0, 0, 0])).fit(x, y)  # type: ignore[arg-type]
+    row = np.repeat(x[:1], 50, axis=0)
+    row[:, 0] = np.linspace(-3, 3, 50)
+    assert (np.diff(monotone.anomaly_score(row)) >= 0).all()
+    missing = x.copy()
+    missing[::3, 0] = np.nan
+    assert np.isfinite(qg.BoostedTrees(10).fit(missing, y).anomaly_score(missing)).all()
+
+
+@pytest.mark.parametrize("labels", ["binary", "three"])
+def test_lightgbm_models_score_alike(x: Matrix, kinds: Any, labels: str, tmp_path: Path) -> None:
+    y = kinds if labels == "three" else kinds != "BENIGN"
+    theirs = lightgbm.LGBMClassifier(n_estimators=20, n_jobs=1, verbose=-1).fit(x, y)
+    ours = qg.TreeModel.from_lightgbm(theirs)
+    order = [theirs.classes_.tolist().index(label) for label in ours.classes_.tolist()]
+    np.testing.assert_allclose(ours.predict_proba(x), theirs.predict_proba(x)[:, order], rtol=1e-12)
+    assert (ours.predict(x) == theirs.predict(x)).all()
+    assert ours.classes_[0] == ("BENIGN" if labels == "three" else False)
+    assert not hasattr(ours, "feature_names_in_")
+    copy = pickle.loads(pickle.dumps(ours))
+    assert (copy.predict(x) == ours.predict(x)).all()
+    assert repr(copy) == f"TreeModel({ours.n_trees_} trees, 4 features, {len(ours.classes_)} classes)"
+    path = tmp_path / "model.txt"
+    theirs.booster_.save_model(path)
+    for source in (theirs.booster_, theirs.booster_.model_to_string(), path, str(path)):
+        model = qg.TreeModel.from_lightgbm(source, classes=theirs.classes_)
+        assert model.anomaly_score(x).tobytes() == ours.anomaly_score(x).tobytes()
+    assert qg.TreeModel.from_lightgbm(path).classes_.tolist() == list(range(len(theirs.classes_)))
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        sklearn.ensemble.RandomForestClassifier(10, random_state=0),
+        sklearn.ensemble.ExtraTreesClassifier(10, random_state=0),
+        sklearn.ensemble.GradientBoostingClassifier(n_estimators=10, random_state=0),
+        sklearn.ensemble.HistGradientBoostingClassifier(max_iter=10, random_state=0),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_scikit_learns_models_score_alike(x: Matrix, kinds: Any, theirs: Any) -> None:
+    for y in (kinds, kinds == "scan"):
+        theirs.fit(x, y)
+        ours = qg.TreeModel.from_sklearn(theirs)
+        order = [theirs.classes_.tolist().index(label) for label in ours.classes_.tolist()]
+        np.testing.assert_allclose(ours.predict_proba(x), theirs.predict_proba(x)[:, order], rtol=1e-12, atol=1e-15)
+        assert ours.explain(x[:5]).contributions.shape == (5, 4)
+
+
+@pytest.mark.parametrize("case", [c for c in IMPORTS if c["library"] == "xgboost"], ids=lambda c: c["name"])
+def test_xgboosts_models_score_alike(case: dict[str, Any]) -> None:
+    text = case["model"] if isinstance(case["model"], str) else json.dumps(case["model"])
+    model = qg.TreeModel.from_xgboost(text, clean_class=0)
+    p = model.predict_proba(np.array(case["x"], dtype=np.float32))
+    expected = np.array(case["probabilities"])
+    np.testing.assert_allclose(
+        p if expected.shape == p.shape else p[:, 1],
+        expected.reshape(p.shape if expected.shape == p.shape else -1),
+        rtol=1e-5,
+    )
+
+
+def test_a_model_that_is_none_is_refused(tmp_path: Path) -> None:
+    for read in (qg.TreeModel.from_lightgbm, qg.TreeModel.from_xgboost, qg.TreeModel.from_sklearn):
+        with pytest.raises(errors.BadRecordError):
+            read("{\n}")
+        with pytest.raises(errors.IoError):
+            read(tmp_path / "none.txt")
+    with pytest.raises(errors.InvalidArgumentError, match="IsolationForest"):
+        qg.TreeModel.from_sklearn(sklearn.ensemble.IsolationForest())
+    with pytest.raises(errors.NotFittedError):
+        qg.TreeModel.from_sklearn(sklearn.ensemble.RandomForestClassifier())
+    with pytest.raises(errors.NotFittedError):
+        qg.TreeModel().anomaly_score([[1.0]])
+
+
+def test_trees_become_onnx(x: Matrix, kinds: Any) -> None:
+    for model in (
+        qg.BoostedTrees(5).fit(x, kinds),
+        qg.TreeModel.from_lightgbm(lightgbm.LGBMClassifier(n_estimators=5, verbose=-1).fit(x, kinds)),
+    ):
+        assert model.to_onnx().count(b"TreeEnsemble") >= 1
+        assert b"BENIGN" in model.to_onnx()
