@@ -158,6 +158,9 @@ impl GuardBuilder {
     /// [`Error::BadRecord`] for a row without a label.
     pub fn fit(&self, table: &Table) -> Result<Guard> {
         self.threshold.check()?;
+        if let Some(share) = self.attack_share.filter(|share| !(*share > 0.0 && *share < 1.0)) {
+            return Err(Error::invalid("attack_share", "above 0 and below 1", share));
+        }
         let labels = table.labels()?;
         let config = match &self.detector {
             Some(config) => config.clone(),

@@ -11,24 +11,18 @@ use crate::detect::{
 
 /// Rows that a component of a mixture needs to know its shape.
 const ROWS_PER_COMPONENT: usize = 50;
-/// Most components of a mixture.
-const MOST_COMPONENTS: usize = 50;
 
 impl EnsembleConfig {
     /// For rows that are known to be clean: a forest, a mixture and contrast trees.
     ///
     /// They see different things: the forest rows that lie far out, the mixture rows where the density is low, the
     /// contrast trees features that do not go together. `rows` is how many there are: the mixture has one component
-    /// for 50 of them, 50 at most.
+    /// for 50 of them, as many as its default at most.
     pub fn clean(rows: usize, seed: u64) -> Self {
         let forest = IsolationForestConfig { seed, ..Default::default() };
-        let mixture = GaussianMixtureConfig {
-            components: (rows / ROWS_PER_COMPONENT).clamp(1, MOST_COMPONENTS),
-            regularisation: 0.1,
-            max_iterations: 30,
-            seed,
-            ..Default::default()
-        };
+        let mixture = GaussianMixtureConfig::default();
+        let components = (rows / ROWS_PER_COMPONENT).clamp(1, mixture.components);
+        let mixture = GaussianMixtureConfig { components, seed, ..mixture };
         let contrast = ContrastTreesConfig { seed, ..Default::default() };
         let members = vec![
             MemberConfig::new("forest", 0.5, forest),
