@@ -4,9 +4,9 @@
 use qosguard::detect::{
     AnyDetector, AnyDetectorConfig, BoostedTreesConfig, ContrastTreesConfig, Detector, Ensemble,
     EnsembleConfig, Fit, GaussianMixtureConfig, HalfSpaceTreesConfig, IsolationForestConfig,
-    LogisticRegressionConfig, MemberConfig,
+    LogisticRegressionConfig, Member, MemberConfig,
 };
-use qosguard::evaluate::{Report, evaluate};
+use qosguard::evaluate::{EvaluateOptions, Report, evaluate};
 use qosguard::ndarray::{Array2, s};
 use qosguard::simulate::{self, FlowSimulatorConfig};
 use qosguard::telemetry::{Role, Table};
@@ -62,7 +62,7 @@ fn the_score_is_the_weighted_mean_surprise_of_the_members() {
     let (x, labels) = rows(1000);
     let ensemble = labelled().fit(x.view(), Some(&labels)).unwrap();
     let p = ensemble.p_values(x.view()).unwrap();
-    let total: f64 = ensemble.members().iter().map(|member| member.weight()).sum();
+    let total: f64 = ensemble.members().iter().map(Member::weight).sum();
     for (score, p) in ensemble.score(x.view()).unwrap().into_iter().zip(p.rows()) {
         let sum: f64 = p.iter().zip(ensemble.members()).map(|(p, member)| -member.weight() * p.ln()).sum();
         assert!((f64::from(score) - sum / total).abs() < 1e-5, "{score} {}", sum / total);
@@ -244,7 +244,7 @@ fn a_labelled_guard_gives_probability_class_members_and_reasons() {
     };
     assert!(mean(true) > 0.6 && mean(false) < 0.2, "{} {}", mean(true), mean(false));
     let truth = fresh.families().unwrap().unwrap();
-    let mut named = (0, 0);
+    let mut told = (0_u32, 0_u32);
     for decision in assessment.decisions() {
         let verdict = decision.verdict;
         assert_eq!(verdict.members.len(), 5);
@@ -254,12 +254,12 @@ fn a_labelled_guard_gives_probability_class_members_and_reasons() {
             assert!(verdict.family_probability.unwrap() > 0.0);
             let truth = &truth[decision.row as usize];
             if !truth.is_empty() {
-                named.0 += usize::from(*truth == family);
-                named.1 += 1;
+                told.0 += u32::from(*truth == family);
+                told.1 += 1;
             }
         }
     }
-    assert!(named.1 > 50 && named.0 as f64 > 0.7 * named.1 as f64, "{named:?}");
+    assert!(told.1 > 50 && f64::from(told.0) > 0.7 * f64::from(told.1), "{told:?}");
 
     let explained = guard.explain(&fresh).unwrap();
     explained.explanation().check().unwrap();
@@ -315,7 +315,9 @@ fn an_ensemble_beats_its_forest_where_features_go_together() {
             .chain(detector.score(attacks.view()).unwrap())
             .collect();
         let labels: Vec<bool> = (0..scores.len()).map(|i| i >= 500).collect();
-        evaluate(&scores, &labels, None, 0.0, None, &Default::default()).map(|r: Report| r.auc.value).unwrap()
+        evaluate(&scores, &labels, None, 0.0, None, &EvaluateOptions::default())
+            .map(|r: Report| r.auc.value)
+            .unwrap()
     };
     let train = clean.slice(s![..1000, ..]);
     let (ensemble, forest): (Ensemble, _) =
