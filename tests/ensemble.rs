@@ -295,7 +295,7 @@ fn auto_goes_by_what_the_table_knows() {
     }
     let unlabelled = Table::new(schema.into(), table.batches().to_vec(), table.report().clone()).unwrap();
     assert!(unlabelled.labels().unwrap().is_none());
-    assert_eq!(names(&unlabelled), ["fair_cut", "deep_fair_cut", "density"]);
+    assert_eq!(names(&unlabelled), ["gain", "deep_gain", "density"]);
 }
 
 #[test]

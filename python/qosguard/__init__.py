@@ -40,7 +40,7 @@ from ._core import (
 )
 from .classifiers import BoostedTrees, LogisticRegression, TreeModel
 from .ensemble import Ensemble
-from .explanation import Explanation
+from .explanation import Explanation, GuardExplanation, Reason
 from .forest import IsolationForest
 from .guard import Assessment, Guard
 from .outliers import ContrastTrees, GaussianMixture, HalfSpaceTrees
@@ -74,6 +74,7 @@ __all__ = [
     "Follower",
     "GaussianMixture",
     "Guard",
+    "GuardExplanation",
     "HalfSpaceTrees",
     "IsolationForest",
     "LogisticRegression",
@@ -82,6 +83,7 @@ __all__ = [
     "Probability",
     "ReadReport",
     "Realised",
+    "Reason",
     "Rejection",
     "ReliabilityBin",
     "Report",

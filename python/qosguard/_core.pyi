@@ -21,6 +21,7 @@ __all__ = [
     "Explanation",
     "Follower",
     "Guard",
+    "GuardExplanation",
     "Policy",
     "Probability",
     "ReadReport",
@@ -394,6 +395,10 @@ class Guard:
         """
         SHA-256 of the guard's file, 64 hexadecimal digits.
         """
+    def explain(self, /, table: Table) -> GuardExplanation:
+        """
+        Splits the score of every record into what each of its columns adds.
+        """
     @property
     def families(self, /) -> list[str]:
         """
@@ -466,6 +471,26 @@ class Guard:
     def with_policy(self, /, policy: Policy) -> Guard:
         """
         The same guard with another policy.
+        """
+
+@final
+class GuardExplanation:
+    """
+    Why a guard scores the records of a table as it does.
+    """
+    @property
+    def columns(self, /) -> list[str]:
+        """
+        The raw columns, in the order of the contributions.
+        """
+    @property
+    def explanation(self, /) -> Explanation:
+        """
+        Base, contributions by column, and scores.
+        """
+    def reasons(self, /, row: SupportsIndex, n: SupportsIndex) -> list[tuple[dict[str, Any], str]]:
+        """
+        The columns that raise a record's score most, and each in words.
         """
 
 @final
@@ -921,9 +946,11 @@ def combine_p_values(p: NDArray[float64], method: str, weights: NDArray[float64]
     Combines the p-values of each row of a matrix of shape (rows, members).
     """
 
-def ensemble_recipe(name: str, clean_rows: SupportsIndex, seed: SupportsIndex) -> dict[str, Any]:
+def ensemble_recipe(
+    attacks: SupportsGetItem[int, bool] | None, rows: SupportsIndex, seed: SupportsIndex
+) -> dict[str, Any]:
     """
-    The settings of an ensemble that serves without tuning: `clean`, `labelled` or `mixed`, by what is known of the rows.
+    The settings of the ensemble that suits the rows by what their labels tell.
     """
 
 def evaluate(

@@ -95,9 +95,8 @@ class Ensemble(OutlierDetector):
 
     def _recipe(self, rows: int, attacks: npt.NDArray[np.bool_] | None) -> dict[str, Any]:
         """The settings that `members="auto"` means."""
-        n_attacks = 0 if attacks is None else int(attacks.sum())
-        name = "mixed" if attacks is None else "labelled" if n_attacks else "clean"
-        recipe = _core.ensemble_recipe(name, rows - n_attacks, _seed(self.random_state))
+        labels = None if attacks is None else attacks.tolist()
+        recipe = _core.ensemble_recipe(labels, rows, _seed(self.random_state))
         return recipe | {"folds": _plain("folds", self.folds)}
 
     def _settings(self) -> dict[str, Any]:

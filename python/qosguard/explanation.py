@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from . import _core
 if TYPE_CHECKING:
     import shap
 
-__all__ = ["Explanation"]
+__all__ = ["Explanation", "GuardExplanation", "Reason"]
 
 
 class Explanation:
@@ -80,3 +81,59 @@ class Explanation:
 
     def __repr__(self) -> str:
         return f"Explanation({len(self)} rows, {len(self.feature_names)} features)"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One column that raised a score, and how its value compares with clean traffic."""
+
+    feature: str
+    """The column."""
+    contribution: float
+    """What it added to the score."""
+    observed: dict[str, Any]
+    """Its value, and the range (`low`, `high`) or `share` of clean traffic."""
+    text: str
+    """The reason as a sentence."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class GuardExplanation:
+    """Why a guard scores the records of a table as it does; `Guard.explain` makes one."""
+
+    def __init__(self, native: _core.GuardExplanation) -> None:
+        self._native = native
+        self._explanation = native.explanation
+
+    @cached_property
+    def columns(self) -> list[str]:
+        """The raw columns, in the order of the contributions."""
+        return self._native.columns
+
+    @property
+    def base(self) -> float:
+        """The score when nothing is known about a record."""
+        return self._explanation.base
+
+    @cached_property
+    def contributions(self) -> npt.NDArray[np.float64]:
+        """What each column adds to the base, shape (records, columns)."""
+        return self._explanation.contributions
+
+    @cached_property
+    def scores(self) -> npt.NDArray[np.float64]:
+        """The scores, one per record."""
+        return self._explanation.scores
+
+    def importance(self) -> npt.NDArray[np.float64]:
+        """Mean size of each column's contributions."""
+        return self._explanation.importance()
+
+    def reasons(self, row: int, n: int) -> list[Reason]:
+        """The columns that raise a record's score most, at most `n`, largest first."""
+        return [Reason(**record, text=text) for record, text in self._native.reasons(range(len(self))[row], n)]
+
+    def __len__(self) -> int:
+        return len(self.scores)

@@ -15,6 +15,7 @@ from ._core import Policy, Schema, Table, ThresholdRule
 from .ensemble import Ensemble
 from .errors import InvalidArgumentError, NotFittedError
 from .estimator import Estimator
+from .explanation import GuardExplanation
 from .forest import IsolationForest
 from .results import Decision, SchemaFit, Threshold, Training
 
@@ -108,6 +109,22 @@ class Guard:
         Raises `SchemaMismatchError` naming the columns that are missing.
         """
         return Assessment(self._fitted().assess(flows))
+
+    def explain(self, flows: Table) -> GuardExplanation:
+        """Split the score of every record into what each of its columns adds, with the main reasons in words.
+
+        Raises `SchemaMismatchError` naming the columns that are missing, and `InvalidArgumentError` for a
+        detector whose score belongs to no single features.
+
+        >>> import qosguard as qg
+        >>> flows = qg.simulate(rows=2_000)
+        >>> guard = qg.Guard().fit(flows)
+        >>> worst = guard.assess(flows).top(1)[0].row
+        >>> why = guard.explain(flows)
+        >>> len(why.reasons(worst, 2))
+        2
+        """
+        return GuardExplanation(self._fitted().explain(flows))
 
     def fits(self, source: Schema | Table) -> SchemaFit:
         """Say how the columns that the guard reads can be filled from another source, and what is missing.

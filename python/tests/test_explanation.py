@@ -90,3 +90,19 @@ def test_shaps_plots_accept_an_explanation(matrix: Matrix) -> None:
         shap.plots.bar(theirs, show=False)
         axes = shap.plots.waterfall(theirs[600], show=False)
     assert any("d" in label.get_text() for label in axes.get_yticklabels())
+
+
+def test_a_guard_says_why_by_raw_column():
+    flows = qg.simulate(rows=2_000, seed=3)
+    guard = qg.Guard(qg.IsolationForest(n_estimators=20)).fit(flows)
+    why = guard.explain(flows)
+    assert why.contributions.shape == (2_000, len(why.columns))
+    np.testing.assert_allclose(why.base + why.contributions.sum(axis=1), why.scores, atol=1e-9)
+    worst = guard.assess(flows).top(1)[0].row
+    reasons = why.reasons(worst, 3)
+    assert [r.contribution for r in reasons] == sorted((r.contribution for r in reasons), reverse=True)
+    assert all(r.feature in r.text and r.feature in why.columns for r in reasons)
+    again = qg.Guard.from_bytes(guard.to_bytes())
+    assert again.explain(flows).reasons(worst, 3) == reasons
+    with pytest.raises(IndexError):
+        why.reasons(2_000, 1)

@@ -39,10 +39,10 @@ const LEAST_PIECED: usize = 20_000;
 /// use qosguard::detect::{ContrastTreesConfig, Detector, Fit};
 /// use qosguard::ndarray::{Array2, array};
 ///
-/// // The second feature follows the first one.
-/// let x = Array2::from_shape_fn((400, 2), |(i, j)| (i % 20) as f32 + (j * (i % 3)) as f32);
+/// // All features follow the first one.
+/// let x = Array2::from_shape_fn((400, 4), |(i, j)| (i % 20) as f32 + (j * (i % 3)) as f32);
 /// let model = ContrastTreesConfig { trees: 20, ..Default::default() }.fit(x.view(), None)?;
-/// let scores = model.score(array![[5.0, 6.0], [2.0, 17.0]].view())?;
+/// let scores = model.score(array![[5.0, 6.0, 7.0, 8.0], [2.0, 17.0, 3.0, 19.0]].view())?;
 /// assert!(scores[1] > scores[0] + 1.0);
 /// # Ok::<(), qosguard::Error>(())
 /// ```

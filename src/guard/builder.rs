@@ -26,8 +26,6 @@ use crate::telemetry::Table;
 const SPLIT: (f64, f64) = (0.4, 0.4);
 /// The same where each row is calibrated on by members that were fitted without it.
 const CROSS_FITTED: (f64, f64) = (0.9, 0.0);
-/// Fewer attacks do not teach what an attack is.
-const LEAST_ATTACKS: usize = 50;
 /// Fewer calibration rows are not enough for a probability without a form (Niculescu-Mizil and Caruana, 2005).
 const LEAST_ISOTONIC: usize = 1000;
 /// Attack classes with fewer training rows are not told apart from the others.
@@ -98,13 +96,8 @@ impl GuardBuilder {
         self
     }
 
-    /// Chooses an ensemble by what the table knows of its rows, seeded by [`GuardBuilder::seed`]:
-    ///
-    /// | table | ensemble |
-    /// |---|---|
-    /// | labels, 50 attacks or more | [`EnsembleConfig::labelled`] |
-    /// | labels, fewer attacks: the others are known to be clean | [`EnsembleConfig::clean`] |
-    /// | no labels: a few rows may be attacks | [`EnsembleConfig::mixed`] |
+    /// Chooses the ensemble that suits the table's labels, seeded by [`GuardBuilder::seed`]; see
+    /// [`EnsembleConfig::auto`].
     pub fn auto(mut self) -> Self {
         self.detector = None;
         self
@@ -164,7 +157,7 @@ impl GuardBuilder {
         let labels = table.labels()?;
         let config = match &self.detector {
             Some(config) => config.clone(),
-            None => automatic(labels.as_deref(), table.n_rows(), self.seed).into(),
+            None => EnsembleConfig::auto(labels.as_deref(), table.n_rows(), self.seed).into(),
         };
         let parts = Parts::draw(table, labels, self.seed, &config)?;
         let rows: Vec<usize> = parts.fitted.iter().chain(&parts.fitted_attacks).copied().collect();
@@ -309,17 +302,6 @@ fn cut(mut rows: Vec<usize>, (first, second): (f64, f64)) -> (Vec<usize>, Vec<us
     let rest = rows.split_off(((first + second) * n) as usize);
     let middle = rows.split_off((first * n) as usize);
     (rows, middle, rest)
-}
-
-/// See [`GuardBuilder::auto`].
-fn automatic(labels: Option<&[bool]>, rows: usize, seed: u64) -> EnsembleConfig {
-    let Some(labels) = labels else { return EnsembleConfig::mixed(seed) };
-    let attacks = labels.iter().filter(|&&attack| attack).count();
-    if attacks < LEAST_ATTACKS {
-        EnsembleConfig::clean(rows - attacks, seed)
-    } else {
-        EnsembleConfig::labelled(rows - attacks, seed)
-    }
 }
 
 fn score_rows(

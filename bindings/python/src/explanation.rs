@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use qosguard::explain;
 
 use crate::array::{Grid, Matrix, Slice, Vector};
-use crate::convert::Whole;
+use crate::convert::{Record, Whole};
 use crate::error::forward;
 
 /// Scores of some rows, split into contributions of the features.
@@ -58,5 +58,31 @@ impl Explanation {
     ) -> (Bound<'py, pyo3::types::PyType>, (f64, Grid, Vector<f64>)) {
         let this = slf.get();
         (slf.get_type(), (this.base(), this.contributions(), this.scores()))
+    }
+}
+
+/// Why a guard scores the records of a table as it does.
+#[pyclass(frozen, module = "qosguard._core")]
+#[derive(Debug)]
+pub(crate) struct GuardExplanation(pub(crate) qosguard::guard::GuardExplanation);
+
+#[pymethods]
+impl GuardExplanation {
+    /// The raw columns, in the order of the contributions.
+    #[getter]
+    fn columns(&self) -> Vec<String> {
+        self.0.columns().to_vec()
+    }
+
+    /// Base, contributions by column, and scores.
+    #[getter]
+    fn explanation(&self) -> Explanation {
+        Explanation(self.0.explanation().clone())
+    }
+
+    /// The columns that raise a record's score most, and each in words.
+    fn reasons(&self, py: Python<'_>, row: Whole, n: Whole) -> PyResult<Vec<(Record, String)>> {
+        let reasons = self.0.reasons(row.get(py, "row")?, n.get(py, "n")?).0;
+        Ok(reasons.iter().map(|reason| (Record::new(reason), reason.to_string())).collect())
     }
 }

@@ -13,6 +13,7 @@ use qosguard::features::Featurizer;
 use crate::array::{Grid, Vector};
 use crate::convert::{Config, Record, Whole, from_json, json, refuse};
 use crate::error::forward;
+use crate::explanation::GuardExplanation;
 use crate::policy::Policy;
 use crate::schema::Schema;
 use crate::settings;
@@ -116,6 +117,11 @@ impl Guard {
     /// Scores every record and recommends an action for it.
     fn assess(&self, py: Python<'_>, table: &Table) -> PyResult<Assessment> {
         forward(py, || self.0.assess(&table.0)).map(Assessment)
+    }
+
+    /// Splits the score of every record into what each of its columns adds.
+    fn explain(&self, py: Python<'_>, table: &Table) -> PyResult<GuardExplanation> {
+        forward(py, || self.0.explain(&table.0)).map(GuardExplanation)
     }
 
     /// How the columns that the guard reads can be filled from tables of another schema, and in words.

@@ -52,6 +52,8 @@ mod _core {
     #[pymodule_export]
     use crate::explanation::Explanation;
     #[pymodule_export]
+    use crate::explanation::GuardExplanation;
+    #[pymodule_export]
     use crate::exporters::{Collector, read_exports};
     #[pymodule_export]
     use crate::guard::{Assessment, Guard, ThresholdRule};

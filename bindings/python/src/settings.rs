@@ -41,20 +41,15 @@ pub(crate) fn settings(py: Python<'_>, config: Config) -> PyResult<Record> {
     read(py, config).map(|config| Record::new(&config))
 }
 
-/// The settings of an ensemble that serves without tuning: `clean`, `labelled` or `mixed`, by what is known of the rows.
+/// The settings of the ensemble that suits the rows by what their labels tell.
 #[pyfunction]
 pub(crate) fn ensemble_recipe(
     py: Python<'_>,
-    name: &str,
-    clean_rows: Whole,
+    attacks: Option<Vec<bool>>,
+    rows: Whole,
     seed: Whole,
 ) -> PyResult<Record> {
-    let (rows, seed) = (clean_rows.get(py, "clean_rows")?, seed.get(py, "random_state")?);
-    let config = match name {
-        "clean" => EnsembleConfig::clean(rows, seed),
-        "labelled" => EnsembleConfig::labelled(rows, seed),
-        "mixed" => EnsembleConfig::mixed(seed),
-        _ => return Err(refuse(py, "name", "one of `clean`, `labelled`, `mixed`", name)),
-    };
+    let (rows, seed) = (rows.get(py, "rows")?, seed.get(py, "random_state")?);
+    let config = EnsembleConfig::auto(attacks.as_deref(), rows, seed);
     Ok(Record::new(&AnyDetectorConfig::from(config)))
 }

@@ -12,7 +12,24 @@ use crate::detect::{
 /// Rows that a component of a mixture needs to know its shape.
 const ROWS_PER_COMPONENT: usize = 50;
 
+/// Fewer attacks do not teach what an attack is.
+const LEAST_ATTACKS: usize = 50;
+
 impl EnsembleConfig {
+    /// The ensemble that suits `rows` rows by what their labels tell:
+    ///
+    /// | labels | ensemble |
+    /// |---|---|
+    /// | 50 attacks or more | [`EnsembleConfig::labelled`] |
+    /// | fewer attacks: the others are known to be clean | [`EnsembleConfig::clean`] |
+    /// | none: a few rows may be attacks | [`EnsembleConfig::mixed`] |
+    pub fn auto(labels: Option<&[bool]>, rows: usize, seed: u64) -> Self {
+        let Some(labels) = labels else { return Self::mixed(seed) };
+        let attacks = labels.iter().filter(|&&attack| attack).count();
+        let clean = rows.saturating_sub(attacks);
+        if attacks < LEAST_ATTACKS { Self::clean(clean, seed) } else { Self::labelled(clean, seed) }
+    }
+
     /// For rows that are known to be clean: a forest, a mixture and contrast trees.
     ///
     /// They see different things: the forest rows that lie far out, the mixture rows where the density is low, the
@@ -51,19 +68,15 @@ impl EnsembleConfig {
     }
 
     /// For rows that may hold attacks, and nobody knows which: forests of different kinds, which a few
-    /// attacks among the rows do not blind.
+    /// attacks among the rows do not blind. Their cuts are along single features, so that they can be explained.
     pub fn mixed(seed: u64) -> Self {
-        let fair_cut = |max_samples| IsolationForestConfig {
-            splits: IsolationSplits::fair_cut(),
-            max_samples,
-            seed,
-            ..Default::default()
-        };
+        let splits = IsolationSplits::PooledGain { features: 1, tries: 1, share: 0.5 };
+        let gain = |max_samples| IsolationForestConfig { splits, max_samples, seed, ..Default::default() };
         let density =
             IsolationForestConfig { scoring: IsolationScoring::Density, seed, ..Default::default() };
         let members = vec![
-            MemberConfig::new("fair_cut", 1.0, fair_cut(256)),
-            MemberConfig::new("deep_fair_cut", 1.0, fair_cut(4096)),
+            MemberConfig::new("gain", 1.0, gain(256)),
+            MemberConfig::new("deep_gain", 1.0, gain(4096)),
             MemberConfig::new("density", 1.0, density),
         ];
         Self { members, seed, ..Default::default() }
