@@ -77,7 +77,7 @@ def test_a_labelled_member_needs_labels_and_may_learn_its_weight(matrix: Matrix)
 @pytest.mark.parametrize(
     ("y", "names"),
     [
-        (None, ["fair_cut", "deep_fair_cut", "density"]),
+        (None, ["gain", "deep_gain", "density"]),
         (np.zeros(200), ["forest", "mixture", "contrast"]),
         (np.arange(200) % 4 == 0, ["forest", "mixture", "contrast", "boosted"]),
     ],

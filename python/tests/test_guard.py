@@ -167,7 +167,7 @@ def test_wrong_settings_are_refused(flows: qg.Table) -> None:
         qg.Guard(qg.Ensemble("auto", folds=3)).fit(flows)
     with pytest.raises(errors.InvalidArgumentError, match="imported"):
         qg.Guard(qg.TreeModel()).fit(flows)
-    with pytest.raises(errors.InvalidArgumentError, match="prior"):
+    with pytest.raises(errors.InvalidArgumentError, match="attack_share"):
         qg.Guard(qg.BoostedTrees(5), attack_share=2.0).fit(flows)
     with pytest.raises(errors.InsufficientDataError):
         qg.Guard().fit(flows.take(range(50)))

@@ -38,7 +38,7 @@ test('with labels, auto learns from them', async () => {
     const of = Array.from(out.probabilities).filter((_, row) => labels[row] === attack)
     return of.reduce((a, b) => a + b, 0) / of.length
   }
-  assert.ok(mean(true) > mean(false) + 0.3, `${mean(true)} and ${mean(false)}`)
+  assert.ok(mean(true) > 50 * mean(false), `${mean(true)} and ${mean(false)}`)
 
   const again = await (await Guard.fromBuffer(guard.toBuffer())).assess(fresh)
   assert.deepEqual(again.decisions, out.decisions)
@@ -50,7 +50,7 @@ test('without labels, auto does without them', async () => {
   assert.deepEqual(guard.families, [])
   assert.equal(guard.training.fittedAttacks, 0)
   const out = await guard.assess(fresh)
-  assert.deepEqual(out.members, ['fair_cut', 'deep_fair_cut', 'density'])
+  assert.deepEqual(out.members, ['gain', 'deep_gain', 'density'])
   assert.equal(out.probabilities.length, 0)
   const [decision] = out.decisions
   assert.ok(!('probability' in decision) && !('family' in decision))

@@ -145,7 +145,7 @@ test('ensembles that serve without tuning are ensembles', () => {
   const names = (settings) => settings.toObject().members.map(({ name }) => name)
   assert.deepEqual(names(Ensemble.clean(1000, { seed: 3 })), ['forest', 'mixture', 'contrast'])
   assert.deepEqual(names(Ensemble.labelled(1000)), ['forest', 'mixture', 'contrast', 'boosted'])
-  assert.deepEqual(names(Ensemble.mixed({ seed: 2 ** 40 })), ['fair_cut', 'deep_fair_cut', 'density'])
+  assert.deepEqual(names(Ensemble.mixed({ seed: 2 ** 40 })), ['gain', 'deep_gain', 'density'])
   assert.equal(Ensemble.clean(1000, { seed: 3 }).toObject().seed, 3)
   assert.ok(Ensemble.mixed() instanceof Ensemble)
   const { kind, ...options } = Ensemble.clean(5000, { seed: 2 ** 40 }).toObject()
