@@ -71,7 +71,7 @@ impl EnsembleConfig {
     /// attacks among the rows do not blind. Their cuts are along single features, so that they can be explained.
     pub fn mixed(seed: u64) -> Self {
         let splits = IsolationSplits::PooledGain { features: 1, tries: 1, share: 0.5 };
-        let gain = |max_samples| IsolationForestConfig { splits, max_samples, seed, ..Default::default() };
+        let gain = |max_samples| IsolationForestConfig { max_samples, seed, splits, ..Default::default() };
         let density =
             IsolationForestConfig { scoring: IsolationScoring::Density, seed, ..Default::default() };
         let members = vec![
