@@ -3,7 +3,7 @@
 
 use qosguard::detect::{
     AnyDetector, AnyDetectorConfig, BoostedTreesConfig, ContrastTreesConfig, Detector, Ensemble,
-    EnsembleConfig, Fit, GaussianMixtureConfig, HalfSpaceTreesConfig, IsolationForestConfig,
+    EnsembleConfig, Fit, Fusion, GaussianMixtureConfig, HalfSpaceTreesConfig, IsolationForestConfig,
     LogisticRegressionConfig, Member, MemberConfig,
 };
 use qosguard::evaluate::{EvaluateOptions, Report, evaluate};
@@ -42,7 +42,7 @@ fn quick() -> EnsembleConfig {
         MemberConfig::new("mixture", 2.0, mixture),
         MemberConfig::new("contrast", 1.0, contrast),
     ];
-    EnsembleConfig { members, folds: 3, seed: 0 }
+    EnsembleConfig { members, folds: 3, ..Default::default() }
 }
 
 fn labelled() -> EnsembleConfig {
@@ -160,9 +160,39 @@ fn contributions_sum_to_the_score_and_name_the_odd_feature() {
 }
 
 #[test]
+fn every_fusion_scores_what_it_says() {
+    let (x, labels) = rows(900);
+    let fit = |fusion| EnsembleConfig { fusion, ..labelled() }.fit(x.view(), Some(&labels)).unwrap();
+    let any = fit(Fusion::Bonferroni);
+    let total: f64 = any.members().iter().map(Member::weight).sum();
+    let p = any.p_values(x.view()).unwrap();
+    for (score, p) in any.score(x.view()).unwrap().into_iter().zip(p.rows()) {
+        let words = p.iter().zip(any.members()).map(|(p, member)| (member.weight() / total / p).ln());
+        assert!((f64::from(score) - words.fold(0.0, f64::max)).abs() < 1e-5);
+    }
+    assert_eq!(any.explain(x.view()).unwrap_err().kind(), ErrorKind::InvalidArgument);
+    let mean = fit(Fusion::Probability);
+    let scores = mean.score(x.view()).unwrap();
+    let member_scores: Vec<Vec<f32>> =
+        mean.members().iter().map(|member| member.detector().score(x.view()).unwrap()).collect();
+    for (row, &score) in scores.iter().enumerate() {
+        let parts = mean.members().iter().zip(&member_scores);
+        let sum: f64 = parts.map(|(m, s)| m.weight() * m.probability().unwrap().probability(s[row])).sum();
+        let total: f64 = mean.members().iter().map(Member::weight).sum();
+        assert!((f64::from(score) - sum / total).abs() < 1e-6);
+    }
+    mean.explain(x.view()).unwrap().check().unwrap();
+    let again = AnyDetector::from_bytes(&AnyDetector::from(mean).to_bytes().unwrap()).unwrap();
+    assert_eq!(bits(&again.score(x.view()).unwrap()), bits(&scores));
+    let unlabelled =
+        EnsembleConfig { fusion: Fusion::Probability, ..quick() }.fit(x.view(), None).unwrap_err();
+    assert_eq!(unlabelled.kind(), ErrorKind::InsufficientData);
+}
+
+#[test]
 fn settings_that_make_no_ensemble_are_refused_by_name() {
     let (x, labels) = rows(300);
-    let with = |members: Vec<MemberConfig>| EnsembleConfig { members, folds: 3, seed: 0 };
+    let with = |members: Vec<MemberConfig>| EnsembleConfig { members, folds: 3, ..Default::default() };
     let learning = |name: &str| MemberConfig { name: name.into(), weight: None, detector: forest(1).into() };
     for (config, message) in [
         (with(vec![]), "`members` must be 1 to 16, got 0"),

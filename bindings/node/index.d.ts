@@ -169,6 +169,11 @@ export interface MemberOptions {
 export interface EnsembleOptions {
   /** The members, 1 to 16; at most one without a weight. */
   members?: MemberOptions[]
+  /**
+   * How what the members say becomes one score: the weighted mean of −ln p (`fisher`, unless said otherwise), any member
+   * alone (`bonferroni`), or the weighted mean of calibrated probabilities (`probability`; needs labels).
+   */
+  fusion?: 'fisher' | 'bonferroni' | 'probability'
   /** Parts that the rows are dealt into, 2 to 20; 5 unless said otherwise. */
   folds?: number
   /** Seed of the deal, a whole number up to 2^53 − 1; 0 unless said otherwise. Each member has a seed of its own. */

@@ -35,6 +35,9 @@ class Ensemble(OutlierDetector):
         Seed, from 0; `None` draws a new one at each `fit`. Members have seeds of their own.
     folds
         Parts that the rows are dealt into for the cross-fitting, 2 to 20.
+    fusion
+        `"fisher"` (weighted mean of -ln p), `"bonferroni"` (any member alone) or `"probability"` (weighted mean
+        of calibrated probabilities; needs labels).
 
     >>> import numpy as np, qosguard as qg
     >>> X = np.random.default_rng(0).normal(size=(500, 3))
@@ -46,7 +49,7 @@ class Ensemble(OutlierDetector):
     """
 
     _KIND = "ensemble"
-    _SETTINGS: ClassVar = {"members": "members", "folds": "folds", "random_state": "seed"}
+    _SETTINGS: ClassVar = {"members": "members", "folds": "folds", "fusion": "fusion", "random_state": "seed"}
 
     def __init__(
         self,
@@ -55,11 +58,13 @@ class Ensemble(OutlierDetector):
         random_state: int | None = 0,
         *,
         folds: int = 5,
+        fusion: str = "fisher",
     ) -> None:
         self.members = members
         self.contamination = contamination
         self.random_state = random_state
         self.folds = folds
+        self.fusion = fusion
 
     def fit(self, X: npt.ArrayLike, y: Any = None) -> Self:
         """Fit every member; those that learn from labels on all rows, the others on the clean rows alone.
@@ -97,7 +102,7 @@ class Ensemble(OutlierDetector):
         """The settings that `members="auto"` means."""
         labels = None if attacks is None else attacks.tolist()
         recipe = _core.ensemble_recipe(labels, rows, _seed(self.random_state))
-        return recipe | {"folds": _plain("folds", self.folds)}
+        return recipe | {"folds": _plain("folds", self.folds), "fusion": _plain("fusion", self.fusion)}
 
     def _settings(self) -> dict[str, Any]:
         if isinstance(self.members, str):
@@ -113,5 +118,6 @@ class Ensemble(OutlierDetector):
             "kind": self._KIND,
             "members": settings,
             "folds": _plain("folds", self.folds),
+            "fusion": _plain("fusion", self.fusion),
             "seed": _seed(self.random_state),
         }

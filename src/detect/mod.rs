@@ -27,7 +27,7 @@ pub use any::{AnyDetector, AnyDetectorConfig};
 pub use boosted::{BoostedTreesConfig, EarlyStopping};
 pub use class_weight::ClassWeight;
 pub use contrast::ContrastTreesConfig;
-pub use ensemble::{Ensemble, EnsembleConfig, Member, MemberConfig};
+pub use ensemble::{Ensemble, EnsembleConfig, Fusion, Member, MemberConfig};
 pub use gaussian_mixture::{
     Covariance, GaussianMixture, GaussianMixtureConfig, GaussianMixtureParts, Normalise,
 };

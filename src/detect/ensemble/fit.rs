@@ -2,9 +2,8 @@
 
 use ndarray::{Array2, ArrayView2, Axis};
 
-use super::model::evidence;
-use super::{Ensemble, EnsembleConfig, Member};
-use crate::calibrate::Conformal;
+use super::{Ensemble, EnsembleConfig, Fusion, Member};
+use crate::calibrate::{Conformal, ProbabilityRule};
 use crate::detect::{AnyDetector, AnyDetectorConfig, Detector, Fit};
 use crate::error::{Error, Result};
 use crate::parallel;
@@ -44,9 +43,10 @@ impl EnsembleConfig {
             Ok((model, left_out.into_iter().zip(scores).collect()))
         });
         let fits: Vec<(AnyDetector, Vec<(usize, f32)>)> = fits.into_iter().collect::<Result<_>>()?;
+        let both_classes = [true, false].iter().all(|label| rows.attacks.contains(label));
         let mut members = Vec::new();
-        let mut surprises = Array2::zeros((x.nrows(), self.members.len()));
-        for (i, fits) in fits.chunks_exact(self.folds + 1).enumerate() {
+        let mut out_of_fold = Vec::new();
+        for (config, fits) in self.members.iter().zip(fits.chunks_exact(self.folds + 1)) {
             let mut scores = vec![0.0; x.nrows()];
             for &(row, score) in fits.iter().flat_map(|(_, scores)| scores) {
                 scores[row] = score;
@@ -54,27 +54,32 @@ impl EnsembleConfig {
             let clean: Vec<f32> =
                 (0..x.nrows()).filter(|&row| !rows.attacks[row]).map(|row| scores[row]).collect();
             let conformal = Conformal::fit(&clean)?;
-            for (row, &score) in scores.iter().enumerate() {
-                surprises[[row, i]] = -conformal.p_value(score).ln();
-            }
+            let probability = if both_classes {
+                Some(ProbabilityRule::Platt.fit(&scores, &rows.attacks, None)?)
+            } else {
+                None
+            };
             let (model, _) = fits[self.folds].clone();
-            members.push(Member::new(
-                self.members[i].name.clone(),
-                self.members[i].weight.unwrap_or(1.0),
-                model,
-                conformal,
-            ));
+            let member = Member::new(config.name.clone(), config.weight.unwrap_or(1.0), model, conformal);
+            members.push(member.with_probability(probability));
+            out_of_fold.push(scores);
         }
+        let words = |members: &[Member], fusion| {
+            Array2::from_shape_fn((x.nrows(), members.len()), |(row, i)| {
+                members[i].word(fusion, out_of_fold[i][row])
+            })
+        };
         if let Some(i) = self.members.iter().position(|member| member.weight.is_none()) {
-            members[i] = members[i].clone().weighing(learn_weight(&surprises, &members, i, &rows.attacks));
+            let weight = learn_weight(&words(&members, Fusion::Fisher), &members, i, &rows.attacks);
+            members[i] = members[i].clone().weighing(weight);
         }
+        let words = words(&members, self.fusion);
         let weights: Vec<f64> = members.iter().map(Member::weight).collect();
-        let scores = surprises
-            .rows()
-            .into_iter()
-            .map(|row| evidence(row.iter().copied().zip(weights.iter().copied())).unwrap_or_default() as f32);
-        let scores = scores.collect();
-        Ok((Ensemble::new(members)?, scores))
+        let ensemble = Ensemble::new(members, self.fusion)?;
+        let scores = words.rows().into_iter().map(|row| {
+            self.fusion.score(row.iter().copied().zip(weights.iter().copied())).unwrap_or_default() as f32
+        });
+        Ok((ensemble, scores.collect()))
     }
 
     /// The fold of each row: the same share of clean rows and of attacks in each.

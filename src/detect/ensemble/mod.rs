@@ -2,10 +2,12 @@
 
 mod explain;
 mod fit;
+mod fusion;
 mod model;
 mod parts;
 mod recipes;
 
+pub use fusion::Fusion;
 pub use model::{Ensemble, Member};
 pub(super) use parts::EnsembleHeader;
 
@@ -77,6 +79,8 @@ impl MemberConfig {
 pub struct EnsembleConfig {
     /// The members, 1 to 16.
     pub members: Vec<MemberConfig>,
+    /// How what the members say becomes one score.
+    pub fusion: Fusion,
     /// Parts that the rows are dealt into, 2 to 20.
     pub folds: usize,
     /// Seed of the deal; each member has a seed of its own.
@@ -84,16 +88,16 @@ pub struct EnsembleConfig {
 }
 
 impl Default for EnsembleConfig {
-    /// No members yet; 5 folds, seed 0.
+    /// No members yet; Fisher's sum, 5 folds, seed 0.
     fn default() -> Self {
-        Self { members: Vec::new(), folds: 5, seed: 0 }
+        Self { members: Vec::new(), fusion: Fusion::Fisher, folds: 5, seed: 0 }
     }
 }
 
 impl EnsembleConfig {
     /// Whether a member learns from labels.
     pub(super) fn needs_labels(&self) -> bool {
-        self.members.iter().any(|member| member.detector.needs_labels())
+        self.fusion == Fusion::Probability || self.members.iter().any(|member| member.detector.needs_labels())
     }
 
     fn validate(&self) -> Result<()> {

@@ -2,8 +2,8 @@
 
 use ndarray::{Array2, ArrayView2, Axis, s};
 
-use super::MOST_MEMBERS;
-use crate::calibrate::Conformal;
+use super::{Fusion, MOST_MEMBERS};
+use crate::calibrate::{Conformal, Probability};
 use crate::detect::{AnyDetector, Detector, check};
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
@@ -16,12 +16,27 @@ pub struct Member {
     weight: f64,
     detector: AnyDetector,
     conformal: Conformal,
+    /// Where labels were given.
+    probability: Option<Probability>,
     enabled: bool,
 }
 
 impl Member {
     pub(super) fn new(name: String, weight: f64, detector: AnyDetector, conformal: Conformal) -> Self {
-        Self { name, weight, detector, conformal, enabled: true }
+        Self { name, weight, detector, conformal, probability: None, enabled: true }
+    }
+
+    /// The same member with the probability of an attack.
+    pub(super) fn with_probability(self, probability: Option<Probability>) -> Self {
+        Self { probability, ..self }
+    }
+
+    /// What it says of a score, on the scale that is fused.
+    pub(super) fn word(&self, fusion: Fusion, score: f32) -> f64 {
+        match (fusion, &self.probability) {
+            (Fusion::Probability, Some(map)) => map.probability(score),
+            _ => -self.conformal.p_value(score).ln(),
+        }
     }
 
     /// The same member with another weight.
@@ -54,6 +69,11 @@ impl Member {
         &self.conformal
     }
 
+    /// What turns its scores into the probability of an attack, where labels were given.
+    pub fn probability(&self) -> Option<&Probability> {
+        self.probability.as_ref()
+    }
+
     /// Whether it takes part; see [`Ensemble::without`].
     pub fn is_enabled(&self) -> bool {
         self.enabled
@@ -62,28 +82,17 @@ impl Member {
 
 /// Fitted detectors whose p-values are put together.
 ///
-/// The score of a row is the weighted mean of the members' surprises, `Σ w_i (−ln p_i) / Σ w_i`, in nats: a
-/// clean row scores 1 on average. With equal weights it ranks as Fisher's sum of logarithms does. A member
-/// that was switched off ([`Ensemble::without`]) or that cannot score a row is left out of the mean for that
+/// The score of a row is what [`Fusion`] makes of the members' p-values or probabilities. A member that was switched
+/// off ([`Ensemble::without`]) or that cannot score a row is left out of the mean for that
 /// row, and its p-value is NaN in [`Ensemble::p_values`].
 ///
 /// The score is no p-value yet, since members that see the same rows are not independent: calibrate it, as a guard
 /// does.
-///
-/// # Source
-///
-/// R. A. Fisher, *Statistical Methods for Research Workers*, 4th edition, 1932, section 21.1; with weights
-/// I. J. Good, "On the weighted combination of significance tests", JRSS B 17 (1955).
 #[derive(Clone, Debug)]
 pub struct Ensemble {
     members: Vec<Member>,
+    fusion: Fusion,
     n_features: usize,
-}
-
-/// Weighted mean of surprises; `None` of none.
-pub(super) fn evidence(surprises: impl Iterator<Item = (f64, f64)>) -> Option<f64> {
-    let (sum, total) = surprises.fold((0.0, 0.0), |(sum, total), (s, w)| (sum + w * s, total + w));
-    (total > 0.0).then(|| sum / total)
 }
 
 /// Rows that one thread scores at a time, and below which no other thread is asked.
@@ -99,7 +108,7 @@ impl Ensemble {
     ///
     /// [`Error::InvalidArgument`] for no members, more than 16, two of one name, or none enabled;
     /// [`Error::ShapeMismatch`] for members that were fitted on different numbers of features.
-    pub(super) fn new(members: Vec<Member>) -> Result<Self> {
+    pub(super) fn new(members: Vec<Member>, fusion: Fusion) -> Result<Self> {
         let n_features = members.first().map_or(0, |member| member.detector.n_features());
         if members.is_empty() || members.len() > MOST_MEMBERS {
             return Err(Error::invalid("members", format!("1 to {MOST_MEMBERS}"), members.len()));
@@ -111,6 +120,10 @@ impl Ensemble {
             let got = member.detector.n_features();
             if got != n_features {
                 return Err(Error::ShapeMismatch { what: "feature columns", expected: n_features, got });
+            }
+            if fusion == Fusion::Probability && member.probability.is_none() {
+                let name = format!("members[{i}].probability");
+                return Err(Error::invalid(name, "there, to be fused", "none"));
             }
             if !(member.weight > 0.0 && member.weight.is_finite()) {
                 let name = format!("members[{i}].weight");
@@ -127,12 +140,17 @@ impl Ensemble {
         if !members.iter().any(|member| member.enabled) {
             return Err(Error::invalid("members", "enabled, one at least", "none"));
         }
-        Ok(Self { members, n_features })
+        Ok(Self { members, fusion, n_features })
     }
 
     /// The members, in the order of the settings.
     pub fn members(&self) -> &[Member] {
         &self.members
+    }
+
+    /// How what the members say becomes one score.
+    pub fn fusion(&self) -> Fusion {
+        self.fusion
     }
 
     /// The same ensemble with a member switched off.
@@ -147,7 +165,7 @@ impl Ensemble {
             return Err(Error::invalid("name", format!("one of {names:?}"), name));
         };
         member.enabled = false;
-        Self::new(members)
+        Self::new(members, self.fusion)
     }
 
     /// Each member's p-value of each row, shape `(rows, features)` → `(rows, members)`; NaN where a member
@@ -189,6 +207,7 @@ impl Ensemble {
         p_values: &mut [f64],
     ) -> Result<()> {
         let k = self.members.len();
+        let mut words = [0.0; TILE * MOST_MEMBERS];
         for (i, member) in self.members.iter().enumerate() {
             // The member's scores stand where the row's own will.
             if member.enabled && member.detector.score_into(x, scores).is_err() {
@@ -199,20 +218,22 @@ impl Ensemble {
                     }
                 }
             }
-            for (score, p) in scores.iter().zip(p_values.chunks_exact_mut(k)) {
-                p[i] = if member.enabled && score.is_finite() {
-                    member.conformal.p_value(*score)
-                } else {
-                    f64::NAN
+            let rows = p_values.chunks_exact_mut(k).zip(words.chunks_exact_mut(k));
+            for (score, (p, words)) in scores.iter().zip(rows) {
+                let takes_part = member.enabled && score.is_finite();
+                p[i] = if takes_part { member.conformal.p_value(*score) } else { f64::NAN };
+                words[i] = match (self.fusion, &member.probability) {
+                    (Fusion::Probability, Some(map)) if takes_part => map.probability(*score),
+                    _ => -p[i].ln(),
                 };
             }
         }
-        for (row, (score, p)) in scores.iter_mut().zip(p_values.chunks_exact(k)).enumerate() {
-            let known = p.iter().zip(&self.members).filter(|(p, _)| !p.is_nan());
-            let Some(evidence) = evidence(known.map(|(p, member)| (-p.ln(), member.weight))) else {
+        for (row, (score, words)) in scores.iter_mut().zip(words.chunks_exact(k)).enumerate() {
+            let known = words.iter().zip(&self.members).filter(|(word, _)| !word.is_nan());
+            let Some(fused) = self.fusion.score(known.map(|(&word, member)| (word, member.weight))) else {
                 return Err(self.failure(x.slice(s![row..=row, ..])).at_row(first + row));
             };
-            *score = evidence as f32;
+            *score = fused as f32;
         }
         Ok(())
     }

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ensemble, MOST_MEMBERS, Member};
+use super::{Ensemble, Fusion, MOST_MEMBERS, Member};
 use crate::artifact::Tensors;
-use crate::calibrate::{Conformal, Tail};
+use crate::calibrate::{Conformal, Probability, Tail};
 use crate::detect::{AnyDetector, AnyHeader};
 use crate::error::Error;
 
@@ -12,6 +12,7 @@ use crate::error::Error;
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EnsembleHeader {
+    fusion: Fusion,
     members: Vec<MemberHeader>,
 }
 
@@ -22,6 +23,7 @@ struct MemberHeader {
     weight: f64,
     enabled: bool,
     conformal: Tail,
+    probability: Option<Probability>,
     detector: AnyHeader,
 }
 
@@ -36,10 +38,11 @@ impl Ensemble {
                 weight: member.weight(),
                 enabled: member.is_enabled(),
                 conformal: *member.conformal().tail(),
+                probability: member.probability().cloned(),
                 detector: member.detector().store(&at, tensors),
             }
         });
-        EnsembleHeader { members: members.collect() }
+        EnsembleHeader { members: members.collect(), fusion: self.fusion() }
     }
 
     /// Puts an ensemble together again; says in words what does not hold.
@@ -54,9 +57,10 @@ impl Ensemble {
             let scores = tensors.take(&format!("{at}/scores"))?;
             let conformal = Conformal::from_parts(scores, member.conformal).map_err(words)?;
             let detector = AnyDetector::restore(member.detector, &at, tensors)?;
-            let fitted = Member::new(member.name, member.weight, detector, conformal);
+            let fitted = Member::new(member.name, member.weight, detector, conformal)
+                .with_probability(member.probability);
             members.push(if member.enabled { fitted } else { fitted.disabled() });
         }
-        Self::new(members).map_err(words)
+        Self::new(members, header.fusion).map_err(words)
     }
 }
