@@ -169,10 +169,7 @@ export interface MemberOptions {
 export interface EnsembleOptions {
   /** The members, 1 to 16; at most one without a weight. */
   members?: MemberOptions[]
-  /**
-   * How what the members say becomes one score: the weighted mean of −ln p (`fisher`, unless said otherwise), any member
-   * alone (`bonferroni`), or the weighted mean of calibrated probabilities (`probability`; needs labels).
-   */
+  /** The weighted mean of −ln p (`fisher`, unless said otherwise), any member alone, or the mean of probabilities (labels). */
   fusion?: 'fisher' | 'bonferroni' | 'probability'
   /** Parts that the rows are dealt into, 2 to 20; 5 unless said otherwise. */
   folds?: number
