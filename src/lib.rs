@@ -4,6 +4,7 @@ mod artifact;
 mod error;
 mod parallel;
 mod quantile;
+mod ranking;
 mod rng;
 mod strict;
 

@@ -62,7 +62,7 @@ impl AnyDetectorConfig {
     }
 }
 
-/// What a detector stands for in the three enums of this file.
+/// Settings of one kind are settings of any.
 macro_rules! from_config {
     ($($variant:ident($config:ident)),* $(,)?) => {$(
         impl From<$config> for AnyDetectorConfig {

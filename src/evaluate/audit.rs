@@ -9,8 +9,8 @@ use arrow::datatypes::Float64Type;
 use serde::Serialize;
 
 use super::duplicates::{Distinct, feature_keys};
-use super::metrics::Ranking;
 use crate::error::{Error, Result};
+use crate::ranking::Ranking;
 use crate::telemetry::{Kind, Role, Table};
 
 /// Bins that a number column is cut into, by its quantiles: enough to tell single packet sizes apart.

@@ -6,10 +6,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::bootstrap::bootstrap_intervals;
-use super::metrics::{Caught, Confusion, Ranking, recall_per_family};
+use super::metrics::{Caught, Confusion, recall_per_family};
 use super::spread::Spread;
 use crate::calibrate::{Interval, wilson};
 use crate::error::{Error, Result};
+use crate::ranking::Ranking;
 
 /// How [`evaluate`] names and resamples.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,8 +6,8 @@ use arrow::array::AsArray;
 use arrow::datatypes::Float64Type;
 use serde::Serialize;
 
-use super::metrics::check_lengths;
 use crate::error::{Error, Result};
+use crate::ranking::check_lengths;
 use crate::rng::Stream;
 use crate::telemetry::{Kind, Role, Table};
 

@@ -7,6 +7,7 @@ use crate::calibrate::{Conformal, ProbabilityRule};
 use crate::detect::{AnyDetector, AnyDetectorConfig, Detector, Fit};
 use crate::error::{Error, Result};
 use crate::parallel;
+use crate::ranking::Ranking;
 use crate::rng::Stream;
 
 /// Weights that a member may learn.
@@ -31,36 +32,33 @@ impl EnsembleConfig {
         }
         let rows = Rows { x, attacks: labels.map_or_else(|| vec![false; x.nrows()], <[bool]>::to_vec) };
         let folds = self.deal(&rows.attacks);
-        // All fits are independent: each member once without each fold, and once on everything.
-        let fits = parallel::map(self.members.len() * (self.folds + 1), |i| {
-            let (config, fold) = (&self.members[i / (self.folds + 1)].detector, i % (self.folds + 1));
-            let model = rows.fit(config, |row| folds[row] != fold)?;
-            if fold == self.folds {
-                return Ok((model, Vec::new()));
-            }
+        let models = parallel::map(self.members.len(), |i| rows.fit(&self.members[i].detector, |_| true));
+        // All fits without a fold are independent of each other.
+        let left_out = parallel::map(self.members.len() * self.folds, |i| {
+            let (config, fold) = (&self.members[i / self.folds].detector, i % self.folds);
             let left_out: Vec<usize> = (0..folds.len()).filter(|&row| folds[row] == fold).collect();
+            let model = rows.fit(config, |row| folds[row] != fold)?;
             let scores = model.score(x.select(Axis(0), &left_out).view())?;
-            Ok((model, left_out.into_iter().zip(scores).collect()))
+            Ok(left_out.into_iter().zip(scores).collect())
         });
-        let fits: Vec<(AnyDetector, Vec<(usize, f32)>)> = fits.into_iter().collect::<Result<_>>()?;
+        let left_out: Vec<Vec<(usize, f32)>> = left_out.into_iter().collect::<Result<_>>()?;
         let both_classes = [true, false].iter().all(|label| rows.attacks.contains(label));
         let mut members = Vec::new();
         let mut out_of_fold = Vec::new();
-        for (config, fits) in self.members.iter().zip(fits.chunks_exact(self.folds + 1)) {
+        for ((config, model), left_out) in
+            self.members.iter().zip(models).zip(left_out.chunks_exact(self.folds))
+        {
             let mut scores = vec![0.0; x.nrows()];
-            for &(row, score) in fits.iter().flat_map(|(_, scores)| scores) {
+            for &(row, score) in left_out.iter().flatten() {
                 scores[row] = score;
             }
             let clean: Vec<f32> =
                 (0..x.nrows()).filter(|&row| !rows.attacks[row]).map(|row| scores[row]).collect();
             let conformal = Conformal::fit(&clean)?;
-            let probability = if both_classes {
-                Some(ProbabilityRule::Platt.fit(&scores, &rows.attacks, None)?)
-            } else {
-                None
-            };
-            let (model, _) = fits[self.folds].clone();
-            let member = Member::new(config.name.clone(), config.weight.unwrap_or(1.0), model, conformal);
+            let platt = || ProbabilityRule::Platt.fit(&scores, &rows.attacks, None);
+            let probability = both_classes.then(platt).transpose()?;
+            let weight = config.weight.unwrap_or(WEIGHTS[0]);
+            let member = Member::new(config.name.clone(), weight, model?, conformal);
             members.push(member.with_probability(probability));
             out_of_fold.push(scores);
         }
@@ -69,9 +67,10 @@ impl EnsembleConfig {
                 members[i].word(fusion, out_of_fold[i][row])
             })
         };
-        if let Some(i) = self.members.iter().position(|member| member.weight.is_none()) {
-            let weight = learn_weight(&words(&members, Fusion::Fisher), &members, i, &rows.attacks);
-            members[i] = members[i].clone().weighing(weight);
+        let learner = self.members.iter().position(|member| member.weight.is_none());
+        if let Some(i) = learner.filter(|_| both_classes) {
+            let weight = learn_weight(&words(&members, Fusion::Fisher), &members, i, &rows.attacks)?;
+            members[i].set_weight(weight);
         }
         let words = words(&members, self.fusion);
         let weights: Vec<f64> = members.iter().map(Member::weight).collect();
@@ -115,45 +114,24 @@ impl Rows<'_> {
 }
 
 /// See [`MemberConfig::weight`](super::MemberConfig::weight).
-fn learn_weight(surprises: &Array2<f64>, members: &[Member], learner: usize, attacks: &[bool]) -> f64 {
-    if attacks.iter().all(|&attack| attack == attacks[0]) {
-        return WEIGHTS[0];
+fn learn_weight(
+    surprises: &Array2<f64>,
+    members: &[Member],
+    learner: usize,
+    attacks: &[bool],
+) -> Result<f64> {
+    let mut weights: Vec<f64> = members.iter().map(Member::weight).collect();
+    let mut quality = Vec::new();
+    for weight in WEIGHTS {
+        weights[learner] = weight;
+        let scores =
+            surprises.rows().into_iter().map(|row| row.iter().zip(&weights).map(|(s, w)| s * w).sum());
+        let curve = Ranking::new(&scores.collect::<Vec<f64>>(), attacks)?.curve(|_| 1);
+        quality.push((weight, curve.roc_auc(), curve.tpr_at_fpr(0.01)));
     }
-    let quality = WEIGHTS.map(|weight| {
-        let weights: Vec<f64> =
-            (0..members.len()).map(|i| if i == learner { weight } else { members[i].weight() }).collect();
-        let mut scored: Vec<(f64, bool)> = surprises
-            .rows()
-            .into_iter()
-            .zip(attacks)
-            .map(|(row, &attack)| (row.iter().zip(&weights).map(|(s, w)| s * w).sum(), attack))
-            .collect();
-        scored.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
-        area_and_recall(&scored)
-    });
-    let best = |of: fn(&(f64, f64)) -> f64| quality.iter().map(of).fold(0.0, f64::max);
-    let (area, recall) = (best(|q| q.0), best(|q| q.1));
-    let good = |q: &&(f64, (f64, f64))| q.1.0 >= area - SLACK.0 && q.1.1 >= recall - SLACK.1;
-    let pairs: Vec<(f64, (f64, f64))> = WEIGHTS.into_iter().zip(quality).collect();
+    let area = quality.iter().map(|q| q.1).fold(0.0, f64::max) - SLACK.0;
+    let recall = quality.iter().map(|q| q.2).fold(0.0, f64::max) - SLACK.1;
     // The two aims may disagree on every weight; the area decides then.
-    let by_area = || pairs.iter().find(|q| q.1.0 >= area - SLACK.0);
-    pairs.iter().find(good).or_else(by_area).map_or(WEIGHTS[0], |q| q.0)
-}
-
-/// Area under the ROC curve, and recall at a false-positive rate of at most 1 %, of rows in descending order.
-fn area_and_recall(scored: &[(f64, bool)]) -> (f64, f64) {
-    let attacks = scored.iter().filter(|row| row.1).count() as f64;
-    let clean = scored.len() as f64 - attacks;
-    let (mut caught, mut alarms, mut area, mut recall) = (0.0, 0.0, 0.0, 0.0);
-    for tied in scored.chunk_by(|a, b| a.0 == b.0) {
-        let hits = tied.iter().filter(|row| row.1).count() as f64;
-        let false_alarms = tied.len() as f64 - hits;
-        area += false_alarms * (caught + hits / 2.0);
-        caught += hits;
-        alarms += false_alarms;
-        if alarms <= 0.01 * clean {
-            recall = caught / attacks;
-        }
-    }
-    (area / (attacks * clean), recall)
+    let good = quality.iter().find(|q| q.1 >= area && q.2 >= recall);
+    Ok(good.or_else(|| quality.iter().find(|q| q.1 >= area)).map_or(WEIGHTS[0], |q| q.0))
 }

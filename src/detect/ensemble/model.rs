@@ -33,15 +33,19 @@ impl Member {
 
     /// What it says of a score, on the scale that is fused.
     pub(super) fn word(&self, fusion: Fusion, score: f32) -> f64 {
+        self.word_of(fusion, score, self.conformal.p_value(score))
+    }
+
+    /// The same, where the p-value is known.
+    fn word_of(&self, fusion: Fusion, score: f32, p_value: f64) -> f64 {
         match (fusion, &self.probability) {
             (Fusion::Probability, Some(map)) => map.probability(score),
-            _ => -self.conformal.p_value(score).ln(),
+            _ => -p_value.ln(),
         }
     }
 
-    /// The same member with another weight.
-    pub(super) fn weighing(self, weight: f64) -> Self {
-        Self { weight, ..self }
+    pub(super) fn set_weight(&mut self, weight: f64) {
+        self.weight = weight;
     }
 
     /// The same member, switched off.
@@ -220,12 +224,11 @@ impl Ensemble {
             }
             let rows = p_values.chunks_exact_mut(k).zip(words.chunks_exact_mut(k));
             for (score, (p, words)) in scores.iter().zip(rows) {
-                let takes_part = member.enabled && score.is_finite();
-                p[i] = if takes_part { member.conformal.p_value(*score) } else { f64::NAN };
-                words[i] = match (self.fusion, &member.probability) {
-                    (Fusion::Probability, Some(map)) if takes_part => map.probability(*score),
-                    _ => -p[i].ln(),
-                };
+                (p[i], words[i]) = (f64::NAN, f64::NAN);
+                if member.enabled && score.is_finite() {
+                    p[i] = member.conformal.p_value(*score);
+                    words[i] = member.word_of(self.fusion, *score, p[i]);
+                }
             }
         }
         for (row, (score, words)) in scores.iter_mut().zip(words.chunks_exact(k)).enumerate() {
@@ -237,9 +240,7 @@ impl Ensemble {
         }
         Ok(())
     }
-}
 
-impl Ensemble {
     /// Why the first enabled member cannot score a row that none can.
     fn failure(&self, row: ArrayView2<'_, f32>) -> Error {
         let scored = self.members.iter().find(|member| member.enabled).map(|m| m.detector.score(row));
