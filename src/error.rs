@@ -32,6 +32,8 @@ pub enum ErrorKind {
     Policy,
     /// The operating system refused a read or a write.
     Io,
+    /// A training ran away, or a tensor library refused a step.
+    Training,
 }
 
 impl ErrorKind {
@@ -52,6 +54,7 @@ impl ErrorKind {
             Self::CorruptArtifact => "corrupt_artifact",
             Self::Policy => "policy",
             Self::Io => "io",
+            Self::Training => "training",
         }
     }
 }
@@ -186,6 +189,24 @@ pub enum Error {
         /// What came instead.
         got: String,
     },
+    /// A training came to numbers that are not finite.
+    #[error("{stage}, step {step}: {what} of `{layer}` is not finite; try a smaller learning rate")]
+    Diverged {
+        /// What was trained, such as `autoencoder`.
+        stage: String,
+        /// Training steps before it, from 0.
+        step: u64,
+        /// What was not finite: `loss`, `gradient` or `weight`.
+        what: String,
+        /// The first weight where it shows, or `loss`.
+        layer: String,
+    },
+    /// The tensor library refused a step; a bug of this crate.
+    #[error("tensor computation: {reason}")]
+    Tensor {
+        /// Its own words.
+        reason: String,
+    },
     /// The operating system refused a read or a write.
     #[error("cannot access {}", path.display())]
     Io {
@@ -212,6 +233,7 @@ impl Error {
             Self::CorruptArtifact { .. } => ErrorKind::CorruptArtifact,
             Self::Policy { .. } => ErrorKind::Policy,
             Self::Io { .. } => ErrorKind::Io,
+            Self::Diverged { .. } | Self::Tensor { .. } => ErrorKind::Training,
         }
     }
 
@@ -231,5 +253,12 @@ impl Error {
     /// [`Error::Io`] with the path that caused it.
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
         Self::Io { path: path.to_path_buf(), source }
+    }
+}
+
+#[cfg(feature = "neural")]
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Tensor { reason: error.to_string() }
     }
 }

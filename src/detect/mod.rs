@@ -11,6 +11,8 @@ mod gaussian_mixture;
 mod half_space_trees;
 mod isolation_forest;
 mod logistic;
+#[cfg(feature = "neural")]
+mod neural;
 mod stored;
 mod tree;
 mod tree_ensemble;
@@ -37,6 +39,10 @@ pub use isolation_forest::{
     IsolationSplits,
 };
 pub use logistic::{LogisticRegression, LogisticRegressionConfig, LogisticRegressionParts};
+#[cfg(feature = "neural")]
+pub use neural::{
+    Columns, EpochRecord, History, Monitor, Progress, Schedule, Stopped, TimingChannel, TrainingConfig,
+};
 pub use tree_ensemble::{Link, TreeEnsemble, TreeEnsembleParts};
 
 /// Trains a detector from features.

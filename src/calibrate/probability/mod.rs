@@ -156,7 +156,7 @@ impl Probability {
             Err(Error::invalid(name, "above 0 and below 1", share))
         };
         let fitted = log_odds("attack_share", attack_share)?;
-        let shift = prior.map_or(Ok(0.0), |prior| Ok(log_odds("prior", prior)? - fitted))?;
+        let shift = prior.map_or(Ok::<f64, Error>(0.0), |prior| Ok(log_odds("prior", prior)? - fitted))?;
         Ok(Self { map, attack_share, prior, shift })
     }
 

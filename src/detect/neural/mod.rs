@@ -1,0 +1,13 @@
+//! Neural detectors: candle trains them, a fused path of our own scores with them.
+
+mod columns;
+mod inputs;
+mod layers;
+mod losses;
+mod ops;
+mod pass;
+mod training;
+mod weights;
+
+pub use columns::{Columns, TimingChannel};
+pub use training::{EpochRecord, History, Monitor, Progress, Schedule, Stopped, TrainingConfig};
