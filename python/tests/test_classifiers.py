@@ -8,6 +8,7 @@ from typing import Any
 import lightgbm
 import numpy as np
 import numpy.typing as npt
+import onnxruntime
 import pytest
 import sklearn.ensemble
 import sklearn.linear_model
@@ -202,10 +203,25 @@ def test_a_model_that_is_none_is_refused(tmp_path: Path) -> None:
         qg.TreeModel().anomaly_score([[1.0]])
 
 
+def run_onnx(model: qg.BoostedTrees | qg.TreeModel, x: Matrix) -> tuple[Any, Any]:
+    """Margins and probabilities by onnxruntime, on one thread, which sums in the order of the trees."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.to_onnx(), options, providers=["CPUExecutionProvider"])
+    margins, probabilities = session.run(None, {"x": x})
+    return margins, probabilities
+
+
 def test_trees_become_onnx(x: Matrix, kinds: Any) -> None:
-    for model in (
-        qg.BoostedTrees(5).fit(x, kinds),
-        qg.TreeModel.from_lightgbm(lightgbm.LGBMClassifier(n_estimators=5, verbose=-1).fit(x, kinds)),
-    ):
-        assert model.to_onnx().count(b"TreeEnsemble") >= 1
-        assert b"BENIGN" in model.to_onnx()
+    model = qg.BoostedTrees(5).fit(x, kinds)
+    _, probabilities = run_onnx(model, x)
+    np.testing.assert_allclose(probabilities, model.predict_proba(x), rtol=0, atol=1e-12)
+    assert b"BENIGN" in model.to_onnx()
+
+
+def test_imported_trees_keep_their_margins_on_the_way_out(x: Matrix, kinds: Any) -> None:
+    theirs = lightgbm.LGBMClassifier(n_estimators=20, verbose=-1).fit(x, kinds == "scan")
+    model = qg.TreeModel.from_lightgbm(theirs)
+    margins, _ = run_onnx(model, x)
+    np.testing.assert_array_equal(margins.ravel(), theirs.predict(x, raw_score=True))
+    np.testing.assert_array_equal(margins.ravel().astype(np.float32), model.anomaly_score(x))

@@ -1,6 +1,6 @@
 """Writes tree_import.json: small models of other libraries, rows, and what the libraries make of them.
 
-Made with Python 3.11.7, LightGBM 4.7.0, XGBoost 3.2.0, scikit-learn 1.9.1 and NumPy 2.4.6:
+Made with qosguard (its exporter of scikit-learn trees), Python 3.11.7, LightGBM 4.7.0, XGBoost 3.2.0, scikit-learn 1.9.1 and NumPy 2.4.6:
 
     python tree_import.py > tree_import.json
 
@@ -19,8 +19,8 @@ import sys
 
 import lightgbm as lgb
 import numpy as np
-import sklearn
 import xgboost as xgb
+from qosguard.sklearn_json import sklearn_json
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     GradientBoostingClassifier,
@@ -109,58 +109,6 @@ def xgboost(name, missing, categories=False, trees=6, **settings):
         margins[:, output] += values[leaves[:, t]] * float(np.float32(weights[t]))
     theirs = booster.predict(frame(new), output_margin=True).reshape(len(new), -1).astype(np.float64)
     return case("xgboost", name, text, new, margins, booster.predict(frame(new)), f32_margins=theirs.tolist())
-
-
-def sklearn_json(model):
-    """A fitted classifier of trees, as `TreeEnsemble.from_sklearn_json` reads it."""
-    kind, trees, init, scale = type(model).__name__, [], None, 1.0
-    if kind == "HistGradientBoostingClassifier":
-        init = model._baseline_prediction.ravel().tolist()
-        for predictor in (p for step in model._predictors for p in step):
-            nodes = predictor.nodes
-            assert not nodes["is_categorical"].any(), "categories are not supported"
-            leaf = nodes["is_leaf"].astype(bool)
-            trees.append(
-                {
-                    "left": np.where(leaf, -1, nodes["left"].astype(int)).tolist(),
-                    "right": np.where(leaf, -1, nodes["right"].astype(int)).tolist(),
-                    "feature": nodes["feature_idx"].tolist(),
-                    "threshold": np.where(leaf, 0, np.minimum(nodes["num_threshold"], 1e300)).tolist(),
-                    "missing_left": nodes["missing_go_to_left"].astype(bool).tolist(),
-                    "value": nodes["value"][:, None].tolist(),
-                    "samples": nodes["count"].tolist(),
-                }
-            )
-    else:
-        if kind == "GradientBoostingClassifier":
-            assert model.init is None, "only the default `init`"
-            init = model._raw_predict_init(np.zeros((1, model.n_features_in_), np.float32))[0].tolist()
-            scale = model.learning_rate
-        for tree in (estimator.tree_ for estimator in np.ravel(model.estimators_)):
-            trees.append(
-                {
-                    "left": tree.children_left.tolist(),
-                    "right": tree.children_right.tolist(),
-                    "feature": tree.feature.tolist(),
-                    "threshold": np.minimum(tree.threshold, 1e300).tolist(),
-                    "missing_left": tree.missing_go_to_left.astype(bool).tolist(),
-                    "value": tree.value[:, 0, :].tolist(),
-                    "samples": tree.n_node_samples.tolist(),
-                }
-            )
-    names = getattr(model, "feature_names_in_", None)
-    return json.dumps(
-        {
-            "model": kind,
-            "n_features": model.n_features_in_,
-            "feature_names": None if names is None else list(names),
-            "classes": [str(c) for c in model.classes_],
-            "accepts_missing": bool(sklearn.utils.get_tags(model).input_tags.allow_nan),
-            "init": init,
-            "scale": scale,
-            "trees": trees,
-        }
-    )
 
 
 def scikit(name, model, missing, classes):

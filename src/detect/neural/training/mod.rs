@@ -131,6 +131,12 @@ pub struct Monitor<'a> {
     pub progress: Option<&'a mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>>,
 }
 
+impl std::fmt::Debug for Monitor<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Monitor").field("progress", &self.progress.is_some()).finish()
+    }
+}
+
 /// What a network is trained for.
 pub(crate) trait Task {
     fn weights(&self) -> &Weights;
