@@ -12,4 +12,4 @@ mod training;
 mod weights;
 
 pub use columns::{Columns, TimingChannel};
-pub use training::{EpochRecord, History, Monitor, Progress, Schedule, Stopped, TrainingConfig};
+pub use training::{Checkpoint, EpochRecord, History, Monitor, Progress, Schedule, Stopped, TrainingConfig};
