@@ -11,5 +11,8 @@ mod testing;
 mod training;
 mod weights;
 
+mod kernels;
+mod simd;
+
 pub use columns::{Columns, TimingChannel};
 pub use training::{Checkpoint, EpochRecord, History, Monitor, Progress, Schedule, Stopped, TrainingConfig};
