@@ -9,6 +9,7 @@ mod ensemble;
 mod file;
 mod gaussian_mixture;
 mod half_space_trees;
+mod held_out;
 mod isolation_forest;
 mod logistic;
 #[cfg(feature = "neural")]
@@ -41,7 +42,8 @@ pub use isolation_forest::{
 pub use logistic::{LogisticRegression, LogisticRegressionConfig, LogisticRegressionParts};
 #[cfg(feature = "neural")]
 pub use neural::{
-    Columns, EpochRecord, History, Monitor, Progress, Schedule, Stopped, TimingChannel, TrainingConfig,
+    Checkpoint, Columns, EpochRecord, History, Monitor, Progress, Schedule, Stopped, TimingChannel,
+    TrainingConfig,
 };
 pub use tree_ensemble::{Link, TreeEnsemble, TreeEnsembleParts};
 

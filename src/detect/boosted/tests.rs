@@ -2,7 +2,7 @@ use ndarray::{Array2, Axis, concatenate, s};
 
 use super::*;
 use crate::detect::tree::{Node, Test};
-use crate::detect::{Classifier, Detector};
+use crate::detect::{ClassWeight, Classifier, Detector};
 use crate::error::ErrorKind;
 
 fn names(classes: usize) -> Vec<String> {
@@ -183,14 +183,16 @@ fn a_weight_of_two_is_a_row_twice() {
     let twice: Vec<usize> = (0..1500).chain((0..1500).step_by(3)).collect();
     // Bins are found on rows, whatever their weight: with one for each value they are the same.
     let x = x.mapv(|v| (v * 20.0).round());
-    let config = BoostedTreesConfig { min_rows_per_leaf: 1, min_hessian: 5.0, ..quick() };
-    let weighted = config.fit_classes(x.view(), &labels, &names(2), Some(&weights)).unwrap();
+    let doubled_x = x.select(Axis(0), &twice);
     let doubled_labels: Vec<u32> = twice.iter().map(|&row| labels[row]).collect();
-    let doubled =
-        config.fit_classes(x.select(Axis(0), &twice).view(), &doubled_labels, &names(2), None).unwrap();
-    let [a, b] = [weighted, doubled].map(|model| model.probabilities(x.view()).unwrap());
-    let furthest = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-    assert!(furthest < 1e-5, "{furthest}");
+    for class_weight in [ClassWeight::None, ClassWeight::Balanced] {
+        let config = BoostedTreesConfig { min_rows_per_leaf: 1, min_hessian: 5.0, class_weight, ..quick() };
+        let weighted = config.fit_classes(x.view(), &labels, &names(2), Some(&weights)).unwrap();
+        let doubled = config.fit_classes(doubled_x.view(), &doubled_labels, &names(2), None).unwrap();
+        let [a, b] = [weighted, doubled].map(|model| model.probabilities(x.view()).unwrap());
+        let furthest = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(furthest < 1e-5, "{class_weight:?}: {furthest}");
+    }
 }
 
 #[test]
@@ -232,7 +234,7 @@ fn early_stopping_keeps_the_best_round() {
         ..quick()
     };
     let classes: Vec<u32> = labels.iter().map(|&label| u32::from(label)).collect();
-    let held: Vec<usize> = config.rows(&classes, 2).validation.iter().map(|&row| row as usize).collect();
+    let held: Vec<usize> = config.rows(&classes).validation.iter().map(|&row| row as usize).collect();
     let held_x = x.select(Axis(0), &held);
     let held_labels: Vec<bool> = held.iter().map(|&row| labels[row]).collect();
     let fit = |trees: usize, patience: usize| {
@@ -259,7 +261,7 @@ fn held_out_rows_teach_nothing() {
     let config = BoostedTreesConfig { early_stopping: stop, trees: 3, ..quick() };
     let before = nodes(&config.fit(x.view(), Some(&labels)).unwrap());
     let classes: Vec<u32> = labels.iter().map(|&label| u32::from(label)).collect();
-    for row in config.rows(&classes, 2).validation {
+    for row in config.rows(&classes).validation {
         // Still in order, so that the same round is the best.
         x.row_mut(row as usize).mapv_inplace(|v| v + 1e-4);
     }

@@ -6,8 +6,13 @@ mod layers;
 mod losses;
 mod ops;
 mod pass;
+#[cfg(test)]
+mod testing;
 mod training;
 mod weights;
 
+mod kernels;
+mod simd;
+
 pub use columns::{Columns, TimingChannel};
-pub use training::{EpochRecord, History, Monitor, Progress, Schedule, Stopped, TrainingConfig};
+pub use training::{Checkpoint, EpochRecord, History, Monitor, Progress, Schedule, Stopped, TrainingConfig};
