@@ -43,6 +43,11 @@ pub use logistic::{LogisticRegression, LogisticRegressionConfig, LogisticRegress
 pub use neural::{
     Columns, EpochRecord, History, Monitor, Progress, Schedule, Stopped, TimingChannel, TrainingConfig,
 };
+#[cfg(feature = "neural")]
+pub use neural::{
+    Activation, Autoencoder, AutoencoderConfig, AutoencoderParts, EntityAutoencoders,
+    EntityAutoencodersConfig, EntityAutoencodersParts, ErrorForm, Variational,
+};
 pub use tree_ensemble::{Link, TreeEnsemble, TreeEnsembleParts};
 
 /// Trains a detector from features.

@@ -1,5 +1,6 @@
 //! Neural detectors: candle trains them, a fused path of our own scores with them.
 
+mod autoencoder;
 mod columns;
 mod inputs;
 mod layers;
@@ -9,5 +10,10 @@ mod pass;
 mod training;
 mod weights;
 
+pub use autoencoder::{
+    Autoencoder, AutoencoderConfig, AutoencoderParts, EntityAutoencoders, EntityAutoencodersConfig,
+    EntityAutoencodersParts, ErrorForm, Variational,
+};
 pub use columns::{Columns, TimingChannel};
+pub use layers::Activation;
 pub use training::{EpochRecord, History, Monitor, Progress, Schedule, Stopped, TrainingConfig};
