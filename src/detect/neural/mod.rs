@@ -7,6 +7,8 @@ mod layers;
 mod losses;
 mod ops;
 mod pass;
+#[cfg(test)]
+mod testing;
 mod training;
 mod weights;
 
