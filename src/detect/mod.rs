@@ -41,12 +41,12 @@ pub use isolation_forest::{
 pub use logistic::{LogisticRegression, LogisticRegressionConfig, LogisticRegressionParts};
 #[cfg(feature = "neural")]
 pub use neural::{
-    Columns, EpochRecord, History, Monitor, Progress, Schedule, Stopped, TimingChannel, TrainingConfig,
+    Activation, Autoencoder, AutoencoderConfig, AutoencoderParts, EntityAutoencoders,
+    EntityAutoencodersConfig, EntityAutoencodersParts, ErrorForm, Variational,
 };
 #[cfg(feature = "neural")]
 pub use neural::{
-    Activation, Autoencoder, AutoencoderConfig, AutoencoderParts, EntityAutoencoders,
-    EntityAutoencodersConfig, EntityAutoencodersParts, ErrorForm, Variational,
+    Columns, EpochRecord, History, Monitor, Progress, Schedule, Stopped, TimingChannel, TrainingConfig,
 };
 pub use tree_ensemble::{Link, TreeEnsemble, TreeEnsembleParts};
 

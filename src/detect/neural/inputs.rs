@@ -125,7 +125,11 @@ impl Inputs {
             let rising = input.codes.is_sorted_by(|a, b| a < b);
             if !rising || input.codes.last().is_none_or(|&last| last >= MOST_CODES) {
                 let name = format!("inputs.categories[{i}].codes");
-                return Err(Error::invalid(name, format!("one or more, rising, below {MOST_CODES}"), "others"));
+                return Err(Error::invalid(
+                    name,
+                    format!("one or more, rising, below {MOST_CODES}"),
+                    "others",
+                ));
             }
         }
         Ok(())

@@ -8,6 +8,8 @@ mod loss;
 mod model;
 mod network;
 mod parts;
+#[cfg(test)]
+mod tests;
 
 pub use config::{AutoencoderConfig, ErrorForm, Variational};
 pub use entities::{EntityAutoencoders, EntityAutoencodersConfig, EntityAutoencodersParts};

@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{EntityAutoencoders, EntityAutoencodersConfig};
 use crate::artifact::Tensors;
+use crate::detect::Detector;
 use crate::detect::neural::autoencoder::parts::AutoencoderHeader;
 use crate::detect::neural::autoencoder::{Autoencoder, AutoencoderParts};
 use crate::detect::stored::Stored;
-use crate::detect::Detector;
 use crate::error::{Error, Result};
 
 /// [`EntityAutoencoders`] as plain data.
