@@ -1,6 +1,7 @@
 //! Neural detectors: candle trains them, a fused path of our own scores with them.
 
 mod columns;
+mod fused;
 mod inputs;
 mod layers;
 mod losses;
