@@ -10,5 +10,8 @@ mod pass;
 mod training;
 mod weights;
 
+mod kernels;
+mod simd;
+
 pub use columns::{Columns, TimingChannel};
 pub use training::{EpochRecord, History, Monitor, Progress, Schedule, Stopped, TrainingConfig};
