@@ -1,15 +1,15 @@
 //! Attention of tokens to each other.
 
-use super::elementwise::softmax_rows;
 use super::lanes::{LANES, Lane, as_lanes, padded};
 use super::product::Product;
 use super::scratch::take;
+use crate::detect::neural::kernels::softmax_rows;
 use crate::detect::tree::Processor;
 
 /// Starts of the sums of as many blocks of columns as a product here has.
 static ZEROS: [Lane; 256] = [Lane::ZERO; 256];
 
-/// `softmax(Q Kᵀ / √width) V` for each head.
+/// `softmax(Q Kᵀ) V` for each head; whoever makes Q divides it by `√width`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Attention {
     pub(super) tokens: usize,
@@ -74,7 +74,7 @@ impl Attention {
                 relu: false,
             };
             scores.write(processor, shares);
-            softmax_rows(processor, shares, tokens, 1.0 / (width as f32).sqrt());
+            softmax_rows(shares, tokens);
             let sums = Product {
                 x: shares,
                 x_stride: tokens,

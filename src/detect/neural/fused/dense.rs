@@ -1,16 +1,14 @@
 //! Fully connected layers.
 
-use super::elementwise;
 use super::lanes::{Lane, pack, pack_row, padded};
 use super::product::Product;
 use super::scratch::{take, with_scratch};
 use super::values::{Values, named};
+use crate::detect::neural::kernels;
 use crate::detect::neural::layers::Activation;
 use crate::detect::tree::Processor;
 use crate::error::Result;
 
-/// Kept from a variance, so that it is never 0.
-const EPSILON: f64 = 1e-5;
 /// Rows that go through all layers of a [`Chain`] together, so that they stay in the cache.
 const TILE_ROWS: usize = 48;
 
@@ -54,6 +52,11 @@ impl Dense {
     ) -> Result<Self> {
         let norm = batch_norm(values, norm, shape[1])?;
         Self::read(values, at, Some(&norm), shape, activation)
+    }
+
+    /// The same, with each output times the `scale` of its own.
+    pub(super) fn scaled(values: &Values, at: &str, scale: &[f64], shape: [usize; 2]) -> Result<Self> {
+        Self::read(values, at, Some(&(scale.to_vec(), vec![0.0; scale.len()])), shape, None)
     }
 
     fn read(
@@ -119,12 +122,11 @@ impl Dense {
             out_stride: self.outputs,
             relu: self.activation == Some(Activation::Relu),
         };
-        let processor = Processor::best();
-        product.write(processor, out);
+        product.write(Processor::best(), out);
         match self.activation {
             None | Some(Activation::Relu) => {}
-            Some(Activation::Gelu) => elementwise::gelu(processor, out),
-            Some(Activation::Tanh) => elementwise::tanh(processor, out),
+            Some(Activation::Gelu) => kernels::gelu(out),
+            Some(Activation::Tanh) => kernels::tanh(out),
         }
     }
 }
@@ -137,8 +139,11 @@ pub(super) fn batch_norm(values: &Values, at: &str, width: usize) -> Result<Norm
     let value = |name: &str| named(values, &format!("{at}.{name}"), width);
     let (weight, bias) = (value("weight")?, value("bias")?);
     let (mean, variance) = (value("running_mean")?, value("running_var")?);
-    let scale: Vec<f64> =
-        weight.iter().zip(variance).map(|(&w, &v)| f64::from(w) / (f64::from(v) + EPSILON).sqrt()).collect();
+    let scale: Vec<f64> = weight
+        .iter()
+        .zip(variance)
+        .map(|(&w, &v)| f64::from(w) / (f64::from(v) + f64::from(kernels::EPSILON)).sqrt())
+        .collect();
     let shift =
         bias.iter().zip(mean).zip(&scale).map(|((&b, &m), s)| f64::from(b) - f64::from(m) * s).collect();
     Ok((scale, shift))

@@ -6,7 +6,6 @@
 mod attention;
 mod conv;
 mod dense;
-mod elementwise;
 mod lanes;
 mod norm;
 mod product;

@@ -1,8 +1,7 @@
 //! Layer norms.
 
-use super::elementwise::layer_norm_rows;
 use super::values::{Values, named};
-use crate::detect::tree::Processor;
+use crate::detect::neural::kernels::layer_norm_rows;
 use crate::error::Result;
 
 /// Brings each row to mean 0 and variance 1, then scales and shifts each feature.
@@ -26,6 +25,6 @@ impl LayerNorm {
 
     /// Shape (rows, width) → the same.
     pub(crate) fn forward(&self, x: &[f32], out: &mut [f32]) {
-        layer_norm_rows(Processor::best(), x, &self.weight, &self.bias, out);
+        layer_norm_rows(x, &self.weight, &self.bias, out);
     }
 }

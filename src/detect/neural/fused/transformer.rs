@@ -2,12 +2,12 @@
 
 use super::attention::Attention;
 use super::dense::Dense;
-use super::elementwise::add;
 use super::lanes::padded;
 use super::norm::LayerNorm;
 use super::scratch::{take, with_scratch};
 use super::values::{Values, named};
 use crate::detect::neural::layers::Activation;
+use crate::detect::neural::simd::wide;
 use crate::detect::tree::Processor;
 use crate::error::{Error, Result};
 
@@ -53,10 +53,14 @@ struct Block {
 }
 
 impl Block {
-    fn new(values: &Values, at: &str, width: usize, hidden: usize) -> Result<Self> {
+    fn new(values: &Values, at: &str, sizes: &TransformerSizes) -> Result<Self> {
+        let TransformerSizes { width, heads, feed_forward: hidden, .. } = *sizes;
+        // Attention divides by √(width of a head); here Q is made that much smaller.
+        let mut scale = vec![1.0; 3 * width];
+        scale[..width].fill(1.0 / ((width / heads) as f64).sqrt());
         Ok(Self {
             norm1: LayerNorm::new(values, &format!("{at}.norm1"), width)?,
-            qkv: Dense::new(values, &format!("{at}.qkv"), [width, 3 * width], None)?,
+            qkv: Dense::scaled(values, &format!("{at}.qkv"), &scale, [width, 3 * width])?,
             out: Dense::new(values, &format!("{at}.out"), [width, width], None)?,
             norm2: LayerNorm::new(values, &format!("{at}.norm2"), width)?,
             linear1: Dense::new(values, &format!("{at}.linear1"), [width, hidden], Some(Activation::Gelu))?,
@@ -73,7 +77,7 @@ impl Transformer {
     /// [`Error::InvalidArgument`] for a name that is not there, another number of values, heads that do not
     /// divide the width, and more than 4,095 features.
     pub(crate) fn new(values: &Values, at: &str, sizes: TransformerSizes) -> Result<Self> {
-        let TransformerSizes { numbers, categories, width, layers, heads, feed_forward } = sizes;
+        let TransformerSizes { numbers, categories, width, layers, heads, .. } = sizes;
         if heads == 0 || !width.is_multiple_of(heads) {
             return Err(Error::invalid(
                 format!("{at}.heads"),
@@ -95,7 +99,7 @@ impl Transformer {
         if categories > 0 {
             identities.extend_from_slice(value("category_bias", categories)?);
         }
-        let block = |i: usize| Block::new(values, &format!("{at}.blocks.{i}"), width, feed_forward);
+        let block = |i: usize| Block::new(values, &format!("{at}.blocks.{i}"), &sizes);
         Ok(Self {
             sizes,
             number_weight,
@@ -187,12 +191,21 @@ impl Transformer {
         let all = rows * asking * width;
         let x = &mut x[..all];
         block.out.forward(&normed[..all], &mut wide[..all]);
-        add(processor, &wide[..all], x);
+        add(&wide[..all], x);
         block.norm2.forward(x, &mut normed[..all]);
         let hidden = &mut wide[..rows * asking * self.sizes.feed_forward];
         block.linear1.forward(&normed[..all], hidden);
         block.linear2.forward(hidden, &mut normed[..all]);
-        add(processor, &normed[..all], x);
+        add(&normed[..all], x);
+    }
+}
+
+wide! {
+    /// `out += x`.
+    fn add(x: &[f32], out: &mut [f32]) {
+        for (out, x) in out.iter_mut().zip(x) {
+            *out += x;
+        }
     }
 }
 
