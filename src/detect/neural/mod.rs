@@ -5,6 +5,7 @@ mod gate;
 mod inputs;
 mod layers;
 mod losses;
+mod networks;
 mod ops;
 mod pass;
 mod training;
@@ -12,4 +13,8 @@ mod weights;
 
 pub use columns::{Columns, TimingChannel};
 pub use gate::GateConfig;
+pub use networks::{
+    Architecture, ExpertNetworkConfig, FtTransformerConfig, MixtureNetworkConfig, MlpConfig,
+    TemporalCnnConfig, TimingLayout,
+};
 pub use training::{EpochRecord, History, Monitor, Progress, Schedule, Stopped, TrainingConfig};
