@@ -8,6 +8,8 @@ mod losses;
 mod networks;
 mod ops;
 mod pass;
+#[cfg(test)]
+mod testing;
 mod training;
 mod weights;
 
