@@ -41,7 +41,8 @@ pub use isolation_forest::{
 pub use logistic::{LogisticRegression, LogisticRegressionConfig, LogisticRegressionParts};
 #[cfg(feature = "neural")]
 pub use neural::{
-    Columns, EpochRecord, History, Monitor, Progress, Schedule, Stopped, TimingChannel, TrainingConfig,
+    Columns, Completeness, EpochRecord, History, Monitor, Progress, Schedule, Stopped, TimingChannel,
+    TrainingConfig,
 };
 pub use tree_ensemble::{Link, TreeEnsemble, TreeEnsembleParts};
 

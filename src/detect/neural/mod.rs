@@ -1,6 +1,7 @@
 //! Neural detectors: candle trains them, a fused path of our own scores with them.
 
 mod columns;
+mod gradients;
 mod inputs;
 mod layers;
 mod losses;
@@ -10,4 +11,5 @@ mod training;
 mod weights;
 
 pub use columns::{Columns, TimingChannel};
+pub use gradients::Completeness;
 pub use training::{EpochRecord, History, Monitor, Progress, Schedule, Stopped, TrainingConfig};
