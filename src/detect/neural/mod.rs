@@ -2,6 +2,7 @@
 
 mod columns;
 mod gate;
+mod gradients;
 mod inputs;
 mod layers;
 mod losses;
@@ -15,6 +16,7 @@ mod weights;
 
 pub use columns::{Columns, TimingChannel};
 pub use gate::GateConfig;
+pub use gradients::Completeness;
 pub use networks::{
     Architecture, ExpertNetworkConfig, FtTransformerConfig, MixtureNetworkConfig, MlpConfig,
     TemporalCnnConfig, TimingLayout,
