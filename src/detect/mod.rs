@@ -41,6 +41,11 @@ pub use isolation_forest::{
 pub use logistic::{LogisticRegression, LogisticRegressionConfig, LogisticRegressionParts};
 #[cfg(feature = "neural")]
 pub use neural::{
+    Activation, Autoencoder, AutoencoderConfig, AutoencoderParts, EntityAutoencoders,
+    EntityAutoencodersConfig, EntityAutoencodersParts, ErrorForm, Variational,
+};
+#[cfg(feature = "neural")]
+pub use neural::{
     Columns, Completeness, EpochRecord, GateConfig, History, Monitor, Progress, Schedule, Stopped,
     TimingChannel, TrainingConfig,
 };

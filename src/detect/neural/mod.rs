@@ -1,5 +1,6 @@
 //! Neural detectors: candle trains them, a fused path of our own scores with them.
 
+mod autoencoder;
 mod columns;
 mod gate;
 mod gradients;
@@ -14,9 +15,14 @@ mod testing;
 mod training;
 mod weights;
 
+pub use autoencoder::{
+    Autoencoder, AutoencoderConfig, AutoencoderParts, EntityAutoencoders, EntityAutoencodersConfig,
+    EntityAutoencodersParts, ErrorForm, Variational,
+};
 pub use columns::{Columns, TimingChannel};
 pub use gate::GateConfig;
 pub use gradients::Completeness;
+pub use layers::Activation;
 pub use networks::{
     Architecture, ExpertNetworkConfig, FtTransformerConfig, MixtureNetworkConfig, MlpConfig,
     TemporalCnnConfig, TimingLayout,
