@@ -46,7 +46,8 @@ pub use neural::{
 };
 #[cfg(feature = "neural")]
 pub use neural::{
-    Columns, EpochRecord, History, Monitor, Progress, Schedule, Stopped, TimingChannel, TrainingConfig,
+    Columns, Completeness, EpochRecord, GateConfig, History, Monitor, Progress, Schedule, Stopped,
+    TimingChannel, TrainingConfig,
 };
 pub use tree_ensemble::{Link, TreeEnsemble, TreeEnsembleParts};
 

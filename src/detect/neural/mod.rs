@@ -2,9 +2,13 @@
 
 mod autoencoder;
 mod columns;
+mod fused;
+mod gate;
+mod gradients;
 mod inputs;
 mod layers;
 mod losses;
+mod networks;
 mod ops;
 mod pass;
 #[cfg(test)]
@@ -12,10 +16,19 @@ mod testing;
 mod training;
 mod weights;
 
+mod kernels;
+mod simd;
+
 pub use autoencoder::{
     Autoencoder, AutoencoderConfig, AutoencoderParts, EntityAutoencoders, EntityAutoencodersConfig,
     EntityAutoencodersParts, ErrorForm, Variational,
 };
 pub use columns::{Columns, TimingChannel};
+pub use gate::GateConfig;
+pub use gradients::Completeness;
 pub use layers::Activation;
+pub use networks::{
+    Architecture, ExpertNetworkConfig, FtTransformerConfig, MixtureNetworkConfig, MlpConfig,
+    TemporalCnnConfig, TimingLayout,
+};
 pub use training::{EpochRecord, History, Monitor, Progress, Schedule, Stopped, TrainingConfig};
