@@ -34,6 +34,8 @@ fn small() -> AutoencoderConfig {
         columns: Some(Columns { categorical: vec![3], ..Default::default() }),
         widths: vec![16],
         latent: 2,
+        batch_norm: false,
+        error_form: ErrorForm::Logarithmic,
         training: TrainingConfig { epochs: 20, batch_rows: 64, learning_rate: 5e-3, ..Default::default() },
         ..Default::default()
     }
@@ -59,18 +61,13 @@ fn the_reference_networks_have_their_sizes() {
     let count = |config: &AutoencoderConfig, inputs: &Inputs| {
         Network::new(Weights::new(0), config, inputs).unwrap().weights().count()
     };
-    let config = AutoencoderConfig { widths: vec![9], latent: 4, ..Default::default() };
+    let config = AutoencoderConfig { widths: vec![9], latent: 4, batch_norm: false, ..Default::default() };
     assert_eq!(count(&config, &inputs(19, &[])), 455);
-    // 87 numbers and categories of 8 and 34 codes, as 4 and 16 numbers: 107 go in.
+    // 87 numbers and categories of 8 and 34 codes, as 4 and 16 numbers: 107 go in. The skip counts, running
+    // statistics do not.
     let inputs = inputs(87, &[8, 34]);
     assert_eq!(inputs.categories.iter().map(embedding_width).collect::<Vec<_>>(), [4, 16]);
-    let config = AutoencoderConfig {
-        widths: vec![128, 64],
-        latent: 16,
-        batch_norm: true,
-        skip: true,
-        ..Default::default()
-    };
+    let config = AutoencoderConfig { skip: true, ..Default::default() };
     assert_eq!(count(&config, &inputs), 52_226);
 }
 
@@ -288,7 +285,7 @@ fn parts_that_do_not_hold_are_named() {
     refused(&|p| p.error_scales[2] = 0.0, "error_scales[2]");
     refused(&|p| p.usual_score = 0.0, "usual_score");
     refused(&|p| p.inputs.numbers[1].scale = 0.0, "inputs.numbers[1]");
-    refused(&|p| p.inputs.numbers[1].feature = 3, "inputs.categories");
+    refused(&|p| p.inputs.numbers[1].feature = 3, "inputs.numbers");
     refused(&|p| p.inputs.categories[0].codes = vec![5, 4], "inputs.categories[0].codes");
     refused(&|p| p.inputs.n_features = 3, "inputs.categories");
     refused(&|p| p.weights.get_mut("latent.bias").unwrap()[1] = f32::INFINITY, "latent.bias[1]");
@@ -305,6 +302,7 @@ fn bad_input_gives_typed_errors() {
         assert_eq!((error.kind(), error.to_string().contains(words)), (kind, true), "{error}");
     };
     let good = rows(40, 1);
+    small().fit(good.view(), None).unwrap();
     let mut x = good.clone();
     x[[3, 1]] = f32::NAN;
     refused(&small(), &x, ErrorKind::NotFinite, "row 3, column `1`");
@@ -312,6 +310,11 @@ fn bad_input_gives_typed_errors() {
     x[[3, 3]] = 0.5;
     refused(&small(), &x, ErrorKind::InvalidArgument, "0.5");
     refused(&small(), &Array2::zeros((0, 4)), ErrorKind::InsufficientData, "rows");
+    refused(&small(), &rows(1, 1), ErrorKind::InsufficientData, "rows");
+    let training = TrainingConfig { batch_rows: 1, ..Default::default() };
+    refused(&AutoencoderConfig { training, ..small() }, &good, ErrorKind::InvalidArgument, "batch_rows");
+    let training = TrainingConfig { learning_rate: 1e30, ..Default::default() };
+    refused(&AutoencoderConfig { training, ..small() }, &good, ErrorKind::Training, "step 1");
     refused(&small(), &Array2::zeros((9, 0)), ErrorKind::InsufficientData, "columns");
     let columns = Some(Columns { categorical: vec![0, 1], ..Default::default() });
     let config = AutoencoderConfig { columns, category_weight: 0.0, ..small() };
