@@ -42,8 +42,13 @@ pub use isolation_forest::{
 pub use logistic::{LogisticRegression, LogisticRegressionConfig, LogisticRegressionParts};
 #[cfg(feature = "neural")]
 pub use neural::{
-    Checkpoint, Columns, EpochRecord, History, Monitor, Progress, Schedule, Stopped, TimingChannel,
-    TrainingConfig,
+    Activation, Autoencoder, AutoencoderConfig, AutoencoderParts, EntityAutoencoders,
+    EntityAutoencodersConfig, EntityAutoencodersParts, ErrorForm, Variational,
+};
+#[cfg(feature = "neural")]
+pub use neural::{
+    Checkpoint, Columns, Completeness, EpochRecord, GateConfig, History, Monitor, Progress, Schedule,
+    Stopped, TimingChannel, TrainingConfig,
 };
 pub use tree_ensemble::{Link, TreeEnsemble, TreeEnsembleParts};
 

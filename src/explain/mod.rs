@@ -16,7 +16,7 @@ mod kernel;
 mod lanes;
 mod linear;
 mod log_odds;
-mod quadrature;
+pub(crate) mod quadrature;
 mod reason;
 mod rows;
 mod tree_game;

@@ -4,18 +4,18 @@ use std::f64::consts::PI;
 
 /// Nodes and weights that integrate every polynomial of degree below twice their number without error.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Rule {
+pub(crate) struct Rule {
     /// Where the integrand is evaluated, in (0, 1), ascending.
-    pub(super) nodes: Vec<f64>,
+    pub(crate) nodes: Vec<f64>,
     /// What each value counts; they sum to 1.
-    pub(super) weights: Vec<f64>,
+    pub(crate) weights: Vec<f64>,
 }
 
 impl Rule {
     /// The rule with `points` nodes.
     ///
     /// Each root of the Legendre polynomial is found by Newton's method from Tricomi's first guess.
-    pub(super) fn new(points: usize) -> Self {
+    pub(crate) fn new(points: usize) -> Self {
         let mut rule = Self { nodes: vec![0.5; points], weights: vec![1.0; points] };
         for i in 0..points / 2 {
             let mut x = (PI * (i as f64 + 0.75) / (points as f64 + 0.5)).cos();

@@ -1,5 +1,7 @@
 //! From raw features to what networks take in: scaled numbers and codes.
 
+use std::collections::HashSet;
+
 use candle_core::{Device, Tensor};
 use ndarray::{ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
@@ -39,11 +41,14 @@ impl CategoryInput {
 
     /// The code of a cell: 0 where training did not see it.
     pub(crate) fn code(&self, value: f32) -> u32 {
-        if value < 0.0 || value >= MOST_CODES as f32 || value.fract() != 0.0 {
-            return 0;
-        }
-        self.codes.binary_search(&(value as u32)).map_or(0, |i| i as u32 + 1)
+        let place = whole_code(value).and_then(|code| self.codes.binary_search(&code).ok());
+        place.map_or(0, |i| i as u32 + 1)
     }
+}
+
+/// The code that a cell holds; `None` where it is no whole number in range.
+pub(crate) fn whole_code(value: f32) -> Option<u32> {
+    (value >= 0.0 && value < MOST_CODES as f32 && value.fract() == 0.0).then_some(value as u32)
 }
 
 /// How the columns of a matrix go into a network, learnt from training rows only.
@@ -90,6 +95,58 @@ impl Inputs {
         Ok(Self { n_features: x.ncols(), numbers, categories })
     }
 
+    /// Checks inputs of a file: rising columns, each once, finite centres, scales above 0, rising codes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] that names the field that does not hold.
+    pub(crate) fn check(&self) -> Result<()> {
+        let mut seen = HashSet::new();
+        let numbers: Vec<usize> = self.numbers.iter().map(|input| input.feature).collect();
+        let categories: Vec<usize> = self.categories.iter().map(|input| input.feature).collect();
+        for (name, features) in [("inputs.numbers", numbers), ("inputs.categories", categories)] {
+            let fits = |&feature: &usize| feature < self.n_features && seen.insert(feature);
+            if !features.is_sorted() || !features.iter().all(fits) {
+                let expected = format!("of rising columns below {}, each once", self.n_features);
+                return Err(Error::invalid(name, expected, format!("{features:?}")));
+            }
+        }
+        if seen.is_empty() {
+            return Err(Error::invalid("inputs", "of at least one column", 0));
+        }
+        for (i, input) in self.numbers.iter().enumerate() {
+            if !(input.centre.is_finite() && input.scale.is_finite() && input.scale > 0.0) {
+                let got = format!("{} and {}", input.centre, input.scale);
+                let expected = "a finite centre and a finite scale above 0";
+                return Err(Error::invalid(format!("inputs.numbers[{i}]"), expected, got));
+            }
+        }
+        for (i, input) in self.categories.iter().enumerate() {
+            let rising = input.codes.is_sorted_by(|a, b| a < b);
+            if !rising || input.codes.last().is_none_or(|&last| last >= MOST_CODES) {
+                let name = format!("inputs.categories[{i}].codes");
+                return Err(Error::invalid(
+                    name,
+                    format!("one or more, rising, below {MOST_CODES}"),
+                    "others",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a column goes in.
+    pub(crate) fn has(&self, feature: usize) -> bool {
+        self.numbers.iter().any(|input| input.feature == feature)
+            || self.categories.iter().any(|input| input.feature == feature)
+    }
+
+    /// Keeps a column out, though the matrix has it.
+    pub(crate) fn leave_out(&mut self, feature: usize) {
+        self.numbers.retain(|input| input.feature != feature);
+        self.categories.retain(|input| input.feature != feature);
+    }
+
     /// Writes the scaled numbers of a row.
     pub(crate) fn numbers_into(&self, row: ArrayView1<'_, f32>, out: &mut [f32]) {
         for (out, input) in out.iter_mut().zip(&self.numbers) {
@@ -122,11 +179,11 @@ fn number(feature: usize, column: ArrayView1<'_, f32>) -> NumberInput {
 fn codes(feature: usize, column: ArrayView1<'_, f32>) -> Result<Vec<u32>> {
     let mut codes = Vec::new();
     for (row, &value) in column.iter().enumerate() {
-        if value < 0.0 || value >= MOST_CODES as f32 || value.fract() != 0.0 {
+        let Some(code) = whole_code(value) else {
             let name = format!("x[{row}, {feature}]");
             return Err(Error::invalid(name, format!("a whole number in 0..{MOST_CODES}"), value));
-        }
-        codes.push(value as u32);
+        };
+        codes.push(code);
     }
     codes.sort_unstable();
     codes.dedup();

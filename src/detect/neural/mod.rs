@@ -1,9 +1,14 @@
 //! Neural detectors: candle trains them, a fused path of our own scores with them.
 
+mod autoencoder;
 mod columns;
+mod fused;
+mod gate;
+mod gradients;
 mod inputs;
 mod layers;
 mod losses;
+mod networks;
 mod ops;
 mod pass;
 #[cfg(test)]
@@ -14,5 +19,16 @@ mod weights;
 mod kernels;
 mod simd;
 
+pub use autoencoder::{
+    Autoencoder, AutoencoderConfig, AutoencoderParts, EntityAutoencoders, EntityAutoencodersConfig,
+    EntityAutoencodersParts, ErrorForm, Variational,
+};
 pub use columns::{Columns, TimingChannel};
+pub use gate::GateConfig;
+pub use gradients::Completeness;
+pub use layers::Activation;
+pub use networks::{
+    Architecture, ExpertNetworkConfig, FtTransformerConfig, MixtureNetworkConfig, MlpConfig,
+    TemporalCnnConfig, TimingLayout,
+};
 pub use training::{Checkpoint, EpochRecord, History, Monitor, Progress, Schedule, Stopped, TrainingConfig};

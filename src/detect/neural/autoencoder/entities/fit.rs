@@ -1,0 +1,160 @@
+//! The settings, and training one autoencoder after the other.
+
+use std::collections::BTreeMap;
+
+use ndarray::{ArrayView2, Axis};
+use serde::{Deserialize, Serialize};
+
+use super::EntityAutoencoders;
+use crate::detect::neural::autoencoder::{Autoencoder, AutoencoderConfig};
+use crate::detect::neural::inputs::whole_code;
+use crate::detect::neural::training::{Monitor, Stopped};
+use crate::detect::{Fit, check};
+use crate::error::{Error, Result};
+use crate::parallel;
+
+/// Settings of [`EntityAutoencoders`].
+///
+/// One column of the matrix says whose row it is: a country, a link, a device class, as a whole number. Each
+/// entity with enough rows gets an autoencoder of its own, trained on its rows alone; one more is trained on all
+/// rows and stands in for every other entity, those that training did not see among them. No network gets the
+/// entity column as an input.
+///
+/// The models are trained in parallel, each on one thread. The labels given to
+/// [`Fit::fit`](crate::detect::Fit::fit) are not used: train on clean rows.
+///
+/// # Examples
+///
+/// ```
+/// use qosguard::detect::{AutoencoderConfig, Detector, EntityAutoencodersConfig, Fit, TrainingConfig};
+/// use qosguard::ndarray::{Array2, array};
+///
+/// // Link 0 carries about 10, link 1 about 1000.
+/// let x = Array2::from_shape_fn((400, 2), |(i, j)| match j {
+///     0 => (i % 2) as f32,
+///     _ => [10.0, 1000.0][i % 2] + (i % 7) as f32,
+/// });
+/// let training = TrainingConfig { epochs: 20, ..Default::default() };
+/// let autoencoder =
+///     AutoencoderConfig { widths: vec![4], latent: 1, batch_norm: false, training, ..Default::default() };
+/// let config = EntityAutoencodersConfig { entity: 0, least_rows: 100, autoencoder };
+/// let model = config.fit(x.view(), None)?;
+/// assert_eq!(model.entities().collect::<Vec<_>>(), [0, 1]);
+/// // 1000 is usual on link 1 alone.
+/// let scores = model.score(array![[0.0, 1003.0], [1.0, 1003.0]].view())?;
+/// assert!(scores[0] > 3.0 * scores[1]);
+/// # Ok::<(), qosguard::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EntityAutoencodersConfig {
+    /// The column that says whose row it is, from 0; it holds whole numbers in `0..65536`.
+    pub entity: usize,
+    /// Training rows from which an entity gets a model of its own, at least 2.
+    pub least_rows: usize,
+    /// The settings of every model; columns are counted with the entity's.
+    pub autoencoder: AutoencoderConfig,
+}
+
+impl Default for EntityAutoencodersConfig {
+    fn default() -> Self {
+        Self { entity: 0, least_rows: 500, autoencoder: AutoencoderConfig::default() }
+    }
+}
+
+impl EntityAutoencodersConfig {
+    pub(super) fn validate(&self, n_features: usize) -> Result<()> {
+        if self.entity >= n_features {
+            return Err(Error::invalid("entity", format!("a column below {n_features}"), self.entity));
+        }
+        if self.least_rows < 2 {
+            return Err(Error::invalid("least_rows", "at least 2", self.least_rows));
+        }
+        self.autoencoder.validate()
+    }
+
+    /// The rows of each entity that has enough of them.
+    fn rows_of_entities(&self, x: &ArrayView2<'_, f32>) -> Result<Vec<(u32, Vec<usize>)>> {
+        let mut rows: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        for (row, &value) in x.column(self.entity).iter().enumerate() {
+            let Some(code) = whole_code(value) else {
+                let name = format!("x[{row}, {}]", self.entity);
+                return Err(Error::invalid(name, "a whole number in 0..65536", value));
+            };
+            rows.entry(code).or_default().push(row);
+        }
+        rows.retain(|_, rows| rows.len() >= self.least_rows);
+        Ok(rows.into_iter().collect())
+    }
+
+    fn fit_entity(
+        &self,
+        x: ArrayView2<'_, f32>,
+        entity: Option<&(u32, Vec<usize>)>,
+        monitor: &mut Monitor<'_>,
+    ) -> Result<Autoencoder> {
+        let config = &self.autoencoder;
+        let stage = match entity {
+            None => "autoencoder of all entities".to_owned(),
+            Some((code, _)) => format!("autoencoder of entity {code}"),
+        };
+        let mut monitor = monitor.for_stage(&stage);
+        match entity {
+            None => config.fit_stage(x, Some(self.entity), &stage, &mut monitor),
+            Some((_, rows)) => {
+                config.fit_stage(x.select(Axis(0), rows).view(), Some(self.entity), &stage, &mut monitor)
+            }
+        }
+    }
+
+    fn check(&self, x: &ArrayView2<'_, f32>) -> Result<Vec<(u32, Vec<usize>)>> {
+        self.validate(x.ncols())?;
+        check::finite(x, 0)?;
+        self.rows_of_entities(x)
+    }
+
+    /// As [`Fit::fit`], with the same bits, one model after the other: first that of all entities, then each
+    /// entity's. `monitor` may end it early: entities whose training had not begun then share the model of all.
+    ///
+    /// # Errors
+    ///
+    /// As [`AutoencoderConfig::fit_with`], and [`Error::InvalidArgument`] for an entity column that is not there
+    /// or holds no whole number in `0..65536`.
+    pub fn fit_with(
+        &self,
+        x: ArrayView2<'_, f32>,
+        _labels: Option<&[bool]>,
+        monitor: &mut Monitor<'_>,
+    ) -> Result<EntityAutoencoders> {
+        let entities = self.check(&x)?;
+        let shared = self.fit_entity(x, None, monitor)?;
+        let mut cancelled = shared.history().stopped == Stopped::Cancelled;
+        let mut models = Vec::new();
+        for entity in &entities {
+            if cancelled {
+                break;
+            }
+            let model = self.fit_entity(x, Some(entity), monitor)?;
+            cancelled = model.history().stopped == Stopped::Cancelled;
+            models.push((entity.0, model));
+        }
+        Ok(EntityAutoencoders::assemble(self.clone(), shared, models))
+    }
+}
+
+impl Fit for EntityAutoencodersConfig {
+    type Model = EntityAutoencoders;
+
+    fn fit(&self, x: ArrayView2<'_, f32>, _labels: Option<&[bool]>) -> Result<EntityAutoencoders> {
+        let entities = self.check(&x)?;
+        let mut models = parallel::map(entities.len() + 1, |i| {
+            let entity = i.checked_sub(1).and_then(|i| entities.get(i));
+            self.fit_entity(x, entity, &mut Monitor::default())
+        })
+        .into_iter();
+        let shared = models.next().unwrap_or_else(|| self.fit_entity(x, None, &mut Monitor::default()))?;
+        let models = entities.iter().zip(models).map(|((code, _), model)| Ok((*code, model?)));
+        let models = models.collect::<Result<_>>()?;
+        Ok(EntityAutoencoders::assemble(self.clone(), shared, models))
+    }
+}

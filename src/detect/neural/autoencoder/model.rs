@@ -1,0 +1,168 @@
+//! The fitted model.
+
+use std::collections::BTreeMap;
+
+use ndarray::{Array2, ArrayView2, s};
+
+use super::config::AutoencoderConfig;
+use super::errors::Errors;
+use super::fit::TILE;
+use super::loss::errors;
+use super::network::{Network, noise};
+use crate::detect::neural::inputs::{Encoded, Inputs};
+use crate::detect::neural::pass::Pass;
+use crate::detect::neural::training::History;
+use crate::detect::{Detector, check};
+use crate::error::Result;
+use crate::explain::Explanation;
+use crate::parallel;
+use crate::rng::Stream;
+
+/// The random stream of the draws that a score is the mean of.
+const SAMPLE_STREAM: u64 = u64::MAX - 1;
+
+/// A fitted autoencoder.
+///
+/// The score of a row is `(mean over the numbers + w · mean over the categories) / (1 + w)` of what
+/// [`ErrorForm`](super::ErrorForm) makes of each column's error, with `w` the category weight; at least 0.
+#[derive(Clone, Debug)]
+pub struct Autoencoder {
+    config: AutoencoderConfig,
+    inputs: Inputs,
+    network: Network,
+    weights: BTreeMap<String, Vec<f32>>,
+    errors: Errors,
+    usual_score: f64,
+    history: History,
+}
+
+impl Autoencoder {
+    /// Lays an autoencoder out for scoring; everything has been checked.
+    pub(super) fn assemble(
+        config: AutoencoderConfig,
+        inputs: Inputs,
+        network: Network,
+        weights: BTreeMap<String, Vec<f32>>,
+        errors: Errors,
+        usual_score: f64,
+        history: History,
+    ) -> Self {
+        Self { config, inputs, network, weights, errors, usual_score, history }
+    }
+
+    /// The settings that the model was fitted with.
+    pub fn config(&self) -> &AutoencoderConfig {
+        &self.config
+    }
+
+    /// The course of its training.
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// How many numbers the training chose; running statistics do not count.
+    pub fn n_parameters(&self) -> usize {
+        self.network.weights().count()
+    }
+
+    /// The score that 5 % of the rows held out of training exceed.
+    pub fn usual_score(&self) -> f64 {
+        self.usual_score
+    }
+
+    pub(super) fn inputs(&self) -> &Inputs {
+        &self.inputs
+    }
+
+    pub(super) fn weights(&self) -> &BTreeMap<String, Vec<f32>> {
+        &self.weights
+    }
+
+    pub(super) fn error_scales(&self) -> &[f32] {
+        self.errors.scales()
+    }
+
+    /// Errors of all columns of all rows, row after row, through candle.
+    pub(super) fn errors_of(
+        network: &Network,
+        config: &AutoencoderConfig,
+        encoded: &Encoded,
+    ) -> Result<Vec<f32>> {
+        let mut all = Vec::new();
+        let draws = draws(config);
+        for start in (0..encoded.rows).step_by(TILE) {
+            let rows: Vec<usize> = (start..encoded.rows.min(start + TILE)).collect();
+            let batch = encoded.batch(&rows)?;
+            let code = network.encode(&batch, &mut Pass::scoring())?;
+            let Some(log_variance) = code.log_variance.as_ref().filter(|_| !draws.is_empty()) else {
+                all.extend(errors(&network.decode(code.mean, &mut Pass::scoring())?, &batch)?);
+                continue;
+            };
+            let deviation = (log_variance * 0.5)?.exp()?;
+            let mut mean: Vec<f32> = Vec::new();
+            for draw in &draws {
+                let draw = candle_core::Tensor::from_slice(draw, draw.len(), deviation.device())?;
+                let z = (&code.mean + deviation.broadcast_mul(&draw)?)?;
+                let errors = errors(&network.decode(z, &mut Pass::scoring())?, &batch)?;
+                mean.resize(errors.len(), 0.0);
+                mean.iter_mut().zip(errors).for_each(|(mean, e)| *mean += e / draws.len() as f32);
+            }
+            all.extend(mean);
+        }
+        Ok(all)
+    }
+
+    /// The errors of rows that were checked.
+    fn errors(&self, x: &ArrayView2<'_, f32>) -> Result<Vec<f32>> {
+        Self::errors_of(&self.network, &self.config, &self.inputs.encode(x))
+    }
+
+    fn columns(&self) -> usize {
+        self.inputs.numbers.len() + self.inputs.categories.len()
+    }
+}
+
+/// The points of the standard normal distribution at which every row's code is taken; none without Monte Carlo.
+fn draws(config: &AutoencoderConfig) -> Vec<Vec<f32>> {
+    let samples = config.variational.as_ref().map_or(0, |variational| variational.samples);
+    let mut random = Stream::new(config.seed, SAMPLE_STREAM);
+    (0..samples).map(|_| noise(1.0, config.latent, &mut random)).collect()
+}
+
+impl Detector for Autoencoder {
+    fn n_features(&self) -> usize {
+        self.inputs.n_features
+    }
+
+    fn score_into(&self, x: ArrayView2<'_, f32>, out: &mut [f32]) -> Result<()> {
+        check::shape(&x, self.n_features(), out.len())?;
+        parallel::for_each_chunk(out, TILE, |start, out| {
+            let x = x.slice(s![start..start + out.len(), ..]);
+            check::finite(&x, start)?;
+            let errors = self.errors(&x)?;
+            for (out, errors) in out.iter_mut().zip(errors.chunks_exact(self.columns())) {
+                *out = self.errors.score(errors) as f32;
+            }
+            Ok(())
+        })
+    }
+
+    /// The base is 0, and the contribution of a feature is its share of the score: what its own error adds.
+    fn explain(&self, x: ArrayView2<'_, f32>) -> Result<Explanation> {
+        check::shape(&x, self.n_features(), x.nrows())?;
+        check::finite(&x, 0)?;
+        let mut contributions = Array2::zeros(x.dim());
+        let mut scores = Vec::with_capacity(x.nrows());
+        let errors = self.errors(&x)?;
+        for (mut row, errors) in contributions.rows_mut().into_iter().zip(errors.chunks_exact(self.columns()))
+        {
+            let numbers = self.inputs.numbers.iter().map(|input| input.feature);
+            let categories = self.inputs.categories.iter().map(|input| input.feature);
+            for (feature, share) in numbers.chain(categories).zip(self.errors.shares(errors)) {
+                row[feature] = share;
+            }
+            scores.push(self.errors.score(errors));
+        }
+        Explanation::new(0.0, contributions, scores)
+    }
+}

@@ -1,0 +1,250 @@
+//! The gate of a mixture: how much each expert counts in a row.
+
+use candle_core::{D, Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::layers::{self, BatchNorm, Linear};
+use super::ops;
+use super::pass::Pass;
+use super::weights::Weights;
+use crate::error::{Error, Result};
+
+/// Settings of the gate of a mixture of experts.
+///
+/// The gate is a small network, Linear–BatchNorm–ReLU–Dropout for each hidden width and a Linear to one number
+/// `a_i` for each expert. The weights of the experts are `softmax(a / temperature)`, at least 0, and sum to 1.
+///
+/// With `top_k`, the numbers of all but the `k` largest become −∞ before the softmax, so that weights of 0 are
+/// exactly 0, and the one weight of `top_k = 1` is exactly 1. The gradient is that of the dense weights, else an
+/// expert that is not chosen could never be, and a gate with one choice would not learn.
+///
+/// Load balancing adds `balance · Σ_i max(0, 1 − m_i / floor)²` to the loss, where `m_i` is the mean weight of
+/// expert `i` over the rows of a batch. It is 0 as long as every expert has its floor, so a gate stays free to
+/// trust one expert in most rows, and it grows quickly below.
+///
+/// # Source
+///
+/// R. A. Jacobs et al., *Adaptive mixtures of local experts*, Neural Computation, 1991. N. Shazeer et al.,
+/// *Outrageously large neural networks*, ICLR 2017 (top-k by −∞). Y. Bengio et al., *Estimating or propagating
+/// gradients through stochastic neurons*, 2013 (the gradient of the choice).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GateConfig {
+    /// Widths of the hidden layers, each in 1..=4096; none gives a linear gate.
+    pub hidden: Vec<usize>,
+    /// Above 0; a lower one sharpens the weights.
+    pub temperature: f64,
+    /// Experts that count in a row; `None` lets all.
+    pub top_k: Option<usize>,
+    /// Weight of the load balancing in the loss, at least 0; 0 turns it off.
+    pub balance: f64,
+    /// Mean weight of an expert below which the balancing sets in, above 0 and at most `1 / experts`. An expert
+    /// that helps little settles a little below it.
+    pub floor: f64,
+    /// Share of the hidden numbers that training sets to 0, in [0, 1).
+    pub dropout: f64,
+}
+
+impl Default for GateConfig {
+    fn default() -> Self {
+        Self { hidden: vec![128, 64], temperature: 1.0, top_k: None, balance: 1.0, floor: 0.1, dropout: 0.1 }
+    }
+}
+
+impl GateConfig {
+    /// Checks that every setting is in its domain for so many experts; `at` says where the settings stand.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] that names the setting.
+    pub(crate) fn validate(&self, at: &str, experts: usize) -> Result<()> {
+        if let Some(i) = self.hidden.iter().position(|width| !(1..=4096).contains(width)) {
+            return Err(Error::invalid(format!("{at}.hidden[{i}]"), "in 1..=4096", self.hidden[i]));
+        }
+        if !(self.temperature > 0.0 && self.temperature.is_finite()) {
+            return Err(Error::invalid(format!("{at}.temperature"), "above 0 and finite", self.temperature));
+        }
+        if let Some(k) = self.top_k.filter(|k| !(1..=experts).contains(k)) {
+            return Err(Error::invalid(format!("{at}.top_k"), format!("in 1..={experts}"), k));
+        }
+        if !(self.balance >= 0.0 && self.balance.is_finite()) {
+            return Err(Error::invalid(format!("{at}.balance"), "at least 0 and finite", self.balance));
+        }
+        if !(self.floor > 0.0 && self.floor <= 1.0 / experts as f64) {
+            let expected = format!("above 0 and at most 1/{experts}");
+            return Err(Error::invalid(format!("{at}.floor"), expected, self.floor));
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(Error::invalid(format!("{at}.dropout"), "in [0, 1)", self.dropout));
+        }
+        Ok(())
+    }
+}
+
+/// A gate over some experts.
+#[derive(Clone, Debug)]
+pub(crate) struct Gate {
+    config: GateConfig,
+    hidden: Vec<(Linear, BatchNorm)>,
+    out: Linear,
+}
+
+impl Gate {
+    /// The weights stand under `{at}.hidden.{i}.linear`, `{at}.hidden.{i}.norm` and `{at}.out`.
+    pub(crate) fn new(
+        weights: &mut Weights,
+        at: &str,
+        inputs: usize,
+        experts: usize,
+        config: &GateConfig,
+    ) -> Result<Self> {
+        config.validate(at, experts)?;
+        let mut hidden = Vec::new();
+        let mut width = inputs;
+        for (i, &next) in config.hidden.iter().enumerate() {
+            let linear = Linear::new(weights, &format!("{at}.hidden.{i}.linear"), width, next)?;
+            hidden.push((linear, BatchNorm::new(weights, &format!("{at}.hidden.{i}.norm"), next)?));
+            width = next;
+        }
+        let out = Linear::new(weights, &format!("{at}.out"), width, experts)?;
+        Ok(Self { config: config.clone(), hidden, out })
+    }
+
+    /// Shape (rows, inputs) → the weights of the experts, (rows, experts); each row sums to 1.
+    pub(crate) fn forward(&self, x: &Tensor, pass: &mut Pass) -> Result<Tensor> {
+        let mut x = x.clone();
+        for (linear, norm) in &self.hidden {
+            x = ops::relu(&norm.forward(&linear.forward(&x)?, pass)?)?;
+            x = layers::dropout(&x, self.config.dropout as f32, pass)?;
+        }
+        let logits = (self.out.forward(&x)? / self.config.temperature)?;
+        // The softmax must be exact at −∞, which fast ones are not.
+        let dense = candle_nn::ops::softmax(&logits, D::Minus1)?;
+        match self.config.top_k {
+            Some(k) if k < logits.dim(1)? => {
+                let chosen = candle_nn::ops::softmax(&(logits.detach() + outside(&logits, k)?)?, D::Minus1)?;
+                // The second term is exactly 0 and carries the gradient.
+                Ok((chosen + (&dense - dense.detach())?)?)
+            }
+            _ => Ok(dense),
+        }
+    }
+
+    /// The load balancing of a batch, a scalar: see [`GateConfig`].
+    pub(crate) fn balance_loss(&self, weights: &Tensor) -> Result<Tensor> {
+        let mean = weights.mean(0)?;
+        let lacking = ((mean * (-1.0 / self.config.floor))? + 1.0)?.relu()?;
+        Ok((lacking.sqr()?.sum_all()? * self.config.balance)?)
+    }
+}
+
+/// 0 for the `k` largest numbers of each row, the earlier of equals first, and −∞ for the others.
+fn outside(logits: &Tensor, k: usize) -> Result<Tensor> {
+    let rows: Vec<Vec<f32>> = logits.to_vec2()?;
+    let mut masked = Vec::with_capacity(logits.elem_count());
+    for row in &rows {
+        let mut order: Vec<usize> = (0..row.len()).collect();
+        order.sort_by(|&a, &b| row[b].total_cmp(&row[a]));
+        let at = masked.len();
+        masked.resize(at + row.len(), f32::NEG_INFINITY);
+        for &i in &order[..k] {
+            masked[at + i] = 0.0;
+        }
+    }
+    Ok(Tensor::from_vec(masked, logits.shape(), &Device::Cpu)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(n: usize, width: usize) -> Tensor {
+        let values: Vec<f32> = (0..n * width).map(|i| ((i * 37 % 101) as f32 - 50.0) / 25.0).collect();
+        Tensor::from_vec(values, (n, width), &Device::Cpu).unwrap()
+    }
+
+    fn gate(config: &GateConfig, experts: usize) -> (Weights, Gate) {
+        let mut weights = Weights::new(5);
+        let gate = Gate::new(&mut weights, "gate", 6, experts, config).unwrap();
+        (weights, gate)
+    }
+
+    #[test]
+    fn dense_weights_sum_to_1_and_a_low_temperature_sharpens_them() {
+        let largest = |temperature| {
+            let (_, gate) = gate(&GateConfig { temperature, ..GateConfig::default() }, 3);
+            let weights: Vec<Vec<f32>> =
+                gate.forward(&rows(20, 6), &mut Pass::scoring()).unwrap().to_vec2().unwrap();
+            for row in &weights {
+                assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-6 && row.iter().all(|w| *w > 0.0));
+            }
+            weights.iter().map(|row| row.iter().copied().fold(0.0, f32::max)).sum::<f32>()
+        };
+        assert!(largest(0.1) > largest(1.0) && largest(1.0) > largest(10.0));
+    }
+
+    #[test]
+    fn top_1_is_exactly_0_or_1_and_top_2_of_3_has_one_exact_0() {
+        for (k, zeros) in [(1, 2), (2, 1)] {
+            let (_, gate) = gate(&GateConfig { top_k: Some(k), ..GateConfig::default() }, 3);
+            for pass in [&mut Pass::scoring(), &mut Pass::training(1, 0)] {
+                let weights: Vec<Vec<f32>> = gate.forward(&rows(50, 6), pass).unwrap().to_vec2().unwrap();
+                for row in weights {
+                    assert_eq!(row.iter().filter(|w| **w == 0.0).count(), zeros);
+                    assert!(if k == 1 {
+                        row.contains(&1.0)
+                    } else {
+                        (row.iter().sum::<f32>() - 1.0).abs() < 1e-6
+                    });
+                }
+            }
+        }
+        // Equal numbers: the earlier ones.
+        let equal =
+            outside(&Tensor::zeros((1, 3), candle_core::DType::F32, &Device::Cpu).unwrap(), 2).unwrap();
+        assert_eq!(equal.to_vec2::<f32>().unwrap(), [[0.0, 0.0, f32::NEG_INFINITY]]);
+    }
+
+    /// The loss depends on all experts' outputs, so each weight of the gate must hear of it, with one choice too.
+    #[test]
+    fn every_weight_gets_a_gradient_with_one_choice_too() {
+        for top_k in [None, Some(1), Some(2)] {
+            let (weights, gate) = gate(&GateConfig { top_k, dropout: 0.0, ..GateConfig::default() }, 3);
+            let shares = gate.forward(&rows(40, 6), &mut Pass::training(1, 0)).unwrap();
+            let outputs = rows(40, 3);
+            let grads = (shares * outputs).unwrap().sum_all().unwrap().backward().unwrap();
+            for (name, var) in weights.trained() {
+                let of: f32 = grads.get(var).unwrap().abs().unwrap().sum_all().unwrap().to_scalar().unwrap();
+                // A bias before a batch norm is taken away with the mean.
+                assert!(of > 0.0 || name.ends_with("linear.bias"), "{name} with {top_k:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn balancing_is_0_above_the_floor_and_grows_below() {
+        let (_, gate) = gate(&GateConfig { balance: 2.0, floor: 0.1, ..GateConfig::default() }, 2);
+        let loss = |a: f32| {
+            let weights = Tensor::new(&[[a, 1.0 - a], [a, 1.0 - a]], &Device::Cpu).unwrap();
+            gate.balance_loss(&weights).unwrap().to_scalar::<f32>().unwrap()
+        };
+        assert_eq!((loss(0.5), loss(0.9)), (0.0, 0.0));
+        assert!((loss(0.05) - 2.0 * 0.25).abs() < 1e-6);
+        assert!((loss(0.0) - 2.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn settings_out_of_their_domain_are_named() {
+        let bad = |change: fn(&mut GateConfig)| {
+            let mut config = GateConfig::default();
+            change(&mut config);
+            config.validate("gate", 3).unwrap_err().to_string()
+        };
+        assert!(bad(|c| c.hidden = vec![8, 0]).contains("gate.hidden[1]"));
+        assert!(bad(|c| c.temperature = 0.0).contains("gate.temperature"));
+        assert!(bad(|c| c.top_k = Some(4)).contains("gate.top_k"));
+        assert!(bad(|c| c.balance = f64::NAN).contains("gate.balance"));
+        assert!(bad(|c| c.floor = 0.4).contains("gate.floor"));
+        assert!(bad(|c| c.dropout = 1.0).contains("gate.dropout"));
+    }
+}
