@@ -135,6 +135,13 @@ impl Tensors {
         if self.0.contains_key(name) { self.take(name) } else { Ok(Vec::new()) }
     }
 
+    /// The names that begin with `prefix`, in name order.
+    #[cfg(feature = "neural")]
+    pub(crate) fn names_under(&self, prefix: &str) -> Vec<String> {
+        let from = self.0.range(prefix.to_owned()..);
+        from.map(|(name, _)| name).take_while(|name| name.starts_with(prefix)).cloned().collect()
+    }
+
     /// The first name that nobody took, if any.
     pub(crate) fn left_over(&self) -> Option<&str> {
         self.0.keys().next().map(String::as_str)

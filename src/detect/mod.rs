@@ -41,8 +41,8 @@ pub use isolation_forest::{
 pub use logistic::{LogisticRegression, LogisticRegressionConfig, LogisticRegressionParts};
 #[cfg(feature = "neural")]
 pub use neural::{
-    Columns, Completeness, EpochRecord, History, Monitor, Progress, Schedule, Stopped, TimingChannel,
-    TrainingConfig,
+    Columns, Completeness, EpochRecord, History, Kitsune, KitsuneConfig, KitsuneParts, Monitor, Progress,
+    Schedule, Stopped, TimingChannel, TrainingConfig,
 };
 pub use tree_ensemble::{Link, TreeEnsemble, TreeEnsembleParts};
 

@@ -3,6 +3,7 @@
 mod columns;
 mod gradients;
 mod inputs;
+mod kitsune;
 mod layers;
 mod losses;
 mod ops;
@@ -12,4 +13,6 @@ mod weights;
 
 pub use columns::{Columns, TimingChannel};
 pub use gradients::Completeness;
+pub(crate) use kitsune::KitsuneHeader;
+pub use kitsune::{Kitsune, KitsuneConfig, KitsuneParts};
 pub use training::{EpochRecord, History, Monitor, Progress, Schedule, Stopped, TrainingConfig};
