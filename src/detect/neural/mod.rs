@@ -6,6 +6,7 @@ mod fused;
 mod gate;
 mod gradients;
 mod inputs;
+mod kitsune;
 mod layers;
 mod losses;
 mod networks;
@@ -32,3 +33,5 @@ pub use networks::{
     TemporalCnnConfig, TimingLayout,
 };
 pub use training::{Checkpoint, EpochRecord, History, Monitor, Progress, Schedule, Stopped, TrainingConfig};
+pub(crate) use kitsune::KitsuneHeader;
+pub use kitsune::{Kitsune, KitsuneConfig, KitsuneParts};
