@@ -10,6 +10,7 @@ mod network;
 mod parts;
 #[cfg(test)]
 mod tests;
+mod scoring;
 
 pub use config::{AutoencoderConfig, ErrorForm, Variational};
 pub use entities::{EntityAutoencoders, EntityAutoencodersConfig, EntityAutoencodersParts};
