@@ -8,8 +8,16 @@ use super::gaussian_mixture::GaussianMixtureHeader;
 use super::half_space_trees::HalfSpaceTreesHeader;
 use super::isolation_forest::IsolationForestHeader;
 use super::logistic::LogisticRegressionHeader;
+#[cfg(feature = "neural")]
+use super::neural::{AutoencoderHeader, EntityAutoencodersHeader, KitsuneHeader, NeuralClassifierHeader};
 use super::stored::Stored;
 use super::tree_ensemble::TreeEnsembleHeader;
+#[cfg(feature = "neural")]
+use super::{
+    Autoencoder, AutoencoderConfig, AutoencoderParts, Columns, EntityAutoencoders, EntityAutoencodersConfig,
+    EntityAutoencodersParts, Kitsune, KitsuneConfig, KitsuneParts, Monitor, NeuralClassifier,
+    NeuralClassifierConfig, NeuralClassifierParts,
+};
 use super::{
     BoostedTreesConfig, Classifier, ContrastTreesConfig, Detector, Ensemble, EnsembleConfig, Fit,
     GaussianMixture, GaussianMixtureConfig, GaussianMixtureParts, HalfSpaceTrees, HalfSpaceTreesConfig,
@@ -20,34 +28,67 @@ use crate::artifact::Tensors;
 use crate::error::Result;
 use crate::explain::Explanation;
 
-/// Settings of any detector that can be saved; as text, `kind` names the detector.
-///
-/// # Examples
-///
-/// ```
-/// use qosguard::detect::{AnyDetectorConfig, IsolationForestConfig};
-///
-/// let config: AnyDetectorConfig = serde_json::from_str(r#"{"kind": "isolation_forest", "trees": 50}"#)?;
-/// assert_eq!(config, IsolationForestConfig { trees: 50, ..Default::default() }.into());
-/// # Ok::<(), serde_json::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum AnyDetectorConfig {
-    /// See [`IsolationForestConfig`].
+/// Defines [`AnyDetectorConfig`] and what all settings have in common.
+macro_rules! any_config {
+    ($($(#[$attribute:meta])* $variant:ident($config:ident)),* $(,)?) => {
+        /// Settings of any detector that can be saved; as text, `kind` names the detector.
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use qosguard::detect::{AnyDetectorConfig, IsolationForestConfig};
+        ///
+        /// let config: AnyDetectorConfig = serde_json::from_str(r#"{"kind": "isolation_forest", "trees": 50}"#)?;
+        /// assert_eq!(config, IsolationForestConfig { trees: 50, ..Default::default() }.into());
+        /// # Ok::<(), serde_json::Error>(())
+        /// ```
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(tag = "kind", rename_all = "snake_case")]
+        #[non_exhaustive]
+        pub enum AnyDetectorConfig {
+            $(
+                #[doc = concat!("See [`", stringify!($config), "`].")]
+                $(#[$attribute])*
+                $variant($config),
+            )*
+        }
+
+        $(
+            $(#[$attribute])*
+            impl From<$config> for AnyDetectorConfig {
+                fn from(config: $config) -> Self {
+                    Self::$variant(config)
+                }
+            }
+        )*
+
+        impl Fit for AnyDetectorConfig {
+            type Model = AnyDetector;
+
+            fn fit(&self, x: ArrayView2<'_, f32>, labels: Option<&[bool]>) -> Result<AnyDetector> {
+                Ok(match self {
+                    $($(#[$attribute])* Self::$variant(config) => config.fit(x, labels)?.into(),)*
+                })
+            }
+        }
+    };
+}
+
+any_config! {
     IsolationForest(IsolationForestConfig),
-    /// See [`GaussianMixtureConfig`].
     GaussianMixture(GaussianMixtureConfig),
-    /// See [`HalfSpaceTreesConfig`].
     HalfSpaceTrees(HalfSpaceTreesConfig),
-    /// See [`ContrastTreesConfig`].
     ContrastTrees(ContrastTreesConfig),
-    /// See [`BoostedTreesConfig`]; learns from labels.
     BoostedTrees(BoostedTreesConfig),
-    /// See [`LogisticRegressionConfig`]; learns from labels.
     LogisticRegression(LogisticRegressionConfig),
-    /// See [`EnsembleConfig`]; learns from labels where a member does.
+    #[cfg(feature = "neural")]
+    Autoencoder(AutoencoderConfig),
+    #[cfg(feature = "neural")]
+    EntityAutoencoders(EntityAutoencodersConfig),
+    #[cfg(feature = "neural")]
+    Kitsune(KitsuneConfig),
+    #[cfg(feature = "neural")]
+    NeuralClassifier(NeuralClassifierConfig),
     Ensemble(EnsembleConfig),
 }
 
@@ -56,143 +97,176 @@ impl AnyDetectorConfig {
     pub fn needs_labels(&self) -> bool {
         match self {
             Self::BoostedTrees(_) | Self::LogisticRegression(_) => true,
+            #[cfg(feature = "neural")]
+            Self::NeuralClassifier(_) => true,
             Self::Ensemble(config) => config.needs_labels(),
             _ => false,
         }
     }
-}
 
-/// Settings of one kind are settings of any.
-macro_rules! from_config {
-    ($($variant:ident($config:ident)),* $(,)?) => {$(
-        impl From<$config> for AnyDetectorConfig {
-            fn from(config: $config) -> Self {
-                Self::$variant(config)
-            }
-        }
-    )*};
-}
-
-from_config! {
-    IsolationForest(IsolationForestConfig),
-    GaussianMixture(GaussianMixtureConfig),
-    HalfSpaceTrees(HalfSpaceTreesConfig),
-    ContrastTrees(ContrastTreesConfig),
-    BoostedTrees(BoostedTreesConfig),
-    LogisticRegression(LogisticRegressionConfig),
-    Ensemble(EnsembleConfig),
-}
-
-impl Fit for AnyDetectorConfig {
-    type Model = AnyDetector;
-
-    fn fit(&self, x: ArrayView2<'_, f32>, labels: Option<&[bool]>) -> Result<AnyDetector> {
+    /// As [`Fit::fit`], with a monitor that watches, and may stop, the training of a network; other detectors
+    /// are fitted without it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fit::fit`], and [`Error::Diverged`](crate::Error::Diverged) for a training that runs away.
+    #[cfg(feature = "neural")]
+    pub fn fit_with(
+        &self,
+        x: ArrayView2<'_, f32>,
+        labels: Option<&[bool]>,
+        monitor: &mut Monitor<'_>,
+    ) -> Result<AnyDetector> {
         Ok(match self {
-            Self::IsolationForest(config) => config.fit(x, labels)?.into(),
-            Self::GaussianMixture(config) => config.fit(x, labels)?.into(),
-            Self::HalfSpaceTrees(config) => config.fit(x, labels)?.into(),
-            Self::ContrastTrees(config) => config.fit(x, labels)?.into(),
-            Self::BoostedTrees(config) => config.fit(x, labels)?.into(),
-            Self::LogisticRegression(config) => config.fit(x, labels)?.into(),
-            Self::Ensemble(config) => config.fit(x, labels)?.into(),
+            Self::Autoencoder(config) => config.fit_with(x, labels, monitor)?.into(),
+            Self::EntityAutoencoders(config) => config.fit_with(x, labels, monitor)?.into(),
+            Self::NeuralClassifier(config) => config.fit_with(x, labels, monitor)?.into(),
+            _ => self.fit(x, labels)?,
         })
+    }
+
+    /// Tells networks what the columns of the matrix are, where their settings do not say it.
+    #[cfg(feature = "neural")]
+    #[must_use]
+    pub fn with_columns(mut self, columns: &Columns) -> Self {
+        self.tell_columns(columns);
+        self
+    }
+
+    #[cfg(feature = "neural")]
+    fn tell_columns(&mut self, columns: &Columns) {
+        let told = match self {
+            Self::Autoencoder(config) => &mut config.columns,
+            Self::EntityAutoencoders(config) => &mut config.autoencoder.columns,
+            Self::NeuralClassifier(config) => &mut config.columns,
+            Self::Ensemble(config) => {
+                config.members.iter_mut().for_each(|member| member.detector.tell_columns(columns));
+                return;
+            }
+            _ => return,
+        };
+        told.get_or_insert_with(|| columns.clone());
     }
 }
 
-/// Defines the fitted twin of [`AnyDetectorConfig`] and its form in a file.
+/// Defines the fitted twin of [`AnyDetectorConfig`] and its form in a file: most have parts; those that hold other
+/// detectors store themselves.
 macro_rules! any_detector {
-    ($($variant:ident($parts:ident, $header:ident)),* $(,)?) => {
+    (
+        parts { $($(#[$of_one:meta])* $one:ident = $kind:literal ($parts:ident, $header:ident)),* $(,)? }
+        holders { $($(#[$of_many:meta])* $many:ident = $many_kind:literal ($many_header:ident)),* $(,)? }
+    ) => {
         /// Any fitted detector that can be saved.
         #[derive(Clone, Debug)]
         #[non_exhaustive]
         #[allow(clippy::large_enum_variant, reason = "a guard holds one, not a list")]
         pub enum AnyDetector {
             $(
-                #[doc = concat!("See [`", stringify!($variant), "`].")]
-                $variant($variant),
+                #[doc = concat!("See [`", stringify!($one), "`].")]
+                $(#[$of_one])*
+                $one($one),
             )*
-            /// See [`Ensemble`].
-            Ensemble(Ensemble),
+            $(
+                #[doc = concat!("See [`", stringify!($many), "`].")]
+                $(#[$of_many])*
+                $many($many),
+            )*
         }
 
         /// What stands of a detector in a file's header; `kind` names the detector.
         #[derive(Serialize, Deserialize)]
         #[serde(tag = "kind", rename_all = "snake_case")]
         pub(crate) enum AnyHeader {
-            $($variant($header),)*
-            Ensemble(EnsembleHeader),
+            $($(#[$of_one])* $one($header),)*
+            $($(#[$of_many])* $many($many_header),)*
         }
 
         impl AnyDetector {
+            /// Its kind, as in a file: `isolation_forest`, `tree_ensemble` and so on.
+            pub fn kind(&self) -> &'static str {
+                match self {
+                    $($(#[$of_one])* Self::$one(_) => $kind,)*
+                    $($(#[$of_many])* Self::$many(_) => $many_kind,)*
+                }
+            }
+
             /// Puts the arrays under `at` and returns the rest.
             pub(crate) fn store(&self, at: &str, tensors: &mut Tensors) -> AnyHeader {
                 match self {
-                    $(Self::$variant(model) => AnyHeader::$variant(model.to_parts().store(at, tensors)),)*
-                    Self::Ensemble(model) => AnyHeader::Ensemble(model.store(at, tensors)),
+                    $($(#[$of_one])* Self::$one(model) => AnyHeader::$one(model.to_parts().store(at, tensors)),)*
+                    $($(#[$of_many])* Self::$many(model) => AnyHeader::$many(model.store(at, tensors)),)*
                 }
             }
 
             /// Puts a detector together again; says in words what does not hold.
             pub(crate) fn restore(header: AnyHeader, at: &str, tensors: &mut Tensors) -> Result<Self, String> {
                 match header {
-                    $(AnyHeader::$variant(header) => {
+                    $($(#[$of_one])* AnyHeader::$one(header) => {
                         let parts = $parts::restore(header, at, tensors)?;
-                        $variant::from_parts(&parts).map(Self::$variant).map_err(|e| e.to_string())
+                        $one::from_parts(&parts).map(Self::$one).map_err(|e| e.to_string())
                     })*
-                    AnyHeader::Ensemble(header) => Ensemble::restore(header, at, tensors).map(Self::Ensemble),
+                    $($(#[$of_many])* AnyHeader::$many(header) => {
+                        $many::restore(header, at, tensors).map(Self::$many)
+                    })*
                 }
             }
 
             fn as_detector(&self) -> &dyn Detector {
                 match self {
-                    $(Self::$variant(model) => model,)*
-                    Self::Ensemble(model) => model,
+                    $($(#[$of_one])* Self::$one(model) => model,)*
+                    $($(#[$of_many])* Self::$many(model) => model,)*
                 }
             }
         }
 
         $(
-            impl From<$variant> for AnyDetector {
-                fn from(model: $variant) -> Self {
-                    Self::$variant(model)
+            $(#[$of_one])*
+            impl From<$one> for AnyDetector {
+                fn from(model: $one) -> Self {
+                    Self::$one(model)
                 }
             }
         )*
-
-        impl From<Ensemble> for AnyDetector {
-            fn from(model: Ensemble) -> Self {
-                Self::Ensemble(model)
+        $(
+            $(#[$of_many])*
+            impl From<$many> for AnyDetector {
+                fn from(model: $many) -> Self {
+                    Self::$many(model)
+                }
             }
-        }
+        )*
     };
 }
 
 any_detector! {
-    IsolationForest(IsolationForestParts, IsolationForestHeader),
-    GaussianMixture(GaussianMixtureParts, GaussianMixtureHeader),
-    HalfSpaceTrees(HalfSpaceTreesParts, HalfSpaceTreesHeader),
-    TreeEnsemble(TreeEnsembleParts, TreeEnsembleHeader),
-    LogisticRegression(LogisticRegressionParts, LogisticRegressionHeader),
+    parts {
+        IsolationForest = "isolation_forest" (IsolationForestParts, IsolationForestHeader),
+        GaussianMixture = "gaussian_mixture" (GaussianMixtureParts, GaussianMixtureHeader),
+        HalfSpaceTrees = "half_space_trees" (HalfSpaceTreesParts, HalfSpaceTreesHeader),
+        TreeEnsemble = "tree_ensemble" (TreeEnsembleParts, TreeEnsembleHeader),
+        LogisticRegression = "logistic_regression" (LogisticRegressionParts, LogisticRegressionHeader),
+        #[cfg(feature = "neural")]
+        Autoencoder = "autoencoder" (AutoencoderParts, AutoencoderHeader),
+        #[cfg(feature = "neural")]
+        EntityAutoencoders = "entity_autoencoders" (EntityAutoencodersParts, EntityAutoencodersHeader),
+        #[cfg(feature = "neural")]
+        Kitsune = "kitsune" (KitsuneParts, KitsuneHeader),
+        #[cfg(feature = "neural")]
+        NeuralClassifier = "neural_classifier" (NeuralClassifierParts, NeuralClassifierHeader),
+    }
+    holders {
+        Ensemble = "ensemble" (EnsembleHeader),
+    }
 }
 
 impl AnyDetector {
-    /// Its kind, as in a file: `isolation_forest`, `tree_ensemble` and so on.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::IsolationForest(_) => "isolation_forest",
-            Self::GaussianMixture(_) => "gaussian_mixture",
-            Self::HalfSpaceTrees(_) => "half_space_trees",
-            Self::TreeEnsemble(_) => "tree_ensemble",
-            Self::LogisticRegression(_) => "logistic_regression",
-            Self::Ensemble(_) => "ensemble",
-        }
-    }
-
     /// The detector as a classifier, where it learnt from labels.
     pub fn as_classifier(&self) -> Option<&dyn Classifier> {
         match self {
             Self::TreeEnsemble(model) => Some(model),
             Self::LogisticRegression(model) => Some(model),
+            #[cfg(feature = "neural")]
+            Self::NeuralClassifier(model) => Some(model),
             _ => None,
         }
     }

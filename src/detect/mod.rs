@@ -45,8 +45,9 @@ pub use neural::{
     Activation, Architecture, Autoencoder, AutoencoderConfig, AutoencoderParts, Checkpoint, Columns,
     Completeness, EntityAutoencoders, EntityAutoencodersConfig, EntityAutoencodersParts, EpochRecord,
     ErrorForm, ExpertNetworkConfig, FtTransformerConfig, GateConfig, History, Kitsune, KitsuneConfig,
-    KitsuneParts, MixtureNetworkConfig, MlpConfig, Monitor, NeuralClassifier, NeuralClassifierConfig, NeuralClassifierParts, PretrainingConfig, Progress, Schedule, Stopped, TemporalCnnConfig,
-    TimingChannel, TimingLayout, TrainingConfig, Variational,
+    KitsuneParts, MixtureNetworkConfig, MlpConfig, Monitor, NeuralClassifier, NeuralClassifierConfig,
+    NeuralClassifierParts, PretrainingConfig, Progress, Schedule, Stopped, TemporalCnnConfig, TimingChannel,
+    TimingLayout, TrainingConfig, Variational,
 };
 pub use tree_ensemble::{Link, TreeEnsemble, TreeEnsembleParts};
 

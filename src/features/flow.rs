@@ -224,6 +224,13 @@ impl FlowFeaturizer {
         self.encoders.iter().enumerate().flat_map(|(i, encoder)| vec![i; width(encoder)]).collect()
     }
 
+    /// The features that hold codes of categories, by index.
+    pub fn categorical(&self) -> Vec<usize> {
+        let one_code = |e: &Encoder| matches!(e, Encoder::Category(e) if e.width() == 1);
+        let sources = self.sources().into_iter().enumerate();
+        sources.filter(|&(_, source)| one_code(&self.encoders[source])).map(|(feature, _)| feature).collect()
+    }
+
     /// The settings that it was fitted with.
     pub fn config(&self) -> &FlowFeaturizerConfig {
         &self.config

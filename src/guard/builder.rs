@@ -16,6 +16,8 @@ use crate::detect::{
     AnyDetector, AnyDetectorConfig, BoostedTreesConfig, Detector, EnsembleConfig, Fit, IsolationForestConfig,
     TreeEnsemble,
 };
+#[cfg(feature = "neural")]
+use crate::detect::{Columns, Monitor};
 use crate::error::{Error, Result};
 use crate::features::{Featurizer, FlowFeaturizer, FlowFeaturizerConfig};
 use crate::qos::Policy;
@@ -150,6 +152,20 @@ impl GuardBuilder {
     /// than 100 clean rows, no usable column, or a rule or a detector that needs attacks where there are none,
     /// [`Error::BadRecord`] for a row without a label.
     pub fn fit(&self, table: &Table) -> Result<Guard> {
+        self.fit_by(table, &mut |config, x, labels| config.fit(x, labels))
+    }
+
+    /// As [`GuardBuilder::fit`], with a monitor that watches the training of networks.
+    ///
+    /// # Errors
+    ///
+    /// As [`GuardBuilder::fit`], and those of [`AnyDetectorConfig::fit_with`].
+    #[cfg(feature = "neural")]
+    pub fn fit_with(&self, table: &Table, monitor: &mut Monitor<'_>) -> Result<Guard> {
+        self.fit_by(table, &mut |config, x, labels| config.fit_with(x, labels, monitor))
+    }
+
+    fn fit_by(&self, table: &Table, fit: &mut FitDetector<'_>) -> Result<Guard> {
         self.threshold.check()?;
         if let Some(share) = self.attack_share.filter(|share| !(*share > 0.0 && *share < 1.0)) {
             return Err(Error::invalid("attack_share", "above 0 and below 1", share));
@@ -163,50 +179,21 @@ impl GuardBuilder {
         let rows: Vec<usize> = parts.fitted.iter().chain(&parts.fitted_attacks).copied().collect();
         let training_rows = table.take(&rows)?;
         let featurizer = self.featurizer.fit(&training_rows)?;
-        let x = featurizer.transform(&training_rows)?;
-        let is_attack: Vec<bool> = (0..rows.len()).map(|i| i >= parts.fitted.len()).collect();
-        let labels = config.needs_labels().then_some(is_attack.as_slice());
+        #[cfg(feature = "neural")]
+        let config = config.with_columns(&Columns::by_name(featurizer.names(), featurizer.categorical()));
         let score = |detector: &AnyDetector, rows: &[usize]| score_rows(&featurizer, detector, table, rows);
-        let (detector, clean, attacks) = if let AnyDetectorConfig::Ensemble(config) = &config {
-            let (ensemble, mut clean) = config.fit_and_score(x.matrix.view(), labels)?;
-            let detector = AnyDetector::Ensemble(ensemble);
-            let mut attacks = clean.split_off(parts.fitted.len());
-            attacks.extend(score(&detector, &parts.calibration_attacks)?);
-            (detector, clean, attacks)
-        } else {
-            let detector = config.fit(x.matrix.view(), labels)?;
-            let (clean, attacks) =
-                (score(&detector, &parts.calibrated)?, score(&detector, &parts.calibration_attacks)?);
-            (detector, clean, attacks)
-        };
+        let x = featurizer.transform(&training_rows)?.matrix;
+        let Calibrated { detector, clean, attacks } = fit_detector(&config, x.view(), &parts, fit, &score)?;
         let conformal = Conformal::fit(&clean)?;
         let calibration = CalibrationScores { clean: &clean, attacks: some(&attacks) };
         let mut threshold = self.threshold.fit(&calibration, &conformal)?;
-        let clean_calibrated = clean.len();
-        let probability = match labels {
-            Some(_) => Some(self.fit_probability(&clean, &attacks)?),
-            None => None,
-        };
-        let families = match labels {
-            Some(_) => fit_families(table, &parts.fitted_attacks, &featurizer, self.seed)?,
-            None => None,
-        };
-        let (clean, attacks) =
-            (score(&detector, &parts.held_out)?, score(&detector, &parts.held_out_attacks)?);
-        threshold.verify(&CalibrationScores { clean: &clean, attacks: some(&attacks) })?;
-
-        let training = Training {
-            seed: self.seed,
-            rows: table.n_rows(),
-            fitted: parts.fitted.len(),
-            calibrated: clean_calibrated,
-            held_out: parts.held_out.len(),
-            attacks: parts.fitted_attacks.len()
-                + parts.calibration_attacks.len()
-                + parts.held_out_attacks.len(),
-            fitted_attacks: parts.fitted_attacks.len(),
-            data_hash: data_hash(table),
-        };
+        let (mut probability, mut families) = (None, None);
+        if config.needs_labels() {
+            probability = Some(self.fit_probability(&clean, &attacks)?);
+            families = fit_families(table, &parts.fitted_attacks, &featurizer, self.seed)?;
+        }
+        let held_out = (score(&detector, &parts.held_out)?, score(&detector, &parts.held_out_attacks)?);
+        threshold.verify(&CalibrationScores { clean: &held_out.0, attacks: some(&held_out.1) })?;
         let clean_ranges = clean_ranges(&featurizer, &table.take(&parts.fitted)?)?;
         Guard::new(Stages {
             schema: Arc::clone(table.schema()),
@@ -218,7 +205,16 @@ impl GuardBuilder {
             families,
             clean_ranges,
             policy: self.policy.clone(),
-            training,
+            training: Training {
+                seed: self.seed,
+                rows: table.n_rows(),
+                fitted: parts.fitted.len(),
+                calibrated: clean.len(),
+                held_out: parts.held_out.len(),
+                attacks: parts.attacks(),
+                fitted_attacks: parts.fitted_attacks.len(),
+                data_hash: data_hash(table),
+            },
         })
     }
 
@@ -230,6 +226,40 @@ impl GuardBuilder {
             if scores.len() < LEAST_ISOTONIC { ProbabilityRule::Platt } else { ProbabilityRule::Isotonic };
         rule.fit(&scores, &labels, self.attack_share)
     }
+}
+
+/// How a detector is fitted on a matrix and, where it learns from them, labels.
+type FitDetector<'a> =
+    dyn FnMut(&AnyDetectorConfig, ArrayView2<'_, f32>, Option<&[bool]>) -> Result<AnyDetector> + 'a;
+
+/// A fitted detector and the scores that calibrate it.
+struct Calibrated {
+    detector: AnyDetector,
+    clean: Vec<f32>,
+    attacks: Vec<f32>,
+}
+
+/// Fits on `x`, the features of the clean rows and then the attacks to fit on, and scores rows that calibrate.
+fn fit_detector(
+    config: &AnyDetectorConfig,
+    x: ArrayView2<'_, f32>,
+    parts: &Parts,
+    fit: &mut FitDetector<'_>,
+    score: &dyn Fn(&AnyDetector, &[usize]) -> Result<Vec<f32>>,
+) -> Result<Calibrated> {
+    let is_attack: Vec<bool> = (0..x.nrows()).map(|row| row >= parts.fitted.len()).collect();
+    let labels = config.needs_labels().then_some(is_attack.as_slice());
+    if let AnyDetectorConfig::Ensemble(config) = config {
+        let (ensemble, mut clean) = config.fit_and_score(x, labels)?;
+        let detector = AnyDetector::Ensemble(ensemble);
+        let mut attacks = clean.split_off(parts.fitted.len());
+        attacks.extend(score(&detector, &parts.calibration_attacks)?);
+        return Ok(Calibrated { detector, clean, attacks });
+    }
+    let detector = fit(config, x, labels)?;
+    let (clean, attacks) =
+        (score(&detector, &parts.calibrated)?, score(&detector, &parts.calibration_attacks)?);
+    Ok(Calibrated { detector, clean, attacks })
 }
 
 /// Tells attack classes apart, learnt from attack rows alone; `None` with fewer than two classes that have
@@ -274,6 +304,10 @@ struct Parts {
 }
 
 impl Parts {
+    fn attacks(&self) -> usize {
+        self.fitted_attacks.len() + self.calibration_attacks.len() + self.held_out_attacks.len()
+    }
+
     fn draw(table: &Table, labels: Option<Vec<bool>>, seed: u64, config: &AnyDetectorConfig) -> Result<Self> {
         let labels = labels.unwrap_or_else(|| vec![false; table.n_rows()]);
         let (mut attacks, mut clean): (Vec<usize>, Vec<usize>) =

@@ -25,15 +25,17 @@ pub use autoencoder::{
     Autoencoder, AutoencoderConfig, AutoencoderParts, EntityAutoencoders, EntityAutoencodersConfig,
     EntityAutoencodersParts, ErrorForm, Variational,
 };
+pub(crate) use autoencoder::{AutoencoderHeader, EntityAutoencodersHeader};
+pub(crate) use classifier::NeuralClassifierHeader;
 pub use classifier::{NeuralClassifier, NeuralClassifierConfig, NeuralClassifierParts, PretrainingConfig};
 pub use columns::{Columns, TimingChannel};
 pub use gate::GateConfig;
 pub use gradients::Completeness;
+pub(crate) use kitsune::KitsuneHeader;
+pub use kitsune::{Kitsune, KitsuneConfig, KitsuneParts};
 pub use layers::Activation;
 pub use networks::{
     Architecture, ExpertNetworkConfig, FtTransformerConfig, MixtureNetworkConfig, MlpConfig,
     TemporalCnnConfig, TimingLayout,
 };
 pub use training::{Checkpoint, EpochRecord, History, Monitor, Progress, Schedule, Stopped, TrainingConfig};
-pub(crate) use kitsune::KitsuneHeader;
-pub use kitsune::{Kitsune, KitsuneConfig, KitsuneParts};

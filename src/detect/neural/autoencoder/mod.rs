@@ -8,11 +8,13 @@ mod loss;
 mod model;
 mod network;
 mod parts;
+mod scoring;
 #[cfg(test)]
 mod tests;
-mod scoring;
 
 pub use config::{AutoencoderConfig, ErrorForm, Variational};
+pub(crate) use entities::EntityAutoencodersHeader;
 pub use entities::{EntityAutoencoders, EntityAutoencodersConfig, EntityAutoencodersParts};
 pub use model::Autoencoder;
+pub(crate) use parts::AutoencoderHeader;
 pub use parts::AutoencoderParts;

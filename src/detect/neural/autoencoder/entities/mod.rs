@@ -8,4 +8,5 @@ mod tests;
 
 pub use fit::EntityAutoencodersConfig;
 pub use model::EntityAutoencoders;
+pub(crate) use parts::EntityAutoencodersHeader;
 pub use parts::EntityAutoencodersParts;
