@@ -11,6 +11,7 @@ for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = "1"
 
 import argparse
+import itertools
 import statistics
 import time
 from collections.abc import Callable
@@ -54,9 +55,10 @@ class Transformer(nn.Module):
         layer = nn.TransformerEncoderLayer(
             WIDTH, 4, 512, dropout=0.1, activation="gelu", batch_first=True, norm_first=True
         )
-        self.layers = nn.TransformerEncoder(layer, 3, enable_nested_tensor=False)
+        self.layers = nn.TransformerEncoder(layer, 3, nn.LayerNorm(WIDTH), enable_nested_tensor=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """What the gathering token holds at the end."""
         tokens = x.unsqueeze(-1) * self.weight + self.bias
         tokens = torch.cat([self.gathering.expand(len(x), -1, -1), tokens], dim=1)
         return self.layers(tokens)[:, 0]
@@ -70,7 +72,7 @@ class Mixture(nn.Module):
         self.tabular = Transformer()
         channels = [1, 32, 64, 64]
         parts: list[nn.Module] = []
-        for before, after in zip(channels, channels[1:]):
+        for before, after in itertools.pairwise(channels):
             parts += [nn.Conv1d(before, after, 3, padding=1), nn.BatchNorm1d(after), nn.ReLU(), nn.Dropout(0.1)]
         self.timing = nn.Sequential(
             *parts, nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(64, WIDTH), nn.LayerNorm(WIDTH)
@@ -84,6 +86,7 @@ class Mixture(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
+        """A logit for each class."""
         tabular, timing = self.tabular(x[:, :TABULAR]), self.timing(x[:, TABULAR:].unsqueeze(1))
         shares = self.gate(torch.cat([tabular, timing], dim=1)).softmax(dim=1)
         return self.classifier(shares[:, :1] * tabular + shares[:, 1:] * timing)
@@ -116,8 +119,8 @@ def autoencoders(rounds: int) -> None:
     with torch.inference_mode():
         for rows, calls in ((MANY, 10), (BATCH, 100), (1, 1000)):
             x = torch.randn(rows, FEATURES)
-            score = lambda x=x: ((network(x) - x) ** 2).mean(dim=1)
-            report(f"autoencoder score {rows}", rows, seconds(score, rounds, calls))
+            taken = seconds(lambda x=x: ((network(x) - x) ** 2).mean(dim=1), rounds, calls)
+            report(f"autoencoder score {rows}", rows, taken)
 
 
 def mixtures(rounds: int) -> None:

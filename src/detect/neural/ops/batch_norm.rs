@@ -3,7 +3,7 @@
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
 use super::values;
-use crate::detect::neural::kernels::EPSILON;
+use crate::detect::neural::kernels::{EPSILON, sum, sum_of_pairs};
 use crate::detect::neural::simd::wide;
 
 /// Over x of shape (rows, features) or (rows, features, length).
@@ -131,12 +131,12 @@ wide! {
         let term = |x: f32| if square { x * x } else { x };
         for x in x.chunks_exact(features * length) {
             if length == 1 {
-                for ((sum, x), centre) in sums.iter_mut().zip(x).zip(centre) {
-                    *sum += term(x - centre);
+                for ((total, x), centre) in sums.iter_mut().zip(x).zip(centre) {
+                    *total += term(x - centre);
                 }
             } else {
-                for ((sum, x), centre) in sums.iter_mut().zip(x.chunks_exact(length)).zip(centre) {
-                    *sum += crate::detect::neural::kernels::sum(x, |x| term(x - centre));
+                for ((total, x), centre) in sums.iter_mut().zip(x.chunks_exact(length)).zip(centre) {
+                    *total += sum(x, |x| term(x - centre));
                 }
             }
         }
@@ -163,8 +163,8 @@ wide! {
             } else {
                 let parts = x.chunks_exact(length).zip(slope.chunks_exact(length));
                 for (((of_weight, of_bias), mean), (x, slope)) in sums.zip(parts) {
-                    *of_weight += crate::detect::neural::kernels::sum_of_pairs(x, slope, |x, s| s * (x - mean));
-                    *of_bias += crate::detect::neural::kernels::sum(slope, |slope| slope);
+                    *of_weight += sum_of_pairs(x, slope, |x, s| s * (x - mean));
+                    *of_bias += sum(slope, |slope| slope);
                 }
             }
         }
