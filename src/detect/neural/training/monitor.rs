@@ -47,11 +47,14 @@ impl fmt::Debug for Progress<'_> {
     }
 }
 
+/// What is called after each epoch.
+type Watch<'a> = dyn FnMut(&Progress<'_>) -> ControlFlow<()> + 'a;
+
 /// Watches a training, may stop it, and may go on from an earlier one.
 #[derive(Default)]
 pub struct Monitor<'a> {
     /// Called after each epoch; `Break` ends the training, and the best weights so far come back.
-    pub progress: Option<&'a mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>>,
+    pub progress: Option<&'a mut Watch<'a>>,
     /// Where to go on. The same config, seed and rows then give the same bits as a training that was never stopped.
     pub resume: Option<&'a Checkpoint>,
 }

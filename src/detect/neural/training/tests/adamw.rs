@@ -10,6 +10,8 @@ use crate::detect::neural::ops::{AdamW, gradient_norm};
 use crate::detect::neural::weights::{Init, Weights};
 use crate::rng::Stream;
 
+type State = BTreeMap<String, Vec<f32>>;
+
 /// `½ Σ (w − target)²`, whose gradient is `w − target`.
 fn gradients(var: &Var, target: f32) -> GradStore {
     let half = ((var.as_tensor() - f64::from(target)).unwrap().sqr().unwrap() * 0.5).unwrap();
@@ -83,7 +85,7 @@ fn a_wrong_state_is_refused() {
     let state = optimizer.state().unwrap();
     let [first, second] = ["w.mean", "w.square"].map(String::from);
     assert_eq!(state.keys().collect::<Vec<_>>(), [&first, &second]);
-    let mut refused = |change: &dyn Fn(&mut BTreeMap<String, Vec<f32>>)| {
+    let mut refused = |change: &dyn Fn(&mut State)| {
         let mut state = state.clone();
         change(&mut state);
         optimizer.restore(1, &state).unwrap_err().to_string()
