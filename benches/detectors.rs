@@ -1,4 +1,4 @@
-//! Logistic regression, half-space trees and the Gaussian mixture on one thread, at 42 features.
+//! Logistic regression, half-space trees, Kitsune and the Gaussian mixture on one thread, at 42 features.
 #![allow(missing_docs, clippy::unwrap_used, reason = "a benchmark")]
 
 use std::hint::black_box;
@@ -64,6 +64,13 @@ fn bench(criterion: &mut Criterion) {
     // Fitting is learning row by row, so this is how fast a stream is learned.
     fit(criterion, "half_space_trees", &config, &x, None);
     score(criterion, "half_space_trees", &config.fit(x.view(), None).unwrap(), &x);
+
+    #[cfg(feature = "neural")]
+    {
+        let config = qosguard::detect::KitsuneConfig::default();
+        fit(criterion, "kitsune", &config, &x, None);
+        score(criterion, "kitsune", &config.fit(x.view(), None).unwrap(), &x);
+    }
 
     let few = x.slice(s![..20_000, ..]).to_owned();
     for (name, covariance, components) in [

@@ -101,3 +101,20 @@ fn the_other_detectors_allocate_nothing_either() {
         }
     }
 }
+
+#[cfg(feature = "neural")]
+#[test]
+fn kitsune_allocates_nothing_for_a_row() {
+    use qosguard::detect::KitsuneConfig;
+
+    qosguard::set_parallel(false);
+    let x = Array2::from_shape_fn((3000, 20), |(i, j)| ((i * (j + 3)) % 101) as f32);
+    let config = KitsuneConfig { mapping_rows: 200, training_rows: 1000, ..Default::default() };
+    let mut kitsune = config.fit(x.view(), None).unwrap();
+    for x in [x.view(), x.slice(s![..1, ..]), x.t().as_standard_layout().t()] {
+        assert_eq!(allocations(&kitsune, &x), 0);
+    }
+    let before = ALLOCATIONS.get();
+    kitsune.learn_many(x.view()).unwrap();
+    assert_eq!(ALLOCATIONS.get() - before, 0);
+}

@@ -177,14 +177,14 @@ impl Kitsune {
             }
             Phase::Training(network) => {
                 for (j, beyond) in self.beyond.iter_mut().enumerate() {
-                    *beyond += u64::from(self.ranges.is_beyond(j, value(j)));
+                    *beyond = beyond.saturating_add(self.ranges.is_beyond(j, value(j)).into());
                     self.ranges.stretch(j, value(j));
                 }
                 let is_first = self.learned == mapping_rows;
                 network.learn(&self.ranges, value, (self.config.learning_rate as f32, is_first), scratch);
             }
         }
-        self.learned += 1;
+        self.learned = self.learned.saturating_add(1);
     }
 
     fn score_tile(&self, network: &Network, value: impl Fn(usize, usize) -> f32, out: &mut [f32]) {

@@ -234,3 +234,27 @@ fn ranges(names: [&str; 2], [low, high]: [&Vec<f32>; 2], n: usize) -> Result<Ran
         Some(j) => Err(Error::invalid(format!("{}[{j}]", names[0]), format!("at most {}", high[j]), low[j])),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_keeps_every_phase() {
+        let config =
+            KitsuneConfig { mapping_rows: 20, training_rows: 20, largest_group: 2, ..Default::default() };
+        for rows in [0_u16, 7, 20, 50] {
+            let mut model = config.stream(5).unwrap();
+            for i in 0..rows {
+                model.learn(&[3, 5, 7, 11, 13].map(|m| f32::from(i % m))).unwrap();
+            }
+            let mut tensors = Tensors::default();
+            let header = model.to_parts().store("detector", &mut tensors);
+            let header = serde_json::from_str(&serde_json::to_string(&header).unwrap()).unwrap();
+            let parts = KitsuneParts::restore(header, "detector", &mut tensors).unwrap();
+            assert_eq!(parts, model.to_parts());
+            assert_eq!(tensors.left_over(), None);
+            assert_eq!(Kitsune::from_parts(&parts).unwrap(), model);
+        }
+    }
+}
