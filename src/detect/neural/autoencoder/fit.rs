@@ -9,15 +9,12 @@ use super::network::{Network, noise};
 use super::{Autoencoder, AutoencoderConfig};
 use crate::detect::neural::inputs::{Encoded, Inputs};
 use crate::detect::neural::pass::Pass;
-use crate::detect::neural::training::{Monitor, Task, train};
+use crate::detect::neural::training::{Monitor, Task, split, train};
 use crate::detect::neural::weights::Weights;
 use crate::detect::{Fit, check};
 use crate::error::{Error, Result};
 use crate::quantile::quantile;
-use crate::rng::Stream;
 
-/// The random stream that deals rows to training and validation.
-const SPLIT_STREAM: u64 = u64::MAX;
 /// Rows that one pass takes where nothing is learnt.
 pub(super) const TILE: usize = 1024;
 /// The share of the held-out rows that score no higher than the usual score.
@@ -103,7 +100,7 @@ impl AutoencoderConfig {
     ) -> Result<Autoencoder> {
         self.validate()?;
         check::finite(&x, 0)?;
-        let (training, validation) = split(x.nrows(), self.training.validation_share, self.seed)?;
+        let (training, validation) = split(None, x.nrows(), self.training.validation_share, self.seed);
         let select = |rows: &[usize]| x.select(ndarray::Axis(0), rows);
         let (training, validation) = (select(&training), select(&validation));
         let mut inputs = Inputs::fit(&training.view(), self.columns.as_ref())?;
@@ -149,17 +146,4 @@ impl Fit for AutoencoderConfig {
     fn fit(&self, x: ArrayView2<'_, f32>, labels: Option<&[bool]>) -> Result<Autoencoder> {
         self.fit_with(x, labels, &mut Monitor::default())
     }
-}
-
-/// Row indices of training and validation, each rising.
-fn split(rows: usize, share: f64, seed: u64) -> Result<(Vec<usize>, Vec<usize>)> {
-    if !(0.0..1.0).contains(&share) {
-        return Err(Error::invalid("training.validation_share", "at least 0 and below 1", share));
-    }
-    let mut order: Vec<usize> = (0..rows).collect();
-    Stream::new(seed, SPLIT_STREAM).shuffle(&mut order);
-    let mut validation = order.split_off(rows - (rows as f64 * share) as usize);
-    order.sort_unstable();
-    validation.sort_unstable();
-    Ok((order, validation))
 }

@@ -9,6 +9,8 @@ mod model;
 mod network;
 mod parts;
 mod scoring;
+#[cfg(test)]
+mod tests;
 
 pub use config::{AutoencoderConfig, ErrorForm, Variational};
 pub use entities::{EntityAutoencoders, EntityAutoencodersConfig, EntityAutoencodersParts};
