@@ -61,7 +61,11 @@ impl Dense {
     }
 
     /// As [`Dense::new`], with each output times the `scale` of its own.
-    pub(super) fn scaled(values: &Values, at: &str, scale: &[f64], shape: [usize; 2]) -> Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// As [`Dense::new`].
+    pub(crate) fn scaled(values: &Values, at: &str, scale: &[f64], shape: [usize; 2]) -> Result<Self> {
         Self::read(values, at, Some(&(scale.to_vec(), vec![0.0; scale.len()])), shape, None)
     }
 
