@@ -6,11 +6,13 @@ mod columns;
 mod gate;
 mod gradients;
 mod inputs;
+mod kernels;
 mod layers;
 mod losses;
 mod networks;
 mod ops;
 mod pass;
+mod simd;
 #[cfg(test)]
 mod testing;
 mod training;
@@ -29,4 +31,4 @@ pub use networks::{
     Architecture, ExpertNetworkConfig, FtTransformerConfig, MixtureNetworkConfig, MlpConfig,
     TemporalCnnConfig, TimingLayout,
 };
-pub use training::{EpochRecord, History, Monitor, Progress, Schedule, Stopped, TrainingConfig};
+pub use training::{Checkpoint, EpochRecord, History, Monitor, Progress, Schedule, Stopped, TrainingConfig};
