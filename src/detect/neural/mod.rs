@@ -3,6 +3,7 @@
 mod autoencoder;
 mod classifier;
 mod columns;
+mod fused;
 mod gate;
 mod gradients;
 mod inputs;

@@ -8,6 +8,7 @@ mod loss;
 mod model;
 mod network;
 mod parts;
+mod scoring;
 
 pub use config::{AutoencoderConfig, ErrorForm, Variational};
 pub use entities::{EntityAutoencoders, EntityAutoencodersConfig, EntityAutoencodersParts};

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use candle_core::{Device, Tensor};
 use ndarray::{Array2, ArrayView2, s};
 
-use super::{NeuralClassifierConfig, NeuralClassifierParts};
+use super::NeuralClassifierConfig;
 use crate::detect::neural::gradients::integrated_gradients;
 use crate::detect::neural::inputs::{Batch, Inputs};
-use crate::detect::neural::networks::{Architecture, Forward, Network};
+use crate::detect::neural::networks::{Architecture, Network, Scorer};
 use crate::detect::neural::pass::Pass;
 use crate::detect::neural::training::History;
 use crate::detect::{Classifier, Detector, check};
@@ -29,6 +29,7 @@ pub struct NeuralClassifier {
     pub(super) classes: Vec<String>,
     pub(super) inputs: Inputs,
     pub(super) network: Network,
+    pub(super) scorer: Scorer,
     pub(super) weights: BTreeMap<String, Vec<f32>>,
     pub(super) n_parameters: usize,
     pub(super) pretraining_history: Option<History>,
@@ -73,31 +74,13 @@ impl NeuralClassifier {
     ///
     /// As [`Detector::score_into`].
     pub fn gate_weights(&self, x: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
+        check::shape(&x, self.n_features(), x.nrows())?;
+        check::finite(&x, 0)?;
         let mut out = Array2::zeros((x.nrows(), self.experts().len()));
-        self.tiles(&x, |first, forward| {
-            if let Some(weights) = &forward.weights {
-                for (i, row) in weights.to_vec2::<f32>()?.into_iter().enumerate() {
-                    out.row_mut(first + i).iter_mut().zip(row).for_each(|(out, weight)| *out = weight);
-                }
-            }
-            Ok(())
-        })?;
+        self.scorer.for_each(&self.inputs, &x, |row, _, weights| {
+            out.row_mut(row).iter_mut().zip(weights).for_each(|(out, &weight)| *out = weight);
+        });
         Ok(out)
-    }
-
-    /// Checks the rows, and shows what the network makes of some at a time, from the first row on.
-    fn tiles(
-        &self,
-        x: &ArrayView2<'_, f32>,
-        mut see: impl FnMut(usize, Forward) -> Result<()>,
-    ) -> Result<()> {
-        check::shape(x, self.n_features(), x.nrows())?;
-        for first in (0..x.nrows()).step_by(TILE) {
-            let rows = x.slice(s![first..x.nrows().min(first + TILE), ..]);
-            check::finite(&rows, first)?;
-            see(first, self.network.forward(&self.batch(&rows)?, &mut Pass::scoring())?)?;
-        }
-        Ok(())
     }
 
     /// Rows as the network takes them in.
@@ -123,6 +106,19 @@ fn log_odds(logits: &Tensor) -> Result<Tensor> {
     Ok((attack - clean)?)
 }
 
+/// The same of the logits of one row.
+fn log_odds_of(logits: &[f32]) -> f32 {
+    match logits {
+        [clean, attack] => attack - clean,
+        [clean, attacks @ ..] => {
+            let top = attacks.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let sum: f64 = attacks.iter().map(|z| f64::from(z - top).exp()).sum();
+            top + sum.ln() as f32 - clean
+        }
+        [] => 0.0,
+    }
+}
+
 impl Detector for NeuralClassifier {
     fn n_features(&self) -> usize {
         self.inputs.n_features
@@ -133,8 +129,7 @@ impl Detector for NeuralClassifier {
         parallel::for_each_chunk(out, TILE, |start, out| {
             let x = x.slice(s![start..start + out.len(), ..]);
             check::finite(&x, start)?;
-            let forward = self.network.forward(&self.batch(&x)?, &mut Pass::scoring())?;
-            out.copy_from_slice(&log_odds(&forward.logits)?.to_vec1::<f32>()?);
+            self.scorer.for_each(&self.inputs, &x, |row, logits, _| out[row] = log_odds_of(logits));
             Ok(())
         })
     }
@@ -167,17 +162,16 @@ impl Classifier for NeuralClassifier {
     }
 
     fn probabilities(&self, x: ArrayView2<'_, f32>) -> Result<Array2<f64>> {
+        check::shape(&x, self.n_features(), x.nrows())?;
+        check::finite(&x, 0)?;
         let mut out = Array2::zeros((x.nrows(), self.classes.len()));
-        self.tiles(&x, |first, forward| {
-            for (i, logits) in forward.logits.to_vec2::<f32>()?.into_iter().enumerate() {
-                let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-                let mut row = out.row_mut(first + i);
-                row.iter_mut().zip(logits).for_each(|(out, z)| *out = f64::from(z - top).exp());
-                let total = row.sum();
-                row.mapv_inplace(|odds: f64| odds / total);
-            }
-            Ok(())
-        })?;
+        self.scorer.for_each(&self.inputs, &x, |row, logits, _| {
+            let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let mut row = out.row_mut(row);
+            row.iter_mut().zip(logits).for_each(|(out, z)| *out = f64::from(z - top).exp());
+            let total = row.sum();
+            row.mapv_inplace(|odds: f64| odds / total);
+        });
         Ok(out)
     }
 }

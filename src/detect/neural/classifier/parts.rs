@@ -8,7 +8,7 @@ use super::rows::check_classes;
 use super::{NeuralClassifier, NeuralClassifierConfig};
 use crate::artifact::Tensors;
 use crate::detect::neural::inputs::Inputs;
-use crate::detect::neural::networks::Network;
+use crate::detect::neural::networks::{Network, Scorer};
 use crate::detect::neural::training::History;
 use crate::detect::neural::weights::Weights;
 use crate::detect::stored::{Stored, put_weights, take_weights};
@@ -50,9 +50,11 @@ impl NeuralClassifier {
         let build = parts.config.build(&parts.inputs, parts.classes.len());
         let network = Network::new(&mut weights, &build, &parts.config.architecture)?;
         weights.finish()?;
+        let scorer = Scorer::new(&parts.weights, &build, &parts.config.architecture)?;
         Ok(Self {
             n_parameters: weights.count(),
             network,
+            scorer,
             config: parts.config,
             classes: parts.classes,
             inputs: parts.inputs,

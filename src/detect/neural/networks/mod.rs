@@ -8,6 +8,7 @@ mod head;
 mod masked;
 mod mixture;
 mod mlp;
+mod scoring;
 mod temporal_cnn;
 
 #[cfg(test)]
@@ -19,6 +20,8 @@ pub use ft_transformer::FtTransformerConfig;
 pub use mixture::{ExpertNetworkConfig, MixtureNetworkConfig};
 pub use mlp::MlpConfig;
 pub use temporal_cnn::{TemporalCnnConfig, TimingLayout};
+
+pub(crate) use scoring::Scorer;
 
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};

@@ -30,7 +30,7 @@ pub(super) fn build<'a>(inputs: &'a Inputs, columns: Option<&'a Columns>, classe
 }
 
 /// Two channels of three statistics, of the first five columns.
-fn timing() -> Columns {
+pub(super) fn timing() -> Columns {
     let channel = |name: &str, columns: &[Option<usize>]| TimingChannel {
         name: name.into(),
         columns: columns.to_vec(),
@@ -40,7 +40,7 @@ fn timing() -> Columns {
 }
 
 /// One small network of each kind.
-fn small() -> [Architecture; 5] {
+pub(super) fn small() -> [Architecture; 5] {
     let transformer =
         FtTransformerConfig { width: 8, heads: 2, feed_forward: 12, dropout: 0.0, ..Default::default() };
     let cnn = TemporalCnnConfig { channels: vec![5], width: 8, dropout: 0.0, ..Default::default() };
