@@ -142,6 +142,16 @@ impl Tensors {
         from.map(|(name, _)| name).take_while(|name| name.starts_with(prefix)).cloned().collect()
     }
 
+    /// Takes every array out whose name begins with a prefix, by the rest of its name.
+    ///
+    /// # Errors
+    ///
+    /// In words, when one is of another type.
+    pub(crate) fn take_all<T: Element>(&mut self, prefix: &str) -> Result<BTreeMap<String, Vec<T>>, String> {
+        let names: Vec<String> = self.0.keys().filter(|name| name.starts_with(prefix)).cloned().collect();
+        names.iter().map(|name| Ok((name[prefix.len()..].to_owned(), self.take(name)?))).collect()
+    }
+
     /// The first name that nobody took, if any.
     pub(crate) fn left_over(&self) -> Option<&str> {
         self.0.keys().next().map(String::as_str)
@@ -160,6 +170,13 @@ mod tests {
         assert!(tensors.clone().take::<u32>("a").is_err());
         assert_eq!(tensors.take::<f32>("a").unwrap(), [1.5, -0.0]);
         assert_eq!(tensors.left_over(), Some("b"));
+        tensors.put("c/x", &[1_u32]);
+        tensors.put("c/y/z", &[2_u32]);
+        assert!(tensors.clone().take_all::<f32>("c/").is_err());
+        let all = tensors.take_all::<u32>("c/").unwrap();
+        assert_eq!(all, BTreeMap::from([("x".into(), vec![1]), ("y/z".into(), vec![2])]));
+        assert_eq!(tensors.left_over(), Some("b"));
         assert!(tensors.take::<u32>("c").is_err());
+        assert!(tensors.take_all::<u32>("c/").unwrap().is_empty());
     }
 }

@@ -9,6 +9,7 @@ mod ensemble;
 mod file;
 mod gaussian_mixture;
 mod half_space_trees;
+mod held_out;
 mod isolation_forest;
 mod logistic;
 #[cfg(feature = "neural")]
@@ -46,7 +47,7 @@ pub use neural::{
 };
 #[cfg(feature = "neural")]
 pub use neural::{
-    Columns, Completeness, EpochRecord, GateConfig, History, Monitor, Progress, Schedule, Stopped,
+    Checkpoint, Columns, Completeness, EpochRecord, GateConfig, History, Monitor, Progress, Schedule, Stopped,
     TimingChannel, TrainingConfig,
 };
 pub use tree_ensemble::{Link, TreeEnsemble, TreeEnsembleParts};

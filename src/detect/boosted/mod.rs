@@ -16,7 +16,7 @@ pub use settings::{BoostedTreesConfig, EarlyStopping};
 use ndarray::ArrayView2;
 
 use super::tree_ensemble::{Link, TreeEnsemble};
-use super::{ClassWeight, Fit, check};
+use super::{Fit, check, held_out};
 use crate::error::{Error, Result};
 use crate::rng::Stream;
 use histogram::MAX_ROWS;
@@ -78,9 +78,10 @@ impl BoostedTreesConfig {
         self.validate(x.ncols(), classes.len())?;
         check_rows(&x, labels, classes, weights)?;
         bins::check_codes(&x, &self.categorical)?;
-        let rows = self.rows(labels, classes.len());
-        let weights = weights.map_or_else(|| vec![1.0; labels.len()], <[f32]>::to_vec);
-        let weights = self.class_weights(weights, labels, classes.len(), &rows.training);
+        let rows = self.rows(labels);
+        let mut weights = weights.map_or_else(|| vec![1.0; labels.len()], <[f32]>::to_vec);
+        let counted = rows.training.iter().map(|&row| row as usize);
+        self.class_weight.apply(&mut weights, labels, classes.len(), counted);
         check_classes(labels, &weights, classes, &rows.training)?;
         let stops = rows.validation.iter().any(|&row| weights[row as usize] > 0.0);
         if self.early_stopping.is_some() && !stops {
@@ -100,45 +101,14 @@ impl BoostedTreesConfig {
     }
 
     /// Which rows are learnt from and which are held out: the same share of each class.
-    fn rows(&self, labels: &[u32], classes: usize) -> Rows {
-        let n = labels.len() as u32;
+    fn rows(&self, labels: &[u32]) -> Rows {
         let Some(stop) = self.early_stopping else {
-            return Rows { training: (0..n).collect(), validation: Vec::new() };
+            return Rows { training: (0..labels.len() as u32).collect(), validation: Vec::new() };
         };
-        let mut rng = Stream::new(self.seed, VALIDATION);
-        let mut by_class = vec![Vec::new(); classes];
-        (0..n).for_each(|row| by_class[labels[row as usize] as usize].push(row));
-        let mut held_out = vec![false; labels.len()];
-        for rows in &mut by_class {
-            rng.shuffle(rows);
-            let held = (rows.len() as f64 * stop.share) as usize;
-            for &row in &rows[..held] {
-                held_out[row as usize] = true;
-            }
-        }
-        let (validation, training): (Vec<u32>, Vec<u32>) = (0..n).partition(|&row| held_out[row as usize]);
-        Rows { training, validation }
-    }
-
-    fn class_weights(
-        &self,
-        mut weights: Vec<f32>,
-        labels: &[u32],
-        classes: usize,
-        training: &[u32],
-    ) -> Vec<f32> {
-        if self.class_weight == ClassWeight::Balanced {
-            let mut counts = vec![0_usize; classes];
-            for &row in training {
-                counts[labels[row as usize] as usize] += 1;
-            }
-            let factor =
-                |label: u32| training.len() as f64 / (classes * counts[label as usize].max(1)) as f64;
-            for (weight, &label) in weights.iter_mut().zip(labels) {
-                *weight = (f64::from(*weight) * factor(label)) as f32;
-            }
-        }
-        weights
+        let mut random = Stream::new(self.seed, VALIDATION);
+        let (training, validation) = held_out::split(Some(labels), labels.len(), stop.share, &mut random);
+        let rows = |rows: Vec<usize>| rows.into_iter().map(|row| row as u32).collect();
+        Rows { training: rows(training), validation: rows(validation) }
     }
 }
 

@@ -2,7 +2,7 @@ use ndarray::{Array2, Axis, concatenate, s};
 
 use super::*;
 use crate::detect::tree::{Node, Test};
-use crate::detect::{Classifier, Detector};
+use crate::detect::{ClassWeight, Classifier, Detector};
 use crate::error::ErrorKind;
 
 fn names(classes: usize) -> Vec<String> {
@@ -232,7 +232,7 @@ fn early_stopping_keeps_the_best_round() {
         ..quick()
     };
     let classes: Vec<u32> = labels.iter().map(|&label| u32::from(label)).collect();
-    let held: Vec<usize> = config.rows(&classes, 2).validation.iter().map(|&row| row as usize).collect();
+    let held: Vec<usize> = config.rows(&classes).validation.iter().map(|&row| row as usize).collect();
     let held_x = x.select(Axis(0), &held);
     let held_labels: Vec<bool> = held.iter().map(|&row| labels[row]).collect();
     let fit = |trees: usize, patience: usize| {
@@ -259,7 +259,7 @@ fn held_out_rows_teach_nothing() {
     let config = BoostedTreesConfig { early_stopping: stop, trees: 3, ..quick() };
     let before = nodes(&config.fit(x.view(), Some(&labels)).unwrap());
     let classes: Vec<u32> = labels.iter().map(|&label| u32::from(label)).collect();
-    for row in config.rows(&classes, 2).validation {
+    for row in config.rows(&classes).validation {
         // Still in order, so that the same round is the best.
         x.row_mut(row as usize).mapv_inplace(|v| v + 1e-4);
     }

@@ -153,12 +153,8 @@ impl LogisticRegressionConfig {
             let what = format!("training rows of class `{}`", classes[empty]);
             return Err(Error::InsufficientData { what, needed: 1, got: 0 });
         }
-        if self.class_weight == ClassWeight::Balanced {
-            let all: f64 = totals.iter().sum();
-            for (weight, &label) in weights.iter_mut().zip(labels) {
-                *weight *= all / (classes.len() as f64 * totals[label as usize]);
-            }
-        }
+        let factors = self.class_weight.factors(&totals);
+        weights.iter_mut().zip(labels).for_each(|(weight, &label)| *weight *= factors[label as usize]);
         Ok(weights)
     }
 }

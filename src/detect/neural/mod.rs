@@ -15,6 +15,9 @@ mod testing;
 mod training;
 mod weights;
 
+mod kernels;
+mod simd;
+
 pub use autoencoder::{
     Autoencoder, AutoencoderConfig, AutoencoderParts, EntityAutoencoders, EntityAutoencodersConfig,
     EntityAutoencodersParts, ErrorForm, Variational,
@@ -27,4 +30,4 @@ pub use networks::{
     Architecture, ExpertNetworkConfig, FtTransformerConfig, MixtureNetworkConfig, MlpConfig,
     TemporalCnnConfig, TimingLayout,
 };
-pub use training::{EpochRecord, History, Monitor, Progress, Schedule, Stopped, TrainingConfig};
+pub use training::{Checkpoint, EpochRecord, History, Monitor, Progress, Schedule, Stopped, TrainingConfig};

@@ -1,7 +1,11 @@
 //! Operations with gradients of their own, where candle's are slow or have none.
 
+mod adamw;
+mod values;
+
 use candle_core::{D, Tensor, Var};
 
+pub(crate) use self::adamw::{AdamW, gradient_norm};
 use crate::error::Result;
 use crate::rng::Stream;
 
