@@ -2,6 +2,7 @@
 
 mod autoencoder;
 mod columns;
+mod fused;
 mod gate;
 mod gradients;
 mod inputs;

@@ -14,6 +14,10 @@ mod word;
 pub(crate) use categories::Categories;
 pub(crate) use heap::Heap;
 pub(crate) use layout::Layout;
+#[cfg(all(feature = "neural", target_arch = "x86_64"))]
+pub(crate) use processor::Asked;
+#[cfg(feature = "neural")]
+pub(crate) use processor::Processor;
 
 use crate::error::{Error, Result};
 

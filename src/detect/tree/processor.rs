@@ -2,10 +2,10 @@
 
 /// The registers that a kernel may use.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Processor {
+pub(crate) enum Processor {
     /// Those that every processor of its kind has.
     Any,
-    /// 32 bytes wide.
+    /// 32 bytes wide, with sums of products in one instruction.
     #[cfg(target_arch = "x86_64")]
     Avx2(Asked),
     /// 64 bytes wide, with masks.
@@ -16,19 +16,19 @@ pub(super) enum Processor {
 /// The processor has been asked, which only [`Processor::all`] does.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Asked(());
+pub(crate) struct Asked(());
 
 impl Processor {
     /// The best that this processor has.
-    pub(super) fn best() -> Self {
+    pub(crate) fn best() -> Self {
         Self::all().last().unwrap_or(Self::Any)
     }
 
     /// All that this processor has, the best last.
-    pub(super) fn all() -> impl Iterator<Item = Self> {
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
         #[cfg(target_arch = "x86_64")]
         let wide = {
-            let avx2 = is_x86_feature_detected!("avx2");
+            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
             let avx512 = is_x86_feature_detected!("avx512f")
                 && is_x86_feature_detected!("avx512bw")
                 && is_x86_feature_detected!("avx512cd")
