@@ -47,8 +47,12 @@ pub use neural::{
 };
 #[cfg(feature = "neural")]
 pub use neural::{
-    Checkpoint, Columns, Completeness, EpochRecord, GateConfig, History, Monitor, Progress, Schedule, Stopped,
-    TimingChannel, TrainingConfig,
+    Checkpoint, Columns, Completeness, EpochRecord, GateConfig, History, Monitor, Progress, Schedule,
+    Stopped, TimingChannel, TrainingConfig,
+};
+#[cfg(feature = "neural")]
+pub use neural::{
+    Choice, ExpertConfig, ExpertReport, MixtureOfExperts, MixtureOfExpertsConfig, MixtureReport, Quality,
 };
 pub use tree_ensemble::{Link, TreeEnsemble, TreeEnsembleParts};
 

@@ -17,6 +17,7 @@ mod training;
 mod weights;
 
 mod kernels;
+mod mixture;
 mod simd;
 
 pub use autoencoder::{
@@ -27,6 +28,10 @@ pub use columns::{Columns, TimingChannel};
 pub use gate::GateConfig;
 pub use gradients::Completeness;
 pub use layers::Activation;
+pub(crate) use mixture::MixtureOfExpertsHeader;
+pub use mixture::{
+    Choice, ExpertConfig, ExpertReport, MixtureOfExperts, MixtureOfExpertsConfig, MixtureReport, Quality,
+};
 pub use networks::{
     Architecture, ExpertNetworkConfig, FtTransformerConfig, MixtureNetworkConfig, MlpConfig,
     TemporalCnnConfig, TimingLayout,
