@@ -196,7 +196,7 @@ pub enum Error {
         stage: String,
         /// Training steps before it, from 0.
         step: u64,
-        /// What was not finite: `loss`, `gradient` or `weight`.
+        /// What was not finite: `loss`, `validation loss`, `gradient` or `weight`.
         what: String,
         /// The first weight where it shows, or `loss`.
         layer: String,

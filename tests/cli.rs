@@ -82,6 +82,38 @@ fn simulated_traffic_is_trained_on_assessed_and_evaluated() {
 }
 
 #[test]
+fn a_detector_is_named_or_described_or_chosen_and_gives_its_reasons() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    ok(at, &["simulate", "--rows", "1500", "-o", "flows.csv"], b"");
+    std::fs::write(at.join("small.json"), r#"{"kind": "boosted_trees", "trees": 10}"#).unwrap();
+    for (named, kind) in [
+        ("logistic_regression", "logistic_regression"),
+        ("small.json", "tree_ensemble"),
+        ("auto", "ensemble"),
+    ] {
+        ok(at, &["train", "flows.csv", "--detector", named, "-o", "edge.qosguard"], b"");
+        let inspected = ok(at, &["inspect", "edge.qosguard", "--json"], b"");
+        let inspected: serde_json::Value = serde_json::from_str(&inspected).unwrap();
+        assert_eq!(inspected["detector"], kind, "{named}");
+    }
+    let reasons = ok(at, &["assess", "edge.qosguard", "flows.csv", "--reasons", "2", "--json"], b"");
+    for decision in reasons.lines() {
+        let decision: serde_json::Value = serde_json::from_str(decision).unwrap();
+        assert_eq!(decision["reasons"].as_array().unwrap().len(), 2, "{decision}");
+    }
+    // These records have a family of their own.
+    ok(at, &["assess", "edge.qosguard", "flows.csv", "-o", "verdicts.csv"], b"");
+    let verdicts = std::fs::read_to_string(at.join("verdicts.csv")).unwrap();
+    assert!(verdicts.lines().next().unwrap().ends_with("rule,probability,verdict_family"), "{verdicts:.300}");
+    assert_eq!(verdicts.lines().count(), 1501);
+
+    let (code, message) = fails(at, &["train", "flows.csv", "--detector", "trees", "-o", "x.qosguard"], b"");
+    assert_eq!(code, 2, "{message}");
+    assert!(message.contains("`--detector` must be auto, a kind of detector or a .json file"), "{message}");
+}
+
+#[test]
 fn formats_are_converted_and_schemas_are_brought_together() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();

@@ -135,13 +135,6 @@ impl Tensors {
         if self.0.contains_key(name) { self.take(name) } else { Ok(Vec::new()) }
     }
 
-    /// The names that begin with `prefix`, in name order.
-    #[cfg(feature = "neural")]
-    pub(crate) fn names_under(&self, prefix: &str) -> Vec<String> {
-        let from = self.0.range(prefix.to_owned()..);
-        from.map(|(name, _)| name).take_while(|name| name.starts_with(prefix)).cloned().collect()
-    }
-
     /// Takes every array out whose name begins with a prefix, by the rest of its name.
     ///
     /// # Errors

@@ -42,13 +42,12 @@ pub use isolation_forest::{
 pub use logistic::{LogisticRegression, LogisticRegressionConfig, LogisticRegressionParts};
 #[cfg(feature = "neural")]
 pub use neural::{
-    Activation, Autoencoder, AutoencoderConfig, AutoencoderParts, EntityAutoencoders,
-    EntityAutoencodersConfig, EntityAutoencodersParts, ErrorForm, Variational,
-};
-#[cfg(feature = "neural")]
-pub use neural::{
-    Checkpoint, Columns, Completeness, EpochRecord, GateConfig, History, Monitor, Progress, Schedule,
-    Stopped, TimingChannel, TrainingConfig,
+    Activation, Architecture, Autoencoder, AutoencoderConfig, AutoencoderParts, Checkpoint, Columns,
+    Completeness, EntityAutoencoders, EntityAutoencodersConfig, EntityAutoencodersParts, EpochRecord,
+    ErrorForm, ExpertNetworkConfig, FtTransformerConfig, GateConfig, History, Kitsune, KitsuneConfig,
+    KitsuneParts, MixtureNetworkConfig, MlpConfig, Monitor, NeuralClassifier, NeuralClassifierConfig,
+    NeuralClassifierParts, PretrainingConfig, Progress, Schedule, Stopped, TemporalCnnConfig, TimingChannel,
+    TimingLayout, TrainingConfig, Variational,
 };
 #[cfg(feature = "neural")]
 pub use neural::{

@@ -69,7 +69,5 @@ pub(crate) fn put_weights(weights: &BTreeMap<String, Vec<f32>>, at: &str, tensor
 /// Takes all weights under `{at}/weights/` out; whether they are those of the network is for it to say.
 #[cfg(feature = "neural")]
 pub(crate) fn take_weights(at: &str, tensors: &mut Tensors) -> Result<BTreeMap<String, Vec<f32>>, String> {
-    let prefix = format!("{at}/weights/");
-    let names = tensors.names_under(&prefix);
-    names.into_iter().map(|name| Ok((name[prefix.len()..].to_owned(), tensors.take(&name)?))).collect()
+    tensors.take_all(&format!("{at}/weights/"))
 }

@@ -46,7 +46,7 @@ pub(crate) fn run(command: &Assess) -> Outcome {
             output::print(lines(command, &guard, &table, &assessment, records)?.as_bytes())?;
         }
         if let (Some(out), Some(batch)) = (&mut out, table.batches().first()) {
-            out.write(&verdicts::beside(&schema, batch, &assessment)?)?;
+            out.write(&verdicts::beside(&schema, &guard, batch, &assessment)?)?;
         }
         anomalies += assessment.decisions().filter(|decision| decision.verdict.is_anomaly).count();
         records += assessment.len() as u64;

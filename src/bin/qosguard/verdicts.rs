@@ -7,57 +7,59 @@ use qosguard::qos::Decision;
 use qosguard::telemetry::{Column, Kind, Role, Schema};
 use qosguard::{Assessment, Error, Guard, Result};
 
+/// What is said of a record, by the name of its column.
+type Said = (&'static str, Kind, fn(&Assessment) -> ArrayRef);
+
 /// The columns that stand behind those of the record.
-const COLUMNS: [(&str, Kind); 7] = [
-    ("decision_id", Kind::Text),
-    ("score", Kind::Number),
-    ("p_value", Kind::Number),
-    ("is_anomaly", Kind::Number),
-    ("severity", Kind::Text),
-    ("action", Kind::Text),
-    ("rule", Kind::Text),
+const COLUMNS: [Said; 7] = [
+    ("decision_id", Kind::Text, |a| text(a, |d| Some(format!("{:016x}", d.id)))),
+    ("score", Kind::Number, |a| number(a, |d| Some(f64::from(d.verdict.score)))),
+    ("p_value", Kind::Number, |a| number(a, |d| Some(d.verdict.p_value))),
+    ("is_anomaly", Kind::Number, |a| number(a, |d| Some(f64::from(u8::from(d.verdict.is_anomaly))))),
+    ("severity", Kind::Text, |a| text(a, |d| Some(d.verdict.severity.to_string()))),
+    ("action", Kind::Text, |a| text(a, |d| Some(d.action.to_string()))),
+    ("rule", Kind::Text, |a| text(a, |d| Some(d.rule))),
 ];
 
 /// Of a guard that gives one, the probability of an attack.
-const PROBABILITY: &str = "probability";
+const PROBABILITY: Said = ("probability", Kind::Number, |a| number(a, |d| d.verdict.probability));
 /// Of a guard that tells them apart, the attack class of an anomaly.
-const FAMILY: &str = "family";
+const FAMILY: Said = ("family", Kind::Text, |a| text(a, |d| d.verdict.family));
 
-/// The schema of the records with their verdicts.
-pub(crate) fn schema(of_records: &Schema, guard: &Guard) -> Result<Schema> {
-    let probability = guard.probability().map(|_| (PROBABILITY, Kind::Number));
-    let family = (!guard.families().is_empty()).then_some((FAMILY, Kind::Text));
-    let verdict = COLUMNS.into_iter().chain(probability).chain(family);
-    let verdict = verdict.map(|(name, kind)| Column::new(name, Role::Ignore, kind));
-    let columns = of_records.columns().iter().cloned().chain(verdict).collect();
-    Schema::new("verdicts", columns, Vec::new())
+fn number(assessment: &Assessment, of: fn(Decision) -> Option<f64>) -> ArrayRef {
+    Arc::new(assessment.decisions().map(of).collect::<Float64Array>())
 }
 
-/// One batch of records with the verdicts on them.
-pub(crate) fn beside(schema: &Schema, records: &RecordBatch, assessment: &Assessment) -> Result<RecordBatch> {
-    let number = |of: fn(&Decision) -> f64| -> ArrayRef {
-        Arc::new(assessment.decisions().map(|d| of(&d)).collect::<Float64Array>())
-    };
-    let text = |of: fn(&Decision) -> String| -> ArrayRef {
-        Arc::new(assessment.decisions().map(|d| Some(of(&d))).collect::<StringArray>())
-    };
-    let verdicts: [ArrayRef; 7] = [
-        text(|d| format!("{:016x}", d.id)),
-        number(|d| f64::from(d.verdict.score)),
-        number(|d| d.verdict.p_value),
-        number(|d| f64::from(u8::from(d.verdict.is_anomaly))),
-        text(|d| d.verdict.severity.to_string()),
-        text(|d| d.action.to_string()),
-        text(|d| d.rule.clone()),
-    ];
-    let probability: ArrayRef =
-        Arc::new(assessment.decisions().map(|d| d.verdict.probability).collect::<Float64Array>());
-    let family: ArrayRef =
-        Arc::new(assessment.decisions().map(|d| d.verdict.family).collect::<StringArray>());
-    let asked = [(PROBABILITY, probability), (FAMILY, family)];
-    let asked = asked.into_iter().filter(|(name, _)| schema.index_of(name) >= Some(records.num_columns()));
-    let asked = asked.map(|(_, column)| column);
-    let columns = records.columns().iter().cloned().chain(verdicts).chain(asked).collect();
+fn text(assessment: &Assessment, of: fn(Decision) -> Option<String>) -> ArrayRef {
+    Arc::new(assessment.decisions().map(of).collect::<StringArray>())
+}
+
+/// What a guard says of each record.
+fn said(guard: &Guard) -> impl Iterator<Item = Said> {
+    let probability = guard.probability().map(|_| PROBABILITY);
+    let family = (!guard.families().is_empty()).then_some(FAMILY);
+    COLUMNS.into_iter().chain(probability).chain(family)
+}
+
+/// The schema of the records with their verdicts; where a record has a column of the same name already, the
+/// verdict's is called `verdict_…`.
+pub(crate) fn schema(of_records: &Schema, guard: &Guard) -> Result<Schema> {
+    let verdict = said(guard).map(|(name, kind, _)| {
+        let taken = of_records.index_of(name).is_some();
+        Column::new(if taken { format!("verdict_{name}") } else { name.into() }, Role::Ignore, kind)
+    });
+    Schema::new("verdicts", of_records.columns().iter().cloned().chain(verdict).collect(), Vec::new())
+}
+
+/// One batch of records with the verdicts on them, with the columns of [`schema`].
+pub(crate) fn beside(
+    schema: &Schema,
+    guard: &Guard,
+    records: &RecordBatch,
+    assessment: &Assessment,
+) -> Result<RecordBatch> {
+    let verdicts = said(guard).map(|(_, _, column)| column(assessment));
+    let columns = records.columns().iter().cloned().chain(verdicts).collect();
     RecordBatch::try_new(Arc::new(schema.to_arrow()), columns).map_err(|error| Error::InvalidArgument {
         name: "verdicts".into(),
         expected: "an Arrow batch".into(),

@@ -183,14 +183,16 @@ fn a_weight_of_two_is_a_row_twice() {
     let twice: Vec<usize> = (0..1500).chain((0..1500).step_by(3)).collect();
     // Bins are found on rows, whatever their weight: with one for each value they are the same.
     let x = x.mapv(|v| (v * 20.0).round());
-    let config = BoostedTreesConfig { min_rows_per_leaf: 1, min_hessian: 5.0, ..quick() };
-    let weighted = config.fit_classes(x.view(), &labels, &names(2), Some(&weights)).unwrap();
+    let doubled_x = x.select(Axis(0), &twice);
     let doubled_labels: Vec<u32> = twice.iter().map(|&row| labels[row]).collect();
-    let doubled =
-        config.fit_classes(x.select(Axis(0), &twice).view(), &doubled_labels, &names(2), None).unwrap();
-    let [a, b] = [weighted, doubled].map(|model| model.probabilities(x.view()).unwrap());
-    let furthest = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
-    assert!(furthest < 1e-5, "{furthest}");
+    for class_weight in [ClassWeight::None, ClassWeight::Balanced] {
+        let config = BoostedTreesConfig { min_rows_per_leaf: 1, min_hessian: 5.0, class_weight, ..quick() };
+        let weighted = config.fit_classes(x.view(), &labels, &names(2), Some(&weights)).unwrap();
+        let doubled = config.fit_classes(doubled_x.view(), &doubled_labels, &names(2), None).unwrap();
+        let [a, b] = [weighted, doubled].map(|model| model.probabilities(x.view()).unwrap());
+        let furthest = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        assert!(furthest < 1e-5, "{class_weight:?}: {furthest}");
+    }
 }
 
 #[test]

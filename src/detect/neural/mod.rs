@@ -1,11 +1,13 @@
 //! Neural detectors: candle trains them, a fused path of our own scores with them.
 
 mod autoencoder;
+mod classifier;
 mod columns;
 mod fused;
 mod gate;
 mod gradients;
 mod inputs;
+mod kitsune;
 mod layers;
 mod losses;
 mod networks;
@@ -24,9 +26,12 @@ pub use autoencoder::{
     Autoencoder, AutoencoderConfig, AutoencoderParts, EntityAutoencoders, EntityAutoencodersConfig,
     EntityAutoencodersParts, ErrorForm, Variational,
 };
+pub use classifier::{NeuralClassifier, NeuralClassifierConfig, NeuralClassifierParts, PretrainingConfig};
 pub use columns::{Columns, TimingChannel};
 pub use gate::GateConfig;
 pub use gradients::Completeness;
+pub(crate) use kitsune::KitsuneHeader;
+pub use kitsune::{Kitsune, KitsuneConfig, KitsuneParts};
 pub use layers::Activation;
 pub(crate) use mixture::MixtureOfExpertsHeader;
 pub use mixture::{

@@ -34,7 +34,8 @@ use crate::error::{Error, Result};
 /// // The second column is twice the first one.
 /// let x = Array2::from_shape_fn((512, 2), |(i, j)| (i % 32) as f32 * [1.0, 2.0][j]);
 /// let training = TrainingConfig { epochs: 40, learning_rate: 1e-2, ..Default::default() };
-/// let config = AutoencoderConfig { widths: vec![8], latent: 1, training, ..Default::default() };
+/// let config =
+///     AutoencoderConfig { widths: vec![8], latent: 1, batch_norm: false, training, ..Default::default() };
 /// let scores = config.fit(x.view(), None)?.score(array![[10.0, 20.0], [10.0, 60.0]].view())?;
 /// assert!(scores[1] > 2.0 * scores[0]);
 /// # Ok::<(), qosguard::Error>(())
@@ -106,11 +107,11 @@ impl Default for Variational {
 #[non_exhaustive]
 pub enum ErrorForm {
     /// `e`: as in the loss.
+    #[default]
     Plain,
     /// `e / s`: columns that are hard to reproduce count no more than others.
     Relative,
     /// `ln(1 + e / s)`: in addition one wild column cannot drown the others.
-    #[default]
     Logarithmic,
 }
 
@@ -125,10 +126,10 @@ impl Default for AutoencoderConfig {
     fn default() -> Self {
         Self {
             columns: None,
-            widths: vec![64],
+            widths: vec![128, 64],
             latent: 16,
             activation: Activation::Relu,
-            batch_norm: false,
+            batch_norm: true,
             dropout: 0.0,
             noise: 0.1,
             hidden_codes: 0.02,
@@ -145,6 +146,7 @@ impl Default for AutoencoderConfig {
 impl AutoencoderConfig {
     /// Checks that every setting is in its domain.
     pub(super) fn validate(&self) -> Result<()> {
+        self.training.validate()?;
         if self.widths.len() > MOST_WIDTHS {
             let got = format!("{} entries", self.widths.len());
             return Err(Error::invalid("widths", format!("at most {MOST_WIDTHS} entries"), got));

@@ -9,15 +9,12 @@ use super::network::{Network, noise};
 use super::{Autoencoder, AutoencoderConfig};
 use crate::detect::neural::inputs::{Encoded, Inputs};
 use crate::detect::neural::pass::Pass;
-use crate::detect::neural::training::{Monitor, Task, train};
+use crate::detect::neural::training::{Monitor, Task, split, train};
 use crate::detect::neural::weights::Weights;
 use crate::detect::{Fit, check};
 use crate::error::{Error, Result};
 use crate::quantile::quantile;
-use crate::rng::Stream;
 
-/// The random stream that deals rows to training and validation.
-const SPLIT_STREAM: u64 = u64::MAX;
 /// Rows that one pass takes where nothing is learnt.
 pub(super) const TILE: usize = 1024;
 /// The share of the held-out rows that score no higher than the usual score.
@@ -103,7 +100,7 @@ impl AutoencoderConfig {
     ) -> Result<Autoencoder> {
         self.validate()?;
         check::finite(&x, 0)?;
-        let (training, validation) = split(x.nrows(), self.training.validation_share, self.seed)?;
+        let (training, validation) = split(None, x.nrows(), self.training.validation_share, self.seed);
         let select = |rows: &[usize]| x.select(ndarray::Axis(0), rows);
         let (training, validation) = (select(&training), select(&validation));
         let mut inputs = Inputs::fit(&training.view(), self.columns.as_ref())?;
@@ -121,13 +118,14 @@ impl AutoencoderConfig {
         let history = train(&self.training, &task, task.training.rows, self.seed, stage, monitor)?;
         let held_out = if task.validation.rows > 0 { &task.validation } else { &task.training };
         let columns = inputs.numbers.len() + inputs.categories.len();
-        let errors = Autoencoder::errors_of(&network, self, held_out)?;
+        let mut errors = Autoencoder::errors_of(&network, self, held_out)?;
         let scales = Errors::new(self, &inputs, errors::scales(&errors, columns));
-        let mut scores: Vec<f64> = errors.chunks_exact(columns).map(|row| scales.score(row)).collect();
+        scales.shares(&mut errors);
+        let mut scores: Vec<f64> = errors.chunks_exact(columns).map(Errors::score).collect();
         scores.sort_unstable_by(f64::total_cmp);
         let usual = quantile(&scores, USUAL).max(LEAST_USUAL);
         let weights = network.values()?;
-        Ok(Autoencoder::assemble(self.clone(), inputs, network, weights, scales, usual, history))
+        Autoencoder::assemble(self.clone(), inputs, network, weights, scales, usual, history)
     }
 
     /// Refuses a loss and a score to which no column counts.
@@ -148,17 +146,4 @@ impl Fit for AutoencoderConfig {
     fn fit(&self, x: ArrayView2<'_, f32>, labels: Option<&[bool]>) -> Result<Autoencoder> {
         self.fit_with(x, labels, &mut Monitor::default())
     }
-}
-
-/// Row indices of training and validation, each rising.
-fn split(rows: usize, share: f64, seed: u64) -> Result<(Vec<usize>, Vec<usize>)> {
-    if !(0.0..1.0).contains(&share) {
-        return Err(Error::invalid("training.validation_share", "at least 0 and below 1", share));
-    }
-    let mut order: Vec<usize> = (0..rows).collect();
-    Stream::new(seed, SPLIT_STREAM).shuffle(&mut order);
-    let mut validation = order.split_off(rows - (rows as f64 * share) as usize);
-    order.sort_unstable();
-    validation.sort_unstable();
-    Ok((order, validation))
 }

@@ -8,6 +8,9 @@ mod loss;
 mod model;
 mod network;
 mod parts;
+mod scoring;
+#[cfg(test)]
+mod tests;
 
 pub use config::{AutoencoderConfig, ErrorForm, Variational};
 pub use entities::{EntityAutoencoders, EntityAutoencodersConfig, EntityAutoencodersParts};

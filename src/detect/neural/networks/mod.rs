@@ -10,6 +10,11 @@ mod mixture;
 mod mlp;
 mod temporal_cnn;
 
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod tests;
+
 pub use ft_transformer::FtTransformerConfig;
 pub use mixture::{ExpertNetworkConfig, MixtureNetworkConfig};
 pub use mlp::MlpConfig;

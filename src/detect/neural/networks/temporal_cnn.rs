@@ -43,7 +43,7 @@ pub struct TemporalCnnConfig {
     /// Width of what comes out, in 1..=4096.
     pub width: usize,
     /// Share of the hidden numbers that training sets to 0, in [0, 1).
-    pub dropout: f64,
+    pub dropout: f32,
 }
 
 impl Default for TemporalCnnConfig {
@@ -144,7 +144,7 @@ impl TemporalCnn {
             linear: Linear::new(weights, &format!("{at}.linear"), width, config.width)?,
             norm: LayerNorm::new(weights, &format!("{at}.norm"), config.width)?,
             pool: config.pool,
-            dropout: config.dropout as f32,
+            dropout: config.dropout,
         })
     }
 

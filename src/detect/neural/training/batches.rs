@@ -61,6 +61,8 @@ impl Batches {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn batches(rows: usize, batch_rows: usize, rows_per_epoch: Option<usize>) -> Batches {
@@ -87,6 +89,19 @@ mod tests {
         assert_eq!(sizes(5, usize::MAX, None), [5]);
         assert_eq!(sizes(100, 4, Some(9)), [4, 5]);
         assert_eq!(sizes(6, 4, Some(1000)), [4, 2]);
+    }
+
+    proptest! {
+        #[test]
+        fn batches_are_full_but_for_the_last(
+            rows in 2_usize..200, batch_rows in 2_usize..40, most in proptest::option::of(2_usize..250),
+        ) {
+            let sizes = sizes(rows, batch_rows, most);
+            let (last, others) = sizes.split_last().unwrap();
+            prop_assert!(others.iter().all(|&size| size == batch_rows));
+            prop_assert!((2..=batch_rows + 1).contains(last));
+            prop_assert_eq!(sizes.iter().sum::<usize>(), rows.min(most.unwrap_or(rows)));
+        }
     }
 
     #[test]

@@ -34,7 +34,8 @@ pub(super) fn diverged(
     for (name, var) in weights.trained() {
         if let Some(gradient) = gradients.get(var) {
             let gradient: Vec<f32> = gradient.flatten_all()?.to_vec1()?;
-            if gradient.iter().any(|value| !value.is_finite()) {
+            // As the norm sees it: a number whose square is too large counts too.
+            if !gradient.iter().map(|value| value * value).sum::<f32>().is_finite() {
                 return Ok(error(what, name));
             }
         }

@@ -1,6 +1,5 @@
 //! The one training loop of every network.
 
-mod adamw;
 mod batches;
 mod checkpoint;
 mod config;

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::Task;
-use super::adamw::AdamW;
 use super::batches::Batches;
 use super::checkpoint::{Checkpoint, Origin};
 use super::config::TrainingConfig;
 use super::diverged::{diverged, not_finite};
 use super::history::{EpochRecord, History, Stopped};
 use super::schedule::LearningRate;
+use crate::detect::neural::ops::{AdamW, gradient_norm};
 use crate::detect::neural::pass::Pass;
 use crate::error::{Error, Result};
 
@@ -131,7 +131,7 @@ impl<'a> Run<'a> {
         let loss = self.task.loss(rows, &mut Pass::training(self.origin.seed, step))?;
         let gradients = loss.backward()?;
         let loss = f64::from(loss.to_scalar::<f32>()?);
-        let norm = AdamW::gradient_norm(weights, &gradients)?;
+        let norm = gradient_norm(weights, &gradients)?;
         for (what, value) in [("loss", loss), ("gradient", norm)] {
             if !value.is_finite() {
                 return Err(diverged(&self.origin.stage, step, what, weights, &gradients)?);

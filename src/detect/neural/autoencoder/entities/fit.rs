@@ -35,7 +35,8 @@ use crate::parallel;
 ///     _ => [10.0, 1000.0][i % 2] + (i % 7) as f32,
 /// });
 /// let training = TrainingConfig { epochs: 20, ..Default::default() };
-/// let autoencoder = AutoencoderConfig { widths: vec![4], latent: 1, training, ..Default::default() };
+/// let autoencoder =
+///     AutoencoderConfig { widths: vec![4], latent: 1, batch_norm: false, training, ..Default::default() };
 /// let config = EntityAutoencodersConfig { entity: 0, least_rows: 100, autoencoder };
 /// let model = config.fit(x.view(), None)?;
 /// assert_eq!(model.entities().collect::<Vec<_>>(), [0, 1]);
@@ -93,11 +94,15 @@ impl EntityAutoencodersConfig {
         monitor: &mut Monitor<'_>,
     ) -> Result<Autoencoder> {
         let config = &self.autoencoder;
+        let stage = match entity {
+            None => "autoencoder of all entities".to_owned(),
+            Some((code, _)) => format!("autoencoder of entity {code}"),
+        };
+        let mut monitor = monitor.for_stage(&stage);
         match entity {
-            None => config.fit_stage(x, Some(self.entity), "autoencoder of all entities", monitor),
-            Some((code, rows)) => {
-                let stage = format!("autoencoder of entity {code}");
-                config.fit_stage(x.select(Axis(0), rows).view(), Some(self.entity), &stage, monitor)
+            None => config.fit_stage(x, Some(self.entity), &stage, &mut monitor),
+            Some((_, rows)) => {
+                config.fit_stage(x.select(Axis(0), rows).view(), Some(self.entity), &stage, &mut monitor)
             }
         }
     }

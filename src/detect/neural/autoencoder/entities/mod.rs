@@ -3,6 +3,8 @@
 mod fit;
 mod model;
 mod parts;
+#[cfg(test)]
+mod tests;
 
 pub use fit::EntityAutoencodersConfig;
 pub use model::EntityAutoencoders;
