@@ -9,14 +9,17 @@ use super::half_space_trees::HalfSpaceTreesHeader;
 use super::isolation_forest::IsolationForestHeader;
 use super::logistic::LogisticRegressionHeader;
 #[cfg(feature = "neural")]
-use super::neural::{AutoencoderHeader, EntityAutoencodersHeader, KitsuneHeader, NeuralClassifierHeader};
+use super::neural::{
+    AutoencoderHeader, EntityAutoencodersHeader, KitsuneHeader, MixtureOfExpertsHeader,
+    NeuralClassifierHeader,
+};
 use super::stored::Stored;
 use super::tree_ensemble::TreeEnsembleHeader;
 #[cfg(feature = "neural")]
 use super::{
     Autoencoder, AutoencoderConfig, AutoencoderParts, Columns, EntityAutoencoders, EntityAutoencodersConfig,
-    EntityAutoencodersParts, Kitsune, KitsuneConfig, KitsuneParts, Monitor, NeuralClassifier,
-    NeuralClassifierConfig, NeuralClassifierParts,
+    EntityAutoencodersParts, Kitsune, KitsuneConfig, KitsuneParts, MixtureOfExperts, MixtureOfExpertsConfig,
+    Monitor, NeuralClassifier, NeuralClassifierConfig, NeuralClassifierParts,
 };
 use super::{
     BoostedTreesConfig, Classifier, ContrastTreesConfig, Detector, Ensemble, EnsembleConfig, Fit,
@@ -90,6 +93,8 @@ any_config! {
     #[cfg(feature = "neural")]
     NeuralClassifier(NeuralClassifierConfig),
     Ensemble(EnsembleConfig),
+    #[cfg(feature = "neural")]
+    MixtureOfExperts(MixtureOfExpertsConfig),
 }
 
 impl AnyDetectorConfig {
@@ -98,7 +103,7 @@ impl AnyDetectorConfig {
         match self {
             Self::BoostedTrees(_) | Self::LogisticRegression(_) => true,
             #[cfg(feature = "neural")]
-            Self::NeuralClassifier(_) => true,
+            Self::NeuralClassifier(_) | Self::MixtureOfExperts(_) => true,
             Self::Ensemble(config) => config.needs_labels(),
             _ => false,
         }
@@ -121,6 +126,7 @@ impl AnyDetectorConfig {
             Self::Autoencoder(config) => config.fit_with(x, labels, monitor)?.into(),
             Self::EntityAutoencoders(config) => config.fit_with(x, labels, monitor)?.into(),
             Self::NeuralClassifier(config) => config.fit_with(x, labels, monitor)?.into(),
+            Self::MixtureOfExperts(config) => config.fit_with(x, labels, monitor)?.into(),
             _ => self.fit(x, labels)?,
         })
     }
@@ -141,6 +147,10 @@ impl AnyDetectorConfig {
             Self::NeuralClassifier(config) => &mut config.columns,
             Self::Ensemble(config) => {
                 config.members.iter_mut().for_each(|member| member.detector.tell_columns(columns));
+                return;
+            }
+            Self::MixtureOfExperts(config) => {
+                config.experts.iter_mut().for_each(|expert| expert.detector.tell_columns(columns));
                 return;
             }
             _ => return,
@@ -256,6 +266,8 @@ any_detector! {
     }
     holders {
         Ensemble = "ensemble" (EnsembleHeader),
+        #[cfg(feature = "neural")]
+        MixtureOfExperts = "mixture_of_experts" (MixtureOfExpertsHeader),
     }
 }
 
@@ -267,6 +279,8 @@ impl AnyDetector {
             Self::LogisticRegression(model) => Some(model),
             #[cfg(feature = "neural")]
             Self::NeuralClassifier(model) => Some(model),
+            #[cfg(feature = "neural")]
+            Self::MixtureOfExperts(model) => Some(model),
             _ => None,
         }
     }

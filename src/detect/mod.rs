@@ -42,12 +42,13 @@ pub use isolation_forest::{
 pub use logistic::{LogisticRegression, LogisticRegressionConfig, LogisticRegressionParts};
 #[cfg(feature = "neural")]
 pub use neural::{
-    Activation, Architecture, Autoencoder, AutoencoderConfig, AutoencoderParts, Checkpoint, Columns,
+    Activation, Architecture, Autoencoder, AutoencoderConfig, AutoencoderParts, Checkpoint, Choice, Columns,
     Completeness, EntityAutoencoders, EntityAutoencodersConfig, EntityAutoencodersParts, EpochRecord,
-    ErrorForm, ExpertNetworkConfig, FtTransformerConfig, GateConfig, History, Kitsune, KitsuneConfig,
-    KitsuneParts, MixtureNetworkConfig, MlpConfig, Monitor, NeuralClassifier, NeuralClassifierConfig,
-    NeuralClassifierParts, PretrainingConfig, Progress, Schedule, Stopped, TemporalCnnConfig, TimingChannel,
-    TimingLayout, TrainingConfig, Variational,
+    ErrorForm, ExpertConfig, ExpertNetworkConfig, ExpertReport, FtTransformerConfig, GateConfig, History,
+    Kitsune, KitsuneConfig, KitsuneParts, MixtureNetworkConfig, MixtureOfExperts, MixtureOfExpertsConfig,
+    MixtureReport, MlpConfig, Monitor, NeuralClassifier, NeuralClassifierConfig, NeuralClassifierParts,
+    PretrainingConfig, Progress, Quality, Schedule, Stopped, TemporalCnnConfig, TimingChannel, TimingLayout,
+    TrainingConfig, Variational,
 };
 pub use tree_ensemble::{Link, TreeEnsemble, TreeEnsembleParts};
 

@@ -199,6 +199,21 @@ impl Probability {
         }
     }
 
+    /// `ln(p / (1 − p))` of the probability; for Platt's rule and a temperature without the rounding of `p` near 0
+    /// and 1.
+    #[cfg(feature = "neural")]
+    pub(crate) fn log_odds(&self, score: f32) -> f64 {
+        let score = score.clamp(f32::MIN, f32::MAX);
+        match &self.map {
+            Map::Platt(platt) => platt.log_odds(score) + self.shift,
+            Map::Temperature(temperature) => temperature.inverse() * f64::from(score) + self.shift,
+            Map::Isotonic(_) => {
+                let p = self.probability(score);
+                p.ln() - (-p).ln_1p()
+            }
+        }
+    }
+
     /// Writes the probability of every score into `out`, without allocating.
     ///
     /// # Errors

@@ -12,6 +12,8 @@ mod start;
 pub use model::GaussianMixture;
 pub(super) use parts::GaussianMixtureHeader;
 pub use parts::GaussianMixtureParts;
+#[cfg(feature = "neural")]
+pub(super) use start::clusters;
 
 use ndarray::{ArrayView2, Axis};
 use serde::{Deserialize, Serialize};

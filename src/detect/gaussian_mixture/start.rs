@@ -16,6 +16,15 @@ const CHUNK: usize = 1024;
 ///
 /// Centres beyond the number of different rows get no row.
 pub(super) fn responsibilities(rows: &[f64], d: usize, k: usize, seed: u64) -> Vec<f64> {
+    let mut shares = vec![0.0; rows.len() / d * k];
+    for (row, centre) in clusters(rows, d, k, seed).into_iter().enumerate() {
+        shares[row * k + centre] = 1.0;
+    }
+    shares
+}
+
+/// The nearest of `k` centres for each row of `d` numbers; there is one row at least.
+pub(in crate::detect) fn clusters(rows: &[f64], d: usize, k: usize, seed: u64) -> Vec<usize> {
     let mut centres = seed_centres(rows, d, k, &mut Stream::new(seed, START_STREAM));
     let mut nearest = assign(rows, d, &centres);
     for _ in 0..STEPS {
@@ -27,11 +36,7 @@ pub(super) fn responsibilities(rows: &[f64], d: usize, k: usize, seed: u64) -> V
             break;
         }
     }
-    let mut shares = vec![0.0; nearest.len() * k];
-    for (row, centre) in nearest.into_iter().enumerate() {
-        shares[row * k + centre] = 1.0;
-    }
-    shares
+    nearest
 }
 
 /// Up to `k` rows, each drawn with a chance in proportion to its squared distance to those drawn before.

@@ -11,6 +11,7 @@ mod kernels;
 mod kitsune;
 mod layers;
 mod losses;
+mod mixture;
 mod networks;
 mod ops;
 mod pass;
@@ -33,6 +34,10 @@ pub use gradients::Completeness;
 pub(crate) use kitsune::KitsuneHeader;
 pub use kitsune::{Kitsune, KitsuneConfig, KitsuneParts};
 pub use layers::Activation;
+pub(crate) use mixture::MixtureOfExpertsHeader;
+pub use mixture::{
+    Choice, ExpertConfig, ExpertReport, MixtureOfExperts, MixtureOfExpertsConfig, MixtureReport, Quality,
+};
 pub use networks::{
     Architecture, ExpertNetworkConfig, FtTransformerConfig, MixtureNetworkConfig, MlpConfig,
     TemporalCnnConfig, TimingLayout,

@@ -1,0 +1,184 @@
+//! The settings of a mixture of experts, and what they may be.
+
+use serde::{Deserialize, Serialize};
+
+use crate::detect::AnyDetectorConfig;
+use crate::detect::neural::{GateConfig, Schedule, TrainingConfig};
+use crate::error::{Error, Result};
+
+/// Most experts of a mixture: its explanation asks the gate `2^experts` times for each row.
+pub(super) const MOST_EXPERTS: usize = 8;
+
+/// Settings of one expert of a [`MixtureOfExperts`](super::MixtureOfExperts).
+///
+/// As text it is one object: `{"name": "forest", "kind": "isolation_forest", "trees": 100}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExpertConfig {
+    /// A name that no other expert has.
+    pub name: String,
+    /// What scores the rows; any detector but an ensemble or another mixture.
+    #[serde(flatten)]
+    pub detector: AnyDetectorConfig,
+}
+
+impl ExpertConfig {
+    /// An expert with a name.
+    pub fn new(name: impl Into<String>, detector: impl Into<AnyDetectorConfig>) -> Self {
+        Self { name: name.into(), detector: detector.into() }
+    }
+}
+
+/// Settings of a [`MixtureOfExperts`](super::MixtureOfExperts), which learns from labels.
+///
+/// **Experts.** Each is fitted on all rows: those that learn from labels on clean rows and attacks, the others on
+/// the clean rows alone. Its score `s` becomes a surprise `u = −ln p(s)` by its p-value, and the log-odds of an
+/// attack `l = slope · u + offset` by Platt's rule, at even odds of clean rows and attacks.
+///
+/// **Gate.** A small network sees the surprises of all experts, each as `min(u, 8) / 4 − 1/2`, and gives each
+/// expert a number `a_i`; the weights are `w = (1 − even_share) · softmax(a / temperature + lean · l) + even_share / experts`,
+/// and the score is `Σ w_i l_i`. The gate does not see the features: a new kind of attack has features that no
+/// gate was trained on, but what the experts say of it has a form that held-out kinds show.
+///
+/// **What the gate learns from.** On attacks of kinds that it was fitted on, a supervised expert is nearly
+/// perfect, and a gate that saw only such rows would trust it alone, and fail on new kinds. So attacks are dealt into
+/// `folds` parts by kind, clean rows at random, and each part is scored by experts fitted without it: to them its
+/// kinds are new. A fifth of the attacks of each kind is dealt once more, into a part where their kind is known. Of
+/// the attacks that the gate learns from, `blind_share` show nothing at all to the supervised experts, whose scores
+/// are those of clean rows; of the others, `novel_share` are scored as new and the rest as known. A kind with `n`
+/// rows counts in proportion to `√n`. Kinds are the classes, where they are given, else `kinds` clusters of the
+/// attacks by their scaled features.
+///
+/// **Validation.** For each part, a gate and calibrations that were fitted on the other parts alone are compared
+/// with each expert on this part; see [`MixtureReport`](super::MixtureReport). Where the mixture is not better than
+/// its best expert, the score is the log-odds of that expert.
+///
+/// # Source
+///
+/// R. A. Jacobs et al., *Adaptive mixtures of local experts*, Neural Computation 3 (1991); on scores of models that
+/// did not see the row, D. H. Wolpert, *Stacked generalization*, Neural Networks 5 (1992).
+///
+/// # Examples
+///
+/// ```
+/// use qosguard::detect::{
+///     BoostedTreesConfig, Detector, ExpertConfig, Fit, IsolationForestConfig, MixtureOfExpertsConfig,
+/// };
+/// use qosguard::ndarray::Array2;
+///
+/// let x = Array2::from_shape_fn((600, 2), |(i, j)| ((i * (j + 7)) % 13) as f32 + if i % 4 == 0 { 9.0 } else { 0.0 });
+/// let labels: Vec<bool> = (0..600).map(|i| i % 4 == 0).collect();
+/// let experts = vec![
+///     ExpertConfig::new("boosted", BoostedTreesConfig { trees: 20, ..Default::default() }),
+///     ExpertConfig::new("forest", IsolationForestConfig { trees: 20, ..Default::default() }),
+/// ];
+/// let mixture = MixtureOfExpertsConfig { experts, ..Default::default() }.fit(x.view(), Some(&labels))?;
+/// let weights = mixture.gate_weights(x.view())?; // one row for each row, one column for each expert
+/// assert!(weights.rows().into_iter().all(|row| (row.sum() - 1.0).abs() < 1e-5));
+/// println!("{:?} with {:?}", mixture.report().chosen, mixture.experts());
+/// # Ok::<(), qosguard::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MixtureOfExpertsConfig {
+    /// The experts, 2 to 8.
+    pub experts: Vec<ExpertConfig>,
+    /// The gate. Its load balancing holds for the means over batches.
+    pub gate: GateConfig,
+    /// Share of the weight that all experts have evenly in every row, in [0, 1], so that none can be silenced by a
+    /// gate that is wrong about a new kind of attack; not with [`GateConfig::top_k`], which has weights of 0.
+    pub even_share: f64,
+    /// How much the weights lean to experts that speak for an attack, per unit of log-odds, in 0..=10.
+    pub lean: f64,
+    /// Share of attacks of new kinds among those that the gate learns from and that it is judged by, in [0, 1].
+    pub novel_share: f64,
+    /// Share of attacks among those that the gate learns from that show nothing to supervised experts, in [0, 1).
+    pub blind_share: f64,
+    /// Clusters of attacks that stand for kinds where no classes are given, 2 to 64.
+    pub kinds: usize,
+    /// Parts that the rows are dealt into, 2 to 20; each expert is fitted `folds + 1` times.
+    pub folds: usize,
+    /// How the gate is trained.
+    pub training: TrainingConfig,
+    /// Seed of the deal, of the kinds and of the gate; each expert has a seed of its own.
+    pub seed: u64,
+}
+
+impl Default for MixtureOfExpertsConfig {
+    /// No experts yet; a gate with one hidden layer of 16, three kinds and three folds, and 1000 steps of training. The
+    /// shares and the lean were chosen on held-out families of NSL-KDD and held-out days of CICIDS2017.
+    fn default() -> Self {
+        let training = TrainingConfig {
+            epochs: 10,
+            rows_per_epoch: Some(25_600),
+            learning_rate: 2e-3,
+            weight_decay: 1e-4,
+            schedule: Schedule::Cosine,
+            patience: None,
+            validation_share: 0.0,
+            ..Default::default()
+        };
+        Self {
+            experts: Vec::new(),
+            gate: GateConfig { hidden: vec![16], ..Default::default() },
+            even_share: 0.4,
+            lean: 0.3,
+            novel_share: 0.5,
+            blind_share: 0.33,
+            kinds: 3,
+            folds: 3,
+            training,
+            seed: 0,
+        }
+    }
+}
+
+impl MixtureOfExpertsConfig {
+    pub(super) fn validate(&self) -> Result<()> {
+        let n = self.experts.len();
+        if !(2..=MOST_EXPERTS).contains(&n) {
+            return Err(Error::invalid("experts", format!("2 to {MOST_EXPERTS}"), n));
+        }
+        for (i, expert) in self.experts.iter().enumerate() {
+            if matches!(expert.detector, AnyDetectorConfig::Ensemble(_)) {
+                return Err(Error::invalid(format!("experts[{i}].kind"), "no ensemble", "an ensemble"));
+            }
+        }
+        check_names("experts", self.experts.iter().map(|expert| expert.name.as_str()))?;
+        self.gate.validate("gate", n)?;
+        self.training.validate()?;
+        for (name, value, range) in [("kinds", self.kinds, 2..=64), ("folds", self.folds, 2..=20)] {
+            if !range.contains(&value) {
+                return Err(Error::invalid(name, format!("in {range:?}"), value));
+            }
+        }
+        for (name, value) in [("even_share", self.even_share), ("novel_share", self.novel_share)] {
+            if !(0.0..=1.0).contains(&value) {
+                return Err(Error::invalid(name, "in [0, 1]", value));
+            }
+        }
+        if !(0.0..1.0).contains(&self.blind_share) {
+            return Err(Error::invalid("blind_share", "in [0, 1)", self.blind_share));
+        }
+        if !(0.0..=10.0).contains(&self.lean) {
+            return Err(Error::invalid("lean", "in 0..=10", self.lean));
+        }
+        Ok(())
+    }
+
+    /// The even share that counts: none where weights are to be 0.
+    pub(super) fn even_share_used(&self) -> f64 {
+        if self.gate.top_k.is_some() { 0.0 } else { self.even_share }
+    }
+}
+
+/// Refuses a name that stands twice in a list.
+pub(super) fn check_names<'a>(list: &str, names: impl Iterator<Item = &'a str>) -> Result<()> {
+    let mut seen = Vec::new();
+    for (i, name) in names.enumerate() {
+        if seen.contains(&name) {
+            return Err(Error::invalid(format!("{list}[{i}]"), "a name that no other one has", name));
+        }
+        seen.push(name);
+    }
+    Ok(())
+}

@@ -1,0 +1,88 @@
+//! Fitting the experts, and scoring rows by experts that did not see them.
+
+use ndarray::{Array2, ArrayView2, Axis};
+
+use super::config::ExpertConfig;
+use super::deal::Left;
+use crate::detect::{AnyDetector, AnyDetectorConfig, Detector, Fit};
+use crate::error::Result;
+use crate::parallel;
+
+/// An expert that saw all rows, or the scores of rows that were left out, by where they stand.
+type Job = (Option<AnyDetector>, Vec<(usize, f32)>);
+
+/// The rows that a mixture is fitted on.
+pub(super) struct Rows<'a> {
+    pub(super) x: ArrayView2<'a, f32>,
+    pub(super) attacks: Vec<bool>,
+    /// The class of each row and the names of the classes, where there are more than clean and attack.
+    pub(super) classes: Option<(&'a [u32], &'a [String])>,
+}
+
+impl Rows<'_> {
+    /// Fits an expert on those of its rows that `takes_part` lets in.
+    fn fit(&self, config: &AnyDetectorConfig, takes_part: impl Fn(usize) -> bool) -> Result<AnyDetector> {
+        let labelled = config.needs_labels();
+        let rows: Vec<usize> = (0..self.attacks.len())
+            .filter(|&row| takes_part(row) && (labelled || !self.attacks[row]))
+            .collect();
+        let x = self.x.select(Axis(0), &rows);
+        if let Some((labels, names)) = self.classes.filter(|_| labelled) {
+            // A class that is left out as a whole is no class here.
+            let mut number = vec![None; names.len()];
+            rows.iter().for_each(|&row| number[labels[row] as usize] = Some(0));
+            let there: Vec<usize> = (0..names.len()).filter(|&class| number[class].is_some()).collect();
+            there.iter().zip(0..).for_each(|(&class, i)| number[class] = Some(i));
+            let labels: Vec<u32> = rows.iter().filter_map(|&row| number[labels[row] as usize]).collect();
+            let names: Vec<String> = there.into_iter().map(|class| names[class].clone()).collect();
+            match config {
+                AnyDetectorConfig::BoostedTrees(config) => {
+                    return Ok(config.fit_classes(x.view(), &labels, &names, None)?.into());
+                }
+                AnyDetectorConfig::LogisticRegression(config) => {
+                    return Ok(config.fit_classes(x.view(), &labels, &names, None)?.into());
+                }
+                _ => {}
+            }
+        }
+        let labels: Vec<bool> = rows.iter().map(|&row| self.attacks[row]).collect();
+        config.fit(x.view(), labelled.then_some(labels.as_slice()))
+    }
+
+    /// Fits every expert on all rows and on all but each fold; also returns the score that each expert gives each
+    /// row that was left out, shape (left, experts).
+    ///
+    /// # Errors
+    ///
+    /// That of the first fit that fails.
+    pub(super) fn cross_fit(
+        &self,
+        experts: &[ExpertConfig],
+        left: &[Left],
+        folds: usize,
+    ) -> Result<(Vec<AnyDetector>, Array2<f32>)> {
+        let mut kept = vec![true; self.attacks.len() * folds];
+        left.iter().for_each(|l| kept[l.row * folds + l.fold] = false);
+        // All fits are independent of each other; one more than folds sees all rows.
+        let jobs = parallel::map(experts.len() * (folds + 1), |job| -> Result<Job> {
+            let (config, fold) = (&experts[job / (folds + 1)].detector, job % (folds + 1));
+            if fold == folds {
+                return Ok((Some(self.fit(config, |_| true)?), Vec::new()));
+            }
+            let model = self.fit(config, |row| kept[row * folds + fold])?;
+            let out: Vec<usize> = (0..left.len()).filter(|&i| left[i].fold == fold).collect();
+            let rows: Vec<usize> = out.iter().map(|&i| left[i].row).collect();
+            let scores = model.score(self.x.select(Axis(0), &rows).view())?;
+            Ok((None, out.into_iter().zip(scores).collect()))
+        });
+        let (mut detectors, mut all) = (Vec::new(), Array2::zeros((left.len(), experts.len())));
+        for (job, result) in jobs.into_iter().enumerate() {
+            let (detector, scores) = result?;
+            detectors.extend(detector);
+            for (i, score) in scores {
+                all[[i, job / (folds + 1)]] = score;
+            }
+        }
+        Ok((detectors, all))
+    }
+}

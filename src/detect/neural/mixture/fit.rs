@@ -1,0 +1,266 @@
+//! Fitting a mixture: experts, calibrations, gate, and whether the gate earns its place.
+
+use ndarray::{Array2, ArrayView2};
+
+use super::config::MixtureOfExpertsConfig;
+use super::cross::Rows;
+use super::deal::{Left, Role, deal, kinds_by_features};
+use super::learn::Course;
+use super::model::MixtureOfExperts;
+use super::panel::Panel;
+use super::report::{ExpertReport, MixtureReport, Quality};
+use crate::detect::neural::Monitor;
+use crate::detect::{Fit, check};
+use crate::error::{Error, Result};
+use crate::parallel;
+
+impl MixtureOfExpertsConfig {
+    /// As [`Fit::fit`], with a monitor of the gate's training.
+    ///
+    /// # Errors
+    ///
+    /// As [`Fit::fit`], and [`Error::InsufficientData`] without labels, for labels of one class, and for fewer than
+    /// 20 clean rows in two folds; that of the first expert that cannot be fitted.
+    pub fn fit_with(
+        &self,
+        x: ArrayView2<'_, f32>,
+        labels: Option<&[bool]>,
+        monitor: &mut Monitor<'_>,
+    ) -> Result<MixtureOfExperts> {
+        self.fit_and_score(x, labels, monitor).map(|(mixture, _)| mixture)
+    }
+
+    /// As [`MixtureOfExpertsConfig::fit_with`]; also returns the score that the mixture gives each row when its
+    /// experts were fitted without the row's fold, an attack by experts that its kind is new to.
+    pub(crate) fn fit_and_score(
+        &self,
+        x: ArrayView2<'_, f32>,
+        labels: Option<&[bool]>,
+        monitor: &mut Monitor<'_>,
+    ) -> Result<(MixtureOfExperts, Vec<f32>)> {
+        let Some(labels) = labels else {
+            return Err(Error::InsufficientData { what: "labels".into(), needed: x.nrows().max(1), got: 0 });
+        };
+        self.check(&x, labels.len())?;
+        require_attacks(labels)?;
+        let kinds = kinds_by_features(x, labels, self.kinds, self.seed)?;
+        self.fit_rows(&Rows { x, attacks: labels.to_vec(), classes: None }, &kinds, monitor)
+    }
+
+    /// Fits on rows of two or more classes; each class but the first, clean traffic, is a kind of attack.
+    ///
+    /// `labels[i]`, below `classes.len()`, is the class of row `i`. The score is the log-odds of any attack, as with two
+    /// classes. Boosted trees and logistic regressions learn all classes; what they say of the classes of an attack
+    /// is in [`Classifier::probabilities`](crate::Classifier::probabilities) of the mixture.
+    ///
+    /// # Errors
+    ///
+    /// As [`MixtureOfExpertsConfig::fit_with`]; [`Error::InvalidArgument`] for a label that is no class.
+    pub fn fit_classes(
+        &self,
+        x: ArrayView2<'_, f32>,
+        labels: &[u32],
+        classes: &[String],
+        monitor: &mut Monitor<'_>,
+    ) -> Result<MixtureOfExperts> {
+        self.check(&x, labels.len())?;
+        if let Some(row) = labels.iter().position(|&label| label as usize >= classes.len()) {
+            let expected = format!("a class below {}", classes.len());
+            return Err(Error::invalid(format!("labels[{row}]"), expected, labels[row]));
+        }
+        let attacks: Vec<bool> = labels.iter().map(|&label| label > 0).collect();
+        require_attacks(&attacks)?;
+        let kinds: Vec<Option<usize>> = labels.iter().map(|&label| (label as usize).checked_sub(1)).collect();
+        let rows = Rows { x, attacks, classes: Some((labels, classes)) };
+        Ok(self.fit_rows(&rows, &kinds, monitor)?.0)
+    }
+
+    fn check(&self, x: &ArrayView2<'_, f32>, labels: usize) -> Result<()> {
+        self.validate()?;
+        if labels != x.nrows() {
+            return Err(Error::ShapeMismatch { what: "labels", expected: x.nrows(), got: labels });
+        }
+        check::finite(x, 0)
+    }
+
+    fn fit_rows(
+        &self,
+        rows: &Rows<'_>,
+        kinds: &[Option<usize>],
+        monitor: &mut Monitor<'_>,
+    ) -> Result<(MixtureOfExperts, Vec<f32>)> {
+        let left = deal(kinds, self.folds, self.seed);
+        let (detectors, scores) = rows.cross_fit(&self.experts, &left, self.folds)?;
+        let course = Course { config: self, left: &left, scores: &scores };
+        let report = self.validate_gate(&course)?;
+        let all: Vec<usize> = (0..left.len()).collect();
+        let learnt = course.learn(&all, monitor)?;
+        let history = learnt.history.clone();
+        let panel = Panel::new(self, learnt.voices, learnt.gate)?;
+        let classes: Vec<String> = match rows.classes {
+            Some((_, names)) => names.to_vec(),
+            None => vec!["clean".into(), "attack".into()],
+        };
+        let shares = class_shares(rows, classes.len());
+        let mixture =
+            MixtureOfExperts::new(self.clone(), detectors, panel, (classes, shares), report, history)?;
+        let said = Said::of(&mixture.panel, &scores, &all);
+        let mut of_row = vec![0.0; rows.attacks.len()];
+        // Of rows that are scored twice, the score as novel ones comes first, and stays.
+        for (i, l) in left.iter().enumerate().rev() {
+            of_row[l.row] = match mixture.alone {
+                Some(who) => said.log_odds(&mixture.panel, i, who),
+                None => said.mixture[i],
+            } as f32;
+        }
+        Ok((mixture, of_row))
+    }
+
+    /// Judges each fold by a gate and calibrations of the others.
+    fn validate_gate(&self, course: &Course<'_>) -> Result<MixtureReport> {
+        let judged = parallel::map(self.folds, |fold| {
+            let (here, others): (Vec<usize>, Vec<usize>) =
+                (0..course.left.len()).partition(|&i| course.left[i].fold == fold);
+            let learnt = course.learn(&others, &mut Monitor::default())?;
+            let panel = Panel::new(self, learnt.voices, learnt.gate)?;
+            Judged::of(&panel, course.left, course.scores, &here)
+        });
+        let judged = judged.into_iter().collect::<Result<Vec<_>>>()?;
+        let quality = |who: usize, role: Role| -> Option<Quality> {
+            let of: Vec<Quality> = judged.iter().filter_map(|fold| fold.quality(who, role)).collect();
+            let share = 1.0 / of.len() as f64;
+            (!of.is_empty()).then(|| Quality::sum(of.into_iter().map(|quality| (share, quality))))
+        };
+        let both = |known: Option<Quality>, novel: Option<Quality>| match (known, novel) {
+            (Some(known), Some(novel)) => {
+                Quality::sum([(1.0 - self.novel_share, known), (self.novel_share, novel)])
+            }
+            (one, other) => one.or(other).unwrap_or_default(),
+        };
+        let n = self.experts.len();
+        let experts: Vec<ExpertReport> = (0..n)
+            .map(|who| {
+                let (known, novel) = (quality(who, Role::Known), quality(who, Role::Novel));
+                let mean_weight =
+                    judged.iter().map(|fold| fold.mean_weights[who]).sum::<f64>() / self.folds as f64;
+                let name = self.experts[who].name.clone();
+                ExpertReport { name, known, novel, quality: both(known, novel), mean_weight }
+            })
+            .collect();
+        let (known, novel) = (quality(n, Role::Known), quality(n, Role::Novel));
+        let quality = both(known, novel);
+        let chosen = MixtureReport::choose(&experts, quality);
+        Ok(MixtureReport { experts, known, novel, quality, chosen })
+    }
+}
+
+impl Fit for MixtureOfExpertsConfig {
+    type Model = MixtureOfExperts;
+
+    fn fit(&self, x: ArrayView2<'_, f32>, labels: Option<&[bool]>) -> Result<MixtureOfExperts> {
+        self.fit_with(x, labels, &mut Monitor::default())
+    }
+}
+
+/// How experts and mixture did in one fold.
+struct Judged {
+    /// Of each expert, then of the mixture.
+    known: Option<Vec<Quality>>,
+    novel: Option<Vec<Quality>>,
+    mean_weights: Vec<f64>,
+}
+
+impl Judged {
+    fn of(panel: &Panel, left: &[Left], scores: &Array2<f32>, here: &[usize]) -> Result<Self> {
+        let experts = panel.voices.len();
+        let said = Said::of(panel, scores, here);
+        let quality = |role: Role| -> Result<Option<Vec<Quality>>> {
+            let taken: Vec<usize> =
+                (0..here.len()).filter(|&at| [Role::Clean, role].contains(&left[here[at]].role)).collect();
+            let labels: Vec<bool> = taken.iter().map(|&at| left[here[at]].role == role).collect();
+            if !labels.contains(&true) || !labels.contains(&false) {
+                return Ok(None);
+            }
+            let of = |score: &dyn Fn(usize) -> f64| {
+                Quality::of(&taken.iter().map(|&at| score(at)).collect::<Vec<_>>(), &labels)
+            };
+            let experts = (0..experts).map(|who| of(&|at| said.surprises[at * experts + who]));
+            experts.chain([of(&|at| said.mixture[at])]).collect::<Result<_>>().map(Some)
+        };
+        let roles: Vec<Role> = here.iter().map(|&i| left[i].role).collect();
+        let mean_weights = mean_weights(&roles, &said.weights, experts);
+        Ok(Self { known: quality(Role::Known)?, novel: quality(Role::Novel)?, mean_weights })
+    }
+
+    fn quality(&self, who: usize, role: Role) -> Option<Quality> {
+        let of = if role == Role::Known { &self.known } else { &self.novel };
+        of.as_ref().map(|of| of[who])
+    }
+}
+
+/// What experts and mixture say of some rows.
+struct Said {
+    /// Shape (rows, experts).
+    surprises: Vec<f64>,
+    /// Shape (rows, experts).
+    weights: Vec<f32>,
+    mixture: Vec<f64>,
+}
+
+impl Said {
+    /// Of the scores, shape (left, experts), of the rows at `here`.
+    fn of(panel: &Panel, scores: &Array2<f32>, here: &[usize]) -> Self {
+        let surprises: Vec<f64> = here
+            .iter()
+            .flat_map(|&i| scores.row(i).into_iter().zip(&panel.voices))
+            .map(|(&score, voice)| voice.surprise(score))
+            .collect();
+        let (mut weights, mut mixture) = (vec![0.0; surprises.len()], vec![0.0; here.len()]);
+        panel.judge(&surprises, &mut weights, &mut mixture);
+        Self { surprises, weights, mixture }
+    }
+
+    /// What one expert says of a row.
+    fn log_odds(&self, panel: &Panel, row: usize, who: usize) -> f64 {
+        panel.voices[who].log_odds(self.surprises[row * panel.voices.len() + who])
+    }
+}
+
+/// The mean weight of each expert: half over the clean rows, half over the attacks.
+fn mean_weights(roles: &[Role], weights: &[f32], experts: usize) -> Vec<f64> {
+    let mut sums = [vec![0.0; experts], vec![0.0; experts]];
+    let mut rows = [0.0_f64; 2];
+    for (role, weights) in roles.iter().zip(weights.chunks_exact(experts)) {
+        let side = usize::from(*role != Role::Clean);
+        rows[side] += 1.0;
+        sums[side].iter_mut().zip(weights).for_each(|(sum, &weight)| *sum += f64::from(weight));
+    }
+    let sides = rows.iter().filter(|&&n| n > 0.0).count() as f64;
+    (0..experts)
+        .map(|who| {
+            (0..2).filter(|&side| rows[side] > 0.0).map(|side| sums[side][who] / rows[side] / sides).sum()
+        })
+        .collect()
+}
+
+fn require_attacks(attacks: &[bool]) -> Result<()> {
+    let got = attacks.iter().filter(|&&attack| attack).count();
+    for (what, got) in [("attack rows", got), ("clean rows", attacks.len() - got)] {
+        if got < 2 {
+            return Err(Error::InsufficientData { what: what.into(), needed: 2, got });
+        }
+    }
+    Ok(())
+}
+
+/// The share of each class among the attacks; 0 for the clean class.
+fn class_shares(rows: &Rows<'_>, classes: usize) -> Vec<f64> {
+    let mut counts = vec![0.0; classes];
+    for (row, &attack) in rows.attacks.iter().enumerate() {
+        if attack {
+            counts[rows.classes.map_or(1, |(labels, _)| labels[row] as usize)] += 1.0;
+        }
+    }
+    let all: f64 = counts.iter().sum();
+    counts.into_iter().map(|count| count / all).collect()
+}

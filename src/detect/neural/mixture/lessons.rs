@@ -1,0 +1,103 @@
+//! What a gate learns from: rows drawn so that each kind of them counts as it should.
+
+use super::config::MixtureOfExpertsConfig;
+use super::deal::{Left, Role};
+
+/// A row of a lesson.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lesson {
+    /// Where it stands among the rows that were left out.
+    pub(super) of: usize,
+    /// A clean row whose scores stand for those of the supervised experts, to whom the attack shows nothing.
+    pub(super) blind: Option<usize>,
+}
+
+/// Draws as many attacks as clean rows: the more numerous side once, the other again and again.
+///
+/// Of the attacks, `blind_share` are blind, and `novel_share` of the others novel; a kind of `n` rows counts in
+/// proportion to `√n`. `part` says where the rows that may be drawn stand in `left`. Nothing is random here:
+/// `left` is shuffled already.
+pub(super) fn draw(config: &MixtureOfExpertsConfig, left: &[Left], part: &[usize]) -> Vec<Lesson> {
+    let of_role = |role| -> Vec<usize> { part.iter().copied().filter(|&i| left[i].role == role).collect() };
+    let (clean, known, novel) = (of_role(Role::Clean), of_role(Role::Known), of_role(Role::Novel));
+    if clean.is_empty() || known.is_empty() && novel.is_empty() {
+        return Vec::new();
+    }
+    let attacks = if novel.is_empty() { known.len() } else { novel.len() };
+    let side = clean.len().max(attacks);
+    let mut lessons: Vec<Lesson> =
+        clean.iter().cycle().take(side).map(|&of| Lesson { of, blind: None }).collect();
+    let novel_share = match (known.is_empty(), novel.is_empty()) {
+        (true, _) => 1.0,
+        (_, true) => 0.0,
+        _ => config.novel_share,
+    };
+    let seeing = side as f64 * (1.0 - config.blind_share);
+    for (rows, share) in [(&novel, novel_share), (&known, 1.0 - novel_share)] {
+        let drawn = spread(left, rows, (seeing * share).round() as usize);
+        lessons.extend(drawn.into_iter().map(|of| Lesson { of, blind: None }));
+    }
+    let any = if novel.is_empty() { &known } else { &novel };
+    let blind = spread(left, any, (side as f64 * config.blind_share).round() as usize);
+    let partners = clean.iter().cycle();
+    lessons.extend(blind.into_iter().zip(partners).map(|(of, &clean)| Lesson { of, blind: Some(clean) }));
+    lessons
+}
+
+/// About `n` of the rows, each kind in proportion to the square root of its size.
+fn spread(left: &[Left], rows: &[usize], n: usize) -> Vec<usize> {
+    let mut by_kind: Vec<Vec<usize>> = Vec::new();
+    for &i in rows {
+        let kind = left[i].kind;
+        by_kind.resize_with(by_kind.len().max(kind + 1), Vec::new);
+        by_kind[kind].push(i);
+    }
+    let total: f64 = by_kind.iter().map(|rows| (rows.len() as f64).sqrt()).sum();
+    let quota = |rows: &Vec<usize>| (n as f64 * (rows.len() as f64).sqrt() / total).round() as usize;
+    by_kind.iter().flat_map(|rows| rows.iter().copied().cycle().take(quota(rows))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left() -> Vec<Left> {
+        let one = |row, role, kind| Left { row, fold: 0, role, kind };
+        let mut left: Vec<Left> = (0..40).map(|row| one(row, Role::Clean, 0)).collect();
+        left.extend((40..56).map(|row| one(row, Role::Novel, 0)));
+        left.extend((56..60).map(|row| one(row, Role::Novel, 1)));
+        left.extend((40..44).map(|row| one(row, Role::Known, 0)));
+        left
+    }
+
+    #[test]
+    fn shares_are_as_asked() {
+        let left = left();
+        let part: Vec<usize> = (0..left.len()).collect();
+        let config = MixtureOfExpertsConfig {
+            novel_share: 0.6,
+            blind_share: 0.25,
+            ..MixtureOfExpertsConfig::default()
+        };
+        let lessons = draw(&config, &left, &part);
+        let count = |want: &dyn Fn(&Lesson) -> bool| lessons.iter().filter(|l| want(l)).count();
+        assert_eq!(count(&|l| left[l.of].role == Role::Clean), 40);
+        // 30 that see: 18 novel, of which √16 : √4 = 2 : 1 are of the two kinds, and 12 known; and 10 blind.
+        assert_eq!(count(&|l| left[l.of].role == Role::Novel && l.blind.is_none()), 18);
+        assert_eq!(
+            count(&|l| left[l.of].role == Role::Novel && l.blind.is_none() && left[l.of].kind == 1),
+            6
+        );
+        assert_eq!(count(&|l| left[l.of].role == Role::Known), 12);
+        assert_eq!(count(&|l| l.blind.is_some_and(|i| left[i].role == Role::Clean)), 10);
+    }
+
+    #[test]
+    fn without_novel_rows_the_known_ones_stand_for_all() {
+        let left = left();
+        let part: Vec<usize> = (0..left.len()).filter(|&i| left[i].role != Role::Novel).collect();
+        let lessons = draw(&MixtureOfExpertsConfig::default(), &left, &part);
+        assert_eq!(lessons.iter().filter(|l| left[l.of].role == Role::Known).count(), 40);
+        assert!(draw(&MixtureOfExpertsConfig::default(), &left, &part[..40]).is_empty());
+    }
+}

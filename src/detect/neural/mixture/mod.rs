@@ -1,0 +1,21 @@
+//! Mixture of experts: a gate that says for each row which detectors to trust.
+
+mod config;
+mod cross;
+mod deal;
+mod explain;
+mod fit;
+mod learn;
+mod lessons;
+mod model;
+mod panel;
+mod parts;
+mod report;
+#[cfg(test)]
+mod tests;
+mod voice;
+
+pub use config::{ExpertConfig, MixtureOfExpertsConfig};
+pub use model::MixtureOfExperts;
+pub(crate) use parts::MixtureOfExpertsHeader;
+pub use report::{Choice, ExpertReport, MixtureReport, Quality};

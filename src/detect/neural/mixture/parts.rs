@@ -1,0 +1,86 @@
+//! The mixture in a file.
+
+use serde::{Deserialize, Serialize};
+
+use super::MixtureOfExperts;
+use super::config::{MOST_EXPERTS, MixtureOfExpertsConfig};
+use super::panel::Panel;
+use super::report::MixtureReport;
+use super::voice::Voice;
+use crate::artifact::Tensors;
+use crate::calibrate::{Conformal, Probability, Tail};
+use crate::detect::neural::History;
+use crate::detect::stored::{put_weights, take_weights};
+use crate::detect::{AnyDetector, AnyHeader};
+use crate::error::Error;
+
+/// What stands of a mixture in a file's header.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MixtureOfExpertsHeader {
+    config: MixtureOfExpertsConfig,
+    experts: Vec<ExpertHeader>,
+    classes: Vec<String>,
+    class_shares: Vec<f64>,
+    report: MixtureReport,
+    history: History,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExpertHeader {
+    conformal: Tail,
+    probability: Probability,
+    detector: AnyHeader,
+}
+
+impl MixtureOfExperts {
+    /// Puts the arrays under `at` and returns the rest.
+    pub(crate) fn store(&self, at: &str, tensors: &mut Tensors) -> MixtureOfExpertsHeader {
+        let experts =
+            self.detectors.iter().zip(&self.panel.voices).enumerate().map(|(i, (detector, voice))| {
+                let at = format!("{at}/{i}");
+                tensors.put(&format!("{at}/scores"), voice.conformal.scores());
+                ExpertHeader {
+                    conformal: *voice.conformal.tail(),
+                    probability: voice.probability.clone(),
+                    detector: detector.store(&at, tensors),
+                }
+            });
+        let experts = experts.collect();
+        put_weights(&self.panel.values, at, tensors);
+        MixtureOfExpertsHeader {
+            config: self.config.clone(),
+            experts,
+            classes: self.classes.clone(),
+            class_shares: self.class_shares.clone(),
+            report: self.report.clone(),
+            history: self.history.clone(),
+        }
+    }
+
+    /// Puts a mixture together again; says in words what does not hold.
+    pub(crate) fn restore(
+        header: MixtureOfExpertsHeader,
+        at: &str,
+        tensors: &mut Tensors,
+    ) -> Result<Self, String> {
+        let words = |e: Error| e.to_string();
+        header.config.validate().map_err(words)?;
+        let n = header.config.experts.len();
+        if header.experts.len() != n {
+            return Err(format!("{} fitted experts for {n} of at most {MOST_EXPERTS}", header.experts.len()));
+        }
+        let (mut detectors, mut voices) = (Vec::new(), Vec::new());
+        for (i, expert) in header.experts.into_iter().enumerate() {
+            let at = format!("{at}/{i}");
+            let scores = tensors.take(&format!("{at}/scores"))?;
+            let conformal = Conformal::from_parts(scores, expert.conformal).map_err(words)?;
+            voices.push(Voice { conformal, probability: expert.probability });
+            detectors.push(AnyDetector::restore(expert.detector, &at, tensors)?);
+        }
+        let panel = Panel::new(&header.config, voices, take_weights(at, tensors)?).map_err(words)?;
+        let classes = (header.classes, header.class_shares);
+        Self::new(header.config, detectors, panel, classes, header.report, header.history).map_err(words)
+    }
+}
