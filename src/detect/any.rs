@@ -131,6 +131,50 @@ impl AnyDetectorConfig {
         })
     }
 
+    /// Whether it scores its training rows by members that were fitted without them.
+    pub(crate) fn is_cross_fitted(&self) -> bool {
+        match self {
+            Self::Ensemble(_) => true,
+            #[cfg(feature = "neural")]
+            Self::MixtureOfExperts(_) => true,
+            _ => false,
+        }
+    }
+
+    /// As [`Fit::fit`], with those scores where there are any.
+    pub(crate) fn fit_and_score(
+        &self,
+        x: ArrayView2<'_, f32>,
+        labels: Option<&[bool]>,
+    ) -> Result<(AnyDetector, Option<Vec<f32>>)> {
+        match self {
+            Self::Ensemble(config) => {
+                config.fit_and_score(x, labels).map(|(model, scores)| (model.into(), Some(scores)))
+            }
+            #[cfg(feature = "neural")]
+            Self::MixtureOfExperts(_) => self.fit_and_score_with(x, labels, &mut Monitor::default()),
+            _ => Ok((self.fit(x, labels)?, None)),
+        }
+    }
+
+    /// As [`AnyDetectorConfig::fit_with`], with those scores where there are any.
+    #[cfg(feature = "neural")]
+    pub(crate) fn fit_and_score_with(
+        &self,
+        x: ArrayView2<'_, f32>,
+        labels: Option<&[bool]>,
+        monitor: &mut Monitor<'_>,
+    ) -> Result<(AnyDetector, Option<Vec<f32>>)> {
+        match self {
+            Self::Ensemble(_) => self.fit_and_score(x, labels),
+            Self::MixtureOfExperts(config) => {
+                let (model, scores) = config.fit_and_score(x, labels, monitor)?;
+                Ok((model.into(), Some(scores)))
+            }
+            _ => Ok((self.fit_with(x, labels, monitor)?, None)),
+        }
+    }
+
     /// Tells networks what the columns of the matrix are, where their settings do not say it.
     #[cfg(feature = "neural")]
     #[must_use]

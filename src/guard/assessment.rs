@@ -13,7 +13,7 @@ use crate::detect::{AnyDetector, Classifier, Detector};
 use crate::error::{Error, Result};
 use crate::features::Featurizer;
 use crate::parallel;
-use crate::qos::{Decision, MemberVerdict, Recommendation, Recommender, Verdict};
+use crate::qos::{Decision, ExpertWeight, MemberVerdict, Recommendation, Recommender, Verdict};
 use crate::telemetry::{Schema, Table};
 
 /// Rows that go through all stages together, so that their features stay in the cache.
@@ -31,6 +31,10 @@ pub struct Assessment {
     members: Arc<[String]>,
     /// One p-value per row and member, NaN for a member that had no part.
     member_p_values: Vec<f64>,
+    /// Names of the experts of a mixture; empty for any other detector.
+    experts: Arc<[String]>,
+    /// One weight per row and expert.
+    gate_weights: Vec<f32>,
     /// Empty unless the detector learnt from labels.
     probabilities: Vec<f64>,
     /// For each row, the most probable attack class of an anomaly and its probability.
@@ -59,6 +63,7 @@ impl Assessment {
             all.scores.extend(block.scores);
             all.p_values.extend(block.p_values);
             all.member_p_values.extend(block.member_p_values);
+            all.gate_weights.extend(block.gate_weights);
             all.probabilities.extend(block.probabilities);
             all.families.extend(block.families);
             all.recommendations.extend(block.recommendations);
@@ -74,6 +79,8 @@ impl Assessment {
             p_values: Vec::new(),
             members: Arc::clone(&guard.members),
             member_p_values: Vec::new(),
+            experts: Arc::clone(&guard.experts),
+            gate_weights: Vec::new(),
             probabilities: Vec::new(),
             families: Vec::new(),
             family_names: Arc::clone(&guard.family_names),
@@ -91,9 +98,14 @@ impl Assessment {
         let imputed = stages.featurizer.transform_into(rows, x.view_mut())?;
         let mut scores = vec![0.0; n];
         let mut member_p_values = vec![0.0; n * guard.members.len()];
+        let mut gate_weights = vec![0.0; n * guard.experts.len()];
         match &stages.detector {
             AnyDetector::Ensemble(ensemble) => {
                 ensemble.score_and_p_values_into(x.view(), &mut scores, &mut member_p_values)?;
+            }
+            #[cfg(feature = "neural")]
+            AnyDetector::MixtureOfExperts(mixture) => {
+                mixture.score_and_weights_into(x.view(), &mut scores, &mut gate_weights)?;
             }
             detector => detector.score_into(x.view(), &mut scores)?,
         }
@@ -113,6 +125,7 @@ impl Assessment {
             scores,
             p_values,
             member_p_values,
+            gate_weights,
             probabilities,
             families,
             recommendations,
@@ -165,6 +178,16 @@ impl Assessment {
         &self.member_p_values
     }
 
+    /// Names of the experts of a mixture, in order; empty for any other detector.
+    pub fn experts(&self) -> &[String] {
+        &self.experts
+    }
+
+    /// How much each expert of a mixture counted, row after row; the weights of a row sum to 1.
+    pub fn gate_weights(&self) -> &[f32] {
+        &self.gate_weights
+    }
+
     /// Cells that were missing or infinite and were imputed.
     pub fn imputed(&self) -> u64 {
         self.imputed
@@ -187,6 +210,7 @@ impl Assessment {
             family_probability: family.map(|(_, p)| p),
             probability: self.probabilities.get(row).copied(),
             members: self.member_verdicts(row),
+            experts: self.expert_weights(row),
         };
         let rule = self.recommender.rule_name(recommendation.rule).to_owned();
         let (action, dry_run) = (recommendation.action, recommendation.dry_run);
@@ -200,6 +224,12 @@ impl Assessment {
             p_value: (!p.is_nan()).then_some(p),
         };
         self.members.iter().zip(p_values).map(verdict).collect()
+    }
+
+    fn expert_weights(&self, row: usize) -> Vec<ExpertWeight> {
+        let weights = self.gate_weights.iter().skip(row * self.experts.len());
+        let weight = |(name, &weight): (&String, &f32)| ExpertWeight { name: name.clone(), weight };
+        self.experts.iter().zip(weights).map(weight).collect()
     }
 
     /// The decisions of all rows, made as they are asked for.

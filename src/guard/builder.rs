@@ -143,7 +143,7 @@ impl GuardBuilder {
     /// detector that learns from labels; for others they fit nothing: half of them join the calibration of
     /// rules that need attacks, half the held-out rows.
     ///
-    /// An ensemble calibrates by cross-fitting instead, so 90 % of the rows do both and 10 % are held out: each
+    /// An ensemble, and a mixture of experts, calibrates by cross-fitting instead, so 90 % of the rows do both and 10 % are held out: each
     /// row is scored by members that were fitted without it, and those scores calibrate.
     ///
     /// # Errors
@@ -152,7 +152,7 @@ impl GuardBuilder {
     /// than 100 clean rows, no usable column, or a rule or a detector that needs attacks where there are none,
     /// [`Error::BadRecord`] for a row without a label.
     pub fn fit(&self, table: &Table) -> Result<Guard> {
-        self.fit_by(table, &mut |config, x, labels| config.fit(x, labels))
+        self.fit_by(table, &mut |config, x, labels| config.fit_and_score(x, labels))
     }
 
     /// As [`GuardBuilder::fit`], with a monitor that watches the training of networks.
@@ -162,7 +162,7 @@ impl GuardBuilder {
     /// As [`GuardBuilder::fit`], and those of [`AnyDetectorConfig::fit_with`].
     #[cfg(feature = "neural")]
     pub fn fit_with(&self, table: &Table, monitor: &mut Monitor<'_>) -> Result<Guard> {
-        self.fit_by(table, &mut |config, x, labels| config.fit_with(x, labels, monitor))
+        self.fit_by(table, &mut |config, x, labels| config.fit_and_score_with(x, labels, monitor))
     }
 
     fn fit_by(&self, table: &Table, fit: &mut FitDetector<'_>) -> Result<Guard> {
@@ -228,9 +228,10 @@ impl GuardBuilder {
     }
 }
 
-/// How a detector is fitted on a matrix and, where it learns from them, labels.
-type FitDetector<'a> =
-    dyn FnMut(&AnyDetectorConfig, ArrayView2<'_, f32>, Option<&[bool]>) -> Result<AnyDetector> + 'a;
+/// How a detector is fitted on a matrix and, where it learns from them, labels; with a score for each row by members
+/// that were fitted without it, where it has members.
+type FitDetector<'a> = dyn FnMut(&AnyDetectorConfig, ArrayView2<'_, f32>, Option<&[bool]>) -> Result<(AnyDetector, Option<Vec<f32>>)>
+    + 'a;
 
 /// A fitted detector and the scores that calibrate it.
 struct Calibrated {
@@ -249,16 +250,11 @@ fn fit_detector(
 ) -> Result<Calibrated> {
     let is_attack: Vec<bool> = (0..x.nrows()).map(|row| row >= parts.fitted.len()).collect();
     let labels = config.needs_labels().then_some(is_attack.as_slice());
-    if let AnyDetectorConfig::Ensemble(config) = config {
-        let (ensemble, mut clean) = config.fit_and_score(x, labels)?;
-        let detector = AnyDetector::Ensemble(ensemble);
-        let mut attacks = clean.split_off(parts.fitted.len());
-        attacks.extend(score(&detector, &parts.calibration_attacks)?);
-        return Ok(Calibrated { detector, clean, attacks });
-    }
-    let detector = fit(config, x, labels)?;
-    let (clean, attacks) =
-        (score(&detector, &parts.calibrated)?, score(&detector, &parts.calibration_attacks)?);
+    let (detector, scores) = fit(config, x, labels)?;
+    let mut clean = scores.unwrap_or_default();
+    let mut attacks = if clean.is_empty() { Vec::new() } else { clean.split_off(parts.fitted.len()) };
+    clean.extend(score(&detector, &parts.calibrated)?);
+    attacks.extend(score(&detector, &parts.calibration_attacks)?);
     Ok(Calibrated { detector, clean, attacks })
 }
 
@@ -322,7 +318,7 @@ impl Parts {
         let mut stream = Stream::new(seed, 0);
         stream.shuffle(&mut clean);
         stream.shuffle(&mut attacks);
-        let shares = if matches!(config, AnyDetectorConfig::Ensemble(_)) { CROSS_FITTED } else { SPLIT };
+        let shares = if config.is_cross_fitted() { CROSS_FITTED } else { SPLIT };
         let (fitted, calibrated, held_out) = cut(clean, shares);
         let attack_shares = if config.needs_labels() { shares } else { (0.0, 0.5) };
         let (fitted_attacks, calibration_attacks, held_out_attacks) = cut(attacks, attack_shares);

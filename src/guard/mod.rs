@@ -52,6 +52,8 @@ pub struct Guard {
     salt: u64,
     /// Names of the members of an ensemble.
     members: Arc<[String]>,
+    /// Names of the experts of a mixture.
+    experts: Arc<[String]>,
     /// Names of the attack classes that it tells apart.
     family_names: Arc<[String]>,
 }
@@ -217,8 +219,13 @@ impl Guard {
             }
             _ => Arc::default(),
         };
+        let experts = match &stages.detector {
+            #[cfg(feature = "neural")]
+            AnyDetector::MixtureOfExperts(mixture) => mixture.experts().into(),
+            _ => Arc::default(),
+        };
         let family_names = stages.families.as_ref().map_or(&[][..], |model| model.classes()).into();
-        Self { stages, recommender, bytes: bytes.into(), digest, salt, members, family_names }
+        Self { stages, recommender, bytes: bytes.into(), digest, salt, members, experts, family_names }
     }
 
     /// The same guard with another policy.

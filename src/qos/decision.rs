@@ -32,6 +32,9 @@ pub struct Verdict {
     /// What each member of an ensemble says; empty for a single detector.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<MemberVerdict>,
+    /// How much each expert of a mixture counted; empty for any other detector.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub experts: Vec<ExpertWeight>,
 }
 
 /// What one member of an ensemble says about one record.
@@ -42,6 +45,15 @@ pub struct MemberVerdict {
     /// Share of clean traffic that scores at least this high with it, in (0, 1]; `None` for a member that
     /// was switched off or could not score the record, and so had no part in the verdict.
     pub p_value: Option<f64>,
+}
+
+/// How much one expert of a mixture counted in one record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExpertWeight {
+    /// The expert's name.
+    pub name: String,
+    /// Its weight, in [0, 1]; those of a record sum to 1.
+    pub weight: f32,
 }
 
 /// A verdict, the action that the policy asks for, and the rule that chose it.

@@ -24,7 +24,7 @@ mod severity;
 mod subject;
 
 pub use action::{Action, Inspection, ServiceClass};
-pub use decision::{Decision, MemberVerdict, Verdict};
+pub use decision::{Decision, ExpertWeight, MemberVerdict, Verdict};
 pub use policy::{Actions, Bands, Policy, PolicyConfig};
 pub use prefix::Prefix;
 pub use recommender::{Recommendation, Recommender, RuleRef};
