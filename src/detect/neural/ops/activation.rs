@@ -45,7 +45,7 @@ wide! {
         x.iter().map(|&x| relu_of(x)).collect()
     }
 
-    /// The slope at 0 is 0, as in PyTorch.
+    /// The slope at 0 is 0, as in `PyTorch`.
     fn relu_back(y: &[f32], slope: &[f32]) -> Vec<f32> {
         y.iter().zip(slope).map(|(&y, &slope)| if y > 0.0 { slope } else { 0.0 }).collect()
     }

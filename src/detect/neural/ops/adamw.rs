@@ -36,7 +36,13 @@ struct Moving {
 }
 
 impl AdamW {
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for a decay that is negative or not finite.
     pub(crate) fn new(weights: &Weights, weight_decay: f64) -> Result<Self> {
+        if !(weight_decay.is_finite() && weight_decay >= 0.0) {
+            return Err(Error::invalid("weight_decay", "finite and at least 0", weight_decay));
+        }
         let moving = weights.trained().iter().map(|(name, var)| {
             let zeros = vec![0.0; var.elem_count()];
             (name.clone(), Moving { var: var.clone(), mean: zeros.clone(), square: zeros })
@@ -70,11 +76,20 @@ impl AdamW {
     }
 
     /// The running means, by the weight's name and `mean` or `square`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for numbers that [`AdamW::restore`] would refuse: the training ran away.
     pub(crate) fn state(&self) -> Result<BTreeMap<String, Vec<f32>>> {
-        let parts = self.moving.iter().flat_map(|(name, moving)| {
-            [(format!("{name}.mean"), moving.mean.clone()), (format!("{name}.square"), moving.square.clone())]
-        });
-        Ok(parts.collect())
+        let mut state = BTreeMap::new();
+        for (name, moving) in &self.moving {
+            for (part, least, values) in [("mean", f32::MIN, &moving.mean), ("square", 0.0, &moving.square)] {
+                let name = format!("{name}.{part}");
+                check(&name, values, least)?;
+                state.insert(name, values.clone());
+            }
+        }
+        Ok(state)
     }
 
     /// Goes on from an earlier [`AdamW::state`].
@@ -93,10 +108,7 @@ impl AdamW {
                     let found = format!("{} entries", values.len());
                     return Err(Error::invalid(name, format!("an array of {n}"), found));
                 }
-                if let Some(i) = values.iter().position(|&value| !(value.is_finite() && value >= least)) {
-                    let expected = format!("finite and at least {least}");
-                    return Err(Error::invalid(format!("{name}[{i}]"), expected, values[i]));
-                }
+                check(&name, values, least)?;
             }
         }
         let known = |name: &String| {
@@ -112,6 +124,16 @@ impl AdamW {
         }
         self.steps = steps;
         Ok(())
+    }
+}
+
+/// Refuses numbers that no training gives.
+fn check(name: &str, values: &[f32], least: f32) -> Result<()> {
+    match values.iter().position(|&value| !(value.is_finite() && value >= least)) {
+        None => Ok(()),
+        Some(i) => {
+            Err(Error::invalid(format!("{name}[{i}]"), format!("finite and at least {least}"), values[i]))
+        }
     }
 }
 
@@ -260,20 +282,29 @@ mod tests {
         let (weights, _) = two();
         let mut optimizer = AdamW::new(&weights, 0.0).unwrap();
         let state = optimizer.state().unwrap();
-        let refused = |change: &dyn Fn(&mut BTreeMap<String, Vec<f32>>)| {
+        let refused = |change: fn(&mut BTreeMap<String, Vec<f32>>)| {
             let mut state = state.clone();
             change(&mut state);
             AdamW::new(&weights, 0.0).unwrap().restore(1, &state).unwrap_err().to_string()
         };
-        assert!(refused(&|state| drop(state.remove("a.mean"))).contains("a.mean"));
-        assert!(refused(&|state| drop(state.insert("c.mean".into(), vec![]))).contains("c.mean"));
-        assert!(refused(&|state| drop(state.insert("a.square".into(), vec![1.0]))).contains("a.square"));
+        assert!(refused(|state| drop(state.remove("a.mean"))).contains("a.mean"));
+        assert!(refused(|state| drop(state.insert("c.mean".into(), vec![]))).contains("c.mean"));
+        assert!(refused(|state| drop(state.insert("a.square".into(), vec![1.0]))).contains("a.square"));
         assert!(
-            refused(&|state| drop(state.insert("a.square".into(), vec![0.0, -1.0]))).contains("a.square[1]")
+            refused(|state| drop(state.insert("a.square".into(), vec![0.0, -1.0]))).contains("a.square[1]")
         );
-        assert!(refused(&|state| drop(state.insert("b.mean".into(), vec![f32::NAN]))).contains("b.mean[0]"));
+        assert!(refused(|state| drop(state.insert("b.mean".into(), vec![f32::NAN]))).contains("b.mean[0]"));
+        assert!(AdamW::new(&weights, f64::NAN).is_err() && AdamW::new(&weights, -1.0).is_err());
         optimizer.restore(3, &state).unwrap();
         assert_eq!(optimizer.steps(), 3);
+    }
+
+    #[test]
+    fn a_state_that_ran_away_is_not_handed_out() {
+        let (weights, vars) = two();
+        let mut optimizer = AdamW::new(&weights, 0.0).unwrap();
+        optimizer.step(&gradients(&vars), 0.01, f64::NAN).unwrap();
+        assert!(optimizer.state().unwrap_err().to_string().contains("a.mean[0]"));
     }
 
     #[test]

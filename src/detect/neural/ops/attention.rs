@@ -54,8 +54,8 @@ impl Sizes {
     }
 
     /// The shares of attention: a row for each query.
-    fn shares(&self, q: Matrix<'_>, k: Matrix<'_>, shares: &mut [f32]) -> Result<()> {
-        q.times_into(k.transposed(), shares, self.tokens, false)?;
+    fn shares(&self, query: Matrix<'_>, key: Matrix<'_>, shares: &mut [f32]) -> Result<()> {
+        query.times_into(key.transposed(), shares, self.tokens, false)?;
         scaled_softmax_rows(shares, self.tokens, self.scale());
         Ok(())
     }
@@ -64,10 +64,10 @@ impl Sizes {
         let mut shares = vec![0.0; self.tokens * self.tokens];
         for (x, y) in x.chunks_exact(3 * self.row()).zip(y.chunks_exact_mut(self.row())) {
             for head in 0..self.heads {
-                let [q, k, v] = self.parts(x, head)?;
-                self.shares(q, k, &mut shares)?;
+                let [query, key, value] = self.parts(x, head)?;
+                self.shares(query, key, &mut shares)?;
                 let shares = Matrix::new(&shares, self.tokens, self.tokens, self.tokens)?;
-                shares.times_into(v, &mut y[head * self.width..], self.part(), false)?;
+                shares.times_into(value, &mut y[head * self.width..], self.part(), false)?;
             }
         }
         Ok(())
@@ -82,15 +82,15 @@ impl Sizes {
         for ((x, slope), of_x) in rows.zip(of_x.chunks_exact_mut(3 * self.row())) {
             for head in 0..self.heads {
                 let start = head * self.width;
-                let [q, k, v] = self.parts(x, head)?;
+                let [query, key, value] = self.parts(x, head)?;
                 let slope = Matrix::new(&slope[start..], tokens, self.width, self.part())?;
-                self.shares(q, k, &mut shares)?;
-                slope.times_into(v.transposed(), &mut inner, tokens, false)?;
+                self.shares(query, key, &mut shares)?;
+                slope.times_into(value.transposed(), &mut inner, tokens, false)?;
                 softmax_back(&shares, &mut inner, tokens, self.scale());
                 let shares = Matrix::new(&shares, tokens, tokens, tokens)?;
                 let inner = Matrix::new(&inner, tokens, tokens, tokens)?;
-                inner.times_into(k, &mut of_x[start..], down, false)?;
-                inner.transposed().times_into(q, &mut of_x[self.part() + start..], down, false)?;
+                inner.times_into(key, &mut of_x[start..], down, false)?;
+                inner.transposed().times_into(query, &mut of_x[self.part() + start..], down, false)?;
                 shares.transposed().times_into(slope, &mut of_x[2 * self.part() + start..], down, false)?;
             }
         }

@@ -29,9 +29,13 @@ pub(super) fn statistics(x: &[f32], features: usize, length: usize) -> (Vec<f32>
     let (mut mean, mut variance) = (vec![0.0; features], vec![0.0; features]);
     let zeros = vec![0.0; features];
     add_powers(x, length, &zeros, &mut mean, false);
-    mean.iter_mut().for_each(|mean| *mean /= n);
+    for mean in &mut mean {
+        *mean /= n;
+    }
     add_powers(x, length, &mean, &mut variance, true);
-    variance.iter_mut().for_each(|variance| *variance /= n);
+    for variance in &mut variance {
+        *variance /= n;
+    }
     (mean, variance)
 }
 
@@ -81,7 +85,9 @@ impl CustomOp3 for BatchNorm {
         let (mut of_weight, mut of_bias) = (vec![0.0; features], vec![0.0; features]);
         let of_x = values::read([x, weight, &slope.contiguous()?], |[x, weight, slope]| {
             add_slopes(x, slope, length, &self.mean, &mut of_weight, &mut of_bias);
-            of_weight.iter_mut().zip(&scales).for_each(|(of_weight, scale)| *of_weight *= scale);
+            for (of_weight, scale) in of_weight.iter_mut().zip(&scales) {
+                *of_weight *= scale;
+            }
             let factors: Vec<f32> =
                 weight.iter().zip(&scales).map(|(weight, scale)| weight * scale).collect();
             let mut of_x = slope.to_vec();

@@ -65,10 +65,8 @@ impl CustomOp3 for Linear {
                 let slope = Matrix::new(slope, rows, outputs, outputs)?;
                 let of_weight = slope.transposed().times(Matrix::new(x_values, rows, inputs, inputs)?)?;
                 // The data that a network begins with need no slope.
-                let of_x = match x.track_op() {
-                    true => Some(slope.times(Matrix::new(weight_values, outputs, inputs, inputs)?)?),
-                    false => None,
-                };
+                let weight = Matrix::new(weight_values, outputs, inputs, inputs)?;
+                let of_x = x.track_op().then(|| slope.times(weight)).transpose()?;
                 Ok((of_x, of_weight, of_bias))
             })?;
         let of_x = of_x.map(|of_x| values::tensor(of_x, x.shape())).transpose()?;

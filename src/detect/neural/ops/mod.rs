@@ -68,7 +68,7 @@ pub(crate) fn attention(qkv: &Tensor, heads: usize) -> Result<Tensor> {
 
 /// Each feature (dimension 1) to mean 0 and variance 1 over all others; moves the running statistics in training.
 ///
-/// `[weight, bias, running mean, running variance]`, as in PyTorch.
+/// `[weight, bias, running mean, running variance]`, as in `PyTorch`.
 pub(crate) fn batch_norm(x: &Tensor, vars: [&Var; 4], training: bool) -> Result<Tensor> {
     let [weight, bias, running_mean, running_variance] = vars;
     let x = x.contiguous()?;

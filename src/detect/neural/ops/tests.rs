@@ -47,7 +47,7 @@ fn check(
         assert_close(found, of_slow.get(var).unwrap(), 5e-6, &format!("slopes of variable {i}"));
         let (values, found) = (numbers(var), numbers(found));
         for cell in 0..values.len() {
-            let mut at = |shift: f32| {
+            let at = |shift: f32| {
                 let mut values = values.clone();
                 values[cell] += shift;
                 var.set(&Tensor::from_vec(values, var.shape(), &Device::Cpu).unwrap()).unwrap();
@@ -154,13 +154,12 @@ fn slow_batch_norm(
     let others: Vec<usize> = (0..x.rank()).filter(|&i| i != 1).collect();
     let mut shape = vec![1; x.rank()];
     shape[1] = x.dim(1)?;
-    let (mean, variance) = match fixed {
-        Some((mean, variance)) => (mean.reshape(shape.as_slice())?, variance.reshape(shape.as_slice())?),
-        None => {
-            let mean = x.mean_keepdim(others.clone())?;
-            let variance = x.broadcast_sub(&mean)?.sqr()?.mean_keepdim(others)?;
-            (mean, variance)
-        }
+    let (mean, variance) = if let Some((mean, variance)) = fixed {
+        (mean.reshape(shape.as_slice())?, variance.reshape(shape.as_slice())?)
+    } else {
+        let mean = x.mean_keepdim(others.clone())?;
+        let variance = x.broadcast_sub(&mean)?.sqr()?.mean_keepdim(others)?;
+        (mean, variance)
     };
     let x = x.broadcast_sub(&mean)?.broadcast_div(&(variance + 1e-5)?.sqrt()?)?;
     x.broadcast_mul(&weight.reshape(shape.as_slice())?)?.broadcast_add(&bias.reshape(shape)?)
