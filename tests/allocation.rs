@@ -101,3 +101,47 @@ fn the_other_detectors_allocate_nothing_either() {
         }
     }
 }
+
+#[cfg(feature = "neural")]
+#[test]
+fn networks_allocate_nothing_once_they_have_scored() {
+    use qosguard::detect::{
+        Architecture, AutoencoderConfig, Columns, MixtureNetworkConfig, MlpConfig, NeuralClassifierConfig,
+        TimingChannel, TrainingConfig, Variational,
+    };
+
+    qosguard::set_parallel(false);
+    let x = Array2::from_shape_fn((300, 8), |(i, j)| ((i * (j + 3)) % 11) as f32);
+    let labels: Vec<bool> = (0..300).map(|i| i % 5 == 0).collect();
+    let training = || TrainingConfig { epochs: 1, ..Default::default() };
+    let timing = vec![TimingChannel { name: "both".into(), columns: vec![Some(4), None, Some(5), Some(6)] }];
+    let columns = || Some(Columns { categorical: vec![1, 7], timing: timing.clone() });
+    let autoencoder =
+        || AutoencoderConfig { columns: columns(), training: training(), ..AutoencoderConfig::default() };
+    let drawn = Some(Variational { samples: 3, ..Default::default() });
+    let classifier = |architecture| {
+        let config = NeuralClassifierConfig {
+            architecture,
+            columns: columns(),
+            training: training(),
+            ..Default::default()
+        };
+        config.fit(x.view(), Some(&labels)).unwrap()
+    };
+    let detectors: [Box<dyn Detector>; 4] = [
+        Box::new(autoencoder().fit(x.view(), None).unwrap()),
+        Box::new(
+            AutoencoderConfig { skip: true, batch_norm: true, variational: drawn, ..autoencoder() }
+                .fit(x.view(), None)
+                .unwrap(),
+        ),
+        Box::new(classifier(Architecture::Mlp(MlpConfig::default()))),
+        Box::new(classifier(Architecture::Mixture(MixtureNetworkConfig::default()))),
+    ];
+    for detector in detectors {
+        allocations(detector.as_ref(), &x.view());
+        for x in [x.view(), x.slice(s![..1, ..]), x.slice(s![..17, ..])] {
+            assert_eq!(allocations(detector.as_ref(), &x), 0, "{detector:.60?}");
+        }
+    }
+}

@@ -47,6 +47,12 @@ pub use neural::{
 };
 #[cfg(feature = "neural")]
 pub use neural::{
+    Architecture, ExpertNetworkConfig, FtTransformerConfig, MixtureNetworkConfig, MlpConfig,
+    NeuralClassifier, NeuralClassifierConfig, NeuralClassifierParts, PretrainingConfig, TemporalCnnConfig,
+    TimingLayout,
+};
+#[cfg(feature = "neural")]
+pub use neural::{
     Checkpoint, Columns, Completeness, EpochRecord, GateConfig, History, Monitor, Progress, Schedule,
     Stopped, TimingChannel, TrainingConfig,
 };

@@ -42,7 +42,7 @@ pub struct GateConfig {
     /// that helps little settles a little below it.
     pub floor: f64,
     /// Share of the hidden numbers that training sets to 0, in [0, 1).
-    pub dropout: f64,
+    pub dropout: f32,
 }
 
 impl Default for GateConfig {
@@ -115,7 +115,7 @@ impl Gate {
         let mut x = x.clone();
         for (linear, norm) in &self.hidden {
             x = ops::relu(&norm.forward(&linear.forward(&x)?, pass)?)?;
-            x = layers::dropout(&x, self.config.dropout as f32, pass)?;
+            x = layers::dropout(&x, self.config.dropout, pass)?;
         }
         let logits = (self.out.forward(&x)? / self.config.temperature)?;
         // The softmax must be exact at −∞, which fast ones are not.

@@ -1,6 +1,7 @@
 //! Neural detectors: candle trains them, a fused path of our own scores with them.
 
 mod autoencoder;
+mod classifier;
 mod columns;
 mod fused;
 mod gate;
@@ -23,6 +24,7 @@ pub use autoencoder::{
     Autoencoder, AutoencoderConfig, AutoencoderParts, EntityAutoencoders, EntityAutoencodersConfig,
     EntityAutoencodersParts, ErrorForm, Variational,
 };
+pub use classifier::{NeuralClassifier, NeuralClassifierConfig, NeuralClassifierParts, PretrainingConfig};
 pub use columns::{Columns, TimingChannel};
 pub use gate::GateConfig;
 pub use gradients::Completeness;

@@ -3,6 +3,7 @@
 use super::loss::shares;
 use super::{AutoencoderConfig, ErrorForm};
 use crate::detect::neural::inputs::Inputs;
+use crate::detect::neural::kernels::ln_1p;
 
 /// No column's mean error counts as less: one that training reproduces perfectly would rule every score.
 const LEAST_SCALE: f32 = 1e-3;
@@ -12,7 +13,7 @@ const LEAST_SCALE: f32 = 1e-3;
 pub(super) struct Errors {
     form: ErrorForm,
     /// They sum to 1.
-    weights: Vec<f64>,
+    weights: Vec<f32>,
     /// At least [`LEAST_SCALE`].
     scales: Vec<f32>,
 }
@@ -21,8 +22,8 @@ impl Errors {
     pub(super) fn new(config: &AutoencoderConfig, inputs: &Inputs, scales: Vec<f32>) -> Self {
         let (numbers, categories) = (inputs.numbers.len(), inputs.categories.len());
         let (of_numbers, of_categories) = shares(numbers, categories, config.category_weight);
-        let mut weights = vec![of_numbers / numbers.max(1) as f64; numbers];
-        weights.resize(numbers + categories, of_categories / categories.max(1) as f64);
+        let mut weights = vec![(of_numbers / numbers.max(1) as f64) as f32; numbers];
+        weights.resize(numbers + categories, (of_categories / categories.max(1) as f64) as f32);
         Self { form: config.error_form, weights, scales }
     }
 
@@ -30,22 +31,24 @@ impl Errors {
         &self.scales
     }
 
-    /// What each column adds to the score of a row.
-    pub(super) fn shares<'a>(&'a self, errors: &'a [f32]) -> impl Iterator<Item = f64> + 'a {
-        errors.iter().zip(&self.scales).zip(&self.weights).map(|((&error, &scale), weight)| {
-            let relative = f64::from(error) / f64::from(scale);
-            weight
-                * match self.form {
-                    ErrorForm::Plain => f64::from(error),
-                    ErrorForm::Relative => relative,
-                    ErrorForm::Logarithmic => relative.ln_1p(),
-                }
-        })
+    /// Makes of each error of each row what it adds to the score of its row.
+    pub(super) fn shares(&self, errors: &mut [f32]) {
+        if self.form != ErrorForm::Plain {
+            for row in errors.chunks_exact_mut(self.scales.len()) {
+                row.iter_mut().zip(&self.scales).for_each(|(error, scale)| *error /= scale);
+            }
+        }
+        if self.form == ErrorForm::Logarithmic {
+            ln_1p(errors);
+        }
+        for row in errors.chunks_exact_mut(self.weights.len()) {
+            row.iter_mut().zip(&self.weights).for_each(|(error, weight)| *error *= weight);
+        }
     }
 
-    /// The score of a row.
-    pub(super) fn score(&self, errors: &[f32]) -> f64 {
-        self.shares(errors).sum()
+    /// The score of a row, of the shares of its columns.
+    pub(super) fn score(shares: &[f32]) -> f64 {
+        shares.iter().map(|&share| f64::from(share)).sum()
     }
 }
 

@@ -118,13 +118,14 @@ impl AutoencoderConfig {
         let history = train(&self.training, &task, task.training.rows, self.seed, stage, monitor)?;
         let held_out = if task.validation.rows > 0 { &task.validation } else { &task.training };
         let columns = inputs.numbers.len() + inputs.categories.len();
-        let errors = Autoencoder::errors_of(&network, self, held_out)?;
+        let mut errors = Autoencoder::errors_of(&network, self, held_out)?;
         let scales = Errors::new(self, &inputs, errors::scales(&errors, columns));
-        let mut scores: Vec<f64> = errors.chunks_exact(columns).map(|row| scales.score(row)).collect();
+        scales.shares(&mut errors);
+        let mut scores: Vec<f64> = errors.chunks_exact(columns).map(Errors::score).collect();
         scores.sort_unstable_by(f64::total_cmp);
         let usual = quantile(&scores, USUAL).max(LEAST_USUAL);
         let weights = network.values()?;
-        Ok(Autoencoder::assemble(self.clone(), inputs, network, weights, scales, usual, history))
+        Autoencoder::assemble(self.clone(), inputs, network, weights, scales, usual, history)
     }
 
     /// Refuses a loss and a score to which no column counts.

@@ -8,7 +8,7 @@ use crate::detect::neural::losses::{cross_entropy, mean_squared_error};
 use crate::error::Result;
 
 /// Log-variances are kept within this.
-const MOST_LOG_VARIANCE: f32 = 20.0;
+pub(super) const MOST_LOG_VARIANCE: f32 = 20.0;
 
 pub(super) fn clamp_log_variance(x: &Tensor) -> Result<Tensor> {
     Ok(x.clamp(-MOST_LOG_VARIANCE, MOST_LOG_VARIANCE)?)

@@ -8,6 +8,7 @@ mod loss;
 mod model;
 mod network;
 mod parts;
+mod scoring;
 #[cfg(test)]
 mod tests;
 

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView2, Axis, s};
 
 use super::config::AutoencoderConfig;
 use super::errors::Errors;
 use super::fit::TILE;
 use super::loss::errors;
 use super::network::{Network, noise};
+use super::scoring::{Scorer, TILE_ROWS};
+use crate::detect::neural::fused::{padded, with_scratch};
 use crate::detect::neural::inputs::{Encoded, Inputs};
 use crate::detect::neural::pass::Pass;
 use crate::detect::neural::training::History;
@@ -30,6 +32,7 @@ pub struct Autoencoder {
     config: AutoencoderConfig,
     inputs: Inputs,
     network: Network,
+    scorer: Scorer,
     weights: BTreeMap<String, Vec<f32>>,
     errors: Errors,
     usual_score: f64,
@@ -38,6 +41,10 @@ pub struct Autoencoder {
 
 impl Autoencoder {
     /// Lays an autoencoder out for scoring; everything has been checked.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for weights that do not fit.
     pub(super) fn assemble(
         config: AutoencoderConfig,
         inputs: Inputs,
@@ -46,8 +53,9 @@ impl Autoencoder {
         errors: Errors,
         usual_score: f64,
         history: History,
-    ) -> Self {
-        Self { config, inputs, network, weights, errors, usual_score, history }
+    ) -> Result<Self> {
+        let scorer = Scorer::new(&weights, &config, &inputs, draws(&config))?;
+        Ok(Self { config, inputs, network, scorer, weights, errors, usual_score, history })
     }
 
     /// The settings that the model was fitted with.
@@ -111,19 +119,10 @@ impl Autoencoder {
         }
         Ok(all)
     }
-
-    /// The errors of rows that were checked.
-    fn errors(&self, x: &ArrayView2<'_, f32>) -> Result<Vec<f32>> {
-        Self::errors_of(&self.network, &self.config, &self.inputs.encode(x))
-    }
-
-    fn columns(&self) -> usize {
-        self.inputs.numbers.len() + self.inputs.categories.len()
-    }
 }
 
 /// The points of the standard normal distribution at which every row's code is taken; none without Monte Carlo.
-fn draws(config: &AutoencoderConfig) -> Vec<Vec<f32>> {
+pub(super) fn draws(config: &AutoencoderConfig) -> Vec<Vec<f32>> {
     let samples = config.variational.as_ref().map_or(0, |variational| variational.samples);
     let mut random = Stream::new(config.seed, SAMPLE_STREAM);
     (0..samples).map(|_| noise(1.0, config.latent, &mut random)).collect()
@@ -139,10 +138,17 @@ impl Detector for Autoencoder {
         parallel::for_each_chunk(out, TILE, |start, out| {
             let x = x.slice(s![start..start + out.len(), ..]);
             check::finite(&x, start)?;
-            let errors = self.errors(&x)?;
-            for (out, errors) in out.iter_mut().zip(errors.chunks_exact(self.columns())) {
-                *out = self.errors.score(errors) as f32;
-            }
+            let columns = self.scorer.columns();
+            with_scratch(padded(TILE_ROWS.min(out.len()) * columns), |errors| {
+                for (x, out) in x.axis_chunks_iter(Axis(0), TILE_ROWS).zip(out.chunks_mut(TILE_ROWS)) {
+                    let errors = &mut errors[..out.len() * columns];
+                    self.scorer.errors(&self.inputs, &x, errors);
+                    self.errors.shares(errors);
+                    for (out, shares) in out.iter_mut().zip(errors.chunks_exact(columns)) {
+                        *out = Errors::score(shares) as f32;
+                    }
+                }
+            });
             Ok(())
         })
     }
@@ -153,15 +159,17 @@ impl Detector for Autoencoder {
         check::finite(&x, 0)?;
         let mut contributions = Array2::zeros(x.dim());
         let mut scores = Vec::with_capacity(x.nrows());
-        let errors = self.errors(&x)?;
-        for (mut row, errors) in contributions.rows_mut().into_iter().zip(errors.chunks_exact(self.columns()))
-        {
+        let columns = self.scorer.columns();
+        let mut shares = vec![0.0; x.nrows() * columns];
+        self.scorer.errors(&self.inputs, &x, &mut shares);
+        self.errors.shares(&mut shares);
+        for (mut row, shares) in contributions.rows_mut().into_iter().zip(shares.chunks_exact(columns)) {
             let numbers = self.inputs.numbers.iter().map(|input| input.feature);
             let categories = self.inputs.categories.iter().map(|input| input.feature);
-            for (feature, share) in numbers.chain(categories).zip(self.errors.shares(errors)) {
-                row[feature] = share;
+            for (feature, &share) in numbers.chain(categories).zip(shares) {
+                row[feature] = f64::from(share);
             }
-            scores.push(self.errors.score(errors));
+            scores.push(Errors::score(shares));
         }
         Explanation::new(0.0, contributions, scores)
     }

@@ -59,7 +59,7 @@ impl Autoencoder {
         let network = Network::new(Weights::stored(weights.clone()), config, inputs)?;
         let errors = Errors::new(config, inputs, error_scales.clone());
         let (config, inputs) = (config.clone(), inputs.clone());
-        Ok(Self::assemble(config, inputs, network, weights.clone(), errors, *usual_score, history.clone()))
+        Self::assemble(config, inputs, network, weights.clone(), errors, *usual_score, history.clone())
     }
 
     /// The model as plain data; [`Autoencoder::from_parts`] makes it again, bit for bit.

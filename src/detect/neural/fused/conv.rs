@@ -89,11 +89,6 @@ impl TemporalCnn {
         })
     }
 
-    /// Width of a row: positions, and in each the channels.
-    pub(crate) fn inputs(&self) -> usize {
-        self.inputs
-    }
-
     /// Shape (rows, positions, channels) → (rows, width).
     pub(crate) fn forward(&self, x: &[f32], out: &mut [f32]) {
         let width = self.linear.outputs();

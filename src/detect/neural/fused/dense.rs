@@ -38,7 +38,7 @@ impl Dense {
         Self::read(values, at, None, [inputs, outputs], activation)
     }
 
-    /// The same, followed by the batch norm `{norm}` (with its running statistics) and then by the activation.
+    /// As [`Dense::new`], followed by the batch norm `{norm}` (with its running statistics) and then by the activation.
     ///
     /// # Errors
     ///
@@ -54,8 +54,18 @@ impl Dense {
         Self::read(values, at, Some(&norm), shape, activation)
     }
 
-    /// The same, with each output times the `scale` of its own.
-    pub(super) fn scaled(values: &Values, at: &str, scale: &[f64], shape: [usize; 2]) -> Result<Self> {
+    /// `x Wᵀ`, with `weight` of shape (outputs, inputs).
+    pub(crate) fn without_bias(weight: &[f32], [inputs, outputs]: [usize; 2]) -> Self {
+        let of = |k: usize, column: usize| weight[column * inputs + k];
+        Self::folded([inputs, outputs], of, &vec![0.0; outputs], None, None)
+    }
+
+    /// As [`Dense::new`], with each output times the `scale` of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Dense::new`].
+    pub(crate) fn scaled(values: &Values, at: &str, scale: &[f64], shape: [usize; 2]) -> Result<Self> {
         Self::read(values, at, Some(&(scale.to_vec(), vec![0.0; scale.len()])), shape, None)
     }
 
@@ -195,5 +205,68 @@ impl Chain {
                 last.forward(x, out);
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{Device, Tensor};
+
+    use super::*;
+    use crate::detect::neural::layers::{BatchNorm, Linear};
+    use crate::detect::neural::pass::Pass;
+    use crate::detect::neural::weights::Weights;
+    use crate::rng::Stream;
+
+    fn draw(n: usize) -> Vec<f32> {
+        let mut random = Stream::new(3, n as u64);
+        (0..n).map(|_| random.normal() as f32).collect()
+    }
+
+    fn assert_near(fused: &[f32], candle: &Tensor) {
+        let candle = candle.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert_eq!(fused.len(), candle.len());
+        for (fused, candle) in fused.iter().zip(candle) {
+            assert!((fused - candle).abs() < 1e-5, "{fused} {candle}");
+        }
+    }
+
+    #[test]
+    fn layers_are_those_of_training() {
+        for [rows, inputs, outputs] in [[1, 5, 3], [17, 33, 65], [50, 16, 42]] {
+            let mut weights = Weights::new(5);
+            let linear = Linear::new(&mut weights, "linear", inputs, outputs).unwrap();
+            let norm = BatchNorm::new(&mut weights, "norm", outputs).unwrap();
+            let mut values = weights.values().unwrap();
+            for name in ["weight", "bias", "running_mean", "running_var"] {
+                let values = values.get_mut(&format!("norm.{name}")).unwrap();
+                values.iter_mut().zip(draw(outputs)).for_each(|(value, other)| *value += 0.3 * other.abs());
+            }
+            weights.set(&values).unwrap();
+            let x = draw(rows * inputs);
+            let tensor = Tensor::from_slice(&x, (rows, inputs), &Device::Cpu).unwrap();
+            let plain = linear.forward(&tensor).unwrap();
+            let normed = norm.forward(&plain, &Pass::scoring()).unwrap();
+            let mut out = vec![0.0; rows * outputs];
+            for activation in [Activation::Relu, Activation::Gelu, Activation::Tanh] {
+                let shape = [inputs, outputs];
+                let dense = Dense::new(&values, "linear", shape, Some(activation)).unwrap();
+                dense.forward(&x, &mut out);
+                assert_near(&out, &activation.apply(&plain).unwrap());
+                let dense =
+                    Dense::with_batch_norm(&values, "linear", "norm", shape, Some(activation)).unwrap();
+                dense.forward(&x, &mut out);
+                assert_near(&out, &activation.apply(&normed).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn weights_that_do_not_fit_are_refused_by_name() {
+        let values = Values::from([("a.weight".into(), vec![0.0; 6]), ("a.bias".into(), vec![0.0; 2])]);
+        let error = |at: &str, shape| Dense::new(&values, at, shape, None).unwrap_err().to_string();
+        assert_eq!(error("a", [4, 2]), "`a.weight` must be an array of 8, got 6 entries");
+        assert_eq!(error("b", [4, 2]), "`b.weight` must be there, got nothing");
+        assert!(Dense::new(&values, "a", [3, 2], None).is_ok());
     }
 }

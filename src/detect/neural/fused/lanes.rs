@@ -31,7 +31,7 @@ pub(super) fn pack_row(values: &[f32]) -> Vec<Lane> {
 }
 
 /// `n`, rounded up to whole lanes.
-pub(super) fn padded(n: usize) -> usize {
+pub(crate) fn padded(n: usize) -> usize {
     n.next_multiple_of(LANES)
 }
 

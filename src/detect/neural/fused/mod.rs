@@ -17,7 +17,8 @@ mod x86;
 
 pub(crate) use conv::{CnnSizes, TemporalCnn};
 pub(crate) use dense::{Chain, Dense};
+pub(crate) use lanes::padded;
 pub(crate) use norm::LayerNorm;
-pub(crate) use scratch::with_scratch;
+pub(crate) use scratch::{take, with_scratch};
 pub(crate) use transformer::{Transformer, TransformerSizes};
 pub(crate) use values::{Values, named};

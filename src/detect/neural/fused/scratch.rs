@@ -24,8 +24,42 @@ pub(crate) fn with_scratch<T>(n: usize, f: impl FnOnce(&mut [f32]) -> T) -> T {
 }
 
 /// The first `n` numbers of `scratch`, rounded up to whole lanes, which is left with the others.
-pub(super) fn take<'a>(scratch: &mut &'a mut [f32], n: usize) -> &'a mut [f32] {
+pub(crate) fn take<'a>(scratch: &mut &'a mut [f32], n: usize) -> &'a mut [f32] {
     let (first, rest) = std::mem::take(scratch).split_at_mut(padded(n));
     *scratch = rest;
     &mut first[..n]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_within_calls_share_nothing_and_the_next_ones_find_the_same_memory() {
+        let both = || {
+            with_scratch(100, |outer| {
+                outer.fill(1.0);
+                let inner = with_scratch(1000, |inner| {
+                    inner.fill(2.0);
+                    inner.as_ptr()
+                });
+                assert!(outer.iter().all(|&value| value == 1.0));
+                (outer.as_ptr(), inner)
+            })
+        };
+        let first = both();
+        assert_eq!(first, both());
+        assert_eq!([first.0, first.1].map(|memory| memory.align_offset(64)), [0, 0]);
+    }
+
+    #[test]
+    fn parts_are_as_long_as_asked_and_begin_at_whole_lanes() {
+        with_scratch(padded(5) + padded(16) + padded(1), |mut scratch| {
+            let parts = [5, 16, 1].map(|n| take(&mut scratch, n));
+            assert_eq!(parts.each_ref().map(|part| part.len()), [5, 16, 1]);
+            assert!(scratch.is_empty());
+            let first = parts[0].as_ptr() as usize;
+            assert_eq!(parts.map(|part| part.as_ptr() as usize - first), [0, 64, 128]);
+        });
+    }
 }

@@ -21,7 +21,7 @@ pub(super) fn widths(name: &str, widths: &[usize]) -> Result<()> {
 }
 
 /// A share of what training drops.
-pub(super) fn share(name: &str, share: f64) -> Result<()> {
+pub(super) fn share(name: &str, share: f32) -> Result<()> {
     if (0.0..1.0).contains(&share) {
         return Ok(());
     }

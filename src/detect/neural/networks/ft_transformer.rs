@@ -36,7 +36,7 @@ pub struct FtTransformerConfig {
     /// Hidden width of the network in each layer, in 1..=4096.
     pub feed_forward: usize,
     /// Share of the numbers that training sets to 0, in [0, 1).
-    pub dropout: f64,
+    pub dropout: f32,
 }
 
 impl Default for FtTransformerConfig {
@@ -84,7 +84,7 @@ impl Block {
             linear1: Linear::new(weights, &format!("{at}.linear1"), width, hidden)?,
             linear2: Linear::new(weights, &format!("{at}.linear2"), hidden, width)?,
             heads: config.heads,
-            dropout: config.dropout as f32,
+            dropout: config.dropout,
         })
     }
 
@@ -118,7 +118,7 @@ pub(crate) struct FtTransformer {
     blocks: Vec<Block>,
     norm: LayerNorm,
     /// What masked pretraining needs.
-    masked: Option<Masked>,
+    pub(super) masked: Option<Masked>,
 }
 
 impl FtTransformer {
@@ -160,13 +160,25 @@ impl FtTransformer {
     /// Loss on features that are masked; `None` for a network without what that needs.
     pub(super) fn masked_loss(&self, batch: &Batch, share: f64, pass: &mut Pass) -> Result<Option<Tensor>> {
         let Some(masked) = &self.masked else { return Ok(None) };
+        let features = self.identities()?.dim(0)?;
+        let hidden = masked::draw(batch.numbers.dim(0)?, features, share, pass)?;
+        self.guess(masked, batch, &hidden, pass).map(Some)
+    }
+
+    /// Loss on the features that are hidden, 1 of (rows, features).
+    pub(super) fn guess(
+        &self,
+        masked: &Masked,
+        batch: &Batch,
+        hidden: &Tensor,
+        pass: &mut Pass,
+    ) -> Result<Tensor> {
         let tokens = self.tokens(&self.embedder.forward(batch)?)?;
-        let (rows, features, _) = tokens.dims3()?;
-        let hidden = masked::draw(rows, features, share, pass)?;
-        let tokens = masked.replace(&tokens, &self.identities()?, &hidden)?;
+        let features = tokens.dim(1)?;
+        let tokens = masked.replace(&tokens, &self.identities()?, hidden)?;
         let tokens = self.mix(&tokens, features + 1, pass)?.narrow(1, 1, features)?.contiguous()?;
         let (numbers, codes) = (self.embedder.numbers_of(batch)?, self.embedder.codes_of(batch)?);
-        masked.loss(&tokens, &numbers, &codes, &hidden).map(Some)
+        masked.loss(&tokens, &numbers, &codes, hidden)
     }
 
     /// The tokens of the features, (rows, features, width).

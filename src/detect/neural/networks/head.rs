@@ -21,14 +21,14 @@ impl Head {
         weights: &mut Weights,
         at: &str,
         width: usize,
-        hidden: Option<(usize, f64)>,
+        hidden: Option<(usize, f32)>,
         classes: usize,
     ) -> Result<Self> {
         let (layer, width) = match hidden {
             None => (None, width),
             Some((hidden, dropout)) => {
                 let linear = Linear::new(weights, &format!("{at}.hidden"), width, hidden)?;
-                (Some((linear, dropout as f32)), hidden)
+                (Some((linear, dropout)), hidden)
             }
         };
         Ok(Self { hidden: layer, out: Linear::new(weights, &format!("{at}.out"), width, classes)? })

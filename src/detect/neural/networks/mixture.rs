@@ -48,7 +48,7 @@ pub struct MixtureNetworkConfig {
     /// Hidden width of the classifier, in 1..=4096.
     pub hidden: usize,
     /// Share of the hidden numbers of the classifier that training sets to 0, in [0, 1).
-    pub dropout: f64,
+    pub dropout: f32,
     /// Weight of the experts' own losses, at least 0.
     pub own_loss: f64,
 }
@@ -185,7 +185,7 @@ impl Mixture {
             linear1: Linear::new(weights, "classifier.linear1", width, config.hidden)?,
             norm: LayerNorm::new(weights, "classifier.norm", config.hidden)?,
             linear2: Linear::new(weights, "classifier.linear2", config.hidden, build.classes)?,
-            dropout: config.dropout as f32,
+            dropout: config.dropout,
             own_loss: config.own_loss,
         })
     }

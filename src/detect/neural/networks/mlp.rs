@@ -21,7 +21,7 @@ pub struct MlpConfig {
     /// Widths of the hidden layers, at least one, each in 1..=4096.
     pub hidden: Vec<usize>,
     /// Share of the hidden numbers that training sets to 0, in [0, 1).
-    pub dropout: f64,
+    pub dropout: f32,
 }
 
 impl Default for MlpConfig {
@@ -66,7 +66,7 @@ impl Mlp {
             layers.push(Linear::new(weights, &format!("{at}.layers.{i}"), width, next)?);
             width = next;
         }
-        Ok(Self { embedder, layers, dropout: config.dropout as f32 })
+        Ok(Self { embedder, layers, dropout: config.dropout })
     }
 
     /// Flat rows → (rows, last hidden width).

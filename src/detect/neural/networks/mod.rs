@@ -8,12 +8,20 @@ mod head;
 mod masked;
 mod mixture;
 mod mlp;
+mod scoring;
 mod temporal_cnn;
+
+#[cfg(test)]
+mod oracle;
+#[cfg(test)]
+mod tests;
 
 pub use ft_transformer::FtTransformerConfig;
 pub use mixture::{ExpertNetworkConfig, MixtureNetworkConfig};
 pub use mlp::MlpConfig;
 pub use temporal_cnn::{TemporalCnnConfig, TimingLayout};
+
+pub(crate) use scoring::Scorer;
 
 use candle_core::Tensor;
 use serde::{Deserialize, Serialize};

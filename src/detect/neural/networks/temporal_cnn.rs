@@ -43,7 +43,7 @@ pub struct TemporalCnnConfig {
     /// Width of what comes out, in 1..=4096.
     pub width: usize,
     /// Share of the hidden numbers that training sets to 0, in [0, 1).
-    pub dropout: f64,
+    pub dropout: f32,
 }
 
 impl Default for TemporalCnnConfig {
@@ -144,7 +144,7 @@ impl TemporalCnn {
             linear: Linear::new(weights, &format!("{at}.linear"), width, config.width)?,
             norm: LayerNorm::new(weights, &format!("{at}.norm"), config.width)?,
             pool: config.pool,
-            dropout: config.dropout as f32,
+            dropout: config.dropout,
         })
     }
 
@@ -172,15 +172,18 @@ impl TemporalCnn {
 }
 
 /// Where the statistics stand.
-struct Grid {
-    numbers: Vec<u32>,
+pub(super) struct Grid {
+    /// Positions of the statistics among the numbers of a batch.
+    pub(super) numbers: Vec<u32>,
     owners: Vec<usize>,
-    slots: Vec<u32>,
-    shape: (usize, usize),
+    /// For each position and channel the statistic that stands there; the number of statistics where none does.
+    pub(super) slots: Vec<u32>,
+    /// (positions, channels)
+    pub(super) shape: (usize, usize),
 }
 
 impl Grid {
-    fn new(inputs: &Inputs, columns: Option<&Columns>, layout: TimingLayout) -> Result<Self> {
+    pub(super) fn new(inputs: &Inputs, columns: Option<&Columns>, layout: TimingLayout) -> Result<Self> {
         let timing = columns.map(|columns| columns.timing.as_slice()).unwrap_or_default();
         let (mut numbers, mut owners) = (Vec::new(), Vec::new());
         // For each channel, which statistic stands at each position.

@@ -175,3 +175,114 @@ wide! {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::detect::neural::weights::Init;
+
+    /// Two weights and the slopes (2, -4) and (6) of a loss.
+    fn two() -> (Weights, [Var; 2]) {
+        let mut weights = Weights::new(1);
+        let a = weights.weight("a", &[2], Init::Constant(1.0)).unwrap();
+        let b = weights.weight("b", &[1], Init::Constant(-0.5)).unwrap();
+        (weights, [a, b])
+    }
+
+    fn gradients([a, b]: &[Var; 2]) -> GradStore {
+        let slopes = Tensor::new(&[2_f32, -4.0], &Device::Cpu).unwrap();
+        let of_a = (a.as_tensor() * slopes).unwrap().sum_all().unwrap();
+        let of_b = (b.as_tensor() * 6.0).unwrap().sum_all().unwrap();
+        (of_a + of_b).unwrap().backward().unwrap()
+    }
+
+    fn values(var: &Var) -> Vec<f32> {
+        var.to_vec1().unwrap()
+    }
+
+    #[test]
+    fn the_first_step_goes_one_learning_rate_against_the_slope_after_decay() {
+        let (weights, vars) = two();
+        let mut optimizer = AdamW::new(&weights, 0.1).unwrap();
+        optimizer.step(&gradients(&vars), 0.01, 1.0).unwrap();
+        for (found, expected) in values(&vars[0]).iter().zip([0.999 - 0.01, 0.999 + 0.01]) {
+            assert!((found - expected).abs() < 1e-6);
+        }
+        assert!((values(&vars[1])[0] + 0.5 * 0.999 + 0.01).abs() < 1e-6);
+    }
+
+    #[test]
+    fn steps_match_the_formula_in_double_precision() {
+        let (weights, vars) = two();
+        let mut optimizer = AdamW::new(&weights, 0.05).unwrap();
+        let (mut w, mut mean, mut square) = (1.0_f64, 0.0_f64, 0.0_f64);
+        for step in 1..=50 {
+            let scale = if step % 2 == 0 { 0.25 } else { 1.0 };
+            optimizer.step(&gradients(&vars), 0.01, scale).unwrap();
+            let gradient = -4.0 * scale;
+            mean = 0.9 * mean + 0.1 * gradient;
+            square = 0.999 * square + 0.001 * gradient * gradient;
+            let (mean, square) = (mean / (1.0 - 0.9_f64.powi(step)), square / (1.0 - 0.999_f64.powi(step)));
+            w = w * (1.0 - 0.01 * 0.05) - 0.01 * mean / (square.sqrt() + 1e-8);
+        }
+        assert_eq!(optimizer.steps(), 50);
+        assert!((f64::from(values(&vars[0])[1]) - w).abs() < 1e-5);
+    }
+
+    #[test]
+    fn the_norm_is_taken_over_all_weights() {
+        let (weights, vars) = two();
+        let norm = gradient_norm(&weights, &gradients(&vars)).unwrap();
+        assert!((norm - 56_f64.sqrt()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_restored_state_goes_on_with_the_same_bits() {
+        let (weights, vars) = two();
+        let mut optimizer = AdamW::new(&weights, 0.05).unwrap();
+        optimizer.step(&gradients(&vars), 0.01, 1.0).unwrap();
+        let (kept, state) = (weights.values().unwrap(), optimizer.state().unwrap());
+        optimizer.step(&gradients(&vars), 0.01, 0.5).unwrap();
+        let expected = weights.values().unwrap();
+
+        weights.set(&kept).unwrap();
+        let mut other = AdamW::new(&weights, 0.05).unwrap();
+        other.restore(1, &state).unwrap();
+        other.step(&gradients(&vars), 0.01, 0.5).unwrap();
+        assert_eq!(weights.values().unwrap(), expected);
+        assert_eq!(other.state().unwrap(), optimizer.state().unwrap());
+    }
+
+    #[test]
+    fn states_of_other_networks_are_refused() {
+        let (weights, _) = two();
+        let mut optimizer = AdamW::new(&weights, 0.0).unwrap();
+        let state = optimizer.state().unwrap();
+        let refused = |change: &dyn Fn(&mut BTreeMap<String, Vec<f32>>)| {
+            let mut state = state.clone();
+            change(&mut state);
+            AdamW::new(&weights, 0.0).unwrap().restore(1, &state).unwrap_err().to_string()
+        };
+        assert!(refused(&|state| drop(state.remove("a.mean"))).contains("a.mean"));
+        assert!(refused(&|state| drop(state.insert("c.mean".into(), vec![]))).contains("c.mean"));
+        assert!(refused(&|state| drop(state.insert("a.square".into(), vec![1.0]))).contains("a.square"));
+        assert!(
+            refused(&|state| drop(state.insert("a.square".into(), vec![0.0, -1.0]))).contains("a.square[1]")
+        );
+        assert!(refused(&|state| drop(state.insert("b.mean".into(), vec![f32::NAN]))).contains("b.mean[0]"));
+        optimizer.restore(3, &state).unwrap();
+        assert_eq!(optimizer.steps(), 3);
+    }
+
+    #[test]
+    fn a_weight_without_a_gradient_stays() {
+        let (weights, vars) = two();
+        let mut optimizer = AdamW::new(&weights, 0.1).unwrap();
+        let gradients = vars[0].sum_all().unwrap().backward().unwrap();
+        optimizer.step(&gradients, 0.01, 1.0).unwrap();
+        assert_eq!(values(&vars[1]), [-0.5]);
+        assert_ne!(values(&vars[0]), [1.0, 1.0]);
+    }
+}

@@ -1,0 +1,16 @@
+//! A network that learns from labels.
+
+mod config;
+mod fit;
+mod model;
+mod parts;
+mod rows;
+mod tasks;
+
+#[cfg(test)]
+mod tests;
+
+pub use config::{NeuralClassifierConfig, PretrainingConfig};
+pub use model::NeuralClassifier;
+pub(crate) use parts::NeuralClassifierHeader;
+pub use parts::NeuralClassifierParts;

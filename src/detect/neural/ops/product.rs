@@ -1,0 +1,119 @@
+//! Matrix products on one thread, so that training never depends on how many there are.
+#![allow(unsafe_code, reason = "the one call of gemm, which takes pointers")]
+
+use candle_core::{Result, bail};
+use gemm::Parallelism;
+
+/// A matrix inside a slice.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Matrix<'a> {
+    values: &'a [f32],
+    rows: usize,
+    columns: usize,
+    /// From one row to the next.
+    down: usize,
+    /// From one column to the next.
+    right: usize,
+}
+
+impl<'a> Matrix<'a> {
+    /// A matrix of `rows` rows, each beginning `down` numbers after the one before.
+    pub(crate) fn new(values: &'a [f32], rows: usize, columns: usize, down: usize) -> Result<Self> {
+        if extent(rows, columns, down).is_none_or(|extent| values.len() < extent) {
+            bail!("expected {rows} rows of {columns}, {down} apart, found {} numbers", values.len());
+        }
+        Ok(Self { values, rows, columns, down, right: 1 })
+    }
+
+    /// Rows and columns change places.
+    pub(crate) fn transposed(self) -> Self {
+        Self { rows: self.columns, columns: self.rows, down: self.right, right: self.down, ..self }
+    }
+
+    /// The product in row order.
+    pub(crate) fn times(self, other: Matrix<'_>) -> Result<Vec<f32>> {
+        let mut out = vec![0.0; self.rows * other.columns];
+        self.times_into(other, &mut out, other.columns, false)?;
+        Ok(out)
+    }
+
+    /// Writes the product, or adds it, to rows that begin `down` numbers after one another.
+    pub(crate) fn times_into(self, other: Matrix<'_>, out: &mut [f32], down: usize, add: bool) -> Result<()> {
+        let (m, n, k) = (self.rows, other.columns, self.columns);
+        if k != other.rows {
+            bail!("expected {k} rows in the second factor, found {}", other.rows);
+        }
+        if extent(m, n, down).is_none_or(|extent| out.len() < extent) {
+            bail!("expected room for {m} rows of {n}, {down} apart, found {} numbers", out.len());
+        }
+        let kept = if add { 1.0 } else { 0.0 };
+        // SAFETY: all three matrices lie inside their slices: `new` and the check above, which a transposition
+        // does not change; `out` is borrowed alone. No slice is longer than `isize::MAX`.
+        unsafe {
+            gemm::gemm(
+                m,
+                n,
+                k,
+                out.as_mut_ptr(),
+                1,
+                down as isize,
+                add,
+                self.values.as_ptr(),
+                self.right as isize,
+                self.down as isize,
+                other.values.as_ptr(),
+                other.right as isize,
+                other.down as isize,
+                kept,
+                1.0_f32,
+                false,
+                false,
+                false,
+                Parallelism::None,
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Numbers from the first to the last; `None` for rows that overlap or a size that overflows.
+fn extent(rows: usize, columns: usize, down: usize) -> Option<usize> {
+    if rows == 0 || columns == 0 {
+        return Some(0);
+    }
+    if rows > 1 && down < columns {
+        return None;
+    }
+    (rows - 1).checked_mul(down)?.checked_add(columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_match_sums_for_parts_and_transposes() {
+        // A 3 x 2 matrix in rows of 4, and a 2 x 3 matrix.
+        let a: Vec<f32> = (0..12).map(|i| i as f32).collect();
+        let b = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let (left, right) = (Matrix::new(&a[1..], 3, 2, 4).unwrap(), Matrix::new(&b, 2, 3, 3).unwrap());
+        assert_eq!(left.times(right).unwrap(), [9., 12., 15., 29., 40., 51., 49., 68., 87.]);
+        let transposed = right.transposed().times(left.transposed()).unwrap();
+        assert_eq!(transposed, [9., 29., 49., 12., 40., 68., 15., 51., 87.]);
+        let mut out = [1.0; 12];
+        left.times_into(right, &mut out, 4, true).unwrap();
+        assert_eq!(out, [10., 13., 16., 1., 30., 41., 52., 1., 50., 69., 88., 1.]);
+    }
+
+    #[test]
+    fn sizes_that_do_not_fit_are_refused() {
+        let a = [0.0; 6];
+        let matrix = Matrix::new(&a, 2, 3, 3).unwrap();
+        assert!(Matrix::new(&a, 3, 3, 3).is_err());
+        assert!(Matrix::new(&a, 2, 3, 2).is_err());
+        assert!(Matrix::new(&a, usize::MAX, 2, usize::MAX).is_err());
+        assert!(matrix.times(matrix).is_err());
+        assert!(matrix.times_into(matrix.transposed(), &mut [0.0; 3], 2, false).is_err());
+        assert!(Matrix::new(&[], 0, 3, 3).unwrap().times(matrix.transposed()).unwrap().is_empty());
+    }
+}
