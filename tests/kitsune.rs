@@ -48,12 +48,13 @@ fn score_by_definition(parts: &KitsuneParts, row: &[f32]) -> f64 {
         let of = |name: &str| -> Vec<f64> {
             parts.weights[&format!("{at}.{name}")].iter().copied().map(f64::from).collect()
         };
-        let (weight, b, c) = (of("weight"), of("hidden_bias"), of("visible_bias"));
+        let (weight, hidden, visible) = (of("weight"), of("hidden_bias"), of("visible_bias"));
         let n = x.len();
-        let y: Vec<f64> = (0..b.len())
-            .map(|k| sigmoid(b[k] + (0..n).map(|j| weight[k * n + j] * x[j]).sum::<f64>()))
+        let y: Vec<f64> = (0..hidden.len())
+            .map(|k| sigmoid(hidden[k] + (0..n).map(|j| weight[k * n + j] * x[j]).sum::<f64>()))
             .collect();
-        let z = (0..n).map(|j| sigmoid(c[j] + (0..b.len()).map(|k| weight[k * n + j] * y[k]).sum::<f64>()));
+        let z = (0..n)
+            .map(|j| sigmoid(visible[j] + (0..hidden.len()).map(|k| weight[k * n + j] * y[k]).sum::<f64>()));
         (z.zip(x).map(|(z, x)| (x - z).powi(2)).sum::<f64>() / n as f64).sqrt()
     };
     let groups = *parts.group.iter().max().unwrap() as usize + 1;
@@ -306,7 +307,7 @@ fn broken_parts_are_named() {
         (broken(&good, &|p| p.config.largest_group = 99), "`largest_group` must be in 1..=64"),
         (broken(&good, &|p| p.config.hidden_ratio = 0.1), "`output.weight` must be an array of 3, got 9"),
         (broken(&young, &|p| p.products[3] = f64::NAN), "`products[3]` must be finite"),
-        (broken(&young, &|p| drop(p.products.pop())), "`products` must be an array of 21, got 20"),
+        (broken(&young, &|p| p.products.truncate(20)), "`products` must be an array of 21, got 20"),
         (broken(&young, &|p| p.rows_learned = 10), "`group` must be an array of 6, got 0"),
         (broken(&young, &|p| p.group.push(0)), "`group` must be an array of 0, got 1"),
         (broken(&young, &|p| drop(p.weights.insert("odd".into(), vec![]))), "`odd` must be absent while"),
