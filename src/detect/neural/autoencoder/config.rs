@@ -101,7 +101,8 @@ impl Default for Variational {
 /// What a score makes of the error `e` of a column: `(x − x̂)²` of a scaled number, `−ln p(code)` of a category.
 ///
 /// `s` is the column's mean error on the rows held out of training (on the training rows where none were held
-/// out), at least 1e-3.
+/// out), at least 1e-3. The logarithm finds anomalies that touch many columns a little; the plain error finds those
+/// that touch one column a lot, and is the safer choice where training rows are few.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -205,10 +205,8 @@ fn layers(
     let mut layers = Vec::new();
     for (i, width) in widths.enumerate() {
         let linear = Linear::new(weights, &format!("{at}.{i}.linear"), inputs, width)?;
-        let norm = match batch_norm {
-            true => Some(BatchNorm::new(weights, &format!("{at}.{i}.norm"), width)?),
-            false => None,
-        };
+        let norm =
+            if batch_norm { Some(BatchNorm::new(weights, &format!("{at}.{i}.norm"), width)?) } else { None };
         layers.push(Layer { linear, norm });
         inputs = width;
     }
