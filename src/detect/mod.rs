@@ -42,19 +42,11 @@ pub use isolation_forest::{
 pub use logistic::{LogisticRegression, LogisticRegressionConfig, LogisticRegressionParts};
 #[cfg(feature = "neural")]
 pub use neural::{
-    Activation, Autoencoder, AutoencoderConfig, AutoencoderParts, EntityAutoencoders,
-    EntityAutoencodersConfig, EntityAutoencodersParts, ErrorForm, Variational,
-};
-#[cfg(feature = "neural")]
-pub use neural::{
-    Architecture, ExpertNetworkConfig, FtTransformerConfig, MixtureNetworkConfig, MlpConfig,
-    NeuralClassifier, NeuralClassifierConfig, NeuralClassifierParts, PretrainingConfig, TemporalCnnConfig,
-    TimingLayout,
-};
-#[cfg(feature = "neural")]
-pub use neural::{
-    Checkpoint, Columns, Completeness, EpochRecord, GateConfig, History, Monitor, Progress, Schedule,
-    Stopped, TimingChannel, TrainingConfig,
+    Activation, Architecture, Autoencoder, AutoencoderConfig, AutoencoderParts, Checkpoint, Columns,
+    Completeness, EntityAutoencoders, EntityAutoencodersConfig, EntityAutoencodersParts, EpochRecord,
+    ErrorForm, ExpertNetworkConfig, FtTransformerConfig, GateConfig, History, MixtureNetworkConfig,
+    MlpConfig, Monitor, NeuralClassifier, NeuralClassifierConfig, NeuralClassifierParts, PretrainingConfig,
+    Progress, Schedule, Stopped, TemporalCnnConfig, TimingChannel, TimingLayout, TrainingConfig, Variational,
 };
 pub use tree_ensemble::{Link, TreeEnsemble, TreeEnsembleParts};
 

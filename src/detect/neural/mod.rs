@@ -7,18 +7,17 @@ mod fused;
 mod gate;
 mod gradients;
 mod inputs;
+mod kernels;
 mod layers;
 mod losses;
 mod networks;
 mod ops;
 mod pass;
+mod simd;
 #[cfg(test)]
 mod testing;
 mod training;
 mod weights;
-
-mod kernels;
-mod simd;
 
 pub use autoencoder::{
     Autoencoder, AutoencoderConfig, AutoencoderParts, EntityAutoencoders, EntityAutoencodersConfig,

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 /// Settings of a [`NeuralClassifier`](super::NeuralClassifier), a network that learns from labels.
 ///
 /// Numbers go in as `(x − mean) / deviation`, kept within ±10; means and deviations are those of the training
-/// rows. Trained by AdamW on the weighted cross-entropy of the classes, see [`TrainingConfig`]; the share of rows
+/// rows. Trained by `AdamW` on the weighted cross-entropy of the classes, see [`TrainingConfig`]; the share of rows
 /// to stop by is the same of each class.
 ///
 /// # Examples
@@ -89,15 +89,20 @@ impl Default for PretrainingConfig {
 }
 
 impl NeuralClassifierConfig {
-    /// Checks that every setting is in its domain, but for those of the trainings, which check themselves.
+    /// Checks that every setting is in its domain.
     pub(super) fn validate(&self) -> Result<()> {
         self.architecture.validate("architecture")?;
         if !(0.0..1.0).contains(&self.hidden_codes) {
             return Err(Error::invalid("hidden_codes", "in [0, 1)", self.hidden_codes));
         }
-        share("training", &self.training)?;
+        self.training.validate()?;
         let Some(pretraining) = &self.pretraining else { return Ok(()) };
-        share("pretraining.training", &pretraining.training)?;
+        pretraining.training.validate().map_err(|error| match error {
+            Error::InvalidArgument { name, expected, got } => {
+                Error::InvalidArgument { name: format!("pretraining.{name}"), expected, got }
+            }
+            other => other,
+        })?;
         if !self.architecture.has_tokens() {
             let expected = "none, as only a feature-tokenizer transformer has what it trains";
             return Err(Error::invalid("pretraining", expected, "some"));
@@ -107,11 +112,4 @@ impl NeuralClassifierConfig {
         }
         Ok(())
     }
-}
-
-fn share(at: &str, config: &TrainingConfig) -> Result<()> {
-    if (0.0..1.0).contains(&config.validation_share) {
-        return Ok(());
-    }
-    Err(Error::invalid(format!("{at}.validation_share"), "in [0, 1)", config.validation_share))
 }

@@ -7,14 +7,10 @@ use super::tasks::{Guess, Tell};
 use super::{NeuralClassifier, NeuralClassifierConfig, NeuralClassifierParts, PretrainingConfig};
 use crate::detect::neural::inputs::{Encoded, Inputs};
 use crate::detect::neural::networks::{Build, Network};
-use crate::detect::neural::training::{History, Monitor, train};
+use crate::detect::neural::training::{History, Monitor, split, train};
 use crate::detect::neural::weights::Weights;
 use crate::detect::{Fit, check};
 use crate::error::{Error, Result};
-use crate::rng::Stream;
-
-/// The random stream that deals rows to pretraining and its validation.
-const PRETRAINING_STREAM: u64 = u64::MAX / 2;
 
 impl NeuralClassifierConfig {
     /// As [`Fit::fit`], and tells `monitor` how the training goes. The stages are `pretraining` and `classifier`;
@@ -110,7 +106,7 @@ impl NeuralClassifierConfig {
         let network = Network::new(&mut weights, &self.build(&inputs, classes.len()), &self.architecture)?;
         let pretraining_history = match &self.pretraining {
             None => None,
-            Some(config) => Some(self.pretrain(config, &weights, &network, &encoded, learnt, monitor)?),
+            Some(config) => Some(self.pretrain(config, &weights, &network, &encoded, &learnt, monitor)?),
         };
         let task = Tell {
             weights: &weights,
@@ -119,6 +115,7 @@ impl NeuralClassifierConfig {
             rows: &rows,
             hidden_codes: self.hidden_codes,
         };
+        let monitor = &mut monitor.for_stage("classifier");
         let history = train(&self.training, &task, rows.training.len(), self.seed, "classifier", monitor)?;
         NeuralClassifier::from_parts(&NeuralClassifierParts {
             config: self.clone(),
@@ -141,15 +138,16 @@ impl NeuralClassifierConfig {
         weights: &Weights,
         network: &Network,
         encoded: &Encoded,
-        mut rows: Vec<usize>,
+        rows: &[usize],
         monitor: &mut Monitor<'_>,
     ) -> Result<History> {
-        Stream::new(self.seed, PRETRAINING_STREAM).shuffle(&mut rows);
-        let validation =
-            rows.split_off(rows.len() - (rows.len() as f64 * config.training.validation_share) as usize);
-        let (n, mask_share) = (rows.len(), config.mask_share);
-        let task = Guess { weights, network, encoded, training: rows, validation, mask_share };
-        train(&config.training, &task, n, self.seed, "pretraining", monitor)
+        let share = config.training.validation_share;
+        let (training, validation) = split(None, rows.len(), share, self.seed);
+        let [training, validation] = [training, validation]
+            .map(|of: Vec<usize>| -> Vec<usize> { of.iter().map(|&i| rows[i]).collect() });
+        let task = Guess { weights, network, encoded, training, validation, mask_share: config.mask_share };
+        let monitor = &mut monitor.for_stage("pretraining");
+        train(&config.training, &task, task.training.len(), self.seed, "pretraining", monitor)
     }
 }
 

@@ -7,9 +7,6 @@ mod parts;
 mod rows;
 mod tasks;
 
-#[cfg(test)]
-mod tests;
-
 pub use config::{NeuralClassifierConfig, PretrainingConfig};
 pub use model::NeuralClassifier;
 pub(crate) use parts::NeuralClassifierHeader;

@@ -44,6 +44,8 @@ impl NeuralClassifier {
         parts.config.validate()?;
         check_classes(&parts.classes)?;
         parts.inputs.check()?;
+        parts.history.check()?;
+        parts.pretraining_history.iter().try_for_each(History::check)?;
         let mut weights = Weights::stored(parts.weights.clone());
         let build = parts.config.build(&parts.inputs, parts.classes.len());
         let network = Network::new(&mut weights, &build, &parts.config.architecture)?;

@@ -3,11 +3,8 @@
 use std::collections::HashSet;
 
 use crate::detect::ClassWeight;
+use crate::detect::neural::training::split;
 use crate::error::{Error, Result};
-use crate::rng::Stream;
-
-/// The random stream that deals rows to training and validation.
-const SPLIT_STREAM: u64 = u64::MAX;
 
 #[derive(Debug)]
 pub(super) struct Rows {
@@ -33,25 +30,17 @@ impl Rows {
         check_classes(classes)?;
         check(rows, labels, classes.len(), weights)?;
         let mut weights = weights.map_or_else(|| vec![1.0; rows], <[f32]>::to_vec);
-        let mut of_class = vec![Vec::new(); classes.len()];
-        for (row, label) in labels.iter().enumerate() {
-            if let Some(label) = label.filter(|_| weights[row] > 0.0) {
-                of_class[label as usize].push(row);
-            }
-        }
-        let (mut training, mut validation) = (Vec::new(), Vec::new());
-        for (class, mut rows) in of_class.into_iter().enumerate() {
-            if rows.is_empty() {
-                let what = format!("training rows of class `{}` that count", classes[class]);
-                return Err(Error::InsufficientData { what, needed: 1, got: 0 });
-            }
-            Stream::new(seed, SPLIT_STREAM - class as u64).shuffle(&mut rows);
-            validation.extend(rows.split_off(rows.len() - (rows.len() as f64 * share) as usize));
-            training.extend(rows);
-        }
-        training.sort_unstable();
-        validation.sort_unstable();
+        let counting: Vec<usize> =
+            (0..rows).filter(|&row| labels[row].is_some() && weights[row] > 0.0).collect();
         let labels: Vec<u32> = labels.iter().map(|label| label.unwrap_or_default()).collect();
+        let of_counting: Vec<u32> = counting.iter().map(|&row| labels[row]).collect();
+        if let Some(empty) = (0..classes.len() as u32).find(|class| !of_counting.contains(class)) {
+            let what = format!("training rows of class `{}` that count", classes[empty as usize]);
+            return Err(Error::InsufficientData { what, needed: 1, got: 0 });
+        }
+        let (training, validation) = split(Some(&of_counting), counting.len(), share, seed);
+        let [training, validation] = [training, validation]
+            .map(|of: Vec<usize>| -> Vec<usize> { of.iter().map(|&i| counting[i]).collect() });
         if class_weight == ClassWeight::Balanced {
             balance(&mut weights, &labels, &training, classes.len());
         }

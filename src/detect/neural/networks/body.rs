@@ -7,7 +7,6 @@ use super::ft_transformer::FtTransformer;
 use super::mlp::Mlp;
 use super::temporal_cnn::TemporalCnn;
 use super::{Architecture, Build};
-use crate::detect::neural::columns::Columns;
 use crate::detect::neural::inputs::Batch;
 use crate::detect::neural::pass::Pass;
 use crate::detect::neural::weights::Weights;
@@ -29,7 +28,7 @@ impl Body {
         without_timing: bool,
     ) -> Result<Self> {
         let timing: Vec<usize> = match build.columns {
-            Some(columns) if without_timing => Columns::timing_columns(columns).collect(),
+            Some(columns) if without_timing => columns.timing_columns().collect(),
             _ => Vec::new(),
         };
         let seen = Seen::without(build.inputs, &timing);

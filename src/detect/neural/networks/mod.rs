@@ -133,7 +133,6 @@ pub(crate) struct Forward {
 
 /// A network with its weights.
 #[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant, reason = "a model holds one, not a list")]
 pub(crate) enum Network {
     /// A body and a head, under `body` and `head`.
     Single(Body, Head),

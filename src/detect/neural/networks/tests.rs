@@ -125,8 +125,10 @@ impl Task for Small {
 
 #[test]
 fn the_reference_mixture_has_733_237_parameters_of_which_693_508_learn_from_labels() {
-    let names: Vec<String> =
+    let mut names: Vec<String> =
         features("cicids2017").into_iter().filter(|name| !name.contains("Bulk")).collect();
+    // The file has this column twice; the preset leaves the second out, the network to compare with did not.
+    names.push("Fwd Header Length.1".into());
     let columns = Columns::by_name(&names, Vec::new());
     assert_eq!((names.len(), columns.timing_columns().count()), (72, 25));
     let inputs = inputs(72, &[]);

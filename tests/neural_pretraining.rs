@@ -1,0 +1,92 @@
+//! What masked pretraining is worth where labels are few: NSL-KDD's official split, 1 % of the labels.
+//!
+//! `cargo test --release --all-features --test neural_pretraining -- --ignored --nocapture` takes some minutes.
+#![cfg(feature = "neural")]
+#![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
+
+use qosguard::detect::{
+    Architecture, Columns, Detector, FtTransformerConfig, Monitor, NeuralClassifierConfig, PretrainingConfig,
+    TrainingConfig,
+};
+use qosguard::evaluate::roc_auc;
+use qosguard::features::{Featurizer, FlowFeaturizerConfig};
+use qosguard::telemetry::read_csv;
+
+const SEEDS: u64 = 5;
+
+#[test]
+#[ignore = "some minutes, and data that are not in the repository"]
+fn pretraining_beats_a_start_from_scratch_at_1_percent_of_the_labels() {
+    let data = std::env::var("QOSGUARD_DATA").unwrap_or_else(|_| "../shared/data".into());
+    let [train, test] = ["KDDTrain+.txt", "KDDTest+.txt"].map(|name| format!("{data}/flows/nsl-kdd/{name}"));
+    if !std::path::Path::new(&train).exists() {
+        eprintln!("SKIPPED: no NSL-KDD in {data}/flows/nsl-kdd; set QOSGUARD_DATA");
+        return;
+    }
+    let (train, test) = (read_csv(train).unwrap(), read_csv(test).unwrap());
+    let featurizer = FlowFeaturizerConfig::default().fit(&train).unwrap();
+    let (x, fresh) = (featurizer.transform(&train).unwrap(), featurizer.transform(&test).unwrap());
+    let (labels, truth) = (train.labels().unwrap().unwrap(), test.labels().unwrap().unwrap());
+    let texts = ["protocol_type", "service", "flag"];
+    let categorical: Vec<usize> =
+        (0..x.names.len()).filter(|&i| texts.contains(&x.names[i].as_str())).collect();
+    assert_eq!(categorical.len(), 3, "{:?}", x.names);
+    let columns = Columns::by_name(&x.names, categorical);
+    let classes = ["clean", "attack"].map(String::from);
+    let mut gains = Vec::new();
+    for seed in 0..SEEDS {
+        // Every hundredth row, another part for each seed.
+        let some: Vec<Option<u32>> = labels
+            .iter()
+            .enumerate()
+            .map(|(i, &attack)| ((i * 7919) as u64 % 100 == seed * 17 % 100).then_some(u32::from(attack)))
+            .collect();
+        let auc = |pretraining: Option<PretrainingConfig>| {
+            let config = NeuralClassifierConfig {
+                architecture: Architecture::FtTransformer(FtTransformerConfig::default()),
+                columns: Some(columns.clone()),
+                pretraining,
+                training: TrainingConfig { epochs: 40, batch_rows: 64, ..Default::default() },
+                seed,
+                ..Default::default()
+            };
+            let model = config
+                .fit_semi_supervised(x.matrix.view(), &some, &classes, None, &mut Monitor::default())
+                .unwrap();
+            if let Some(history) = model.pretraining_history() {
+                let losses: Vec<String> = history
+                    .epochs
+                    .iter()
+                    .map(|e| format!("{:.3}", e.validation_loss.unwrap_or(f64::NAN)))
+                    .collect();
+                println!("  guesses: {}", losses.join(" "));
+            }
+            let epochs = model.history().epochs.len();
+            let auc = roc_auc(&model.score(fresh.matrix.view()).unwrap(), &truth).unwrap();
+            (auc, epochs)
+        };
+        let pretraining = PretrainingConfig {
+            training: TrainingConfig {
+                epochs: 12,
+                rows_per_epoch: Some(20_000),
+                validation_share: 0.02,
+                ..PretrainingConfig::default().training
+            },
+            ..PretrainingConfig::default()
+        };
+        let start = std::time::Instant::now();
+        let (scratch, scratch_epochs) = auc(None);
+        let middle = start.elapsed().as_secs_f64();
+        let (pretrained, epochs) = auc(Some(pretraining));
+        let seconds = start.elapsed().as_secs_f64() - middle;
+        println!(
+            "seed {seed}: AUC from scratch {scratch:.4} ({scratch_epochs} epochs, {middle:.0} s), pretrained \
+             {pretrained:.4} ({epochs} epochs, {seconds:.0} s)"
+        );
+        gains.push(pretrained - scratch);
+    }
+    let mean = gains.iter().sum::<f64>() / gains.len() as f64;
+    let deviation = (gains.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / (gains.len() - 1) as f64).sqrt();
+    println!("mean gain {mean:.4}, standard error {:.4}", deviation / (gains.len() as f64).sqrt());
+    assert!(mean > 0.0, "{gains:?}");
+}
