@@ -156,7 +156,8 @@ fn balanced_classes_weigh_the_same() {
     let x = Array2::from_shape_fn((800, 2), |(i, j)| noise(i, j));
     let labels: Vec<bool> = (0..800).map(|i| i % 20 == 0).collect();
     let mean = |class_weight| {
-        let training = TrainingConfig { epochs: 8, patience: None, ..Default::default() };
+        let training =
+            TrainingConfig { epochs: 8, batch_rows: 64, learning_rate: 1e-2, ..Default::default() };
         let config = NeuralClassifierConfig { class_weight, training, ..Default::default() };
         let model = config.fit(x.view(), Some(&labels)).unwrap();
         model.probabilities(x.view()).unwrap().column(1).mean().unwrap()

@@ -154,7 +154,7 @@ pub(crate) fn ln_1p_of(x: f32) -> f32 {
     // What rounding of the sum lost; nothing where x is infinite.
     let lost = if x < 1.0 { x - (sum - 1.0) } else { 1.0 - (sum - x) };
     let bits = sum.to_bits().wrapping_sub(HALF_ROOT);
-    let n = (bits.cast_signed() >> 23) as f32;
+    let power = (bits.cast_signed() >> 23) as f32;
     let m = f32::from_bits((bits & 0x007f_ffff).wrapping_add(HALF_ROOT));
     let t = (m - 1.0) / (m + 1.0);
     let square = t * t;
@@ -163,8 +163,8 @@ pub(crate) fn ln_1p_of(x: f32) -> f32 {
     let p = p * square + 1.0 / 5.0;
     let p = p * square + 1.0 / 3.0;
     let artanh = p * square * t + t;
-    let y = n * LN_2 + (2.0 * artanh + lost / sum);
-    if x < f32::MAX { y } else { x }
+    let log = power * LN_2 + (2.0 * artanh + lost / sum);
+    if x < f32::MAX { log } else { x }
 }
 
 /// `softmax(scale · row)`, in place.

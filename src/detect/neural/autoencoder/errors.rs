@@ -4,6 +4,7 @@ use super::loss::shares;
 use super::{AutoencoderConfig, ErrorForm};
 use crate::detect::neural::inputs::Inputs;
 use crate::detect::neural::kernels::ln_1p;
+use crate::detect::neural::simd::wide;
 
 /// No column's mean error counts as less: one that training reproduces perfectly would rule every score.
 const LEAST_SCALE: f32 = 1e-3;
@@ -34,21 +35,38 @@ impl Errors {
     /// Makes of each error of each row what it adds to the score of its row.
     pub(super) fn shares(&self, errors: &mut [f32]) {
         if self.form != ErrorForm::Plain {
-            for row in errors.chunks_exact_mut(self.scales.len()) {
-                row.iter_mut().zip(&self.scales).for_each(|(error, scale)| *error /= scale);
-            }
+            divide_rows(errors, &self.scales);
         }
         if self.form == ErrorForm::Logarithmic {
             ln_1p(errors);
         }
-        for row in errors.chunks_exact_mut(self.weights.len()) {
-            row.iter_mut().zip(&self.weights).for_each(|(error, weight)| *error *= weight);
-        }
+        multiply_rows(errors, &self.weights);
     }
 
     /// The score of a row, of the shares of its columns.
     pub(super) fn score(shares: &[f32]) -> f64 {
-        shares.iter().map(|&share| f64::from(share)).sum()
+        let (parts, rest) = shares.as_chunks::<8>();
+        let mut sums = [0.0; 8];
+        for part in parts.iter().map(<[f32; 8]>::as_slice).chain([rest]) {
+            sums.iter_mut().zip(part).for_each(|(sum, &share)| *sum += f64::from(share));
+        }
+        sums.iter().sum()
+    }
+}
+
+wide! {
+    /// Each row, as long as `by`, by `by`.
+    fn divide_rows(x: &mut [f32], by: &[f32]) {
+        for row in x.chunks_exact_mut(by.len()) {
+            row.iter_mut().zip(by).for_each(|(x, by)| *x /= by);
+        }
+    }
+
+    /// Each row, as long as `by`, times `by`.
+    fn multiply_rows(x: &mut [f32], by: &[f32]) {
+        for row in x.chunks_exact_mut(by.len()) {
+            row.iter_mut().zip(by).for_each(|(x, by)| *x *= by);
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use ndarray::ArrayView2;
 use super::config::AutoencoderConfig;
 use super::loss::MOST_LOG_VARIANCE;
 use super::network::embedding_width;
-use crate::detect::neural::fused::{Dense, named, padded, take, with_scratch};
+use crate::detect::neural::fused::{Dense, Scaling, named, padded, take, with_scratch};
 use crate::detect::neural::inputs::Inputs;
 use crate::detect::neural::kernels::{exp_of, sum};
 use crate::detect::neural::simd::wide;
@@ -20,6 +20,7 @@ pub(super) const TILE_ROWS: usize = 64;
 #[derive(Clone, Debug)]
 pub(super) struct Scorer {
     numbers: usize,
+    scaling: Scaling,
     /// The width of each embedding, and its vectors.
     tables: Vec<(usize, Vec<f32>)>,
     encoder: Vec<Dense>,
@@ -96,6 +97,7 @@ impl Scorer {
         let widest = config.widths.iter().copied().chain([width, config.latent]).chain(heads).max();
         Ok(Self {
             numbers: inputs.numbers.len(),
+            scaling: Scaling::new(inputs),
             encoder: layers("encoder", width, &mut config.widths.iter().copied())?,
             latent: Dense::new(values, "latent", inner, None)?,
             log_variance,
@@ -162,7 +164,7 @@ impl Scorer {
         for (i, row) in x.rows().into_iter().enumerate() {
             let flat = &mut memory.input[i * self.widths[0]..][..self.widths[0]];
             let (numbers, mut vectors) = flat.split_at_mut(self.numbers);
-            inputs.numbers_into(row, numbers);
+            self.scaling.write(row, numbers);
             let codes = &mut memory.codes[i * self.tables.len()..][..self.tables.len()];
             for (((width, table), input), kept) in self.tables.iter().zip(&inputs.categories).zip(codes) {
                 let code = input.code(row[input.feature]);
@@ -203,9 +205,7 @@ impl Scorer {
             for ((out, head), input) in
                 out.chunks_exact_mut(self.columns()).zip(heads.chunks_exact(self.numbers)).zip(inputs)
             {
-                for ((out, head), input) in out.iter_mut().zip(head).zip(input) {
-                    *out += (head - input) * (head - input) * share;
-                }
+                add_squares(head, input, share, out);
             }
         }
         for (i, head) in self.category_heads.iter().enumerate() {
@@ -246,6 +246,13 @@ fn through<'a>(
 }
 
 wide! {
+    /// `out += share · (x − y)²`; `out` may be longer.
+    fn add_squares(x: &[f32], y: &[f32], share: f32, out: &mut [f32]) {
+        for ((out, x), y) in out.iter_mut().zip(x).zip(y) {
+            *out += (x - y) * (x - y) * share;
+        }
+    }
+
     /// `ln Σ eˣ`.
     fn log_sum_exp(x: &[f32]) -> f32 {
         let most = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);

@@ -10,7 +10,7 @@ use ndarray::{ArrayView2, Axis};
 use self::body::Body;
 use self::gate::Gate;
 use super::{Architecture, Build};
-use crate::detect::neural::fused::{Dense, LayerNorm, Values, padded, take, with_scratch};
+use crate::detect::neural::fused::{Dense, LayerNorm, Scaling, Values, padded, take, with_scratch};
 use crate::detect::neural::inputs::Inputs;
 use crate::detect::neural::kernels::relu;
 use crate::error::Result;
@@ -21,6 +21,7 @@ const TILE_ROWS: usize = 64;
 /// The layers of a trained network.
 #[derive(Clone, Debug)]
 pub(crate) struct Scorer {
+    scaling: Scaling,
     bodies: Vec<Body>,
     /// Of what each body makes of a row.
     width: usize,
@@ -67,6 +68,7 @@ impl Scorer {
         let Architecture::Mixture(config) = architecture else {
             let width = architecture.width().unwrap_or_default();
             return Ok(Self {
+                scaling: Scaling::new(build.inputs),
                 bodies: vec![Body::new(values, "body", build, architecture, false)?],
                 width,
                 mixing: None,
@@ -85,7 +87,7 @@ impl Scorer {
             norm: LayerNorm::new(values, "classifier.norm", config.hidden)?,
         };
         let last = Dense::new(values, "classifier.linear2", [config.hidden, build.classes], None)?;
-        Ok(Self { bodies, width, mixing: Some(mixing), last })
+        Ok(Self { scaling: Scaling::new(build.inputs), bodies, width, mixing: Some(mixing), last })
     }
 
     /// Shows the logits of each row and, of a mixture, the weights of the experts.
@@ -116,7 +118,7 @@ impl Scorer {
                 let n = x.nrows();
                 let numbers = &mut numbers[..n * inputs.numbers.len()];
                 let codes = &mut codes[..n * inputs.categories.len()];
-                encode(inputs, &x, numbers, codes);
+                encode(&self.scaling, inputs, &x, numbers, codes);
                 let rows = Rows { n, numbers, codes };
                 let vectors = &mut vectors[..n * self.width];
                 let logits = &mut logits[..n * classes];
@@ -165,10 +167,16 @@ fn show<'a>(
     }
 }
 
-fn encode(inputs: &Inputs, x: &ArrayView2<'_, f32>, numbers: &mut [f32], codes: &mut [f32]) {
+fn encode(
+    scaling: &Scaling,
+    inputs: &Inputs,
+    x: &ArrayView2<'_, f32>,
+    numbers: &mut [f32],
+    codes: &mut [f32],
+) {
     let (n, k) = (inputs.numbers.len(), inputs.categories.len());
     for (i, row) in x.rows().into_iter().enumerate() {
-        inputs.numbers_into(row, &mut numbers[i * n..][..n]);
+        scaling.write(row, &mut numbers[i * n..][..n]);
         for (code, input) in codes[i * k..].iter_mut().zip(&inputs.categories) {
             *code = input.code(row[input.feature]) as f32;
         }

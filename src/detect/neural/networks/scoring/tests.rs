@@ -68,7 +68,7 @@ fn logits_and_weights_are_those_of_the_trained_network() {
             let (alone, _) = scored(&scorer, &inputs, &x.slice(s![row..=row, ..]));
             assert_eq!(alone, logits[row * 3..][..3], "a row has the same bits alone and among others");
         }
-        for name in values.keys().filter(|name| !name.contains("masked") && !name.starts_with("heads.")) {
+        for name in values.keys().filter(|name| !name.contains(".mask") && !name.starts_with("heads.")) {
             let mut values = values.clone();
             values.remove(name);
             let error = Scorer::new(&values, &build, &architecture).unwrap_err().to_string();
