@@ -59,7 +59,7 @@ fn pretraining_beats_a_start_from_scratch_at_1_percent_of_the_labels() {
                     .iter()
                     .map(|e| format!("{:.3}", e.validation_loss.unwrap_or(f64::NAN)))
                     .collect();
-                println!("  guesses: {}", losses.join(" "));
+                eprintln!("  guesses: {}", losses.join(" "));
             }
             let epochs = model.history().epochs.len();
             let auc = roc_auc(&model.score(fresh.matrix.view()).unwrap(), &truth).unwrap();
@@ -79,7 +79,7 @@ fn pretraining_beats_a_start_from_scratch_at_1_percent_of_the_labels() {
         let middle = start.elapsed().as_secs_f64();
         let (pretrained, epochs) = auc(Some(pretraining));
         let seconds = start.elapsed().as_secs_f64() - middle;
-        println!(
+        eprintln!(
             "seed {seed}: AUC from scratch {scratch:.4} ({scratch_epochs} epochs, {middle:.0} s), pretrained \
              {pretrained:.4} ({epochs} epochs, {seconds:.0} s)"
         );
@@ -87,6 +87,6 @@ fn pretraining_beats_a_start_from_scratch_at_1_percent_of_the_labels() {
     }
     let mean = gains.iter().sum::<f64>() / gains.len() as f64;
     let deviation = (gains.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / (gains.len() - 1) as f64).sqrt();
-    println!("mean gain {mean:.4}, standard error {:.4}", deviation / (gains.len() as f64).sqrt());
+    eprintln!("mean gain {mean:.4}, standard error {:.4}", deviation / (gains.len() as f64).sqrt());
     assert!(mean > 0.0, "{gains:?}");
 }

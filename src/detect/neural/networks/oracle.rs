@@ -41,7 +41,7 @@ fn rows(numbers: usize, codes: &[usize]) -> Batch {
     let x: Vec<f32> = draws("rows", ROWS * numbers).into_iter().map(|v| v as f32 * 2.0).collect();
     let columns: Vec<Vec<f64>> = (0..codes.len()).map(|j| draws(&format!("codes.{j}"), ROWS)).collect();
     let code =
-        |i: usize| columns.iter().zip(codes).map(move |(of, &n)| ((of[i] + 1.0) / 2.0 * n as f64) as u32);
+        |i: usize| columns.iter().zip(codes).map(move |(of, &n)| ((of[i] + 1.0) * 0.5 * n as f64) as u32);
     let codes: Vec<u32> = (0..ROWS).flat_map(code).collect();
     let width = codes.len() / ROWS;
     Batch {
