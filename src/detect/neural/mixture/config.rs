@@ -35,7 +35,8 @@ impl ExpertConfig {
 /// attack `l = slope · u + offset` by Platt's rule, at even odds of clean rows and attacks.
 ///
 /// **Gate.** A small network sees the surprises of all experts, each as `min(u, 8) / 4 − 1/2`, and gives each
-/// expert a number `a_i`; the weights are `w = (1 − even_share) · softmax(a / temperature + lean · l) + even_share / experts`,
+/// expert a number `a_i`. The weights are
+/// `w = (1 − even_share) · softmax(a / temperature + lean · l) + even_share / experts`,
 /// and the score is `Σ w_i l_i`. The gate does not see the features: a new kind of attack has features that no
 /// gate was trained on, but what the experts say of it has a form that held-out kinds show.
 ///

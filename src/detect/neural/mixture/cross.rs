@@ -28,13 +28,7 @@ impl Rows<'_> {
             .collect();
         let x = self.x.select(Axis(0), &rows);
         if let Some((labels, names)) = self.classes.filter(|_| labelled) {
-            // A class that is left out as a whole is no class here.
-            let mut number = vec![None; names.len()];
-            rows.iter().for_each(|&row| number[labels[row] as usize] = Some(0));
-            let there: Vec<usize> = (0..names.len()).filter(|&class| number[class].is_some()).collect();
-            there.iter().zip(0..).for_each(|(&class, i)| number[class] = Some(i));
-            let labels: Vec<u32> = rows.iter().filter_map(|&row| number[labels[row] as usize]).collect();
-            let names: Vec<String> = there.into_iter().map(|class| names[class].clone()).collect();
+            let (labels, names) = there(&rows, labels, names);
             match config {
                 AnyDetectorConfig::BoostedTrees(config) => {
                     return Ok(config.fit_classes(x.view(), &labels, &names, None)?.into());
@@ -62,7 +56,9 @@ impl Rows<'_> {
         folds: usize,
     ) -> Result<(Vec<AnyDetector>, Array2<f32>)> {
         let mut kept = vec![true; self.attacks.len() * folds];
-        left.iter().for_each(|l| kept[l.row * folds + l.fold] = false);
+        for l in left {
+            kept[l.row * folds + l.fold] = false;
+        }
         // All fits are independent of each other; one more than folds sees all rows.
         let jobs = parallel::map(experts.len() * (folds + 1), |job| -> Result<Job> {
             let (config, fold) = (&experts[job / (folds + 1)].detector, job % (folds + 1));
@@ -84,5 +80,31 @@ impl Rows<'_> {
             }
         }
         Ok((detectors, all))
+    }
+}
+
+/// Labels and names of the classes that have rows: one that is left out as a whole is no class.
+fn there(rows: &[usize], labels: &[u32], names: &[String]) -> (Vec<u32>, Vec<String>) {
+    let mut number = vec![None; names.len()];
+    for &row in rows {
+        number[labels[row] as usize] = Some(0);
+    }
+    let classes: Vec<usize> = (0..names.len()).filter(|&class| number[class].is_some()).collect();
+    for (&class, i) in classes.iter().zip(0..) {
+        number[class] = Some(i);
+    }
+    let labels = rows.iter().filter_map(|&row| number[labels[row] as usize]).collect();
+    (labels, classes.into_iter().map(|class| names[class].clone()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_without_rows_leave_no_gap() {
+        let names = ["clean", "a", "b", "c"].map(String::from);
+        let (labels, names) = there(&[0, 2, 3], &[0, 1, 3, 2], &names);
+        assert_eq!((labels, names), (vec![0, 2, 1], ["clean", "b", "c"].map(String::from).to_vec()));
     }
 }

@@ -145,28 +145,17 @@ impl MixtureOfExperts {
         Ok(())
     }
 
-    /// The surprise of each expert, shape (rows, experts).
-    pub(super) fn surprises(&self, x: ArrayView2<'_, f32>) -> Result<Array2<f64>> {
-        let mut surprises = Array2::zeros((x.nrows(), self.names.len()));
-        for ((mut column, detector), voice) in
-            surprises.columns_mut().into_iter().zip(&self.detectors).zip(&self.panel.voices)
-        {
-            for (surprise, score) in column.iter_mut().zip(detector.score(x)?) {
-                *surprise = voice.surprise(score);
-            }
-        }
-        Ok(surprises)
-    }
-
     /// Scores up to [`TILE`] rows of finite numbers.
     fn tile(&self, x: ArrayView2<'_, f32>, scores: &mut [f32], weights: &mut [f32]) -> Result<()> {
         let n = self.names.len();
         if let Some(i) = self.alone {
             let voice = &self.panel.voices[i];
             self.detectors[i].score_into(x, scores)?;
-            scores.iter_mut().for_each(|score| *score = voice.log_odds(voice.surprise(*score)) as f32);
-            weights.fill(0.0);
-            weights.iter_mut().skip(i).step_by(n).for_each(|weight| *weight = 1.0);
+            for (score, weights) in scores.iter_mut().zip(weights.chunks_exact_mut(n)) {
+                *score = voice.log_odds(voice.surprise(*score)) as f32;
+                weights.fill(0.0);
+                weights[i] = 1.0;
+            }
             return Ok(());
         }
         let mut surprises = [0.0; TILE * MOST_EXPERTS];
