@@ -25,6 +25,8 @@ export type ErrorKind =
   | 'corrupt_artifact'
   | 'policy'
   | 'io'
+  /** A training ran away. */
+  | 'training'
   /** A bug in this package. */
   | 'internal'
 
@@ -177,6 +179,152 @@ export interface EnsembleOptions {
   seed?: number
 }
 
+/** Settings of a training, the same for every network; each network has defaults of its own. */
+export interface TrainingOptions {
+  /** Most epochs, 1 to 10,000. */
+  epochs?: number
+  /** Rows of a mini-batch, from 2. */
+  batchRows?: number
+  /** Most rows that one epoch visits, drawn anew each time. */
+  rowsPerEpoch?: number
+  /** Step length, above 0. */
+  learningRate?: number
+  /** Weight decay, from 0. */
+  weightDecay?: number
+  /** How the learning rate falls. */
+  schedule?: { kind: 'constant' } | { kind: 'plateau', factor: number, patience: number } | { kind: 'cosine' }
+  /** Steps over which the learning rate rises from 0. */
+  warmupSteps?: number
+  /** Longest gradient over all weights; a longer one is shortened to it. */
+  clipNorm?: number
+  /** Epochs without a better validation loss after which training ends. */
+  patience?: number
+  /** Share of the rows that are held out to stop by, in [0, 1). */
+  validationShare?: number
+}
+
+/** Which columns a network treats apart, by index; a guard says it where it is left out. */
+export interface ColumnsOptions {
+  /** Columns that hold codes of categories, whole numbers below 65,536. */
+  categorical?: number[]
+  /** The statistics of time, one list for each direction, with `null` where there is no such column. */
+  timing?: Array<{ name: string, columns: Array<number | null> }>
+}
+
+/** Settings of an autoencoder. */
+export interface AutoencoderOptions {
+  /** Which columns hold categories; all columns are numbers unless said otherwise. */
+  columns?: ColumnsOptions
+  /** Widths of the encoder's layers before the narrow one, which the decoder mirrors; 128 and 64 unless said otherwise. */
+  widths?: number[]
+  /** Width of the narrow layer, 1 to 4,096; 16 unless said otherwise. */
+  latent?: number
+  /** What bends the output of a layer; `relu` unless said otherwise. */
+  activation?: 'relu' | 'gelu' | 'tanh'
+  /** Whether layers are normalised over the rows of a batch; they are unless said otherwise. */
+  batchNorm?: boolean
+  /** Share of numbers between layers that training sets to 0, in [0, 1); 0 unless said otherwise. */
+  dropout?: number
+  /** Deviation of the noise that training adds to the scaled numbers, from 0; .1 unless said otherwise. */
+  noise?: number
+  /** Share of the codes that training hides, in [0, 1); .02 unless said otherwise. */
+  hiddenCodes?: number
+  /** Whether the narrow layer also gets a linear map of its input; not unless said otherwise. */
+  skip?: boolean
+  /** What the categorical columns together count beside the numbers, which count 1; 1 unless said otherwise. */
+  categoryWeight?: number
+  /** Draws the narrow layer from a distribution that is held near the standard normal one. */
+  variational?: { beta?: number, warmupSteps?: number, samples?: number }
+  /** What the score makes of a column's error; `plain` unless said otherwise. */
+  errorForm?: 'plain' | 'relative' | 'logarithmic'
+  /** The course of the training. */
+  training?: TrainingOptions
+  /** Seed of all randomness, a whole number up to 2^53 − 1; 0 unless said otherwise. */
+  seed?: number
+}
+
+/** Settings of autoencoders by entity. */
+export interface EntityAutoencodersOptions {
+  /** The column that says whose row it is, a whole number below 65,536; 0 unless said otherwise. */
+  entity?: number
+  /** Training rows from which an entity gets a network of its own, from 2; 500 unless said otherwise. */
+  leastRows?: number
+  /** The settings of every network; columns are counted with the entity's. */
+  autoencoder?: AutoencoderOptions
+}
+
+/** Settings of Kitsune. */
+export interface KitsuneOptions {
+  /** Rows that say how features are grouped, 2 to 2^20; 1,000 unless said otherwise. */
+  mappingRows?: number
+  /** Rows to train on before any is scored, 1 to 2^30; 10,000 unless said otherwise. */
+  trainingRows?: number
+  /** Most features of a group, 1 to 64; 10 unless said otherwise. */
+  largestGroup?: number
+  /** Hidden units of an autoencoder for each of its inputs, in (0, 1]; 0.75 unless said otherwise. */
+  hiddenRatio?: number
+  /** How far a training step goes, in (0, 1]; 0.1 unless said otherwise. */
+  learningRate?: number
+  /** Seed of the first weights, a whole number up to 2^53 − 1; 0 unless said otherwise. */
+  seed?: number
+}
+
+/** What a network looks like, with settings by `kind` as they stand in docs.rs, such as `width` and `layers`. */
+export interface ArchitectureOptions {
+  kind: 'mlp' | 'ft_transformer' | 'temporal_cnn' | 'mixture'
+  [setting: string]: unknown
+}
+
+/** Settings of a neural classifier. */
+export interface NeuralClassifierOptions {
+  /** What the network looks like; a perceptron unless said otherwise. */
+  architecture?: ArchitectureOptions
+  /** Which columns hold categories, and which tell time; all columns are numbers unless said otherwise. */
+  columns?: ColumnsOptions
+  /** How much each class counts; each row once, `none`, unless said otherwise. */
+  classWeight?: 'none' | 'balanced'
+  /** Share of the codes that training hides, in [0, 1); .02 unless said otherwise. */
+  hiddenCodes?: number
+  /** Lets a transformer first guess hidden features, without labels. */
+  pretraining?: { maskShare?: number, training?: TrainingOptions }
+  /** The course of the training with labels. */
+  training?: TrainingOptions
+  /** Seed of all randomness, a whole number up to 2^53 − 1; 0 unless said otherwise. */
+  seed?: number
+}
+
+/** An expert of a mixture before it is fitted. */
+export interface ExpertOptions {
+  /** A name that no other expert has. */
+  name: string
+  /** What scores the rows; no ensemble and no mixture. */
+  detector: Detector
+}
+
+/** Settings of a mixture of experts. */
+export interface MixtureOfExpertsOptions {
+  /** The experts, 2 to 8. */
+  experts?: ExpertOptions[]
+  /** The gate. */
+  gate?: { hidden?: number[], temperature?: number, topK?: number, balance?: number, floor?: number, dropout?: number }
+  /** Share of the weight that all experts have evenly in every row, in [0, 1]; 0.4 unless said otherwise. */
+  evenShare?: number
+  /** How much the weights lean to experts that speak for an attack, 0 to 10; 0.3 unless said otherwise. */
+  lean?: number
+  /** Share of attacks of new kinds among those that the gate learns from, in [0, 1]; 0.5 unless said otherwise. */
+  novelShare?: number
+  /** Share of attacks among these that show nothing to supervised experts, in [0, 1); 0.33 unless said otherwise. */
+  blindShare?: number
+  /** Clusters of attacks that stand for kinds, 2 to 64; 3 unless said otherwise. */
+  kinds?: number
+  /** Parts that the rows are dealt into, 2 to 20; 3 unless said otherwise. */
+  folds?: number
+  /** How the gate is trained. */
+  training?: TrainingOptions
+  /** Seed of the deal and of the gate, a whole number up to 2^53 − 1; 0 unless said otherwise. Experts have their own. */
+  seed?: number
+}
+
 /** Rows that few random cuts set apart are anomalous. */
 export class IsolationForest extends Detector {
   constructor(options?: IsolationForestOptions)
@@ -216,4 +364,29 @@ export class Ensemble extends Detector {
   static labelled(cleanRows: number, options?: RecipeOptions): Ensemble
   /** For rows that may hold attacks, and nobody knows which: forests of different kinds. */
   static mixed(options?: RecipeOptions): Ensemble
+}
+
+/** Rows that a network cannot reproduce through a narrow layer are anomalous; fit it on clean rows. */
+export class Autoencoder extends Detector {
+  constructor(options?: AutoencoderOptions)
+}
+
+/** One autoencoder for each country, link or device class; fit it on clean rows. */
+export class EntityAutoencoders extends Detector {
+  constructor(options?: EntityAutoencodersOptions)
+}
+
+/** Many small autoencoders over groups of features that go together; it learns a stream row by row. */
+export class Kitsune extends Detector {
+  constructor(options?: KitsuneOptions)
+}
+
+/** A network that learns from labels: a perceptron, a transformer over features, or one of several experts. */
+export class NeuralClassifier extends Detector {
+  constructor(options?: NeuralClassifierOptions)
+}
+
+/** A gate that says for each row which detectors to trust; it learns from labels. */
+export class MixtureOfExperts extends Detector {
+  constructor(options?: MixtureOfExpertsOptions)
 }

@@ -14,7 +14,7 @@ const PROMISES = new Set([
   'Table.fromIpc', 'Table.take', 'Table.mapTo', 'Table.write', 'TableReader.read', 'Follower.read', 'Collector.bind',
   'Collector.read', 'Series.fromTable', 'Series.table',
   'Policy.load', 'Detector.fit', 'FittedDetector.score', 'FittedDetector.explain', 'FittedDetector.probabilities',
-  'FittedDetector.pValues', 'FittedDetector.save', 'FittedDetector.load', 'FittedDetector.fromBuffer',
+  'FittedDetector.pValues', 'FittedDetector.gateWeights', 'FittedDetector.save', 'FittedDetector.load', 'FittedDetector.fromBuffer',
   'TreeEnsemble.fromLightgbm', 'TreeEnsemble.fromXgboostJson', 'TreeEnsemble.fromSklearnJson',
   'Guard.fit', 'Guard.load', 'Guard.fromBuffer', 'Guard.save', 'Guard.assess', 'Guard.explain',
 ])
@@ -32,13 +32,14 @@ const FIRST = {
   'FittedDetector.explain': floats,
   'FittedDetector.probabilities': floats,
   'FittedDetector.pValues': floats,
+  'FittedDetector.gateWeights': floats,
   'FittedDetector.fromBuffer': bytes,
   evaluate: floats,
   calibrationError: doubles,
 }
 /** Getters that convert as many values as there are rows. */
 const LARGE = {
-  Assessment: ['scores', 'pValues', 'probabilities', 'memberPValues', 'decisions'],
+  Assessment: ['scores', 'pValues', 'probabilities', 'memberPValues', 'gateWeights', 'decisions'],
   GuardExplanation: ['contributions', 'scores'],
 }
 
@@ -194,7 +195,7 @@ class LogisticRegression extends Detector {
 }
 class Ensemble extends Detector {
   constructor(options) {
-    super('ensemble', Array.isArray(options?.members) ? { ...options, members: options.members.map(member) } : options)
+    super('ensemble', Array.isArray(options?.members) ? { ...options, members: options.members.map((fields, i) => member(fields, i, 'members')) } : options)
   }
 
   static clean(rows, options) { return recipe('clean', rows, options) }
@@ -202,10 +203,29 @@ class Ensemble extends Detector {
   static mixed(options) { return recipe('mixed', 0, options) }
 }
 
+class Autoencoder extends Detector {
+  constructor(options) { super('autoencoder', options) }
+}
+class EntityAutoencoders extends Detector {
+  constructor(options) { super('entity_autoencoders', options) }
+}
+class Kitsune extends Detector {
+  constructor(options) { super('kitsune', options) }
+}
+class NeuralClassifier extends Detector {
+  constructor(options) { super('neural_classifier', options) }
+}
+class MixtureOfExperts extends Detector {
+  constructor(options) {
+    const experts = (experts) => ({ ...options, experts: experts.map((fields, i) => member(fields, i, 'experts')) })
+    super('mixture_of_experts', Array.isArray(options?.experts) ? experts(options.experts) : options)
+  }
+}
+
 /** A member as the core writes it: the detector's settings beside the name and the weight. */
-function member(fields, i) {
+function member(fields, i, list) {
   if (!(fields?.detector instanceof Detector)) {
-    throw new QosguardError(`\`members[${i}].detector\` must be a detector, got ${kindOf(fields?.detector)}`, 'invalid_argument')
+    throw new QosguardError(`\`${list}[${i}].detector\` must be a detector, got ${kindOf(fields?.detector)}`, 'invalid_argument')
   }
   const { detector, ...rest } = fields
   return { ...rest, ...detector.toObject() }
@@ -230,11 +250,13 @@ for (const { prototype } of [TableReader, Follower, Collector]) {
 // Spelt out, so that `import { readCsv } from 'qosguard'` finds the names.
 module.exports = {
   Assessment,
+  Autoencoder,
   BoostedTrees,
   Collector,
   ContrastTrees,
   Detector,
   Ensemble,
+  EntityAutoencoders,
   FittedDetector,
   Follower,
   GaussianMixture,
@@ -242,7 +264,10 @@ module.exports = {
   GuardExplanation,
   HalfSpaceTrees,
   IsolationForest,
+  Kitsune,
   LogisticRegression,
+  MixtureOfExperts,
+  NeuralClassifier,
   Policy,
   QosguardError,
   Schema,

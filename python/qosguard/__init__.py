@@ -43,7 +43,8 @@ from .ensemble import Ensemble
 from .explanation import Explanation, GuardExplanation, Reason
 from .forest import IsolationForest
 from .guard import Assessment, Guard
-from .outliers import ContrastTrees, GaussianMixture, HalfSpaceTrees
+from .networks import Autoencoder, EntityAutoencoders, Expert, MixtureOfExperts, NeuralClassifier
+from .outliers import ContrastTrees, GaussianMixture, HalfSpaceTrees, Kitsune
 from .quality import calibration_error, combine_p_values, evaluate
 from .results import (
     CalibrationError,
@@ -58,9 +59,11 @@ from .results import (
     Threshold,
     Training,
 )
+from .training import Epoch, History, Progress
 
 __all__ = [
     "Assessment",
+    "Autoencoder",
     "BoostedTrees",
     "CalibrationError",
     "Collector",
@@ -68,7 +71,10 @@ __all__ = [
     "ContrastTrees",
     "Decision",
     "Ensemble",
+    "EntityAutoencoders",
+    "Epoch",
     "Estimate",
+    "Expert",
     "Explanation",
     "FamilyRecall",
     "Follower",
@@ -76,11 +82,16 @@ __all__ = [
     "Guard",
     "GuardExplanation",
     "HalfSpaceTrees",
+    "History",
     "IsolationForest",
+    "Kitsune",
     "LogisticRegression",
     "Member",
+    "MixtureOfExperts",
+    "NeuralClassifier",
     "Policy",
     "Probability",
+    "Progress",
     "ReadReport",
     "Realised",
     "Reason",

@@ -15,6 +15,7 @@ from .errors import InvalidArgumentError, ShapeMismatchError
 from .estimator import Estimator, _matrix, _names
 from .labels import classes_of, clean_of
 from .sklearn_json import sklearn_json
+from .training import Watch
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -68,6 +69,9 @@ class _Trained(Classifier):
         or labels of one class, `ShapeMismatchError` for labels or weights of another number, `NotFiniteError` for
         an infinity (and for NaN, unless it is a missing value), by row and column.
         """
+        return self._fit(X, y, sample_weight, None)
+
+    def _fit(self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: Any, watch: Watch | None) -> Self:
         if y is None:
             raise InvalidArgumentError(f"{type(self).__name__} requires y to be passed, but the target y is None")
         names, x = _names(X), _matrix(X)
@@ -77,7 +81,7 @@ class _Trained(Classifier):
             raise ShapeMismatchError(f"sample weights: expected 1 dimension, got {weights.ndim}")
         with self._naming():
             called = [str(name) for name in classes]
-            model = _core.Detector.fit_classes(self._settings(), x, numbers, called, weights)
+            model = _core.Detector.fit_classes(self._settings(), x, numbers, called, weights, watch)
         self.classes_ = classes
         self._remember(model, names)
         return self

@@ -27,8 +27,8 @@ class Ensemble(OutlierDetector):
     members
         `(name, estimator, weight)` of each, 1 to 16; a weight of `None` is learnt from labels, for one member at
         most. `"auto"` chooses them at `fit` by what `y` tells: 50 attacks and clean rows (a forest, a
-        mixture, contrast trees and boosted trees), clean rows and fewer attacks (the first three), or nothing (`None`: forests that a
-        few attacks among the rows do not blind).
+        mixture, contrast trees and boosted trees), clean rows and fewer attacks (the first three), or nothing
+        (`None`: forests that a few attacks among the rows do not blind).
     contamination
         Share of the training rows (of the clean ones, where `y` tells them) that `predict` flags, in (0, 0.5].
     random_state

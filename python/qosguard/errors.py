@@ -30,6 +30,7 @@ __all__ = [
     "QosguardError",
     "SchemaMismatchError",
     "ShapeMismatchError",
+    "TrainingError",
 ]
 
 
@@ -97,6 +98,12 @@ class IoError(QosguardError, OSError):
     """The operating system refused a read or a write; `errno` and `filename` say what."""
 
     kind = "io"
+
+
+class TrainingError(QosguardError, RuntimeError):
+    """A training ran away, or a tensor library refused a step."""
+
+    kind = "training"
 
 
 class NotFittedError(QosguardError, ValueError, AttributeError):

@@ -6,7 +6,7 @@ import inspect
 import math
 import operator
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -16,6 +16,7 @@ import numpy.typing as npt
 from . import _core
 from .errors import InvalidArgumentError, NotFittedError, SchemaMismatchError, ShapeMismatchError
 from .explanation import Explanation
+from .training import Watch
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -172,11 +173,17 @@ class OutlierDetector(Estimator):
         """Fit, then `predict` the same rows."""
         return self.fit(X, y).predict(X)
 
-    def _fit(self, X: npt.ArrayLike, settings: dict[str, Any], attacks: npt.NDArray[np.bool_] | None) -> Self:
+    def _fit(
+        self,
+        X: npt.ArrayLike,
+        settings: dict[str, Any],
+        attacks: npt.NDArray[np.bool_] | None,
+        watch: Watch | None = None,
+    ) -> Self:
         share = self._share()
         names, x = _names(X), _matrix(X)
         with self._naming():
-            model = _core.Detector.fit(settings, x, attacks)
+            model = _core.Detector.fit(settings, x, attacks, watch)
         clean = x if attacks is None else x[~attacks]
         self.offset_ = -self._natural() if share is None else -float(np.quantile(model.score(clean), 1.0 - share))
         self._remember(model, names)
@@ -236,6 +243,8 @@ def _plain(name: str, value: Any) -> Any:
         value = value.tolist()
     if isinstance(value, list | tuple):
         return [_plain(name, one) for one in value]
+    if isinstance(value, Mapping):
+        return {key: _plain(f"{name}.{key}", one) for key, one in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidArgumentError(f"`{name}` must be finite, got {value}")
     return value

@@ -18,6 +18,7 @@ from .estimator import Estimator
 from .explanation import GuardExplanation
 from .forest import IsolationForest
 from .results import Decision, SchemaFit, Threshold, Training
+from .training import Watcher, watch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,13 +87,22 @@ class Guard:
         self._seed = seed
         self._native: _core.Guard | None = None
 
-    def fit(self, flows: Table) -> Self:
+    def fit(
+        self,
+        flows: Table,
+        *,
+        progress: Watcher = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: str | os.PathLike[str] | None = None,
+    ) -> Self:
         """Fit every stage, each on rows that the stages before it did not see.
 
         The rows labelled clean (all rows, where there are no labels) are cut in three: 40 % fit the
         features and the detector, 40 % calibrate p-values and threshold, 20 % are held out to state what
-        the threshold realised. Attacks are cut alike for a detector that learns from labels. An ensemble is
-        cross-fitted instead: 90 % of the rows do both, and 10 % are held out.
+        the threshold realised. Attacks are cut alike for a detector that learns from labels. An ensemble or a
+        mixture of experts is cross-fitted instead: 90 % of the rows do both, and 10 % are held out.
+
+        `progress`, `checkpoint` and `resume` watch the training of a network, as at `Autoencoder.fit`.
 
         Raises `InvalidArgumentError` for a setting outside its domain, `InsufficientDataError` for fewer
         than 100 clean rows, no usable column, or a rule or a detector that needs attacks where there are none,
@@ -100,7 +110,15 @@ class Guard:
         """
         settings = self._detector_settings()
         with self._detector._naming():
-            self._native = _core.Guard.fit(flows, settings, self._rule, self._policy, self._attack_share, self._seed)
+            self._native = _core.Guard.fit(
+                flows,
+                settings,
+                self._rule,
+                self._policy,
+                self._attack_share,
+                self._seed,
+                watch(progress, checkpoint, resume),
+            )
         return self
 
     def assess(self, flows: Table) -> Assessment:
@@ -268,6 +286,16 @@ class Assessment:
         NaN for a member that was switched off or could not score the row, and so had no part in its verdict.
         """
         return self._native.member_p_values
+
+    @property
+    def experts(self) -> list[str]:
+        """Names of the experts of a mixture, in order; empty for any other detector."""
+        return self._native.experts
+
+    @cached_property
+    def gate_weights(self) -> npt.NDArray[np.float32]:
+        """How much each expert counted in each row, shape (rows, experts); the weights of a row sum to 1."""
+        return self._native.gate_weights
 
     @property
     def imputed(self) -> int:

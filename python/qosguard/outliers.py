@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
+from .errors import NotFittedError
 from .estimator import OutlierDetector, _names
 
-__all__ = ["ContrastTrees", "GaussianMixture", "HalfSpaceTrees"]
+__all__ = ["ContrastTrees", "GaussianMixture", "HalfSpaceTrees", "Kitsune"]
 
 
 class GaussianMixture(OutlierDetector):
@@ -101,7 +102,53 @@ class GaussianMixture(OutlierDetector):
         return bool(self._fitted().facts["converged"])
 
 
-class HalfSpaceTrees(OutlierDetector):
+class _Stream(OutlierDetector):
+    """A detector that learns a stream row by row."""
+
+    def learn(self, X: npt.ArrayLike) -> Self:
+        """Learn the rows of `X` in order; the first call begins a stream, as `fit` begins a new one.
+
+        Nothing is learned when a row is refused. Rows can be scored once enough were learned; until then
+        `anomaly_score` raises `InsufficientDataError`. Other threads may score meanwhile.
+        """
+        x = self._checked(X)
+        if not hasattr(self, "_model"):
+            self.offset_ = -self._of_stream()
+            with self._naming():
+                model = _core.Detector.stream(self._settings(), x.shape[1])
+            model.learn(x)
+            self._remember(model, _names(X))
+        else:
+            self._model.learn(x)
+        return self
+
+    def partial_fit(self, X: npt.ArrayLike, y: object = None) -> Self:
+        """The same as `learn`, by scikit-learn's name; `y` is ignored."""
+        return self.learn(X)
+
+    @property
+    def rows_learned_(self) -> int:
+        """Rows learned so far."""
+        return int(self._fitted().facts["rows_learned"])
+
+    @property
+    def ranges_(self) -> list[tuple[float, float]] | None:
+        """Range of each feature, of half-space trees in the first window; `None` until it is known."""
+        ranges = self._fitted().facts["ranges"]
+        return None if ranges is None else [(low, high) for low, high in ranges]
+
+    @property
+    def beyond_range_(self) -> list[int]:
+        """How many learned values of each feature lay beyond its range; many say that it is time for a new stream."""
+        counts: list[int] = self._fitted().facts["beyond_range"]
+        return counts
+
+    def _of_stream(self) -> float:
+        """The anomaly score that `predict` flags above where `learn` began."""
+        return self._natural()
+
+
+class HalfSpaceTrees(_Stream):
     """Half-space trees: a stream's rows where the last full window had few are anomalous.
 
     The anomaly score is 0 where rows are as dense as if they filled the space evenly, and 1 more for half the
@@ -147,46 +194,84 @@ class HalfSpaceTrees(OutlierDetector):
         self.contamination = contamination
         self.random_state = random_state
 
-    def learn(self, X: npt.ArrayLike) -> Self:
-        """Learn the rows of `X` in order; the first call begins a stream, as `fit` begins a new one.
-
-        Nothing is learned when a row is refused. Rows can be scored once a window has been full; until then
-        `anomaly_score` raises `InsufficientDataError`. Other threads may score meanwhile.
-        """
-        x = self._checked(X)
-        if not hasattr(self, "_model"):
-            self.offset_ = -self._natural()
-            with self._naming():
-                model = _core.Detector.stream(self._settings(), x.shape[1])
-            model.learn(x)
-            self._remember(model, _names(X))
-        else:
-            self._model.learn(x)
-        return self
-
-    def partial_fit(self, X: npt.ArrayLike, y: object = None) -> Self:
-        """The same as `learn`, by scikit-learn's name; `y` is ignored."""
-        return self.learn(X)
-
-    @property
-    def rows_learned_(self) -> int:
-        """Rows learned so far."""
-        return int(self._fitted().facts["rows_learned"])
-
-    @property
-    def ranges_(self) -> list[tuple[float, float]] | None:
-        """Range of each feature in the first window; `None` until it is full."""
-        ranges = self._fitted().facts["ranges"]
-        return None if ranges is None else [(low, high) for low, high in ranges]
-
-    @property
-    def beyond_range_(self) -> list[int]:
-        """How many learned values of each feature lay beyond its range; many say that it is time for a new stream."""
-        counts: list[int] = self._fitted().facts["beyond_range"]
-        return counts
-
     def _natural(self) -> float:
         return 0.0
+
+
+class Kitsune(_Stream):
+    """Kitsune: many small autoencoders over groups of features that go together, learning a stream row by row.
+
+    The first rows say which features are grouped, the next ones train an autoencoder on each group and one more on
+    their errors; then rows can be scored, and those that are learned still train. Learn rows that are clean for the
+    most part.
+
+    mapping_rows, training_rows
+        Rows that say how features are grouped, and rows to train on before any is scored.
+    contamination
+        Share of the rows of `fit`, in (0, 0.5], that `predict` flags. A stream that begins with `learn` has no
+        threshold until `offset_` is set.
+    random_state
+        Seed, from 0; `None` draws a new one at each `fit`.
+    largest_group
+        Most features of a group, 1 to 64.
+    hidden_ratio
+        Hidden units of an autoencoder for each of its inputs, in (0, 1].
+    learning_rate
+        How far a training step goes, in (0, 1].
+
+    Source: Y. Mirsky et al., *Kitsune: An Ensemble of Autoencoders for Online Network Intrusion Detection*, NDSS 2018.
+
+    >>> import numpy as np, qosguard as qg
+    >>> load = np.random.default_rng(0).normal(size=(3000, 1))
+    >>> kitsune = qg.Kitsune(mapping_rows=200, training_rows=2000).learn(load * [1.0, 2.0, 3.0])
+    >>> usual, odd = kitsune.anomaly_score([[1.0, 2.0, 3.0], [1.0, -2.0, 3.0]])
+    >>> bool(odd > usual), len(kitsune.groups_)
+    (True, 1)
+    """
+
+    _KIND = "kitsune"
+    _SETTINGS: ClassVar = {
+        "mapping_rows": "mapping_rows",
+        "training_rows": "training_rows",
+        "random_state": "seed",
+        "largest_group": "largest_group",
+        "hidden_ratio": "hidden_ratio",
+        "learning_rate": "learning_rate",
+    }
+
+    def __init__(
+        self,
+        mapping_rows: int = 1000,
+        training_rows: int = 10_000,
+        contamination: float = 0.01,
+        random_state: int | None = 0,
+        *,
+        largest_group: int = 10,
+        hidden_ratio: float = 0.75,
+        learning_rate: float = 0.1,
+    ) -> None:
+        self.mapping_rows = mapping_rows
+        self.training_rows = training_rows
+        self.contamination = contamination
+        self.random_state = random_state
+        self.largest_group = largest_group
+        self.hidden_ratio = hidden_ratio
+        self.learning_rate = learning_rate
+
+    def decision_function(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        """`score_samples` less `offset_`: negative for outliers."""
+        if np.isnan(self.offset_):
+            raise NotFittedError("a stream that began with `learn` has no threshold; set `offset_`, or use `fit`")
+        return super().decision_function(X)
+
+    @property
+    def groups_(self) -> list[list[int]] | None:
+        """The features of each group; `None` until they are known."""
+        groups: list[list[int]] | None = self._fitted().facts["groups"]
+        return groups
+
+    def _of_stream(self) -> float:
+        return float("nan")
 
 
 class ContrastTrees(OutlierDetector):

@@ -46,6 +46,8 @@ class Decision:
     """Calibrated probability that the record is an attack, where labels were given."""
     members: dict[str, float | None]
     """The p-value of each member of an ensemble by its name; `None` for one that had no part in the verdict."""
+    experts: dict[str, float]
+    """How much each expert of a mixture counted, by its name; the weights sum to 1."""
     action: str
     """`allow`, `prioritize`, `deprioritize`, `rate_limit`, `inspect`, `drop` or `isolate`."""
     settings: dict[str, Any]
@@ -60,9 +62,10 @@ class Decision:
     @classmethod
     def _of(cls, record: dict[str, Any], text: str) -> Self:
         members = {member["name"]: member["p_value"] for member in record.pop("members", [])}
-        names = [name for name in cls.__slots__ if name not in ("members", "settings", "text")]
+        experts = {expert["name"]: expert["weight"] for expert in record.pop("experts", [])}
+        names = [name for name in cls.__slots__ if name not in ("members", "experts", "settings", "text")]
         known = {name: record.pop(name, None) for name in names}
-        return cls(**known, members=members, settings=record, text=text)
+        return cls(**known, members=members, experts=experts, settings=record, text=text)
 
     def __str__(self) -> str:
         return self.text

@@ -13,7 +13,7 @@ use super::{Guard, Stages};
 use crate::artifact::hex;
 use crate::calibrate::{CalibrationScores, Conformal, Probability, ProbabilityRule, ThresholdRule};
 use crate::detect::{
-    AnyDetector, AnyDetectorConfig, BoostedTreesConfig, Detector, EnsembleConfig, Fit, IsolationForestConfig,
+    AnyDetector, AnyDetectorConfig, BoostedTreesConfig, Detector, EnsembleConfig, IsolationForestConfig,
     TreeEnsemble,
 };
 #[cfg(feature = "neural")]

@@ -54,6 +54,19 @@ impl Assessment {
         self.inner.member_p_values().to_vec().into()
     }
 
+    /// Names of the experts of a mixture, in order; empty for any other detector.
+    #[napi(getter, catch_unwind)]
+    pub fn experts(&self) -> Vec<String> {
+        self.inner.experts().to_vec()
+    }
+
+    /// How much each expert counted, row after row: as many numbers per row as there are `experts`. Copied out once, when
+    /// first read.
+    #[napi(getter, catch_unwind)]
+    pub fn gate_weights(&self) -> Float32Array {
+        self.inner.gate_weights().to_vec().into()
+    }
+
     /// Cells that were missing or infinite and were imputed.
     #[napi(getter, catch_unwind)]
     pub fn imputed(&self) -> f64 {

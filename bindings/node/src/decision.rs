@@ -114,6 +114,22 @@ impl From<qos::MemberVerdict> for MemberVerdict {
     }
 }
 
+/// How much one expert of a mixture counted in one record.
+#[napi(object, object_from_js = false)]
+#[derive(Debug)]
+pub struct ExpertWeight {
+    /// The expert's name.
+    pub name: String,
+    /// Its weight, in [0, 1]; those of a record sum to 1.
+    pub weight: f64,
+}
+
+impl From<qos::ExpertWeight> for ExpertWeight {
+    fn from(qos::ExpertWeight { name, weight }: qos::ExpertWeight) -> Self {
+        Self { name, weight: weight.into() }
+    }
+}
+
 /// A verdict, the action that the policy asks for, and the rule that chose it.
 #[napi(object, object_from_js = false)]
 #[derive(Debug)]
@@ -140,6 +156,8 @@ pub struct Decision {
     pub family_probability: Option<f64>,
     /// What each member of an ensemble says; empty for a single detector.
     pub members: Vec<MemberVerdict>,
+    /// How much each expert of a mixture counted; empty for any other detector.
+    pub experts: Vec<ExpertWeight>,
     /// What to do about it.
     pub action: Action,
     /// Name of the rule that chose it.
@@ -163,6 +181,7 @@ impl From<qos::Decision> for Decision {
             family: verdict.family,
             family_probability: verdict.family_probability,
             members: verdict.members.into_iter().map(Into::into).collect(),
+            experts: verdict.experts.into_iter().map(Into::into).collect(),
             action: action.into(),
             rule,
             dry_run,

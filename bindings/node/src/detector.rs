@@ -3,13 +3,14 @@
 use napi::bindgen_prelude::{AsyncTask, Object};
 use napi::{JsValue, ValueType};
 use napi_derive::napi;
-use qosguard::detect::{AnyDetectorConfig, EnsembleConfig, Fit};
+use qosguard::detect::{AnyDetectorConfig, EnsembleConfig};
 use serde_json::{Map, Value};
 
 use crate::convert::{Settings, camel, mirror, refused, rename, settings, snake, whole, whole_or};
 use crate::error::{Failure, Result, invalid};
 use crate::fitted::{FittedDetector, matrix};
 use crate::job::{Job, spawn};
+use crate::watch::{OnProgress, Watch};
 
 /// A detector before it is fitted: `new IsolationForest(options)` and the like make one.
 #[napi]
@@ -20,14 +21,22 @@ pub struct Detector {
 
 /// What a detector is fitted on beside the numbers.
 #[napi(object, object_to_js = false)]
-#[derive(Debug, Default)]
+#[derive(Default)]
+#[allow(missing_debug_implementations, reason = "a function has none")]
 pub struct FitOptions {
     /// One per row, `true` for a known attack; for detectors that learn from labels.
     pub labels: Option<Vec<bool>>,
+    /// Called after each epoch of a network; `false` ends the training, and the best weights so far are kept.
+    #[napi(ts_type = "(progress: TrainingProgress) => unknown")]
+    pub on_progress: Option<OnProgress>,
+    /// A file that is written after each epoch of a network, to go on from later.
+    pub checkpoint: Option<String>,
+    /// A checkpoint to go on from, with the same bits as a training that never stopped.
+    pub resume: Option<String>,
 }
 
 impl Settings for FitOptions {
-    const KEYS: &'static [&'static str] = &["labels"];
+    const KEYS: &'static [&'static str] = &["labels", "onProgress", "checkpoint", "resume"];
 }
 
 #[napi]
@@ -52,9 +61,13 @@ impl Detector {
         n_columns: f64,
         #[napi(ts_arg_type = "FitOptions")] options: Option<Object<'_>>,
     ) -> Result<AsyncTask<Job<FittedDetector>>> {
-        let FitOptions { labels } = settings(options)?;
+        let FitOptions { labels, on_progress, checkpoint, resume } = settings(options)?;
+        let watch = Watch { on_progress, checkpoint, resume };
         let (config, x, n_columns) = (self.config.clone(), x.to_vec(), whole("nColumns", n_columns)?);
-        Ok(spawn(move || config.fit(matrix(&x, n_columns)?, labels.as_deref()).map(Into::into)))
+        Ok(spawn(move || {
+            let x = matrix(&x, n_columns)?;
+            watch.train(|monitor| config.fit_with(x, labels.as_deref(), monitor)).map(Into::into)
+        }))
     }
 
     /// Its kind and its settings, with their defaults where they have one.

@@ -7,8 +7,9 @@ use napi_derive::napi;
 use qosguard::detect::{AnyDetector, Detector, TreeEnsemble as Trees};
 use qosguard::ndarray::ArrayView2;
 use qosguard::{Error, detect};
+use serde_json::Value;
 
-use crate::convert::{Settings, settings, whole};
+use crate::convert::{Settings, camel, mirror, rename, settings, whole};
 use crate::error::{Result, into_js_err};
 use crate::explanation::{Explanation, row_major};
 use crate::job::{Job, spawn};
@@ -110,6 +111,48 @@ impl FittedDetector {
     #[napi(catch_unwind, ts_return_type = "Promise<Float64Array>")]
     pub fn p_values(&self, x: &[f32], n_columns: f64) -> Result<AsyncTask<Job<Float64Array>>> {
         self.on_rows(x, n_columns, |detector, x| ensemble(detector)?.p_values(x).map(|p| row_major(&p)))
+    }
+
+    /// How much each expert of a mixture counts, row after row; the weights of a row sum to 1. Copies `x`.
+    ///
+    /// Rejects as `score`, and with `invalid_argument` for a detector that is no mixture.
+    #[napi(catch_unwind, ts_return_type = "Promise<Float32Array>")]
+    pub fn gate_weights(&self, x: &[f32], n_columns: f64) -> Result<AsyncTask<Job<Float32Array>>> {
+        self.on_rows(x, n_columns, |detector, x| match detector {
+            AnyDetector::MixtureOfExperts(mixture) => {
+                Ok(mixture.gate_weights(x)?.into_raw_vec_and_offset().0.into())
+            }
+            _ => Err(unlike("a mixture of experts", "another one")),
+        })
+    }
+
+    /// Names of the experts of a mixture, in order; empty for any other detector.
+    #[napi(getter, catch_unwind)]
+    pub fn experts(&self) -> Vec<String> {
+        match &*self.inner {
+            AnyDetector::MixtureOfExperts(mixture) => mixture.experts().to_vec(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What validation says of a mixture and of each expert, and who speaks; `null` for any other detector.
+    #[napi(getter, catch_unwind, ts_return_type = "Record<string, unknown> | null")]
+    pub fn report(&self) -> Result<Option<Value>> {
+        let AnyDetector::MixtureOfExperts(mixture) = &*self.inner else { return Ok(None) };
+        mirror(mixture.report()).map(|report| Some(rename(report, camel)))
+    }
+
+    /// The course of the training of a network, of a mixture that of its gate; `null` for any other detector.
+    #[napi(getter, catch_unwind, ts_return_type = "TrainingHistory | null")]
+    pub fn history(&self) -> Result<Option<Value>> {
+        let history = match &*self.inner {
+            AnyDetector::Autoencoder(model) => model.history(),
+            AnyDetector::EntityAutoencoders(model) => model.shared().history(),
+            AnyDetector::NeuralClassifier(model) => model.history(),
+            AnyDetector::MixtureOfExperts(mixture) => mixture.history(),
+            _ => return Ok(None),
+        };
+        mirror(history).map(|history| Some(rename(history, camel)))
     }
 
     /// The same ensemble with a member switched off.

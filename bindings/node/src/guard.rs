@@ -18,6 +18,7 @@ use crate::policy::Policy;
 use crate::schema::Schema;
 use crate::table::Table;
 use crate::threshold::Threshold;
+use crate::watch::{OnProgress, Watch};
 
 /// How a guard is fitted.
 #[napi(object, object_to_js = false)]
@@ -41,11 +42,27 @@ pub struct GuardOptions<'a> {
     /// Seeds the draw of the rows that each stage sees, a whole number up to 2^53 − 1; 0 unless said otherwise.
     /// The detector has a seed of its own.
     pub seed: Option<f64>,
+    /// Called after each epoch of a network; `false` ends the training, and the best weights so far are kept.
+    #[napi(ts_type = "(progress: TrainingProgress) => unknown")]
+    pub on_progress: Option<OnProgress>,
+    /// A file that is written after each epoch of a network, to go on from later.
+    pub checkpoint: Option<String>,
+    /// A checkpoint to go on from, with the same bits as a training that never stopped.
+    pub resume: Option<String>,
 }
 
 impl Settings for GuardOptions<'_> {
-    const KEYS: &'static [&'static str] =
-        &["detector", "falsePositiveRate", "threshold", "policy", "attackShare", "seed"];
+    const KEYS: &'static [&'static str] = &[
+        "detector",
+        "falsePositiveRate",
+        "threshold",
+        "policy",
+        "attackShare",
+        "seed",
+        "onProgress",
+        "checkpoint",
+        "resume",
+    ];
 }
 
 /// Where a guard came from.
@@ -150,7 +167,9 @@ impl Guard {
             builder = builder.attack_share(share);
         }
         let table = Arc::clone(&flows.inner);
-        Ok(spawn(move || builder.fit(&table).map(Self::from)))
+        let GuardOptions { on_progress, checkpoint, resume, .. } = options;
+        let watch = Watch { on_progress, checkpoint, resume };
+        Ok(spawn(move || watch.train(|monitor| builder.fit_with(&table, monitor)).map(Self::from)))
     }
 
     /// Reads a guard that `save` wrote, in any language, in this or any earlier release.

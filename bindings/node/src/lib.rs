@@ -31,6 +31,7 @@ pub mod simulate;
 pub mod stream;
 pub mod table;
 pub mod threshold;
+pub mod watch;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

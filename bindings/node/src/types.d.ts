@@ -65,5 +65,23 @@ export interface PolicyFields {
 /** A kind of detector, as it stands in files. */
 export type DetectorKind =
   | 'isolation_forest' | 'gaussian_mixture' | 'half_space_trees' | 'contrast_trees'
-  | 'boosted_trees' | 'logistic_regression' | 'ensemble'
+  | 'boosted_trees' | 'logistic_regression' | 'ensemble' | 'autoencoder' | 'entity_autoencoders' | 'kitsune'
+  | 'neural_classifier' | 'mixture_of_experts'
 
+/** The course of the training of a network. */
+export interface TrainingHistory {
+  /** One record for each epoch, in order. */
+  epochs: Array<{
+    epoch: number
+    steps: number
+    learningRate: number
+    trainingLoss: number
+    /** Left out where no rows are held out. */
+    validationLoss?: number
+    gradientNorm: number
+  }>
+  /** The epoch whose weights were kept. */
+  bestEpoch: number
+  /** Why it ended. */
+  stopped: 'finished' | 'early' | 'cancelled'
+}

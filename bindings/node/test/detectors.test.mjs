@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import {
-  BoostedTrees, ContrastTrees, Detector, Ensemble, FittedDetector, GaussianMixture, HalfSpaceTrees, IsolationForest,
-  LogisticRegression,
+  Autoencoder, BoostedTrees, ContrastTrees, Detector, Ensemble, EntityAutoencoders, FittedDetector, GaussianMixture,
+  HalfSpaceTrees, IsolationForest,
+  Kitsune, LogisticRegression, MixtureOfExperts, NeuralClassifier,
 } from 'qosguard'
 
 const ROWS = 600
@@ -205,7 +206,10 @@ test('a setting outside its domain is refused when fitting', async () => {
 
 test('the documented settings and defaults are those of the core', () => {
   const text = readFileSync(new URL('../index.d.ts', import.meta.url), 'utf8')
-  const Classes = { BoostedTrees, ContrastTrees, Ensemble, GaussianMixture, HalfSpaceTrees, IsolationForest, LogisticRegression }
+  const Classes = {
+    Autoencoder, BoostedTrees, ContrastTrees, Ensemble, EntityAutoencoders, GaussianMixture, HalfSpaceTrees,
+    IsolationForest, Kitsune, LogisticRegression, MixtureOfExperts, NeuralClassifier,
+  }
   for (const [name, Settings] of Object.entries(Classes)) {
     const [, body] = text.match(new RegExp(`^export interface ${name}Options \\{\\n([\\s\\S]*?)^\\}`, 'm'))
     const documented = [...body.matchAll(/^ {2}\/\*\* (.*) \*\/\n {2}(\w+)\?:/gm)].map(([, doc, key]) => [key, doc])

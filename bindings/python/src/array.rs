@@ -120,14 +120,14 @@ impl<'py, T: Scalar> IntoPyObject<'py> for Vector<T> {
 }
 
 /// A matrix that becomes a NumPy array without a copy.
-pub(crate) struct Grid(pub(crate) Array2<f64>);
+pub(crate) struct Grid<T>(pub(crate) Array2<T>);
 
-impl<'py> IntoPyObject<'py> for Grid {
-    type Target = PyArray2<f64>;
+impl<'py, T: Scalar> IntoPyObject<'py> for Grid<T> {
+    type Target = PyArray2<T>;
     type Output = Bound<'py, Self::Target>;
     type Error = std::convert::Infallible;
 
-    const OUTPUT_TYPE: PyStaticExpr = type_hint_subscript!(NDARRAY, f64::NAME);
+    const OUTPUT_TYPE: PyStaticExpr = type_hint_subscript!(NDARRAY, T::NAME);
 
     fn into_pyobject(self, py: Python<'py>) -> Result<Self::Output, Self::Error> {
         Ok(PyArray2::from_owned_array(py, self.0))

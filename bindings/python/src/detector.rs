@@ -6,8 +6,8 @@ use std::sync::{PoisonError, RwLock};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use qosguard::detect::{
-    AnyDetector, AnyDetectorConfig, Classifier, Detector as _, Ensemble, Fit, IsolationForest,
-    LogisticRegression, TreeEnsemble,
+    AnyDetector, AnyDetectorConfig, Classifier, Detector as _, Ensemble, IsolationForest, LogisticRegression,
+    MixtureOfExperts, Monitor, TreeEnsemble,
 };
 use qosguard::ndarray::Array2;
 use qosguard::{Error, Result};
@@ -18,10 +18,11 @@ use crate::convert::{Config, Record, Whole};
 use crate::error::{forward, to_py};
 use crate::explanation::Explanation;
 use crate::settings;
+use crate::watch::Watch;
 
 /// Any fitted detector.
 ///
-/// Scoring reads it; only half-space trees are ever written, when they learn.
+/// Scoring reads it; only half-space trees and `Kitsune` are ever written, when they learn.
 #[pyclass(frozen, module = "qosguard._core")]
 #[derive(Debug)]
 pub(crate) struct Detector(RwLock<AnyDetector>);
@@ -54,10 +55,16 @@ impl Detector {
 impl Detector {
     /// Fits on a matrix of shape (rows, features); `labels` are true for attacks.
     #[staticmethod]
-    fn fit(py: Python<'_>, config: Config, x: Matrix<'_>, labels: Option<Slice<'_, bool>>) -> PyResult<Self> {
+    fn fit(
+        py: Python<'_>,
+        config: Config,
+        x: Matrix<'_>,
+        labels: Option<Slice<'_, bool>>,
+        watch: Option<Watch>,
+    ) -> PyResult<Self> {
         let config = settings::read(py, config)?;
         let (x, labels) = (x.view(), labels.as_ref().map(Slice::get).transpose()?);
-        forward(py, || config.fit(x, labels)).map(Self::new)
+        Watch::train(watch, py, |monitor| config.fit_with(x, labels, monitor)).map(Self::new)
     }
 
     /// Fits a classifier; `labels` are numbers of `classes`, the first of which is clean.
@@ -69,23 +76,36 @@ impl Detector {
         labels: Slice<'_, u32>,
         classes: Vec<String>,
         weights: Option<Slice<'_, f32>>,
+        watch: Option<Watch>,
     ) -> PyResult<Self> {
         let config = settings::read(py, config)?;
         let weights = weights.as_ref().map(Slice::get).transpose()?;
         let (x, labels) = (x.view(), labels.get()?);
-        let fit = || match &config {
+        let fit = |monitor: &mut Monitor<'_>| match &config {
             AnyDetectorConfig::BoostedTrees(config) => {
                 config.fit_classes(x, labels, &classes, weights).map(AnyDetector::from)
             }
             AnyDetectorConfig::LogisticRegression(config) => {
                 config.fit_classes(x, labels, &classes, weights).map(AnyDetector::from)
             }
+            AnyDetectorConfig::NeuralClassifier(config) => {
+                let labels: Vec<Option<u32>> = labels.iter().copied().map(Some).collect();
+                config.fit_semi_supervised(x, &labels, &classes, weights, monitor).map(AnyDetector::from)
+            }
+            AnyDetectorConfig::MixtureOfExperts(config) if weights.is_none() => {
+                config.fit_classes(x, labels, &classes, monitor).map(AnyDetector::from)
+            }
+            AnyDetectorConfig::MixtureOfExperts(_) => Err(Error::InvalidArgument {
+                name: "sample_weight".into(),
+                expected: "left out: a mixture takes no weights of rows".into(),
+                got: "weights".into(),
+            }),
             _ => Err(other("a classifier")),
         };
-        forward(py, fit).map(Self::new)
+        Watch::train(watch, py, fit).map(Self::new)
     }
 
-    /// Half-space trees that have seen no row yet.
+    /// Half-space trees, or a `Kitsune`, that have seen no row yet.
     #[staticmethod]
     fn stream(py: Python<'_>, config: Config, n_features: Whole) -> PyResult<Self> {
         let n_features = n_features.get(py, "n_features")?;
@@ -93,7 +113,8 @@ impl Detector {
             AnyDetectorConfig::HalfSpaceTrees(config) => {
                 forward(py, || config.stream(n_features)).map(Self::new)
             }
-            _ => Err(to_py(py, &other("half-space trees"))),
+            AnyDetectorConfig::Kitsune(config) => forward(py, || config.stream(n_features)).map(Self::new),
+            _ => Err(to_py(py, &other("one that learns a stream"))),
         }
     }
 
@@ -130,7 +151,7 @@ impl Detector {
     }
 
     /// Probability of each class, shape (rows, classes).
-    fn probabilities(&self, py: Python<'_>, x: Matrix<'_>) -> PyResult<Grid> {
+    fn probabilities(&self, py: Python<'_>, x: Matrix<'_>) -> PyResult<Grid<f64>> {
         let x = x.view();
         self.with(py, |detector| classifier(detector)?.probabilities(x)).map(Grid)
     }
@@ -167,19 +188,26 @@ impl Detector {
         forward(py, || IsolationForest::merge(&forests)).map(Self::new)
     }
 
-    /// Half-space trees learn the rows of a matrix of shape (rows, features), in order.
+    /// Half-space trees, or a `Kitsune`, learn the rows of a matrix of shape (rows, features), in order.
     fn learn(&self, py: Python<'_>, x: Matrix<'_>) -> PyResult<()> {
         let x = x.view();
         forward(py, || match &mut *self.0.write().unwrap_or_else(PoisonError::into_inner) {
             AnyDetector::HalfSpaceTrees(trees) => trees.learn_many(x),
-            _ => Err(other("half-space trees")),
+            AnyDetector::Kitsune(kitsune) => kitsune.learn_many(x),
+            _ => Err(other("one that learns a stream")),
         })
     }
 
     /// Each member's p-value of each row, shape (rows, members).
-    fn p_values(&self, py: Python<'_>, x: Matrix<'_>) -> PyResult<Grid> {
+    fn p_values(&self, py: Python<'_>, x: Matrix<'_>) -> PyResult<Grid<f64>> {
         let x = x.view();
         self.with(py, |detector| ensemble(detector)?.p_values(x)).map(Grid)
+    }
+
+    /// How much each expert of a mixture counts in each row, shape (rows, experts).
+    fn gate_weights(&self, py: Python<'_>, x: Matrix<'_>) -> PyResult<Grid<f32>> {
+        let x = x.view();
+        self.with(py, |detector| mixture(detector)?.gate_weights(x)).map(Grid)
     }
 
     /// The same ensemble with a member switched off.
@@ -241,6 +269,13 @@ fn ensemble(detector: &AnyDetector) -> Result<&Ensemble> {
     }
 }
 
+fn mixture(detector: &AnyDetector) -> Result<&MixtureOfExperts> {
+    match detector {
+        AnyDetector::MixtureOfExperts(mixture) => Ok(mixture),
+        _ => Err(other("a mixture of experts")),
+    }
+}
+
 fn facts(detector: &AnyDetector) -> Value {
     match detector {
         AnyDetector::IsolationForest(forest) => json!({"trees": forest.n_trees()}),
@@ -261,6 +296,29 @@ fn facts(detector: &AnyDetector) -> Value {
             "feature_names": trees.feature_names(),
         }),
         AnyDetector::LogisticRegression(model) => linear(model),
+        AnyDetector::Autoencoder(model) => {
+            json!({"history": model.history(), "parameters": model.n_parameters()})
+        }
+        AnyDetector::EntityAutoencoders(model) => json!({
+            "history": model.shared().history(),
+            "entities": model.entities().collect::<Vec<_>>(),
+        }),
+        AnyDetector::NeuralClassifier(model) => json!({
+            "history": model.history(),
+            "pretraining_history": model.pretraining_history(),
+            "parameters": model.n_parameters(),
+        }),
+        AnyDetector::MixtureOfExperts(mixture) => json!({
+            "history": mixture.history(),
+            "report": mixture.report(),
+            "experts": mixture.experts(),
+        }),
+        AnyDetector::Kitsune(kitsune) => json!({
+            "rows_learned": kitsune.rows_learned(),
+            "ranges": kitsune.ranges(),
+            "beyond_range": kitsune.beyond_range(),
+            "groups": kitsune.groups(),
+        }),
         AnyDetector::Ensemble(ensemble) => {
             let member = |member: &qosguard::detect::Member| json!({"name": member.name(), "weight": member.weight(), "is_enabled": member.is_enabled()});
             json!({"members": ensemble.members().iter().map(member).collect::<Vec<_>>()})

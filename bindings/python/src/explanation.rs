@@ -33,7 +33,7 @@ impl Explanation {
 
     /// What each feature adds to the base, shape (rows, features).
     #[getter]
-    fn contributions(&self) -> Grid {
+    fn contributions(&self) -> Grid<f64> {
         Grid(self.0.contributions.clone())
     }
 
@@ -55,7 +55,7 @@ impl Explanation {
 
     fn __reduce__<'py>(
         slf: &Bound<'py, Self>,
-    ) -> (Bound<'py, pyo3::types::PyType>, (f64, Grid, Vector<f64>)) {
+    ) -> (Bound<'py, pyo3::types::PyType>, (f64, Grid<f64>, Vector<f64>)) {
         let this = slf.get();
         (slf.get_type(), (this.base(), this.contributions(), this.scores()))
     }

@@ -18,6 +18,7 @@ use crate::policy::Policy;
 use crate::schema::Schema;
 use crate::settings;
 use crate::table::{Frame, Table, stream};
+use crate::watch::Watch;
 
 /// How the threshold between clean and anomalous is chosen from calibration scores.
 ///
@@ -98,6 +99,7 @@ impl Guard {
         policy: &Policy,
         attack_share: Option<f64>,
         seed: Whole,
+        watch: Option<Watch>,
     ) -> PyResult<Self> {
         let builder = qosguard::Guard::builder()
             .threshold(threshold.0)
@@ -111,7 +113,7 @@ impl Guard {
             Some(share) => builder.attack_share(share),
             None => builder,
         };
-        forward(py, || builder.fit(&table.0)).map(Self)
+        Watch::train(watch, py, |monitor| builder.fit_with(&table.0, monitor)).map(Self)
     }
 
     /// Scores every record and recommends an action for it.
@@ -244,11 +246,25 @@ impl Assessment {
 
     /// Each member's p-value of each row, shape (rows, members); NaN where a member had no part.
     #[getter]
-    fn member_p_values(&self, py: Python<'_>) -> PyResult<Grid> {
+    fn member_p_values(&self, py: Python<'_>) -> PyResult<Grid<f64>> {
         let shape = (self.0.len(), self.0.members().len());
         let p_values = self.0.member_p_values().to_vec();
         let matrix = Array2::from_shape_vec(shape, p_values);
         matrix.map(Grid).map_err(|error| refuse(py, "assessment", "a p-value of each row and member", error))
+    }
+
+    /// Names of the experts of a mixture.
+    #[getter]
+    fn experts(&self) -> Vec<String> {
+        self.0.experts().to_vec()
+    }
+
+    /// How much each expert counted in each row, shape (rows, experts).
+    #[getter]
+    fn gate_weights(&self, py: Python<'_>) -> PyResult<Grid<f32>> {
+        let shape = (self.0.len(), self.0.experts().len());
+        let matrix = Array2::from_shape_vec(shape, self.0.gate_weights().to_vec());
+        matrix.map(Grid).map_err(|error| refuse(py, "assessment", "a weight of each row and expert", error))
     }
 
     /// Cells that were missing or infinite and were imputed.

@@ -22,6 +22,7 @@ mod settings;
 mod simulate;
 mod stream;
 mod table;
+mod watch;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;

@@ -1,0 +1,413 @@
+"""Networks: autoencoders that learn clean rows, classifiers, and a gate that knows when to trust whom."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from .classifiers import _Trained
+from .errors import InvalidArgumentError
+from .estimator import Estimator, OutlierDetector, _plain
+from .training import History, Watcher, watch
+
+__all__ = ["Autoencoder", "EntityAutoencoders", "Expert", "MixtureOfExperts", "NeuralClassifier"]
+
+
+class _Network(Estimator):
+    """A detector that is trained epoch by epoch."""
+
+    training: Mapping[str, Any] | None
+
+    @property
+    def history_(self) -> History:
+        """The course of the training; of a mixture that of its gate."""
+        return History._from_core(self._fitted().facts["history"])
+
+
+class _Columns(_Network):
+    """A network that may be told which columns hold codes of categories."""
+
+    categorical: Sequence[int] | None
+
+    def _settings(self) -> dict[str, Any]:
+        settings = super()._settings()
+        if self.categorical is not None:
+            settings["columns"] = {"categorical": _plain("categorical", self.categorical)}
+        return settings
+
+
+class _Unsupervised(_Network, OutlierDetector):
+    def fit(
+        self,
+        X: npt.ArrayLike,
+        y: Any = None,
+        *,
+        progress: Watcher = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: str | os.PathLike[str] | None = None,
+    ) -> Self:
+        """Train on a matrix of shape (rows, features) of clean rows; `y` is ignored.
+
+        `progress=True` draws a bar with tqdm; a function is called with a `Progress` after each epoch, and ends the
+        training by returning `False`: the best weights so far are kept. `checkpoint` is a file that is written after
+        each epoch, and `resume` one to go on from, with the same bits as a training that never stopped.
+
+        Raises `TrainingError` for a training that runs away, `InvalidArgumentError` for a parameter outside its
+        domain, `InsufficientDataError` for too few rows, `NotFiniteError` by row and column.
+        """
+        return self._fit(X, self._settings(), None, watch(progress, checkpoint, resume))
+
+
+class Autoencoder(_Columns, _Unsupervised):
+    """Autoencoder: rows that a network cannot reproduce through a narrow layer are anomalous. Train it on clean rows.
+
+    hidden_layer_sizes, latent
+        Widths of the encoder's layers, which the decoder mirrors, and of the narrow layer.
+    contamination
+        Share of the training rows, in (0, 0.5], that `predict` flags.
+    random_state
+        Seed, from 0; `None` draws a new one at each `fit`. The same seed and data give the same bits on any number of
+        threads.
+    categorical
+        Columns that hold codes of categories, whole numbers below 65,536.
+    activation
+        `"relu"`, `"gelu"` or `"tanh"`.
+    batch_norm, dropout, noise, hidden_codes, skip
+        Normalise layers over a batch; share of numbers set to 0 in training; deviation of the noise that training adds;
+        share of codes that it hides; whether the narrow layer gets a linear map of its input too.
+    category_weight
+        What the categorical columns together count beside the numbers, which count 1.
+    variational
+        `{"beta": 0.01, "warmup_steps": 1000, "samples": 0}` draws the narrow layer from a distribution.
+    error_form
+        What the score makes of a column's error `e`, with `s` its usual one: `"plain"` (e), `"relative"` (e / s) or
+        `"logarithmic"` (ln(1 + e / s)).
+    training
+        Settings of the training: `epochs`, `batch_rows`, `rows_per_epoch`, `learning_rate`, `weight_decay`, `schedule`
+        (such as `{"kind": "cosine"}`), `warmup_steps`, `clip_norm`, `patience`, `validation_share`.
+
+    >>> import numpy as np, qosguard as qg
+    >>> x = np.random.default_rng(0).normal(size=(600, 1)) * [1.0, 2.0]  # the second column is twice the first
+    >>> network = qg.Autoencoder((8,), 1, training={"epochs": 40, "learning_rate": 0.01}).fit(x)
+    >>> usual, odd = network.anomaly_score([[1.0, 2.0], [1.0, -2.0]])
+    >>> bool(odd > usual)
+    True
+    """
+
+    _KIND = "autoencoder"
+    _SETTINGS: ClassVar = {
+        "hidden_layer_sizes": "widths",
+        "latent": "latent",
+        "random_state": "seed",
+        "activation": "activation",
+        "batch_norm": "batch_norm",
+        "dropout": "dropout",
+        "noise": "noise",
+        "hidden_codes": "hidden_codes",
+        "skip": "skip",
+        "category_weight": "category_weight",
+        "variational": "variational",
+        "error_form": "error_form",
+        "training": "training",
+    }
+    _WORDS: ClassVar = {"training": {None: {}}}
+
+    def __init__(
+        self,
+        hidden_layer_sizes: Sequence[int] = (128, 64),
+        latent: int = 16,
+        contamination: float = 0.01,
+        random_state: int | None = 0,
+        *,
+        categorical: Sequence[int] | None = None,
+        activation: str = "relu",
+        batch_norm: bool = True,
+        dropout: float = 0.0,
+        noise: float = 0.1,
+        hidden_codes: float = 0.02,
+        skip: bool = False,
+        category_weight: float = 1.0,
+        variational: Mapping[str, Any] | None = None,
+        error_form: str = "plain",
+        training: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.latent = latent
+        self.contamination = contamination
+        self.random_state = random_state
+        self.categorical = categorical
+        self.activation = activation
+        self.batch_norm = batch_norm
+        self.dropout = dropout
+        self.noise = noise
+        self.hidden_codes = hidden_codes
+        self.skip = skip
+        self.category_weight = category_weight
+        self.variational = variational
+        self.error_form = error_form
+        self.training = training
+
+    @property
+    def n_parameters_(self) -> int:
+        """How many numbers were trained."""
+        return int(self._fitted().facts["parameters"])
+
+
+class EntityAutoencoders(_Unsupervised):
+    """One autoencoder for each entity (a country, a link, a device class), trained in one call.
+
+    Entities with few rows, and unknown ones, share one more that is trained on all rows.
+
+    entity
+        The column that says whose row it is, a whole number below 65,536.
+    least_rows
+        Training rows from which an entity gets a network of its own.
+    autoencoder
+        The settings of every network; its columns are counted with the entity's.
+    contamination
+        Share of the training rows, in (0, 0.5], that `predict` flags.
+    """
+
+    _KIND = "entity_autoencoders"
+    _SETTINGS: ClassVar = {"entity": "entity", "least_rows": "least_rows"}
+
+    def __init__(
+        self,
+        entity: int = 0,
+        least_rows: int = 500,
+        autoencoder: Autoencoder | None = None,
+        contamination: float = 0.01,
+    ) -> None:
+        self.entity = entity
+        self.least_rows = least_rows
+        self.autoencoder = autoencoder
+        self.contamination = contamination
+
+    @property
+    def entities_(self) -> list[int]:
+        """The entities with a network of their own."""
+        entities: list[int] = self._fitted().facts["entities"]
+        return entities
+
+    def _settings(self) -> dict[str, Any]:
+        settings = (self.autoencoder or Autoencoder())._settings()
+        del settings["kind"]
+        return super()._settings() | {"autoencoder": settings}
+
+
+class _Supervised(_Network, _Trained):
+    def fit(
+        self,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        sample_weight: npt.ArrayLike | None = None,
+        *,
+        progress: Watcher = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: str | os.PathLike[str] | None = None,
+    ) -> Self:
+        """Train on a matrix of shape (rows, features) with a label, and perhaps a weight from 0, for each row.
+
+        `progress=True` draws a bar with tqdm; a function is called with a `Progress` after each epoch, and ends the
+        training by returning `False`: the best weights so far are kept. `checkpoint` is a file that is written after
+        each epoch, and `resume` one to go on from, with the same bits as a training that never stopped.
+
+        Raises `TrainingError` for a training that runs away, else what other classifiers raise.
+        """
+        return self._fit(X, y, sample_weight, watch(progress, checkpoint, resume))
+
+
+class NeuralClassifier(_Columns, _Supervised):
+    """A network that learns from labels: a perceptron, a transformer over features, or one of several experts.
+
+    The anomaly score is the log-odds of an attack; see `Classifier` for which class is clean.
+
+    architecture
+        `"mlp"`, `"ft_transformer"`, `"temporal_cnn"` or `"mixture"`, or an object with its settings, such as
+        `{"kind": "ft_transformer", "width": 32, "layers": 2, "heads": 4}`.
+    random_state
+        Seed, from 0; `None` draws a new one at each `fit`.
+    clean_class
+        The label that means clean traffic.
+    categorical
+        Columns that hold codes of categories, whole numbers below 65,536.
+    class_weight
+        `None`, or `"balanced"`: all classes weigh the same.
+    hidden_codes
+        Share of codes that training hides, so that the network learns what to make of an unknown category.
+    pretraining
+        `{"mask_share": 0.15}` lets a transformer first guess hidden features, without labels.
+    training
+        Settings of the training, as in `Autoencoder`.
+
+    >>> import numpy as np, qosguard as qg
+    >>> X = np.random.default_rng(0).normal(size=(600, 3))
+    >>> y = np.where(X[:, 0] * X[:, 1] > 0.3, "attack", "normal")
+    >>> network = qg.NeuralClassifier(training={"epochs": 60, "learning_rate": 0.01}).fit(X, y)
+    >>> float((network.predict(X) == y).mean()) > 0.9
+    True
+    """
+
+    _KIND = "neural_classifier"
+    _SETTINGS: ClassVar = {
+        "architecture": "architecture",
+        "random_state": "seed",
+        "class_weight": "class_weight",
+        "hidden_codes": "hidden_codes",
+        "pretraining": "pretraining",
+        "training": "training",
+    }
+    _WORDS: ClassVar = {
+        "architecture": {kind: {"kind": kind} for kind in ("mlp", "ft_transformer", "temporal_cnn", "mixture")},
+        "class_weight": {None: "none"},
+        "training": {None: {}},
+    }
+
+    def __init__(
+        self,
+        architecture: str | Mapping[str, Any] = "mlp",
+        random_state: int | None = 0,
+        *,
+        clean_class: Any = None,
+        categorical: Sequence[int] | None = None,
+        class_weight: str | None = None,
+        hidden_codes: float = 0.02,
+        pretraining: Mapping[str, Any] | None = None,
+        training: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.architecture = architecture
+        self.random_state = random_state
+        self.clean_class = clean_class
+        self.categorical = categorical
+        self.class_weight = class_weight
+        self.hidden_codes = hidden_codes
+        self.pretraining = pretraining
+        self.training = training
+
+    @property
+    def n_parameters_(self) -> int:
+        """How many numbers were trained."""
+        return int(self._fitted().facts["parameters"])
+
+
+@dataclass(frozen=True)
+class Expert:
+    """What validation says of one expert of a mixture, on rows that it was not fitted on."""
+
+    name: str
+    roc_auc: float
+    """Area under the ROC curve, over attacks of known and of new kinds in the shares of `novel_share`."""
+    tpr_at_1_percent: float
+    """Share of these attacks that is found at a false-positive rate of 1 %."""
+    mean_weight: float
+    """Its mean weight."""
+
+
+class MixtureOfExperts(_Supervised):
+    """Mixture of experts: a gate says for each row which detectors to trust.
+
+    Every expert's score becomes log-odds of an attack by rows that it was not fitted on; the gate is trained on attacks
+    of kinds that the experts have not seen. The anomaly score is the weighted sum of the log-odds. A gate that is no
+    better than its best expert on rows that neither saw leaves the word to that expert; see `chosen_`.
+
+    experts
+        `(name, estimator)` of each, 2 to 8.
+    random_state
+        Seed, from 0; `None` draws a new one at each `fit`. Experts have seeds of their own.
+    clean_class
+        The label that means clean traffic.
+    gate
+        Settings of the gate: `hidden`, `temperature`, `top_k`, `balance`, `floor`, `dropout`.
+    even_share, lean
+        Share of the weight that all experts have evenly; how much the weights lean to experts that speak for an attack.
+    novel_share, blind_share
+        Shares of attacks of new kinds, and of attacks that show nothing to supervised experts, that the gate learns
+        from.
+    kinds
+        Clusters of attacks that stand for kinds where there are no classes.
+    folds
+        Parts that the rows are dealt into; each expert is fitted `folds + 1` times.
+    training
+        Settings of the gate's training, as in `Autoencoder`.
+
+    >>> import numpy as np, qosguard as qg
+    >>> X = np.random.default_rng(0).normal(size=(900, 3))
+    >>> y = X[:, 0] * X[:, 1] > 0.5
+    >>> experts = [("boosted", qg.BoostedTrees(20)), ("forest", qg.IsolationForest(20))]
+    >>> mixture = qg.MixtureOfExperts(experts).fit(X, y)
+    >>> mixture.gate_weights(X).shape
+    (900, 2)
+    """
+
+    _KIND = "mixture_of_experts"
+    _SETTINGS: ClassVar = {
+        "random_state": "seed",
+        "gate": "gate",
+        "even_share": "even_share",
+        "lean": "lean",
+        "novel_share": "novel_share",
+        "blind_share": "blind_share",
+        "kinds": "kinds",
+        "folds": "folds",
+        "training": "training",
+    }
+    _WORDS: ClassVar = {"gate": {None: {}}, "training": {None: {}}}
+
+    def __init__(
+        self,
+        experts: Sequence[tuple[str, Estimator]] = (),
+        random_state: int | None = 0,
+        *,
+        clean_class: Any = None,
+        gate: Mapping[str, Any] | None = None,
+        even_share: float = 0.4,
+        lean: float = 0.3,
+        novel_share: float = 0.5,
+        blind_share: float = 0.33,
+        kinds: int = 3,
+        folds: int = 3,
+        training: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.experts = experts
+        self.random_state = random_state
+        self.clean_class = clean_class
+        self.gate = gate
+        self.even_share = even_share
+        self.lean = lean
+        self.novel_share = novel_share
+        self.blind_share = blind_share
+        self.kinds = kinds
+        self.folds = folds
+        self.training = training
+
+    def gate_weights(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """How much each expert counts in each row, shape (rows, experts); each row sums to 1."""
+        return self._fitted().gate_weights(self._checked(X))
+
+    @property
+    def experts_(self) -> list[Expert]:
+        """What validation says of each expert, in order."""
+        report = self._fitted().facts["report"]
+        return [
+            Expert(name=expert["name"], **expert["quality"], mean_weight=expert["mean_weight"])
+            for expert in report["experts"]
+        ]
+
+    @property
+    def chosen_(self) -> str:
+        """`"mixture"`, or the name of the expert that speaks alone because the gate was no better."""
+        chosen = self._fitted().facts["report"]["chosen"]
+        return str(chosen["expert"]) if isinstance(chosen, dict) else str(chosen)
+
+    def _settings(self) -> dict[str, Any]:
+        experts = []
+        for i, expert in enumerate(self.experts):
+            if len(expert) != 2 or not isinstance(expert[1], Estimator):
+                raise InvalidArgumentError(f"`experts[{i}]` must be (name, estimator), got {expert!r}")
+            experts.append({"name": expert[0], **expert[1]._settings()})
+        return super()._settings() | {"experts": experts}
