@@ -228,6 +228,7 @@ fn skip(values: &BTreeMap<String, Vec<f32>>, [inputs, outputs]: [usize; 2]) -> R
 }
 
 /// The output of the last of some layers.
+#[allow(clippy::mut_mut, reason = "the two memories change places")]
 fn through<'a>(
     layers: &[Dense],
     rows: usize,

@@ -11,7 +11,7 @@ use crate::error::Result;
 /// Rows that go through all layers together, so that they stay in the cache.
 const TILE_ROWS: usize = 16;
 
-/// A convolution with a batch norm in it and ReLU behind it, as wide as it needs to keep the positions.
+/// A convolution with a batch norm in it and `max(0, x)` behind it, as wide as it needs to keep the positions.
 ///
 /// Rows are laid out as (positions, channels), so what a filter sees is one stretch of numbers.
 #[derive(Clone, Debug)]
@@ -115,6 +115,7 @@ impl TemporalCnn {
     }
 
     /// One row through all convolutions and the pool.
+    #[allow(clippy::mut_mut, reason = "the two memories change places")]
     fn convolve(&self, x: &[f32], [from, to]: [&mut &mut [f32]; 2], out: &mut [f32]) {
         let mut width = self.inputs / self.positions.max(1);
         let channels = width;
@@ -134,7 +135,9 @@ impl TemporalCnn {
             for x in x.chunks_exact(width) {
                 out.iter_mut().zip(x).for_each(|(out, x)| *out += x);
             }
-            out.iter_mut().for_each(|out| *out /= self.positions as f32);
+            for out in out {
+                *out /= self.positions as f32;
+            }
         } else {
             out.copy_from_slice(x);
         }

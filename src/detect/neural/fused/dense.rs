@@ -178,10 +178,6 @@ impl Chain {
         self.layers.first().map_or(0, Dense::inputs)
     }
 
-    pub(crate) fn outputs(&self) -> usize {
-        self.layers.last().map_or(0, Dense::outputs)
-    }
-
     /// Shape (rows, inputs) → (rows, outputs), both row after row.
     ///
     /// # Panics

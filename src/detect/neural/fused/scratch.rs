@@ -24,6 +24,7 @@ pub(crate) fn with_scratch<T>(n: usize, f: impl FnOnce(&mut [f32]) -> T) -> T {
 }
 
 /// The first `n` numbers of `scratch`, rounded up to whole lanes, which is left with the others.
+#[allow(clippy::mut_mut, reason = "as slices are split off in the standard library")]
 pub(crate) fn take<'a>(scratch: &mut &'a mut [f32], n: usize) -> &'a mut [f32] {
     let (first, rest) = std::mem::take(scratch).split_at_mut(padded(n));
     *scratch = rest;
