@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use qosguard::calibrate::{CalibrationScores, Conformal, ThresholdRule};
 use qosguard::detect::{
-    Architecture, AutoencoderConfig, BoostedTreesConfig, Choice, ClassWeight, ExpertConfig,
+    Architecture, AutoencoderConfig, BoostedTreesConfig, Choice, ClassWeight, Columns, ExpertConfig,
     FtTransformerConfig, MixtureOfExpertsConfig, NeuralClassifierConfig, Quality, Schedule, TrainingConfig,
 };
 use qosguard::evaluate::{Split, roc_auc, tpr_at_fpr};
@@ -81,7 +81,8 @@ fn one_seed(train: &Table, test: &Table, seed: u64) -> Result<Vec<(String, [f64;
     let (fitted, held_out) = (train.take(&split.train)?, train.take(&split.test)?);
     let featurizer = FlowFeaturizerConfig::default().fit(&fitted)?;
     let matrix = |table: &Table| Ok::<_, Error>(featurizer.transform(table)?.matrix);
-    let mixture = config(seed).fit(matrix(&fitted)?.view(), Some(&labels(&fitted)?))?;
+    let columns = Columns::by_name(featurizer.names(), featurizer.categorical());
+    let mixture = config(seed, &columns).fit(matrix(&fitted)?.view(), Some(&labels(&fitted)?))?;
     let held_out_labels = labels(&held_out)?;
     let clean: Vec<usize> = (0..held_out_labels.len()).filter(|&row| !held_out_labels[row]).collect();
     let clean = matrix(&held_out)?.select(Axis(0), &clean);
@@ -132,7 +133,7 @@ fn one_seed(train: &Table, test: &Table, seed: u64) -> Result<Vec<(String, [f64;
     Ok(all)
 }
 
-fn config(seed: u64) -> MixtureOfExpertsConfig {
+fn config(seed: u64, columns: &Columns) -> MixtureOfExpertsConfig {
     let boosted = BoostedTreesConfig {
         trees: 300,
         leaves: 63,
@@ -158,12 +159,15 @@ fn config(seed: u64) -> MixtureOfExpertsConfig {
         seed,
         ..Default::default()
     };
-    let experts = vec![
+    let mut experts = vec![
         ExpertConfig::new("boosted", boosted),
         ExpertConfig::new("forest", IsolationForestConfig { seed, ..Default::default() }),
         ExpertConfig::new("autoencoder", autoencoder),
         ExpertConfig::new("transformer", transformer),
     ];
+    for expert in &mut experts {
+        expert.detector = expert.detector.clone().with_columns(columns);
+    }
     MixtureOfExpertsConfig { experts, seed, ..Default::default() }
 }
 

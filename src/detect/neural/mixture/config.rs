@@ -140,9 +140,12 @@ impl MixtureOfExpertsConfig {
             return Err(Error::invalid("experts", format!("2 to {MOST_EXPERTS}"), n));
         }
         for (i, expert) in self.experts.iter().enumerate() {
-            if matches!(expert.detector, AnyDetectorConfig::Ensemble(_)) {
-                return Err(Error::invalid(format!("experts[{i}].kind"), "no ensemble", "an ensemble"));
-            }
+            let got = match expert.detector {
+                AnyDetectorConfig::Ensemble(_) => "an ensemble",
+                AnyDetectorConfig::MixtureOfExperts(_) => "a mixture",
+                _ => continue,
+            };
+            return Err(Error::invalid(format!("experts[{i}].kind"), "no ensemble and no mixture", got));
         }
         check_names("experts", self.experts.iter().map(|expert| expert.name.as_str()))?;
         self.gate.validate("gate", n)?;

@@ -36,6 +36,9 @@ impl Rows<'_> {
                 AnyDetectorConfig::LogisticRegression(config) => {
                     return Ok(config.fit_classes(x.view(), &labels, &names, None)?.into());
                 }
+                AnyDetectorConfig::NeuralClassifier(config) => {
+                    return Ok(config.fit_classes(x.view(), &labels, &names, None)?.into());
+                }
                 _ => {}
             }
         }
