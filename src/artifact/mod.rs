@@ -19,7 +19,7 @@ pub(crate) use tensors::Tensors;
 use crate::error::{Error, Result};
 
 /// Newest format version that this release reads, and the one that it writes.
-pub(crate) const FORMAT_VERSION: u32 = 2;
+pub(crate) const FORMAT_VERSION: u32 = 3;
 /// The only key of the safetensors metadata.
 const KEY: &str = "qosguard";
 /// Larger files are refused before they are read.
@@ -190,7 +190,7 @@ mod tests {
         let (header, _) = unpack(&bytes, Path::new("x")).unwrap();
         let digits = digits_of(&bytes, &digest_of(&header)).unwrap();
         bytes[digits..digits + BLANK.len()].copy_from_slice(&BLANK);
-        let key = br#"\"format_version\":2"#;
+        let key = br#"\"format_version\":3"#;
         let at = memchr::memmem::find(&bytes, key).unwrap();
         bytes[at + key.len() - 1] = version;
         bytes

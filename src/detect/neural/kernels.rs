@@ -60,15 +60,6 @@ wide! {
         }
     }
 
-    /// Adds the same `row` to each row.
-    pub(crate) fn add_row(x: &mut [f32], row: &[f32]) {
-        for x in x.chunks_exact_mut(row.len().max(1)) {
-            for (x, add) in x.iter_mut().zip(row) {
-                *x += add;
-            }
-        }
-    }
-
     /// `Σ x²`.
     pub(crate) fn sum_of_squares(x: &[f32]) -> f32 {
         sum(x, |x| x * x)
@@ -363,8 +354,5 @@ mod tests {
             assert_eq!(sum_of_squares(&x), (n * (n + 1) * (2 * n + 1) / 6) as f32);
             assert_eq!(sum_of_pairs(&x, &x, |a, b| a * b), sum_of_squares(&x));
         }
-        let mut x = [1.0, 2.0, 3.0, 4.0];
-        add_row(&mut x, &[10.0, 20.0]);
-        assert_eq!(x, [11.0, 22.0, 13.0, 24.0]);
     }
 }

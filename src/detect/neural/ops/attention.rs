@@ -3,9 +3,8 @@
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
 use super::product::Matrix;
-use super::softmax::softmax_back;
 use super::values;
-use crate::detect::neural::kernels::softmax_row;
+use crate::detect::neural::kernels::{softmax_row, sum_of_pairs};
 use crate::detect::neural::simd::wide;
 
 /// Over (rows, tokens, 3 · heads · width), where each token holds its queries, keys and values side by side.
@@ -121,6 +120,17 @@ impl CustomOp1 for Attention {
 }
 
 wide! {
+    /// From the slopes of shares `y` to those of what the shares were taken of, times `scale`.
+    fn softmax_back(y: &[f32], slope: &mut [f32], width: usize, scale: f32) {
+        let width = width.max(1);
+        for (y, slope) in y.chunks_exact(width).zip(slope.chunks_exact_mut(width)) {
+            let mean = sum_of_pairs(y, slope, |y, slope| y * slope);
+            for (slope, y) in slope.iter_mut().zip(y) {
+                *slope = (*slope - mean) * y * scale;
+            }
+        }
+    }
+
     fn scaled_softmax_rows(x: &mut [f32], width: usize, scale: f32) {
         for row in x.chunks_exact_mut(width) {
             softmax_row(row, scale);

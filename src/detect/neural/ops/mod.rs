@@ -8,7 +8,6 @@ mod dropout;
 mod layer_norm;
 mod linear;
 mod product;
-mod softmax;
 mod values;
 
 #[cfg(test)]
@@ -23,7 +22,6 @@ use self::batch_norm::BatchNorm;
 use self::dropout::Dropout;
 use self::layer_norm::LayerNorm;
 use self::linear::Linear;
-use self::softmax::Softmax;
 use crate::error::Result;
 use crate::rng::Stream;
 
@@ -48,11 +46,6 @@ pub(crate) fn gelu(x: &Tensor) -> Result<Tensor> {
 /// `tanh x`.
 pub(crate) fn tanh(x: &Tensor) -> Result<Tensor> {
     Ok(x.contiguous()?.apply_op1(Activation::Tanh)?)
-}
-
-/// Over the last dimension.
-pub(crate) fn softmax(x: &Tensor) -> Result<Tensor> {
-    Ok(x.contiguous()?.apply_op1(Softmax)?)
 }
 
 /// Each row of the last dimension to mean 0 and variance 1, times `weight`, plus `bias`.

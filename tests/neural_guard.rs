@@ -1,0 +1,147 @@
+//! Networks inside a guard: what the featurizer tells them, their file, their verdicts.
+#![cfg(feature = "neural")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::ops::ControlFlow;
+
+use qosguard::detect::{
+    AnyDetector, Architecture, AutoencoderConfig, BoostedTreesConfig, Choice, ExpertConfig,
+    FtTransformerConfig, IsolationForestConfig, KitsuneConfig, MixtureOfExpertsConfig, Monitor,
+    NeuralClassifierConfig, Progress, Stopped, TrainingConfig,
+};
+use qosguard::simulate::{FlowSimulatorConfig, table};
+use qosguard::telemetry::Table;
+use qosguard::{Error, Guard, GuardBuilder};
+
+fn flows(rows: u64, seed: u64) -> Table {
+    table(&FlowSimulatorConfig { rows, seed, attack_share: 0.2, ..Default::default() }).unwrap()
+}
+
+fn training(epochs: usize) -> TrainingConfig {
+    TrainingConfig { epochs, ..Default::default() }
+}
+
+fn autoencoder() -> AutoencoderConfig {
+    AutoencoderConfig { widths: vec![16], latent: 4, training: training(3), ..Default::default() }
+}
+
+/// Fits, and asserts that the guard says the same of fresh flows before and after its file.
+fn round_trip(builder: GuardBuilder) -> (Guard, Vec<u8>) {
+    let guard = builder.fit(&flows(2_000, 1)).unwrap();
+    let bytes = guard.to_bytes();
+    let again = Guard::from_bytes(&bytes).unwrap();
+    let fresh = flows(300, 2);
+    let (told, retold) = (guard.assess(&fresh).unwrap(), again.assess(&fresh).unwrap());
+    assert_eq!(told.scores(), retold.scores());
+    assert_eq!(told.decisions().collect::<Vec<_>>(), retold.decisions().collect::<Vec<_>>());
+    assert_eq!(again.to_bytes(), bytes);
+    (guard, bytes)
+}
+
+#[test]
+fn a_guard_with_an_autoencoder_is_small_and_knows_which_columns_are_categories() {
+    let (guard, bytes) = round_trip(Guard::builder().detector(AutoencoderConfig::default()));
+    assert!(bytes.len() < 1 << 20, "{} bytes", bytes.len());
+    let AnyDetector::Autoencoder(model) = guard.detector() else { panic!("{:?}", guard.detector().kind()) };
+    let categorical = &model.config().columns.as_ref().unwrap().categorical;
+    let names: Vec<&str> = categorical
+        .iter()
+        .map(|&i| qosguard::features::Featurizer::names(guard.featurizer())[i].as_str())
+        .collect();
+    assert_eq!(names, ["protocol", "service"]);
+    // Parts of an explanation sum to the score, which `Explanation` checks; the table's own columns are named.
+    let why = guard.explain(&flows(50, 3)).unwrap();
+    assert_eq!(why.reasons(0, 3).0.len(), 3);
+}
+
+#[test]
+fn every_kind_of_network_serves_in_a_guard() {
+    let transformer = Architecture::FtTransformer(FtTransformerConfig {
+        width: 8,
+        layers: 1,
+        heads: 2,
+        feed_forward: 16,
+        ..Default::default()
+    });
+    for architecture in [Architecture::default(), transformer] {
+        let config = NeuralClassifierConfig { architecture, training: training(3), ..Default::default() };
+        let (guard, _) = round_trip(Guard::builder().detector(config));
+        assert!(guard.probability().is_some() && guard.families().len() > 1);
+    }
+    let config = KitsuneConfig { mapping_rows: 100, training_rows: 300, ..Default::default() };
+    round_trip(Guard::builder().detector(config));
+}
+
+#[test]
+fn a_mixture_tells_in_each_verdict_how_much_each_expert_counted() {
+    let experts = vec![
+        ExpertConfig::new("boosted", BoostedTreesConfig { trees: 15, ..Default::default() }),
+        ExpertConfig::new("forest", IsolationForestConfig { trees: 20, ..Default::default() }),
+        ExpertConfig::new("autoencoder", autoencoder()),
+    ];
+    let config = MixtureOfExpertsConfig { experts, ..Default::default() };
+    let (guard, _) = round_trip(Guard::builder().detector(config));
+    let AnyDetector::MixtureOfExperts(mixture) = guard.detector() else { panic!("no mixture") };
+    let AnyDetector::Autoencoder(inner) = &mixture.detectors()[2] else { panic!("no autoencoder") };
+    assert!(!inner.config().columns.as_ref().unwrap().categorical.is_empty());
+    let out = guard.assess(&flows(300, 2)).unwrap();
+    assert_eq!(out.experts(), ["boosted", "forest", "autoencoder"]);
+    assert_eq!(out.gate_weights().len(), 3 * out.len());
+    for decision in out.decisions() {
+        let experts = decision.verdict.experts;
+        let sum: f32 = experts.iter().map(|expert| expert.weight).sum();
+        assert!((sum - 1.0).abs() < 1e-5, "{experts:?}");
+        if let Choice::Expert(name) = &mixture.report().chosen {
+            assert!(experts.iter().all(|e| e.weight == f32::from(u8::from(e.name == *name))));
+        }
+    }
+    // The asked rate holds on clean rows that nobody saw.
+    let realised = guard.threshold().realised.unwrap();
+    assert!(realised.false_positive_interval.low <= 0.01, "{realised:?}");
+    assert!(!guard.explain(&flows(20, 3)).unwrap().reasons(0, 2).0.is_empty());
+}
+
+#[test]
+fn a_category_that_was_never_seen_is_an_unknown_one() {
+    let guard = Guard::builder().detector(autoencoder()).fit(&flows(1_000, 1)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("flows.jsonl");
+    qosguard::telemetry::write(&path, &flows(1, 4)).unwrap();
+    let record = std::fs::read_to_string(&path).unwrap().replace("\"protocol\":\"", "\"protocol\":\"unseen ");
+    assert!(record.contains("unseen"), "{record}");
+    let odd = Table::from_json(guard.schema(), &format!("[{record}]")).unwrap();
+    assert!(guard.assess(&odd).unwrap().scores()[0].is_finite());
+}
+
+#[test]
+fn a_guard_watches_its_training_and_keeps_the_best_so_far() {
+    let mut stages = Vec::new();
+    let mut stop = |progress: &Progress<'_>| {
+        stages.push((progress.stage.to_owned(), progress.record.epoch));
+        if progress.record.epoch == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let mut monitor = Monitor { progress: Some(&mut stop), resume: None };
+    let builder = Guard::builder().detector(autoencoder());
+    let guard = builder.fit_with(&flows(1_000, 1), &mut monitor).unwrap();
+    let AnyDetector::Autoencoder(model) = guard.detector() else { panic!("no autoencoder") };
+    assert_eq!((model.history().stopped, model.history().epochs.len()), (Stopped::Cancelled, 2));
+    assert_eq!(stages, [("autoencoder".to_owned(), 1), ("autoencoder".to_owned(), 2)]);
+}
+
+#[test]
+fn a_training_that_runs_away_says_where() {
+    let training = TrainingConfig { learning_rate: 1e30, clip_norm: None, ..training(50) };
+    let config = AutoencoderConfig { training, ..autoencoder() };
+    let error = Guard::builder().detector(config).fit(&flows(1_000, 1)).unwrap_err();
+    assert!(matches!(&error, Error::Diverged { stage, .. } if stage == "autoencoder"), "{error}");
+}
+
+#[test]
+fn weights_of_a_file_are_checked() {
+    let (_, bytes) = round_trip(Guard::builder().detector(autoencoder()));
+    // A changed weight breaks the digest; hostile weights with a right digest are tested beside each network.
+    let mut broken = bytes.clone();
+    let last = broken.len() - 1;
+    broken[last] ^= 0x40;
+    assert!(matches!(Guard::from_bytes(&broken), Err(Error::CorruptArtifact { .. })));
+}
