@@ -25,9 +25,15 @@ OUTLIER_DETECTORS: list[Any] = [
     qg.GaussianMixture(3),
     qg.HalfSpaceTrees(),
     qg.ContrastTrees(n_estimators=10),
+    qg.Autoencoder((4,), 2, training={"epochs": 2}),
+    qg.Kitsune(mapping_rows=10, training_rows=20),
     qg.Ensemble([("forest", qg.IsolationForest(10), 1.0), ("mixture", qg.GaussianMixture(2), 2.0)]),
 ]
-CLASSIFIERS: list[Any] = [qg.BoostedTrees(20), qg.LogisticRegression()]
+CLASSIFIERS: list[Any] = [
+    qg.BoostedTrees(20),
+    qg.LogisticRegression(),
+    qg.NeuralClassifier(training={"epochs": 30, "learning_rate": 0.01, "batch_rows": 32}),
+]
 ALL = OUTLIER_DETECTORS + CLASSIFIERS
 
 

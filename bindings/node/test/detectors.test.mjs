@@ -32,6 +32,19 @@ const DETECTORS = {
   BoostedTrees: [new BoostedTrees({ trees: 10, minRowsPerLeaf: 5, earlyStopping: { share: 0.2, patience: 3 } }), ['clean', 'attack']],
   LogisticRegression: [new LogisticRegression({ classWeight: 'balanced' }), ['clean', 'attack']],
   Ensemble: [ensemble(new IsolationForest({ trees: 20 }), new GaussianMixture({ components: 2 })), null],
+  Autoencoder: [new Autoencoder({ widths: [8], latent: 2, training: { epochs: 3 } }), null],
+  Kitsune: [new Kitsune({ mappingRows: 100, trainingRows: 200 }), null],
+  NeuralClassifier: [new NeuralClassifier({ training: { epochs: 3 } }), ['clean', 'attack']],
+  MixtureOfExperts: [
+    new MixtureOfExperts({
+      experts: [
+        { name: 'boosted', detector: new BoostedTrees({ trees: 10 }) },
+        { name: 'forest', detector: new IsolationForest({ trees: 10 }) },
+      ],
+      training: { epochs: 2, validationShare: 0 },
+    }),
+    ['clean', 'attack'],
+  ],
 }
 /** Their score belongs to no single features. */
 const UNEXPLAINED = new Set(['IsolationForest of planes', 'HalfSpaceTrees'])

@@ -23,6 +23,10 @@ use clap::Parser;
 use arguments::{Arguments, Command};
 use exit::Failure;
 
+/// Networks take large buffers in quick succession, which it hands out without new pages.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let outcome = match &arguments.command {
