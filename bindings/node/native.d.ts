@@ -65,8 +65,26 @@ export interface PolicyFields {
 /** A kind of detector, as it stands in files. */
 export type DetectorKind =
   | 'isolation_forest' | 'gaussian_mixture' | 'half_space_trees' | 'contrast_trees'
-  | 'boosted_trees' | 'logistic_regression' | 'ensemble'
+  | 'boosted_trees' | 'logistic_regression' | 'ensemble' | 'autoencoder' | 'entity_autoencoders' | 'kitsune'
+  | 'neural_classifier' | 'mixture_of_experts'
 
+/** The course of the training of a network. */
+export interface TrainingHistory {
+  /** One record for each epoch, in order. */
+  epochs: Array<{
+    epoch: number
+    steps: number
+    learningRate: number
+    trainingLoss: number
+    /** Left out where no rows are held out. */
+    validationLoss?: number
+    gradientNorm: number
+  }>
+  /** The epoch whose weights were kept. */
+  bestEpoch: number
+  /** Why it ended. */
+  stopped: 'finished' | 'early' | 'cancelled'
+}
 
 /**
  * Which binding artifact the generated loader actually loaded: `'native'` for
@@ -96,6 +114,13 @@ export declare class Assessment {
    * part in a row's verdict. Copied out once, when first read.
    */
   get memberPValues(): Float64Array
+  /** Names of the experts of a mixture, in order; empty for any other detector. */
+  get experts(): Array<string>
+  /**
+   * How much each expert counted, row after row: as many numbers per row as there are `experts`. Copied out once, when
+   * first read.
+   */
+  get gateWeights(): Float32Array
   /** Cells that were missing or infinite and were imputed. */
   get imputed(): number
   /** The decisions of all rows; made once, when first read. For large tables prefer `top` and `decision`. */
@@ -182,6 +207,18 @@ export declare class FittedDetector {
    * Rejects as `score`, and with `invalid_argument` for a detector that is no ensemble.
    */
   pValues(x: Float32Array, nColumns: number): Promise<Float64Array>
+  /**
+   * How much each expert of a mixture counts, row after row; the weights of a row sum to 1. Copies `x`.
+   *
+   * Rejects as `score`, and with `invalid_argument` for a detector that is no mixture.
+   */
+  gateWeights(x: Float32Array, nColumns: number): Promise<Float32Array>
+  /** Names of the experts of a mixture, in order; empty for any other detector. */
+  get experts(): Array<string>
+  /** What validation says of a mixture and of each expert, and who speaks; `null` for any other detector. */
+  get report(): Record<string, unknown> | null
+  /** The course of the training of a network, of a mixture that of its gate; `null` for any other detector. */
+  get history(): TrainingHistory | null
   /**
    * The same ensemble with a member switched off.
    *
@@ -593,6 +630,8 @@ export interface Decision {
   familyProbability?: number
   /** What each member of an ensemble says; empty for a single detector. */
   members: Array<MemberVerdict>
+  /** How much each expert of a mixture counted; empty for any other detector. */
+  experts: Array<ExpertWeight>
   /** What to do about it. */
   action: Action
   /** Name of the rule that chose it. */
@@ -647,6 +686,14 @@ export interface EvaluateOptions {
   seed?: number
 }
 
+/** How much one expert of a mixture counted in one record. */
+export interface ExpertWeight {
+  /** The expert's name. */
+  name: string
+  /** Its weight, in [0, 1]; those of a record sum to 1. */
+  weight: number
+}
+
 /** Scores split into what each feature contributed: `base` and the contributions of a row sum to its score. */
 export interface Explanation {
   /** The score when nothing is known about a row. */
@@ -697,6 +744,12 @@ export interface Filled {
 export interface FitOptions {
   /** One per row, `true` for a known attack; for detectors that learn from labels. */
   labels?: Array<boolean>
+  /** Called after each epoch of a network; `false` ends the training, and the best weights so far are kept. */
+  onProgress?: (progress: TrainingProgress) => unknown
+  /** A file that is written after each epoch of a network, to go on from later. */
+  checkpoint?: string
+  /** A checkpoint to go on from, with the same bits as a training that never stopped. */
+  resume?: string
 }
 
 /**
@@ -759,6 +812,12 @@ export interface GuardOptions {
    * The detector has a seed of its own.
    */
   seed?: number
+  /** Called after each epoch of a network; `false` ends the training, and the best weights so far are kept. */
+  onProgress?: (progress: TrainingProgress) => unknown
+  /** A file that is written after each epoch of a network, to go on from later. */
+  checkpoint?: string
+  /** A checkpoint to go on from, with the same bits as a training that never stopped. */
+  resume?: string
 }
 
 /** What is said of an imported model. */
@@ -1154,4 +1213,24 @@ export interface Training {
   fittedAttacks: number
   /** SHA-256 over the rows given, in order. */
   dataHash: string
+}
+
+/** Where a training is, after an epoch. */
+export interface TrainingProgress {
+  /** What is trained, such as `autoencoder`. */
+  stage: string
+  /** Most epochs of this stage; training may end before. */
+  epochs: number
+  /** The epoch that just ended, from 1. */
+  epoch: number
+  /** Steps so far. */
+  steps: number
+  /** That of the last step. */
+  learningRate: number
+  /** Mean over the epoch's rows. */
+  trainingLoss: number
+  /** On the held-out rows, where there are any. */
+  validationLoss?: number
+  /** Mean length of the gradients, before they are shortened. */
+  gradientNorm: number
 }

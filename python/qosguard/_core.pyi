@@ -67,6 +67,16 @@ class Assessment:
         The decision for one row.
         """
     @property
+    def experts(self, /) -> list[str]:
+        """
+        Names of the experts of a mixture.
+        """
+    @property
+    def gate_weights(self, /) -> NDArray[float32]:
+        """
+        How much each expert counted in each row, shape (rows, experts).
+        """
+    @property
     def imputed(self, /) -> int:
         """
         Cells that were missing or infinite and were imputed.
@@ -240,7 +250,7 @@ class Detector:
     """
     Any fitted detector.
 
-    Scoring reads it; only half-space trees are ever written, when they learn.
+    Scoring reads it; only half-space trees and `Kitsune` are ever written, when they learn.
     """
     def __reduce__(self, /) -> tuple[Any, tuple[bytes]]: ...
     @staticmethod
@@ -260,7 +270,12 @@ class Detector:
         What the fit found, by the kind of the detector.
         """
     @staticmethod
-    def fit(config: Any, x: NDArray[float32], labels: NDArray[bool_] | None) -> Detector:
+    def fit(
+        config: Any,
+        x: NDArray[float32],
+        labels: NDArray[bool_] | None,
+        watch: tuple[Any, str | PathLike[str] | None, str | PathLike[str] | None] | None,
+    ) -> Detector:
         """
         Fits on a matrix of shape (rows, features); `labels` are true for attacks.
         """
@@ -271,9 +286,14 @@ class Detector:
         labels: NDArray[uint32],
         classes: SupportsGetItem[int, str],
         weights: NDArray[float32] | None,
+        watch: tuple[Any, str | PathLike[str] | None, str | PathLike[str] | None] | None,
     ) -> Detector:
         """
         Fits a classifier; `labels` are numbers of `classes`, the first of which is clean.
+        """
+    def gate_weights(self, /, x: NDArray[float32]) -> NDArray[float32]:
+        """
+        How much each expert of a mixture counts in each row, shape (rows, experts).
         """
     def grow(self, /, x: NDArray[float32], trees: SupportsIndex) -> Detector:
         """
@@ -286,7 +306,7 @@ class Detector:
         """
     def learn(self, /, x: NDArray[float32]) -> None:
         """
-        Half-space trees learn the rows of a matrix of shape (rows, features), in order.
+        Half-space trees, or a `Kitsune`, learn the rows of a matrix of shape (rows, features), in order.
         """
     @staticmethod
     def merge(forests: SupportsGetItem[int, Detector]) -> Detector:
@@ -313,7 +333,7 @@ class Detector:
     @staticmethod
     def stream(config: Any, n_features: SupportsIndex) -> Detector:
         """
-        Half-space trees that have seen no row yet.
+        Half-space trees, or a `Kitsune`, that have seen no row yet.
         """
     def to_onnx(self, /) -> bytes:
         """
@@ -417,6 +437,7 @@ class Guard:
         policy: Policy,
         attack_share: SupportsFloat | SupportsIndex | None,
         seed: SupportsIndex,
+        watch: tuple[Any, str | PathLike[str] | None, str | PathLike[str] | None] | None,
     ) -> Guard:
         """
         Fits every stage, each on rows that the stages before it did not see; without a detector it chooses one.
