@@ -407,7 +407,8 @@ class MixtureOfExperts(_Supervised):
     def _settings(self) -> dict[str, Any]:
         experts = []
         for i, expert in enumerate(self.experts):
-            if len(expert) != 2 or not isinstance(expert[1], Estimator):
+            pair = isinstance(expert, tuple | list) and len(expert) == 2
+            if not pair or not isinstance(expert[1], Estimator):
                 raise InvalidArgumentError(f"`experts[{i}]` must be (name, estimator), got {expert!r}")
             experts.append({"name": expert[0], **expert[1]._settings()})
         return super()._settings() | {"experts": experts}

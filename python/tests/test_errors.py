@@ -19,6 +19,7 @@ KINDS = {
     "incompatible_format": ValueError,
     "corrupt_artifact": ValueError,
     "policy": ValueError,
+    "training": RuntimeError,
     "io": OSError,
 }
 

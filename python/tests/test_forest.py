@@ -96,12 +96,12 @@ def test_every_memory_layout_and_type_gives_the_same_scores(matrix: Matrix, conv
 def test_the_native_border_refuses_a_column_major_matrix_instead_of_transposing_it() -> None:
     x = np.array([[1, 2, 3], [4, 5, 6]], dtype=np.float32)
     config = {"kind": "isolation_forest", "trees": 1, "max_samples": 2}
-    assert _core.Detector.fit(config, x, None).n_features == 3
+    assert _core.Detector.fit(config, x, None, None).n_features == 3
     for wrong in (np.asfortranarray(x), np.repeat(x, 2, axis=1)[:, ::2]):
         with pytest.raises(errors.InvalidArgumentError, match="C-contiguous"):
-            _core.Detector.fit(config, wrong, None)
+            _core.Detector.fit(config, wrong, None, None)
     with pytest.raises(TypeError):
-        _core.Detector.fit(config, x.astype(np.float64), None)
+        _core.Detector.fit(config, x.astype(np.float64), None, None)
 
 
 def test_float32_in_c_order_is_not_copied(matrix: Matrix, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,7 @@ def test_networks_learn_clean_rows_and_keep_their_bits(detector: Any, x: Matrix)
     again = pickle.loads(pickle.dumps(detector))
     np.testing.assert_array_equal(again.anomaly_score(x), scores)
     why = detector.explain(x[:20])
-    np.testing.assert_allclose(why.values.sum(axis=1) + why.base, scores[:20], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(why.contributions.sum(axis=1) + why.base, scores[:20], rtol=1e-5, atol=1e-6)
     flagged = (detector.predict(x) == -1).mean()
     assert flagged <= 0.02
     np.testing.assert_array_equal(detector.fit(x).anomaly_score(x), scores)
@@ -71,7 +71,7 @@ def test_networks_learn_labels_and_keep_their_bits(classifier: Any, x: Matrix, y
     np.testing.assert_array_equal(again.predict_proba(x), p)
     why = classifier.explain(x[:10])
     np.testing.assert_allclose(
-        why.values.sum(axis=1) + why.base, classifier.anomaly_score(x[:10]), rtol=1e-4, atol=1e-4
+        why.contributions.sum(axis=1) + why.base, classifier.anomaly_score(x[:10]), rtol=1e-4, atol=1e-4
     )
 
 
@@ -160,3 +160,10 @@ def test_a_stream_that_began_with_learn_has_no_threshold(x: Matrix) -> None:
         kitsune.predict(x)
     kitsune.offset_ = -0.5
     assert set(kitsune.predict(x)) <= {-1, 1}
+
+
+def test_a_released_guard_of_networks_gives_the_bits_that_rust_gives() -> None:
+    path = Path(__file__).parents[2] / "tests" / "models" / "v3.qosguard"
+    out = qg.Guard.load(path).assess(qg.simulate(rows=1_000, attack_share=0.2, seed=1))
+    assert out.scores[:1].view(np.uint32)[0] == 0xBE80DEDB
+    assert out.gate_weights.shape == (1_000, 6)

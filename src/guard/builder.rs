@@ -233,6 +233,9 @@ impl GuardBuilder {
 type FitDetector<'a> = dyn FnMut(&AnyDetectorConfig, ArrayView2<'_, f32>, Option<&[bool]>) -> Result<(AnyDetector, Option<Vec<f32>>)>
     + 'a;
 
+/// Scores rows of the table, by their numbers.
+type ScoreRows<'a> = dyn Fn(&AnyDetector, &[usize]) -> Result<Vec<f32>> + 'a;
+
 /// A fitted detector and the scores that calibrate it.
 struct Calibrated {
     detector: AnyDetector,
@@ -246,7 +249,7 @@ fn fit_detector(
     x: ArrayView2<'_, f32>,
     parts: &Parts,
     fit: &mut FitDetector<'_>,
-    score: &dyn Fn(&AnyDetector, &[usize]) -> Result<Vec<f32>>,
+    score: &ScoreRows<'_>,
 ) -> Result<Calibrated> {
     let is_attack: Vec<bool> = (0..x.nrows()).map(|row| row >= parts.fitted.len()).collect();
     let labels = config.needs_labels().then_some(is_attack.as_slice());

@@ -74,3 +74,10 @@ test('a mixture tells whom it trusts, alone and in the verdicts of a guard', asy
   assert.deepEqual(out.decisions[5].experts, out.experts.map((name, i) => ({ name, weight: out.gateWeights[10 + i] })))
   assert.throws(() => new MixtureOfExperts({ experts: [{ name: 'a' }] }), { code: 'invalid_argument', message: /experts\[0\].detector/ })
 })
+
+test('a released guard of networks gives the bits that Rust gives', async () => {
+  const guard = await Guard.load(new URL('../../../tests/models/v3.qosguard', import.meta.url).pathname)
+  const out = await guard.assess(await simulate({ rows: 1000, attackShare: 0.2, seed: 1 }))
+  assert.equal(new Uint32Array(out.scores.slice(0, 1).buffer)[0], 0xbe80dedb)
+  assert.equal(out.gateWeights.length, 6 * 1000)
+})

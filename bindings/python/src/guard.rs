@@ -91,6 +91,7 @@ pub(crate) struct Guard(qosguard::Guard);
 impl Guard {
     /// Fits every stage, each on rows that the stages before it did not see; without a detector it chooses one.
     #[staticmethod]
+    #[expect(clippy::too_many_arguments, reason = "keyword arguments of the face")]
     fn fit(
         py: Python<'_>,
         table: &Table,

@@ -74,9 +74,8 @@ pub(crate) fn integrated_gradients(
             got: path.start.len(),
         });
     }
-    let base = match path.scores(&path.start)?.first() {
-        Some(&base) => base,
-        None => return Err(Error::ShapeMismatch { what: "scores of the base row", expected: 1, got: 0 }),
+    let Some(&base) = path.scores(&path.start)?.first() else {
+        return Err(Error::ShapeMismatch { what: "scores of the base row", expected: 1, got: 0 });
     };
     let end = numbers(end)?;
     let blocks = parallel::map(rows.div_ceil(BLOCK), |block| {

@@ -282,7 +282,9 @@ mod tests {
         let mut values = network.values().unwrap();
         for (name, values) in &mut values {
             let mut random = Stream::new(4, name.len() as u64);
-            values.iter_mut().for_each(|value| *value += 0.1 * random.uniform() as f32);
+            for value in values {
+                *value += 0.1 * random.uniform() as f32;
+            }
         }
         network.weights().set(&values).unwrap();
         let scorer = Scorer::new(&values, config, &inputs, draws(config)).unwrap();

@@ -92,7 +92,7 @@ fn loss_and_errors_by_hand() {
     };
     let loss = |weight| reconstruction(&output, &batch, weight).unwrap().to_scalar::<f32>().unwrap();
     let mse = (0.25 + 4.0) / 4.0;
-    let ce = ((4.0_f32 / 3.0).ln() + 2_f32.ln()) / 2.0;
+    let ce = f32::midpoint((4.0_f32 / 3.0).ln(), 2_f32.ln());
     assert!((loss(0.5) - (mse + 0.5 * ce) / 1.5).abs() < 1e-6);
     assert!((loss(0.0) - mse).abs() < 1e-6);
     let expected = [0.25, 0.0, (4.0_f32 / 3.0).ln(), 0.0, 4.0, 2_f32.ln()];
@@ -108,7 +108,7 @@ fn the_divergence_by_hand() {
         |mean, v: [f32; 4]| divergence(&code(mean), &tensor(&v, (2, 2))).unwrap().to_scalar::<f32>().unwrap();
     assert_eq!(of([0.0; 4], [0.0; 4]), 0.0, "the standard normal distribution itself");
     // ½ (μ² = 4) in one row of two; ½ (e^v − 1 − v) with e^v = 2 in the other.
-    let expected = (2.0 + 0.5 * (1.0 - 2_f32.ln())) / 2.0;
+    let expected = f32::midpoint(2.0, 0.5 * (1.0 - 2_f32.ln()));
     assert!((of([2.0, 0.0, 0.0, 0.0], [0.0, 0.0, 2_f32.ln(), 0.0]) - expected).abs() < 1e-6);
     let clamped = clamp_log_variance(&tensor(&[-50.0, -20.0, 19.0, 1e9], (2, 2))).unwrap();
     assert_eq!(clamped.flatten_all().unwrap().to_vec1::<f32>().unwrap(), [-20.0, -20.0, 19.0, 20.0]);
@@ -123,7 +123,7 @@ fn every_weight_of_every_option_gets_a_gradient() {
     {
         // Tanh has no flat side that could hide a weight.
         let activation = crate::detect::Activation::Tanh;
-        let config = AutoencoderConfig { batch_norm, skip, variational, activation, ..small() };
+        let config = AutoencoderConfig { activation, batch_norm, skip, variational, ..small() };
         let network = Network::new(Weights::new(3), &config, &inputs).unwrap();
         let training = inputs.encode(&x.view());
         let task = Reconstruct { network: &network, config: &config, validation: training.clone(), training };

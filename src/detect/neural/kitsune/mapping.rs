@@ -51,7 +51,9 @@ impl Mapping {
         groups.sort_unstable_by_key(|group| group.iter().min().copied());
         let mut of = vec![0; self.means.len()];
         for (number, group) in groups.iter().enumerate() {
-            group.iter().for_each(|&feature| of[feature] = number as u32);
+            for &feature in group {
+                of[feature] = number as u32;
+            }
         }
         of
     }

@@ -93,7 +93,7 @@ impl Unit {
                 let got = format!("{} entries", values.len());
                 return Err(Error::invalid(name, format!("an array of {n}"), got));
             }
-            match values.iter().position(|value| !(value.abs() <= LARGEST_WEIGHT)) {
+            match values.iter().position(|value| value.is_nan() || value.abs() > LARGEST_WEIGHT) {
                 None => Ok(values),
                 Some(i) => {
                     let expected = format!("in ±{LARGEST_WEIGHT}");
@@ -173,16 +173,19 @@ mod tests {
     /// The loss of a row by the definition, in `f64`, of the weights in one array.
     fn loss(all: &[f64], inputs: usize, hidden: usize, x: &[[f32; 1]]) -> f64 {
         let (weight, biases) = all.split_at(hidden * inputs);
-        let (b, c) = biases.split_at(hidden);
-        let s = |v: f64| 1.0 / (1.0 + (-v).exp());
+        let (hidden_bias, visible_bias) = biases.split_at(hidden);
+        let sigmoid = |v: f64| 1.0 / (1.0 + (-v).exp());
         let x: Vec<f64> = x.iter().map(|&[v]| v.into()).collect();
-        let y: Vec<f64> = (0..hidden)
-            .map(|k| s(b[k] + (0..inputs).map(|j| weight[k * inputs + j] * x[j]).sum::<f64>()))
+        let units: Vec<f64> = (0..hidden)
+            .map(|k| {
+                sigmoid(hidden_bias[k] + (0..inputs).map(|j| weight[k * inputs + j] * x[j]).sum::<f64>())
+            })
             .collect();
         (0..inputs)
             .map(|j| {
-                let z = s(c[j] + (0..hidden).map(|k| weight[k * inputs + j] * y[k]).sum::<f64>());
-                -(x[j] * z.ln() + (1.0 - x[j]) * (1.0 - z).ln())
+                let sum = (0..hidden).map(|k| weight[k * inputs + j] * units[k]).sum::<f64>();
+                let guess = sigmoid(visible_bias[j] + sum);
+                -(x[j] * guess.ln() + (1.0 - x[j]) * (1.0 - guess).ln())
             })
             .sum()
     }

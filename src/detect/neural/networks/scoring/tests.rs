@@ -54,7 +54,9 @@ fn logits_and_weights_are_those_of_the_trained_network() {
         let mut values = weights.values().unwrap();
         for (name, values) in &mut values {
             let mut random = Stream::new(4, name.len() as u64);
-            values.iter_mut().for_each(|value| *value += 0.2 * random.uniform() as f32);
+            for value in values {
+                *value += 0.2 * random.uniform() as f32;
+            }
         }
         weights.set(&values).unwrap();
         let rows: Vec<usize> = (0..x.nrows()).collect();
