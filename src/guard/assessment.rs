@@ -98,6 +98,7 @@ impl Assessment {
         let imputed = stages.featurizer.transform_into(rows, x.view_mut())?;
         let mut scores = vec![0.0; n];
         let mut member_p_values = vec![0.0; n * guard.members.len()];
+        #[cfg_attr(not(feature = "neural"), expect(unused_mut, reason = "no mixture without networks"))]
         let mut gate_weights = vec![0.0; n * guard.experts.len()];
         match &stages.detector {
             AnyDetector::Ensemble(ensemble) => {
