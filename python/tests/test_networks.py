@@ -96,6 +96,14 @@ def test_a_training_is_watched_and_stopped(x: Matrix) -> None:
     assert np.isfinite(network.anomaly_score(x)).all()
 
 
+def test_a_bar_tells_the_progress(x: Matrix, capsys: pytest.CaptureFixture[str]) -> None:
+    qg.Autoencoder((8,), 2, training=SMALL).fit(x, progress=True)
+    told = capsys.readouterr().err
+    assert "autoencoder: 100%" in told
+    assert "4/4" in told
+    assert "loss=" in told
+
+
 def test_what_a_watcher_raises_is_raised(x: Matrix) -> None:
     def fail(_: qg.Progress) -> None:
         raise KeyError("mine")

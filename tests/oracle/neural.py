@@ -14,7 +14,7 @@ import sys
 
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 torch.set_num_threads(1)
 ROWS = 5
@@ -123,9 +123,9 @@ class FtTransformer(nn.Module):
         out = self.mix(tokens)[:, 1:]
         n = numbers.shape[1]
         guesses = (out[:, :n] * self.masked.number_weight).sum(2) + self.masked.number_bias
-        losses = [F.mse_loss(guesses, numbers, reduction="none")]
+        losses = [functional.mse_loss(guesses, numbers, reduction="none")]
         for j, guess in enumerate(self.masked.categories):
-            losses.append(F.cross_entropy(guess(out[:, n + j]), codes[:, j], reduction="none").unsqueeze(1))
+            losses.append(functional.cross_entropy(guess(out[:, n + j]), codes[:, j], reduction="none").unsqueeze(1))
         return (torch.cat(losses, 1) * hidden).sum() / hidden.sum()
 
 
@@ -136,14 +136,14 @@ class ConvLayer(nn.Module):
         self.norm = nn.BatchNorm1d(outputs)
 
     def forward(self, x):
-        return F.relu(self.norm(self.conv(x)))
+        return functional.relu(self.norm(self.conv(x)))
 
 
 class TemporalCnn(nn.Module):
     def __init__(self, inputs, positions, channels, kernel, pool, width):
         super().__init__()
         sizes = [inputs, *channels]
-        self.layers = nn.ModuleList(ConvLayer(a, b, kernel) for a, b in zip(sizes, channels))
+        self.layers = nn.ModuleList(ConvLayer(a, b, kernel) for a, b in zip(sizes, channels, strict=False))
         self.pool = pool
         self.linear = nn.Linear(channels[-1] * (1 if pool else positions), width)
         self.norm = nn.LayerNorm(width)
@@ -151,7 +151,7 @@ class TemporalCnn(nn.Module):
     def forward(self, x):
         for layer in self.layers:
             x = layer(x)
-        x = F.adaptive_avg_pool1d(x, 1).squeeze(2) if self.pool else x.transpose(1, 2).flatten(1)
+        x = functional.adaptive_avg_pool1d(x, 1).squeeze(2) if self.pool else x.transpose(1, 2).flatten(1)
         return self.norm(self.linear(x))
 
 
@@ -159,14 +159,14 @@ class Mlp(nn.Module):
     def __init__(self, numbers, codes, hidden):
         super().__init__()
         widths = [min(max(n // 2, 4), 16) for n in codes]
-        self.categories = nn.ModuleList(nn.Embedding(n, width) for n, width in zip(codes, widths))
+        self.categories = nn.ModuleList(nn.Embedding(n, width) for n, width in zip(codes, widths, strict=False))
         sizes = [numbers + sum(widths), *hidden]
-        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, hidden))
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in zip(sizes, hidden, strict=False))
 
     def forward(self, numbers, codes):
         x = torch.cat([numbers] + [table(codes[:, j]) for j, table in enumerate(self.categories)], 1)
         for layer in self.layers:
-            x = F.relu(layer(x))
+            x = functional.relu(layer(x))
         return x
 
 
@@ -178,7 +178,7 @@ class Head(nn.Module):
         self.out = nn.Linear(hidden or width, classes)
 
     def forward(self, x):
-        return self.out(F.relu(self.hidden(x)) if hasattr(self, "hidden") else x)
+        return self.out(functional.relu(self.hidden(x)) if hasattr(self, "hidden") else x)
 
 
 class Single(nn.Module):
@@ -198,13 +198,13 @@ class GateLayer(nn.Module):
         self.norm = nn.BatchNorm1d(outputs)
 
     def forward(self, x):
-        return F.relu(self.norm(self.linear(x)))
+        return functional.relu(self.norm(self.linear(x)))
 
 
 class Gate(nn.Module):
     def __init__(self, inputs, hidden, experts):
         super().__init__()
-        self.hidden = nn.ModuleList(GateLayer(a, b) for a, b in zip([inputs, *hidden], hidden))
+        self.hidden = nn.ModuleList(GateLayer(a, b) for a, b in zip([inputs, *hidden], hidden, strict=False))
         self.out = nn.Linear(hidden[-1], experts)
 
     def forward(self, x):
@@ -221,7 +221,7 @@ class Classifier(nn.Module):
         self.linear2 = nn.Linear(hidden, classes)
 
     def forward(self, x):
-        return self.linear2(F.relu(self.norm(self.linear1(x))))
+        return self.linear2(functional.relu(self.norm(self.linear1(x))))
 
 
 class Reference(nn.Module):
@@ -238,7 +238,7 @@ class Reference(nn.Module):
         # The first 25 numbers are those of time.
         z = [self.experts[0](numbers[:, 25:], None), self.experts[1](numbers[:, None, :25])]
         weights = self.gate(torch.cat(z, 1))
-        return self.classifier(sum(w.unsqueeze(1) * z for w, z in zip(weights.T, z))), weights
+        return self.classifier(sum(w.unsqueeze(1) * z for w, z in zip(weights.T, z, strict=False))), weights
 
 
 def rows(numbers, codes=()):

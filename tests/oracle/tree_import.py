@@ -1,6 +1,7 @@
 """Writes tree_import.json: small models of other libraries, rows, and what the libraries make of them.
 
-Made with qosguard (its exporter of scikit-learn trees), Python 3.11.7, LightGBM 4.7.0, XGBoost 3.2.0, scikit-learn 1.9.1 and NumPy 2.4.6:
+Made with qosguard (its exporter of scikit-learn trees), Python 3.11.7, LightGBM 4.7.0, XGBoost 3.2.0,
+scikit-learn 1.9.1 and NumPy 2.4.6:
 
     python tree_import.py > tree_import.json
 
@@ -20,13 +21,14 @@ import sys
 import lightgbm as lgb
 import numpy as np
 import xgboost as xgb
-from qosguard.sklearn_json import sklearn_json
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
     RandomForestClassifier,
 )
+
+from qosguard.sklearn_json import sklearn_json
 
 rng = np.random.default_rng(11)
 ROWS = 40
