@@ -87,9 +87,11 @@ fn a_detector_is_named_or_described_or_chosen_and_gives_its_reasons() {
     let at = folder.path();
     ok(at, &["simulate", "--rows", "1500", "-o", "flows.csv"], b"");
     std::fs::write(at.join("small.json"), r#"{"kind": "boosted_trees", "trees": 10}"#).unwrap();
+    std::fs::write(at.join("network.json"), r#"{"kind": "autoencoder", "training": {"epochs": 2}}"#).unwrap();
     for (named, kind) in [
         ("logistic_regression", "logistic_regression"),
         ("small.json", "tree_ensemble"),
+        ("network.json", "autoencoder"),
         ("auto", "ensemble"),
     ] {
         ok(at, &["train", "flows.csv", "--detector", named, "-o", "edge.qosguard"], b"");

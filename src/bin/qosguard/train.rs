@@ -1,15 +1,17 @@
 //! `qosguard train`: records in, a guard out.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 
-use qosguard::detect::AnyDetectorConfig;
+use qosguard::detect::{AnyDetectorConfig, Monitor, Progress};
 use qosguard::qos::Policy;
 use qosguard::{Error, Guard, Result};
 use serde_json::{Value, json};
 
 use crate::arguments::Train;
 use crate::exit::Outcome;
+use crate::progress::Epochs;
 use crate::{input, output};
 
 pub(crate) fn run(command: &Train) -> Outcome {
@@ -23,7 +25,12 @@ pub(crate) fn run(command: &Train) -> Outcome {
         builder = builder.policy(Policy::load(path)?);
     }
     let table = input::read(&command.input)?;
-    let guard = builder.fit(&table)?;
+    let mut epochs = Epochs::default();
+    let mut watch = |progress: &Progress<'_>| {
+        epochs.show(progress);
+        ControlFlow::Continue(())
+    };
+    let guard = builder.fit_with(&table, &mut Monitor { progress: Some(&mut watch), resume: None })?;
     guard.save(&command.output)?;
 
     let (training, threshold, report) = (guard.training(), guard.threshold(), table.report());
