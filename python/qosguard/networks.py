@@ -222,6 +222,9 @@ class _Supervised(_Network, _Trained):
         return self._fit(X, y, sample_weight, watch(progress, checkpoint, resume))
 
 
+_ARCHITECTURES = ("mlp", "ft_transformer", "temporal_cnn", "mixture")
+
+
 class NeuralClassifier(_Columns, _Supervised):
     """A network that learns from labels: a perceptron, a transformer over features, or one of several experts.
 
@@ -263,7 +266,7 @@ class NeuralClassifier(_Columns, _Supervised):
         "training": "training",
     }
     _WORDS: ClassVar = {
-        "architecture": {kind: {"kind": kind} for kind in ("mlp", "ft_transformer", "temporal_cnn", "mixture")},
+        "architecture": {kind: {"kind": kind} for kind in _ARCHITECTURES},
         "class_weight": {None: "none"},
         "training": {None: {}},
     }
@@ -288,6 +291,12 @@ class NeuralClassifier(_Columns, _Supervised):
         self.hidden_codes = hidden_codes
         self.pretraining = pretraining
         self.training = training
+
+    def _settings(self) -> dict[str, Any]:
+        if isinstance(self.architecture, str) and self.architecture not in _ARCHITECTURES:
+            expected = f"one of {', '.join(_ARCHITECTURES)}, or an object with its settings"
+            raise InvalidArgumentError(f"`architecture` must be {expected}, got {self.architecture!r}")
+        return super()._settings()
 
     @property
     def n_parameters_(self) -> int:

@@ -133,6 +133,8 @@ def test_bad_input_is_refused_by_name(x: Matrix) -> None:
         qg.Autoencoder(training={"epochs": 0}).fit(x)
     with pytest.raises(errors.InvalidArgumentError, match="`training`"):
         qg.Autoencoder(training={"epoch": 1}).fit(x)
+    with pytest.raises(errors.InvalidArgumentError, match="`architecture` must be one of mlp, ft_transformer"):
+        qg.NeuralClassifier("transformer").fit(x, x[:, 3] > 1)
     with pytest.raises(errors.InvalidArgumentError, match="experts"):
         qg.MixtureOfExperts([("one", qg.IsolationForest())]).fit(x, x[:, 3] > 1)
     with pytest.raises(errors.InvalidArgumentError, match=r"`experts\[0\]` must be \(name, estimator\)"):
