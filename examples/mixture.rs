@@ -126,7 +126,8 @@ fn one_seed(train: &Table, test: &Table, seed: u64) -> Result<Vec<(String, [f64;
         );
         if choice == Choice::Mixture && name == "mixture" {
             let weights = speaker.gate_weights(x.view())?;
-            println!("  mean weights on the test rows: {:.3?}", weights.mean_axis(Axis(0)));
+            let mean = weights.mean_axis(Axis(0)).map_or_else(Vec::new, |mean| mean.to_vec());
+            println!("  mean weights on the test rows: {mean:.3?}");
         }
         all.push((name, figures));
     }
