@@ -1,8 +1,24 @@
 //! Input checks that every detector makes.
 
+use std::collections::HashSet;
+
 use ndarray::ArrayView2;
 
 use crate::error::{Error, Result};
+
+/// Refuses fewer than two classes, and a name that stands twice.
+pub(crate) fn classes(classes: &[String]) -> Result<()> {
+    if classes.len() < 2 {
+        return Err(Error::InsufficientData { what: "classes".into(), needed: 2, got: classes.len() });
+    }
+    let mut seen = HashSet::new();
+    match classes.iter().position(|name| !seen.insert(name)) {
+        None => Ok(()),
+        Some(i) => {
+            Err(Error::invalid(format!("classes[{i}]"), "a name that no other class has", &classes[i]))
+        }
+    }
+}
 
 /// Refuses a matrix of another width than the model and an output of another length than the matrix.
 pub(crate) fn shape(x: &ArrayView2<'_, f32>, n_features: usize, out: usize) -> Result<()> {

@@ -9,8 +9,6 @@ pub use model::LogisticRegression;
 pub(super) use parts::LogisticRegressionHeader;
 pub use parts::LogisticRegressionParts;
 
-use std::collections::HashSet;
-
 use ndarray::{ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
@@ -130,7 +128,7 @@ impl LogisticRegressionConfig {
         if labels.len() != rows {
             return Err(Error::ShapeMismatch { what: "labels", expected: rows, got: labels.len() });
         }
-        check_classes(classes)?;
+        check::classes(classes)?;
         let mut weights: Vec<f64> = match weights {
             None => vec![1.0; rows],
             Some(weights) if weights.len() != rows => {
@@ -173,20 +171,6 @@ impl Fit for LogisticRegressionConfig {
         };
         let labels: Vec<u32> = labels.iter().map(|&label| u32::from(label)).collect();
         self.fit_classes(x, &labels, &["clean".into(), "attack".into()], None)
-    }
-}
-
-/// Two or more names, each once.
-fn check_classes(classes: &[String]) -> Result<()> {
-    if classes.len() < 2 {
-        return Err(Error::InsufficientData { what: "classes".into(), needed: 2, got: classes.len() });
-    }
-    let mut seen = HashSet::new();
-    match classes.iter().position(|name| !seen.insert(name)) {
-        None => Ok(()),
-        Some(i) => {
-            Err(Error::invalid(format!("classes[{i}]"), "a name that no other class has", &classes[i]))
-        }
     }
 }
 

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LogisticRegressionConfig, check_classes};
+use super::LogisticRegressionConfig;
+use crate::detect::check;
 use crate::detect::stored::stored;
 use crate::error::{Error, Result};
 
@@ -42,7 +43,7 @@ impl LogisticRegressionParts {
     /// Checks that everything fits together.
     pub(super) fn check(&self) -> Result<()> {
         self.config.validate()?;
-        check_classes(&self.classes)?;
+        check::classes(&self.classes)?;
         if self.n_features == 0 {
             return Err(Error::invalid("n_features", "at least 1", 0));
         }

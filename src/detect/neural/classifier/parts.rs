@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::rows::check_classes;
 use super::{NeuralClassifier, NeuralClassifierConfig};
 use crate::artifact::Tensors;
+use crate::detect::check;
 use crate::detect::neural::inputs::Inputs;
 use crate::detect::neural::networks::{Network, Scorer};
 use crate::detect::neural::training::History;
@@ -42,7 +42,7 @@ impl NeuralClassifier {
     pub fn from_parts(parts: &NeuralClassifierParts) -> Result<Self> {
         let parts = parts.clone();
         parts.config.validate()?;
-        check_classes(&parts.classes)?;
+        check::classes(&parts.classes)?;
         parts.inputs.check()?;
         parts.history.check()?;
         parts.pretraining_history.iter().try_for_each(History::check)?;

@@ -1,9 +1,7 @@
 //! Which rows a classifier learns from, which it stops by, and what each counts.
 
-use std::collections::HashSet;
-
-use crate::detect::ClassWeight;
 use crate::detect::neural::training::split;
+use crate::detect::{ClassWeight, check};
 use crate::error::{Error, Result};
 
 #[derive(Debug)]
@@ -27,8 +25,8 @@ impl Rows {
         weights: Option<&[f32]>,
         (share, class_weight, seed): (f64, ClassWeight, u64),
     ) -> Result<Self> {
-        check_classes(classes)?;
-        check(rows, labels, classes.len(), weights)?;
+        check::classes(classes)?;
+        check_rows(rows, labels, classes.len(), weights)?;
         let mut weights = weights.map_or_else(|| vec![1.0; rows], <[f32]>::to_vec);
         let counting: Vec<usize> =
             (0..rows).filter(|&row| labels[row].is_some() && weights[row] > 0.0).collect();
@@ -41,28 +39,12 @@ impl Rows {
         let (training, validation) = split(Some(&of_counting), counting.len(), share, seed);
         let [training, validation] = [training, validation]
             .map(|of: Vec<usize>| -> Vec<usize> { of.iter().map(|&i| counting[i]).collect() });
-        if class_weight == ClassWeight::Balanced {
-            balance(&mut weights, &labels, &training, classes.len());
-        }
+        class_weight.apply(&mut weights, &labels, classes.len(), training.iter().copied());
         Ok(Self { training, validation, labels, weights })
     }
 }
 
-/// Two or more names, each once.
-pub(super) fn check_classes(classes: &[String]) -> Result<()> {
-    if classes.len() < 2 {
-        return Err(Error::InsufficientData { what: "classes".into(), needed: 2, got: classes.len() });
-    }
-    let mut seen = HashSet::new();
-    match classes.iter().position(|name| !seen.insert(name)) {
-        None => Ok(()),
-        Some(i) => {
-            Err(Error::invalid(format!("classes[{i}]"), "a name that no other class has", &classes[i]))
-        }
-    }
-}
-
-fn check(rows: usize, labels: &[Option<u32>], classes: usize, weights: Option<&[f32]>) -> Result<()> {
+fn check_rows(rows: usize, labels: &[Option<u32>], classes: usize, weights: Option<&[f32]>) -> Result<()> {
     if labels.len() != rows {
         return Err(Error::ShapeMismatch { what: "labels", expected: rows, got: labels.len() });
     }
@@ -78,17 +60,5 @@ fn check(rows: usize, labels: &[Option<u32>], classes: usize, weights: Option<&[
     match weights.iter().position(|weight| !(*weight >= 0.0 && weight.is_finite())) {
         None => Ok(()),
         Some(i) => Err(Error::invalid(format!("weights[{i}]"), "at least 0 and finite", weights[i])),
-    }
-}
-
-/// Lets all classes weigh the same over the training rows.
-fn balance(weights: &mut [f32], labels: &[u32], training: &[usize], classes: usize) {
-    let mut totals = vec![0.0; classes];
-    for &row in training {
-        totals[labels[row] as usize] += f64::from(weights[row]);
-    }
-    let all: f64 = totals.iter().sum();
-    for (weight, &label) in weights.iter_mut().zip(labels) {
-        *weight *= (all / (classes as f64 * totals[label as usize])) as f32;
     }
 }

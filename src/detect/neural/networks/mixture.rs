@@ -15,6 +15,9 @@ use crate::detect::neural::pass::Pass;
 use crate::detect::neural::weights::Weights;
 use crate::error::{Error, Result};
 
+/// Most experts of a mixture of networks.
+const MOST_EXPERTS: usize = 64;
+
 /// One expert of a [`MixtureNetworkConfig`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,7 +44,7 @@ pub struct ExpertNetworkConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MixtureNetworkConfig {
-    /// Two or more.
+    /// 2 to 64.
     pub experts: Vec<ExpertNetworkConfig>,
     /// What weighs them.
     pub gate: GateConfig,
@@ -116,8 +119,9 @@ impl MixtureNetworkConfig {
     }
 
     pub(super) fn validate(&self, at: &str) -> Result<()> {
-        if self.experts.len() < 2 {
-            return Err(Error::invalid(format!("{at}.experts"), "two or more", self.experts.len()));
+        if !(2..=MOST_EXPERTS).contains(&self.experts.len()) {
+            let expected = format!("2 to {MOST_EXPERTS}");
+            return Err(Error::invalid(format!("{at}.experts"), expected, self.experts.len()));
         }
         for (i, expert) in self.experts.iter().enumerate() {
             let here = format!("{at}.experts[{i}]");

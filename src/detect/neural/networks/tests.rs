@@ -309,7 +309,7 @@ fn what_does_not_fit_is_named() {
         change(&mut config);
         refused(Some(&timing()), Architecture::Mixture(config))
     };
-    assert!(mixture(|c| c.experts.truncate(1)).contains("`architecture.experts` must be two or more"));
+    assert!(mixture(|c| c.experts.truncate(1)).contains("`architecture.experts` must be 2 to 64"));
     assert!(mixture(|c| c.experts[1].name = "tabular".into()).contains("architecture.experts[1].name"));
     let wide =
         "`architecture.experts[1].network` must be a network, no mixture, of width 32, got mlp of width 5";
