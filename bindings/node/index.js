@@ -175,24 +175,21 @@ const {
   readParquet, readSeries, simulate,
 } = face
 
-class IsolationForest extends Detector {
-  constructor(options) { super('isolation_forest', options) }
+/** A detector of one kind, under a name of its own. */
+function detector(name, kind) {
+  return { [name]: class extends Detector { constructor(options) { super(kind, options) } } }[name]
 }
-class GaussianMixture extends Detector {
-  constructor(options) { super('gaussian_mixture', options) }
-}
-class HalfSpaceTrees extends Detector {
-  constructor(options) { super('half_space_trees', options) }
-}
-class ContrastTrees extends Detector {
-  constructor(options) { super('contrast_trees', options) }
-}
-class BoostedTrees extends Detector {
-  constructor(options) { super('boosted_trees', options) }
-}
-class LogisticRegression extends Detector {
-  constructor(options) { super('logistic_regression', options) }
-}
+const IsolationForest = detector('IsolationForest', 'isolation_forest')
+const GaussianMixture = detector('GaussianMixture', 'gaussian_mixture')
+const HalfSpaceTrees = detector('HalfSpaceTrees', 'half_space_trees')
+const ContrastTrees = detector('ContrastTrees', 'contrast_trees')
+const BoostedTrees = detector('BoostedTrees', 'boosted_trees')
+const LogisticRegression = detector('LogisticRegression', 'logistic_regression')
+const Autoencoder = detector('Autoencoder', 'autoencoder')
+const EntityAutoencoders = detector('EntityAutoencoders', 'entity_autoencoders')
+const Kitsune = detector('Kitsune', 'kitsune')
+const NeuralClassifier = detector('NeuralClassifier', 'neural_classifier')
+
 class Ensemble extends Detector {
   constructor(options) {
     super('ensemble', Array.isArray(options?.members) ? { ...options, members: options.members.map((fields, i) => member(fields, i, 'members')) } : options)
@@ -203,18 +200,6 @@ class Ensemble extends Detector {
   static mixed(options) { return recipe('mixed', 0, options) }
 }
 
-class Autoencoder extends Detector {
-  constructor(options) { super('autoencoder', options) }
-}
-class EntityAutoencoders extends Detector {
-  constructor(options) { super('entity_autoencoders', options) }
-}
-class Kitsune extends Detector {
-  constructor(options) { super('kitsune', options) }
-}
-class NeuralClassifier extends Detector {
-  constructor(options) { super('neural_classifier', options) }
-}
 class MixtureOfExperts extends Detector {
   constructor(options) {
     const experts = (experts) => ({ ...options, experts: experts.map((fields, i) => member(fields, i, 'experts')) })

@@ -10,7 +10,8 @@ use std::path::Path;
 
 use safetensors::SafeTensors;
 use safetensors::tensor::serialize;
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -97,6 +98,40 @@ pub(crate) fn unpack(bytes: &[u8], path: &Path) -> Result<(Map<String, Value>, T
     let header = serde_json::from_str(text).map_err(|e| corrupt(e.to_string()))?;
     let file = SafeTensors::deserialize(bytes).map_err(|e| corrupt(e.to_string()))?;
     Ok((header, Tensors::from_file(&file)))
+}
+
+/// Packs one value and its tensors under the name of what it is.
+///
+/// # Errors
+///
+/// As [`pack`]; [`Error::InvalidArgument`] for a value that JSON cannot hold.
+pub(crate) fn pack_one(kind: &str, value: &impl Serialize, tensors: &Tensors) -> Result<Vec<u8>> {
+    let value = serde_json::to_value(value).map_err(|e| Error::invalid(kind, "representable as JSON", e))?;
+    let header = Map::from_iter([("kind".to_owned(), kind.into()), (kind.to_owned(), value)]);
+    pack(header, tensors)
+}
+
+/// Unpacks what [`pack_one`] made. `build` makes the whole of the value and takes all the tensors; what it refuses makes
+/// the file corrupt.
+pub(crate) fn unpack_one<H: DeserializeOwned, T>(
+    kind: &str,
+    bytes: &[u8],
+    path: &Path,
+    build: impl FnOnce(H, &mut Tensors) -> Result<T, String>,
+) -> Result<T> {
+    let corrupt = |reason: String| Error::CorruptArtifact { path: path.to_path_buf(), reason };
+    let (mut header, mut tensors) = unpack(bytes, path)?;
+    let found = header.remove("kind");
+    if found != Some(Value::from(kind)) {
+        return Err(corrupt(format!("kind is {found:?}, not \"{kind}\"")));
+    }
+    let value = header.remove(kind).unwrap_or_default();
+    let value = H::deserialize(value).map_err(|e| corrupt(e.to_string()))?;
+    let whole = build(value, &mut tensors).map_err(&corrupt)?;
+    match tensors.left_over() {
+        Some(name) => Err(corrupt(format!("unknown tensor `{name}`"))),
+        None => Ok(whole),
+    }
 }
 
 /// Checks the digest against every byte but its own 64.

@@ -2,12 +2,9 @@
 
 use std::path::Path;
 
-use serde::Deserialize;
-use serde_json::{Map, Value};
-
 use super::{AnyDetector, AnyHeader};
 use crate::artifact::{self, Tensors};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// What the names of the arrays begin with, as in a guard's file.
 const PREFIX: &str = "detector";
@@ -33,12 +30,8 @@ impl AnyDetector {
     /// ```
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut tensors = Tensors::default();
-        let detector = serde_json::to_value(self.store(PREFIX, &mut tensors))
-            .map_err(|e| Error::invalid("detector", "representable as JSON", e))?;
-        let mut header = Map::new();
-        header.insert("kind".into(), "detector".into());
-        header.insert("detector".into(), detector);
-        artifact::pack(header, &tensors)
+        let header = self.store(PREFIX, &mut tensors);
+        artifact::pack_one("detector", &header, &tensors)
     }
 
     /// Reads a detector from the bytes of a file.
@@ -71,18 +64,8 @@ impl AnyDetector {
     }
 
     fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
-        let corrupt = |reason: String| Error::CorruptArtifact { path: path.to_path_buf(), reason };
-        let (mut header, mut tensors) = artifact::unpack(bytes, path)?;
-        let kind = header.remove("kind");
-        if kind != Some(Value::from("detector")) {
-            return Err(corrupt(format!("kind is {kind:?}, not \"detector\"")));
-        }
-        let detector = header.remove("detector").unwrap_or_default();
-        let detector = AnyHeader::deserialize(detector).map_err(|e| corrupt(e.to_string()))?;
-        let detector = Self::restore(detector, PREFIX, &mut tensors).map_err(&corrupt)?;
-        match tensors.left_over() {
-            Some(name) => Err(corrupt(format!("unknown tensor `{name}`"))),
-            None => Ok(detector),
-        }
+        artifact::unpack_one("detector", bytes, path, |header: AnyHeader, tensors| {
+            Self::restore(header, PREFIX, tensors)
+        })
     }
 }

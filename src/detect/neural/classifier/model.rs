@@ -138,6 +138,11 @@ impl Detector for NeuralClassifier {
     /// is its training mean, every category one that training did not see. The base is the score of that row.
     ///
     /// M. Sundararajan, A. Taly, Q. Yan, *Axiomatic Attribution for Deep Networks*, ICML 2017.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) where the score jumps on that path, as that of a mixture whose
+    /// gate chooses one expert may; as [`Detector::score`].
     fn explain(&self, x: ArrayView2<'_, f32>) -> Result<Explanation> {
         check::shape(&x, self.n_features(), x.nrows())?;
         check::finite(&x, 0)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::config::TrainingConfig;
 use super::diverged::not_finite;
@@ -111,10 +111,7 @@ impl Checkpoint {
                 tensors.put(&format!("{prefix}{name}"), values);
             }
         }
-        let mut header = Map::new();
-        header.insert("kind".into(), "checkpoint".into());
-        header.insert("checkpoint".into(), json(&self.origin)?);
-        artifact::pack(header, &tensors)
+        artifact::pack_one("checkpoint", &self.origin, &tensors)
     }
 
     /// Reads a checkpoint from the bytes of a file.
@@ -147,24 +144,16 @@ impl Checkpoint {
     }
 
     fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
-        let corrupt = |reason: String| Error::CorruptArtifact { path: path.to_path_buf(), reason };
-        let (mut header, mut tensors) = artifact::unpack(bytes, path)?;
-        let kind = header.remove("kind");
-        if kind != Some(Value::from("checkpoint")) {
-            return Err(corrupt(format!("kind is {kind:?}, not \"checkpoint\"")));
-        }
-        let origin = header.remove("checkpoint").unwrap_or_default();
-        let checkpoint = Self {
-            origin: Origin::deserialize(origin).map_err(|e| corrupt(e.to_string()))?,
-            weights: tensors.take_all(WEIGHTS).map_err(&corrupt)?,
-            best: tensors.take_all(BEST).map_err(&corrupt)?,
-            optimizer: tensors.take_all(OPTIMIZER).map_err(&corrupt)?,
-        };
-        if let Some(name) = tensors.left_over() {
-            return Err(corrupt(format!("unknown tensor `{name}`")));
-        }
-        checkpoint.check().map_err(|e| corrupt(e.to_string()))?;
-        Ok(checkpoint)
+        artifact::unpack_one("checkpoint", bytes, path, |origin: Origin, tensors| {
+            let checkpoint = Self {
+                origin,
+                weights: tensors.take_all(WEIGHTS)?,
+                best: tensors.take_all(BEST)?,
+                optimizer: tensors.take_all(OPTIMIZER)?,
+            };
+            checkpoint.check().map_err(|e| e.to_string())?;
+            Ok(checkpoint)
+        })
     }
 
     /// Checks that everything fits together; names and lengths are checked against the network later.
