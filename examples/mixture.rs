@@ -3,25 +3,28 @@
 //! ```sh
 //! cargo run --release --features neural --example mixture -- nsl-kdd    PATH/nsl-kdd        # the official split
 //! cargo run --release --features neural --example mixture -- cicids2017 PATH/five_days.csv  # Mon-Wed, then the rest
+//! cargo run --release --features neural --example mixture -- cicids2017-tuesday   PATH/five_days.csv
 //! cargo run --release --features neural --example mixture -- cicids2017-wednesday PATH/five_days.csv
-//! cargo run --release --features neural --example mixture -- nsl-kdd-families     PATH/nsl-kdd
+//! cargo run --release --features neural --example mixture -- nsl-kdd-held-out-0   PATH/nsl-kdd      # -1, -2
 //! ```
 //!
-//! The last two are for choosing settings: they part the training rows alone, Wednesday from the days before, and
-//! every third attack family with a third of the clean rows from the others. Nothing is fitted or calibrated on
-//! test rows; a tenth of the training rows calibrates the threshold for an asked false-positive rate of 1 %.
+//! The last three are for choosing settings: they part the training rows alone, one day from the others before
+//! Thursday, and every third attack family and every third service of clean traffic (but HTTP), with a sixth of the rest,
+//! from the others. Nothing is fitted or calibrated on test rows; a tenth of the training rows calibrates the threshold
+//! for an asked false-positive rate of 1 %.
 #![allow(clippy::print_stdout, reason = "an example talks to the terminal")]
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 
+use qosguard::arrow::array::AsArray;
 use qosguard::calibrate::{CalibrationScores, Conformal, ThresholdRule};
 use qosguard::detect::{
     Architecture, AutoencoderConfig, BoostedTreesConfig, Choice, ClassWeight, Columns, ExpertConfig,
     FtTransformerConfig, MixtureOfExpertsConfig, NeuralClassifierConfig, Quality, Schedule, TrainingConfig,
 };
-use qosguard::evaluate::{Split, roc_auc, tpr_at_fpr};
+use qosguard::evaluate::{MeanSd, Split, roc_auc, tpr_at_fpr};
 use qosguard::features::{Featurizer, FlowFeaturizerConfig};
 use qosguard::ndarray::Axis;
 use qosguard::telemetry::{self, Table};
@@ -29,11 +32,13 @@ use qosguard::{Detector, Error, Fit, IsolationForestConfig, Result};
 
 const SEEDS: u64 = 5;
 const ASKED: f64 = 0.01;
+const PROTOCOLS: &str =
+    "nsl-kdd, nsl-kdd-held-out-0, -1 or -2, cicids2017, cicids2017-tuesday or cicids2017-wednesday";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [protocol, path] = arguments.as_slice() else {
-        eprintln!("usage: mixture nsl-kdd|cicids2017|cicids2017-wednesday|nsl-kdd-families PATH");
+        eprintln!("usage: mixture PROTOCOL PATH, with {PROTOCOLS}");
         return ExitCode::from(2);
     };
     match run(protocol, Path::new(path)) {
@@ -60,16 +65,8 @@ fn run(protocol: &str, path: &Path) -> Result<()> {
     }
     println!("\nmean and standard deviation of {SEEDS} seeds");
     for (name, figures) in &all {
-        let [auc, tpr, alarms] = [0, 1, 2].map(|k| spread(figures.iter().map(|f| f[k])));
-        println!(
-            "{name:<14} AUC {:.4} ± {:.4}  TPR at 1 % {:.3} ± {:.3}  realised {:.2} ± {:.2} %",
-            auc.0,
-            auc.1,
-            tpr.0,
-            tpr.1,
-            100.0 * alarms.0,
-            100.0 * alarms.1
-        );
+        let [auc, tpr, alarms] = [0, 1, 2].map(|k| MeanSd::of(figures.iter().map(|f| f[k])));
+        println!("{name:<14} AUC {auc}  TPR at 1 % {tpr}  realised {alarms}");
     }
     Ok(())
 }
@@ -177,33 +174,59 @@ fn parts(protocol: &str, path: &Path) -> Result<(Table, Table)> {
     let file = |name| telemetry::read_csv(path.join(name));
     match protocol {
         "nsl-kdd" => Ok((file("KDDTrain+.txt")?, file("KDDTest+.txt")?)),
-        "nsl-kdd-families" => {
-            let table = file("KDDTrain+.txt")?;
-            let families = table.families()?.unwrap_or_default();
-            let names: BTreeSet<&String> = families.iter().filter(|name| !name.is_empty()).collect();
-            let held_out: BTreeSet<&String> = names.into_iter().step_by(3).collect();
-            let is_test = |row: usize| match families[row].as_str() {
-                "" => row.is_multiple_of(3),
-                _ => held_out.contains(&families[row]),
-            };
-            let (test, train): (Vec<usize>, Vec<usize>) = (0..table.n_rows()).partition(|&row| is_test(row));
-            Ok((table.take(&train)?, table.take(&test)?))
-        }
+        "nsl-kdd-held-out-0" => held_out(&file("KDDTrain+.txt")?, 0),
+        "nsl-kdd-held-out-1" => held_out(&file("KDDTrain+.txt")?, 1),
+        "nsl-kdd-held-out-2" => held_out(&file("KDDTrain+.txt")?, 2),
         "cicids2017" => {
             let table = telemetry::read_csv(path)?;
             Split::by_time(&table, "2017-07-06")?.tables(&table)
         }
-        "cicids2017-wednesday" => {
+        "cicids2017-tuesday" | "cicids2017-wednesday" => {
             let table = telemetry::read_csv(path)?;
             let (table, _) = Split::by_time(&table, "2017-07-06")?.tables(&table)?;
-            Split::by_time(&table, "2017-07-05")?.tables(&table)
+            let wednesday = Split::by_time(&table, "2017-07-05")?;
+            if protocol == "cicids2017-wednesday" {
+                return wednesday.tables(&table);
+            }
+            let (before, _) = wednesday.tables(&table)?;
+            let tuesday = Split::by_time(&before, "2017-07-04")?;
+            let others = [tuesday.train, wednesday.test].concat();
+            Ok((table.take(&others)?, before.take(&tuesday.test)?))
         }
         other => Err(Error::InvalidArgument {
             name: "protocol".into(),
-            expected: "nsl-kdd, cicids2017, cicids2017-wednesday or nsl-kdd-families".into(),
+            expected: PROTOCOLS.into(),
             got: other.into(),
         }),
     }
+}
+
+/// Parts every third family, and every third service of clean rows, from the others.
+fn held_out(table: &Table, offset: usize) -> Result<(Table, Table)> {
+    let third = |names: &[String], but: &str| -> BTreeSet<String> {
+        let names: BTreeSet<&String> = names.iter().filter(|&name| name != but).collect();
+        names.into_iter().skip(offset).step_by(3).cloned().collect()
+    };
+    let (families, services) = (table.families()?.unwrap_or_default(), texts(table, "service"));
+    let (new_families, new_services) = (third(&families, ""), third(&services, "http"));
+    let is_test = |row: usize| {
+        row.is_multiple_of(6)
+            || match families[row].as_str() {
+                "" => new_services.contains(&services[row]),
+                family => new_families.contains(family),
+            }
+    };
+    let (test, train): (Vec<usize>, Vec<usize>) = (0..table.n_rows()).partition(|&row| is_test(row));
+    Ok((table.take(&train)?, table.take(&test)?))
+}
+
+/// A column of text.
+fn texts(table: &Table, name: &str) -> Vec<String> {
+    let columns = table.batches().iter().filter_map(|batch| batch.column_by_name(name));
+    columns
+        .flat_map(|column| column.as_string::<i32>().iter())
+        .map(|text| text.unwrap_or_default().into())
+        .collect()
 }
 
 fn labels(table: &Table) -> Result<Vec<bool>> {
@@ -215,11 +238,4 @@ fn quality(known: Option<Quality>, novel: Option<Quality>) -> String {
         quality.map_or_else(|| "none".into(), |q| format!("{:.4}/{:.3}", q.roc_auc, q.tpr_at_1_percent))
     };
     format!("known {}  novel {}", of(known), of(novel))
-}
-
-/// Mean and standard deviation.
-fn spread(values: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
-    let n = values.clone().count() as f64;
-    let mean = values.clone().sum::<f64>() / n;
-    (mean, (values.map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0)).sqrt())
 }

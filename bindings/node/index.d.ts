@@ -309,14 +309,16 @@ export interface MixtureOfExpertsOptions {
   gate?: { hidden?: number[], temperature?: number, topK?: number, balance?: number, floor?: number, dropout?: number }
   /** Share of the weight that all experts have evenly in every row, in [0, 1]; 0.4 unless said otherwise. */
   evenShare?: number
-  /** How much the weights lean to experts that speak for an attack, 0 to 10; 0.3 unless said otherwise. */
+  /** How much the weights lean to experts that speak for an attack, 0 to 10; 0 unless said otherwise. */
   lean?: number
-  /** Share of attacks of new kinds among those that the gate learns from, in [0, 1]; 0.5 unless said otherwise. */
+  /** Share of new kinds among the clean rows, and among the attacks, that the gate learns from, in [0, 1]; 0.5 unless said otherwise. */
   novelShare?: number
   /** Share of attacks among these that show nothing to supervised experts, in [0, 1); 0.33 unless said otherwise. */
   blindShare?: number
   /** Clusters of attacks that stand for kinds, 2 to 64; 3 unless said otherwise. */
   kinds?: number
+  /** Clusters of clean rows that stand for kinds of traffic, 1 to 64; 6 unless said otherwise. */
+  cleanKinds?: number
   /** Parts that the rows are dealt into, 2 to 20; 3 unless said otherwise. */
   folds?: number
   /** How the gate is trained. */

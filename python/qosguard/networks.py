@@ -320,8 +320,8 @@ class Expert:
 class MixtureOfExperts(_Supervised):
     """Mixture of experts: a gate says for each row which detectors to trust.
 
-    Every expert's score becomes log-odds of an attack by rows that it was not fitted on; the gate is trained on attacks
-    of kinds that the experts have not seen. The anomaly score is the weighted sum of the log-odds. A gate that is no
+    Every expert's score becomes log-odds of an attack by rows that it was not fitted on; the gate is trained on clean rows
+    and attacks of kinds that the experts have not seen. The anomaly score is the weighted sum of the log-odds. A gate that is no
     better than its best expert on rows that neither saw leaves the word to that expert; see `chosen_`.
 
     experts
@@ -335,10 +335,10 @@ class MixtureOfExperts(_Supervised):
     even_share, lean
         Share of the weight that all experts have evenly; how much the weights lean to experts that speak for an attack.
     novel_share, blind_share
-        Shares of attacks of new kinds, and of attacks that show nothing to supervised experts, that the gate learns
-        from.
-    kinds
-        Clusters of attacks that stand for kinds where there are no classes.
+        Share of new kinds among the clean rows, and among the attacks, that the gate learns from; share of attacks that
+        show nothing to supervised experts.
+    kinds, clean_kinds
+        Clusters of attacks that stand for kinds where there are no classes, and of clean rows.
     folds
         Parts that the rows are dealt into; each expert is fitted `folds + 1` times.
     training
@@ -362,6 +362,7 @@ class MixtureOfExperts(_Supervised):
         "novel_share": "novel_share",
         "blind_share": "blind_share",
         "kinds": "kinds",
+        "clean_kinds": "clean_kinds",
         "folds": "folds",
         "training": "training",
     }
@@ -375,10 +376,11 @@ class MixtureOfExperts(_Supervised):
         clean_class: Any = None,
         gate: Mapping[str, Any] | None = None,
         even_share: float = 0.4,
-        lean: float = 0.3,
+        lean: float = 0.0,
         novel_share: float = 0.5,
         blind_share: float = 0.33,
         kinds: int = 3,
+        clean_kinds: int = 6,
         folds: int = 3,
         training: Mapping[str, Any] | None = None,
     ) -> None:
@@ -391,6 +393,7 @@ class MixtureOfExperts(_Supervised):
         self.novel_share = novel_share
         self.blind_share = blind_share
         self.kinds = kinds
+        self.clean_kinds = clean_kinds
         self.folds = folds
         self.training = training
 

@@ -133,12 +133,7 @@ impl AnyDetectorConfig {
 
     /// Whether it scores its training rows by members that were fitted without them.
     pub(crate) fn is_cross_fitted(&self) -> bool {
-        match self {
-            Self::Ensemble(_) => true,
-            #[cfg(feature = "neural")]
-            Self::MixtureOfExperts(_) => true,
-            _ => false,
-        }
+        matches!(self, Self::Ensemble(_))
     }
 
     /// As [`Fit::fit`], with those scores where there are any.
@@ -151,8 +146,6 @@ impl AnyDetectorConfig {
             Self::Ensemble(config) => {
                 config.fit_and_score(x, labels).map(|(model, scores)| (model.into(), Some(scores)))
             }
-            #[cfg(feature = "neural")]
-            Self::MixtureOfExperts(_) => self.fit_and_score_with(x, labels, &mut Monitor::default()),
             _ => Ok((self.fit(x, labels)?, None)),
         }
     }
@@ -167,10 +160,6 @@ impl AnyDetectorConfig {
     ) -> Result<(AnyDetector, Option<Vec<f32>>)> {
         match self {
             Self::Ensemble(_) => self.fit_and_score(x, labels),
-            Self::MixtureOfExperts(config) => {
-                let (model, scores) = config.fit_and_score(x, labels, monitor)?;
-                Ok((model.into(), Some(scores)))
-            }
             _ => Ok((self.fit_with(x, labels, monitor)?, None)),
         }
     }

@@ -21,9 +21,19 @@ pub struct MeanSd {
 }
 
 impl MeanSd {
-    /// Of at least one value.
-    fn of(values: impl Iterator<Item = f64>) -> Self {
-        let values: Vec<f64> = values.collect();
+    /// Of some values; the mean of none is NaN.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::evaluate::MeanSd;
+    ///
+    /// let of = MeanSd::of([1.0, 2.0, 3.0]);
+    /// assert_eq!((of.mean, of.sd, of.runs), (2.0, Some(1.0), 3));
+    /// assert_eq!(MeanSd::of([1.0]).sd, None);
+    /// ```
+    pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
+        let values: Vec<f64> = values.into_iter().collect();
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n;
         let squares: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();

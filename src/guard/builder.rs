@@ -143,7 +143,7 @@ impl GuardBuilder {
     /// detector that learns from labels; for others they fit nothing: half of them join the calibration of
     /// rules that need attacks, half the held-out rows.
     ///
-    /// An ensemble, and a mixture of experts, calibrates by cross-fitting instead, so 90 % of the rows do both and 10 % are held out: each
+    /// An ensemble calibrates by cross-fitting instead, so 90 % of the rows do both and 10 % are held out: each
     /// row is scored by members that were fitted without it, and those scores calibrate.
     ///
     /// # Errors

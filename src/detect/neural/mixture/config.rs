@@ -41,13 +41,15 @@ impl ExpertConfig {
 /// gate was trained on, but what the experts say of it has a form that held-out kinds show.
 ///
 /// **What the gate learns from.** On attacks of kinds that it was fitted on, a supervised expert is nearly
-/// perfect, and a gate that saw only such rows would trust it alone, and fail on new kinds. So attacks are dealt into
-/// `folds` parts by kind, clean rows at random, and each part is scored by experts fitted without it: to them its
-/// kinds are new. A fifth of the attacks of each kind is dealt once more, into a part where their kind is known. Of
-/// the attacks that the gate learns from, `blind_share` show nothing at all to the supervised experts, whose scores
-/// are those of clean rows; of the others, `novel_share` are scored as new and the rest as known. A kind with `n`
-/// rows counts in proportion to `√n`. Kinds are the classes, where they are given, else `kinds` clusters of the
-/// attacks by their scaled features.
+/// perfect, and a gate that saw only such rows would trust it alone, and fail on new kinds. Clean traffic drifts as
+/// well, and what is new in it looks like an attack to experts that were fitted on clean rows alone. So clean rows and
+/// attacks are dealt into `folds` parts by kind, and each part is scored by experts fitted without it: to them its
+/// kinds are new. A third of the clean rows and a fifth of the attacks of each kind are dealt once more, into a part
+/// where their kind is known. Of the clean rows that the gate and the calibrations learn from, `novel_share` are scored
+/// as new and the rest as known. Of the attacks, `blind_share` show nothing at all to the supervised experts, whose
+/// scores are those of clean rows; of the others, `novel_share` are scored as new and the rest as known. A kind with
+/// `n` rows counts in proportion to `√n`. Kinds of attacks are the classes, where they are given, else `kinds` clusters
+/// by scaled features; kinds of clean rows are `clean_kinds` such clusters.
 ///
 /// **Validation.** For each part, a gate and calibrations that were fitted on the other parts alone are compared
 /// with each expert on this part; see [`MixtureReport`](super::MixtureReport). Where the mixture is not better than
@@ -90,12 +92,16 @@ pub struct MixtureOfExpertsConfig {
     pub even_share: f64,
     /// How much the weights lean to experts that speak for an attack, per unit of log-odds, in 0..=10.
     pub lean: f64,
-    /// Share of attacks of new kinds among those that the gate learns from and that it is judged by, in [0, 1].
+    /// Share of new kinds among the clean rows, and among the attacks, that the gate learns from and is judged by, in
+    /// [0, 1].
     pub novel_share: f64,
     /// Share of attacks among those that the gate learns from that show nothing to supervised experts, in [0, 1).
     pub blind_share: f64,
     /// Clusters of attacks that stand for kinds where no classes are given, 2 to 64.
     pub kinds: usize,
+    /// Clusters of clean rows that stand for kinds of traffic, 1 to 64; with 1, clean rows are dealt at random and none
+    /// is of a new kind.
+    pub clean_kinds: usize,
     /// Parts that the rows are dealt into, 2 to 20; each expert is fitted `folds + 1` times.
     pub folds: usize,
     /// How the gate is trained.
@@ -105,8 +111,9 @@ pub struct MixtureOfExpertsConfig {
 }
 
 impl Default for MixtureOfExpertsConfig {
-    /// No experts yet; a gate with one hidden layer of 16, three kinds and three folds, and 1000 steps of training. The
-    /// shares and the lean were chosen on held-out families of NSL-KDD and held-out days of CICIDS2017.
+    /// No experts yet; a gate with one hidden layer of 16, three kinds of attacks, six of clean rows, three folds, and 1000
+    /// steps of training. The shares were chosen on held-out families and services of NSL-KDD's training rows and on
+    /// held-out days of CICIDS2017's.
     fn default() -> Self {
         let training = TrainingConfig {
             epochs: 10,
@@ -122,10 +129,11 @@ impl Default for MixtureOfExpertsConfig {
             experts: Vec::new(),
             gate: GateConfig { hidden: vec![16], ..Default::default() },
             even_share: 0.4,
-            lean: 0.3,
+            lean: 0.0,
             novel_share: 0.5,
             blind_share: 0.33,
             kinds: 3,
+            clean_kinds: 6,
             folds: 3,
             training,
             seed: 0,
@@ -150,7 +158,11 @@ impl MixtureOfExpertsConfig {
         check_names("experts", self.experts.iter().map(|expert| expert.name.as_str()))?;
         self.gate.validate("gate", n)?;
         self.training.validate()?;
-        for (name, value, range) in [("kinds", self.kinds, 2..=64), ("folds", self.folds, 2..=20)] {
+        for (name, value, range) in [
+            ("kinds", self.kinds, 2..=64),
+            ("clean_kinds", self.clean_kinds, 1..=64),
+            ("folds", self.folds, 2..=20),
+        ] {
             if !range.contains(&value) {
                 return Err(Error::invalid(name, format!("in {range:?}"), value));
             }

@@ -7,20 +7,23 @@ use crate::detect::neural::inputs::Inputs;
 use crate::error::Result;
 use crate::rng::Stream;
 
-/// Of so many attacks of a kind, one is scored by experts that know its kind too.
-const KNOWN_STEP: usize = 5;
-/// Random streams of the deal.
-const CLEAN_STREAM: u64 = 0;
-const KIND_STREAM: u64 = 1;
-
 /// What a row is to the experts that score it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
+    /// A clean row of a kind that they were fitted on.
     Clean,
+    /// A clean row of a kind that they were not fitted on, as traffic that has drifted.
+    Drifted,
     /// An attack of a kind that they were fitted on.
     Known,
     /// An attack of a kind that they were not fitted on.
     Novel,
+}
+
+impl Role {
+    pub(super) fn is_attack(self) -> bool {
+        matches!(self, Self::Known | Self::Novel)
+    }
 }
 
 /// A row that is left out in one fold.
@@ -29,71 +32,72 @@ pub(super) struct Left {
     pub(super) row: usize,
     pub(super) fold: usize,
     pub(super) role: Role,
-    /// Its kind of attack; 0 for clean rows.
+    /// Its kind among the clean rows, or among the attacks.
     pub(super) kind: usize,
 }
 
-/// Deals the rows into `folds` parts: `kinds[row]` is the kind of an attack, `None` for a clean row.
+/// How clean rows, or attacks, are dealt.
+pub(super) struct Side {
+    known: Role,
+    novel: Role,
+    /// Of so many rows of a kind, one is left out in another fold too, where its kind is known.
+    step: usize,
+    stream: u64,
+}
+
+/// Calibrations stand on clean rows whose kind is known, so these are more.
+pub(super) const CLEAN: Side = Side { known: Role::Clean, novel: Role::Drifted, step: 3, stream: 0 };
+pub(super) const ATTACKS: Side = Side { known: Role::Known, novel: Role::Novel, step: 5, stream: 1 << 32 };
+
+/// Deals the rows of one side into `folds` parts: `kinds[row]` is the kind of a row, `None` for one of the other side.
 ///
-/// Clean rows are dealt at random and evenly. Each kind goes into one fold as a whole, the largest first and into the
-/// fold with the fewest attacks so far, and a fifth of its rows into the other folds as well. The rows of a single
-/// kind, without which nothing could be learnt, are dealt at random.
-pub(super) fn deal(kinds: &[Option<usize>], folds: usize, seed: u64) -> Vec<Left> {
+/// Each kind goes into one fold as a whole, the largest first and into the fold with the fewest rows so far, and one
+/// of [`Side::step`] of its rows into the other folds as well. The rows of a single kind, without which nothing could
+/// be learnt, are dealt at random and evenly.
+pub(super) fn deal(kinds: &[Option<usize>], side: &Side, folds: usize, seed: u64) -> Vec<Left> {
     let mut by_kind: Vec<Vec<usize>> = Vec::new();
-    let mut clean = Vec::new();
     for (row, kind) in kinds.iter().enumerate() {
-        match *kind {
-            None => clean.push(row),
-            Some(kind) => {
-                by_kind.resize_with(by_kind.len().max(kind + 1), Vec::new);
-                by_kind[kind].push(row);
-            }
+        if let Some(kind) = *kind {
+            by_kind.resize_with(by_kind.len().max(kind + 1), Vec::new);
+            by_kind[kind].push(row);
         }
     }
-    let mut left = Vec::new();
-    Stream::new(seed, CLEAN_STREAM).shuffle(&mut clean);
-    left.extend(clean.into_iter().enumerate().map(|(i, row)| Left {
-        row,
-        fold: i % folds,
-        role: Role::Clean,
-        kind: 0,
-    }));
     let single = by_kind.iter().filter(|rows| !rows.is_empty()).count() == 1;
     let mut order: Vec<usize> = (0..by_kind.len()).collect();
     order.sort_by_key(|&kind| std::cmp::Reverse(by_kind[kind].len()));
-    let mut load = vec![0; folds];
+    let (mut left, mut load) = (Vec::new(), vec![0; folds]);
     for kind in order {
         let rows = &mut by_kind[kind];
-        Stream::new(seed, KIND_STREAM + kind as u64).shuffle(rows);
+        Stream::new(seed, side.stream + kind as u64).shuffle(rows);
         if single {
-            let known = |(i, &row): (usize, &usize)| Left { row, fold: i % folds, role: Role::Known, kind };
+            let known = |(i, &row): (usize, &usize)| Left { row, fold: i % folds, role: side.known, kind };
             left.extend(rows.iter().enumerate().map(known));
             continue;
         }
         let own = (0..folds).min_by_key(|&fold| load[fold]).unwrap_or_default();
         load[own] += rows.len();
-        left.extend(rows.iter().map(|&row| Left { row, fold: own, role: Role::Novel, kind }));
-        let again = rows.iter().take(rows.len() / KNOWN_STEP).enumerate();
+        left.extend(rows.iter().map(|&row| Left { row, fold: own, role: side.novel, kind }));
+        let again = rows.iter().take(rows.len() / side.step).enumerate();
         left.extend(again.map(|(i, &row)| {
             let fold = (own + 1 + i % (folds - 1)) % folds;
-            Left { row, fold, role: Role::Known, kind }
+            Left { row, fold, role: side.known, kind }
         }));
     }
     left
 }
 
-/// Kinds of attacks by their scaled features: `k` clusters by k-means, `None` for clean rows.
+/// Kinds of the rows for which `asked` says so, by their scaled features: `k` clusters by k-means.
 pub(super) fn kinds_by_features(
     x: ArrayView2<'_, f32>,
-    attacks: &[bool],
+    asked: impl Fn(usize) -> bool,
     k: usize,
     seed: u64,
 ) -> Result<Vec<Option<usize>>> {
-    let rows: Vec<usize> = (0..attacks.len()).filter(|&row| attacks[row]).collect();
+    let rows: Vec<usize> = (0..x.nrows()).filter(|&row| asked(row)).collect();
     let encoded = Inputs::fit(&x, None)?.encode(&x.select(Axis(0), &rows).view());
     let values: Vec<f64> = encoded.numbers.into_iter().map(f64::from).collect();
     let nearest = clusters(&values, x.ncols(), k, seed);
-    let mut kinds = vec![None; attacks.len()];
+    let mut kinds = vec![None; x.nrows()];
     for (row, kind) in rows.into_iter().zip(nearest) {
         kinds[row] = Some(kind);
     }
@@ -105,8 +109,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kinds_stay_together_and_a_fifth_of_each_is_known_elsewhere() {
-        // Kinds of 50, 20 and 10 rows among 100 clean ones.
+    fn kinds_stay_together_and_a_share_of_each_is_known_elsewhere() {
+        // Kinds of 50, 20 and 10 rows among 100 of the other side.
         let kinds: Vec<Option<usize>> = (0..180)
             .map(|row| match row {
                 0..100 => None,
@@ -115,27 +119,28 @@ mod tests {
                 _ => Some(2),
             })
             .collect();
-        let left = deal(&kinds, 2, 7);
-        assert_eq!(left, deal(&kinds, 2, 7));
-        let count = |role, fold| left.iter().filter(|l| l.role == role && l.fold == fold).count();
-        assert_eq!([count(Role::Clean, 0), count(Role::Clean, 1)], [50, 50]);
-        // The kind of 50 alone, the two others together.
-        assert_eq!([count(Role::Novel, 0), count(Role::Novel, 1)], [50, 30]);
-        assert_eq!([count(Role::Known, 0), count(Role::Known, 1)], [4 + 2, 10]);
-        for l in &left {
-            assert_eq!(kinds[l.row].is_some(), l.role != Role::Clean);
-            let novel_here =
-                |other: &Left| other.role == Role::Novel && other.kind == l.kind && other.fold == l.fold;
-            assert!(l.role != Role::Known || !left.iter().any(novel_here));
+        for (side, known) in [(&ATTACKS, [4 + 2, 10]), (&CLEAN, [6 + 3, 16])] {
+            let left = deal(&kinds, side, 2, 7);
+            assert_eq!(left, deal(&kinds, side, 2, 7));
+            let count = |role, fold| left.iter().filter(|l| l.role == role && l.fold == fold).count();
+            // The kind of 50 alone, the two others together.
+            assert_eq!([count(side.novel, 0), count(side.novel, 1)], [50, 30]);
+            assert_eq!([count(side.known, 0), count(side.known, 1)], known);
+            for l in &left {
+                assert_eq!(kinds[l.row], Some(l.kind));
+                let novel_here =
+                    |other: &Left| other.role == side.novel && other.kind == l.kind && other.fold == l.fold;
+                assert!(l.role != side.known || !left.iter().any(novel_here));
+            }
         }
     }
 
     #[test]
     fn a_single_kind_is_dealt_at_random() {
         let kinds: Vec<Option<usize>> = (0..40).map(|row| (row % 2 == 0).then_some(3)).collect();
-        let left = deal(&kinds, 4, 0);
-        assert_eq!(left.len(), 40);
-        assert!(left.iter().all(|l| l.role != Role::Novel));
-        assert!((0..4).all(|fold| left.iter().filter(|l| l.fold == fold && l.kind == 3).count() == 5));
+        let left = deal(&kinds, &ATTACKS, 4, 0);
+        assert_eq!(left.len(), 20);
+        assert!(left.iter().all(|l| l.role == Role::Known && l.kind == 3));
+        assert!((0..4).all(|fold| left.iter().filter(|l| l.fold == fold).count() == 5));
     }
 }

@@ -4,8 +4,9 @@ use ndarray::{Array2, ArrayView2};
 
 use super::config::MixtureOfExpertsConfig;
 use super::cross::Rows;
-use super::deal::{Left, Role, deal, kinds_by_features};
+use super::deal::{ATTACKS, CLEAN, Left, Role, deal, kinds_by_features};
 use super::learn::Course;
+use super::lessons;
 use super::model::MixtureOfExperts;
 use super::panel::Panel;
 use super::report::{ExpertReport, MixtureReport, Quality};
@@ -27,23 +28,12 @@ impl MixtureOfExpertsConfig {
         labels: Option<&[bool]>,
         monitor: &mut Monitor<'_>,
     ) -> Result<MixtureOfExperts> {
-        self.fit_and_score(x, labels, monitor).map(|(mixture, _)| mixture)
-    }
-
-    /// As [`MixtureOfExpertsConfig::fit_with`]; also returns the score that the mixture gives each row when its
-    /// experts were fitted without the row's fold, an attack by experts that its kind is new to.
-    pub(crate) fn fit_and_score(
-        &self,
-        x: ArrayView2<'_, f32>,
-        labels: Option<&[bool]>,
-        monitor: &mut Monitor<'_>,
-    ) -> Result<(MixtureOfExperts, Vec<f32>)> {
         let Some(labels) = labels else {
             return Err(Error::InsufficientData { what: "labels".into(), needed: x.nrows().max(1), got: 0 });
         };
         self.check(&x, labels.len())?;
         require_attacks(labels)?;
-        let kinds = kinds_by_features(x, labels, self.kinds, self.seed)?;
+        let kinds = kinds_by_features(x, |row| labels[row], self.kinds, self.seed)?;
         self.fit_rows(&Rows { x, attacks: labels.to_vec(), classes: None }, &kinds, monitor)
     }
 
@@ -72,7 +62,7 @@ impl MixtureOfExpertsConfig {
         require_attacks(&attacks)?;
         let kinds: Vec<Option<usize>> = labels.iter().map(|&label| (label as usize).checked_sub(1)).collect();
         let rows = Rows { x, attacks, classes: Some((labels, classes)) };
-        Ok(self.fit_rows(&rows, &kinds, monitor)?.0)
+        self.fit_rows(&rows, &kinds, monitor)
     }
 
     fn check(&self, x: &ArrayView2<'_, f32>, labels: usize) -> Result<()> {
@@ -88,8 +78,10 @@ impl MixtureOfExpertsConfig {
         rows: &Rows<'_>,
         kinds: &[Option<usize>],
         monitor: &mut Monitor<'_>,
-    ) -> Result<(MixtureOfExperts, Vec<f32>)> {
-        let left = deal(kinds, self.folds, self.seed);
+    ) -> Result<MixtureOfExperts> {
+        let clean_kinds = kinds_by_features(rows.x, |row| !rows.attacks[row], self.clean_kinds, self.seed)?;
+        let mut left = deal(&clean_kinds, &CLEAN, self.folds, self.seed);
+        left.extend(deal(kinds, &ATTACKS, self.folds, self.seed));
         let (detectors, scores) = rows.cross_fit(&self.experts, &left, self.folds)?;
         let course = Course { config: self, left: &left, scores: &scores };
         let report = self.validate_gate(&course)?;
@@ -102,25 +94,17 @@ impl MixtureOfExpertsConfig {
             None => vec!["clean".into(), "attack".into()],
         };
         let shares = class_shares(rows, classes.len());
-        let mixture =
-            MixtureOfExperts::new(self.clone(), detectors, panel, (classes, shares), report, history)?;
-        let said = Said::of(&mixture.panel, &scores, &all);
-        let mut of_row = vec![0.0; rows.attacks.len()];
-        // Of rows that are scored twice, the score as novel ones comes first, and stays.
-        for (i, l) in left.iter().enumerate().rev() {
-            of_row[l.row] = match mixture.alone {
-                Some(who) => said.log_odds(&mixture.panel, i, who),
-                None => said.mixture[i],
-            } as f32;
-        }
-        Ok((mixture, of_row))
+        MixtureOfExperts::new(self.clone(), detectors, panel, (classes, shares), report, history)
     }
 
     /// Judges each fold by a gate and calibrations of the others.
     fn validate_gate(&self, course: &Course<'_>) -> Result<MixtureReport> {
         let judged = parallel::map(self.folds, |fold| {
-            let (here, others): (Vec<usize>, Vec<usize>) =
+            let (mut here, others): (Vec<usize>, Vec<usize>) =
                 (0..course.left.len()).partition(|&i| course.left[i].fold == fold);
+            let clean = lessons::draw_clean(self, course.left, &here);
+            here.retain(|&i| course.left[i].role.is_attack());
+            here.extend(clean);
             let learnt = course.learn(&others, &mut Monitor::default())?;
             let panel = Panel::new(self, learnt.voices, learnt.gate)?;
             Judged::of(&panel, course.left, course.scores, &here)
@@ -175,9 +159,10 @@ impl Judged {
         let experts = panel.voices.len();
         let said = Said::of(panel, scores, here);
         let quality = |role: Role| -> Result<Option<Vec<Quality>>> {
+            let is_attack = |at: usize| left[here[at]].role.is_attack();
             let taken: Vec<usize> =
-                (0..here.len()).filter(|&at| [Role::Clean, role].contains(&left[here[at]].role)).collect();
-            let labels: Vec<bool> = taken.iter().map(|&at| left[here[at]].role == role).collect();
+                (0..here.len()).filter(|&at| !is_attack(at) || left[here[at]].role == role).collect();
+            let labels: Vec<bool> = taken.iter().map(|&at| is_attack(at)).collect();
             if !labels.contains(&true) || !labels.contains(&false) {
                 return Ok(None);
             }
@@ -219,11 +204,6 @@ impl Said {
         panel.judge(&surprises, &mut weights, &mut mixture);
         Self { surprises, weights, mixture }
     }
-
-    /// What one expert says of a row.
-    fn log_odds(&self, panel: &Panel, row: usize, who: usize) -> f64 {
-        panel.voices[who].log_odds(self.surprises[row * panel.voices.len() + who])
-    }
 }
 
 /// The mean weight of each expert: half over the clean rows, half over the attacks.
@@ -231,7 +211,7 @@ fn mean_weights(roles: &[Role], weights: &[f32], experts: usize) -> Vec<f64> {
     let mut sums = [vec![0.0; experts], vec![0.0; experts]];
     let mut rows = [0.0_f64; 2];
     for (role, weights) in roles.iter().zip(weights.chunks_exact(experts)) {
-        let side = usize::from(*role != Role::Clean);
+        let side = usize::from(role.is_attack());
         rows[side] += 1.0;
         sums[side].iter_mut().zip(weights).for_each(|(sum, &weight)| *sum += f64::from(weight));
     }

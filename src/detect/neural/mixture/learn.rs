@@ -6,7 +6,7 @@ use candle_core::{D, DType, Device, Tensor};
 use ndarray::Array2;
 
 use super::config::MixtureOfExpertsConfig;
-use super::deal::{Left, Role};
+use super::deal::Left;
 use super::lessons;
 use super::panel::GATE;
 use super::voice::{Voice, gate_input};
@@ -45,9 +45,8 @@ impl Course<'_> {
                 got: 0,
             });
         }
-        let labels: Vec<bool> =
-            lessons.iter().map(|lesson| self.left[lesson.of].role != Role::Clean).collect();
-        let clean: Vec<usize> = part.iter().copied().filter(|&i| self.left[i].role == Role::Clean).collect();
+        let labels: Vec<bool> = lessons.iter().map(|lesson| self.left[lesson.of].role.is_attack()).collect();
+        let clean = lessons::draw_clean(self.config, self.left, part);
         let (mut voices, mut inputs, mut log_odds) = (Vec::new(), Vec::new(), Vec::new());
         for (i, expert) in self.config.experts.iter().enumerate() {
             let supervised = expert.detector.needs_labels();

@@ -14,12 +14,12 @@ pub(super) struct Lesson {
 
 /// Draws as many attacks as clean rows: the more numerous side once, the other again and again.
 ///
-/// Of the attacks, `blind_share` are blind, and `novel_share` of the others novel; a kind of `n` rows counts in
-/// proportion to `√n`. `part` says where the rows that may be drawn stand in `left`. Nothing is random here:
-/// `left` is shuffled already.
+/// The clean rows are those of [`draw_clean`]. Of the attacks, `blind_share` are blind, and `novel_share` of the
+/// others novel; a kind of `n` rows counts in proportion to `√n`. `part` says where the rows that may be drawn stand
+/// in `left`. Nothing is random here: `left` is shuffled already.
 pub(super) fn draw(config: &MixtureOfExpertsConfig, left: &[Left], part: &[usize]) -> Vec<Lesson> {
-    let of_role = |role| -> Vec<usize> { part.iter().copied().filter(|&i| left[i].role == role).collect() };
-    let (clean, known, novel) = (of_role(Role::Clean), of_role(Role::Known), of_role(Role::Novel));
+    let [known, novel] = [Role::Known, Role::Novel].map(|role| of_role(left, part, role));
+    let clean = draw_clean(config, left, part);
     if clean.is_empty() || known.is_empty() && novel.is_empty() {
         return Vec::new();
     }
@@ -42,6 +42,24 @@ pub(super) fn draw(config: &MixtureOfExpertsConfig, left: &[Left], part: &[usize
     let partners = clean.iter().cycle();
     lessons.extend(blind.into_iter().zip(partners).map(|(of, &clean)| Lesson { of, blind: Some(clean) }));
     lessons
+}
+
+/// Draws the clean rows: `novel_share` of them drifted, a kind of `n` rows in proportion to `√n`, and as many in all as
+/// there are without running out of either.
+pub(super) fn draw_clean(config: &MixtureOfExpertsConfig, left: &[Left], part: &[usize]) -> Vec<usize> {
+    let [mut known, drifted] = [Role::Clean, Role::Drifted].map(|role| of_role(left, part, role));
+    if known.is_empty() || drifted.is_empty() {
+        return [known, drifted].concat();
+    }
+    let share = config.novel_share;
+    let all = (known.len() as f64 / (1.0 - share)).min(drifted.len() as f64 / share);
+    known.truncate((all * (1.0 - share)).round() as usize);
+    known.extend(spread(left, &drifted, (all * share).round() as usize));
+    known
+}
+
+fn of_role(left: &[Left], part: &[usize], role: Role) -> Vec<usize> {
+    part.iter().copied().filter(|&i| left[i].role == role).collect()
 }
 
 /// About `n` of the rows, each kind in proportion to the square root of its size.
@@ -90,6 +108,28 @@ mod tests {
         );
         assert_eq!(count(&|l| left[l.of].role == Role::Known), 12);
         assert_eq!(count(&|l| l.blind.is_some_and(|i| left[i].role == Role::Clean)), 10);
+    }
+
+    #[test]
+    fn as_many_clean_rows_as_there_are_of_both() {
+        let mut left = left();
+        for i in 20..40 {
+            left[i].role = Role::Drifted;
+            left[i].kind = usize::from(i < 36);
+        }
+        let part: Vec<usize> = (0..left.len()).collect();
+        let drawn = |novel_share| {
+            let config = MixtureOfExpertsConfig { novel_share, ..MixtureOfExpertsConfig::default() };
+            let rows = draw_clean(&config, &left, &part);
+            let of =
+                |role, kind| rows.iter().filter(|&&i| left[i].role == role && left[i].kind == kind).count();
+            [of(Role::Clean, 0), of(Role::Drifted, 0), of(Role::Drifted, 1)]
+        };
+        // Drifted rows are of two kinds, 4 and 16 rows, which count as 1 : 2.
+        assert_eq!(drawn(0.5), [20, 7, 13]);
+        assert_eq!(drawn(0.75), [7, 7, 13]);
+        assert_eq!(drawn(0.0), [20, 0, 0]);
+        assert_eq!(drawn(1.0), [0, 7, 13]);
     }
 
     #[test]

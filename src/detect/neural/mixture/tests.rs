@@ -219,7 +219,8 @@ fn bad_settings_and_bad_rows_are_named() {
     assert!(refused(|c| c.experts.truncate(1)).contains("`experts`"));
     assert!(refused(|c| c.experts[1].name = "boosted".into()).contains("experts[1]"));
     assert!(refused(|c| c.folds = 1).contains("folds"));
-    assert!(refused(|c| c.kinds = 0).contains("kinds"));
+    assert!(refused(|c| c.kinds = 0).contains("`kinds`"));
+    assert!(refused(|c| c.clean_kinds = 0).contains("`clean_kinds`"));
     assert!(refused(|c| c.even_share = 1.5).contains("even_share"));
     assert!(refused(|c| c.novel_share = f64::NAN).contains("novel_share"));
     assert!(refused(|c| c.blind_share = 1.0).contains("blind_share"));
