@@ -16,6 +16,11 @@ pub(super) fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tenso
     x.matmul(&weight.t()?)?.broadcast_add(bias)?.reshape(shape)
 }
 
+/// By a product, as a NaN must stay one: candle's `relu` makes 0 of it.
+pub(super) fn relu(x: &Tensor) -> Result<Tensor> {
+    x * x.gt(0.0)?.to_dtype(x.dtype())?
+}
+
 pub(super) fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
     candle_nn::ops::layer_norm_slow(x, weight, bias, kernels::EPSILON)
 }
