@@ -8,6 +8,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 NODE := bindings/node
+# All but `cuda`, which needs nvcc: so no target says --all-features.
+FEATURES := --features cli
+WORKSPACE := --workspace --features qosguard/cli,qosguard-node/panic-probe
 NEXTEST_VERSION := 0.9.143
 NEXTEST := $(shell command -v cargo-nextest || echo $(CURDIR)/.tools/bin/cargo-nextest)
 CHECK_CLEAN := git diff --exit-code --
@@ -46,9 +49,9 @@ lint: lint-rust lint-python lint-node drift ## everything that needs no test run
 
 lint-rust:
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets --all-features --quiet -- -D warnings
+	cargo clippy $(WORKSPACE) --all-targets --quiet -- -D warnings
 	cargo clippy --lib --quiet -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --quiet
+	RUSTDOCFLAGS="-D warnings" cargo doc $(WORKSPACE) --no-deps --quiet
 
 lint-python: python
 	$(BIN)/ruff check .
@@ -71,9 +74,9 @@ drift: stubs ## a generated file that differs from what is committed fails
 test: test-rust test-python test-node ## every test in three languages
 
 test-rust: $(NEXTEST)
-	$(NEXTEST) nextest run --all-features --cargo-quiet
-	cargo test --all-features --doc --quiet
-	cargo run --all-features --quiet --example quickstart
+	$(NEXTEST) nextest run $(FEATURES) --cargo-quiet
+	cargo test $(FEATURES) --doc --quiet
+	cargo run $(FEATURES) --quiet --example quickstart
 	$(CHECK_CLEAN) tests/golden
 
 test-python: python
@@ -83,13 +86,13 @@ test-node: node
 	cd $(NODE) && npm test --silent
 
 golden: ## rewrite tests/golden and docs/FLOW_FIELDS.md after a deliberate change
-	QOSGUARD_BLESS=1 cargo test --all-features --quiet --test golden --test flow_fields
+	QOSGUARD_BLESS=1 cargo test $(FEATURES) --quiet --test golden --test flow_fields
 
 # --- bench and release ------------------------------------------------------------------------------------------------
 
 .PHONY: bench dist
 bench: $(VENV)/.installed ## criterion, then the peers in one run
-	RAYON_NUM_THREADS=1 cargo bench --all-features
+	RAYON_NUM_THREADS=1 cargo bench $(FEATURES)
 	$(BIN)/pip install --quiet --requirement benches/requirements.txt
 	source $(BIN)/activate && maturin develop --quiet --release
 	$(BIN)/python benches/peers.py --json target/peers.json

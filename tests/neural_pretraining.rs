@@ -1,6 +1,6 @@
 //! What masked pretraining is worth where labels are few: NSL-KDD's official split, 1 % of the labels.
 //!
-//! `cargo test --release --all-features --test neural_pretraining -- --ignored --nocapture` takes some minutes.
+//! `cargo test --release --features cli --test neural_pretraining -- --ignored --nocapture` takes some minutes.
 #![cfg(feature = "neural")]
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 

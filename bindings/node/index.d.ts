@@ -201,6 +201,8 @@ export interface TrainingOptions {
   patience?: number
   /** Share of the rows that are held out to stop by, in [0, 1). */
   validationShare?: number
+  /** Where it runs: `cpu`, or `cuda:0` in a build with the feature `cuda`; `cpu` unless said otherwise. */
+  device?: string
 }
 
 /** Which columns a network treats apart, by index; a guard says it where it is left out. */

@@ -89,7 +89,8 @@ class Autoencoder(_Columns, _Unsupervised):
         `"logarithmic"` (ln(1 + e / s)).
     training
         Settings of the training: `epochs`, `batch_rows`, `rows_per_epoch`, `learning_rate`, `weight_decay`, `schedule`
-        (such as `{"kind": "cosine"}`), `warmup_steps`, `clip_norm`, `patience`, `validation_share`.
+        (such as `{"kind": "cosine"}`), `warmup_steps`, `clip_norm`, `patience`, `validation_share`,
+        `device` (`"cpu"`, or `"cuda:0"` in a build with the feature `cuda`).
 
     >>> import numpy as np, qosguard as qg
     >>> x = np.random.default_rng(0).normal(size=(600, 1)) * [1.0, 2.0]  # the second column is twice the first

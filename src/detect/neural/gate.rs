@@ -1,8 +1,9 @@
 //! The gate of a mixture: how much each expert counts in a row.
 
-use candle_core::{D, Device, Tensor};
+use candle_core::{D, DType, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::device::Place;
 use super::layers::{self, BatchNorm, Linear};
 use super::ops;
 use super::pass::Pass;
@@ -140,7 +141,7 @@ impl Gate {
 
 /// 0 for the `k` largest numbers of each row, the earlier of equals first, and −∞ for the others.
 fn outside(logits: &Tensor, k: usize) -> Result<Tensor> {
-    let rows: Vec<Vec<f32>> = logits.to_vec2()?;
+    let rows: Vec<Vec<f32>> = logits.to_dtype(DType::F32)?.to_vec2()?;
     let mut masked = Vec::with_capacity(logits.elem_count());
     for row in &rows {
         let mut order: Vec<usize> = (0..row.len()).collect();
@@ -151,11 +152,13 @@ fn outside(logits: &Tensor, k: usize) -> Result<Tensor> {
             masked[at + i] = 0.0;
         }
     }
-    Ok(Tensor::from_vec(masked, logits.shape(), &Device::Cpu)?)
+    Ok(Place::of(logits).tensor(masked, logits.shape())?)
 }
 
 #[cfg(test)]
 mod tests {
+    use candle_core::Device;
+
     use super::*;
 
     fn rows(n: usize, width: usize) -> Tensor {
@@ -200,8 +203,7 @@ mod tests {
             }
         }
         // Equal numbers: the earlier ones.
-        let equal =
-            outside(&Tensor::zeros((1, 3), candle_core::DType::F32, &Device::Cpu).unwrap(), 2).unwrap();
+        let equal = outside(&Tensor::zeros((1, 3), DType::F32, &Device::Cpu).unwrap(), 2).unwrap();
         assert_eq!(equal.to_vec2::<f32>().unwrap(), [[0.0, 0.0, f32::NEG_INFINITY]]);
     }
 

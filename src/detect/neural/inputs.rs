@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use ndarray::{ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use super::columns::Columns;
+use super::device::Place;
 use crate::detect::check;
 use crate::error::{Error, Result};
 
@@ -211,14 +212,15 @@ pub(crate) struct Batch {
 
 impl Encoded {
     /// The rows of these indices, each below [`Encoded::rows`].
-    pub(crate) fn batch(&self, rows: &[usize]) -> Result<Batch> {
-        Ok(Batch { numbers: self.take(&self.numbers, rows)?, codes: self.take(&self.codes, rows)? })
+    pub(crate) fn batch(&self, rows: &[usize], place: &Place) -> Result<Batch> {
+        let numbers = self.take(&self.numbers, rows, place)?;
+        Ok(Batch { numbers, codes: self.take(&self.codes, rows, place)? })
     }
 
-    fn take<T: candle_core::WithDType>(&self, values: &[T], rows: &[usize]) -> Result<Tensor> {
+    fn take<T: candle_core::WithDType>(&self, values: &[T], rows: &[usize], place: &Place) -> Result<Tensor> {
         let width = values.len() / self.rows.max(1);
         let taken: Vec<T> =
             rows.iter().flat_map(|&row| &values[row * width..(row + 1) * width]).copied().collect();
-        Ok(Tensor::from_vec(taken, (rows.len(), width), &Device::Cpu)?)
+        Ok(place.tensor(taken, (rows.len(), width))?)
     }
 }

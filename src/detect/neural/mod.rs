@@ -3,6 +3,7 @@
 mod autoencoder;
 mod classifier;
 mod columns;
+mod device;
 mod fused;
 mod gate;
 mod gradients;
@@ -29,6 +30,7 @@ pub(crate) use autoencoder::{AutoencoderHeader, EntityAutoencodersHeader};
 pub(crate) use classifier::NeuralClassifierHeader;
 pub use classifier::{NeuralClassifier, NeuralClassifierConfig, NeuralClassifierParts, PretrainingConfig};
 pub use columns::{Columns, TimingChannel};
+pub use device::{Device, Precision};
 pub use gate::GateConfig;
 pub use gradients::Completeness;
 pub(crate) use kitsune::KitsuneHeader;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::Var;
 
+use super::device::{Place, numbers};
 use crate::error::{Error, Result};
 use crate::rng::Stream;
 
@@ -25,6 +26,7 @@ pub(crate) enum Init {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Weights {
     seed: u64,
+    place: Place,
     /// Stored values that no layer has asked for yet; `None` draws new ones.
     stored: Option<BTreeMap<String, Vec<f32>>>,
     trained: BTreeMap<String, Var>,
@@ -41,6 +43,16 @@ impl Weights {
     /// Weights of a file, by name.
     pub(crate) fn stored(values: BTreeMap<String, Vec<f32>>) -> Self {
         Self { stored: Some(values), ..Self::default() }
+    }
+
+    /// The same weights elsewhere; before any layer asks for one.
+    pub(crate) fn on(self, place: Place) -> Self {
+        Self { place, ..self }
+    }
+
+    /// Where they stand, and where what meets them must.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
     }
 
     /// A weight that is trained.
@@ -80,7 +92,7 @@ impl Weights {
             }
             None => draw(&mut Stream::new(self.seed, key(name)), n, init),
         };
-        Ok(Var::from_tensor(&Tensor::from_vec(values, shape, &Device::Cpu)?)?)
+        Ok(Var::from_tensor(&self.place.tensor(values, shape)?)?)
     }
 
     /// The trained weights, in name order.
@@ -96,14 +108,14 @@ impl Weights {
     /// All values by name, trained and running alike.
     pub(crate) fn values(&self) -> Result<BTreeMap<String, Vec<f32>>> {
         let all = self.trained.iter().chain(&self.running);
-        all.map(|(name, var)| Ok((name.clone(), var.flatten_all()?.to_vec1()?))).collect()
+        all.map(|(name, var)| Ok((name.clone(), numbers(var)?))).collect()
     }
 
     /// Sets all values; names and lengths are those of [`Weights::values`].
     pub(crate) fn set(&self, values: &BTreeMap<String, Vec<f32>>) -> Result<()> {
         for (name, var) in self.trained.iter().chain(&self.running) {
             let values = values.get(name).ok_or_else(|| Error::invalid(name.as_str(), "there", "nothing"))?;
-            var.set(&Tensor::from_slice(values, var.shape(), &Device::Cpu)?)?;
+            var.set(&self.place.tensor(values.clone(), var.shape())?)?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use super::errors::{self, Errors};
 use super::loss::{divergence, reconstruction};
 use super::network::{Network, noise};
 use super::{Autoencoder, AutoencoderConfig};
+use crate::detect::neural::device::{Place, Precision, number};
 use crate::detect::neural::inputs::{Encoded, Inputs};
 use crate::detect::neural::pass::Pass;
 use crate::detect::neural::training::{Monitor, Task, split, train};
@@ -32,13 +33,13 @@ pub(super) struct Reconstruct<'a> {
 
 impl Reconstruct<'_> {
     fn loss_of(&self, encoded: &Encoded, rows: &[usize], pass: &mut Pass) -> Result<Tensor> {
-        let batch = encoded.batch(rows)?;
+        let batch = encoded.batch(rows, self.weights().place())?;
         let code = self.network.encode(&batch, pass)?;
         let (mut z, mut extra) = (code.mean.clone(), None);
         if let (Some(variational), Some(log_variance)) = (&self.config.variational, &code.log_variance) {
             let mut warmth = 1.0;
             if let Some(random) = &mut pass.random {
-                let noise = Tensor::from_vec(noise(1.0, z.elem_count(), random), z.shape(), z.device())?;
+                let noise = Place::of(&z).tensor(noise(1.0, z.elem_count(), random), z.shape())?;
                 z = (z + ((log_variance * 0.5)?.exp()? * noise)?)?;
                 warmth = (pass.step + 1) as f64 / variational.warmup_steps.max(1) as f64;
             }
@@ -68,7 +69,7 @@ impl Task for Reconstruct<'_> {
         for start in (0..n).step_by(TILE) {
             let rows: Vec<usize> = (start..n.min(start + TILE)).collect();
             let loss = self.loss_of(&self.validation, &rows, &mut Pass::scoring())?;
-            sum += f64::from(loss.to_scalar::<f32>()?) * rows.len() as f64;
+            sum += number(&loss)? * rows.len() as f64;
         }
         Ok((n > 0).then_some(sum / n as f64))
     }
@@ -99,6 +100,7 @@ impl AutoencoderConfig {
         monitor: &mut Monitor<'_>,
     ) -> Result<Autoencoder> {
         self.validate()?;
+        let place = self.training.device.open("training.device", Precision::Single)?;
         check::finite(&x, 0)?;
         let (training, validation) = split(None, x.nrows(), self.training.validation_share, self.seed);
         let select = |rows: &[usize]| x.select(ndarray::Axis(0), rows);
@@ -108,7 +110,7 @@ impl AutoencoderConfig {
             inputs.leave_out(feature);
         }
         self.check_inputs(&inputs)?;
-        let network = Network::new(Weights::new(self.seed), self, &inputs)?;
+        let network = Network::new(Weights::new(self.seed).on(place), self, &inputs)?;
         let task = Reconstruct {
             network: &network,
             config: self,
@@ -125,7 +127,15 @@ impl AutoencoderConfig {
         scores.sort_unstable_by(f64::total_cmp);
         let usual = quantile(&scores, USUAL).max(LEAST_USUAL);
         let weights = network.values()?;
-        Autoencoder::assemble(self.clone(), inputs, network, weights, scales, usual, history)
+        Autoencoder::assemble(
+            self.clone(),
+            inputs,
+            network.weights().count(),
+            weights,
+            scales,
+            usual,
+            history,
+        )
     }
 
     /// Refuses a loss and a score to which no column counts.

@@ -1,6 +1,6 @@
 //! What training makes small, and each row's errors by column.
 
-use candle_core::{D, Tensor};
+use candle_core::{D, DType, Tensor};
 
 use super::network::{Code, Output};
 use crate::detect::neural::inputs::Batch;
@@ -26,11 +26,12 @@ pub(super) fn shares(numbers: usize, categories: usize, category_weight: f32) ->
 pub(super) fn reconstruction(output: &Output, batch: &Batch, category_weight: f32) -> Result<Tensor> {
     let (rows, columns) = batch.codes.dims2()?;
     let (of_numbers, of_categories) = shares(batch.numbers.dim(1)?, columns, category_weight);
+    let like = output.numbers.as_ref().or(output.logits.first()).unwrap_or(&batch.numbers);
     let mut loss = match &output.numbers {
         Some(numbers) => (mean_squared_error(numbers, &batch.numbers)? * of_numbers)?,
-        None => Tensor::zeros((), batch.numbers.dtype(), batch.numbers.device())?,
+        None => Tensor::zeros((), like.dtype(), like.device())?,
     };
-    let ones = Tensor::ones(rows, batch.numbers.dtype(), batch.numbers.device())?;
+    let ones = Tensor::ones(rows, like.dtype(), like.device())?;
     for (i, logits) in output.logits.iter().enumerate() {
         let codes = batch.codes.narrow(1, i, 1)?.flatten_all()?;
         loss = (loss + (cross_entropy(logits, &codes, &ones)? * (of_categories / columns as f64))?)?;
@@ -49,10 +50,10 @@ pub(super) fn divergence(code: &Code, log_variance: &Tensor) -> Result<Tensor> {
 pub(super) fn errors(output: &Output, batch: &Batch) -> Result<Vec<f32>> {
     let mut parts = Vec::new();
     if let Some(numbers) = &output.numbers {
-        parts.push((numbers - &batch.numbers)?.sqr()?);
+        parts.push((numbers.to_dtype(DType::F32)? - batch.numbers.to_dtype(DType::F32)?)?.sqr()?);
     }
     for (i, logits) in output.logits.iter().enumerate() {
-        let log_p = candle_nn::ops::log_softmax(logits, D::Minus1)?;
+        let log_p = candle_nn::ops::log_softmax(&logits.to_dtype(DType::F32)?, D::Minus1)?;
         parts.push(log_p.gather(&batch.codes.narrow(1, i, 1)?.contiguous()?, 1)?.neg()?);
     }
     Ok(Tensor::cat(&parts, 1)?.flatten_all()?.to_vec1()?)

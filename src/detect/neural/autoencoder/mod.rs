@@ -10,7 +10,7 @@ mod network;
 mod parts;
 mod scoring;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use config::{AutoencoderConfig, ErrorForm, Variational};
 pub(crate) use entities::EntityAutoencodersHeader;

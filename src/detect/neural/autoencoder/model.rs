@@ -10,10 +10,12 @@ use super::fit::TILE;
 use super::loss::errors;
 use super::network::{Network, noise};
 use super::scoring::{Scorer, TILE_ROWS};
+use crate::detect::neural::device::{Device, Place, Precision};
 use crate::detect::neural::fused::{padded, with_scratch};
 use crate::detect::neural::inputs::{Encoded, Inputs};
 use crate::detect::neural::pass::Pass;
 use crate::detect::neural::training::History;
+use crate::detect::neural::weights::Weights;
 use crate::detect::{Detector, check};
 use crate::error::Result;
 use crate::explain::Explanation;
@@ -31,7 +33,7 @@ const SAMPLE_STREAM: u64 = u64::MAX - 1;
 pub struct Autoencoder {
     config: AutoencoderConfig,
     inputs: Inputs,
-    network: Network,
+    n_parameters: usize,
     scorer: Scorer,
     weights: BTreeMap<String, Vec<f32>>,
     errors: Errors,
@@ -48,14 +50,14 @@ impl Autoencoder {
     pub(super) fn assemble(
         config: AutoencoderConfig,
         inputs: Inputs,
-        network: Network,
+        n_parameters: usize,
         weights: BTreeMap<String, Vec<f32>>,
         errors: Errors,
         usual_score: f64,
         history: History,
     ) -> Result<Self> {
         let scorer = Scorer::new(&weights, &config, &inputs, draws(&config))?;
-        Ok(Self { config, inputs, network, scorer, weights, errors, usual_score, history })
+        Ok(Self { config, inputs, n_parameters, scorer, weights, errors, usual_score, history })
     }
 
     /// The settings that the model was fitted with.
@@ -70,12 +72,54 @@ impl Autoencoder {
 
     /// How many numbers the training chose; running statistics do not count.
     pub fn n_parameters(&self) -> usize {
-        self.network.weights().count()
+        self.n_parameters
     }
 
     /// The score that 5 % of the rows held out of training exceed.
     pub fn usual_score(&self) -> f64 {
         self.usual_score
+    }
+
+    /// Scores rows in batches on a device, as [`Detector::score`] does on the CPU; worth it for many rows at once.
+    ///
+    /// Equal to its scores to about 1e-4 of them in single precision, to about 2 % in half precision.
+    ///
+    /// # Errors
+    ///
+    /// As [`Detector::score_into`]; [`Error::InvalidArgument`] for a device that is not there, and for numbers that
+    /// half precision cannot hold.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::detect::{AutoencoderConfig, Detector, Device, Fit, Precision, TrainingConfig};
+    /// use qosguard::ndarray::Array2;
+    ///
+    /// let x = Array2::from_shape_fn((200, 2), |(i, j)| (i % 32) as f32 * [1.0, 2.0][j]);
+    /// let training = TrainingConfig { epochs: 1, ..Default::default() };
+    /// let model = AutoencoderConfig { training, ..Default::default() }.fit(x.view(), None)?;
+    /// // `Device::Cuda(0)` where the build has the feature `cuda`.
+    /// let scores = model.score_on(x.view(), Device::Cpu, Precision::Half)?;
+    /// assert!((scores[0] - model.score(x.view())?[0]).abs() < 0.02 * scores[0].max(1.0));
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn score_on(&self, x: ArrayView2<'_, f32>, device: Device, precision: Precision) -> Result<Vec<f32>> {
+        self.score_at(x, device.open("device", precision)?)
+    }
+
+    pub(in crate::detect::neural) fn score_at(
+        &self,
+        x: ArrayView2<'_, f32>,
+        place: Place,
+    ) -> Result<Vec<f32>> {
+        check::shape(&x, self.n_features(), x.nrows())?;
+        check::finite(&x, 0)?;
+        let weights = Weights::stored(self.weights.clone()).on(place);
+        let network = Network::new(weights, &self.config, &self.inputs)?;
+        let mut errors = Self::errors_of(&network, &self.config, &self.inputs.encode(&x))?;
+        self.errors.shares(&mut errors);
+        let scores = errors.chunks_exact(self.scorer.columns()).map(|shares| Errors::score(shares) as f32);
+        network.weights().place().check(scores.collect())
     }
 
     pub(super) fn inputs(&self) -> &Inputs {
@@ -100,7 +144,7 @@ impl Autoencoder {
         let draws = draws(config);
         for start in (0..encoded.rows).step_by(TILE) {
             let rows: Vec<usize> = (start..encoded.rows.min(start + TILE)).collect();
-            let batch = encoded.batch(&rows)?;
+            let batch = encoded.batch(&rows, network.weights().place())?;
             let code = network.encode(&batch, &mut Pass::scoring())?;
             let Some(log_variance) = code.log_variance.as_ref().filter(|_| !draws.is_empty()) else {
                 all.extend(errors(&network.decode(code.mean, &mut Pass::scoring())?, &batch)?);
@@ -109,7 +153,7 @@ impl Autoencoder {
             let deviation = (log_variance * 0.5)?.exp()?;
             let mut mean: Vec<f32> = Vec::new();
             for draw in &draws {
-                let draw = candle_core::Tensor::from_slice(draw, draw.len(), deviation.device())?;
+                let draw = Place::of(&deviation).tensor(draw.clone(), draw.len())?;
                 let z = (&code.mean + deviation.broadcast_mul(&draw)?)?;
                 let errors = errors(&network.decode(z, &mut Pass::scoring())?, &batch)?;
                 mean.resize(errors.len(), 0.0);

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Tensor, Var};
 
 use super::AutoencoderConfig;
 use super::loss::clamp_log_variance;
+use crate::detect::neural::device::Place;
 use crate::detect::neural::inputs::{Batch, CategoryInput, Inputs};
 use crate::detect::neural::layers::{BatchNorm, Embedding, Linear, dropout};
 use crate::detect::neural::pass::Pass;
@@ -150,7 +151,7 @@ impl Network {
         if let Some(random) = &mut pass.random {
             if self.config.noise > 0.0 && self.numbers.is_some() {
                 let noise = noise(self.config.noise, numbers.elem_count(), random);
-                numbers = (&numbers + Tensor::from_vec(noise, numbers.shape(), &Device::Cpu)?)?;
+                numbers = (&numbers + Place::of(&numbers).tensor(noise, numbers.shape())?)?;
             }
             if self.config.hidden_codes > 0.0 && !self.embeddings.is_empty() {
                 let mut values = codes.flatten_all()?.to_vec1::<u32>()?;
@@ -159,7 +160,7 @@ impl Network {
                         *code = 0;
                     }
                 }
-                codes = Tensor::from_vec(values, codes.shape(), &Device::Cpu)?;
+                codes = Place::of(&codes).tensor(values, codes.shape())?;
             }
         }
         if self.embeddings.is_empty() {

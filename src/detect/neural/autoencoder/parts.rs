@@ -57,9 +57,10 @@ impl Autoencoder {
             return Err(Error::invalid("usual_score", "at least 0.000001 and finite", usual_score));
         }
         let network = Network::new(Weights::stored(weights.clone()), config, inputs)?;
+        let n_parameters = network.weights().count();
         let errors = Errors::new(config, inputs, error_scales.clone());
         let (config, inputs) = (config.clone(), inputs.clone());
-        Self::assemble(config, inputs, network, weights.clone(), errors, *usual_score, history.clone())
+        Self::assemble(config, inputs, n_parameters, weights.clone(), errors, *usual_score, history.clone())
     }
 
     /// The model as plain data; [`Autoencoder::from_parts`] makes it again, bit for bit.

@@ -8,6 +8,7 @@ use super::loss::{clamp_log_variance, divergence, errors, reconstruction};
 use super::network::{Code, Network, Output, embedding_width, noise};
 use super::*;
 use crate::artifact::Tensors;
+use crate::detect::neural::device::Place;
 use crate::detect::neural::inputs::{Batch, CategoryInput, Inputs, NumberInput};
 use crate::detect::neural::pass::Pass;
 use crate::detect::neural::testing::every_weight_gets_a_gradient;
@@ -19,7 +20,7 @@ use crate::rng::Stream;
 
 /// Numbers in columns 0, 1 and 2 and a category in column 3. The third number is the sum of the first two, and
 /// the category says whether the first is positive.
-fn rows(n: usize, seed: u64) -> Array2<f32> {
+pub(in crate::detect::neural) fn rows(n: usize, seed: u64) -> Array2<f32> {
     let mut random = Stream::new(seed, 0);
     let mut x = Array2::zeros((n, 4));
     for mut row in x.rows_mut() {
@@ -29,7 +30,7 @@ fn rows(n: usize, seed: u64) -> Array2<f32> {
     x
 }
 
-fn small() -> AutoencoderConfig {
+pub(in crate::detect::neural) fn small() -> AutoencoderConfig {
     AutoencoderConfig {
         columns: Some(Columns { categorical: vec![3], ..Default::default() }),
         widths: vec![16],
@@ -39,6 +40,23 @@ fn small() -> AutoencoderConfig {
         training: TrainingConfig { epochs: 20, batch_rows: 64, learning_rate: 5e-3, ..Default::default() },
         ..Default::default()
     }
+}
+
+/// A network with everything in it, and what it learns on 256 rows.
+pub(in crate::detect::neural) fn with_task<T>(place: Place, f: impl FnOnce(&dyn Task) -> T) -> T {
+    let config = AutoencoderConfig {
+        batch_norm: true,
+        skip: true,
+        dropout: 0.2,
+        hidden_codes: 0.1,
+        variational: Some(Variational::default()),
+        ..small()
+    };
+    let x = rows(256, 1);
+    let inputs = Inputs::fit(&x.view(), config.columns.as_ref()).unwrap();
+    let network = Network::new(Weights::new(3).on(place), &config, &inputs).unwrap();
+    let training = inputs.encode(&x.view());
+    f(&Reconstruct { network: &network, config: &config, validation: training.clone(), training })
 }
 
 fn inputs(numbers: usize, codes: &[u32]) -> Inputs {

@@ -5,6 +5,7 @@ use ndarray::{ArrayView2, Axis};
 use super::rows::Rows;
 use super::tasks::{Guess, Tell};
 use super::{NeuralClassifier, NeuralClassifierConfig, NeuralClassifierParts, PretrainingConfig};
+use crate::detect::neural::device::Precision;
 use crate::detect::neural::inputs::{Encoded, Inputs};
 use crate::detect::neural::networks::{Build, Network};
 use crate::detect::neural::training::{History, Monitor, split, train};
@@ -96,18 +97,31 @@ impl NeuralClassifierConfig {
         monitor: &mut Monitor<'_>,
     ) -> Result<NeuralClassifier> {
         self.validate()?;
+        let place = self.training.device.open("training.device", Precision::Single)?;
+        // Where the pretraining is, if elsewhere.
+        let first = match self.pretraining.as_ref().map(|pretraining| pretraining.training.device) {
+            Some(device) if device != self.training.device => {
+                Some(device.open("pretraining.training.device", Precision::Single)?)
+            }
+            _ => None,
+        };
         check::finite(&x, 0)?;
         let dealing = (self.training.validation_share, self.class_weight, self.seed);
         let rows = Rows::new(x.nrows(), labels, classes, weights, dealing)?;
         let learnt = without(x.nrows(), &rows.validation);
         let inputs = Inputs::fit(&x.select(Axis(0), &learnt).view(), self.columns.as_ref())?;
         let encoded = inputs.encode(&x);
-        let mut weights = Weights::new(self.seed);
-        let network = Network::new(&mut weights, &self.build(&inputs, classes.len()), &self.architecture)?;
+        let build = self.build(&inputs, classes.len());
+        let mut weights = Weights::new(self.seed).on(first.as_ref().unwrap_or(&place).clone());
+        let mut network = Network::new(&mut weights, &build, &self.architecture)?;
         let pretraining_history = match &self.pretraining {
             None => None,
             Some(config) => Some(self.pretrain(config, &weights, &network, &encoded, &learnt, monitor)?),
         };
+        if first.is_some() {
+            weights = Weights::stored(weights.values()?).on(place);
+            network = Network::new(&mut weights, &build, &self.architecture)?;
+        }
         let task = Tell {
             weights: &weights,
             network: &network,

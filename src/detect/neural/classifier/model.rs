@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use ndarray::{Array2, ArrayView2, s};
 
 use super::NeuralClassifierConfig;
+use crate::detect::neural::device::{Device, Place, Precision, numbers};
 use crate::detect::neural::gradients::integrated_gradients;
 use crate::detect::neural::inputs::{Batch, Inputs};
 use crate::detect::neural::networks::{Architecture, Network, Scorer};
 use crate::detect::neural::pass::Pass;
 use crate::detect::neural::training::History;
+use crate::detect::neural::weights::Weights;
 use crate::detect::{Classifier, Detector, check};
 use crate::error::Result;
 use crate::explain::Explanation;
@@ -18,6 +20,8 @@ use crate::parallel;
 
 /// Rows that go through the network at a time.
 const TILE: usize = 256;
+/// The same where a batch is scored on a device.
+const DEVICE_TILE: usize = 4096;
 
 /// A fitted neural classifier.
 ///
@@ -83,15 +87,48 @@ impl NeuralClassifier {
         Ok(out)
     }
 
+    /// Scores rows in batches on a device, as [`Detector::score`] does on the CPU; worth it for many rows at once.
+    ///
+    /// Equal to its scores to about 1e-4 in single precision, to about .02 in half precision.
+    ///
+    /// # Errors
+    ///
+    /// As [`Detector::score_into`]; [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a device that is
+    /// not there, and for numbers that half precision cannot hold.
+    pub fn score_on(&self, x: ArrayView2<'_, f32>, device: Device, precision: Precision) -> Result<Vec<f32>> {
+        self.score_at(x, device.open("device", precision)?)
+    }
+
+    pub(in crate::detect::neural) fn score_at(
+        &self,
+        x: ArrayView2<'_, f32>,
+        place: Place,
+    ) -> Result<Vec<f32>> {
+        check::shape(&x, self.n_features(), x.nrows())?;
+        check::finite(&x, 0)?;
+        let mut weights = Weights::stored(self.weights.clone()).on(place);
+        let build = self.config.build(&self.inputs, self.classes.len());
+        let network = Network::new(&mut weights, &build, &self.config.architecture)?;
+        let encoded = self.inputs.encode(&x);
+        let rows: Vec<usize> = (0..x.nrows()).collect();
+        let mut scores = Vec::with_capacity(rows.len());
+        for rows in rows.chunks(DEVICE_TILE) {
+            let batch = encoded.batch(rows, weights.place())?;
+            let logits = numbers(&network.forward(&batch, &mut Pass::scoring())?.logits)?;
+            scores.extend(logits.chunks_exact(self.classes.len()).map(log_odds_of));
+        }
+        weights.place().check(scores)
+    }
+
     /// Rows as the network takes them in.
     fn batch(&self, x: &ArrayView2<'_, f32>) -> Result<Batch> {
         let rows: Vec<usize> = (0..x.nrows()).collect();
-        self.inputs.encode(x).batch(&rows)
+        self.inputs.encode(x).batch(&rows, &Place::default())
     }
 
     /// A row of which nothing is known: every number its mean, every category the unknown one.
     fn base(&self) -> Result<Tensor> {
-        let zeros = |n, dtype| Tensor::zeros((1, n), dtype, &Device::Cpu);
+        let zeros = |n, dtype| Tensor::zeros((1, n), dtype, &candle_core::Device::Cpu);
         let numbers = zeros(self.inputs.numbers.len(), candle_core::DType::F32)?;
         let codes = zeros(self.inputs.categories.len(), candle_core::DType::U32)?;
         self.network.embed(&Batch { numbers, codes })

@@ -1,8 +1,9 @@
 //! What a classifier's network is trained for, with labels and before without.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 use super::rows::Rows;
+use crate::detect::neural::device::{Place, number};
 use crate::detect::neural::inputs::{Batch, Encoded};
 use crate::detect::neural::losses;
 use crate::detect::neural::networks::Network;
@@ -29,7 +30,8 @@ impl Tell<'_> {
         let labels: Vec<u32> = rows.iter().map(|&row| self.rows.labels[row]).collect();
         let weights: Vec<f32> = rows.iter().map(|&row| self.rows.weights[row]).collect();
         let n = rows.len();
-        Ok((Tensor::from_vec(labels, n, &Device::Cpu)?, Tensor::from_vec(weights, n, &Device::Cpu)?))
+        let place = self.weights.place();
+        Ok((place.tensor(labels, n)?, place.tensor(weights, n)?))
     }
 }
 
@@ -40,7 +42,7 @@ impl Task for Tell<'_> {
 
     fn loss(&self, rows: &[usize], pass: &mut Pass) -> Result<Tensor> {
         let rows: Vec<usize> = rows.iter().map(|&i| self.rows.training[i]).collect();
-        let batch = hide(self.encoded.batch(&rows)?, self.hidden_codes, pass)?;
+        let batch = hide(self.encoded.batch(&rows, self.weights.place())?, self.hidden_codes, pass)?;
         let (labels, weights) = self.truth(&rows)?;
         self.network.loss(&self.network.forward(&batch, pass)?, &labels, &weights)
     }
@@ -49,10 +51,12 @@ impl Task for Tell<'_> {
         let (mut sum, mut total) = (0.0, 0.0);
         for rows in self.rows.validation.chunks(TILE) {
             let (labels, weights) = self.truth(rows)?;
-            let forward = self.network.forward(&self.encoded.batch(rows)?, &mut Pass::scoring())?;
-            let weight = f64::from(weights.sum_all()?.to_scalar::<f32>()?);
+            let forward = self
+                .network
+                .forward(&self.encoded.batch(rows, self.weights.place())?, &mut Pass::scoring())?;
+            let weight = number(&weights.sum_all()?)?;
             let loss = losses::cross_entropy(&forward.logits, &labels, &weights)?;
-            sum += f64::from(loss.to_scalar::<f32>()?) * weight;
+            sum += number(&loss)? * weight;
             total += weight;
         }
         Ok((total > 0.0).then_some(sum / total))
@@ -70,7 +74,7 @@ fn hide(batch: Batch, share: f32, pass: &mut Pass) -> Result<Batch> {
             *code = 0;
         }
     }
-    Ok(Batch { codes: Tensor::from_vec(codes, batch.codes.shape(), &Device::Cpu)?, ..batch })
+    Ok(Batch { codes: Place::of(&batch.codes).tensor(codes, batch.codes.shape())?, ..batch })
 }
 
 /// Guess features that are hidden from the others.
@@ -90,15 +94,15 @@ impl Task for Guess<'_> {
 
     fn loss(&self, rows: &[usize], pass: &mut Pass) -> Result<Tensor> {
         let rows: Vec<usize> = rows.iter().map(|&i| self.training[i]).collect();
-        self.network.masked_loss(&self.encoded.batch(&rows)?, self.mask_share, pass)
+        self.network.masked_loss(&self.encoded.batch(&rows, self.weights.place())?, self.mask_share, pass)
     }
 
     fn validation_loss(&self) -> Result<Option<f64>> {
         let mut sum = 0.0;
         for rows in self.validation.chunks(TILE) {
-            let batch = self.encoded.batch(rows)?;
+            let batch = self.encoded.batch(rows, self.weights.place())?;
             let loss = self.network.masked_loss(&batch, self.mask_share, &mut Pass::scoring())?;
-            sum += f64::from(loss.to_scalar::<f32>()?) * rows.len() as f64;
+            sum += number(&loss)? * rows.len() as f64;
         }
         let n = self.validation.len();
         Ok((n > 0).then_some(sum / n as f64))

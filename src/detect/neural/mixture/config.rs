@@ -158,6 +158,10 @@ impl MixtureOfExpertsConfig {
         check_names("experts", self.experts.iter().map(|expert| expert.name.as_str()))?;
         self.gate.validate("gate", n)?;
         self.training.validate()?;
+        if !self.training.device.is_cpu() {
+            let expected = "`cpu`, as a gate is small; its experts have settings of their own";
+            return Err(Error::invalid("training.device", expected, self.training.device));
+        }
         for (name, value, range) in [
             ("kinds", self.kinds, 2..=64),
             ("clean_kinds", self.clean_kinds, 1..=64),

@@ -1,6 +1,6 @@
 //! What of a batch a network takes in: numbers as they are, a learnt vector for each category.
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Tensor, Var};
 
 use crate::detect::neural::inputs::{Batch, Inputs};
 use crate::detect::neural::weights::{Init, Weights};
@@ -59,7 +59,7 @@ impl Embedder {
         }
         let numbers: Vec<u32> = seen.numbers.iter().map(|&i| i as u32).collect();
         let n = numbers.len();
-        Ok(Self { numbers: Tensor::from_vec(numbers, n, &Device::Cpu)?, tables, owners })
+        Ok(Self { numbers: weights.place().tensor(numbers, n)?, tables, owners })
     }
 
     /// Numbers that it takes in.
@@ -81,6 +81,9 @@ impl Embedder {
     pub(crate) fn numbers_of(&self, batch: &Batch) -> Result<Tensor> {
         if self.numbers() == batch.numbers.dim(1)? {
             return Ok(batch.numbers.clone());
+        }
+        if self.numbers() == 0 {
+            return Ok(batch.numbers.narrow(1, 0, 0)?);
         }
         Ok(batch.numbers.index_select(&self.numbers, 1)?)
     }

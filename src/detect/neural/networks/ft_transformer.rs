@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::check;
 use super::embedder::{Embedder, Seen};
 use super::masked::{self, Masked};
+use crate::detect::neural::device::Place;
 use crate::detect::neural::inputs::{Batch, Inputs};
 use crate::detect::neural::layers::{self, LayerNorm, Linear};
 use crate::detect::neural::ops;
@@ -160,8 +161,9 @@ impl FtTransformer {
     /// Loss on features that are masked; `None` for a network without what that needs.
     pub(super) fn masked_loss(&self, batch: &Batch, share: f64, pass: &mut Pass) -> Result<Option<Tensor>> {
         let Some(masked) = &self.masked else { return Ok(None) };
-        let features = self.identities()?.dim(0)?;
-        let hidden = masked::draw(batch.numbers.dim(0)?, features, share, pass)?;
+        let identities = self.identities()?;
+        let (rows, features) = (batch.numbers.dim(0)?, identities.dim(0)?);
+        let hidden = masked::draw(rows, features, share, &Place::of(&identities), pass)?;
         self.guess(masked, batch, &hidden, pass).map(Some)
     }
 

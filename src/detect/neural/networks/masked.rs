@@ -1,8 +1,9 @@
 //! Features behind a mask, and guesses of what they are.
 
-use candle_core::{D, Device, Tensor, Var};
+use candle_core::{D, Tensor, Var};
 
 use super::embedder::Seen;
+use crate::detect::neural::device::Place;
 use crate::detect::neural::inputs::Inputs;
 use crate::detect::neural::layers::Linear;
 use crate::detect::neural::pass::Pass;
@@ -89,7 +90,13 @@ impl Masked {
 /// Which features of each row to hide: 1 with the probability `share`, and at least one in a row.
 ///
 /// Outside of training the same rows always hide the same features.
-pub(super) fn draw(rows: usize, features: usize, share: f64, pass: &mut Pass) -> Result<Tensor> {
+pub(super) fn draw(
+    rows: usize,
+    features: usize,
+    share: f64,
+    place: &Place,
+    pass: &mut Pass,
+) -> Result<Tensor> {
     let mut fixed = crate::rng::Stream::new(0, rows as u64);
     let random = pass.random.as_mut().unwrap_or(&mut fixed);
     let mut hidden = Vec::with_capacity(rows * features);
@@ -100,5 +107,5 @@ pub(super) fn draw(rows: usize, features: usize, share: f64, pass: &mut Pass) ->
             of_row[random.below(features)] = 1.0;
         }
     }
-    Ok(Tensor::from_vec(hidden, (rows, features), &Device::Cpu)?)
+    Ok(place.tensor(hidden, (rows, features))?)
 }

@@ -14,7 +14,7 @@ mod temporal_cnn;
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub use ft_transformer::FtTransformerConfig;
 pub use mixture::{ExpertNetworkConfig, MixtureNetworkConfig};

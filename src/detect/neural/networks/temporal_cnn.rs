@@ -1,6 +1,6 @@
 //! A one-dimensional convolution over the statistics of time.
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Tensor, Var};
 use serde::{Deserialize, Serialize};
 
 use super::check;
@@ -136,9 +136,9 @@ impl TemporalCnn {
         let n = grid.numbers.len();
         let cells = grid.slots.len();
         Ok(Self {
-            numbers: Tensor::from_vec(grid.numbers, n, &Device::Cpu)?,
+            numbers: weights.place().tensor(grid.numbers, n)?,
             owners: grid.owners,
-            slots: Tensor::from_vec(grid.slots, cells, &Device::Cpu)?,
+            slots: weights.place().tensor(grid.slots, cells)?,
             shape: grid.shape,
             convs,
             linear: Linear::new(weights, &format!("{at}.linear"), width, config.width)?,

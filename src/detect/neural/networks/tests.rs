@@ -7,6 +7,7 @@ use candle_core::{Device, Tensor, Var};
 use super::*;
 use crate::detect::neural::columns::TimingChannel;
 use crate::detect::neural::columns::tests::features;
+use crate::detect::neural::device::Place;
 use crate::detect::neural::gate::GateConfig;
 use crate::detect::neural::inputs::{CategoryInput, NumberInput};
 use crate::detect::neural::testing::every_weight_gets_a_gradient;
@@ -30,7 +31,7 @@ pub(super) fn build<'a>(inputs: &'a Inputs, columns: Option<&'a Columns>, classe
 }
 
 /// Two channels of three statistics, of the first five columns.
-pub(super) fn timing() -> Columns {
+pub(in crate::detect::neural) fn timing() -> Columns {
     let channel = |name: &str, columns: &[Option<usize>]| TimingChannel {
         name: name.into(),
         columns: columns.to_vec(),
@@ -40,7 +41,7 @@ pub(super) fn timing() -> Columns {
 }
 
 /// One small network of each kind.
-pub(super) fn small() -> [Architecture; 5] {
+pub(in crate::detect::neural) fn small() -> [Architecture; 5] {
     let transformer =
         FtTransformerConfig { width: 8, heads: 2, feed_forward: 12, dropout: 0.0, ..Default::default() };
     let cnn = TemporalCnnConfig { channels: vec![5], width: 8, dropout: 0.0, ..Default::default() };
@@ -72,19 +73,19 @@ pub(super) fn small() -> [Architecture; 5] {
     ]
 }
 
-fn batch(rows: usize, inputs: &Inputs) -> Batch {
+fn batch(rows: usize, inputs: &Inputs, place: &Place) -> Batch {
     let (n, k) = (inputs.numbers.len(), inputs.categories.len());
     let numbers: Vec<f32> = (0..rows * n).map(|i| ((i * 37 % 101) as f32 - 50.0) / 25.0).collect();
     let code = |i: usize| (i * 7 / 3 % inputs.categories[i % k].cardinality()) as u32;
     let codes: Vec<u32> = (0..rows * k).map(code).collect();
     Batch {
-        numbers: Tensor::from_vec(numbers, (rows, n), &Device::Cpu).unwrap(),
-        codes: Tensor::from_vec(codes, (rows, k), &Device::Cpu).unwrap(),
+        numbers: place.tensor(numbers, (rows, n)).unwrap(),
+        codes: place.tensor(codes, (rows, k)).unwrap(),
     }
 }
 
 /// Tells three classes apart, or guesses hidden features.
-struct Small {
+pub(in crate::detect::neural) struct Small {
     inputs: Inputs,
     weights: Weights,
     network: Network,
@@ -93,8 +94,12 @@ struct Small {
 
 impl Small {
     fn new(architecture: &Architecture, guesses: bool) -> Self {
+        Self::on(Place::default(), architecture, guesses)
+    }
+
+    pub(in crate::detect::neural) fn on(place: Place, architecture: &Architecture, guesses: bool) -> Self {
         let inputs = inputs(8, &[4, 6]);
-        let mut weights = Weights::new(3);
+        let mut weights = Weights::new(3).on(place);
         let (columns, masked) = (timing(), guesses);
         let build = Build { masked, ..build(&inputs, Some(&columns), 3) };
         let network = Network::new(&mut weights, &build, architecture).unwrap();
@@ -109,12 +114,13 @@ impl Task for Small {
 
     fn loss(&self, rows: &[usize], pass: &mut Pass) -> Result<Tensor> {
         let n = rows.len();
-        let batch = batch(n, &self.inputs);
+        let place = self.weights.place();
+        let batch = batch(n, &self.inputs, place);
         if self.guesses {
             return self.network.masked_loss(&batch, 0.3, pass);
         }
-        let labels = Tensor::from_iter((0..n).map(|i| i as u32 * 5 % 3), &Device::Cpu)?;
-        let weights = Tensor::from_iter((0..n).map(|i| 1.0 + i as f32 / 7.0), &Device::Cpu)?;
+        let labels = place.tensor((0..n).map(|i| i as u32 * 5 % 3).collect(), n)?;
+        let weights = place.tensor((0..n).map(|i| 1.0 + i as f32 / 7.0).collect(), n)?;
         self.network.loss(&self.network.forward(&batch, pass)?, &labels, &weights)
     }
 
@@ -148,7 +154,7 @@ fn the_reference_mixture_has_733_237_parameters_of_which_693_508_learn_from_labe
     assert_eq!(counts, [12_288, 6_063, 595_072, 27_584, 33_538, 41_666, 17_026]);
     assert_eq!(weights.count(), 733_237);
 
-    let batch = batch(3, &inputs);
+    let batch = batch(3, &inputs, &Place::default());
     let labels = Tensor::new(&[0_u32, 1, 1], &Device::Cpu).unwrap();
     let row_weights = Tensor::new(&[1.0_f32, 1.0, 1.0], &Device::Cpu).unwrap();
     let forward = network.forward(&batch, &mut Pass::training(0, 0)).unwrap();
@@ -232,12 +238,18 @@ fn a_mask_hides_the_value_and_keeps_the_feature() {
 
 #[test]
 fn each_row_hides_a_feature_and_about_the_share_of_all() {
-    let hidden = masked::draw(400, 10, 0.15, &mut Pass::training(3, 1)).unwrap().to_vec2::<f32>().unwrap();
+    let hidden = masked::draw(400, 10, 0.15, &Place::default(), &mut Pass::training(3, 1))
+        .unwrap()
+        .to_vec2::<f32>()
+        .unwrap();
     assert!(hidden.iter().all(|row| row.contains(&1.0)));
     let share = hidden.concat().iter().sum::<f32>() / 4000.0;
     // 0.15, and one of ten for the rows (0.85^10 = 0.197 of them) that had none.
     assert!((share - 0.17).abs() < 0.02, "{share}");
-    let again = masked::draw(400, 10, 0.15, &mut Pass::training(3, 1)).unwrap().to_vec2::<f32>().unwrap();
+    let again = masked::draw(400, 10, 0.15, &Place::default(), &mut Pass::training(3, 1))
+        .unwrap()
+        .to_vec2::<f32>()
+        .unwrap();
     assert_eq!(hidden, again);
 }
 

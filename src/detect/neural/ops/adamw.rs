@@ -6,15 +6,16 @@ use std::collections::BTreeMap;
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor, Var, bail};
 
+use super::super::device::{Place, is_ours, number, numbers};
 use super::super::kernels::sum_of_squares;
 use super::super::simd::wide;
 use super::super::weights::Weights;
-use super::values;
+use super::{composed, values};
 use crate::error::{Error, Result};
 
-const BETA1: f64 = 0.9;
-const BETA2: f64 = 0.999;
-const EPSILON: f64 = 1e-8;
+pub(super) const BETA1: f64 = 0.9;
+pub(super) const BETA2: f64 = 0.999;
+pub(super) const EPSILON: f64 = 1e-8;
 
 /// `AdamW`, as in `PyTorch`: step lengths from the running mean and mean square of each gradient, and weights that
 /// decay by `learning rate · decay` of themselves.
@@ -31,8 +32,36 @@ pub(crate) struct AdamW {
 #[derive(Debug)]
 struct Moving {
     var: Var,
-    mean: Vec<f32>,
-    square: Vec<f32>,
+    moments: Moments,
+}
+
+#[derive(Debug)]
+enum Moments {
+    /// For the step of our own.
+    Ours { mean: Vec<f32>, square: Vec<f32> },
+    /// Where the variable is, for a step out of candle's operations.
+    Candles { mean: Tensor, square: Tensor },
+}
+
+impl Moments {
+    fn new(var: &Var, mean: Vec<f32>, square: Vec<f32>) -> Result<Self> {
+        if is_ours(var) {
+            return Ok(Self::Ours { mean, square });
+        }
+        let place = Place::of(var);
+        Ok(Self::Candles {
+            mean: place.tensor(mean, var.shape())?,
+            square: place.tensor(square, var.shape())?,
+        })
+    }
+
+    /// Mean and square.
+    fn values(&self) -> Result<[Vec<f32>; 2]> {
+        match self {
+            Self::Ours { mean, square } => Ok([mean.clone(), square.clone()]),
+            Self::Candles { mean, square } => Ok([numbers(mean)?, numbers(square)?]),
+        }
+    }
 }
 
 impl AdamW {
@@ -45,9 +74,10 @@ impl AdamW {
         }
         let moving = weights.trained().iter().map(|(name, var)| {
             let zeros = vec![0.0; var.elem_count()];
-            (name.clone(), Moving { var: var.clone(), mean: zeros.clone(), square: zeros })
+            let moments = Moments::new(var, zeros.clone(), zeros)?;
+            Ok((name.clone(), Moving { var: var.clone(), moments }))
         });
-        Ok(Self { weight_decay, steps: 0, moving: moving.collect() })
+        Ok(Self { weight_decay, steps: 0, moving: moving.collect::<Result<_>>()? })
     }
 
     /// Moves every weight that has a gradient; `scale` multiplies the gradients first, as clipping wants.
@@ -60,11 +90,13 @@ impl AdamW {
             length: (learning_rate / (1.0 - BETA1.powf(steps))) as f32,
             root: (1.0 / (1.0 - BETA2.powf(steps))).sqrt() as f32,
         };
-        for Moving { var, mean, square } in self.moving.values_mut() {
-            if let Some(gradient) = gradients.get(var) {
-                values::read([&gradient.contiguous()?], |[gradient]| {
+        for Moving { var, moments } in self.moving.values_mut() {
+            let Some(gradient) = gradients.get(var) else { continue };
+            match moments {
+                Moments::Ours { mean, square } => values::read([&gradient.contiguous()?], |[gradient]| {
                     var.inplace_op1(&Step { rates, gradient, moments: RefCell::new((mean, square)) })
-                })?;
+                })?,
+                Moments::Candles { mean, square } => composed::adamw(var, gradient, mean, square, rates)?,
             }
         }
         Ok(())
@@ -83,10 +115,11 @@ impl AdamW {
     pub(crate) fn state(&self) -> Result<BTreeMap<String, Vec<f32>>> {
         let mut state = BTreeMap::new();
         for (name, moving) in &self.moving {
-            for (part, least, values) in [("mean", f32::MIN, &moving.mean), ("square", 0.0, &moving.square)] {
+            let [mean, square] = moving.moments.values()?;
+            for (part, least, values) in [("mean", f32::MIN, mean), ("square", 0.0, square)] {
                 let name = format!("{name}.{part}");
-                check(&name, values, least)?;
-                state.insert(name, values.clone());
+                check(&name, &values, least)?;
+                state.insert(name, values);
             }
         }
         Ok(state)
@@ -103,7 +136,7 @@ impl AdamW {
                 let name = format!("{name}.{part}");
                 let values =
                     state.get(&name).ok_or_else(|| Error::invalid(name.as_str(), "there", "nothing"))?;
-                let n = moving.mean.len();
+                let n = moving.var.elem_count();
                 if values.len() != n {
                     let found = format!("{} entries", values.len());
                     return Err(Error::invalid(name, format!("an array of {n}"), found));
@@ -119,8 +152,8 @@ impl AdamW {
             return Err(Error::invalid(name.as_str(), "the state of a weight", "a stranger"));
         }
         for (name, moving) in &mut self.moving {
-            moving.mean.clone_from(&state[&format!("{name}.mean")]);
-            moving.square.clone_from(&state[&format!("{name}.square")]);
+            let part = |part: &str| state[&format!("{name}.{part}")].clone();
+            moving.moments = Moments::new(&moving.var, part("mean"), part("square"))?;
         }
         self.steps = steps;
         Ok(())
@@ -139,11 +172,16 @@ fn check(name: &str, values: &[f32], least: f32) -> Result<()> {
 
 /// Length of the gradient over all weights.
 pub(crate) fn gradient_norm(weights: &Weights, gradients: &GradStore) -> Result<f64> {
-    let mut sum = 0.0;
+    let (mut sum, mut candles) = (0.0, Vec::new());
     for var in weights.trained().values() {
-        if let Some(gradient) = gradients.get(var) {
-            sum += squares(&gradient.contiguous()?)?;
+        match gradients.get(var) {
+            Some(gradient) if is_ours(gradient) => sum += squares(&gradient.contiguous()?)?,
+            Some(gradient) => candles.push(gradient.sqr()?.sum_all()?),
+            None => {}
         }
+    }
+    if !candles.is_empty() {
+        sum += number(&Tensor::stack(&candles, 0)?.sum_all()?)?;
     }
     Ok(sum.sqrt())
 }
@@ -154,11 +192,11 @@ fn squares(x: &Tensor) -> Result<f64> {
 
 /// What is the same for all weights of a step.
 #[derive(Clone, Copy, Debug)]
-struct Rates {
-    scale: f32,
-    kept: f32,
-    length: f32,
-    root: f32,
+pub(super) struct Rates {
+    pub(super) scale: f32,
+    pub(super) kept: f32,
+    pub(super) length: f32,
+    pub(super) root: f32,
 }
 
 struct Step<'a> {

@@ -22,6 +22,11 @@ impl Dropout {
         let below = (f64::from(share) * f64::from(u32::MAX)) as u32;
         Self { below, scale: 1.0 / (1.0 - share), key: [bits as u32, (bits >> 32) as u32] }
     }
+
+    /// What each of `n` cells is multiplied by.
+    pub(super) fn mask(self, n: usize) -> Vec<f32> {
+        dropped(&vec![1.0; n], self)
+    }
 }
 
 impl CustomOp1 for Dropout {

@@ -4,6 +4,7 @@ mod activation;
 mod adamw;
 mod attention;
 mod batch_norm;
+mod composed;
 mod dropout;
 mod layer_norm;
 mod linear;
@@ -22,6 +23,7 @@ use self::batch_norm::BatchNorm;
 use self::dropout::Dropout;
 use self::layer_norm::LayerNorm;
 use self::linear::Linear;
+use super::device::{Place, is_ours};
 use crate::error::Result;
 use crate::rng::Stream;
 
@@ -30,32 +32,50 @@ const MOMENTUM: f32 = 0.1;
 
 /// `x Wᵀ + b`, shape (…, inputs) → (…, outputs).
 pub(crate) fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    if !is_ours(x) {
+        return Ok(composed::linear(x, weight, bias)?);
+    }
     Ok(x.contiguous()?.apply_op3(weight, bias, Linear)?)
 }
 
 /// `max(0, x)`.
 pub(crate) fn relu(x: &Tensor) -> Result<Tensor> {
+    if !is_ours(x) {
+        return Ok(composed::relu(x)?);
+    }
     Ok(x.contiguous()?.apply_op1(Activation::Relu)?)
 }
 
 /// `x Φ(x)`, by the error function.
 pub(crate) fn gelu(x: &Tensor) -> Result<Tensor> {
+    if !is_ours(x) {
+        return Ok(x.gelu_erf()?);
+    }
     Ok(x.contiguous()?.apply_op1(Activation::Gelu)?)
 }
 
 /// `tanh x`.
 pub(crate) fn tanh(x: &Tensor) -> Result<Tensor> {
+    if !is_ours(x) {
+        return Ok(x.tanh()?);
+    }
     Ok(x.contiguous()?.apply_op1(Activation::Tanh)?)
 }
 
 /// Each row of the last dimension to mean 0 and variance 1, times `weight`, plus `bias`.
 pub(crate) fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    if !is_ours(x) {
+        return Ok(composed::layer_norm(x, weight, bias)?);
+    }
     Ok(x.contiguous()?.apply_op3(weight, bias, LayerNorm)?)
 }
 
 /// `softmax(Q Kᵀ / √width) V` for each head; `qkv` of shape (rows, tokens, 3 · heads · width) holds Q, K and V side
 /// by side → (rows, tokens, heads · width).
 pub(crate) fn attention(qkv: &Tensor, heads: usize) -> Result<Tensor> {
+    if !is_ours(qkv) {
+        return Ok(composed::attention(qkv, heads)?);
+    }
     Ok(qkv.contiguous()?.apply_op1(Attention { heads })?)
 }
 
@@ -63,6 +83,9 @@ pub(crate) fn attention(qkv: &Tensor, heads: usize) -> Result<Tensor> {
 ///
 /// `[weight, bias, running mean, running variance]`, as in `PyTorch`.
 pub(crate) fn batch_norm(x: &Tensor, vars: [&Var; 4], training: bool) -> Result<Tensor> {
+    if !is_ours(x) {
+        return Ok(composed::batch_norm(x, vars, training)?);
+    }
     let [weight, bias, running_mean, running_variance] = vars;
     let x = x.contiguous()?;
     let (features, length) = batch_norm::sizes(x.dims())?;
@@ -88,5 +111,9 @@ pub(crate) fn batch_norm(x: &Tensor, vars: [&Var; 4], training: bool) -> Result<
 
 /// Sets a share of the numbers to 0 and scales the others up by `1 / (1 − share)`.
 pub(crate) fn dropout(x: &Tensor, share: f32, random: &mut Stream) -> Result<Tensor> {
-    Ok(x.contiguous()?.apply_op1(Dropout::new(share, random))?)
+    let dropout = Dropout::new(share, random);
+    if !is_ours(x) {
+        return Ok((x * Place::of(x).tensor(dropout.mask(x.elem_count()), x.shape())?)?);
+    }
+    Ok(x.contiguous()?.apply_op1(dropout)?)
 }

@@ -1,9 +1,8 @@
 //! Every operation beside the same in candle's own, and its slopes beside differences.
 
-use candle_core::{D, Device, Tensor, Var};
+use candle_core::{Device, Tensor, Var};
 
 use super::*;
-use crate::detect::neural::kernels;
 
 fn random(shape: &[usize], random: &mut Stream) -> Var {
     // Away from 0, where relu has no slope.
@@ -66,13 +65,7 @@ fn check(
 
 #[test]
 fn linear_matches_candle_and_differences() {
-    let slow = |v: &[Var]| {
-        let (rows, inputs) = (v[0].elem_count() / v[1].dim(1)?, v[1].dim(1)?);
-        let y = v[0].reshape((rows, inputs))?.matmul(&v[1].t()?)?.broadcast_add(&v[2])?;
-        let mut shape = v[0].dims().to_vec();
-        *shape.last_mut().unwrap() = v[1].dim(0)?;
-        y.reshape(shape)
-    };
+    let slow = |v: &[Var]| composed::linear(&v[0], &v[1], &v[2]);
     check(&[&[5, 3], &[4, 3], &[4]], |v| linear(&v[0], &v[1], &v[2]), slow);
     check(&[&[2, 3, 17], &[2, 17], &[2]], |v| linear(&v[0], &v[1], &v[2]), slow);
 }
@@ -108,7 +101,7 @@ fn shapes_that_do_not_fit_are_refused() {
 
 #[test]
 fn activations_match_candle_and_differences() {
-    check(&[&[4, 9]], |v| relu(&v[0]), |v| v[0].relu());
+    check(&[&[4, 9]], |v| relu(&v[0]), |v| composed::relu(&v[0]));
     check(&[&[4, 9]], |v| gelu(&v[0]), |v| v[0].gelu_erf());
     check(&[&[4, 9]], |v| tanh(&v[0]), |v| v[0].tanh());
 }
@@ -119,44 +112,15 @@ fn layer_norm_matches_candle_and_differences() {
         check(
             &[&[2, 2, width], &[width], &[width]],
             |v| layer_norm(&v[0], &v[1], &v[2]),
-            |v| candle_nn::ops::layer_norm_slow(&v[0], &v[1], &v[2], kernels::EPSILON),
+            |v| composed::layer_norm(&v[0], &v[1], &v[2]),
         );
     }
 }
 
 #[test]
 fn attention_matches_candle_and_differences() {
-    let slow = |qkv: &Tensor, heads: usize| {
-        let (rows, tokens, columns) = qkv.dims3()?;
-        let width = columns / 3 / heads;
-        let qkv = qkv.reshape((rows, tokens, 3, heads, width))?.permute((2, 0, 3, 1, 4))?.contiguous()?;
-        let (q, k, v) = (qkv.get(0)?, qkv.get(1)?, qkv.get(2)?);
-        let shares = candle_nn::ops::softmax(&(q.matmul(&k.t()?)? / (width as f64).sqrt())?, D::Minus1)?;
-        shares.matmul(&v)?.transpose(1, 2)?.reshape((rows, tokens, columns / 3))
-    };
-    check(&[&[2, 5, 18]], |v| attention(&v[0], 2), |v| slow(&v[0], 2));
-    check(&[&[1, 3, 9]], |v| attention(&v[0], 1), |v| slow(&v[0], 1));
-}
-
-/// Batch normalisation by candle's own operations.
-fn slow_batch_norm(
-    x: &Tensor,
-    weight: &Tensor,
-    bias: &Tensor,
-    fixed: Option<(&Tensor, &Tensor)>,
-) -> candle_core::Result<Tensor> {
-    let others: Vec<usize> = (0..x.rank()).filter(|&i| i != 1).collect();
-    let mut shape = vec![1; x.rank()];
-    shape[1] = x.dim(1)?;
-    let (mean, variance) = if let Some((mean, variance)) = fixed {
-        (mean.reshape(shape.as_slice())?, variance.reshape(shape.as_slice())?)
-    } else {
-        let mean = x.mean_keepdim(others.clone())?;
-        let variance = x.broadcast_sub(&mean)?.sqr()?.mean_keepdim(others)?;
-        (mean, variance)
-    };
-    let x = x.broadcast_sub(&mean)?.broadcast_div(&(variance + 1e-5)?.sqrt()?)?;
-    x.broadcast_mul(&weight.reshape(shape.as_slice())?)?.broadcast_add(&bias.reshape(shape)?)
+    check(&[&[2, 5, 18]], |v| attention(&v[0], 2), |v| composed::attention(&v[0], 2));
+    check(&[&[1, 3, 9]], |v| attention(&v[0], 1), |v| composed::attention(&v[0], 1));
 }
 
 #[test]
@@ -170,13 +134,13 @@ fn batch_norm_matches_candle_and_differences() {
         check(
             &[shape, &[3], &[3]],
             |v| batch_norm(&v[0], [&v[1], &v[2], &mean, &variance], true),
-            |v| slow_batch_norm(&v[0], &v[1], &v[2], None),
+            |v| composed::batch_norm(&v[0], [&v[1], &v[2], &mean, &variance], true),
         );
         let (mean, variance) = running();
         check(
             &[shape, &[3], &[3]],
             |v| batch_norm(&v[0], [&v[1], &v[2], &mean, &variance], false),
-            |v| slow_batch_norm(&v[0], &v[1], &v[2], Some((&mean, &variance))),
+            |v| composed::batch_norm(&v[0], [&v[1], &v[2], &mean, &variance], false),
         );
         assert_eq!(numbers(&mean), [0.3; 3]);
     }

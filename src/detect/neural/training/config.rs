@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::schedule::Schedule;
+use crate::detect::neural::device::Device;
 use crate::error::{Error, Result};
 
 /// Most epochs of a training.
@@ -52,6 +53,9 @@ pub struct TrainingConfig {
     pub patience: Option<usize>,
     /// Share of the rows of each class that are held out to stop by, in [0, 1).
     pub validation_share: f64,
+    /// Where it runs; scores are found on the CPU wherever that was.
+    #[serde(skip_serializing_if = "Device::is_cpu")]
+    pub device: Device,
 }
 
 impl Default for TrainingConfig {
@@ -67,6 +71,7 @@ impl Default for TrainingConfig {
             clip_norm: Some(1.0),
             patience: Some(6),
             validation_share: 0.1,
+            device: Device::Cpu,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use candle_core::backprop::GradStore;
 
+use crate::detect::neural::device::numbers;
 use crate::detect::neural::weights::Weights;
 use crate::error::{Error, Result};
 
@@ -33,7 +34,7 @@ pub(super) fn diverged(
     }
     for (name, var) in weights.trained() {
         if let Some(gradient) = gradients.get(var) {
-            let gradient: Vec<f32> = gradient.flatten_all()?.to_vec1()?;
+            let gradient = numbers(gradient)?;
             // As the norm sees it: a number whose square is too large counts too.
             if !gradient.iter().map(|value| value * value).sum::<f32>().is_finite() {
                 return Ok(error(what, name));

@@ -55,7 +55,8 @@ type Watch<'a> = dyn FnMut(&Progress<'_>) -> ControlFlow<()> + 'a;
 pub struct Monitor<'a> {
     /// Called after each epoch; `Break` ends the training, and the best weights so far come back.
     pub progress: Option<&'a mut Watch<'a>>,
-    /// Where to go on. The same config, seed and rows then give the same bits as a training that was never stopped.
+    /// Where to go on. The same config, seed and rows then give the same bits as a training that was never stopped;
+    /// only the device may be another, and then the bits too.
     pub resume: Option<&'a Checkpoint>,
 }
 

@@ -9,6 +9,7 @@ use super::config::TrainingConfig;
 use super::diverged::{diverged, not_finite};
 use super::history::{EpochRecord, History, Stopped};
 use super::schedule::LearningRate;
+use crate::detect::neural::device::number;
 use crate::detect::neural::ops::{AdamW, gradient_norm};
 use crate::detect::neural::pass::Pass;
 use crate::error::{Error, Result};
@@ -130,7 +131,7 @@ impl<'a> Run<'a> {
         let (step, weights) = (self.optimizer.steps(), self.task.weights());
         let loss = self.task.loss(rows, &mut Pass::training(self.origin.seed, step))?;
         let gradients = loss.backward()?;
-        let loss = f64::from(loss.to_scalar::<f32>()?);
+        let loss = number(&loss)?;
         let norm = gradient_norm(weights, &gradients)?;
         for (what, value) in [("loss", loss), ("gradient", norm)] {
             if !value.is_finite() {

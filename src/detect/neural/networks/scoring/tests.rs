@@ -60,7 +60,7 @@ fn logits_and_weights_are_those_of_the_trained_network() {
         }
         weights.set(&values).unwrap();
         let rows: Vec<usize> = (0..x.nrows()).collect();
-        let batch = inputs.encode(&x.view()).batch(&rows).unwrap();
+        let batch = inputs.encode(&x.view()).batch(&rows, weights.place()).unwrap();
         let candle = network.forward(&batch, &mut Pass::scoring()).unwrap();
         let scorer = Scorer::new(&values, &build, &architecture).unwrap();
         let (logits, of_experts) = scored(&scorer, &inputs, &x.view());

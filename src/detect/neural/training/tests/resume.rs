@@ -58,6 +58,18 @@ fn another_training_does_not_go_on_from_a_checkpoint() {
 }
 
 #[test]
+fn a_training_goes_on_elsewhere() {
+    let device = crate::detect::Device::Cuda(1);
+    for (from, to) in
+        [(quick(), TrainingConfig { device, ..quick() }), (TrainingConfig { device, ..quick() }, quick())]
+    {
+        let (_, checkpoints) = run_with_checkpoints(&from, &Net::new(16, 4), 16);
+        let mut monitor = Monitor { progress: None, resume: Some(&checkpoints[2]) };
+        train(&to, &Net::new(16, 4), 16, 3, "net", &mut monitor).unwrap();
+    }
+}
+
+#[test]
 fn a_checkpoint_of_another_network_is_refused() {
     let (_, checkpoints) = run_with_checkpoints(&quick(), &Net::new(16, 4), 16);
     let refused = |change: &dyn Fn(&mut Checkpoint)| {
