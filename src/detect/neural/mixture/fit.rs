@@ -1,10 +1,10 @@
 //! Fitting a mixture: experts, calibrations, gate, and whether the gate earns its place.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis};
 
 use super::config::MixtureOfExpertsConfig;
-use super::cross::Rows;
-use super::deal::{Left, Role, deal, kinds_by_features};
+use super::cross::{Rows, kept};
+use super::deal::{Role, deal, kinds_by_features};
 use super::learn::Course;
 use super::model::MixtureOfExperts;
 use super::panel::Panel;
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::parallel;
 
 impl MixtureOfExpertsConfig {
-    /// As [`Fit::fit`], with a monitor of the gate's training.
+    /// As [`Fit::fit`], with a monitor of the training of the gate and the joint networks.
     ///
     /// # Errors
     ///
@@ -31,7 +31,7 @@ impl MixtureOfExpertsConfig {
     }
 
     /// As [`MixtureOfExpertsConfig::fit_with`]; also returns the score that the mixture gives each row when its
-    /// experts were fitted without the row's fold, an attack by experts that its kind is new to.
+    /// experts, joint ones too, were fitted without the row's fold, an attack by experts that its kind is new to.
     pub(crate) fn fit_and_score(
         &self,
         x: ArrayView2<'_, f32>,
@@ -77,6 +77,7 @@ impl MixtureOfExpertsConfig {
 
     fn check(&self, x: &ArrayView2<'_, f32>, labels: usize) -> Result<()> {
         self.validate()?;
+        self.refuse_other_trainings()?;
         if labels != x.nrows() {
             return Err(Error::ShapeMismatch { what: "labels", expected: x.nrows(), got: labels });
         }
@@ -90,12 +91,15 @@ impl MixtureOfExpertsConfig {
         monitor: &mut Monitor<'_>,
     ) -> Result<(MixtureOfExperts, Vec<f32>)> {
         let left = deal(kinds, self.folds, self.seed);
-        let (detectors, scores) = rows.cross_fit(&self.experts, &left, self.folds)?;
-        let course = Course { config: self, left: &left, scores: &scores };
-        let report = self.validate_gate(&course)?;
+        let (mut detectors, scores) = rows.cross_fit(&self.experts, &left, self.folds)?;
+        let course = Course { config: self, rows, left: &left, scores: &scores };
+        let (report, scores) = self.validate_gate(&course)?;
         let all: Vec<usize> = (0..left.len()).collect();
         let learnt = course.learn(&all, monitor)?;
-        let history = learnt.history.clone();
+        for (who, network) in learnt.networks {
+            detectors.insert(who, network.into());
+        }
+        let history = learnt.history;
         let panel = Panel::new(self, learnt.voices, learnt.gate)?;
         let classes: Vec<String> = match rows.classes {
             Some((_, names)) => names.to_vec(),
@@ -104,7 +108,7 @@ impl MixtureOfExpertsConfig {
         let shares = class_shares(rows, classes.len());
         let mixture =
             MixtureOfExperts::new(self.clone(), detectors, panel, (classes, shares), report, history)?;
-        let said = Said::of(&mixture.panel, &scores, &all);
+        let said = Said::of(&mixture.panel, &scores);
         let mut of_row = vec![0.0; rows.attacks.len()];
         // Of rows that are scored twice, the score as novel ones comes first, and stays.
         for (i, l) in left.iter().enumerate().rev() {
@@ -116,16 +120,32 @@ impl MixtureOfExpertsConfig {
         Ok((mixture, of_row))
     }
 
-    /// Judges each fold by a gate and calibrations of the others.
-    fn validate_gate(&self, course: &Course<'_>) -> Result<MixtureReport> {
-        let judged = parallel::map(self.folds, |fold| {
-            let (here, others): (Vec<usize>, Vec<usize>) =
-                (0..course.left.len()).partition(|&i| course.left[i].fold == fold);
+    /// Judges each fold by a gate, calibrations and joint networks of the others. Also returns the scores with those
+    /// of the joint networks that did not see the row, shape (left, experts).
+    fn validate_gate(&self, course: &Course<'_, '_>) -> Result<(MixtureReport, Array2<f32>)> {
+        let (left, n) = (course.left, self.experts.len());
+        let joint = self.experts.iter().any(|expert| expert.joint);
+        let kept = kept(left, course.rows.attacks.len(), self.folds);
+        let folds = parallel::map(self.folds, |fold| -> Result<_> {
+            let (here, mut others): (Vec<usize>, Vec<usize>) =
+                (0..left.len()).partition(|&i| left[i].fold == fold);
+            if joint {
+                // A row that is left out here may stand in other folds too.
+                others.retain(|&i| kept[left[i].row * self.folds + fold]);
+            }
             let learnt = course.learn(&others, &mut Monitor::default())?;
             let panel = Panel::new(self, learnt.voices, learnt.gate)?;
-            Judged::of(&panel, course.left, course.scores, &here)
+            let mut scores = course.scores.select(Axis(0), &here);
+            course.add_joint(&learnt.networks, &here, &mut scores)?;
+            let roles: Vec<Role> = here.iter().map(|&i| left[i].role).collect();
+            Ok((Judged::of(&panel, &roles, &scores)?, here, scores))
         });
-        let judged = judged.into_iter().collect::<Result<Vec<_>>>()?;
+        let (mut judged, mut all) = (Vec::new(), course.scores.clone());
+        for fold in folds {
+            let (of_fold, here, scores) = fold?;
+            judged.push(of_fold);
+            here.into_iter().zip(scores.rows()).for_each(|(i, scores)| all.row_mut(i).assign(&scores));
+        }
         let quality = |who: usize, role: Role| -> Option<Quality> {
             let of: Vec<Quality> = judged.iter().filter_map(|fold| fold.quality(who, role)).collect();
             let share = 1.0 / of.len() as f64;
@@ -137,7 +157,6 @@ impl MixtureOfExpertsConfig {
             }
             (one, other) => one.or(other).unwrap_or_default(),
         };
-        let n = self.experts.len();
         let experts: Vec<ExpertReport> = (0..n)
             .map(|who| {
                 let (known, novel) = (quality(who, Role::Known), quality(who, Role::Novel));
@@ -150,7 +169,7 @@ impl MixtureOfExpertsConfig {
         let (known, novel) = (quality(n, Role::Known), quality(n, Role::Novel));
         let quality = both(known, novel);
         let chosen = MixtureReport::choose(&experts, quality);
-        Ok(MixtureReport { experts, known, novel, quality, chosen })
+        Ok((MixtureReport { experts, known, novel, quality, chosen }, all))
     }
 }
 
@@ -171,24 +190,24 @@ struct Judged {
 }
 
 impl Judged {
-    fn of(panel: &Panel, left: &[Left], scores: &Array2<f32>, here: &[usize]) -> Result<Self> {
+    /// `scores`, shape (rows, experts), are those of the rows of these roles.
+    fn of(panel: &Panel, roles: &[Role], scores: &Array2<f32>) -> Result<Self> {
         let experts = panel.voices.len();
-        let said = Said::of(panel, scores, here);
+        let said = Said::of(panel, scores);
         let quality = |role: Role| -> Result<Option<Vec<Quality>>> {
             let taken: Vec<usize> =
-                (0..here.len()).filter(|&at| [Role::Clean, role].contains(&left[here[at]].role)).collect();
-            let labels: Vec<bool> = taken.iter().map(|&at| left[here[at]].role == role).collect();
+                (0..roles.len()).filter(|&at| [Role::Clean, role].contains(&roles[at])).collect();
+            let labels: Vec<bool> = taken.iter().map(|&at| roles[at] == role).collect();
             if !labels.contains(&true) || !labels.contains(&false) {
                 return Ok(None);
             }
             let of = |score: &dyn Fn(usize) -> f64| {
                 Quality::of(&taken.iter().map(|&at| score(at)).collect::<Vec<_>>(), &labels)
             };
-            let experts = (0..experts).map(|who| of(&|at| said.surprises[at * experts + who]));
+            let experts = (0..experts).map(|who| of(&|at| said.experts[at * experts + who]));
             experts.chain([of(&|at| said.mixture[at])]).collect::<Result<_>>().map(Some)
         };
-        let roles: Vec<Role> = here.iter().map(|&i| left[i].role).collect();
-        let mean_weights = mean_weights(&roles, &said.weights, experts);
+        let mean_weights = mean_weights(roles, &said.weights, experts);
         Ok(Self { known: quality(Role::Known)?, novel: quality(Role::Novel)?, mean_weights })
     }
 
@@ -201,28 +220,25 @@ impl Judged {
 /// What experts and mixture say of some rows.
 struct Said {
     /// Shape (rows, experts).
-    surprises: Vec<f64>,
+    experts: Vec<f64>,
     /// Shape (rows, experts).
     weights: Vec<f32>,
     mixture: Vec<f64>,
 }
 
 impl Said {
-    /// Of the scores, shape (left, experts), of the rows at `here`.
-    fn of(panel: &Panel, scores: &Array2<f32>, here: &[usize]) -> Self {
-        let surprises: Vec<f64> = here
-            .iter()
-            .flat_map(|&i| scores.row(i).into_iter().zip(&panel.voices))
-            .map(|(&score, voice)| voice.surprise(score))
-            .collect();
-        let (mut weights, mut mixture) = (vec![0.0; surprises.len()], vec![0.0; here.len()]);
-        panel.judge(&surprises, &mut weights, &mut mixture);
-        Self { surprises, weights, mixture }
+    /// Of scores, shape (rows, experts).
+    fn of(panel: &Panel, scores: &Array2<f32>) -> Self {
+        let voices = panel.voices.iter().cycle();
+        let experts: Vec<f64> = scores.iter().zip(voices).map(|(&score, voice)| voice.says(score)).collect();
+        let (mut weights, mut mixture) = (vec![0.0; experts.len()], vec![0.0; scores.nrows()]);
+        panel.judge(&experts, &mut weights, &mut mixture);
+        Self { experts, weights, mixture }
     }
 
     /// What one expert says of a row.
     fn log_odds(&self, panel: &Panel, row: usize, who: usize) -> f64 {
-        panel.voices[who].log_odds(self.surprises[row * panel.voices.len() + who])
+        panel.voices[who].log_odds(self.experts[row * panel.voices.len() + who])
     }
 }
 

@@ -1,3 +1,5 @@
+mod joint;
+
 use ndarray::{Array2, Axis};
 
 use super::*;
@@ -95,9 +97,11 @@ fn the_gate_scores_as_it_was_trained() {
         let config = MixtureOfExpertsConfig { gate, lean: 0.0, even_share: 0.0, ..config() };
         let (mixture, x) = fitted(&config);
         let scores = [0, 1, 2].map(|i| mixture.detectors()[i].score(x.view()).unwrap());
-        let surprise = |row: usize, i: usize| mixture.panel.voices[i].surprise(scores[i][row]);
-        let inputs: Vec<f32> =
-            (0..3 * x.nrows()).map(|at| voice::gate_input(surprise(at / 3, at % 3))).collect();
+        let input = |row: usize, i: usize| {
+            let voice = &mixture.panel.voices[i];
+            voice.gate_input(voice.says(scores[i][row]))
+        };
+        let inputs: Vec<f32> = (0..3 * x.nrows()).map(|at| input(at / 3, at % 3)).collect();
         let mut weights = Weights::stored(mixture.panel.values.clone());
         let gate = Gate::new(&mut weights, panel::GATE, 3, 3, &config.gate).unwrap();
         let inputs = Tensor::from_vec(inputs, (x.nrows(), 3), &Device::Cpu).unwrap();
