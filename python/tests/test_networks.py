@@ -156,7 +156,8 @@ def test_networks_are_trained_with_the_gate_of_a_mixture(x: Matrix, y: Any) -> N
     assert [expert.name for expert in mixture.experts_] == ["forest", "network"]
     np.testing.assert_allclose(mixture.gate_weights(x).sum(axis=1), 1.0, rtol=1e-5)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(mixture)).predict_proba(x), mixture.predict_proba(x))
-    for joint, expected in [(["nobody"], "nobody"), (["forest"], r"experts\[0\].joint"), (["forest", "network"], "not joint")]:
+    wrong = [(["nobody"], "nobody"), (["forest"], r"experts\[0\].joint"), (["forest", "network"], "not joint")]
+    for joint, expected in wrong:
         with pytest.raises(errors.InvalidArgumentError, match=expected):
             qg.MixtureOfExperts(experts, joint=joint).fit(x, y)
 

@@ -73,10 +73,11 @@ impl ExpertConfig {
 /// and the score is `Σ w_i l_i`. The gate does not see the features: a new kind of attack has features that no
 /// gate was trained on, but what the experts say of it has a form that held-out kinds show.
 ///
-/// **Joint experts.** A network with [`ExpertConfig::joint`] has no labels of its own to learn from: the gradient of the
-/// mixture's loss goes through the gate into it, so it learns what the other experts lack. Its log-odds are the
-/// difference of its two logits, attack and clean, as they are; the gate sees them as `tanh(l / 4) + 1/2`. In a lesson
-/// that is blind it sees the clean row. It knows no classes of attack. At least one expert must be frozen.
+/// **Joint experts.** A network with [`ExpertConfig::joint`] is trained in the same steps as the gate. The loss is that of
+/// the mixture plus that of the network by itself on the same lessons: the first says what the others lack, the second
+/// keeps its log-odds those of an attack. They are its logit of an attack less that of a clean row, without a calibration;
+/// the gate sees them as `tanh(l / 4) + 1/2`. In a blind lesson the network sees the clean row. It knows no classes of
+/// attack. At least one expert must be frozen.
 ///
 /// **What the gate learns from.** On attacks of kinds that it was fitted on, a supervised expert is nearly
 /// perfect, and a gate that saw only such rows would trust it alone, and fail on new kinds. So attacks are dealt into
@@ -88,8 +89,9 @@ impl ExpertConfig {
 /// attacks by their scaled features.
 ///
 /// **Validation.** For each part, a gate, calibrations and joint networks that were fitted on the other parts alone,
-/// without any row of this part, are compared with each expert on this part; see [`MixtureReport`](super::MixtureReport). Where the mixture is not better than
-/// its best expert, the score is the log-odds of that expert.
+/// without any row of this part, are compared with each expert on this part; see
+/// [`MixtureReport`](super::MixtureReport). Where the mixture is not better than its best expert, the score is the
+/// log-odds of that expert.
 ///
 /// # Source
 ///

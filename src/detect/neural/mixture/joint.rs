@@ -34,8 +34,8 @@ pub(super) struct Pupil<'a> {
 pub(super) struct Said {
     /// Shape (rows, 1).
     pub(super) log_odds: Tensor,
-    /// What the network adds to the loss, a scalar.
-    pub(super) further_loss: Option<Tensor>,
+    /// The loss of the network by itself, a scalar.
+    pub(super) own_loss: Tensor,
 }
 
 impl<'a> Pupil<'a> {
@@ -61,8 +61,8 @@ impl<'a> Pupil<'a> {
         let batch = hide(self.encoded.batch(&rows)?, self.config.hidden_codes, pass)?;
         let forward = self.network.forward(&batch, pass)?;
         let ones = Tensor::ones(rows.len(), candle_core::DType::F32, &Device::Cpu)?;
-        let further_loss = self.network.further_loss(&forward, labels, &ones)?;
-        Ok(Said { log_odds: log_odds(&forward.logits)?.unsqueeze(1)?, further_loss })
+        let own_loss = self.network.loss(&forward, labels, &ones)?;
+        Ok(Said { log_odds: log_odds(&forward.logits)?.unsqueeze(1)?, own_loss })
     }
 
     /// The trained network as any other expert.

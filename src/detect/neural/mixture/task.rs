@@ -13,7 +13,7 @@ use crate::detect::neural::weights::Weights;
 use crate::error::Result;
 
 /// Trains the gate and the joint networks; the loss is the cross-entropy of the mixture's log-odds, the load
-/// balancing, and what joint networks add that are mixtures themselves.
+/// balancing, and the loss of each joint network by itself on the same lessons.
 pub(super) struct Lessons<'a> {
     /// Those of the gate, and those of each joint network under `experts.{i}`.
     pub(super) weights: Weights,
@@ -36,8 +36,8 @@ pub(super) struct Mixed {
     pub(super) shares: Tensor,
     /// Shape (rows).
     pub(super) log_odds: Tensor,
-    /// What the joint networks add to the loss.
-    further_losses: Vec<Tensor>,
+    /// Of the joint networks by themselves.
+    own_losses: Vec<Tensor>,
 }
 
 impl Lessons<'_> {
@@ -46,13 +46,13 @@ impl Lessons<'_> {
         let index = index(rows)?;
         let mut inputs = self.inputs.index_select(&index, 0)?;
         let mut log_odds = self.log_odds.index_select(&index, 0)?;
-        let mut further_losses = Vec::new();
+        let mut own_losses = Vec::new();
         for pupil in &self.pupils {
             let said = pupil.says(rows, labels, pass)?;
             let input = (ops::tanh(&(&said.log_odds / FAR_LOG_ODDS)?)? + 0.5)?;
             inputs = (inputs + self.in_column(pupil.who, &input)?)?;
             log_odds = (log_odds + self.in_column(pupil.who, &said.log_odds)?)?;
-            further_losses.extend(said.further_loss);
+            own_losses.push(said.own_loss);
         }
         let shares = self.gate.forward(&inputs, pass)?;
         // The softmax of a sum is the product of both, made to sum to 1.
@@ -60,7 +60,7 @@ impl Lessons<'_> {
         let shares = shares.broadcast_div(&shares.sum_keepdim(1)?)?;
         let shares = shares.affine(1.0 - self.even_share, self.even_share / shares.dim(1)? as f64)?;
         let log_odds = (&shares * log_odds)?.sum(1)?;
-        Ok(Mixed { shares, log_odds, further_losses })
+        Ok(Mixed { shares, log_odds, own_losses })
     }
 
     pub(super) fn labels_of(&self, rows: &[usize]) -> Result<Tensor> {
@@ -82,12 +82,12 @@ impl Task for Lessons<'_> {
 
     fn loss(&self, rows: &[usize], pass: &mut Pass) -> Result<Tensor> {
         let labels = self.labels_of(rows)?;
-        let Mixed { shares, log_odds, further_losses } = self.forward(rows, &labels, pass)?;
+        let Mixed { shares, log_odds, own_losses } = self.forward(rows, &labels, pass)?;
         let logits = Tensor::stack(&[&log_odds.zeros_like()?, &log_odds], 1)?;
         let ones = Tensor::ones(rows.len(), DType::F32, &Device::Cpu)?;
         let mut loss = (cross_entropy(&logits, &labels, &ones)? + self.gate.balance_loss(&shares)?)?;
-        for further in further_losses {
-            loss = (loss + further)?;
+        for own_loss in own_losses {
+            loss = (loss + own_loss)?;
         }
         Ok(loss)
     }

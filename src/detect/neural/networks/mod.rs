@@ -191,23 +191,14 @@ impl Network {
     /// What training makes small; labels u32 (rows), row weights (rows).
     pub(crate) fn loss(&self, forward: &Forward, labels: &Tensor, row_weights: &Tensor) -> Result<Tensor> {
         let loss = losses::cross_entropy(&forward.logits, labels, row_weights)?;
-        Ok(match self.further_loss(forward, labels, row_weights)? {
+        let further = match self {
+            Self::Single(..) => None,
+            Self::Mixture(mixture) => mixture.further_loss(forward, labels, row_weights)?,
+        };
+        Ok(match further {
             None => loss,
             Some(further) => (loss + further)?,
         })
-    }
-
-    /// What a mixture of networks adds to the loss of its logits.
-    pub(crate) fn further_loss(
-        &self,
-        forward: &Forward,
-        labels: &Tensor,
-        row_weights: &Tensor,
-    ) -> Result<Option<Tensor>> {
-        match self {
-            Self::Single(..) => Ok(None),
-            Self::Mixture(mixture) => mixture.further_loss(forward, labels, row_weights),
-        }
     }
 
     /// Loss on features that are masked, a share of all; the sum over the experts that have tokens.
