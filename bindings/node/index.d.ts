@@ -301,6 +301,8 @@ export interface ExpertOptions {
   name: string
   /** What scores the rows; no ensemble and no mixture. */
   detector: Detector
+  /** Whether it is trained together with the gate: only a `NeuralClassifier` without a training of its own; not all experts. */
+  joint?: boolean
 }
 
 /** Settings of a mixture of experts. */
@@ -323,7 +325,7 @@ export interface MixtureOfExpertsOptions {
   cleanKinds?: number
   /** Parts that the rows are dealt into, 2 to 20; 3 unless said otherwise. */
   folds?: number
-  /** How the gate is trained. */
+  /** How the gate is trained, and the joint experts with it. */
   training?: TrainingOptions
   /** Seed of the deal and of the gate, a whole number up to 2^53 − 1; 0 unless said otherwise. Experts have their own. */
   seed?: number

@@ -321,12 +321,15 @@ class Expert:
 class MixtureOfExperts(_Supervised):
     """Mixture of experts: a gate says for each row which detectors to trust.
 
-    Every expert's score becomes log-odds of an attack by rows that it was not fitted on; the gate is trained on clean rows
-    and attacks of kinds that the experts have not seen. The anomaly score is the weighted sum of the log-odds. A gate that is no
-    better than its best expert on rows that neither saw leaves the word to that expert; see `chosen_`.
+    Every expert's score becomes log-odds of an attack by rows that it was not fitted on; the gate is trained on clean
+    rows and attacks of kinds that the experts have not seen. The anomaly score is the weighted sum of the log-odds. A
+    gate that is no better than its best expert on rows that neither saw leaves the word to that expert; see `chosen_`.
 
     experts
         `(name, estimator)` of each, 2 to 8.
+    joint
+        Names of experts that are trained together with the gate, each a `NeuralClassifier` without pretraining, class
+        weights or `training` of its own; at least one expert is none of them.
     random_state
         Seed, from 0; `None` draws a new one at each `fit`. Experts have seeds of their own.
     clean_class
@@ -343,7 +346,7 @@ class MixtureOfExperts(_Supervised):
     folds
         Parts that the rows are dealt into; each expert is fitted `folds + 1` times.
     training
-        Settings of the gate's training, as in `Autoencoder`.
+        Settings of the training of the gate, and of joint experts with it, as in `Autoencoder`.
 
     >>> import numpy as np, qosguard as qg
     >>> X = np.random.default_rng(0).normal(size=(900, 3))
@@ -375,6 +378,7 @@ class MixtureOfExperts(_Supervised):
         random_state: int | None = 0,
         *,
         clean_class: Any = None,
+        joint: Sequence[str] = (),
         gate: Mapping[str, Any] | None = None,
         even_share: float = 0.4,
         lean: float = 0.0,
@@ -388,6 +392,7 @@ class MixtureOfExperts(_Supervised):
         self.experts = experts
         self.random_state = random_state
         self.clean_class = clean_class
+        self.joint = joint
         self.gate = gate
         self.even_share = even_share
         self.lean = lean
@@ -423,5 +428,10 @@ class MixtureOfExperts(_Supervised):
             pair = isinstance(expert, tuple | list) and len(expert) == 2
             if not pair or not isinstance(expert[1], Estimator):
                 raise InvalidArgumentError(f"`experts[{i}]` must be (name, estimator), got {expert!r}")
-            experts.append({"name": expert[0], **expert[1]._settings()})
+            joint = {"joint": True} if expert[0] in self.joint else {}
+            experts.append({"name": expert[0], **joint, **expert[1]._settings()})
+        names = [expert["name"] for expert in experts]
+        for name in self.joint:
+            if name not in names:
+                raise InvalidArgumentError(f"`joint` must hold names of {names}, got {name!r}")
         return super()._settings() | {"experts": experts}

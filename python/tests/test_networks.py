@@ -150,6 +150,18 @@ def test_a_mixture_says_whom_it_trusts(x: Matrix, y: Any) -> None:
     assert mixture.chosen_ in ("mixture", "boosted", "forest", "network")
 
 
+def test_networks_are_trained_with_the_gate_of_a_mixture(x: Matrix, y: Any) -> None:
+    experts = [("forest", qg.IsolationForest(10)), ("network", qg.NeuralClassifier())]
+    mixture = qg.MixtureOfExperts(experts, joint=["network"], training={"epochs": 2}).fit(x, y)
+    assert [expert.name for expert in mixture.experts_] == ["forest", "network"]
+    np.testing.assert_allclose(mixture.gate_weights(x).sum(axis=1), 1.0, rtol=1e-5)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(mixture)).predict_proba(x), mixture.predict_proba(x))
+    wrong = [(["nobody"], "nobody"), (["forest"], r"experts\[0\].joint"), (["forest", "network"], "not joint")]
+    for joint, expected in wrong:
+        with pytest.raises(errors.InvalidArgumentError, match=expected):
+            qg.MixtureOfExperts(experts, joint=joint).fit(x, y)
+
+
 def test_a_guard_holds_networks_and_tells_gate_weights() -> None:
     flows = qg.simulate(rows=2_000, attack_share=0.2)
     stages: set[str] = set()

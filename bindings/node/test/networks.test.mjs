@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
-import { Autoencoder, BoostedTrees, EntityAutoencoders, Guard, IsolationForest, MixtureOfExperts, simulate } from 'qosguard'
+import { Autoencoder, BoostedTrees, EntityAutoencoders, Guard, IsolationForest, MixtureOfExperts, NeuralClassifier, simulate } from 'qosguard'
 
 const ROWS = 600
 const WIDTH = 3
@@ -73,6 +73,17 @@ test('a mixture tells whom it trusts, alone and in the verdicts of a guard', asy
   assert.deepEqual(out.experts, ['boosted', 'forest'])
   assert.deepEqual(out.decisions[5].experts, out.experts.map((name, i) => ({ name, weight: out.gateWeights[10 + i] })))
   assert.throws(() => new MixtureOfExperts({ experts: [{ name: 'a' }] }), { code: 'invalid_argument', message: /experts\[0\].detector/ })
+})
+
+test('networks are trained with the gate of a mixture', async () => {
+  const experts = [
+    { name: 'forest', detector: new IsolationForest({ trees: 10 }) },
+    { name: 'network', joint: true, detector: new NeuralClassifier() },
+  ]
+  const fitted = await new MixtureOfExperts({ experts, training: { epochs: 2 } }).fit(x, WIDTH, { labels })
+  assert.deepEqual(fitted.experts, ['forest', 'network'])
+  const wrong = new MixtureOfExperts({ experts: [{ ...experts[0], joint: true }, experts[0]] })
+  await assert.rejects(wrong.fit(x, WIDTH, { labels }), { code: 'invalid_argument', message: /experts\[0\].joint/ })
 })
 
 test('a released guard of networks gives the bits that Rust gives', async () => {

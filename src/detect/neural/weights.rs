@@ -95,6 +95,13 @@ impl Weights {
         Ok(Var::from_tensor(&self.place.tensor(values, shape)?)?)
     }
 
+    /// Takes in the weights of another network, each under `{at}.{name}`; both hold the same variables from then on.
+    pub(crate) fn include(&mut self, at: &str, other: &Self) {
+        let under = |(name, var): (&String, &Var)| (format!("{at}.{name}"), var.clone());
+        self.trained.extend(other.trained.iter().map(under));
+        self.running.extend(other.running.iter().map(under));
+    }
+
     /// The trained weights, in name order.
     pub(crate) fn trained(&self) -> &BTreeMap<String, Var> {
         &self.trained

@@ -90,7 +90,7 @@ impl Default for PretrainingConfig {
 
 impl NeuralClassifierConfig {
     /// Checks that every setting is in its domain.
-    pub(super) fn validate(&self) -> Result<()> {
+    pub(in crate::detect::neural) fn validate(&self) -> Result<()> {
         self.architecture.validate("architecture")?;
         if !(0.0..1.0).contains(&self.hidden_codes) {
             return Err(Error::invalid("hidden_codes", "in [0, 1)", self.hidden_codes));

@@ -142,7 +142,7 @@ impl NeuralClassifierConfig {
     }
 
     /// What the network of so many classes is built for.
-    pub(super) fn build<'a>(&'a self, inputs: &'a Inputs, classes: usize) -> Build<'a> {
+    pub(in crate::detect::neural) fn build<'a>(&'a self, inputs: &'a Inputs, classes: usize) -> Build<'a> {
         Build { inputs, columns: self.columns.as_ref(), classes, masked: self.pretraining.is_some() }
     }
 

@@ -135,8 +135,8 @@ impl NeuralClassifier {
     }
 }
 
-/// `ln Σ_{c ≥ 1} e^{z_c} − z_0` of each row.
-fn log_odds(logits: &Tensor) -> Result<Tensor> {
+/// `ln Σ_{c ≥ 1} e^{z_c} − z_0` of each row, (rows, classes) → (rows).
+pub(in crate::detect::neural) fn log_odds(logits: &Tensor) -> Result<Tensor> {
     let attacks = logits.narrow(1, 1, logits.dim(1)? - 1)?;
     let clean = logits.narrow(1, 0, 1)?.squeeze(1)?;
     let attack = if attacks.dim(1)? == 1 { attacks.squeeze(1)? } else { attacks.log_sum_exp(1)? };

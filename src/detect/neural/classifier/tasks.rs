@@ -64,7 +64,7 @@ impl Task for Tell<'_> {
 }
 
 /// Puts the code of what training did not see in the place of a share of the codes.
-fn hide(batch: Batch, share: f32, pass: &mut Pass) -> Result<Batch> {
+pub(in crate::detect::neural) fn hide(batch: Batch, share: f32, pass: &mut Pass) -> Result<Batch> {
     let Some(random) = pass.random.as_mut().filter(|_| share > 0.0 && batch.codes.elem_count() > 0) else {
         return Ok(batch);
     };

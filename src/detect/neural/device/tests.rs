@@ -13,9 +13,7 @@ use crate::detect::neural::training::{Task, train};
 use crate::detect::neural::{
     AutoencoderConfig, Monitor, NeuralClassifierConfig, PretrainingConfig, TrainingConfig,
 };
-use crate::detect::{
-    AnyDetectorConfig, Detector, ExpertConfig, Fit, IsolationForestConfig, MixtureOfExpertsConfig,
-};
+use crate::detect::{Detector, ExpertConfig, Fit, IsolationForestConfig, MixtureOfExpertsConfig};
 
 /// Trains, differentiates and scores at a place; a device stands for the same in settings.
 fn on_device(device: Device, place: &Place) {
@@ -160,10 +158,7 @@ fn a_device_that_is_not_there_is_refused() {
         ..Default::default()
     };
     refused(config.fit(x.view(), Some(&labels)).map(drop), "pretraining.training.device");
-    let expert = |name: &str| ExpertConfig {
-        name: name.into(),
-        detector: AnyDetectorConfig::IsolationForest(IsolationForestConfig::default()),
-    };
+    let expert = |name: &str| ExpertConfig::new(name, IsolationForestConfig::default());
     let config = MixtureOfExpertsConfig {
         experts: vec![expert("a"), expert("b")],
         training: TrainingConfig { device, ..Default::default() },

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::detect::AnyDetectorConfig;
-use crate::detect::neural::{GateConfig, Schedule, TrainingConfig};
+use crate::detect::neural::{GateConfig, NeuralClassifierConfig, Schedule, TrainingConfig};
+use crate::detect::{AnyDetectorConfig, ClassWeight};
 use crate::error::{Error, Result};
 
 /// Most experts of a mixture: its explanation asks the gate `2^experts` times for each row.
@@ -11,26 +11,59 @@ pub(super) const MOST_EXPERTS: usize = 8;
 
 /// Settings of one expert of a [`MixtureOfExperts`](super::MixtureOfExperts).
 ///
-/// As text it is one object: `{"name": "forest", "kind": "isolation_forest", "trees": 100}`.
+/// As text it is one object: `{"name": "forest", "kind": "isolation_forest", "trees": 100}`. A network that is trained
+/// with the gate says so: `{"name": "network", "joint": true, "kind": "neural_classifier"}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ExpertConfig {
     /// A name that no other expert has.
     pub name: String,
+    /// Whether it is trained together with the gate: only a [`NeuralClassifierConfig`] that leaves its training, class
+    /// weights and pretraining at their defaults.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub joint: bool,
     /// What scores the rows; any detector but an ensemble or another mixture.
     #[serde(flatten)]
     pub detector: AnyDetectorConfig,
 }
 
 impl ExpertConfig {
-    /// An expert with a name.
+    /// An expert with a name, fitted before the gate and frozen.
     pub fn new(name: impl Into<String>, detector: impl Into<AnyDetectorConfig>) -> Self {
-        Self { name: name.into(), detector: detector.into() }
+        Self { name: name.into(), joint: false, detector: detector.into() }
+    }
+
+    /// A network with a name, trained together with the gate.
+    pub fn joint(name: impl Into<String>, network: NeuralClassifierConfig) -> Self {
+        Self { joint: true, ..Self::new(name, network) }
+    }
+
+    /// The network, if it is trained together with the gate.
+    pub(super) fn joint_network(&self) -> Option<&NeuralClassifierConfig> {
+        match &self.detector {
+            AnyDetectorConfig::NeuralClassifier(config) if self.joint => Some(config),
+            _ => None,
+        }
+    }
+
+    /// Checks that a joint expert, which stands at `at`, is a network that nothing else trains.
+    fn validate_joint(&self, at: &str) -> Result<()> {
+        let Some(config) = self.joint_network() else {
+            return Err(not_joint(at, "any kind but `neural_classifier`"));
+        };
+        config.validate()?;
+        if config.pretraining.is_some() {
+            return Err(not_joint(at, "a network with pretraining"));
+        }
+        if config.class_weight != ClassWeight::None {
+            return Err(not_joint(at, "a network with class weights, as lessons are balanced"));
+        }
+        Ok(())
     }
 }
 
 /// Settings of a [`MixtureOfExperts`](super::MixtureOfExperts), which learns from labels.
 ///
-/// **Experts.** Each is fitted on all rows: those that learn from labels on clean rows and attacks, the others on
+/// **Frozen experts.** Each is fitted on all rows: those that learn from labels on clean rows and attacks, the others on
 /// the clean rows alone. Its score `s` becomes a surprise `u = −ln p(s)` by its p-value, and the log-odds of an
 /// attack `l = slope · u + offset` by Platt's rule, at even odds of clean rows and attacks.
 ///
@@ -39,6 +72,12 @@ impl ExpertConfig {
 /// `w = (1 − even_share) · softmax(a / temperature + lean · l) + even_share / experts`,
 /// and the score is `Σ w_i l_i`. The gate does not see the features: a new kind of attack has features that no
 /// gate was trained on, but what the experts say of it has a form that held-out kinds show.
+///
+/// **Joint experts.** A network with [`ExpertConfig::joint`] is trained in the same steps as the gate. The loss is that of
+/// the mixture plus that of the network by itself on the same lessons: the first says what the others lack, the second
+/// keeps its log-odds those of an attack. They are its logit of an attack less that of a clean row, without a calibration;
+/// the gate sees them as `tanh(l / 4) + 1/2`. In a blind lesson the network sees the clean row. It knows no classes of
+/// attack. At least one expert must be frozen.
 ///
 /// **What the gate learns from.** On attacks of kinds that it was fitted on, a supervised expert is nearly
 /// perfect, and a gate that saw only such rows would trust it alone, and fail on new kinds. Clean traffic drifts as
@@ -51,9 +90,10 @@ impl ExpertConfig {
 /// `n` rows counts in proportion to `√n`. Kinds of attacks are the classes, where they are given, else `kinds` clusters
 /// by scaled features; kinds of clean rows are `clean_kinds` such clusters.
 ///
-/// **Validation.** For each part, a gate and calibrations that were fitted on the other parts alone are compared
-/// with each expert on this part; see [`MixtureReport`](super::MixtureReport). Where the mixture is not better than
-/// its best expert, the score is the log-odds of that expert.
+/// **Validation.** For each part, a gate, calibrations and joint networks that were fitted on the other parts alone,
+/// without any row of this part, are compared with each expert on this part; see
+/// [`MixtureReport`](super::MixtureReport). Where the mixture is not better than its best expert, the score is the
+/// log-odds of that expert.
 ///
 /// # Source
 ///
@@ -102,9 +142,9 @@ pub struct MixtureOfExpertsConfig {
     /// Clusters of clean rows that stand for kinds of traffic, 1 to 64; with 1, clean rows are dealt at random and none
     /// is of a new kind.
     pub clean_kinds: usize,
-    /// Parts that the rows are dealt into, 2 to 20; each expert is fitted `folds + 1` times.
+    /// Parts that the rows are dealt into, 2 to 20; each expert is fitted `folds + 1` times, joint ones with the gate.
     pub folds: usize,
-    /// How the gate is trained.
+    /// How the gate is trained, and the joint networks with it.
     pub training: TrainingConfig,
     /// Seed of the deal, of the kinds and of the gate; each expert has a seed of its own.
     pub seed: u64,
@@ -155,6 +195,14 @@ impl MixtureOfExpertsConfig {
             };
             return Err(Error::invalid(format!("experts[{i}].kind"), "no ensemble and no mixture", got));
         }
+        let joint = self.experts.iter().filter(|expert| expert.joint).count();
+        if joint == n {
+            let expected = "at least one that is not joint, whose calibrated log-odds the gate needs";
+            return Err(Error::invalid("experts", expected, format!("{joint} joint ones")));
+        }
+        for (i, expert) in self.experts.iter().enumerate().filter(|(_, expert)| expert.joint) {
+            expert.validate_joint(&format!("experts[{i}]"))?;
+        }
         check_names("experts", self.experts.iter().map(|expert| expert.name.as_str()))?;
         self.gate.validate("gate", n)?;
         self.training.validate()?;
@@ -185,10 +233,25 @@ impl MixtureOfExpertsConfig {
         Ok(())
     }
 
+    /// Refuses a joint expert with settings of a training, which would not count.
+    pub(super) fn refuse_other_trainings(&self) -> Result<()> {
+        let other = |expert: &ExpertConfig| {
+            expert.joint_network().is_some_and(|config| config.training != TrainingConfig::default())
+        };
+        match self.experts.iter().position(other) {
+            None => Ok(()),
+            Some(i) => Err(not_joint(&format!("experts[{i}]"), "a network with a training of its own")),
+        }
+    }
+
     /// The even share that counts: none where weights are to be 0.
     pub(super) fn even_share_used(&self) -> f64 {
         if self.gate.top_k.is_some() { 0.0 } else { self.even_share }
     }
+}
+
+fn not_joint(at: &str, what: &str) -> Error {
+    Error::invalid(format!("{at}.joint"), format!("false for {what}"), true)
 }
 
 /// Refuses a name that stands twice in a list.

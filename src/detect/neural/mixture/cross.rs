@@ -46,8 +46,8 @@ impl Rows<'_> {
         config.fit(x.view(), labelled.then_some(labels.as_slice()))
     }
 
-    /// Fits every expert on all rows and on all but each fold; also returns the score that each expert gives each
-    /// row that was left out, shape (left, experts).
+    /// Fits every frozen expert on all rows and on all but each fold; also returns the score that each expert gives
+    /// each row that was left out, shape (left, experts), 0 where the expert is joint.
     ///
     /// # Errors
     ///
@@ -58,13 +58,11 @@ impl Rows<'_> {
         left: &[Left],
         folds: usize,
     ) -> Result<(Vec<AnyDetector>, Array2<f32>)> {
-        let mut kept = vec![true; self.attacks.len() * folds];
-        for l in left {
-            kept[l.row * folds + l.fold] = false;
-        }
+        let frozen: Vec<usize> = (0..experts.len()).filter(|&who| !experts[who].joint).collect();
+        let kept = kept(left, self.attacks.len(), folds);
         // All fits are independent of each other; one more than folds sees all rows.
-        let jobs = parallel::map(experts.len() * (folds + 1), |job| -> Result<Job> {
-            let (config, fold) = (&experts[job / (folds + 1)].detector, job % (folds + 1));
+        let jobs = parallel::map(frozen.len() * (folds + 1), |job| -> Result<Job> {
+            let (config, fold) = (&experts[frozen[job / (folds + 1)]].detector, job % (folds + 1));
             if fold == folds {
                 return Ok((Some(self.fit(config, |_| true)?), Vec::new()));
             }
@@ -79,11 +77,20 @@ impl Rows<'_> {
             let (detector, scores) = result?;
             detectors.extend(detector);
             for (i, score) in scores {
-                all[[i, job / (folds + 1)]] = score;
+                all[[i, frozen[job / (folds + 1)]]] = score;
             }
         }
         Ok((detectors, all))
     }
+}
+
+/// Whether those who judge a fold may learn from a row, shape (rows, folds): not where the fold leaves it out.
+pub(super) fn kept(left: &[Left], rows: usize, folds: usize) -> Vec<bool> {
+    let mut kept = vec![true; rows * folds];
+    for l in left {
+        kept[l.row * folds + l.fold] = false;
+    }
+    kept
 }
 
 /// Labels and names of the classes that have rows: one that is left out as a whole is no class.

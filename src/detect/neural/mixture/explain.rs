@@ -12,7 +12,7 @@ impl MixtureOfExperts {
     ///
     /// The base is the score of a row at which every expert says its own base. What each expert adds to it, `R_i`, is
     /// its Shapley value among the experts: the mean over all orders in which they may speak of what the score
-    /// moves when its surprise takes the place of that of its base. It holds what the expert says and what
+    /// moves when what it says takes the place of what its base says. It holds what the expert says and what
     /// that makes of the gate's weights, and all of them add up to the score exactly.
     ///
     /// An expert's contributions `φ_j` explain its score from its base `b`. With `l(s)` its log-odds, `A = Σ |φ_j|` and
@@ -32,9 +32,9 @@ impl MixtureOfExperts {
             self.alone.map_or_else(|| (0..self.detectors.len()).collect(), |alone| vec![alone]);
         let explained = speakers.iter().map(|&i| self.detectors[i].explain(x));
         let explained = explained.collect::<Result<Vec<Explanation>>>()?;
-        let surprise = |i: usize, score: f64| self.panel.voices[i].surprise(score as f32);
+        let says = |i: usize, score: f64| self.panel.voices[i].says(score as f32);
         let said_of = |score: &dyn Fn(&Explanation) -> f64| -> Vec<f64> {
-            speakers.iter().zip(&explained).map(|(&i, explanation)| surprise(i, score(explanation))).collect()
+            speakers.iter().zip(&explained).map(|(&i, explanation)| says(i, score(explanation))).collect()
         };
         let base = said_of(&|explanation| explanation.base);
         let floor = self.game(&base, &base).floor;
@@ -43,7 +43,7 @@ impl MixtureOfExperts {
         for (row, mut out) in contributions.rows_mut().into_iter().enumerate() {
             let game = self.game(&base, &said_of(&|explanation| explanation.scores[row]));
             for (who, (&i, explanation)) in speakers.iter().zip(&explained).enumerate() {
-                let l = |score: f64| self.panel.voices[i].log_odds(surprise(i, score));
+                let l = |score: f64| self.panel.voices[i].log_odds(says(i, score));
                 let (parts, b) = (explanation.contributions.row(row), explanation.base);
                 let size: f64 = parts.iter().map(|part| part.abs()).sum();
                 if size > 0.0 {
@@ -59,19 +59,19 @@ impl MixtureOfExperts {
         Explanation::new(floor, contributions, scores)
     }
 
-    /// The game of those who speak, from the surprises of their bases to those of a row.
+    /// The game of those who speak, from what their bases say to what a row makes them say.
     fn game(&self, base: &[f64], said: &[f64]) -> Game {
         if let Some(i) = self.alone {
-            let [floor, top] = [base[0], said[0]].map(|surprise| self.panel.voices[i].log_odds(surprise));
+            let [floor, top] = [base[0], said[0]].map(|said| self.panel.voices[i].log_odds(said));
             return Game { floor, gains: vec![top - floor], weights: vec![1.0] };
         }
         let n = base.len();
         let sets = 1 << n;
-        let surprises: Vec<f64> = (0..sets)
+        let sayings: Vec<f64> = (0..sets)
             .flat_map(|set: usize| (0..n).map(move |i| if set >> i & 1 == 1 { said[i] } else { base[i] }))
             .collect();
         let (mut weights, mut worths) = (vec![0.0; sets * n], vec![0.0; sets]);
-        self.panel.judge(&surprises, &mut weights, &mut worths);
+        self.panel.judge(&sayings, &mut weights, &mut worths);
         // s! (n − s − 1)! / n! for a set of s others.
         let mut share = vec![1.0 / n as f64; n];
         for s in 1..n {

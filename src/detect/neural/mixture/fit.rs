@@ -1,9 +1,9 @@
 //! Fitting a mixture: experts, calibrations, gate, and whether the gate earns its place.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView2, Axis};
 
 use super::config::MixtureOfExpertsConfig;
-use super::cross::Rows;
+use super::cross::{Rows, kept};
 use super::deal::{ATTACKS, CLEAN, Left, Role, deal, kinds_by_features};
 use super::learn::Course;
 use super::lessons;
@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::parallel;
 
 impl MixtureOfExpertsConfig {
-    /// As [`Fit::fit`], with a monitor of the gate's training.
+    /// As [`Fit::fit`], with a monitor of the training of the gate and the joint networks.
     ///
     /// # Errors
     ///
@@ -67,6 +67,7 @@ impl MixtureOfExpertsConfig {
 
     fn check(&self, x: &ArrayView2<'_, f32>, labels: usize) -> Result<()> {
         self.validate()?;
+        self.refuse_other_trainings()?;
         if labels != x.nrows() {
             return Err(Error::ShapeMismatch { what: "labels", expected: x.nrows(), got: labels });
         }
@@ -79,15 +80,16 @@ impl MixtureOfExpertsConfig {
         kinds: &[Option<usize>],
         monitor: &mut Monitor<'_>,
     ) -> Result<MixtureOfExperts> {
-        let clean_kinds = kinds_by_features(rows.x, |row| !rows.attacks[row], self.clean_kinds, self.seed)?;
-        let mut left = deal(&clean_kinds, &CLEAN, self.folds, self.seed);
-        left.extend(deal(kinds, &ATTACKS, self.folds, self.seed));
-        let (detectors, scores) = rows.cross_fit(&self.experts, &left, self.folds)?;
-        let course = Course { config: self, left: &left, scores: &scores };
+        let left = self.deal(rows, kinds)?;
+        let (mut detectors, scores) = rows.cross_fit(&self.experts, &left, self.folds)?;
+        let course = Course { config: self, rows, left: &left, scores: &scores };
         let report = self.validate_gate(&course)?;
         let all: Vec<usize> = (0..left.len()).collect();
         let learnt = course.learn(&all, monitor)?;
-        let history = learnt.history.clone();
+        for (who, network) in learnt.networks {
+            detectors.insert(who, network.into());
+        }
+        let history = learnt.history;
         let panel = Panel::new(self, learnt.voices, learnt.gate)?;
         let classes: Vec<String> = match rows.classes {
             Some((_, names)) => names.to_vec(),
@@ -97,17 +99,35 @@ impl MixtureOfExpertsConfig {
         MixtureOfExperts::new(self.clone(), detectors, panel, (classes, shares), report, history)
     }
 
-    /// Judges each fold by a gate and calibrations of the others.
-    fn validate_gate(&self, course: &Course<'_>) -> Result<MixtureReport> {
-        let judged = parallel::map(self.folds, |fold| {
-            let (mut here, others): (Vec<usize>, Vec<usize>) =
-                (0..course.left.len()).partition(|&i| course.left[i].fold == fold);
-            let clean = lessons::draw_clean(self, course.left, &here);
-            here.retain(|&i| course.left[i].role.is_attack());
+    /// Deals clean rows by clusters and attacks by kind.
+    pub(super) fn deal(&self, rows: &Rows<'_>, kinds: &[Option<usize>]) -> Result<Vec<Left>> {
+        let clean_kinds = kinds_by_features(rows.x, |row| !rows.attacks[row], self.clean_kinds, self.seed)?;
+        let mut left = deal(&clean_kinds, &CLEAN, self.folds, self.seed);
+        left.extend(deal(kinds, &ATTACKS, self.folds, self.seed));
+        Ok(left)
+    }
+
+    /// Judges each fold by a gate, calibrations and joint networks of the others.
+    fn validate_gate(&self, course: &Course<'_, '_>) -> Result<MixtureReport> {
+        let (left, n) = (course.left, self.experts.len());
+        let joint = self.experts.iter().any(|expert| expert.joint);
+        let kept = kept(left, course.rows.attacks.len(), self.folds);
+        let judged = parallel::map(self.folds, |fold| -> Result<Judged> {
+            let (mut here, mut others): (Vec<usize>, Vec<usize>) =
+                (0..left.len()).partition(|&i| left[i].fold == fold);
+            if joint {
+                // A row that is left out here may stand in other folds too.
+                others.retain(|&i| kept[left[i].row * self.folds + fold]);
+            }
+            let clean = lessons::draw_clean(self, left, &here);
+            here.retain(|&i| left[i].role.is_attack());
             here.extend(clean);
             let learnt = course.learn(&others, &mut Monitor::default())?;
             let panel = Panel::new(self, learnt.voices, learnt.gate)?;
-            Judged::of(&panel, course.left, course.scores, &here)
+            let mut scores = course.scores.select(Axis(0), &here);
+            course.add_joint(&learnt.networks, &here, &mut scores)?;
+            let roles: Vec<Role> = here.iter().map(|&i| left[i].role).collect();
+            Judged::of(&panel, &roles, &scores)
         });
         let judged = judged.into_iter().collect::<Result<Vec<_>>>()?;
         let quality = |who: usize, role: Role| -> Option<Quality> {
@@ -121,7 +141,6 @@ impl MixtureOfExpertsConfig {
             }
             (one, other) => one.or(other).unwrap_or_default(),
         };
-        let n = self.experts.len();
         let experts: Vec<ExpertReport> = (0..n)
             .map(|who| {
                 let (known, novel) = (quality(who, Role::Known), quality(who, Role::Novel));
@@ -155,25 +174,24 @@ struct Judged {
 }
 
 impl Judged {
-    fn of(panel: &Panel, left: &[Left], scores: &Array2<f32>, here: &[usize]) -> Result<Self> {
+    /// `scores`, shape (rows, experts), are those of the rows of these roles.
+    fn of(panel: &Panel, roles: &[Role], scores: &Array2<f32>) -> Result<Self> {
         let experts = panel.voices.len();
-        let said = Said::of(panel, scores, here);
+        let said = Said::of(panel, scores);
         let quality = |role: Role| -> Result<Option<Vec<Quality>>> {
-            let is_attack = |at: usize| left[here[at]].role.is_attack();
             let taken: Vec<usize> =
-                (0..here.len()).filter(|&at| !is_attack(at) || left[here[at]].role == role).collect();
-            let labels: Vec<bool> = taken.iter().map(|&at| is_attack(at)).collect();
+                (0..roles.len()).filter(|&at| !roles[at].is_attack() || roles[at] == role).collect();
+            let labels: Vec<bool> = taken.iter().map(|&at| roles[at].is_attack()).collect();
             if !labels.contains(&true) || !labels.contains(&false) {
                 return Ok(None);
             }
             let of = |score: &dyn Fn(usize) -> f64| {
                 Quality::of(&taken.iter().map(|&at| score(at)).collect::<Vec<_>>(), &labels)
             };
-            let experts = (0..experts).map(|who| of(&|at| said.surprises[at * experts + who]));
+            let experts = (0..experts).map(|who| of(&|at| said.experts[at * experts + who]));
             experts.chain([of(&|at| said.mixture[at])]).collect::<Result<_>>().map(Some)
         };
-        let roles: Vec<Role> = here.iter().map(|&i| left[i].role).collect();
-        let mean_weights = mean_weights(&roles, &said.weights, experts);
+        let mean_weights = mean_weights(roles, &said.weights, experts);
         Ok(Self { known: quality(Role::Known)?, novel: quality(Role::Novel)?, mean_weights })
     }
 
@@ -186,23 +204,20 @@ impl Judged {
 /// What experts and mixture say of some rows.
 struct Said {
     /// Shape (rows, experts).
-    surprises: Vec<f64>,
+    experts: Vec<f64>,
     /// Shape (rows, experts).
     weights: Vec<f32>,
     mixture: Vec<f64>,
 }
 
 impl Said {
-    /// Of the scores, shape (left, experts), of the rows at `here`.
-    fn of(panel: &Panel, scores: &Array2<f32>, here: &[usize]) -> Self {
-        let surprises: Vec<f64> = here
-            .iter()
-            .flat_map(|&i| scores.row(i).into_iter().zip(&panel.voices))
-            .map(|(&score, voice)| voice.surprise(score))
-            .collect();
-        let (mut weights, mut mixture) = (vec![0.0; surprises.len()], vec![0.0; here.len()]);
-        panel.judge(&surprises, &mut weights, &mut mixture);
-        Self { surprises, weights, mixture }
+    /// Of scores, shape (rows, experts).
+    fn of(panel: &Panel, scores: &Array2<f32>) -> Self {
+        let voices = panel.voices.iter().cycle();
+        let experts: Vec<f64> = scores.iter().zip(voices).map(|(&score, voice)| voice.says(score)).collect();
+        let (mut weights, mut mixture) = (vec![0.0; experts.len()], vec![0.0; scores.nrows()]);
+        panel.judge(&experts, &mut weights, &mut mixture);
+        Self { experts, weights, mixture }
     }
 }
 

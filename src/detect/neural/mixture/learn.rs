@@ -1,41 +1,56 @@
-//! Fitting calibrations and a gate on scores of rows that the experts did not see.
+//! Fitting calibrations and a gate on scores of rows that the experts did not see, and joint networks on these rows.
 
 use std::collections::BTreeMap;
 
-use candle_core::{D, DType, Device, Tensor};
-use ndarray::Array2;
+use candle_core::{Device, Tensor};
+use ndarray::{Array2, Axis};
 
 use super::config::MixtureOfExpertsConfig;
+use super::cross::Rows;
 use super::deal::Left;
+use super::joint::Pupil;
 use super::lessons;
 use super::panel::GATE;
-use super::voice::{Voice, gate_input};
+use super::task::Lessons;
+use super::voice::Voice;
+use crate::detect::Detector;
 use crate::detect::neural::gate::Gate;
-use crate::detect::neural::losses::cross_entropy;
-use crate::detect::neural::pass::Pass;
-use crate::detect::neural::training::{Task, train};
+use crate::detect::neural::training::train;
 use crate::detect::neural::weights::Weights;
-use crate::detect::neural::{History, Monitor};
+use crate::detect::neural::{History, Monitor, NeuralClassifier};
 use crate::error::{Error, Result};
 
 /// What a gate learns from.
-pub(super) struct Course<'a> {
+pub(super) struct Course<'a, 'x> {
     pub(super) config: &'a MixtureOfExpertsConfig,
+    pub(super) rows: &'a Rows<'x>,
     pub(super) left: &'a [Left],
-    /// Shape (left, experts).
+    /// Shape (left, experts), 0 where the expert is joint.
     pub(super) scores: &'a Array2<f32>,
 }
 
-/// Calibrations of all experts and a trained gate.
+/// Voices of all experts, a trained gate, and the networks that were trained with it.
 pub(super) struct Learnt {
     pub(super) voices: Vec<Voice>,
     pub(super) gate: BTreeMap<String, Vec<f32>>,
+    /// By their place among the experts, which rises.
+    pub(super) networks: Vec<(usize, NeuralClassifier)>,
     pub(super) history: History,
 }
 
-impl Course<'_> {
+impl Course<'_, '_> {
     /// Learns from the rows that stand at `part` in [`Course::left`].
     pub(super) fn learn(&self, part: &[usize], monitor: &mut Monitor<'_>) -> Result<Learnt> {
+        let (voices, task) = self.task(part)?;
+        let (training, lessons) = (&self.config.training, task.labels.dim(0)?);
+        let history = train(training, &task, lessons, self.config.seed, "gate", monitor)?;
+        let finish = |pupil: Pupil<'_>| Ok((pupil.who, pupil.finish(training, &history)?));
+        let networks = task.pupils.into_iter().map(finish).collect::<Result<_>>()?;
+        Ok(Learnt { voices, gate: task.gate_weights.values()?, networks, history })
+    }
+
+    /// The voices, those of frozen experts calibrated, and what is to be trained.
+    pub(super) fn task(&self, part: &[usize]) -> Result<(Vec<Voice>, Lessons<'_>)> {
         let experts = self.config.experts.len();
         let lessons = lessons::draw(self.config, self.left, part);
         if lessons.is_empty() {
@@ -48,7 +63,16 @@ impl Course<'_> {
         let labels: Vec<bool> = lessons.iter().map(|lesson| self.left[lesson.of].role.is_attack()).collect();
         let clean = lessons::draw_clean(self.config, self.left, part);
         let (mut voices, mut inputs, mut log_odds) = (Vec::new(), Vec::new(), Vec::new());
+        let mut pupils = Vec::new();
         for (i, expert) in self.config.experts.iter().enumerate() {
+            if let Some(network) = expert.joint_network() {
+                let shown = lessons.iter().map(|lesson| self.left[lesson.blind.unwrap_or(lesson.of)].row);
+                pupils.push(Pupil::new(i, network, self.rows, &self.seen(part), shown.collect())?);
+                voices.push(Voice::Direct);
+                inputs.resize(inputs.len() + lessons.len(), 0.0);
+                log_odds.resize(inputs.len(), 0.0);
+                continue;
+            }
             let supervised = expert.detector.needs_labels();
             let scores: Vec<f32> = lessons
                 .iter()
@@ -57,22 +81,27 @@ impl Course<'_> {
             let clean: Vec<f32> = clean.iter().map(|&row| self.scores[[row, i]]).collect();
             let voice = Voice::fit(&clean, &scores, &labels)?;
             for score in scores {
-                let surprise = voice.surprise(score);
-                inputs.push(gate_input(surprise));
-                log_odds.push(voice.log_odds(surprise) as f32);
+                let said = voice.says(score);
+                inputs.push(voice.gate_input(said));
+                log_odds.push(voice.log_odds(said) as f32);
             }
             voices.push(voice);
         }
         let by_expert = |values| Tensor::from_vec(values, (experts, lessons.len()), &Device::Cpu);
-        let mut weights = Weights::new(self.config.seed);
-        let gate = Gate::new(&mut weights, GATE, experts, experts, &self.config.gate)?;
-        let log_odds = by_expert(log_odds)?.t()?.contiguous()?;
+        let mut gate_weights = Weights::new(self.config.seed);
+        let gate = Gate::new(&mut gate_weights, GATE, experts, experts, &self.config.gate)?;
+        let mut weights = gate_weights.clone();
+        for pupil in &pupils {
+            weights.include(&format!("experts.{}", pupil.who), &pupil.weights);
+        }
         let task = Lessons {
             even_share: self.config.even_share_used(),
+            lean: self.config.lean,
             gate,
+            gate_weights,
+            pupils,
             inputs: by_expert(inputs)?.t()?.contiguous()?,
-            lean: candle_nn::ops::softmax(&(&log_odds * self.config.lean)?, D::Minus1)?,
-            log_odds,
+            log_odds: by_expert(log_odds)?.t()?.contiguous()?,
             labels: Tensor::from_vec(
                 labels.iter().map(|&l| u32::from(l)).collect(),
                 labels.len(),
@@ -80,47 +109,32 @@ impl Course<'_> {
             )?,
             weights,
         };
-        let history = train(&self.config.training, &task, lessons.len(), self.config.seed, "gate", monitor)?;
-        Ok(Learnt { voices, gate: task.weights.values()?, history })
-    }
-}
-
-/// Trains the gate; the loss is the cross-entropy of the mixture's log-odds, and the load balancing.
-struct Lessons {
-    weights: Weights,
-    gate: Gate,
-    even_share: f64,
-    /// Shape (lessons, experts).
-    inputs: Tensor,
-    /// What the weights are multiplied with before they are made to sum to 1 again, shape (lessons, experts).
-    lean: Tensor,
-    /// Shape (lessons, experts).
-    log_odds: Tensor,
-    /// `u32` (lessons)
-    labels: Tensor,
-}
-
-impl Task for Lessons {
-    fn weights(&self) -> &Weights {
-        &self.weights
+        Ok((voices, task))
     }
 
-    fn loss(&self, rows: &[usize], pass: &mut Pass) -> Result<Tensor> {
-        let rows: Vec<u32> = rows.iter().map(|&row| row as u32).collect();
-        let rows = Tensor::from_vec(rows.clone(), rows.len(), &Device::Cpu)?;
-        let of = |values: &Tensor| values.index_select(&rows, 0);
-        let shares = self.gate.forward(&of(&self.inputs)?, pass)?;
-        // The softmax of a sum is the product of both, made to sum to 1.
-        let shares = (shares * of(&self.lean)?)?;
-        let shares = shares.broadcast_div(&shares.sum_keepdim(1)?)?;
-        let shares = shares.affine(1.0 - self.even_share, self.even_share / shares.dim(1)? as f64)?;
-        let log_odds = (&shares * of(&self.log_odds)?)?.sum(1)?;
-        let logits = Tensor::stack(&[&log_odds.zeros_like()?, &log_odds], 1)?;
-        let ones = Tensor::ones(rows.dims1()?, DType::F32, &Device::Cpu)?;
-        Ok((cross_entropy(&logits, &of(&self.labels)?, &ones)? + self.gate.balance_loss(&shares)?)?)
+    /// Writes what the networks say of the rows at `here` into their columns of `scores`, shape (here, experts).
+    pub(super) fn add_joint(
+        &self,
+        networks: &[(usize, NeuralClassifier)],
+        here: &[usize],
+        scores: &mut Array2<f32>,
+    ) -> Result<()> {
+        if networks.is_empty() {
+            return Ok(());
+        }
+        let rows: Vec<usize> = here.iter().map(|&i| self.left[i].row).collect();
+        let x = self.rows.x.select(Axis(0), &rows);
+        for (who, network) in networks {
+            scores.column_mut(*who).iter_mut().zip(network.score(x.view())?).for_each(|(to, s)| *to = s);
+        }
+        Ok(())
     }
 
-    fn validation_loss(&self) -> Result<Option<f64>> {
-        Ok(None)
+    /// The rows of a part, each once.
+    fn seen(&self, part: &[usize]) -> Vec<usize> {
+        let mut rows: Vec<usize> = part.iter().map(|&i| self.left[i].row).collect();
+        rows.sort_unstable();
+        rows.dedup();
+        rows
     }
 }

@@ -113,9 +113,9 @@ mod tests {
     #[test]
     fn as_many_clean_rows_as_there_are_of_both() {
         let mut left = left();
-        for i in 20..40 {
-            left[i].role = Role::Drifted;
-            left[i].kind = usize::from(i < 36);
+        for (i, l) in left[20..40].iter_mut().enumerate() {
+            l.role = Role::Drifted;
+            l.kind = usize::from(i < 16);
         }
         let part: Vec<usize> = (0..left.len()).collect();
         let drawn = |novel_share| {

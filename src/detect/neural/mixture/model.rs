@@ -53,7 +53,7 @@ impl MixtureOfExperts {
         let n = config.experts.len();
         for (what, got) in [
             ("detectors", detectors.len()),
-            ("calibrations", panel.voices.len()),
+            ("voices", panel.voices.len()),
             ("reported experts", report.experts.len()),
         ] {
             if got != n {
@@ -98,7 +98,7 @@ impl MixtureOfExperts {
         &self.report
     }
 
-    /// The course of the gate's training.
+    /// The course of the training of the gate and of the joint networks.
     pub fn history(&self) -> &History {
         &self.history
     }
@@ -152,21 +152,21 @@ impl MixtureOfExperts {
             let voice = &self.panel.voices[i];
             self.detectors[i].score_into(x, scores)?;
             for (score, weights) in scores.iter_mut().zip(weights.chunks_exact_mut(n)) {
-                *score = voice.log_odds(voice.surprise(*score)) as f32;
+                *score = voice.log_odds(voice.says(*score)) as f32;
                 weights.fill(0.0);
                 weights[i] = 1.0;
             }
             return Ok(());
         }
-        let mut surprises = [0.0; TILE * MOST_EXPERTS];
+        let mut said = [0.0; TILE * MOST_EXPERTS];
         for (i, (detector, voice)) in self.detectors.iter().zip(&self.panel.voices).enumerate() {
             // The expert's scores stand where the row's own will.
             detector.score_into(x, scores)?;
-            let column = surprises.iter_mut().skip(i).step_by(n);
-            column.zip(scores.iter()).for_each(|(surprise, &score)| *surprise = voice.surprise(score));
+            let column = said.iter_mut().skip(i).step_by(n);
+            column.zip(scores.iter()).for_each(|(said, &score)| *said = voice.says(score));
         }
         let mut log_odds = [0.0; TILE];
-        self.panel.judge(&surprises[..scores.len() * n], weights, &mut log_odds[..scores.len()]);
+        self.panel.judge(&said[..scores.len() * n], weights, &mut log_odds[..scores.len()]);
         scores.iter_mut().zip(log_odds).for_each(|(score, l)| *score = l as f32);
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::config::{MOST_EXPERTS, MixtureOfExpertsConfig};
-use super::voice::{Voice, gate_input};
+use super::voice::Voice;
 use crate::detect::neural::fused::{Chain, Dense, with_scratch};
 use crate::detect::neural::gate::Gate;
 use crate::detect::neural::layers::Activation;
@@ -16,7 +16,7 @@ pub(super) const GATE: &str = "gate";
 /// Rows that go through the gate together, with what lies on the stack for them.
 pub(super) const TILE: usize = 128;
 
-/// Calibrations of all experts, and the gate over them.
+/// Voices of all experts, and the gate over them.
 #[derive(Clone, Debug)]
 pub(super) struct Panel {
     pub(super) voices: Vec<Voice>,
@@ -64,21 +64,25 @@ impl Panel {
         })
     }
 
-    /// Weights of the experts and the score, for each row of surprises; shapes (rows, experts), (rows, experts) and
-    /// (rows).
-    pub(super) fn judge(&self, surprises: &[f64], weights: &mut [f32], scores: &mut [f64]) {
+    /// Weights of the experts and the score, for each row of what the experts say; shapes (rows, experts), (rows,
+    /// experts) and (rows).
+    pub(super) fn judge(&self, said: &[f64], weights: &mut [f32], scores: &mut [f64]) {
         let n = self.voices.len();
-        let tiles = surprises.chunks(TILE * n).zip(weights.chunks_mut(TILE * n)).zip(scores.chunks_mut(TILE));
-        for ((surprises, weights), scores) in tiles {
-            with_scratch(surprises.len(), |inputs| {
-                inputs.iter_mut().zip(surprises).for_each(|(input, &u)| *input = gate_input(u));
+        let tiles = said.chunks(TILE * n).zip(weights.chunks_mut(TILE * n)).zip(scores.chunks_mut(TILE));
+        for ((said, weights), scores) in tiles {
+            with_scratch(said.len(), |inputs| {
+                for (inputs, said) in inputs.chunks_exact_mut(n).zip(said.chunks_exact(n)) {
+                    for ((input, voice), &said) in inputs.iter_mut().zip(&self.voices).zip(said) {
+                        *input = voice.gate_input(said);
+                    }
+                }
                 self.gate.forward(inputs, weights);
             });
-            let rows = surprises.chunks_exact(n).zip(weights.chunks_exact_mut(n)).zip(scores);
-            for ((surprises, weights), score) in rows {
+            let rows = said.chunks_exact(n).zip(weights.chunks_exact_mut(n)).zip(scores);
+            for ((said, weights), score) in rows {
                 let mut log_odds = [0.0; MOST_EXPERTS];
-                for ((l, voice), &u) in log_odds.iter_mut().zip(&self.voices).zip(surprises) {
-                    *l = voice.log_odds(u);
+                for ((l, voice), &said) in log_odds.iter_mut().zip(&self.voices).zip(said) {
+                    *l = voice.log_odds(said);
                 }
                 self.share_out(weights, &log_odds[..n]);
                 *score = weights.iter().zip(&log_odds).map(|(&w, l)| f64::from(w) * l).sum();

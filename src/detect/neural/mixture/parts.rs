@@ -29,8 +29,11 @@ pub(crate) struct MixtureOfExpertsHeader {
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ExpertHeader {
-    conformal: Tail,
-    probability: Probability,
+    /// A joint network has neither this nor a probability.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    conformal: Option<Tail>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    probability: Option<Probability>,
     detector: AnyHeader,
 }
 
@@ -40,12 +43,14 @@ impl MixtureOfExperts {
         let experts =
             self.detectors.iter().zip(&self.panel.voices).enumerate().map(|(i, (detector, voice))| {
                 let at = format!("{at}/{i}");
-                tensors.put(&format!("{at}/scores"), voice.conformal.scores());
-                ExpertHeader {
-                    conformal: *voice.conformal.tail(),
-                    probability: voice.probability.clone(),
-                    detector: detector.store(&at, tensors),
-                }
+                let (conformal, probability) = match voice {
+                    Voice::Calibrated { conformal, probability } => {
+                        tensors.put(&format!("{at}/scores"), conformal.scores());
+                        (Some(*conformal.tail()), Some(probability.clone()))
+                    }
+                    Voice::Direct => (None, None),
+                };
+                ExpertHeader { conformal, probability, detector: detector.store(&at, tensors) }
             });
         let experts = experts.collect();
         put_weights(&self.panel.values, at, tensors);
@@ -74,10 +79,24 @@ impl MixtureOfExperts {
         let (mut detectors, mut voices) = (Vec::new(), Vec::new());
         for (i, expert) in header.experts.into_iter().enumerate() {
             let at = format!("{at}/{i}");
-            let scores = tensors.take(&format!("{at}/scores"))?;
-            let conformal = Conformal::from_parts(scores, expert.conformal).map_err(words)?;
-            voices.push(Voice { conformal, probability: expert.probability });
-            detectors.push(AnyDetector::restore(expert.detector, &at, tensors)?);
+            let joint = header.config.experts[i].joint;
+            voices.push(match (expert.conformal, expert.probability) {
+                (Some(tail), Some(probability)) if !joint => {
+                    let scores = tensors.take(&format!("{at}/scores"))?;
+                    let conformal = Conformal::from_parts(scores, tail).map_err(words)?;
+                    Voice::Calibrated { conformal, probability }
+                }
+                (None, None) if joint => Voice::Direct,
+                _ => {
+                    let expected = if joint { "no calibration" } else { "`conformal` and `probability`" };
+                    return Err(format!("expert {i} must have {expected}"));
+                }
+            });
+            let detector = AnyDetector::restore(expert.detector, &at, tensors)?;
+            if joint && !matches!(detector, AnyDetector::NeuralClassifier(_)) {
+                return Err(format!("expert {i} is joint, but no neural classifier"));
+            }
+            detectors.push(detector);
         }
         let panel = Panel::new(&header.config, voices, take_weights(at, tensors)?).map_err(words)?;
         let classes = (header.classes, header.class_shares);

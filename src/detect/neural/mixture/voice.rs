@@ -5,13 +5,20 @@ use crate::error::Result;
 
 /// Surprises above this look the same to a gate.
 const MOST_SURPRISE: f64 = 8.0;
+/// Log-odds of this size are far out to a gate.
+pub(super) const FAR_LOG_ODDS: f64 = 4.0;
 
-/// From an expert's score to a surprise, and to the log-odds of an attack.
+/// From an expert's score to what it says, and to the log-odds of an attack.
 #[derive(Clone, Debug)]
-pub(super) struct Voice {
-    pub(super) conformal: Conformal,
-    /// Of the surprise.
-    pub(super) probability: Probability,
+pub(super) enum Voice {
+    /// That of a frozen expert says a surprise.
+    Calibrated {
+        conformal: Conformal,
+        /// Of the surprise.
+        probability: Probability,
+    },
+    /// That of a joint network says log-odds, as its score does.
+    Direct,
 }
 
 impl Voice {
@@ -20,27 +27,36 @@ impl Voice {
         let conformal = Conformal::fit(clean)?;
         let surprises: Vec<f32> = scores.iter().map(|&score| surprise(&conformal, score) as f32).collect();
         let probability = ProbabilityRule::Platt.fit(&surprises, labels, None)?;
-        Ok(Self { conformal, probability })
+        Ok(Self::Calibrated { conformal, probability })
     }
 
-    /// `−ln p` of a score, at least 0.
-    pub(super) fn surprise(&self, score: f32) -> f64 {
-        surprise(&self.conformal, score)
+    /// What a score says: a surprise, `−ln p` and at least 0, or log-odds.
+    pub(super) fn says(&self, score: f32) -> f64 {
+        match self {
+            Self::Calibrated { conformal, .. } => surprise(conformal, score),
+            Self::Direct => f64::from(score),
+        }
     }
 
-    /// The log-odds of an attack that a surprise speaks for.
-    pub(super) fn log_odds(&self, surprise: f64) -> f64 {
-        self.probability.log_odds(surprise as f32)
+    /// The log-odds of an attack that it speaks for by what it says.
+    pub(super) fn log_odds(&self, said: f64) -> f64 {
+        match self {
+            Self::Calibrated { probability, .. } => probability.log_odds(said as f32),
+            Self::Direct => said,
+        }
+    }
+
+    /// What is said as the gate takes it in, in −1/2..=3/2.
+    pub(super) fn gate_input(&self, said: f64) -> f32 {
+        match self {
+            Self::Calibrated { .. } => (said.min(MOST_SURPRISE) / 4.0 - 0.5) as f32,
+            Self::Direct => ((said / FAR_LOG_ODDS).tanh() + 0.5) as f32,
+        }
     }
 }
 
 fn surprise(conformal: &Conformal, score: f32) -> f64 {
     -conformal.p_value(score).ln()
-}
-
-/// A surprise as the gate takes it in, in −1/2..=3/2.
-pub(super) fn gate_input(surprise: f64) -> f32 {
-    (surprise.min(MOST_SURPRISE) / 4.0 - 0.5) as f32
 }
 
 #[cfg(test)]
@@ -54,9 +70,17 @@ mod tests {
         let labels: Vec<bool> = (0..400).map(|i| i >= 200).collect();
         let voice = Voice::fit(&clean, &scores, &labels).unwrap();
         // 101 of 200 clean scores are at least 99.
-        assert!((voice.surprise(99.0) - (201.0_f64 / 102.0).ln()).abs() < 1e-12);
-        let odds = [0.0, 100.0, 199.0, 300.0].map(|score| voice.log_odds(voice.surprise(score)));
+        assert!((voice.says(99.0) - (201.0_f64 / 102.0).ln()).abs() < 1e-12);
+        let odds = [0.0, 100.0, 199.0, 300.0].map(|score| voice.log_odds(voice.says(score)));
         assert!(odds.is_sorted() && odds[0] < 0.0 && odds[3] > 0.0, "{odds:?}");
-        assert_eq!([0.0, 8.0, 90.0].map(gate_input), [-0.5, 1.5, 1.5]);
+        assert_eq!([0.0, 8.0, 90.0].map(|said| voice.gate_input(said)), [-0.5, 1.5, 1.5]);
+    }
+
+    #[test]
+    fn a_joint_network_says_its_log_odds() {
+        let voice = Voice::Direct;
+        assert_eq!((voice.says(-2.5), voice.log_odds(-2.5)), (-2.5, -2.5));
+        assert_eq!([-900.0, 0.0, 900.0].map(|said| voice.gate_input(said)), [-0.5, 0.5, 1.5]);
+        assert!((voice.gate_input(4.0) - 1.261_594_2).abs() < 1e-6); // tanh 1 = .7615942
     }
 }
