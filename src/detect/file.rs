@@ -14,7 +14,8 @@ impl AnyDetector {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] for a detector that takes more than a file may (1 GiB).
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a detector that takes more than a file may
+    /// (1 GiB).
     ///
     /// # Examples
     ///
@@ -38,8 +39,8 @@ impl AnyDetector {
     ///
     /// # Errors
     ///
-    /// [`Error::CorruptArtifact`] for bytes that are no intact detector; [`Error::FormatTooNew`] for those of
-    /// a newer release.
+    /// [`Error::CorruptArtifact`](crate::Error::CorruptArtifact) for bytes that are no intact detector;
+    /// [`Error::FormatTooNew`](crate::Error::FormatTooNew) for those of a newer release.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         Self::parse(bytes, Path::new("bytes"))
     }
@@ -48,7 +49,7 @@ impl AnyDetector {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]; as [`AnyDetector::to_bytes`].
+    /// [`Error::Io`](crate::Error::Io); as [`AnyDetector::to_bytes`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         artifact::write_file(path.as_ref(), &self.to_bytes()?)
     }
@@ -57,7 +58,7 @@ impl AnyDetector {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]; as [`AnyDetector::from_bytes`].
+    /// [`Error::Io`](crate::Error::Io); as [`AnyDetector::from_bytes`].
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         Self::parse(&artifact::read_file(path)?, path)

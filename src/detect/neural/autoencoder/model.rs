@@ -86,8 +86,8 @@ impl Autoencoder {
     ///
     /// # Errors
     ///
-    /// As [`Detector::score_into`]; [`Error::InvalidArgument`] for a device that is not there, and for numbers that
-    /// half precision cannot hold.
+    /// As [`Detector::score_into`]; [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a device that is
+    /// not there, and for numbers that half precision cannot hold.
     ///
     /// # Examples
     ///
