@@ -89,7 +89,9 @@ impl NeuralClassifier {
 
     /// Scores rows in batches on a device, as [`Detector::score`] does on the CPU; worth it for many rows at once.
     ///
-    /// Equal to its scores to about 1e-4 in single precision, to about .02 in half precision.
+    /// `x` has the shape (rows, features); one log-odds of an attack for each row comes back, equal to its score to
+    /// about 1e-4 in single precision, to about .02 in half precision. An example stands with
+    /// [`Autoencoder::score_on`](crate::detect::Autoencoder::score_on).
     ///
     /// # Errors
     ///
@@ -178,8 +180,8 @@ impl Detector for NeuralClassifier {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) where the score jumps on that path, as that of a mixture whose
-    /// gate chooses one expert may; as [`Detector::score`].
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) where the score jumps on that path, as that of a
+    /// mixture whose gate chooses one expert may; as [`Detector::score`].
     fn explain(&self, x: ArrayView2<'_, f32>) -> Result<Explanation> {
         check::shape(&x, self.n_features(), x.nrows())?;
         check::finite(&x, 0)?;
