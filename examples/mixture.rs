@@ -21,7 +21,7 @@ use std::process::ExitCode;
 use qosguard::arrow::array::AsArray;
 use qosguard::calibrate::{CalibrationScores, Conformal, ThresholdRule};
 use qosguard::detect::{
-    Architecture, AutoencoderConfig, BoostedTreesConfig, Choice, ClassWeight, Columns, ExpertConfig,
+    Architecture, AutoencoderConfig, BoostedTreesConfig, Choice, ClassWeight, ExpertConfig,
     FtTransformerConfig, MixtureOfExpertsConfig, NeuralClassifierConfig, Quality, Schedule, TrainingConfig,
 };
 use qosguard::evaluate::{MeanSd, Split, roc_auc, tpr_at_fpr};
@@ -78,8 +78,8 @@ fn one_seed(train: &Table, test: &Table, seed: u64) -> Result<Vec<(String, [f64;
     let (fitted, held_out) = (train.take(&split.train)?, train.take(&split.test)?);
     let featurizer = FlowFeaturizerConfig::default().fit(&fitted)?;
     let matrix = |table: &Table| Ok::<_, Error>(featurizer.transform(table)?.matrix);
-    let columns = Columns::by_name(featurizer.names(), featurizer.categorical());
-    let mixture = config(seed, &columns).fit(matrix(&fitted)?.view(), Some(&labels(&fitted)?))?;
+    let mixture = config(seed, featurizer.names(), &featurizer.categorical())?
+        .fit(matrix(&fitted)?.view(), Some(&labels(&fitted)?))?;
     let held_out_labels = labels(&held_out)?;
     let clean: Vec<usize> = (0..held_out_labels.len()).filter(|&row| !held_out_labels[row]).collect();
     let clean = matrix(&held_out)?.select(Axis(0), &clean);
@@ -131,7 +131,7 @@ fn one_seed(train: &Table, test: &Table, seed: u64) -> Result<Vec<(String, [f64;
     Ok(all)
 }
 
-fn config(seed: u64, columns: &Columns) -> MixtureOfExpertsConfig {
+fn config(seed: u64, names: &[String], categorical: &[usize]) -> Result<MixtureOfExpertsConfig> {
     let boosted = BoostedTreesConfig {
         trees: 300,
         leaves: 63,
@@ -164,9 +164,9 @@ fn config(seed: u64, columns: &Columns) -> MixtureOfExpertsConfig {
         ExpertConfig::new("transformer", transformer),
     ];
     for expert in &mut experts {
-        expert.detector = expert.detector.clone().with_columns(columns);
+        expert.detector = expert.detector.clone().with_columns(names, categorical)?;
     }
-    MixtureOfExpertsConfig { experts, seed, ..Default::default() }
+    Ok(MixtureOfExpertsConfig { experts, seed, ..Default::default() })
 }
 
 /// The rows to train on and those to test on.

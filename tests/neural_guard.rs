@@ -5,8 +5,8 @@
 use std::ops::ControlFlow;
 
 use qosguard::detect::{
-    AnyDetector, Architecture, AutoencoderConfig, BoostedTreesConfig, Choice, ExpertConfig,
-    FtTransformerConfig, IsolationForestConfig, KitsuneConfig, MixtureOfExpertsConfig, Monitor,
+    AnyDetector, Architecture, AutoencoderConfig, BoostedTreesConfig, Choice, EntityAutoencodersConfig,
+    ExpertConfig, FtTransformerConfig, IsolationForestConfig, KitsuneConfig, MixtureOfExpertsConfig, Monitor,
     NeuralClassifierConfig, Progress, Stopped, TrainingConfig,
 };
 use qosguard::simulate::{FlowSimulatorConfig, table};
@@ -52,6 +52,29 @@ fn a_guard_with_an_autoencoder_is_small_and_knows_which_columns_are_categories()
     // Parts of an explanation sum to the score, which `Explanation` checks; the table's own columns are named.
     let why = guard.explain(&flows(50, 3)).unwrap();
     assert_eq!(why.reasons(0, 3).0.len(), 3);
+}
+
+#[test]
+fn entities_are_found_by_the_name_of_their_feature() {
+    let by = |name: &str| EntityAutoencodersConfig {
+        entity: name.into(),
+        least_rows: 100,
+        autoencoder: autoencoder(),
+    };
+    let (guard, _) = round_trip(Guard::builder().detector(by("service")));
+    let AnyDetector::EntityAutoencoders(model) = guard.detector() else {
+        panic!("{:?}", guard.detector().kind())
+    };
+    let names = qosguard::features::Featurizer::names(guard.featurizer());
+    let place = names.iter().position(|name| name == "service").unwrap();
+    assert_eq!(model.config().entity, place.into());
+    assert!(model.entities().count() > 1);
+    let error = Guard::builder().detector(by("servise")).fit(&flows(2_000, 1)).unwrap_err();
+    let message = error.to_string();
+    assert!(
+        message.contains("entity") && message.contains("service") && message.contains("servise"),
+        "{message}"
+    );
 }
 
 #[test]

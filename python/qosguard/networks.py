@@ -165,7 +165,8 @@ class EntityAutoencoders(_Unsupervised):
     Entities with few rows, and unknown ones, share one more that is trained on all rows.
 
     entity
-        The column that says whose row it is, a whole number below 65,536.
+        The column that says whose row it is, a whole number below 65,536: by its place, or in a guard by the name of
+        the feature, such as `"service"`.
     least_rows
         Training rows from which an entity gets a network of its own.
     autoencoder
@@ -179,7 +180,7 @@ class EntityAutoencoders(_Unsupervised):
 
     def __init__(
         self,
-        entity: int = 0,
+        entity: int | str = 0,
         least_rows: int = 500,
         autoencoder: Autoencoder | None = None,
         contamination: float = 0.01,

@@ -164,31 +164,53 @@ impl AnyDetectorConfig {
         }
     }
 
-    /// Tells networks what the columns of the matrix are, where their settings do not say it.
+    /// Tells networks what the columns of the matrix are, where their settings do not say it: `names` are all, in
+    /// order, and `categorical` are those that hold categories.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for settings that name a column that is not there.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::detect::{AnyDetectorConfig, EntityAutoencodersConfig};
+    ///
+    /// let names = ["bytes", "service"].map(String::from);
+    /// let config = EntityAutoencodersConfig { entity: "service".into(), ..Default::default() };
+    /// let told = AnyDetectorConfig::from(config).with_columns(&names, &[1])?;
+    /// let AnyDetectorConfig::EntityAutoencoders(config) = told else { unreachable!() };
+    /// assert_eq!(config.entity, 1.into());
+    /// assert_eq!(config.autoencoder.columns.unwrap_or_default().categorical, [1]);
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
     #[cfg(feature = "neural")]
-    #[must_use]
-    pub fn with_columns(mut self, columns: &Columns) -> Self {
-        self.tell_columns(columns);
-        self
+    pub fn with_columns(mut self, names: &[String], categorical: &[usize]) -> Result<Self> {
+        self.tell_columns(names, &Columns::by_name(names, categorical.to_vec()))?;
+        Ok(self)
     }
 
     #[cfg(feature = "neural")]
-    fn tell_columns(&mut self, columns: &Columns) {
+    fn tell_columns(&mut self, names: &[String], columns: &Columns) -> Result<()> {
         let told = match self {
             Self::Autoencoder(config) => &mut config.columns,
-            Self::EntityAutoencoders(config) => &mut config.autoencoder.columns,
+            Self::EntityAutoencoders(config) => {
+                config.entity = config.entity.among(names)?;
+                &mut config.autoencoder.columns
+            }
             Self::NeuralClassifier(config) => &mut config.columns,
             Self::Ensemble(config) => {
-                config.members.iter_mut().for_each(|member| member.detector.tell_columns(columns));
-                return;
+                let mut members = config.members.iter_mut();
+                return members.try_for_each(|member| member.detector.tell_columns(names, columns));
             }
             Self::MixtureOfExperts(config) => {
-                config.experts.iter_mut().for_each(|expert| expert.detector.tell_columns(columns));
-                return;
+                let mut experts = config.experts.iter_mut();
+                return experts.try_for_each(|expert| expert.detector.tell_columns(names, columns));
             }
-            _ => return,
+            _ => return Ok(()),
         };
         told.get_or_insert_with(|| columns.clone());
+        Ok(())
     }
 }
 

@@ -43,12 +43,12 @@ pub use logistic::{LogisticRegression, LogisticRegressionConfig, LogisticRegress
 #[cfg(feature = "neural")]
 pub use neural::{
     Activation, Architecture, Autoencoder, AutoencoderConfig, AutoencoderParts, Checkpoint, Choice, Columns,
-    Completeness, Device, EntityAutoencoders, EntityAutoencodersConfig, EntityAutoencodersParts, EpochRecord,
-    ErrorForm, ExpertConfig, ExpertNetworkConfig, ExpertReport, FtTransformerConfig, GateConfig, History,
-    Kitsune, KitsuneConfig, KitsuneParts, MixtureNetworkConfig, MixtureOfExperts, MixtureOfExpertsConfig,
-    MixtureReport, MlpConfig, Monitor, NeuralClassifier, NeuralClassifierConfig, NeuralClassifierParts,
-    Precision, PretrainingConfig, Progress, Quality, Schedule, Stopped, TemporalCnnConfig, TimingChannel,
-    TimingLayout, TrainingConfig, Variational,
+    Completeness, Device, EntityAutoencoders, EntityAutoencodersConfig, EntityAutoencodersParts,
+    EntityColumn, EpochRecord, ErrorForm, ExpertConfig, ExpertNetworkConfig, ExpertReport,
+    FtTransformerConfig, GateConfig, History, Kitsune, KitsuneConfig, KitsuneParts, MixtureNetworkConfig,
+    MixtureOfExperts, MixtureOfExpertsConfig, MixtureReport, MlpConfig, Monitor, NeuralClassifier,
+    NeuralClassifierConfig, NeuralClassifierParts, Precision, PretrainingConfig, Progress, Quality, Schedule,
+    Stopped, TemporalCnnConfig, TimingChannel, TimingLayout, TrainingConfig, Variational,
 };
 pub use tree_ensemble::{Link, TreeEnsemble, TreeEnsembleParts};
 

@@ -12,12 +12,12 @@ use super::fingerprint::fingerprints;
 use super::{Guard, Stages};
 use crate::artifact::hex;
 use crate::calibrate::{CalibrationScores, Conformal, Probability, ProbabilityRule, ThresholdRule};
+#[cfg(feature = "neural")]
+use crate::detect::Monitor;
 use crate::detect::{
     AnyDetector, AnyDetectorConfig, BoostedTreesConfig, Detector, EnsembleConfig, IsolationForestConfig,
     TreeEnsemble,
 };
-#[cfg(feature = "neural")]
-use crate::detect::{Columns, Monitor};
 use crate::error::{Error, Result};
 use crate::features::{Featurizer, FlowFeaturizer, FlowFeaturizerConfig};
 use crate::qos::Policy;
@@ -180,7 +180,7 @@ impl GuardBuilder {
         let training_rows = table.take(&rows)?;
         let featurizer = self.featurizer.fit(&training_rows)?;
         #[cfg(feature = "neural")]
-        let config = config.with_columns(&Columns::by_name(featurizer.names(), featurizer.categorical()));
+        let config = config.with_columns(featurizer.names(), &featurizer.categorical())?;
         let score = |detector: &AnyDetector, rows: &[usize]| score_rows(&featurizer, detector, table, rows);
         let x = featurizer.transform(&training_rows)?.matrix;
         let Calibrated { detector, clean, attacks } = fit_detector(&config, x.view(), &parts, fit, &score)?;

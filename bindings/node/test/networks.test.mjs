@@ -51,6 +51,12 @@ test('entities have networks of their own', async () => {
   const autoencoder = { widths: [4], latent: 1, training: { epochs: 2 } }
   const fitted = await new EntityAutoencoders({ entity: 0, leastRows: 100, autoencoder }).fit(byLink, WIDTH)
   assert.ok((await fitted.score(byLink, WIDTH)).every(Number.isFinite))
+
+  const flows = await simulate({ rows: 2000 })
+  const guard = await Guard.fit(flows, { detector: new EntityAutoencoders({ entity: 'service', autoencoder }) })
+  assert.ok((await guard.assess(flows)).scores.every(Number.isFinite))
+  const mistyped = new EntityAutoencoders({ entity: 'servise', autoencoder })
+  await assert.rejects(Guard.fit(flows, { detector: mistyped }), { code: 'invalid_argument', message: /servise/ })
 })
 
 test('a mixture tells whom it trusts, alone and in the verdicts of a guard', async () => {

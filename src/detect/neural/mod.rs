@@ -24,7 +24,7 @@ mod weights;
 
 pub use autoencoder::{
     Autoencoder, AutoencoderConfig, AutoencoderParts, EntityAutoencoders, EntityAutoencodersConfig,
-    EntityAutoencodersParts, ErrorForm, Variational,
+    EntityAutoencodersParts, EntityColumn, ErrorForm, Variational,
 };
 pub(crate) use autoencoder::{AutoencoderHeader, EntityAutoencodersHeader};
 pub(crate) use classifier::NeuralClassifierHeader;

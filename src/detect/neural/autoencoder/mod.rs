@@ -14,7 +14,7 @@ pub(super) mod tests;
 
 pub use config::{AutoencoderConfig, ErrorForm, Variational};
 pub(crate) use entities::EntityAutoencodersHeader;
-pub use entities::{EntityAutoencoders, EntityAutoencodersConfig, EntityAutoencodersParts};
+pub use entities::{EntityAutoencoders, EntityAutoencodersConfig, EntityAutoencodersParts, EntityColumn};
 pub use model::Autoencoder;
 pub(crate) use parts::AutoencoderHeader;
 pub use parts::AutoencoderParts;

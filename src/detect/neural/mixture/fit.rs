@@ -21,7 +21,7 @@ impl MixtureOfExpertsConfig {
     /// # Errors
     ///
     /// As [`Fit::fit`], and [`Error::InsufficientData`] without labels, for labels of one class, and for fewer than
-    /// 20 clean rows in two folds; that of the first expert that cannot be fitted.
+    /// 20 clean rows that a fold may learn from; that of the first expert that cannot be fitted.
     pub fn fit_with(
         &self,
         x: ArrayView2<'_, f32>,
@@ -110,15 +110,12 @@ impl MixtureOfExpertsConfig {
     /// Judges each fold by a gate, calibrations and joint networks of the others.
     fn validate_gate(&self, course: &Course<'_, '_>) -> Result<MixtureReport> {
         let (left, n) = (course.left, self.experts.len());
-        let joint = self.experts.iter().any(|expert| expert.joint);
         let kept = kept(left, course.rows.attacks.len(), self.folds);
         let judged = parallel::map(self.folds, |fold| -> Result<Judged> {
             let (mut here, mut others): (Vec<usize>, Vec<usize>) =
                 (0..left.len()).partition(|&i| left[i].fold == fold);
-            if joint {
-                // A row that is left out here may stand in other folds too.
-                others.retain(|&i| kept[left[i].row * self.folds + fold]);
-            }
+            // A row that is left out here may stand in other folds too.
+            others.retain(|&i| kept[left[i].row * self.folds + fold]);
             let clean = lessons::draw_clean(self, left, &here);
             here.retain(|&i| left[i].role.is_attack());
             here.extend(clean);

@@ -211,7 +211,7 @@ fn classes_of_attack_are_told_apart_by_the_experts_that_know_them() {
 
 #[test]
 fn bad_settings_and_bad_rows_are_named() {
-    let (x, classes) = rows(200);
+    let (x, classes) = rows(300);
     let labels: Vec<bool> = classes.iter().map(|&class| class > 0).collect();
     let refused = |change: fn(&mut MixtureOfExpertsConfig)| {
         let mut config = config();
@@ -231,7 +231,7 @@ fn bad_settings_and_bad_rows_are_named() {
     assert!(refused(|c| c.training.epochs = 0).contains("epochs"));
     let config = config();
     assert!(matches!(config.fit(x.view(), None), Err(Error::InsufficientData { .. })));
-    assert!(matches!(config.fit(x.view(), Some(&[true; 200])), Err(Error::InsufficientData { .. })));
+    assert!(matches!(config.fit(x.view(), Some(&[true; 300])), Err(Error::InsufficientData { .. })));
     assert!(matches!(config.fit(x.view(), Some(&labels[1..])), Err(Error::ShapeMismatch { .. })));
     let mut bad = x.clone();
     bad[[7, 1]] = f32::NAN;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ndarray::{ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
-use super::EntityAutoencoders;
+use super::{EntityAutoencoders, EntityColumn};
 use crate::detect::neural::autoencoder::{Autoencoder, AutoencoderConfig};
 use crate::detect::neural::inputs::whole_code;
 use crate::detect::neural::training::{Monitor, Stopped};
@@ -37,7 +37,7 @@ use crate::parallel;
 /// let training = TrainingConfig { epochs: 20, ..Default::default() };
 /// let autoencoder =
 ///     AutoencoderConfig { widths: vec![4], latent: 1, batch_norm: false, training, ..Default::default() };
-/// let config = EntityAutoencodersConfig { entity: 0, least_rows: 100, autoencoder };
+/// let config = EntityAutoencodersConfig { entity: 0.into(), least_rows: 100, autoencoder };
 /// let model = config.fit(x.view(), None)?;
 /// assert_eq!(model.entities().collect::<Vec<_>>(), [0, 1]);
 /// // 1000 is usual on link 1 alone.
@@ -48,8 +48,8 @@ use crate::parallel;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EntityAutoencodersConfig {
-    /// The column that says whose row it is, from 0; it holds whole numbers in `0..65536`.
-    pub entity: usize,
+    /// The column that says whose row it is; it holds whole numbers in `0..65536`, as the codes of a category are.
+    pub entity: EntityColumn,
     /// Training rows from which an entity gets a model of its own, at least 2.
     pub least_rows: usize,
     /// The settings of every model; columns are counted with the entity's.
@@ -58,27 +58,30 @@ pub struct EntityAutoencodersConfig {
 
 impl Default for EntityAutoencodersConfig {
     fn default() -> Self {
-        Self { entity: 0, least_rows: 500, autoencoder: AutoencoderConfig::default() }
+        Self { entity: EntityColumn::Index(0), least_rows: 500, autoencoder: AutoencoderConfig::default() }
     }
 }
 
+/// An entity, and which rows are its own.
+type EntityRows = (u32, Vec<usize>);
+
 impl EntityAutoencodersConfig {
-    pub(super) fn validate(&self, n_features: usize) -> Result<()> {
-        if self.entity >= n_features {
-            return Err(Error::invalid("entity", format!("a column below {n_features}"), self.entity));
-        }
+    /// Checks the settings for a matrix of so many columns; returns which of them says whose row it is.
+    pub(super) fn validate(&self, n_features: usize) -> Result<usize> {
+        let entity = self.entity.index(n_features)?;
         if self.least_rows < 2 {
             return Err(Error::invalid("least_rows", "at least 2", self.least_rows));
         }
-        self.autoencoder.validate()
+        self.autoencoder.validate()?;
+        Ok(entity)
     }
 
     /// The rows of each entity that has enough of them.
-    fn rows_of_entities(&self, x: &ArrayView2<'_, f32>) -> Result<Vec<(u32, Vec<usize>)>> {
+    fn rows_of_entities(&self, x: &ArrayView2<'_, f32>, column: usize) -> Result<Vec<EntityRows>> {
         let mut rows: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-        for (row, &value) in x.column(self.entity).iter().enumerate() {
+        for (row, &value) in x.column(column).iter().enumerate() {
             let Some(code) = whole_code(value) else {
-                let name = format!("x[{row}, {}]", self.entity);
+                let name = format!("x[{row}, {column}]");
                 return Err(Error::invalid(name, "a whole number in 0..65536", value));
             };
             rows.entry(code).or_default().push(row);
@@ -90,7 +93,8 @@ impl EntityAutoencodersConfig {
     fn fit_entity(
         &self,
         x: ArrayView2<'_, f32>,
-        entity: Option<&(u32, Vec<usize>)>,
+        column: usize,
+        entity: Option<&EntityRows>,
         monitor: &mut Monitor<'_>,
     ) -> Result<Autoencoder> {
         let config = &self.autoencoder;
@@ -100,17 +104,18 @@ impl EntityAutoencodersConfig {
         };
         let mut monitor = monitor.for_stage(&stage);
         match entity {
-            None => config.fit_stage(x, Some(self.entity), &stage, &mut monitor),
+            None => config.fit_stage(x, Some(column), &stage, &mut monitor),
             Some((_, rows)) => {
-                config.fit_stage(x.select(Axis(0), rows).view(), Some(self.entity), &stage, &mut monitor)
+                config.fit_stage(x.select(Axis(0), rows).view(), Some(column), &stage, &mut monitor)
             }
         }
     }
 
-    fn check(&self, x: &ArrayView2<'_, f32>) -> Result<Vec<(u32, Vec<usize>)>> {
-        self.validate(x.ncols())?;
+    /// The entity column, and the rows of each entity that has enough of them.
+    fn check(&self, x: &ArrayView2<'_, f32>) -> Result<(usize, Vec<EntityRows>)> {
+        let column = self.validate(x.ncols())?;
         check::finite(x, 0)?;
-        self.rows_of_entities(x)
+        Ok((column, self.rows_of_entities(x, column)?))
     }
 
     /// As [`Fit::fit`], with the same bits, one model after the other: first that of all entities, then each
@@ -126,19 +131,19 @@ impl EntityAutoencodersConfig {
         _labels: Option<&[bool]>,
         monitor: &mut Monitor<'_>,
     ) -> Result<EntityAutoencoders> {
-        let entities = self.check(&x)?;
-        let shared = self.fit_entity(x, None, monitor)?;
+        let (column, entities) = self.check(&x)?;
+        let shared = self.fit_entity(x, column, None, monitor)?;
         let mut cancelled = shared.history().stopped == Stopped::Cancelled;
         let mut models = Vec::new();
         for entity in &entities {
             if cancelled {
                 break;
             }
-            let model = self.fit_entity(x, Some(entity), monitor)?;
+            let model = self.fit_entity(x, column, Some(entity), monitor)?;
             cancelled = model.history().stopped == Stopped::Cancelled;
             models.push((entity.0, model));
         }
-        Ok(EntityAutoencoders::assemble(self.clone(), shared, models))
+        Ok(EntityAutoencoders::assemble(self.clone(), column, shared, models))
     }
 }
 
@@ -146,15 +151,16 @@ impl Fit for EntityAutoencodersConfig {
     type Model = EntityAutoencoders;
 
     fn fit(&self, x: ArrayView2<'_, f32>, _labels: Option<&[bool]>) -> Result<EntityAutoencoders> {
-        let entities = self.check(&x)?;
+        let (column, entities) = self.check(&x)?;
         let mut models = parallel::map(entities.len() + 1, |i| {
             let entity = i.checked_sub(1).and_then(|i| entities.get(i));
-            self.fit_entity(x, entity, &mut Monitor::default())
+            self.fit_entity(x, column, entity, &mut Monitor::default())
         })
         .into_iter();
-        let shared = models.next().unwrap_or_else(|| self.fit_entity(x, None, &mut Monitor::default()))?;
+        let shared =
+            models.next().unwrap_or_else(|| self.fit_entity(x, column, None, &mut Monitor::default()))?;
         let models = entities.iter().zip(models).map(|((code, _), model)| Ok((*code, model?)));
         let models = models.collect::<Result<_>>()?;
-        Ok(EntityAutoencoders::assemble(self.clone(), shared, models))
+        Ok(EntityAutoencoders::assemble(self.clone(), column, shared, models))
     }
 }

@@ -17,6 +17,8 @@ use crate::explain::Explanation;
 #[derive(Clone, Debug)]
 pub struct EntityAutoencoders {
     config: EntityAutoencodersConfig,
+    /// The column that says whose row it is.
+    column: usize,
     shared: Autoencoder,
     /// By rising code.
     models: Vec<(u32, Autoencoder)>,
@@ -26,10 +28,11 @@ impl EntityAutoencoders {
     /// Puts the models together; everything has been checked.
     pub(super) fn assemble(
         config: EntityAutoencodersConfig,
+        column: usize,
         shared: Autoencoder,
         models: Vec<(u32, Autoencoder)>,
     ) -> Self {
-        Self { config, shared, models }
+        Self { config, column, shared, models }
     }
 
     /// The settings that the models were fitted with.
@@ -58,7 +61,7 @@ impl EntityAutoencoders {
 
     /// The place of a row's model among the entities'; `None` for that of all.
     fn index_of_row(&self, x: &ArrayView2<'_, f32>, row: usize) -> Option<usize> {
-        whole_code(x[[row, self.config.entity]]).and_then(|code| self.index(code))
+        whole_code(x[[row, self.column]]).and_then(|code| self.index(code))
     }
 
     fn at(&self, index: Option<usize>) -> &Autoencoder {

@@ -33,7 +33,7 @@ impl EntityAutoencoders {
     pub fn from_parts(parts: &EntityAutoencodersParts) -> Result<Self> {
         let EntityAutoencodersParts { config, shared, entities, models } = parts;
         let shared = Autoencoder::from_parts(shared)?;
-        config.validate(shared.n_features())?;
+        let column = config.validate(shared.n_features())?;
         if entities.len() != models.len() {
             let expected = format!("an array of {}", entities.len());
             return Err(Error::invalid("models", expected, format!("{} entries", models.len())));
@@ -48,11 +48,12 @@ impl EntityAutoencoders {
                 let expected = format!("a model of {} columns", shared.n_features());
                 return Err(Error::invalid(name, expected, model.n_features()));
             }
-            if model.inputs().has(config.entity) {
-                return Err(Error::invalid(name, "a model without the entity column", config.entity));
+            if model.inputs().has(column) {
+                return Err(Error::invalid(name, "a model without the entity column", column));
             }
         }
-        Ok(Self::assemble(config.clone(), shared, entities.iter().copied().zip(models).collect()))
+        let models = entities.iter().copied().zip(models).collect();
+        Ok(Self::assemble(config.clone(), column, shared, models))
     }
 
     /// The models as plain data; [`EntityAutoencoders::from_parts`] makes them again, bit for bit.

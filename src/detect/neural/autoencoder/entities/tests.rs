@@ -34,7 +34,7 @@ fn config() -> EntityAutoencodersConfig {
         training,
         ..Default::default()
     };
-    EntityAutoencodersConfig { entity: 1, least_rows: 400, autoencoder }
+    EntityAutoencodersConfig { entity: 1.into(), least_rows: 400, autoencoder }
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn one_file_holds_all_models_and_each_is_small() {
         training: TrainingConfig { epochs: 1, ..Default::default() },
         ..Default::default()
     };
-    let config = EntityAutoencodersConfig { entity: 0, least_rows: 50, autoencoder };
+    let config = EntityAutoencodersConfig { entity: 0.into(), least_rows: 50, autoencoder };
     let x = Array2::from_shape_fn(
         (300, 43),
         |(i, j)| if j == 0 { (i % 4) as f32 } else { ((i * j) % 17) as f32 },
@@ -148,11 +148,12 @@ fn what_does_not_fit_is_named() {
         assert!(message.contains(words), "{message}: {words}");
     };
     let mut x = rows(600, 1);
-    refused(EntityAutoencodersConfig { entity: 3, ..config() }, &x, "entity");
+    refused(EntityAutoencodersConfig { entity: 3.into(), ..config() }, &x, "a column below 3");
+    refused(EntityAutoencodersConfig { entity: "link".into(), ..config() }, &x, "the number of a column");
     refused(EntityAutoencodersConfig { least_rows: 1, ..config() }, &x, "least_rows");
     x[[4, 1]] = 2.5;
     refused(config(), &x, "x[4, 1]");
-    let alone = EntityAutoencodersConfig { entity: 0, ..config() };
+    let alone = EntityAutoencodersConfig { entity: 0.into(), ..config() };
     refused(alone, &Array2::zeros((900, 1)), "feature columns");
 }
 
@@ -170,8 +171,9 @@ fn parts_that_do_not_hold_are_named() {
     refused(&|p| p.entities = vec![5, 0], "entities");
     refused(&|p| p.entities = vec![0, 70_000], "entities");
     refused(&|p| p.entities.truncate(1), "models");
-    refused(&|p| p.config.entity = 2, "shared");
-    refused(&|p| p.config.entity = 3, "entity");
+    refused(&|p| p.config.entity = 2.into(), "shared");
+    refused(&|p| p.config.entity = 3.into(), "entity");
+    refused(&|p| p.config.entity = "link".into(), "entity");
     refused(&|p| p.models[1].inputs.n_features = 4, "models[1]");
     refused(&|p| drop(p.models[0].weights.remove("latent.bias")), "latent.bias");
 }
