@@ -7,14 +7,11 @@ use ndarray::ArrayView2;
 use super::config::AutoencoderConfig;
 use super::loss::MOST_LOG_VARIANCE;
 use super::network::embedding_width;
-use crate::detect::neural::fused::{Dense, Scaling, named, padded, take, with_scratch};
+use crate::detect::neural::fused::{Dense, Scaling, TILE_ROWS, named, padded, take, with_scratch};
 use crate::detect::neural::inputs::Inputs;
 use crate::detect::neural::kernels::{exp_of, sum};
 use crate::detect::neural::simd::wide;
 use crate::error::Result;
-
-/// Rows that go through all layers together, so that they stay in the cache.
-pub(super) const TILE_ROWS: usize = 64;
 
 /// The layers of a trained autoencoder, without candle.
 #[derive(Clone, Debug)]

@@ -17,7 +17,7 @@ mod values;
 mod x86;
 
 pub(crate) use conv::{CnnSizes, TemporalCnn};
-pub(crate) use dense::{Chain, Dense};
+pub(crate) use dense::{Chain, Dense, TILE_ROWS};
 pub(crate) use lanes::padded;
 pub(crate) use norm::LayerNorm;
 pub(crate) use scaling::Scaling;

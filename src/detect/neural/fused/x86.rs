@@ -23,7 +23,7 @@ pub(super) fn avx2(_: Asked, product: &Product<'_>, out: &mut [f32]) {
 }
 
 macro_rules! kernels {
-    ($name:ident, $features:literal, $registers:literal, [$($rows:literal x $blocks:literal),+],
+    ($name:ident, $features:literal, $registers:literal, [$($rows:literal x [$($blocks:literal),+]),+],
      $load:ident, $store:ident, $set1:ident, $zero:ident, $fma:ident, $max:ident) => {
         mod $name {
             use super::*;
@@ -31,39 +31,24 @@ macro_rules! kernels {
             /// Numbers in a register.
             const WIDTH: usize = LANES / $registers;
 
-            /// Large tiles first, then what is left of the rows, one at a time.
+            /// High tiles first, then lower ones over the rows that are left; of each height wide tiles first.
             #[target_feature(enable = $features)]
             pub(super) fn write(product: &Product<'_>, out: &mut [f32]) {
-                let mut row = 0;
-                $( row = tiles::<$rows, $blocks>(product, row, out); )+
-                debug_assert_eq!(row, product.rows, "the last tiles are one row high");
-            }
-
-            /// As many tiles of `R` rows as there are from `first`; returns the row after them.
-            #[target_feature(enable = $features)]
-            fn tiles<const R: usize, const B: usize>(product: &Product<'_>, first: usize, out: &mut [f32]) -> usize {
-                let end = first + (product.rows - first) / R * R;
                 let blocks = product.columns.div_ceil(LANES);
-                let mut block = 0;
-                while block + B <= blocks {
-                    for row in (first..end).step_by(R) {
-                        tile::<R, B>(product, row, block, out);
-                    }
-                    block += B;
-                }
-                while B >= 4 && block + 2 <= blocks {
-                    for row in (first..end).step_by(R) {
-                        tile::<R, 2>(product, row, block, out);
-                    }
-                    block += 2;
-                }
-                while block < blocks {
-                    for row in (first..end).step_by(R) {
-                        tile::<R, 1>(product, row, block, out);
-                    }
-                    block += 1;
-                }
-                end
+                let mut first = 0;
+                $({
+                    let end = first + (product.rows - first) / $rows * $rows;
+                    let mut block = 0;
+                    $(while block + $blocks <= blocks {
+                        for row in (first..end).step_by($rows) {
+                            tile::<$rows, $blocks>(product, row, block, out);
+                        }
+                        block += $blocks;
+                    })+
+                    debug_assert_eq!(block, blocks, "the last tiles are one block wide");
+                    first = end;
+                })+
+                debug_assert_eq!(first, product.rows, "the last tiles are one row high");
             }
 
             /// `R` rows from `row` times `B` blocks of columns from `block`.
@@ -143,7 +128,7 @@ macro_rules! kernels {
     };
 }
 
-kernels!(avx512, "avx512f", 1, [6 x 4, 1 x 8],
+kernels!(avx512, "avx512f", 1, [6 x [4, 3, 2, 1], 2 x [4, 2, 1], 1 x [8, 4, 2, 1]],
     _mm512_load_ps, _mm512_storeu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_fmadd_ps, _mm512_max_ps);
-kernels!(avx2, "avx2,fma", 2, [6 x 1, 1 x 4],
+kernels!(avx2, "avx2,fma", 2, [6 x [1], 2 x [2, 1], 1 x [4, 2, 1]],
     _mm256_load_ps, _mm256_storeu_ps, _mm256_set1_ps, _mm256_setzero_ps, _mm256_fmadd_ps, _mm256_max_ps);

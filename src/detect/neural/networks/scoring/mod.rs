@@ -10,13 +10,12 @@ use ndarray::{ArrayView2, Axis};
 use self::body::Body;
 use self::gate::Gate;
 use super::{Architecture, Build};
-use crate::detect::neural::fused::{Dense, LayerNorm, Scaling, Values, padded, take, with_scratch};
+use crate::detect::neural::fused::{
+    Dense, LayerNorm, Scaling, TILE_ROWS, Values, padded, take, with_scratch,
+};
 use crate::detect::neural::inputs::Inputs;
 use crate::detect::neural::kernels::relu;
 use crate::error::Result;
-
-/// Rows that go through the network together.
-const TILE_ROWS: usize = 64;
 
 /// The layers of a trained network.
 #[derive(Clone, Debug)]
