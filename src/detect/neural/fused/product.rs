@@ -114,7 +114,9 @@ mod tests {
     fn every_processor_multiplies_what_a_plain_loop_does() {
         let mut random = Stream::new(7, 0);
         for rows in [1, 2, 6, 17] {
-            for [inputs, columns] in [[1, 1], [3, 15], [42, 64], [64, 16], [7, 33], [128, 130], [5, 200]] {
+            for [inputs, columns] in
+                [[1, 1], [3, 15], [42, 64], [64, 16], [9, 31], [7, 33], [128, 130], [5, 200]]
+            {
                 let (x, weight) = (draw(&mut random, rows * inputs), draw(&mut random, inputs * columns));
                 let bias = draw(&mut random, columns);
                 for relu in [false, true] {

@@ -39,7 +39,7 @@ macro_rules! kernels {
                 $({
                     let end = first + (product.rows - first) / $rows * $rows;
                     let mut block = 0;
-                    $(while block + $blocks <= blocks {
+                    $(while blocks - block >= $blocks {
                         for row in (first..end).step_by($rows) {
                             tile::<$rows, $blocks>(product, row, block, out);
                         }
