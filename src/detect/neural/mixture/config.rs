@@ -77,7 +77,8 @@ impl ExpertConfig {
 /// the mixture plus that of the network by itself on the same lessons: the first says what the others lack, the second
 /// keeps its log-odds those of an attack. They are its logit of an attack less that of a clean row, without a calibration;
 /// the gate sees them as `tanh(l / 4) + 1/2`. In a blind lesson the network sees the clean row. It knows no classes of
-/// attack. At least one expert must be frozen.
+/// attack. At least one expert must be frozen. A joint network has learnt from every kind of attack that the gate learns
+/// from, so the gate trusts it too much on kinds that are new to both: where these matter, bring it in frozen.
 ///
 /// **What the gate learns from.** On attacks of kinds that it was fitted on, a supervised expert is nearly
 /// perfect, and a gate that saw only such rows would trust it alone, and fail on new kinds. Clean traffic drifts as
