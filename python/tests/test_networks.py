@@ -51,7 +51,10 @@ def classifiers() -> list[Any]:
 def test_a_guard_finds_the_entity_column_by_name(flows: qg.Table, x: Matrix) -> None:
     by_service = qg.EntityAutoencoders("service", 100, qg.Autoencoder((8,), 2, training=SMALL))
     assert qg.Guard(by_service).fit(flows).assess(flows).scores.shape == (len(flows),)
-    for detector, told in [(qg.EntityAutoencoders("servise"), "one of the features"), (qg.EntityAutoencoders(-1), "place")]:
+    for detector, told in [
+        (qg.EntityAutoencoders("servise"), "one of the features"),
+        (qg.EntityAutoencoders(-1), "place"),
+    ]:
         with pytest.raises(qg.QosguardError, match=told):
             qg.Guard(detector).fit(flows)
     with pytest.raises(qg.QosguardError, match="number of a column"):
