@@ -55,9 +55,9 @@ def test_a_guard_finds_the_entity_column_by_name(flows: qg.Table, x: Matrix) -> 
         (qg.EntityAutoencoders("servise"), "one of the features"),
         (qg.EntityAutoencoders(-1), "place"),
     ]:
-        with pytest.raises(qg.QosguardError, match=told):
+        with pytest.raises(errors.InvalidArgumentError, match=told):
             qg.Guard(detector).fit(flows)
-    with pytest.raises(qg.QosguardError, match="number of a column"):
+    with pytest.raises(errors.InvalidArgumentError, match="number of a column"):
         by_service.fit(x)
 
 
