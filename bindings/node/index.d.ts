@@ -247,10 +247,7 @@ export interface AutoencoderOptions {
 
 /** Settings of autoencoders by entity. */
 export interface EntityAutoencodersOptions {
-  /**
-   * The column that says whose row it is, a whole number below 65,536: by its place, or in a guard by the name of the
-   * feature; 0 unless said otherwise.
-   */
+  /** The column that says whose row it is, a whole number below 65,536: its place, or its name in a guard; 0 unless said otherwise. */
   entity?: number | string
   /** Training rows from which an entity gets a network of its own, from 2; 500 unless said otherwise. */
   leastRows?: number
