@@ -1,7 +1,7 @@
-//! What masked pretraining is worth where labels are few, 1 % of them: on NSL-KDD's official split, whose test rows have
-//! drifted, and on a random split of UNSW-NB15, whose test rows have not.
+//! What masked pretraining is worth where labels are few, 1 % of them: on NSL-KDD's official split, whose test rows
+//! have drifted, and on a random split of UNSW-NB15, whose test rows have not.
 //!
-//! `cargo test --release --features cli --test neural_pretraining -- --ignored --nocapture` takes some minutes.
+//! `cargo test --release --features cli --test neural_pretraining -- --ignored --nocapture` takes half an hour.
 #![cfg(feature = "neural")]
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 

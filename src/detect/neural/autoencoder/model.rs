@@ -82,7 +82,8 @@ impl Autoencoder {
 
     /// Scores rows in batches on a device, as [`Detector::score`] does on the CPU; worth it for many rows at once.
     ///
-    /// `x` has the shape (rows, features); one score for each row comes back. Equal to its scores to about 1e-4 of them in single precision, to about 2 % in half precision.
+    /// `x` has the shape (rows, features); one score for each row comes back. Equal to its scores to about 1e-4 of them
+    /// in single precision, to about 2 % in half precision.
     ///
     /// # Errors
     ///

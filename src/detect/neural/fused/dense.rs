@@ -9,8 +9,8 @@ use crate::detect::neural::layers::Activation;
 use crate::detect::tree::Processor;
 use crate::error::Result;
 
-/// Rows that go through all layers together, so that they stay in the cache: a multiple of the rows of a high tile of the
-/// product.
+/// Rows that go through all layers together, so that they stay in the cache: a multiple of the rows of a high tile of
+/// the product.
 pub(crate) const TILE_ROWS: usize = 48;
 
 /// `activation(x Wᵀ + b)`; the scaling of a batch norm may be part of `W` and `b`.

@@ -91,9 +91,9 @@ impl ExpertConfig {
 /// `n` rows counts in proportion to `√n`. Kinds of attacks are the classes, where they are given, else `kinds` clusters
 /// by scaled features; kinds of clean rows are `clean_kinds` such clusters.
 ///
-/// **Validation.** For each part, a gate, calibrations and joint networks that were fitted on the other parts are
-/// compared with each expert on this part; see [`MixtureReport`](super::MixtureReport). A row that is dealt into both
-/// is left to this part where an expert is joint; otherwise the gate sees what other experts say of it. Where the mixture is not better than its best expert, the score is the
+/// **Validation.** For each part, a gate, calibrations and joint networks that were fitted on the other parts alone,
+/// without any row of this part, are compared with each expert on this part; see
+/// [`MixtureReport`](super::MixtureReport). Where the mixture is not better than its best expert, the score is the
 /// log-odds of that expert.
 ///
 /// # Source

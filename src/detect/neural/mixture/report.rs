@@ -67,8 +67,9 @@ pub struct ExpertReport {
 /// What validation says of a mixture.
 ///
 /// Every fold is judged by a gate, calibrations and joint networks that were fitted on the other folds, and by frozen
-/// experts fitted without the fold, on its clean rows (drifted and not, in the shares that the gate learns from), on attacks of its kinds (novel to them), and on the fifth of other attacks
-/// that it leaves out (known). Figures are means over the folds.
+/// experts fitted without the fold, on its clean rows (drifted and not, in the shares that the gate learns from), on
+/// attacks of its kinds (novel to them), and on the fifth of other attacks that it leaves out (known). Figures are means
+/// over the folds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MixtureReport {
