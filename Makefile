@@ -98,6 +98,6 @@ bench: $(VENV)/.installed ## criterion, then the peers in one run
 	$(BIN)/python benches/peers.py --json target/peers.json
 
 dist: $(VENV)/.installed $(NODE)/node_modules/.installed ## the wheel and the npm package, with their sizes
-	$(BIN)/maturin build --release --out dist
+	$(BIN)/maturin build --release --strip --out dist
 	cd $(NODE) && npm pack --silent --pack-destination ../../dist
 	ls -l dist
