@@ -3,8 +3,10 @@
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot read its data may stop")]
 
+#[path = "../tests/public_data/mod.rs"]
+mod public_data;
+
 use std::hint::black_box;
-use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use etherparse::PacketBuilder;
@@ -88,15 +90,12 @@ fn frames(bytes: &[u8]) -> Vec<Frame> {
 
 /// The public captures merged by time, and that again every 20 s with other IPv4 addresses.
 fn public() -> Option<Vec<u8>> {
-    let data = std::env::var("QOSGUARD_DATA").unwrap_or_else(|_| "../shared/data".into());
     let mut all = Vec::new();
     for folder in ["attack", "benign"] {
-        let Ok(entries) = std::fs::read_dir(Path::new(&data).join("packets").join(folder)) else {
-            eprintln!("SKIPPED: no captures in {data}/packets; set QOSGUARD_DATA");
+        let paths = public_data::files(&format!("packets/{folder}"));
+        if paths.is_empty() {
             return None;
-        };
-        let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-        paths.sort();
+        }
         all.extend(paths.iter().flat_map(|path| frames(&std::fs::read(path).unwrap())));
     }
     let copies = PACKETS.div_ceil(all.len());

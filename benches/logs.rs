@@ -3,7 +3,8 @@
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot read its data may stop")]
 
-use std::path::PathBuf;
+#[path = "../tests/public_data/mod.rs"]
+mod public_data;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use qosguard::telemetry::{BatchReader, EveReader, ReadOptions, ZeekReader};
@@ -23,12 +24,10 @@ const EVE: &str = r#"{"timestamp":"2021-06-06T15:57:37.272281+0200","flow_id":44
 
 /// The lines of a sample that `keep` is true of, again and again; headers stand once more in each round.
 fn repeated(name: &str, synthetic: &str, keep: fn(&str) -> bool) -> &'static str {
-    let data = PathBuf::from(std::env::var("QOSGUARD_DATA").unwrap_or_else(|_| "../shared/data".into()));
-    let path = data.join("logs").join(name);
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|_| {
-        eprintln!("SYNTHETIC: no {} (set QOSGUARD_DATA)", path.display());
-        synthetic.to_owned()
-    });
+    let text = match public_data::find(&format!("logs/{name}")) {
+        Some(path) => std::fs::read_to_string(path).unwrap(),
+        None => synthetic.to_owned(),
+    };
     let text: String = text.split_inclusive('\n').filter(|line| keep(line)).collect();
     text.repeat(SIZE / text.len() + 1).leak()
 }

@@ -3,8 +3,10 @@
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot read its data may stop")]
 
+#[path = "../tests/public_data/mod.rs"]
+mod public_data;
+
 use std::hint::black_box;
-use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use etherparse::{LaxSlicedPacket, PacketBuilder};
@@ -52,15 +54,12 @@ fn synthetic() -> Vec<u8> {
 
 /// The Ethernet captures of the public data in one, again and again; none where the data is not there.
 fn public() -> Option<Vec<u8>> {
-    let data = std::env::var("QOSGUARD_DATA").unwrap_or_else(|_| "../shared/data".into());
     let mut frames = Vec::new();
     for folder in ["attack", "benign"] {
-        let Ok(entries) = std::fs::read_dir(Path::new(&data).join("packets").join(folder)) else {
-            eprintln!("SKIPPED: no captures in {data}/packets; set QOSGUARD_DATA");
+        let paths = public_data::files(&format!("packets/{folder}"));
+        if paths.is_empty() {
             return None;
-        };
-        let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-        paths.sort();
+        }
         for bytes in paths.iter().map(|path| std::fs::read(path).unwrap()) {
             if bytes.starts_with(&pcap_header()[..4]) && bytes[20] == 1 {
                 let mut rest = &bytes[24..];

@@ -1,6 +1,9 @@
 //! The whole way on one thread: Arrow table → features → score → p-value → action, and loading a guard.
 #![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros and fixed inputs")]
 
+#[path = "../tests/public_data/mod.rs"]
+mod public_data;
+
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -12,11 +15,8 @@ use qosguard::telemetry::{self, Table};
 fn tables() -> Vec<(&'static str, Table)> {
     let config = FlowSimulatorConfig { rows: 100_000, ..Default::default() };
     let mut tables = vec![("simulated", simulate::table(&config).unwrap())];
-    let data = std::env::var("QOSGUARD_DATA").unwrap_or_else(|_| "../shared/data".into());
-    let path = format!("{data}/flows/unsw-nb15/UNSW_NB15_82332.csv");
-    match telemetry::read_csv(&path) {
-        Ok(table) => tables.push(("unsw", table)),
-        Err(error) => eprintln!("SKIPPED: UNSW-NB15: {error}; set QOSGUARD_DATA"),
+    if let Some(path) = public_data::find("flows/unsw-nb15/UNSW_NB15_82332.csv") {
+        tables.push(("unsw", telemetry::read_csv(path).unwrap()));
     }
     tables
 }

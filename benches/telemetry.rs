@@ -3,9 +3,11 @@
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot read its data may stop")]
 
+#[path = "../tests/public_data/mod.rs"]
+mod public_data;
+
 use std::fmt::Write;
 use std::hint::black_box;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -83,17 +85,12 @@ fn read_text(c: &mut Criterion) {
 }
 
 fn read_files(c: &mut Criterion) {
-    let data = PathBuf::from(std::env::var("QOSGUARD_DATA").unwrap_or_else(|_| "../shared/data".into()));
     let mut group = c.benchmark_group("telemetry/csv");
     for name in
         ["unsw-nb15/UNSW_NB15_82332.csv", "cicids2017/improved_5days_sample.csv", "nsl-kdd/KDDTrain+.txt"]
     {
-        let path = data.join("flows").join(name);
-        let Ok(file) = path.metadata() else {
-            eprintln!("SKIPPED: no {} (set QOSGUARD_DATA)", path.display());
-            continue;
-        };
-        group.throughput(Throughput::Bytes(file.len()));
+        let Some(path) = public_data::find(&format!("flows/{name}")) else { continue };
+        group.throughput(Throughput::Bytes(path.metadata().unwrap().len()));
         group.bench_function(BenchmarkId::from_parameter(name), |b| {
             b.iter_with_large_drop(|| read_csv(&path).unwrap());
         });

@@ -5,6 +5,8 @@
 #![cfg(feature = "neural")]
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
+mod public_data;
+
 use qosguard::detect::{
     Architecture, Columns, Detector, FtTransformerConfig, Monitor, NeuralClassifierConfig, PretrainingConfig,
     TrainingConfig,
@@ -15,15 +17,8 @@ use qosguard::telemetry::{Table, read_csv};
 
 const SEEDS: u64 = 5;
 
-/// A file of the public data; says where it should be if it is not.
 fn flows(name: &str) -> Option<Table> {
-    let data = std::env::var("QOSGUARD_DATA").unwrap_or_else(|_| "../shared/data".into());
-    let path = format!("{data}/flows/{name}");
-    if std::path::Path::new(&path).exists() {
-        return Some(read_csv(path).unwrap());
-    }
-    eprintln!("SKIPPED: no {path}; set QOSGUARD_DATA");
-    None
+    Some(read_csv(public_data::find(&format!("flows/{name}"))?).unwrap())
 }
 
 #[test]

@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(unsafe_code, reason = "an allocator that counts is the only way to see an allocation")]
 
+mod public_data;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::io::Read;
-use std::path::Path;
 
 use qosguard::telemetry::packets::{DecodeOptions, PacketReader};
 
@@ -70,12 +71,7 @@ fn lengths_take_no_memory() {
 
 #[test]
 fn malformed_captures_take_no_memory() {
-    let data = std::env::var("QOSGUARD_DATA").unwrap_or_else(|_| "../shared/data".into());
-    let Ok(entries) = std::fs::read_dir(Path::new(&data).join("packets/malformed")) else {
-        eprintln!("SKIPPED: no captures in {data}/packets/malformed; set QOSGUARD_DATA");
-        return;
-    };
-    for path in entries.map(|entry| entry.unwrap().path()) {
+    for path in public_data::files("packets/malformed") {
         let taken = most(std::fs::File::open(&path).unwrap());
         assert!(taken > 0 && taken < FEW_MIB, "{}: {taken}", path.display());
     }

@@ -1,6 +1,6 @@
 //! Captures to flows: a known example, public captures, the featurizer of a data set.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use qosguard::features::{Featurizer, FlowFeaturizerConfig};
 use qosguard::telemetry::packets::{
@@ -8,6 +8,7 @@ use qosguard::telemetry::packets::{
 };
 use qosguard::telemetry::{BatchReader, CsvReader, ReadOptions, Schema, read_csv};
 
+use super::public_data;
 use super::table::{ACK, FIN, PSH, Rows, SYN, config};
 
 /// A pcap file of TCP packets with frame sizes, directions, flags and times in milliseconds.
@@ -133,22 +134,6 @@ fn a_table_written_as_csv_is_known_by_its_header() {
     }
 }
 
-fn data() -> PathBuf {
-    std::env::var("QOSGUARD_DATA").unwrap_or_else(|_| "../shared/data".into()).into()
-}
-
-/// All captures of a folder; none, loudly, where the data is not there.
-fn captures(folder: &str) -> Vec<PathBuf> {
-    let folder = data().join("packets").join(folder);
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!("SKIPPED: no captures in {}; set QOSGUARD_DATA", folder.display());
-        return Vec::new();
-    };
-    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths
-}
-
 /// Packets and bytes of all records, by profile, must be those of the capture.
 fn check_totals(path: &Path) {
     let reader = PacketReader::open(path, &DecodeOptions::default()).unwrap();
@@ -196,25 +181,22 @@ fn check_totals(path: &Path) {
 
 #[test]
 fn every_packet_of_the_public_captures_is_in_a_flow_and_twice_is_the_same() {
-    for folder in ["attack", "benign", "encapsulation", "malformed"] {
-        for path in captures(folder) {
-            if FlowMeter::open(&path, &FlowMeterConfig::default()).is_ok() {
-                check_totals(&path);
-            }
+    let folders = ["packets/attack", "packets/benign", "packets/encapsulation", "packets/malformed"];
+    for path in folders.into_iter().flat_map(public_data::files) {
+        if FlowMeter::open(&path, &FlowMeterConfig::default()).is_ok() {
+            check_totals(&path);
         }
     }
 }
 
 #[test]
 fn the_featurizer_of_a_data_set_accepts_a_capture() {
-    let Some(capture) = captures("attack").into_iter().find(|p| p.ends_with("slips_test7_malicious.pcap"))
-    else {
-        return;
-    };
+    let capture = public_data::find("packets/attack/slips_test7_malicious.pcap");
+    let (Some(capture), Some(flows)) = (capture, public_data::find("flows/cicids2017")) else { return };
     for (file, profile) in
         [("improved_5days_sample.csv", Profile::Cic), ("generated_84col_web_attacks.csv", Profile::CicLegacy)]
     {
-        let path = data().join("flows/cicids2017").join(file);
+        let path = flows.join(file);
         let featurizer = FlowFeaturizerConfig::default().fit(&read_csv(&path).unwrap()).unwrap();
         let flows = read_flows(&capture, &config(profile)).unwrap();
         let features = featurizer.transform(&flows).unwrap();

@@ -7,5 +7,7 @@ mod capture;
 mod docs;
 mod ends;
 mod properties;
+#[path = "../public_data/mod.rs"]
+mod public_data;
 mod table;
 mod twin;

@@ -8,6 +8,8 @@ mod formats;
 mod hostile;
 mod made;
 mod properties;
+#[path = "../public_data/mod.rs"]
+mod public_data;
 mod sflow;
 mod templates;
 mod vendors;

@@ -1,29 +1,17 @@
 //! Datagrams of real exporters, read from `QOSGUARD_DATA`.
 
-use std::path::PathBuf;
-
 use qosguard::arrow::array::RecordBatch;
 use qosguard::arrow::compute::concat_batches;
 use qosguard::telemetry::BatchReader;
 use qosguard::telemetry::netflow::{ExportCounts, ExportReader, NetflowConfig};
 
-use super::{assert_hosts, assert_row, numbers, text};
+use super::{assert_hosts, assert_row, numbers, public_data, text};
 
 const NULL: f64 = f64::NAN;
 
-fn data() -> Option<PathBuf> {
-    let path = PathBuf::from(std::env::var("QOSGUARD_DATA").unwrap_or_else(|_| "../shared/data".into()))
-        .join("logs/netflow");
-    if path.is_dir() {
-        return Some(path);
-    }
-    eprintln!("SKIPPED: no export datagrams at {} (set QOSGUARD_DATA)", path.display());
-    None
-}
-
 /// Reads some files of one exporter, by the end of their names.
 fn files(names: &[&str]) -> Option<(RecordBatch, ExportCounts)> {
-    let data = data()?;
+    let data = public_data::find("logs/netflow")?;
     let paths = names.iter().map(|name| data.join(format!("{name}.dat")));
     let mut reader = ExportReader::open(paths, &NetflowConfig::default()).unwrap();
     let table = reader.read().unwrap();
@@ -102,7 +90,7 @@ fn every_datagram_is_read_once_its_templates_came() {
 
 #[test]
 fn every_file_is_of_some_exporter() {
-    let Some(data) = data() else { return };
+    let Some(data) = public_data::find("logs/netflow") else { return };
     let mut files: Vec<String> = std::fs::read_dir(data)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())

@@ -9,3 +9,5 @@ mod frames;
 mod oracle;
 mod properties;
 mod public;
+#[path = "../public_data/mod.rs"]
+mod public_data;

@@ -1,7 +1,7 @@
 //! Public captures from `QOSGUARD_DATA`, held against tshark where that is installed.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use qosguard::ErrorKind;
@@ -10,20 +10,9 @@ use qosguard::telemetry::packets::{
 };
 
 use super::oracle::{by_etherparse, by_pcap_parser, network_layer};
+use super::public_data;
 
-/// All captures of a folder; none, loudly, where the data is not there.
-fn captures(folder: &str) -> Vec<PathBuf> {
-    let data = std::env::var("QOSGUARD_DATA").unwrap_or_else(|_| "../shared/data".into());
-    let folder = Path::new(&data).join("packets").join(folder);
-    let Ok(entries) = std::fs::read_dir(&folder) else {
-        eprintln!("SKIPPED: no captures in {}; set QOSGUARD_DATA", folder.display());
-        return Vec::new();
-    };
-    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    assert!(!paths.is_empty(), "no captures in {}", folder.display());
-    paths
-}
+const ALL: [&str; 4] = ["packets/attack", "packets/benign", "packets/encapsulation", "packets/malformed"];
 
 /// All packets up to the end or the first error, which must say where it is.
 fn read(path: &Path, layer: Layer) -> (Vec<Packet>, CaptureCounts, bool) {
@@ -116,7 +105,9 @@ fn row(line: &str) -> Row {
 
 #[test]
 fn intact_captures_are_read_to_their_end() {
-    for path in ["attack", "benign", "encapsulation"].into_iter().flat_map(captures) {
+    for path in
+        ["packets/attack", "packets/benign", "packets/encapsulation"].into_iter().flat_map(public_data::files)
+    {
         for layer in [Layer::Outer, Layer::Inner] {
             let (packets, counts, is_whole) = read(&path, layer);
             assert!(is_whole && !packets.is_empty(), "{}", path.display());
@@ -128,7 +119,7 @@ fn intact_captures_are_read_to_their_end() {
 
 #[test]
 fn malformed_captures_are_read_or_refused_at_an_offset() {
-    for path in captures("malformed") {
+    for path in public_data::files("packets/malformed") {
         for layer in [Layer::Outer, Layer::Inner] {
             read(&path, layer);
         }
@@ -138,7 +129,7 @@ fn malformed_captures_are_read_or_refused_at_an_offset() {
 #[test]
 fn tunnels_hide_other_flows() {
     for (name, changed) in [("ndpi_4in6.pcap", 4), ("ndpi_gtp.pcap", 2), ("suri_erspan2.pcap", 4)] {
-        for path in captures("encapsulation").iter().filter(|path| path.ends_with(name)) {
+        for path in public_data::files("packets/encapsulation").iter().filter(|path| path.ends_with(name)) {
             let (outer, ..) = read(path, Layer::Outer);
             let (inner, ..) = read(path, Layer::Inner);
             let differ = outer.iter().zip(&inner).filter(|(outer, inner)| outer.src != inner.src).count();
@@ -149,7 +140,7 @@ fn tunnels_hide_other_flows() {
 
 #[test]
 fn all_ways_in_give_the_same_packets() {
-    for path in ["attack", "malformed"].into_iter().flat_map(captures) {
+    for path in ["packets/attack", "packets/malformed"].into_iter().flat_map(public_data::files) {
         let bytes = std::fs::read(&path).unwrap();
         let (packets, counts, _) = read(&path, Layer::Outer);
         let mut memory = PacketReader::from_bytes(&bytes, "memory", &DecodeOptions::default()).unwrap();
@@ -165,7 +156,7 @@ fn packets_are_those_of_tshark() {
         eprintln!("SKIPPED: tshark is not installed (Debian: apt-get install tshark)");
         return;
     }
-    for path in ["attack", "benign", "encapsulation", "malformed"].into_iter().flat_map(captures) {
+    for path in ALL.into_iter().flat_map(public_data::files) {
         let name = path.display();
         let (packets, counts, _) = read(&path, Layer::Outer);
         let rows = tshark(&path);
@@ -190,7 +181,7 @@ fn packets_are_those_of_tshark() {
 
 #[test]
 fn packets_are_those_of_the_slow_twins() {
-    for path in ["attack", "benign", "encapsulation", "malformed"].into_iter().flat_map(captures) {
+    for path in ALL.into_iter().flat_map(public_data::files) {
         let name = path.display();
         let mut decoder = Decoder::new(&DecodeOptions::default());
         let mut twins = Vec::new();

@@ -6,6 +6,8 @@ mod daylight;
 mod odd;
 mod properties;
 mod public;
+#[path = "../public_data/mod.rs"]
+mod public_data;
 
 use qosguard::Result;
 use qosguard::telemetry::{BatchReader, CsvReader, ReadOptions, Schema, Series, SeriesConfig, Table};

@@ -1,19 +1,11 @@
 //! Public series, read whole. The counts were made by a script of its own, which knows nothing of this crate.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use qosguard::telemetry::series::{Duplicates, Interval};
 use qosguard::telemetry::{ReadOptions, Series, SeriesConfig, read_series, read_series_with};
 
-fn data() -> Option<PathBuf> {
-    let path = PathBuf::from(std::env::var("QOSGUARD_DATA").unwrap_or_else(|_| "../shared/data".into()))
-        .join("series");
-    if path.is_dir() {
-        return Some(path);
-    }
-    eprintln!("SKIPPED: no series at {} (set QOSGUARD_DATA)", path.display());
-    None
-}
+use super::public_data;
 
 /// A file; its rows, steps, gaps, disordered, doubled, crowded and off-grid stamps and labels; its sum.
 type Known = (&'static str, [u64; 8], f64);
@@ -124,7 +116,7 @@ fn every(seconds: f64) -> SeriesConfig {
 
 #[test]
 fn nab() {
-    let Some(data) = data() else { return };
+    let Some(data) = public_data::find("series") else { return };
     let mut inferred = 0;
     for known in NAB {
         let path = data.join("nab").join(known.0);
@@ -144,7 +136,7 @@ fn nab() {
 
 #[test]
 fn ripe_atlas_in_two_formats_of_dates() {
-    let Some(data) = data() else { return };
+    let Some(data) = public_data::find("series") else { return };
     let semicolons = ReadOptions { delimiter: b';', ..ReadOptions::default() };
     for known in RIPE {
         let config = SeriesConfig {
@@ -162,7 +154,7 @@ fn ripe_atlas_in_two_formats_of_dates() {
 
 #[test]
 fn traffic_of_a_provider() {
-    let Some(data) = data() else { return };
+    let Some(data) = public_data::find("series") else { return };
     let read = |name: &str| {
         let config = SeriesConfig { unit: "bit".into(), ..SeriesConfig::default() };
         read_series(data.join("isp-bits").join(name), &config).unwrap()
@@ -177,7 +169,7 @@ fn traffic_of_a_provider() {
 
 #[test]
 fn loads_of_the_links_of_abilene() {
-    let Some(data) = data() else { return };
+    let Some(data) = public_data::find("series") else { return };
     // Wide, without a time column: a week of five minutes.
     let config = SeriesConfig { wide: true, start: Some(0.0), ..every(300.0) };
     let series = read_series(data.join("abilene/link_loads.csv"), &config).unwrap();

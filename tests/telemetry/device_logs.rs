@@ -1,11 +1,9 @@
 //! What devices log of themselves: the preset, and schemas of the user's own.
 
-use std::path::PathBuf;
-
 use qosguard::telemetry::series::Interval;
 use qosguard::telemetry::{Kind, ReadOptions, Role, Schema, Series, SeriesConfig, Table, read_csv_with};
 
-use super::{csv, jsonl, lenient, numbers, texts};
+use super::{csv, jsonl, lenient, numbers, public_data, texts};
 
 const HEADER: &str = "timestamp,device_id,latency_ms,packet_loss_pct,retry_count,error_code,traffic_volume_mb,connection_resets\n";
 
@@ -109,19 +107,9 @@ fn a_schema_with_times_keeps_them_in_a_file() {
     assert_eq!((schema.columns()[0].role, schema.columns()[0].kind), (Role::Time, Kind::Time));
 }
 
-fn data() -> Option<PathBuf> {
-    let path = PathBuf::from(std::env::var("QOSGUARD_DATA").unwrap_or_else(|_| "../shared/data".into()))
-        .join("devices");
-    if path.is_dir() {
-        return Some(path);
-    }
-    eprintln!("SKIPPED: no device logs at {} (set QOSGUARD_DATA)", path.display());
-    None
-}
-
 #[test]
 fn half_hourly_tests_of_a_line() {
-    let Some(data) = data() else { return };
+    let Some(data) = public_data::find("devices") else { return };
     let schema = |kind: &str| {
         Schema::from_toml(&format!(
             r#"
@@ -172,7 +160,7 @@ fn half_hourly_tests_of_a_line() {
 
 #[test]
 fn radio_indicators_with_a_jammer() {
-    let Some(data) = data() else { return };
+    let Some(data) = public_data::find("devices") else { return };
     let path = data.join("5g_jamming_indicators.csv");
     let text = std::fs::read_to_string(&path).unwrap();
     let names: Vec<&str> = text.lines().next().unwrap().split(',').collect();

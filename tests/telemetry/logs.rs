@@ -2,23 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::path::PathBuf;
 
 use qosguard::Result;
 use qosguard::telemetry::{self, BatchReader, EveReader, ReadOptions, Role, Schema, Table, ZeekReader};
 use serde_json::Value;
 
-use super::{lenient, numbers, texts};
-
-fn data() -> Option<PathBuf> {
-    let path = PathBuf::from(std::env::var("QOSGUARD_DATA").unwrap_or_else(|_| "../shared/data".into()))
-        .join("logs");
-    if path.is_dir() {
-        return Some(path);
-    }
-    eprintln!("SKIPPED: no logs at {} (set QOSGUARD_DATA)", path.display());
-    None
-}
+use super::{lenient, numbers, public_data, texts};
 
 fn zeek(text: impl Into<Vec<u8>>) -> Result<Table> {
     ZeekReader::new(std::io::Cursor::new(text.into()), "conn.log", &lenient())?.read()
@@ -51,7 +40,7 @@ fn split_column(text: &str, column: &str) -> Vec<Option<String>> {
 
 #[test]
 fn every_row_of_the_tsv_samples_is_read_as_it_is_written() {
-    let Some(data) = data() else { return };
+    let Some(data) = public_data::find("logs") else { return };
     for (name, rows) in [
         ("008-zeek-mixed.conn.log.labeled", 5_663),
         ("012-zeek-mixed.conn.log.labeled", 4_740),
@@ -91,7 +80,7 @@ fn every_row_of_the_tsv_samples_is_read_as_it_is_written() {
 
 #[test]
 fn every_row_of_the_json_samples_is_read_as_it_is_written() {
-    let Some(data) = data() else { return };
+    let Some(data) = public_data::find("logs") else { return };
     for (name, rows) in [("mixed9.conn.log", 576), ("port-scanning.conn.log", 4_504)] {
         let path = data.join("zeek").join(name);
         let text = std::fs::read_to_string(&path).unwrap();
@@ -117,7 +106,7 @@ fn every_row_of_the_json_samples_is_read_as_it_is_written() {
 
 #[test]
 fn every_flow_of_the_eve_sample_is_read_and_every_other_event_counted() {
-    let Some(data) = data() else { return };
+    let Some(data) = public_data::find("logs") else { return };
     let path = data.join("suricata/eve_first2500.json");
     let text = std::fs::read_to_string(&path).unwrap();
     let events: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -12,6 +12,8 @@ mod logs;
 mod mapping;
 mod properties;
 mod public;
+#[path = "../public_data/mod.rs"]
+mod public_data;
 mod reading;
 
 use std::sync::Arc;

@@ -4,8 +4,7 @@ use proptest::prelude::*;
 use qosguard::telemetry::{Column, Kind, Role, Schema, Table, read_csv};
 use qosguard::{Error, Guard, simulate};
 
-use super::public::data;
-use super::{csv, lenient, numbers, texts, whole};
+use super::{csv, lenient, numbers, public_data, texts, whole};
 
 fn preset(name: &str) -> Schema {
     Schema::preset(name).unwrap()
@@ -240,9 +239,9 @@ fn what_argus_tells_and_zeek_does_not_is_named() {
 
 #[test]
 fn a_guard_of_the_old_cicids_columns_assesses_the_corrected_ones() {
-    let Some(data) = data() else { return };
-    let old = read_csv(data.join("cicids2017/original_79col_infinity.csv")).unwrap();
-    let corrected = read_csv(data.join("cicids2017/improved_5days_sample.csv")).unwrap();
+    let Some(data) = public_data::find("flows/cicids2017") else { return };
+    let old = read_csv(data.join("original_79col_infinity.csv")).unwrap();
+    let corrected = read_csv(data.join("improved_5days_sample.csv")).unwrap();
     let guard = Guard::builder().fit(&old).unwrap();
     let fit = guard.fits(corrected.schema());
     assert!(fit.is_complete(), "{fit}");

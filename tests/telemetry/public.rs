@@ -1,20 +1,10 @@
 //! Public data sets, read whole.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use qosguard::telemetry::read_csv;
 
-use super::numbers;
-
-pub(super) fn data() -> Option<PathBuf> {
-    let path = PathBuf::from(std::env::var("QOSGUARD_DATA").unwrap_or_else(|_| "../shared/data".into()))
-        .join("flows");
-    if path.is_dir() {
-        return Some(path);
-    }
-    eprintln!("SKIPPED: no data sets at {} (set QOSGUARD_DATA)", path.display());
-    None
-}
+use super::{numbers, public_data};
 
 /// Reads a file and checks its schema, rows and rejections; gives rows per family, clean ones under "".
 fn public(
@@ -35,7 +25,7 @@ fn public(
 
 #[test]
 fn unsw_nb15() {
-    let Some(data) = data() else { return };
+    let Some(data) = public_data::find("flows") else { return };
     let families = public(&data.join("unsw-nb15/UNSW_NB15_82332.csv"), "unsw_nb15", 82_332, 0);
     assert_eq!(families.len(), 10);
     assert_eq!((families[""], families["Generic"], families["Worms"]), (37_000, 18_871, 44));
@@ -50,7 +40,7 @@ fn unsw_nb15() {
 
 #[test]
 fn nsl_kdd() {
-    let Some(data) = data() else { return };
+    let Some(data) = public_data::find("flows") else { return };
     let train = public(&data.join("nsl-kdd/KDDTrain+.txt"), "nsl_kdd", 125_973, 0);
     let test = public(&data.join("nsl-kdd/KDDTest+.txt"), "nsl_kdd", 22_544, 0);
     assert_eq!((train[""], test[""]), (67_343, 9_711));
@@ -59,7 +49,7 @@ fn nsl_kdd() {
 
 #[test]
 fn cicids2017_in_three_dialects() {
-    let Some(data) = data() else { return };
+    let Some(data) = public_data::find("flows") else { return };
     let families =
         public(&data.join("cicids2017/improved_5days_sample.csv"), "cicids2017_corrected", 43_419, 0);
     assert_eq!(families.len(), 16);
