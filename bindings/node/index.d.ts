@@ -310,8 +310,8 @@ export interface MixtureOfExpertsOptions {
   /** The experts, 2 to 8. */
   experts?: ExpertOptions[]
   /** The gate. */
-  gate?: { hidden?: number[], temperature?: number, topK?: number, balance?: number, floor?: number, dropout?: number }
-  /** Share of the weight that all experts have evenly in every row, in [0, 1]; 0.4 unless said otherwise. */
+  gate?: { hidden?: number[], temperature?: number, topK?: number, balance?: number, floor?: number, evenness?: number, dropout?: number }
+  /** Share of the weight that all experts have evenly in every row, in [0, 1]; 0 unless said otherwise. */
   evenShare?: number
   /** How much the weights lean to experts that speak for an attack, 0 to 10; 0 unless said otherwise. */
   lean?: number
@@ -319,6 +319,8 @@ export interface MixtureOfExpertsOptions {
   novelShare?: number
   /** Share of attacks among these that show nothing to supervised experts, in [0, 1); 0.33 unless said otherwise. */
   blindShare?: number
+  /** Whether experts that can learn the classes do, or only what an attack is; true unless said otherwise. */
+  learnClasses?: boolean
   /** Clusters of attacks that stand for kinds, 2 to 64; 3 unless said otherwise. */
   kinds?: number
   /** Clusters of clean rows that stand for kinds of traffic, 1 to 64; 6 unless said otherwise. */

@@ -336,12 +336,16 @@ class MixtureOfExperts(_Supervised):
     clean_class
         The label that means clean traffic.
     gate
-        Settings of the gate: `hidden`, `temperature`, `top_k`, `balance`, `floor`, `dropout`.
+        Settings of the gate: `hidden`, `temperature`, `top_k`, `balance`, `floor`, `evenness`, `dropout`; those that
+        are not given stay as they are.
     even_share, lean
         Share of the weight that all experts have evenly; how much the weights lean to experts that speak for an attack.
     novel_share, blind_share
         Share of new kinds among the clean rows, and among the attacks, that the gate learns from; share of attacks that
         show nothing to supervised experts.
+    learn_classes
+        Whether experts that can learn the classes do. If not, they learn attacks from clean rows, and the classes are
+        the kinds of attacks all the same.
     kinds, clean_kinds
         Clusters of attacks that stand for kinds where there are no classes, and of clean rows.
     folds
@@ -366,6 +370,7 @@ class MixtureOfExperts(_Supervised):
         "lean": "lean",
         "novel_share": "novel_share",
         "blind_share": "blind_share",
+        "learn_classes": "learn_classes",
         "kinds": "kinds",
         "clean_kinds": "clean_kinds",
         "folds": "folds",
@@ -381,10 +386,11 @@ class MixtureOfExperts(_Supervised):
         clean_class: Any = None,
         joint: Sequence[str] = (),
         gate: Mapping[str, Any] | None = None,
-        even_share: float = 0.4,
+        even_share: float = 0.0,
         lean: float = 0.0,
         novel_share: float = 0.5,
         blind_share: float = 0.33,
+        learn_classes: bool = True,
         kinds: int = 3,
         clean_kinds: int = 6,
         folds: int = 3,
@@ -399,6 +405,7 @@ class MixtureOfExperts(_Supervised):
         self.lean = lean
         self.novel_share = novel_share
         self.blind_share = blind_share
+        self.learn_classes = learn_classes
         self.kinds = kinds
         self.clean_kinds = clean_kinds
         self.folds = folds

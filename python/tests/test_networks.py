@@ -144,8 +144,14 @@ def test_bad_input_is_refused_by_name(x: Matrix) -> None:
         qg.Autoencoder((8,), 2, training=SMALL | {"learning_rate": 1e30, "clip_norm": None}).fit(x)
     with pytest.raises(errors.InvalidArgumentError, match="epochs"):
         qg.Autoencoder(training={"epochs": 0}).fit(x)
-    with pytest.raises(errors.InvalidArgumentError, match="`training`"):
+    with pytest.raises(errors.InvalidArgumentError, match="`training` must be one of `epochs`"):
         qg.Autoencoder(training={"epoch": 1}).fit(x)
+    with pytest.raises(errors.InvalidArgumentError, match=r"`training.epochs` must be a whole number from 0, got -1"):
+        qg.Autoencoder(training={"epochs": -1}).fit(x)
+    with pytest.raises(errors.InvalidArgumentError, match=r"`training.schedule.kind` must be one of `constant`"):
+        qg.Autoencoder(training={"schedule": {"kind": "cosin"}}).fit(x)
+    with pytest.raises(errors.InvalidArgumentError, match=r"`training.schedule.factor` must be a number"):
+        qg.Autoencoder(training={"schedule": {"kind": "plateau", "factor": "half"}}).fit(x)
     with pytest.raises(errors.InvalidArgumentError, match="`architecture` must be one of mlp, ft_transformer"):
         qg.NeuralClassifier("transformer").fit(x, x[:, 3] > 1)
     with pytest.raises(errors.InvalidArgumentError, match="experts"):
@@ -161,6 +167,19 @@ def test_a_mixture_says_whom_it_trusts(x: Matrix, y: Any) -> None:
     np.testing.assert_allclose(weights.sum(axis=1), 1.0, rtol=1e-5)
     assert [expert.name for expert in mixture.experts_] == ["boosted", "forest", "network"]
     assert mixture.chosen_ in ("mixture", "boosted", "forest", "network")
+
+
+def test_a_mixture_has_the_defaults_of_the_core_where_some_settings_are_given(x: Matrix, y: Any) -> None:
+    experts = [("forest", qg.IsolationForest(10)), ("boosted", qg.BoostedTrees(5))]
+    rates = [epoch.learning_rate for epoch in qg.MixtureOfExperts(experts).fit(x, y).history_.epochs]
+    assert len(rates) == 10
+    assert rates == sorted(rates, reverse=True)
+    assert rates[-1] < 1e-4  # a cosine from 2e-3
+    some = qg.MixtureOfExperts(experts, training={"epochs": 3}).fit(x, y).history_.epochs
+    assert len(some) == 3
+    assert 1e-3 < some[0].learning_rate < 2e-3
+    with pytest.raises(errors.InvalidArgumentError, match=r"`gate` must be one of `hidden`.*flor"):
+        qg.MixtureOfExperts(experts, gate={"flor": 0.1}).fit(x, y)
 
 
 def test_networks_are_trained_with_the_gate_of_a_mixture(x: Matrix, y: Any) -> None:

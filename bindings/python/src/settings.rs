@@ -12,26 +12,52 @@ pub(crate) fn read(py: Python<'_>, Config(settings): Config) -> PyResult<AnyDete
         Ok(config) => return Ok(config),
         Err(error) => error,
     };
-    // serde does not say where it stood. Every setting has a default, so one that fails alone is to blame.
-    let fields = settings.as_object().into_iter().flatten().filter(|(name, _)| *name != "kind");
-    let alone = |(name, value): (&String, &Value)| {
-        let one = json!({"kind": settings["kind"], name: value});
-        let error = serde_json::from_value::<AnyDetectorConfig>(one).err()?;
-        Some((name.clone(), error, value.to_string()))
-    };
-    let (name, error, got) = fields.map(alone).find_map(|blamed| blamed).unwrap_or((
-        "kind".into(),
-        error,
-        settings["kind"].to_string(),
-    ));
+    let (name, error, got) = blame(&settings).unwrap_or(("kind".into(), error, settings["kind"].to_string()));
     // It says "invalid type: string "x", expected usize".
     let text = error.to_string();
     let expected = match text.split_once("expected ").map_or(&*text, |(_, expected)| expected) {
         "usize" | "u64" => "a whole number from 0",
-        "f64" => "a number",
+        "f32" | "f64" => "a number",
+        tagged if tagged.starts_with("internally tagged enum") => "a mapping that names its `kind`",
         other => other,
     };
     Err(refuse(py, &name, expected, got))
+}
+
+/// The innermost setting that fails alone, its error and its value. serde does not say where it stood, but nearly every
+/// setting has a default.
+fn blame(settings: &Value) -> Option<(String, serde_json::Error, String)> {
+    let fields = settings.as_object()?.iter().filter(|(name, _)| *name != "kind");
+    let with_kind = |name: &str, value: Value| json!({"kind": settings["kind"], name: value});
+    fields
+        .map(|(name, value)| blame_at(name, value, &|value| with_kind(name, value)))
+        .find_map(|blamed| blamed)
+}
+
+/// As [`blame`], for the value at a place; `whole` makes settings of that value alone.
+fn blame_at(
+    place: &str,
+    value: &Value,
+    whole: &dyn Fn(Value) -> Value,
+) -> Option<(String, serde_json::Error, String)> {
+    let error = serde_json::from_value::<AnyDetectorConfig>(whole(value.clone())).err()?;
+    let kind = value.get("kind");
+    let alone = |name: &str, value: Value| {
+        let mut fields = json!({name: value});
+        if let Some(kind) = kind {
+            fields["kind"] = kind.clone();
+        }
+        whole(fields)
+    };
+    let inner = value.as_object().into_iter().flatten().find_map(|(name, value)| {
+        let place = format!("{place}.{name}");
+        blame_at(&place, value, &|value| alone(name, value))
+            // A field that cannot stand alone, or should not stand here, says nothing of its value.
+            .filter(|(_, error, _)| {
+                !["missing", "unknown field"].iter().any(|s| error.to_string().starts_with(s))
+            })
+    });
+    Some(inner.unwrap_or_else(|| (place.into(), error, value.to_string())))
 }
 
 /// The settings of a detector with every default, as the core has them; a test compares the face's own with them.

@@ -23,11 +23,16 @@ use crate::error::{Error, Result};
 /// expert `i` over the rows of a batch. It is 0 as long as every expert has its floor, so a gate stays free to
 /// trust one expert in most rows, and it grows quickly below.
 ///
+/// `evenness · mean over rows of Σ_i w_i ln(experts · w_i)` is added too, the divergence of the weights from even ones:
+/// a gate that leaves them has to gain by it. Without it, what little a gate learns from few kinds of rows decides
+/// whom it trusts in rows unlike them, and another seed decides otherwise.
+///
 /// # Source
 ///
 /// R. A. Jacobs et al., *Adaptive mixtures of local experts*, Neural Computation, 1991. N. Shazeer et al.,
 /// *Outrageously large neural networks*, ICLR 2017 (top-k by −∞). Y. Bengio et al., *Estimating or propagating
-/// gradients through stochastic neurons*, 2013 (the gradient of the choice).
+/// gradients through stochastic neurons*, 2013 (the gradient of the choice). G. Pereyra et al., *Regularizing neural
+/// networks by penalizing confident output distributions*, ICLR workshop 2017 (evenness).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GateConfig {
@@ -42,13 +47,23 @@ pub struct GateConfig {
     /// Mean weight of an expert below which the balancing sets in, above 0 and at most `1 / experts`. An expert
     /// that helps little settles a little below it.
     pub floor: f64,
+    /// Weight of the divergence from even weights in the loss, at least 0; 0 turns it off.
+    pub evenness: f64,
     /// Share of the hidden numbers that training sets to 0, in [0, 1).
     pub dropout: f32,
 }
 
 impl Default for GateConfig {
     fn default() -> Self {
-        Self { hidden: vec![128, 64], temperature: 1.0, top_k: None, balance: 1.0, floor: 0.1, dropout: 0.1 }
+        Self {
+            hidden: vec![128, 64],
+            temperature: 1.0,
+            top_k: None,
+            balance: 1.0,
+            floor: 0.1,
+            evenness: 0.0,
+            dropout: 0.1,
+        }
     }
 }
 
@@ -68,8 +83,10 @@ impl GateConfig {
         if let Some(k) = self.top_k.filter(|k| !(1..=experts).contains(k)) {
             return Err(Error::invalid(format!("{at}.top_k"), format!("in 1..={experts}"), k));
         }
-        if !(self.balance >= 0.0 && self.balance.is_finite()) {
-            return Err(Error::invalid(format!("{at}.balance"), "at least 0 and finite", self.balance));
+        for (name, weight) in [("balance", self.balance), ("evenness", self.evenness)] {
+            if !(weight >= 0.0 && weight.is_finite()) {
+                return Err(Error::invalid(format!("{at}.{name}"), "at least 0 and finite", weight));
+            }
         }
         if !(self.floor > 0.0 && self.floor <= 1.0 / experts as f64) {
             let expected = format!("above 0 and at most 1/{experts}");
@@ -131,11 +148,19 @@ impl Gate {
         }
     }
 
-    /// The load balancing of a batch, a scalar: see [`GateConfig`].
-    pub(crate) fn balance_loss(&self, weights: &Tensor) -> Result<Tensor> {
+    /// What load balancing and evenness add to the loss of a batch, a scalar: see [`GateConfig`].
+    pub(crate) fn loss(&self, weights: &Tensor) -> Result<Tensor> {
         let mean = weights.mean(0)?;
         let lacking = ((mean * (-1.0 / self.config.floor))? + 1.0)?.relu()?;
-        Ok((lacking.sqr()?.sum_all()? * self.config.balance)?)
+        let loss = (lacking.sqr()?.sum_all()? * self.config.balance)?;
+        if self.config.evenness == 0.0 {
+            return Ok(loss);
+        }
+        // A weight of 0 has no logarithm, and its term is 0; the bound is a number in half precision too.
+        let experts = weights.dim(D::Minus1)? as f64;
+        let nats = (weights.maximum(1e-6)? * experts)?.log()?;
+        let divergence = (weights * nats)?.sum(D::Minus1)?.mean_all()?;
+        Ok((loss + (divergence * self.config.evenness)?)?)
     }
 }
 
@@ -228,11 +253,32 @@ mod tests {
         let (_, gate) = gate(&GateConfig { balance: 2.0, floor: 0.1, ..GateConfig::default() }, 2);
         let loss = |a: f32| {
             let weights = Tensor::new(&[[a, 1.0 - a], [a, 1.0 - a]], &Device::Cpu).unwrap();
-            gate.balance_loss(&weights).unwrap().to_scalar::<f32>().unwrap()
+            gate.loss(&weights).unwrap().to_scalar::<f32>().unwrap()
         };
         assert_eq!((loss(0.5), loss(0.9)), (0.0, 0.0));
         assert!((loss(0.05) - 2.0 * 0.25).abs() < 1e-6);
         assert!((loss(0.0) - 2.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn evenness_costs_the_divergence_from_even_weights() {
+        let config = GateConfig { balance: 0.0, evenness: 0.5, ..GateConfig::default() };
+        let (_, gate) = gate(&config, 2);
+        let loss = |rows: &[[f32; 2]]| {
+            let weights = Tensor::from_vec(rows.concat(), (rows.len(), 2), &Device::Cpu).unwrap();
+            gate.loss(&weights).unwrap().to_scalar::<f32>().unwrap()
+        };
+        assert!(loss(&[[0.5, 0.5]]).abs() < 1e-7);
+        // A sure choice costs ln 2, and its 0 adds nothing.
+        assert!((loss(&[[1.0, 0.0]]) - 0.5 * 2.0_f32.ln()).abs() < 1e-6);
+        let uneven = 0.75 * 1.5_f32.ln() + 0.25 * 0.5_f32.ln();
+        assert!((loss(&[[0.75, 0.25], [0.5, 0.5]]) - 0.25 * uneven).abs() < 1e-6);
+        let weights = candle_core::Var::new(&[[0.75_f32, 0.25]], &Device::Cpu).unwrap();
+        let grads = gate.loss(&weights).unwrap().backward().unwrap();
+        let of: Vec<Vec<f32>> = grads.get(&weights).unwrap().to_vec2().unwrap();
+        for (of, w) in of[0].iter().zip([0.75_f32, 0.25]) {
+            assert!((of - 0.5 * ((2.0 * w).ln() + 1.0)).abs() < 1e-6, "{of}");
+        }
     }
 
     #[test]
@@ -246,6 +292,7 @@ mod tests {
         assert!(bad(|c| c.temperature = 0.0).contains("gate.temperature"));
         assert!(bad(|c| c.top_k = Some(4)).contains("gate.top_k"));
         assert!(bad(|c| c.balance = f64::NAN).contains("gate.balance"));
+        assert!(bad(|c| c.evenness = -1.0).contains("gate.evenness"));
         assert!(bad(|c| c.floor = 0.4).contains("gate.floor"));
         assert!(bad(|c| c.dropout = 1.0).contains("gate.dropout"));
     }

@@ -15,6 +15,7 @@ mod losses;
 mod mixture;
 mod networks;
 mod ops;
+mod partial;
 mod pass;
 mod simd;
 #[cfg(test)]

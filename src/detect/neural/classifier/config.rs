@@ -1,10 +1,11 @@
 //! Settings of a neural classifier.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::detect::ClassWeight;
 use crate::detect::neural::columns::Columns;
 use crate::detect::neural::networks::Architecture;
+use crate::detect::neural::partial::over;
 use crate::detect::neural::training::{Schedule, TrainingConfig};
 use crate::error::{Error, Result};
 
@@ -78,6 +79,7 @@ pub struct PretrainingConfig {
     /// Share of the features that are hidden, in (0, 1).
     pub mask_share: f64,
     /// The course of the pretraining.
+    #[serde(deserialize_with = "pretraining_over_default")]
     pub training: TrainingConfig,
 }
 
@@ -86,6 +88,10 @@ impl Default for PretrainingConfig {
         let training = TrainingConfig { epochs: 20, schedule: Schedule::Cosine, ..TrainingConfig::default() };
         Self { mask_share: 0.15, training }
     }
+}
+
+fn pretraining_over_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TrainingConfig, D::Error> {
+    over(&PretrainingConfig::default().training, deserializer)
 }
 
 impl NeuralClassifierConfig {

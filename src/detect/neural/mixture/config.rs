@@ -1,7 +1,8 @@
 //! The settings of a mixture of experts, and what they may be.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::detect::neural::partial::over;
 use crate::detect::neural::{GateConfig, NeuralClassifierConfig, Schedule, TrainingConfig};
 use crate::detect::{AnyDetectorConfig, ClassWeight};
 use crate::error::{Error, Result};
@@ -65,13 +66,16 @@ impl ExpertConfig {
 ///
 /// **Frozen experts.** Each is fitted on all rows: those that learn from labels on clean rows and attacks, the others on
 /// the clean rows alone. Its score `s` becomes a surprise `u = −ln p(s)` by its p-value, and the log-odds of an
-/// attack `l = slope · u + offset` by Platt's rule, at even odds of clean rows and attacks.
+/// attack `l = slope · u + offset` by Platt's rule, at even odds of clean rows and attacks. Slope and offset are the same
+/// for all, those of the mean surprise: with one for each, an expert that is weak in the lessons would be trusted less
+/// both by its slope and by the gate, and no longer make itself heard where it alone sees an attack.
 ///
 /// **Gate.** A small network sees the surprises of all experts, each as `min(u, 8) / 4 − 1/2`, and gives each
 /// expert a number `a_i`. The weights are
 /// `w = (1 − even_share) · softmax(a / temperature + lean · l) + even_share / experts`,
-/// and the score is `Σ w_i l_i`. The gate does not see the features: a new kind of attack has features that no
-/// gate was trained on, but what the experts say of it has a form that held-out kinds show.
+/// and the score is `Σ w_i l_i`. Uneven weights cost what [`GateConfig::evenness`] says, so they must gain more. The gate
+/// does not see the features: a new kind of attack has features that no gate was trained on, but what the experts say of
+/// it has a form that held-out kinds show.
 ///
 /// **Joint experts.** A network with [`ExpertConfig::joint`] is trained in the same steps as the gate. The loss is that of
 /// the mixture plus that of the network by itself on the same lessons: the first says what the others lack, the second
@@ -127,6 +131,7 @@ pub struct MixtureOfExpertsConfig {
     /// The experts, 2 to 8.
     pub experts: Vec<ExpertConfig>,
     /// The gate. Its load balancing holds for the means over batches.
+    #[serde(deserialize_with = "gate_over_default")]
     pub gate: GateConfig,
     /// Share of the weight that all experts have evenly in every row, in [0, 1], so that none can be silenced by a
     /// gate that is wrong about a new kind of attack; not with [`GateConfig::top_k`], which has weights of 0.
@@ -138,6 +143,9 @@ pub struct MixtureOfExpertsConfig {
     pub novel_share: f64,
     /// Share of attacks among those that the gate learns from that show nothing to supervised experts, in [0, 1).
     pub blind_share: f64,
+    /// Whether experts that can learn the classes do, where they are given. If not, they learn attacks from clean rows,
+    /// which is quicker with many classes; the classes are the kinds of attacks all the same.
+    pub learn_classes: bool,
     /// Clusters of attacks that stand for kinds where no classes are given, 2 to 64.
     pub kinds: usize,
     /// Clusters of clean rows that stand for kinds of traffic, 1 to 64; with 1, clean rows are dealt at random and none
@@ -146,6 +154,7 @@ pub struct MixtureOfExpertsConfig {
     /// Parts that the rows are dealt into, 2 to 20; each expert is fitted `folds + 1` times, joint ones with the gate.
     pub folds: usize,
     /// How the gate is trained, and the joint networks with it.
+    #[serde(deserialize_with = "training_over_default")]
     pub training: TrainingConfig,
     /// Seed of the deal, of the kinds and of the gate; each expert has a seed of its own.
     pub seed: u64,
@@ -153,8 +162,8 @@ pub struct MixtureOfExpertsConfig {
 
 impl Default for MixtureOfExpertsConfig {
     /// No experts yet; a gate with one hidden layer of 16, three kinds of attacks, six of clean rows, three folds, and 1000
-    /// steps of training. The shares were chosen on held-out families and services of NSL-KDD's training rows and on
-    /// held-out days of CICIDS2017's.
+    /// steps of training. Evenness and shares were chosen on held-out families and services of NSL-KDD's training rows and
+    /// of UNSW-NB15, and on held-out days of CICIDS2017's.
     fn default() -> Self {
         let training = TrainingConfig {
             epochs: 10,
@@ -168,11 +177,12 @@ impl Default for MixtureOfExpertsConfig {
         };
         Self {
             experts: Vec::new(),
-            gate: GateConfig { hidden: vec![16], ..Default::default() },
-            even_share: 0.4,
+            gate: GateConfig { hidden: vec![16], evenness: 0.1, ..Default::default() },
+            even_share: 0.0,
             lean: 0.0,
             novel_share: 0.5,
             blind_share: 0.33,
+            learn_classes: true,
             kinds: 3,
             clean_kinds: 6,
             folds: 3,
@@ -180,6 +190,14 @@ impl Default for MixtureOfExpertsConfig {
             seed: 0,
         }
     }
+}
+
+fn gate_over_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<GateConfig, D::Error> {
+    over(&MixtureOfExpertsConfig::default().gate, deserializer)
+}
+
+fn training_over_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TrainingConfig, D::Error> {
+    over(&MixtureOfExpertsConfig::default().training, deserializer)
 }
 
 impl MixtureOfExpertsConfig {

@@ -17,6 +17,8 @@ pub(super) struct Rows<'a> {
     pub(super) attacks: Vec<bool>,
     /// The class of each row and the names of the classes, where there are more than clean and attack.
     pub(super) classes: Option<(&'a [u32], &'a [String])>,
+    /// Whether experts that can learn classes do.
+    pub(super) learn_classes: bool,
 }
 
 impl Rows<'_> {
@@ -27,7 +29,7 @@ impl Rows<'_> {
             .filter(|&row| takes_part(row) && (labelled || !self.attacks[row]))
             .collect();
         let x = self.x.select(Axis(0), &rows);
-        if let Some((labels, names)) = self.classes.filter(|_| labelled) {
+        if let Some((labels, names)) = self.classes.filter(|_| labelled && self.learn_classes) {
             let (labels, names) = there(&rows, labels, names);
             match config {
                 AnyDetectorConfig::BoostedTrees(config) => {

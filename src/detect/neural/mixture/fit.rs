@@ -34,14 +34,16 @@ impl MixtureOfExpertsConfig {
         self.check(&x, labels.len())?;
         require_attacks(labels)?;
         let kinds = kinds_by_features(x, |row| labels[row], self.kinds, self.seed)?;
-        self.fit_rows(&Rows { x, attacks: labels.to_vec(), classes: None }, &kinds, monitor)
+        let rows = Rows { x, attacks: labels.to_vec(), classes: None, learn_classes: false };
+        self.fit_rows(&rows, &kinds, monitor)
     }
 
     /// Fits on rows of two or more classes; each class but the first, clean traffic, is a kind of attack.
     ///
     /// `labels[i]`, below `classes.len()`, is the class of row `i`. The score is the log-odds of any attack, as with two
-    /// classes. Boosted trees and logistic regressions learn all classes; what they say of the classes of an attack
-    /// is in [`Classifier::probabilities`](crate::Classifier::probabilities) of the mixture.
+    /// classes. With [`MixtureOfExpertsConfig::learn_classes`], boosted trees, logistic regressions and networks learn all
+    /// classes; what they say of the classes of an attack is in
+    /// [`Classifier::probabilities`](crate::Classifier::probabilities) of the mixture.
     ///
     /// # Errors
     ///
@@ -61,7 +63,7 @@ impl MixtureOfExpertsConfig {
         let attacks: Vec<bool> = labels.iter().map(|&label| label > 0).collect();
         require_attacks(&attacks)?;
         let kinds: Vec<Option<usize>> = labels.iter().map(|&label| (label as usize).checked_sub(1)).collect();
-        let rows = Rows { x, attacks, classes: Some((labels, classes)) };
+        let rows = Rows { x, attacks, classes: Some((labels, classes)), learn_classes: self.learn_classes };
         self.fit_rows(&rows, &kinds, monitor)
     }
 

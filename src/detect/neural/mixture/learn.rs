@@ -62,32 +62,35 @@ impl Course<'_, '_> {
         }
         let labels: Vec<bool> = lessons.iter().map(|lesson| self.left[lesson.of].role.is_attack()).collect();
         let clean = lessons::draw_clean(self.config, self.left, part);
-        let (mut voices, mut inputs, mut log_odds) = (Vec::new(), Vec::new(), Vec::new());
+        let frozen: Vec<usize> = (0..experts).filter(|&who| !self.config.experts[who].joint).collect();
+        let scores = |who: usize| -> Vec<f32> {
+            let supervised = self.config.experts[who].detector.needs_labels();
+            let shown = lessons.iter().map(|lesson| lesson.blind.filter(|_| supervised).unwrap_or(lesson.of));
+            shown.map(|row| self.scores[[row, who]]).collect()
+        };
+        let scores: Vec<Vec<f32>> = frozen.iter().map(|&who| scores(who)).collect();
+        let clean = |who: usize| clean.iter().map(|&row| self.scores[[row, who]]).collect();
+        let clean: Vec<Vec<f32>> = frozen.iter().map(|&who| clean(who)).collect();
+        let n = lessons.len();
+        let (mut inputs, mut log_odds) = (vec![0.0; experts * n], vec![0.0; experts * n]);
+        let mut voices = vec![Voice::Direct; experts];
+        let calibrated = Voice::fit(&clean, &scores, &labels)?;
+        for ((&who, voice), scores) in frozen.iter().zip(calibrated).zip(&scores) {
+            for (at, &score) in (who * n..).zip(scores) {
+                let said = voice.says(score);
+                inputs[at] = voice.gate_input(said);
+                log_odds[at] = voice.log_odds(said) as f32;
+            }
+            voices[who] = voice;
+        }
         let mut pupils = Vec::new();
-        for (i, expert) in self.config.experts.iter().enumerate() {
+        for (who, expert) in self.config.experts.iter().enumerate() {
             if let Some(network) = expert.joint_network() {
                 let shown = lessons.iter().map(|lesson| self.left[lesson.blind.unwrap_or(lesson.of)].row);
-                pupils.push(Pupil::new(i, network, self.rows, &self.seen(part), shown.collect())?);
-                voices.push(Voice::Direct);
-                inputs.resize(inputs.len() + lessons.len(), 0.0);
-                log_odds.resize(inputs.len(), 0.0);
-                continue;
+                pupils.push(Pupil::new(who, network, self.rows, &self.seen(part), shown.collect())?);
             }
-            let supervised = expert.detector.needs_labels();
-            let scores: Vec<f32> = lessons
-                .iter()
-                .map(|lesson| self.scores[[lesson.blind.filter(|_| supervised).unwrap_or(lesson.of), i]])
-                .collect();
-            let clean: Vec<f32> = clean.iter().map(|&row| self.scores[[row, i]]).collect();
-            let voice = Voice::fit(&clean, &scores, &labels)?;
-            for score in scores {
-                let said = voice.says(score);
-                inputs.push(voice.gate_input(said));
-                log_odds.push(voice.log_odds(said) as f32);
-            }
-            voices.push(voice);
         }
-        let by_expert = |values| Tensor::from_vec(values, (experts, lessons.len()), &Device::Cpu);
+        let by_expert = |values| Tensor::from_vec(values, (experts, n), &Device::Cpu);
         let mut gate_weights = Weights::new(self.config.seed);
         let gate = Gate::new(&mut gate_weights, GATE, experts, experts, &self.config.gate)?;
         let mut weights = gate_weights.clone();
@@ -102,11 +105,7 @@ impl Course<'_, '_> {
             pupils,
             inputs: by_expert(inputs)?.t()?.contiguous()?,
             log_odds: by_expert(log_odds)?.t()?.contiguous()?,
-            labels: Tensor::from_vec(
-                labels.iter().map(|&l| u32::from(l)).collect(),
-                labels.len(),
-                &Device::Cpu,
-            )?,
+            labels: Tensor::from_vec(labels.iter().map(|&l| u32::from(l)).collect(), n, &Device::Cpu)?,
             weights,
         };
         Ok((voices, task))

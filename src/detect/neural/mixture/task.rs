@@ -13,7 +13,7 @@ use crate::detect::neural::weights::Weights;
 use crate::error::Result;
 
 /// Trains the gate and the joint networks; the loss is the cross-entropy of the mixture's log-odds, the load
-/// balancing, and the loss of each joint network by itself on the same lessons.
+/// balancing and evenness of the gate, and the loss of each joint network by itself on the same lessons.
 pub(super) struct Lessons<'a> {
     /// Those of the gate, and those of each joint network under `experts.{i}`.
     pub(super) weights: Weights,
@@ -85,7 +85,7 @@ impl Task for Lessons<'_> {
         let Mixed { shares, log_odds, own_losses } = self.forward(rows, &labels, pass)?;
         let logits = Tensor::stack(&[&log_odds.zeros_like()?, &log_odds], 1)?;
         let ones = Tensor::ones(rows.len(), DType::F32, &Device::Cpu)?;
-        let mut loss = (cross_entropy(&logits, &labels, &ones)? + self.gate.balance_loss(&shares)?)?;
+        let mut loss = (cross_entropy(&logits, &labels, &ones)? + self.gate.loss(&shares)?)?;
         for own_loss in own_losses {
             loss = (loss + own_loss)?;
         }

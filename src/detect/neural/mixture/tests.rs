@@ -5,8 +5,8 @@ use ndarray::{Array2, Axis};
 use super::*;
 use crate::artifact::Tensors;
 use crate::detect::{
-    BoostedTreesConfig, Classifier, Detector, Fit, GateConfig, GaussianMixtureConfig, IsolationForestConfig,
-    Monitor, TrainingConfig,
+    AnyDetector, BoostedTreesConfig, Classifier, Detector, Fit, GateConfig, GaussianMixtureConfig,
+    IsolationForestConfig, Monitor, TrainingConfig,
 };
 use crate::error::Error;
 use crate::rng::Stream;
@@ -51,7 +51,7 @@ fn fitted(config: &MixtureOfExpertsConfig) -> (MixtureOfExperts, Array2<f32>) {
 
 #[test]
 fn the_score_is_the_weighted_log_odds_and_no_weight_is_below_its_even_share() {
-    let (mixture, x) = fitted(&config());
+    let (mixture, x) = fitted(&MixtureOfExpertsConfig { even_share: 0.4, ..config() });
     let x = x.slice(ndarray::s![..300, ..]);
     let (scores, weights) = (mixture.score(x).unwrap(), mixture.gate_weights(x).unwrap());
     assert_eq!(mixture.experts(), ["boosted", "forest", "gaussian"]);
@@ -210,6 +210,19 @@ fn classes_of_attack_are_told_apart_by_the_experts_that_know_them() {
 }
 
 #[test]
+fn classes_may_be_kinds_of_attacks_that_no_expert_learns() {
+    let (x, classes) = rows(900);
+    let names = ["clean", "a", "b", "c"].map(String::from);
+    let config = MixtureOfExpertsConfig { learn_classes: false, ..config() };
+    let mixture = config.fit_classes(x.view(), &classes, &names, &mut Monitor::default()).unwrap();
+    assert_eq!(mixture.classes(), names);
+    let known = |detector: &AnyDetector| detector.as_classifier().map(|c| c.classes().len());
+    assert_eq!(mixture.detectors().iter().map(known).collect::<Vec<_>>(), [Some(2), None, None]);
+    let p = mixture.probabilities(x.view()).unwrap();
+    assert!((p[[0, 1]] - p[[0, 2]]).abs() < 1e-9 && p[[0, 1]] > 0.0);
+}
+
+#[test]
 fn bad_settings_and_bad_rows_are_named() {
     let (x, classes) = rows(300);
     let labels: Vec<bool> = classes.iter().map(|&class| class > 0).collect();
@@ -245,4 +258,12 @@ fn bad_settings_and_bad_rows_are_named() {
         config.fit_classes(x.view(), &classes, &names, &mut Monitor::default()),
         Err(Error::InvalidArgument { .. })
     ));
+}
+
+#[test]
+fn settings_of_gate_and_training_that_are_not_said_are_those_of_a_mixture() {
+    let said = r#"{"gate": {"top_k": 1}, "training": {"epochs": 3}}"#;
+    let mut expected = MixtureOfExpertsConfig::default();
+    (expected.gate.top_k, expected.training.epochs) = (Some(1), 3);
+    assert_eq!(serde_json::from_str::<MixtureOfExpertsConfig>(said).unwrap(), expected);
 }

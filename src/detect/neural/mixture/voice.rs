@@ -14,7 +14,7 @@ pub(super) enum Voice {
     /// That of a frozen expert says a surprise.
     Calibrated {
         conformal: Conformal,
-        /// Of the surprise.
+        /// Of a surprise, whoever's it is.
         probability: Probability,
     },
     /// That of a joint network says log-odds, as its score does.
@@ -22,12 +22,22 @@ pub(super) enum Voice {
 }
 
 impl Voice {
-    /// From the scores of clean rows, and from rows drawn to stand for what will come; the expert saw none of them.
-    pub(super) fn fit(clean: &[f32], scores: &[f32], labels: &[bool]) -> Result<Self> {
-        let conformal = Conformal::fit(clean)?;
-        let surprises: Vec<f32> = scores.iter().map(|&score| surprise(&conformal, score) as f32).collect();
-        let probability = ProbabilityRule::Platt.fit(&surprises, labels, None)?;
-        Ok(Self::Calibrated { conformal, probability })
+    /// Of frozen experts, all with one map from a surprise to log-odds, that of their mean surprise: how far an expert is
+    /// to be trusted is for the gate to say, and for it alone.
+    ///
+    /// `clean` holds each expert's scores of clean rows, `scores` those of rows drawn to stand for what will come, with
+    /// their labels; the experts saw none of them.
+    pub(super) fn fit(clean: &[Vec<f32>], scores: &[Vec<f32>], labels: &[bool]) -> Result<Vec<Self>> {
+        let conformals = clean.iter().map(|clean| Conformal::fit(clean)).collect::<Result<Vec<_>>>()?;
+        let mut mean = vec![0.0; labels.len()];
+        for (conformal, scores) in conformals.iter().zip(scores) {
+            for (mean, &score) in mean.iter_mut().zip(scores) {
+                *mean += (surprise(conformal, score) / conformals.len() as f64) as f32;
+            }
+        }
+        let probability = ProbabilityRule::Platt.fit(&mean, labels, None)?;
+        let voice = |conformal| Self::Calibrated { conformal, probability: probability.clone() };
+        Ok(conformals.into_iter().map(voice).collect())
     }
 
     /// What a score says: a surprise, `−ln p` and at least 0, or log-odds.
@@ -68,7 +78,7 @@ mod tests {
         let clean: Vec<f32> = (0..200).map(|i| i as f32).collect();
         let scores: Vec<f32> = clean.iter().copied().chain((0..200).map(|i| 150.0 + i as f32)).collect();
         let labels: Vec<bool> = (0..400).map(|i| i >= 200).collect();
-        let voice = Voice::fit(&clean, &scores, &labels).unwrap();
+        let [voice] = Voice::fit(&[clean], &[scores], &labels).unwrap().try_into().unwrap();
         // 101 of 200 clean scores are at least 99.
         assert!((voice.says(99.0) - (201.0_f64 / 102.0).ln()).abs() < 1e-12);
         let odds = [0.0, 100.0, 199.0, 300.0].map(|score| voice.log_odds(voice.says(score)));

@@ -1,7 +1,7 @@
 //! A mixture of networks: a gate weighs what each expert makes of a row.
 
 use candle_core::Tensor;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::body::Body;
 use super::head::Head;
@@ -11,6 +11,7 @@ use crate::detect::neural::inputs::Batch;
 use crate::detect::neural::layers::{self, LayerNorm, Linear};
 use crate::detect::neural::losses;
 use crate::detect::neural::ops;
+use crate::detect::neural::partial::over;
 use crate::detect::neural::pass::Pass;
 use crate::detect::neural::weights::Weights;
 use crate::error::{Error, Result};
@@ -47,6 +48,7 @@ pub struct MixtureNetworkConfig {
     /// 2 to 64.
     pub experts: Vec<ExpertNetworkConfig>,
     /// What weighs them.
+    #[serde(deserialize_with = "gate_over_default")]
     pub gate: GateConfig,
     /// Hidden width of the classifier, in 1..=4096.
     pub hidden: usize,
@@ -76,6 +78,10 @@ impl Default for MixtureNetworkConfig {
             own_loss: 0.0,
         }
     }
+}
+
+fn gate_over_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<GateConfig, D::Error> {
+    over(&MixtureNetworkConfig::default().gate, deserializer)
 }
 
 impl MixtureNetworkConfig {
@@ -230,7 +236,7 @@ impl Mixture {
         row_weights: &Tensor,
     ) -> Result<Option<Tensor>> {
         let Some(weights) = &forward.weights else { return Ok(None) };
-        let mut loss = self.gate.balance_loss(weights)?;
+        let mut loss = self.gate.loss(weights)?;
         for logits in &forward.own {
             loss = (loss + (losses::cross_entropy(logits, labels, row_weights)? * self.own_loss)?)?;
         }

@@ -67,7 +67,7 @@ fn a_joint_network_learns_from_the_loss_of_the_mixture_and_scores_as_it_was_trai
     config.experts.push(ExpertConfig::joint("inner", NeuralClassifierConfig { columns, ..inner }));
     config.gate.hidden = vec![6];
     let kinds = kinds_by_features(x.view(), |row| attacks[row], 3, 0).unwrap();
-    let rows = Rows { x: x.view(), attacks, classes: None };
+    let rows = Rows { x: x.view(), attacks, classes: None, learn_classes: false };
     let left = config.deal(&rows, &kinds).unwrap();
     let (frozen, scores) = rows.cross_fit(&config.experts, &left, 3).unwrap();
     assert_eq!(frozen.len(), 2);
