@@ -24,14 +24,13 @@ pub(crate) fn read(py: Python<'_>, Config(settings): Config) -> PyResult<AnyDete
     Err(refuse(py, &name, expected, got))
 }
 
-/// The innermost setting that fails alone, its error and its value. serde does not say where it stood, but nearly every
-/// setting has a default.
+/// The innermost setting that fails alone, its error and its value: serde does not say where it stood, but nearly
+/// every setting has a default, so one can be tried without the others.
 fn blame(settings: &Value) -> Option<(String, serde_json::Error, String)> {
-    let fields = settings.as_object()?.iter().filter(|(name, _)| *name != "kind");
-    let with_kind = |name: &str, value: Value| json!({"kind": settings["kind"], name: value});
-    fields
-        .map(|(name, value)| blame_at(name, value, &|value| with_kind(name, value)))
-        .find_map(|blamed| blamed)
+    let mut fields = settings.as_object()?.iter().filter(|(name, _)| *name != "kind");
+    fields.find_map(|(name, value)| {
+        blame_at(name, value, &|value| json!({"kind": settings["kind"], name: value}))
+    })
 }
 
 /// As [`blame`], for the value at a place; `whole` makes settings of that value alone.
