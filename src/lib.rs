@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod arrow;
 mod artifact;
 mod error;
 mod parallel;
@@ -23,5 +24,4 @@ pub use error::{Error, ErrorKind, Result};
 pub use guard::{Assessment, Guard, GuardBuilder};
 pub use parallel::{is_parallel, set_parallel};
 
-pub use arrow;
 pub use ndarray;

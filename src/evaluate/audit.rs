@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::Hash;
 
-use arrow::array::AsArray;
-use arrow::datatypes::Float64Type;
+use crate::arrow::array::AsArray;
+use crate::arrow::datatypes::Float64Type;
 use serde::Serialize;
 
 use super::duplicates::{Distinct, feature_keys};

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::Float64Type;
+use crate::arrow::array::{Array, AsArray, RecordBatch};
+use crate::arrow::datatypes::Float64Type;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 

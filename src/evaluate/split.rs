@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use arrow::array::AsArray;
-use arrow::datatypes::Float64Type;
+use crate::arrow::array::AsArray;
+use crate::arrow::datatypes::Float64Type;
 use serde::Serialize;
 
 use crate::error::{Error, Result};

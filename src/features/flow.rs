@@ -1,6 +1,6 @@
 //! The flow featurizer: one row of features for one flow record.
 
-use arrow::array::{Array, Float64Array, RecordBatch, StringArray};
+use crate::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 use ndarray::ArrayViewMut2;
 use serde::{Deserialize, Serialize};
 

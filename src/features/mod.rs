@@ -6,7 +6,7 @@ mod number;
 
 use std::fmt::Debug;
 
-use arrow::array::RecordBatch;
+use crate::arrow::array::RecordBatch;
 use ndarray::{Array2, ArrayViewMut2, s};
 
 pub use category::{Categories, CategoryEncoder};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::{Array, Float64Array, StringArray};
+use crate::arrow::array::{Array, Float64Array, StringArray};
 use ndarray::Array2;
 
 use super::Guard;

@@ -1,6 +1,6 @@
 //! A stable 64-bit fingerprint of each raw record.
 
-use arrow::array::{Array, Float64Array, RecordBatch, StringArray};
+use crate::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 
 use crate::telemetry::{Role, Schema};
 
@@ -16,7 +16,7 @@ const MISSING: u64 = 0x6D69_7373_696E_6721;
 /// This is a fast, stable hash, not a cryptographic one.
 pub(super) fn fingerprints(schema: &Schema, batch: &RecordBatch, out: &mut [u64]) {
     for column in schema.columns().iter().filter(|c| !matches!(c.role, Role::Label | Role::Family)) {
-        let array = batch.column_by_name(&column.name).map(arrow::array::Array::as_any);
+        let array = batch.column_by_name(&column.name).map(crate::arrow::array::Array::as_any);
         if let Some(numbers) = array.and_then(|a| a.downcast_ref::<Float64Array>()) {
             for ((row, hash), value) in out.iter_mut().enumerate().zip(numbers.values()) {
                 *hash = fold(*hash, if numbers.is_valid(row) { value.to_bits() } else { MISSING });

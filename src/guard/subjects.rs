@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use arrow::array::{Array, Float64Array, RecordBatch, StringArray};
+use crate::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 
 use crate::qos::{Protocol, Subject};
 use crate::telemetry::{Field, Schema};

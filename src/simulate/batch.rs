@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Builder, RecordBatch, StringBuilder};
-use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
+use crate::arrow::array::{ArrayRef, Float64Builder, RecordBatch, StringBuilder};
+use crate::arrow::datatypes::SchemaRef;
+use crate::arrow::error::ArrowError;
 
 use super::config::Attack;
 use super::flow::Flow;

@@ -40,9 +40,9 @@ pub use config::{Attack, BackgroundMix, FlowSimulatorConfig};
 
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchReader};
-use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
+use crate::arrow::array::{RecordBatch, RecordBatchReader};
+use crate::arrow::datatypes::SchemaRef;
+use crate::arrow::error::ArrowError;
 
 use self::background::Background;
 use self::batch::BatchBuilder;

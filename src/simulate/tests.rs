@@ -2,9 +2,9 @@
 
 #![allow(clippy::float_cmp, reason = "counts, flags and rounded shares are exact")]
 
-use arrow::array::{Array, AsArray, Float64Array, StringArray};
-use arrow::compute::concat_batches;
-use arrow::datatypes::Float64Type;
+use crate::arrow::array::{Array, AsArray, Float64Array, StringArray};
+use crate::arrow::compute::concat_batches;
+use crate::arrow::datatypes::Float64Type;
 use proptest::prelude::*;
 
 use super::*;

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchIterator, RecordBatchReader};
-use arrow::datatypes::{Fields, SchemaRef};
-use arrow::error::ArrowError;
+use crate::arrow::array::{RecordBatch, RecordBatchIterator, RecordBatchReader};
+use crate::arrow::datatypes::{Fields, SchemaRef};
+use crate::arrow::error::ArrowError;
 
 use super::batches::BatchReader;
 use super::convert::Converter;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use crate::arrow::array::RecordBatch;
 
 use super::report::ReadReport;
 use super::schema::Schema;

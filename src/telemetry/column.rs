@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, StringArray};
-use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow::error::ArrowError;
+use crate::arrow::array::{ArrayRef, Float64Array, StringArray};
+use crate::arrow::buffer::{Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use crate::arrow::error::ArrowError;
 
 use super::clock::Clock;
 use super::number::{self, Cell};

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use arrow::array::{
+use crate::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, new_null_array,
 };
-use arrow::buffer::NullBuffer;
-use arrow::compute::{cast, filter_record_batch};
-use arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef, TimeUnit};
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use crate::arrow::buffer::NullBuffer;
+use arrow_cast::cast;
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use crate::arrow::compute::filter_record_batch;
+use crate::arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef, TimeUnit};
 
 use super::column::{Growing, Limits};
 use super::detect::Layout;

@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray};
-use arrow::datatypes::Field;
+use crate::arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray};
+use crate::arrow::datatypes::Field;
 
 /// Writes batches as CSV: the header once, then a line per row.
 ///
@@ -152,7 +152,7 @@ fn push_text(line: &mut Vec<u8>, text: &str) {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::BooleanArray;
+    use crate::arrow::array::BooleanArray;
     use proptest::prelude::*;
 
     use super::*;

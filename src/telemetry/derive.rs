@@ -1,7 +1,7 @@
 //! Fields that follow exactly from others: sums, differences and ratios, null where they are undefined.
 
-use arrow::array::{AsArray, Float64Array, RecordBatch};
-use arrow::datatypes::Float64Type;
+use crate::arrow::array::{AsArray, Float64Array, RecordBatch};
+use crate::arrow::datatypes::Float64Type;
 
 use super::field::Field;
 use super::schema::{Column, Kind, Schema};

@@ -6,12 +6,12 @@ use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchReader};
-use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
-use arrow::ipc::convert::fb_to_schema;
-use arrow::ipc::reader::{RecordBatchDecoder, read_dictionary};
-use arrow::ipc::{self, Endianness, MessageHeader, root_as_footer};
+use crate::arrow::array::{ArrayRef, RecordBatch, RecordBatchReader};
+use crate::arrow::datatypes::SchemaRef;
+use crate::arrow::error::ArrowError;
+use crate::arrow::ipc::convert::fb_to_schema;
+use crate::arrow::ipc::reader::{RecordBatchDecoder, read_dictionary};
+use crate::arrow::ipc::{self, Endianness, MessageHeader, root_as_footer};
 
 use super::arrow::{ArrowReader, caught, failure, wanted};
 use super::batches::BatchReader;

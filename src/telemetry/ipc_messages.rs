@@ -6,9 +6,9 @@
 
 use std::io::{Read, Seek, SeekFrom};
 
-use arrow::buffer::Buffer;
-use arrow::error::ArrowError;
-use arrow::ipc::{Message, MessageHeader, RecordBatch, root_as_message};
+use crate::arrow::buffer::Buffer;
+use crate::arrow::error::ArrowError;
+use crate::arrow::ipc::{Message, MessageHeader, RecordBatch, root_as_message};
 
 /// Largest description of a message, in bytes.
 const DESCRIPTION_BYTES: u64 = 16 << 20;

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use arrow::array::RecordBatch;
+use crate::arrow::array::RecordBatch;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::column::{Growing, Refusal};

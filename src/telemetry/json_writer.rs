@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use arrow::array::{Array, RecordBatch};
+use crate::arrow::array::{Array, RecordBatch};
 
 use super::csv_writer::{Cells, push_number};
 

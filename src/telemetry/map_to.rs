@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, StringArray};
-use arrow::compute::filter_record_batch;
-use arrow::datatypes::Float64Type;
+use crate::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, StringArray};
+use crate::arrow::compute::filter_record_batch;
+use crate::arrow::datatypes::Float64Type;
 
 use super::fit::{Cells, Plan, Way};
 use super::options::ReadOptions;

@@ -80,7 +80,7 @@ impl ReadReport {
     }
 
     /// Arrow refused what the readers built; nothing can be said of a line.
-    pub(crate) fn arrow_error(&self, error: &arrow::error::ArrowError) -> Error {
+    pub(crate) fn arrow_error(&self, error: &crate::arrow::error::ArrowError) -> Error {
         Error::BadRecord {
             place: self.place.clone(),
             line: 0,

@@ -364,8 +364,8 @@ impl Schema {
     }
 
     /// The Arrow schema of a table with these columns.
-    pub fn to_arrow(&self) -> arrow::datatypes::Schema {
-        use arrow::datatypes::{DataType, Field as ArrowField};
+    pub fn to_arrow(&self) -> crate::arrow::datatypes::Schema {
+        use crate::arrow::datatypes::{DataType, Field as ArrowField};
         let fields = self.columns.iter().map(|c| {
             let kind = match c.kind {
                 Kind::Number | Kind::Time => DataType::Float64,
@@ -373,7 +373,7 @@ impl Schema {
             };
             ArrowField::new(&c.name, kind, true)
         });
-        arrow::datatypes::Schema::new(fields.collect::<Vec<_>>())
+        crate::arrow::datatypes::Schema::new(fields.collect::<Vec<_>>())
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, Float64Array, RecordBatch, StringArray};
-use arrow::compute::interleave_record_batch;
+use crate::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
+use crate::arrow::compute::interleave_record_batch;
 
 use super::report::ReadReport;
 use super::schema::{Kind, Role, Schema};
@@ -39,10 +39,10 @@ impl Table {
                     .zip(expected.fields())
                     .all(|(g, e)| g.name() == e.name() && g.data_type() == e.data_type());
             if !same {
-                let has = |fields: &arrow::datatypes::Fields, f: &arrow::datatypes::Field| {
+                let has = |fields: &crate::arrow::datatypes::Fields, f: &crate::arrow::datatypes::Field| {
                     fields.iter().any(|x| x.name() == f.name() && x.data_type() == f.data_type())
                 };
-                let names = |from: &arrow::datatypes::Schema, not_in: &arrow::datatypes::Schema| {
+                let names = |from: &crate::arrow::datatypes::Schema, not_in: &crate::arrow::datatypes::Schema| {
                     from.fields()
                         .iter()
                         .filter(|f| !has(not_in.fields(), f))

@@ -1,7 +1,7 @@
 //! The text of an Arrow column, however it is stored.
 
-use arrow::array::{Array, ArrayRef, AsArray, LargeStringArray, StringArray, StringViewArray};
-use arrow::buffer::NullBuffer;
+use crate::arrow::array::{Array, ArrayRef, AsArray, LargeStringArray, StringArray, StringViewArray};
+use crate::arrow::buffer::NullBuffer;
 
 use super::text::Spelling;
 

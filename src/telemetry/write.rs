@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use arrow::array::RecordBatch;
+use crate::arrow::array::RecordBatch;
 
 use super::csv_writer::CsvWriter;
 use super::ipc_writer::IpcWriter;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, StructArray};
-use arrow::datatypes::Field;
+use qosguard::arrow::array::{ArrayRef, RecordBatch, StructArray};
+use qosguard::arrow::datatypes::Field;
 use pyo3::inspect::PyStaticExpr;
 use pyo3::prelude::*;
 use pyo3::type_hint_identifier;
@@ -248,7 +248,7 @@ impl<'py> IntoPyObject<'py> for Frame<'py> {
 pub(crate) fn stream<'py>(
     py: Python<'py>,
     batches: Vec<RecordBatch>,
-    schema: &arrow::datatypes::Schema,
+    schema: &qosguard::arrow::datatypes::Schema,
     requested_schema: Option<Bound<'py, PyCapsule>>,
 ) -> PyArrowResult<Bound<'py, PyCapsule>> {
     let field = Field::new_struct("", schema.fields().clone(), false);

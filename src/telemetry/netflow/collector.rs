@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
-use arrow::array::RecordBatch;
+use crate::arrow::array::RecordBatch;
 use serde::{Deserialize, Serialize};
 
 use super::config::NetflowConfig;

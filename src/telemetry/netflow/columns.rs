@@ -4,10 +4,10 @@ use std::io::Write;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
-use arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
-use arrow::datatypes::SchemaRef;
-use arrow::error::ArrowError;
+use crate::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use crate::arrow::buffer::{BooleanBuffer, Buffer, NullBuffer, OffsetBuffer, ScalarBuffer};
+use crate::arrow::datatypes::SchemaRef;
+use crate::arrow::error::ArrowError;
 
 use super::element::Slot;
 use super::record::{Address, Clock, Record};

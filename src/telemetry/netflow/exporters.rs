@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use crate::arrow::array::RecordBatch;
 use hashbrown::HashMap;
 
 use super::columns::{Columns, Origin};

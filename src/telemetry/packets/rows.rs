@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Builder, RecordBatch, StringBuilder};
-use arrow::datatypes::SchemaRef;
+use crate::arrow::array::{ArrayRef, Float64Builder, RecordBatch, StringBuilder};
+use crate::arrow::datatypes::SchemaRef;
 
 use super::end_reason::EndReason;
 use super::profile::{FlowColumn, Profile};

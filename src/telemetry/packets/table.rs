@@ -3,7 +3,7 @@
 use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use crate::arrow::array::RecordBatch;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::clock::Clock;

@@ -55,7 +55,7 @@ mod stamps;
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use crate::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 
 use build::build;
 pub use config::{Duplicates, Interval, SeriesConfig};

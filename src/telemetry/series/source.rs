@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::Float64Type;
+use crate::arrow::array::{Array, AsArray, RecordBatch};
+use crate::arrow::datatypes::Float64Type;
 
 use super::config::{Interval, SeriesConfig};
 use super::report::SeriesReport;

@@ -77,7 +77,7 @@ fn tcp_time(record: &Record<'_>) -> f64 {
     }
 }
 
-fn flow_id(record: &Record<'_>, out: &mut arrow::array::StringBuilder) -> Option<()> {
+fn flow_id(record: &Record<'_>, out: &mut crate::arrow::array::StringBuilder) -> Option<()> {
     record.write_address(true, out)?;
     out.write_str("-").ok()?;
     record.write_address(false, out)?;

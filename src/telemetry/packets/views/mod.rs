@@ -7,7 +7,7 @@ mod nfstream;
 use std::fmt::Write;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use arrow::array::StringBuilder;
+use crate::arrow::array::StringBuilder;
 use jiff::Timestamp;
 
 pub(super) use cic::CIC;
