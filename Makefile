@@ -8,9 +8,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 NODE := bindings/node
-# All but `cuda`, which needs nvcc: so no target says --all-features.
-FEATURES := --features cli
+# One selection of packages and features for lint, tests and both bindings, so that each dependency is compiled once.
+# It has every feature but `cuda`, which needs nvcc.
 WORKSPACE := --workspace --features qosguard/cli,qosguard-node/panic-probe
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+# What maturin and napi set for an extension, set for every build: a changed value would compile pyo3 and napi again.
+export PYO3_BUILD_EXTENSION_MODULE := 1
+export NAPI_TYPE_DEF_TMP_FOLDER := $(TARGET)/napi-types
+export PYTHONPATH := $(CURDIR)/python
 NEXTEST_VERSION := 0.9.143
 NEXTEST := $(shell command -v cargo-nextest || echo $(CURDIR)/.tools/bin/cargo-nextest)
 CHECK_CLEAN := git diff --exit-code --
@@ -24,6 +29,8 @@ help: ## list the targets
 $(VENV)/.installed: requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --requirement requirements-dev.txt
+	@# The package is imported from where it is written.
+	echo "$(CURDIR)/python" > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/qosguard.pth"
 	touch $@
 
 $(NODE)/node_modules/.installed: $(NODE)/package-lock.json
@@ -33,14 +40,20 @@ $(NODE)/node_modules/.installed: $(NODE)/package-lock.json
 $(CURDIR)/.tools/bin/cargo-nextest:
 	cargo install cargo-nextest --version $(NEXTEST_VERSION) --locked --root .tools
 
-# --- the bindings, built for tests -----------------------------------------------------------------------------------
+# --- one build -------------------------------------------------------------------------------------------------------
 
-.PHONY: python node
-python: $(VENV)/.installed ## build the Python package into .venv
-	source $(BIN)/activate && maturin develop --quiet
+.PHONY: build python node
+build: ## the library, the command line and both bindings, in one call of cargo
+	mkdir -p $(NAPI_TYPE_DEF_TMP_FOLDER)
+	cargo build $(WORKSPACE) --lib --bins --examples
 
-node: $(NODE)/node_modules/.installed ## build the Node package in place
-	cd $(NODE) && npm run --silent build:dev
+# The old file is removed first: a running process may have it mapped.
+python: build $(VENV)/.installed ## put the built extension into python/qosguard
+	rm -f python/qosguard/_core.abi3.so
+	cp $(TARGET)/debug/lib_core.so python/qosguard/_core.abi3.so
+
+node: build $(NODE)/node_modules/.installed ## put the built add-on, its loader and its types into bindings/node
+	node $(NODE)/tools/develop.mjs $(TARGET)/debug/libqosguard_node.so $(NAPI_TYPE_DEF_TMP_FOLDER)
 
 # --- lint -----------------------------------------------------------------------------------------------------------
 
@@ -49,11 +62,11 @@ lint: lint-rust lint-python lint-node drift ## everything that needs no test run
 
 lint-rust:
 	cargo fmt --all --check
-	cargo clippy $(WORKSPACE) --all-targets --quiet -- -D warnings
-	cargo clippy --lib --quiet -- -D warnings
-	RUSTDOCFLAGS="-D warnings" cargo doc $(WORKSPACE) --no-deps --quiet
+	cargo clippy $(WORKSPACE) --all-targets -- -D warnings
+	cargo clippy --lib --no-default-features -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc $(WORKSPACE) --no-deps
 
-lint-python: python
+lint-python: stubs
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict python/qosguard
@@ -63,7 +76,7 @@ lint-node: node
 	cd $(NODE) && npm run --silent lint
 
 stubs: python node ## regenerate the committed interface files
-	$(BIN)/python python/tools/stubs.py
+	$(TARGET)/debug/qosguard-stubs $(TARGET)/debug/lib_core.so | $(BIN)/python python/tools/stubs.py
 
 drift: stubs ## a generated file that differs from what is committed fails
 	$(CHECK_CLEAN) python/qosguard/_core.pyi $(NODE)/native.js $(NODE)/native.d.ts
@@ -74,9 +87,9 @@ drift: stubs ## a generated file that differs from what is committed fails
 test: test-rust test-python test-node ## every test in three languages
 
 test-rust: $(NEXTEST)
-	$(NEXTEST) nextest run $(FEATURES) --cargo-quiet
-	cargo test $(FEATURES) --doc --quiet
-	cargo run $(FEATURES) --quiet --example quickstart
+	$(NEXTEST) nextest run $(WORKSPACE) --status-level slow --final-status-level fail
+	cargo test $(WORKSPACE) --doc --quiet
+	cargo run $(WORKSPACE) --quiet --example quickstart
 	$(CHECK_CLEAN) tests/golden
 
 test-python: python
@@ -86,18 +99,18 @@ test-node: node
 	cd $(NODE) && npm test --silent
 
 golden: ## rewrite tests/golden and docs/FLOW_FIELDS.md after a deliberate change
-	QOSGUARD_BLESS=1 cargo test $(FEATURES) --quiet --test golden --test flow_fields
+	QOSGUARD_BLESS=1 cargo test $(WORKSPACE) --quiet --test golden --test flow_fields
 
 # --- bench and release ------------------------------------------------------------------------------------------------
 
 .PHONY: bench dist
 bench: $(VENV)/.installed ## criterion, then the peers in one run
-	RAYON_NUM_THREADS=1 cargo bench $(FEATURES)
+	RAYON_NUM_THREADS=1 cargo bench -p qosguard-benches
 	$(BIN)/pip install --quiet --requirement benches/requirements.txt
-	source $(BIN)/activate && maturin develop --quiet --release
+	source $(BIN)/activate && maturin develop --quiet --profile dist
 	$(BIN)/python benches/peers.py --json target/peers.json
 
 dist: $(VENV)/.installed $(NODE)/node_modules/.installed ## the wheel and the npm package, with their sizes
-	$(BIN)/maturin build --release --strip --out dist
+	$(BIN)/maturin build --profile dist --strip --out dist
 	cd $(NODE) && npm pack --silent --pack-destination ../../dist
 	ls -l dist

@@ -1,4 +1,4 @@
-# Generated from bindings/python by python/tools/stubs.py; do not edit.
+# Generated from bindings/python by `make stubs`; do not edit.
 """
 The native half of `qosguard`; import from `qosguard` instead.
 """
