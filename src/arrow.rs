@@ -14,9 +14,7 @@ pub mod array {
 
 /// Buffers, offsets and null masks.
 pub mod buffer {
-    pub use arrow_buffer::{
-        BooleanBuffer, Buffer, MutableBuffer, NullBuffer, OffsetBuffer, ScalarBuffer,
-    };
+    pub use arrow_buffer::{BooleanBuffer, Buffer, MutableBuffer, NullBuffer, OffsetBuffer, ScalarBuffer};
 }
 
 /// Selecting and joining rows.

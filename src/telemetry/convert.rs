@@ -8,10 +8,10 @@ use crate::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, new_null_array,
 };
 use crate::arrow::buffer::NullBuffer;
-use arrow_cast::cast;
-use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use crate::arrow::compute::filter_record_batch;
 use crate::arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef, TimeUnit};
+use arrow_cast::cast;
+use arrow_cast::display::{ArrayFormatter, FormatOptions};
 
 use super::column::{Growing, Limits};
 use super::detect::Layout;

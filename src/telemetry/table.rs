@@ -42,7 +42,8 @@ impl Table {
                 let has = |fields: &crate::arrow::datatypes::Fields, f: &crate::arrow::datatypes::Field| {
                     fields.iter().any(|x| x.name() == f.name() && x.data_type() == f.data_type())
                 };
-                let names = |from: &crate::arrow::datatypes::Schema, not_in: &crate::arrow::datatypes::Schema| {
+                let names = |from: &crate::arrow::datatypes::Schema,
+                             not_in: &crate::arrow::datatypes::Schema| {
                     from.fields()
                         .iter()
                         .filter(|f| !has(not_in.fields(), f))

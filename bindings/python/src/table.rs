@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use qosguard::arrow::array::{ArrayRef, RecordBatch, StructArray};
-use qosguard::arrow::datatypes::Field;
 use pyo3::inspect::PyStaticExpr;
 use pyo3::prelude::*;
 use pyo3::type_hint_identifier;
@@ -13,6 +11,8 @@ use pyo3::types::PyCapsule;
 use pyo3_arrow::error::PyArrowResult;
 use pyo3_arrow::ffi::{ArrayIterator, to_stream_pycapsule};
 use pyo3_arrow::input::AnyRecordBatch;
+use qosguard::arrow::array::{ArrayRef, RecordBatch, StructArray};
+use qosguard::arrow::datatypes::Field;
 use qosguard::telemetry::{self, ArrowReader, BatchReader, ReadOptions};
 
 use crate::array::{Rows, Vector};
