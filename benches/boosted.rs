@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use qosguard::detect::{BoostedTreesConfig, Fit};
+use qosguard::detect::{BoostedTreesConfig, Fit, FitContext};
 use qosguard::ndarray::Array2;
 
 /// Uniform numbers from a congruential generator, and labels that depend on four of them and on chance.
@@ -28,7 +28,7 @@ fn bench(criterion: &mut Criterion) {
         group.throughput(Throughput::Elements(n as u64)).sample_size(10);
         group.bench_function(BenchmarkId::from_parameter(format!("{n}x{features}")), |bencher| {
             let config = BoostedTreesConfig::default();
-            bencher.iter(|| config.fit(black_box(x.view()), Some(&labels)).unwrap());
+            bencher.iter(|| config.fit(black_box(x.view()), FitContext::labelled(&labels)).unwrap().model);
         });
     }
     group.finish();

@@ -5,7 +5,8 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use qosguard::detect::{
-    Covariance, Detector, Fit, GaussianMixtureConfig, HalfSpaceTreesConfig, LogisticRegressionConfig,
+    Covariance, Detector, Fit, FitContext, GaussianMixtureConfig, HalfSpaceTreesConfig,
+    LogisticRegressionConfig,
 };
 use qosguard::ndarray::{Array2, s};
 
@@ -33,7 +34,11 @@ fn fit<C: Fit>(criterion: &mut Criterion, name: &str, config: &C, x: &Array2<f32
     let mut group = criterion.benchmark_group(format!("{name}/fit"));
     group.throughput(Throughput::Elements(x.nrows() as u64)).sample_size(10);
     group.bench_function(BenchmarkId::from_parameter(format!("{}x{FEATURES}", x.nrows())), |bencher| {
-        bencher.iter(|| config.fit(black_box(x.view()), labels).unwrap());
+        bencher.iter(|| {
+            config
+                .fit(black_box(x.view()), labels.map_or_else(FitContext::default, FitContext::labelled))
+                .unwrap()
+        });
     });
     group.finish();
 }
@@ -58,18 +63,23 @@ fn bench(criterion: &mut Criterion) {
     let labels: Vec<bool> = x.rows().into_iter().map(|row| row[1] + row[7] + row[9] > 1.5).collect();
     let config = LogisticRegressionConfig::default();
     fit(criterion, "logistic_regression", &config, &x, Some(&labels));
-    score(criterion, "logistic_regression", &config.fit(x.view(), Some(&labels)).unwrap(), &x);
+    score(
+        criterion,
+        "logistic_regression",
+        &config.fit(x.view(), FitContext::labelled(&labels)).unwrap().model,
+        &x,
+    );
 
     let config = HalfSpaceTreesConfig::default();
     // Fitting is learning row by row, so this is how fast a stream is learned.
     fit(criterion, "half_space_trees", &config, &x, None);
-    score(criterion, "half_space_trees", &config.fit(x.view(), None).unwrap(), &x);
+    score(criterion, "half_space_trees", &config.fit(x.view(), FitContext::default()).unwrap().model, &x);
 
     #[cfg(feature = "neural")]
     {
         let config = qosguard::detect::KitsuneConfig::default();
         fit(criterion, "kitsune", &config, &x, None);
-        score(criterion, "kitsune", &config.fit(x.view(), None).unwrap(), &x);
+        score(criterion, "kitsune", &config.fit(x.view(), FitContext::default()).unwrap().model, &x);
     }
 
     let few = x.slice(s![..20_000, ..]).to_owned();
@@ -80,7 +90,7 @@ fn bench(criterion: &mut Criterion) {
     ] {
         let config = GaussianMixtureConfig { covariance, components, ..Default::default() };
         fit(criterion, name, &config, &few, None);
-        score(criterion, name, &config.fit(few.view(), None).unwrap(), &few);
+        score(criterion, name, &config.fit(few.view(), FitContext::default()).unwrap().model, &few);
     }
 }
 

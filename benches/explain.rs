@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use qosguard::detect::{BoostedTreesConfig, Fit, IsolationForestConfig};
+use qosguard::detect::{BoostedTreesConfig, Fit, FitContext, IsolationForestConfig};
 use qosguard::ndarray::{Array2, s};
 
 /// Rows that differ in every column, from a congruential generator.
@@ -28,7 +28,7 @@ fn bench(criterion: &mut Criterion) {
 
     let mut group = criterion.benchmark_group("explain/boosted");
     let config = BoostedTreesConfig { trees: 100, leaves: 31, early_stopping: None, ..Default::default() };
-    let model = config.fit(x.view(), Some(&labels)).unwrap();
+    let model = config.fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
     for n in [1, 2_000] {
         let x = x.slice(s![..n, ..]);
         group.throughput(Throughput::Elements(n as u64)).sample_size(20);
@@ -39,7 +39,7 @@ fn bench(criterion: &mut Criterion) {
     group.finish();
 
     let mut group = criterion.benchmark_group("explain/isolation_forest");
-    let forest = IsolationForestConfig::default().fit(x.view(), None).unwrap();
+    let forest = IsolationForestConfig::default().fit(x.view(), FitContext::default()).unwrap().model;
     for n in [1, 2_000] {
         let x = x.slice(s![..n, ..]);
         group.throughput(Throughput::Elements(n as u64)).sample_size(20);

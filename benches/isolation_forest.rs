@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use qosguard::detect::{
-    Detector, Fit, IsolationForestConfig, IsolationMissing, IsolationScoring, IsolationSplits,
+    Detector, Fit, FitContext, IsolationForestConfig, IsolationMissing, IsolationScoring, IsolationSplits,
 };
 use qosguard::ndarray::{Array2, s};
 
@@ -26,14 +26,16 @@ fn bench(criterion: &mut Criterion) {
     let x = rows(n, features);
     group.throughput(Throughput::Elements(n as u64)).sample_size(30);
     group.bench_function(BenchmarkId::from_parameter(format!("{n}x{features}")), |bencher| {
-        bencher.iter(|| IsolationForestConfig::default().fit(black_box(x.view()), None).unwrap());
+        bencher.iter(|| {
+            IsolationForestConfig::default().fit(black_box(x.view()), FitContext::default()).unwrap().model
+        });
     });
     group.finish();
 
     let mut group = criterion.benchmark_group("isolation_forest/score");
     for (n, features) in [(1, 42), (1_000, 42), (100_000, 42), (10_000, 128)] {
         let x = rows(n.max(1_000), features);
-        let forest = IsolationForestConfig::default().fit(x.view(), None).unwrap();
+        let forest = IsolationForestConfig::default().fit(x.view(), FitContext::default()).unwrap().model;
         let x = x.slice(s![..n, ..]);
         let mut out = vec![0.0; n];
         group.throughput(Throughput::Elements(n as u64)).sample_size(30);
@@ -69,11 +71,11 @@ fn variants(criterion: &mut Criterion) {
         ("categories", &categories, IsolationForestConfig { categorical: categorical.clone(), ..base() }),
         ("missing", &gaps, IsolationForestConfig { missing, categorical, ..base() }),
     ] {
-        let forest = config.fit(x.view(), None).unwrap();
+        let forest = config.fit(x.view(), FitContext::default()).unwrap().model;
         let mut out = vec![0.0; n];
         group.throughput(Throughput::Elements(n as u64)).sample_size(10);
         group.bench_function(BenchmarkId::new("fit", name), |bencher| {
-            bencher.iter(|| config.fit(black_box(x.view()), None).unwrap());
+            bencher.iter(|| config.fit(black_box(x.view()), FitContext::default()).unwrap().model);
         });
         group.bench_function(BenchmarkId::new("score", name), |bencher| {
             bencher.iter(|| forest.score_into(black_box(x.view()), &mut out).unwrap());

@@ -5,12 +5,14 @@
 
 use std::hint::black_box;
 use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use qosguard::Monitor;
 use qosguard::detect::{
-    AnyDetectorConfig, Architecture, AutoencoderConfig, Columns, Detector, ErrorForm, Fit,
-    MixtureNetworkConfig, Monitor, NeuralClassifierConfig, Progress, TimingChannel, TrainingConfig,
+    AnyDetectorConfig, Architecture, AutoencoderConfig, Columns, Detector, ErrorForm, Fit, FitContext,
+    MixtureNetworkConfig, NeuralClassifierConfig, TimingChannel, TrainingConfig,
 };
 use qosguard::ndarray::{Array2, s};
 
@@ -63,13 +65,15 @@ fn train(
     group.throughput(Throughput::Elements(x.nrows() as u64)).sample_size(10);
     group.bench_function(BenchmarkId::from_parameter(BATCH), |bencher| {
         bencher.iter_custom(|iterations| {
-            let (mut started, mut taken) = (None, Duration::ZERO);
-            let mut watch = |_: &Progress<'_>| {
-                taken = started.get_or_insert_with(Instant::now).elapsed();
+            let taken = Arc::new(Mutex::new(Duration::ZERO));
+            let (mut started, since) = (None, Arc::clone(&taken));
+            let monitor = Monitor::new(move |_| {
+                *since.lock().unwrap() = started.get_or_insert_with(Instant::now).elapsed();
                 ControlFlow::Continue(())
-            };
-            let mut monitor = Monitor { progress: Some(&mut watch), resume: None };
-            config(iterations as usize + 1).fit_with(x.view(), Some(&labels), &mut monitor).unwrap();
+            });
+            let context = FitContext { monitor: Some(&monitor), ..FitContext::labelled(&labels) };
+            config(iterations as usize + 1).fit(x.view(), context).unwrap();
+            let taken = *taken.lock().unwrap();
             taken
         });
     });
@@ -96,14 +100,17 @@ fn bench(criterion: &mut Criterion) {
     train(criterion, "autoencoder", &x, |epochs| autoencoder(epochs).into());
     for (name, error_form) in [("autoencoder", ErrorForm::Plain), ("autoencoder_log", ErrorForm::Logarithmic)]
     {
-        let model = AutoencoderConfig { error_form, ..autoencoder(1) }.fit(x.view(), None).unwrap();
+        let model = AutoencoderConfig { error_form, ..autoencoder(1) }
+            .fit(x.view(), FitContext::default())
+            .unwrap()
+            .model;
         score(criterion, name, &model, &x, &[8192, 256, 1]);
     }
 
     let x = rows(2 * BATCH, TABULAR + TIMING);
     train(criterion, "reference_mixture", &x, |epochs| mixture(epochs).into());
     let labels: Vec<bool> = (0..x.nrows()).map(|i| i % 2 == 1).collect();
-    let model = mixture(1).fit(x.view(), Some(&labels)).unwrap();
+    let model = mixture(1).fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
     score(criterion, "reference_mixture", &model, &x, &[256, 1]);
 }
 

@@ -22,8 +22,8 @@ use std::process::ExitCode;
 use qosguard::arrow::array::AsArray;
 use qosguard::calibrate::{CalibrationScores, Conformal, ThresholdRule};
 use qosguard::detect::{
-    Architecture, AutoencoderConfig, BoostedTreesConfig, Choice, ClassWeight, ExpertConfig,
-    FtTransformerConfig, MixtureOfExpertsConfig, Monitor, NeuralClassifierConfig, Quality, Schedule,
+    Architecture, AutoencoderConfig, BoostedTreesConfig, Choice, ClassWeight, ColumnNames, ExpertConfig, Fit,
+    FitContext, FtTransformerConfig, MixtureOfExpertsConfig, NeuralClassifierConfig, Quality, Schedule,
     TrainingConfig,
 };
 use qosguard::evaluate::{MeanSd, Split, roc_auc, tpr_at_fpr};
@@ -81,12 +81,11 @@ fn one_seed(train: &Table, test: &Table, seed: u64) -> Result<Vec<(String, [f64;
     let featurizer = FlowFeaturizerConfig::default().fit(&fitted)?;
     let matrix = |table: &Table| Ok::<_, Error>(featurizer.transform(table)?.matrix);
     let (classes, names) = classes(&fitted)?;
-    let mixture = config(seed, featurizer.names(), &featurizer.categorical())?.fit_classes(
-        matrix(&fitted)?.view(),
-        &classes,
-        &names,
-        &mut Monitor::default(),
-    )?;
+    let codes: Vec<Option<u32>> = classes.into_iter().map(Some).collect();
+    let categorical = featurizer.categorical();
+    let columns = Some(ColumnNames { names: featurizer.names(), categorical: &categorical });
+    let context = FitContext { columns, ..FitContext::classes(&codes, &names) };
+    let mixture = config(seed).fit(matrix(&fitted)?.view(), context)?.model;
     let held_out_labels = labels(&held_out)?;
     let clean: Vec<usize> = (0..held_out_labels.len()).filter(|&row| !held_out_labels[row]).collect();
     let clean = matrix(&held_out)?.select(Axis(0), &clean);
@@ -138,7 +137,7 @@ fn one_seed(train: &Table, test: &Table, seed: u64) -> Result<Vec<(String, [f64;
     Ok(all)
 }
 
-fn config(seed: u64, names: &[String], categorical: &[usize]) -> Result<MixtureOfExpertsConfig> {
+fn config(seed: u64) -> MixtureOfExpertsConfig {
     let boosted = BoostedTreesConfig {
         trees: 300,
         leaves: 63,
@@ -164,17 +163,14 @@ fn config(seed: u64, names: &[String], categorical: &[usize]) -> Result<MixtureO
         seed,
         ..Default::default()
     };
-    let mut experts = vec![
+    let experts = vec![
         ExpertConfig::new("boosted", boosted),
         ExpertConfig::new("forest", IsolationForestConfig { seed, ..Default::default() }),
         ExpertConfig::new("autoencoder", autoencoder),
         ExpertConfig::new("transformer", transformer),
     ];
-    for expert in &mut experts {
-        expert.detector = expert.detector.clone().with_columns(names, categorical)?;
-    }
     // The families are kinds to hold out, no classes to learn.
-    Ok(MixtureOfExpertsConfig { experts, learn_classes: false, seed, ..Default::default() })
+    MixtureOfExpertsConfig { experts, learn_classes: false, seed, ..Default::default() }
 }
 
 /// The rows to train on and those to test on.

@@ -34,6 +34,8 @@ pub enum ErrorKind {
     Io,
     /// A training ran away, or a tensor library refused a step.
     Training,
+    /// The work was cancelled.
+    Cancelled,
 }
 
 impl ErrorKind {
@@ -55,6 +57,7 @@ impl ErrorKind {
             Self::Policy => "policy",
             Self::Io => "io",
             Self::Training => "training",
+            Self::Cancelled => "cancelled",
         }
     }
 }
@@ -201,6 +204,9 @@ pub enum Error {
         /// The first weight where it shows, or `loss`.
         layer: String,
     },
+    /// A [`Monitor`](crate::Monitor) cancelled the work.
+    #[error("the work was cancelled")]
+    Cancelled,
     /// The tensor library refused a step; a bug of this crate.
     #[error("tensor computation: {reason}")]
     Tensor {
@@ -234,6 +240,7 @@ impl Error {
             Self::Policy { .. } => ErrorKind::Policy,
             Self::Io { .. } => ErrorKind::Io,
             Self::Diverged { .. } | Self::Tensor { .. } => ErrorKind::Training,
+            Self::Cancelled => ErrorKind::Cancelled,
         }
     }
 
@@ -252,6 +259,13 @@ impl Error {
 
     /// [`Error::Io`] with the path that caused it.
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
+        if source
+            .get_ref()
+            .and_then(|inner| inner.downcast_ref())
+            .is_some_and(|e| matches!(e, Self::Cancelled))
+        {
+            return Self::Cancelled;
+        }
         Self::Io { path: path.to_path_buf(), source }
     }
 }

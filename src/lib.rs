@@ -3,7 +3,9 @@
 pub mod arrow;
 mod artifact;
 mod error;
+mod folds;
 mod parallel;
+pub mod progress;
 mod quantile;
 mod ranking;
 mod rng;
@@ -19,9 +21,10 @@ pub mod qos;
 pub mod simulate;
 pub mod telemetry;
 
-pub use detect::{Classifier, Detector, Fit, IsolationForest, IsolationForestConfig};
+pub use detect::{Classifier, Detector, Fit, FitContext, IsolationForest, IsolationForestConfig};
 pub use error::{Error, ErrorKind, Result};
 pub use guard::{Assessment, Guard, GuardBuilder};
 pub use parallel::{is_parallel, set_parallel};
+pub use progress::{Monitor, Progress};
 
 pub use ndarray;

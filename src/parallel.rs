@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
+use crate::progress;
 
 static ENABLED: AtomicBool = AtomicBool::new(true);
 
@@ -29,22 +30,32 @@ pub fn is_parallel() -> bool {
     ENABLED.load(Ordering::Relaxed) && rayon::current_num_threads() > 1
 }
 
-/// `[f(0), …, f(n - 1)]`, in order.
+/// `[f(0), …, f(n - 1)]`, in order, under the monitors of the calling thread.
 pub(crate) fn map<T: Send>(n: usize, f: impl Fn(usize) -> T + Send + Sync) -> Vec<T> {
-    if is_parallel() { (0..n).into_par_iter().map(f).collect() } else { (0..n).map(f).collect() }
+    if !is_parallel() {
+        return (0..n).map(f).collect();
+    }
+    let scope = progress::scope();
+    (0..n).into_par_iter().map_init(|| scope.enter(), |_, i| f(i)).collect()
 }
 
 /// Calls `f(start, part)` on each part of `out`, `chunk` long (the last may be shorter).
 ///
-/// No more than one chunk means no threads. The error is that of the first failing part, in order.
+/// No more than one chunk means no threads. The error is that of the first failing part, in order; work that is
+/// cancelled ends before the next part.
 pub(crate) fn for_each_chunk<T: Send>(
     out: &mut [T],
     chunk: usize,
     f: impl Fn(usize, &mut [T]) -> Result<(), Error> + Sync,
 ) -> Result<()> {
-    let call = |(i, part): (usize, &mut [T])| f(i * chunk, part);
+    let call = |(i, part): (usize, &mut [T])| {
+        progress::check()?;
+        f(i * chunk, part)
+    };
     if out.len() > chunk && is_parallel() {
-        let failure = out.par_chunks_mut(chunk).enumerate().find_map_first(|part| call(part).err());
+        let scope = progress::scope();
+        let parts = out.par_chunks_mut(chunk).enumerate();
+        let failure = parts.find_map_first(|part| scope.run(|| call(part)).err());
         return failure.map_or(Ok(()), Err);
     }
     out.chunks_mut(chunk).enumerate().try_for_each(call)

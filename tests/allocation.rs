@@ -7,8 +7,8 @@ use std::cell::Cell;
 
 use qosguard::calibrate::{Combination, ProbabilityRule};
 use qosguard::detect::{
-    Detector, Fit, GaussianMixtureConfig, HalfSpaceTreesConfig, IsolationForestConfig, IsolationMissing,
-    IsolationSplits, LogisticRegressionConfig,
+    Detector, Fit, FitContext, GaussianMixtureConfig, HalfSpaceTreesConfig, IsolationForestConfig,
+    IsolationMissing, IsolationSplits, LogisticRegressionConfig, OnlineDetector,
 };
 use qosguard::ndarray::{Array2, ArrayView2, s};
 
@@ -54,7 +54,7 @@ fn scoring_allocates_nothing() {
         IsolationForestConfig { max_depth: Some(32), ..base() },
         IsolationForestConfig { missing: IsolationMissing::Follow, categorical: vec![1], ..base() },
     ] {
-        let forest = config.fit(x.view(), None).unwrap();
+        let forest = config.fit(x.view(), FitContext::default()).unwrap().model;
         assert!(ALLOCATIONS.get() > 0, "the counter counts");
         assert_eq!(allocations(&forest, &x.view()), 0, "{config:?}");
         assert_eq!(allocations(&forest, &x.slice(s![..1, ..])), 0, "{config:?}");
@@ -90,9 +90,16 @@ fn the_other_detectors_allocate_nothing_either() {
     let x = Array2::from_shape_fn((3000, 6), |(i, j)| ((i * (j + 3)) % 101) as f32);
     let labels: Vec<bool> = (0..3000).map(|i| i % 5 == 0).collect();
     let detectors: [Box<dyn Detector>; 3] = [
-        Box::new(LogisticRegressionConfig::default().fit(x.view(), Some(&labels)).unwrap()),
-        Box::new(HalfSpaceTreesConfig::default().fit(x.view(), None).unwrap()),
-        Box::new(GaussianMixtureConfig { components: 3, ..Default::default() }.fit(x.view(), None).unwrap()),
+        Box::new(
+            LogisticRegressionConfig::default().fit(x.view(), FitContext::labelled(&labels)).unwrap().model,
+        ),
+        Box::new(HalfSpaceTreesConfig::default().fit(x.view(), FitContext::default()).unwrap().model),
+        Box::new(
+            GaussianMixtureConfig { components: 3, ..Default::default() }
+                .fit(x.view(), FitContext::default())
+                .unwrap()
+                .model,
+        ),
     ];
     let column_major = x.t().as_standard_layout().into_owned();
     for detector in detectors {
@@ -110,7 +117,7 @@ fn kitsune_allocates_nothing_for_a_row() {
     qosguard::set_parallel(false);
     let x = Array2::from_shape_fn((3000, 20), |(i, j)| ((i * (j + 3)) % 101) as f32);
     let config = KitsuneConfig { mapping_rows: 200, training_rows: 1000, ..Default::default() };
-    let mut kitsune = config.fit(x.view(), None).unwrap();
+    let mut kitsune = config.fit(x.view(), FitContext::default()).unwrap().model;
     for x in [x.view(), x.slice(s![..1, ..]), x.t().as_standard_layout().t()] {
         assert_eq!(allocations(&kitsune, &x), 0);
     }
@@ -143,14 +150,15 @@ fn networks_allocate_nothing_once_they_have_scored() {
             training: training(),
             ..Default::default()
         };
-        config.fit(x.view(), Some(&labels)).unwrap()
+        config.fit(x.view(), FitContext::labelled(&labels)).unwrap().model
     };
     let detectors: [Box<dyn Detector>; 4] = [
-        Box::new(autoencoder().fit(x.view(), None).unwrap()),
+        Box::new(autoencoder().fit(x.view(), FitContext::default()).unwrap().model),
         Box::new(
             AutoencoderConfig { skip: true, batch_norm: true, variational: drawn, ..autoencoder() }
-                .fit(x.view(), None)
-                .unwrap(),
+                .fit(x.view(), FitContext::default())
+                .unwrap()
+                .model,
         ),
         Box::new(classifier(Architecture::Mlp(MlpConfig::default()))),
         Box::new(classifier(Architecture::Mixture(MixtureNetworkConfig::default()))),

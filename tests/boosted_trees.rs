@@ -1,8 +1,12 @@
 //! Boosted trees beside LightGBM and scikit-learn: the same rows, the same settings, as good on other rows.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+mod classes;
+
 use qosguard::detect::{BoostedTreesConfig, Classifier};
 use qosguard::ndarray::{Array2, ArrayView2, s};
+
+use classes::FitClasses as _;
 
 const EFFECT: [f64; 12] = [0.9, -0.7, 0.2, 1.1, -1.2, 0.0, 0.6, -0.4, 1.3, -0.9, 0.3, -0.1];
 const TRAIN: usize = 6000;

@@ -369,3 +369,41 @@ fn completions_and_manual_pages_are_made() {
     let page = std::fs::read_to_string(folder.path().join("pages/qosguard-assess.1")).unwrap();
     assert!(page.contains("exit"), "{page}");
 }
+
+/// Starts a command, sends Ctrl-C after a moment, and returns its exit code and what it wrote to standard error.
+#[cfg(unix)]
+fn interrupted(directory: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let child = Command::new(env!("CARGO_BIN_EXE_qosguard"))
+        .args(arguments)
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(1500));
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success(), "{arguments:?} ended by itself");
+    let sent = std::time::Instant::now();
+    let output = child.wait_with_output().unwrap();
+    assert!(sent.elapsed() < std::time::Duration::from_secs(5), "{arguments:?}: {:?}", sent.elapsed());
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_long_work_with_code_130_and_no_file() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    ok(at, &["simulate", "--rows", "100000", "-o", "flows.arrow"], b"");
+    std::fs::write(at.join("slow.json"), r#"{"kind": "boosted_trees", "trees": 10000, "leaves": 255}"#)
+        .unwrap();
+    let message = "qosguard: the work was cancelled\n";
+    for arguments in [
+        &["train", "flows.arrow", "-o", "edge.qosguard", "--detector", "slow.json"][..],
+        &["simulate", "--rows", "900000000", "-o", "many.csv"],
+    ] {
+        assert_eq!(interrupted(at, arguments), (Some(130), message.to_owned()), "{arguments:?}");
+    }
+    assert!(!at.join("edge.qosguard").exists());
+}

@@ -3,8 +3,8 @@
 
 use qosguard::detect::{
     AnyDetector, AnyDetectorConfig, BoostedTreesConfig, ContrastTreesConfig, Detector, Ensemble,
-    EnsembleConfig, Fit, Fusion, GaussianMixtureConfig, HalfSpaceTreesConfig, IsolationForestConfig,
-    LogisticRegressionConfig, Member, MemberConfig,
+    EnsembleConfig, Fit, FitContext, Fusion, GaussianMixtureConfig, HalfSpaceTreesConfig,
+    IsolationForestConfig, LogisticRegressionConfig, Member, MemberConfig,
 };
 use qosguard::evaluate::{EvaluateOptions, Report, evaluate};
 use qosguard::ndarray::{Array2, s};
@@ -60,7 +60,7 @@ fn bits(scores: &[f32]) -> Vec<u32> {
 #[test]
 fn the_score_is_the_weighted_mean_surprise_of_the_members() {
     let (x, labels) = rows(1000);
-    let ensemble = labelled().fit(x.view(), Some(&labels)).unwrap();
+    let ensemble = labelled().fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
     let p = ensemble.p_values(x.view()).unwrap();
     let total: f64 = ensemble.members().iter().map(Member::weight).sum();
     for (score, p) in ensemble.score(x.view()).unwrap().into_iter().zip(p.rows()) {
@@ -83,7 +83,7 @@ fn p_values_of_fresh_clean_rows_never_fall_below_the_rate() {
     let clean: Vec<usize> = (0..6000).filter(|&i| !labels[i]).collect();
     let (train, fresh) = clean.split_at(clean.len() / 2);
     let take = |rows: &[usize]| x.select(qosguard::ndarray::Axis(0), rows);
-    let ensemble = quick().fit(take(train).view(), None).unwrap();
+    let ensemble = quick().fit(take(train).view(), FitContext::default()).unwrap().model;
     let p = ensemble.p_values(take(fresh).view()).unwrap();
     for (member, p) in ensemble.members().iter().zip(p.columns()) {
         for rate in [0.05, 0.1, 0.3] {
@@ -100,7 +100,7 @@ fn the_same_bits_for_any_thread_count_row_by_row_and_after_a_file() {
     let (x, labels) = rows(700);
     let fit = |threads| {
         let pool = rayon_pool(threads);
-        pool.install(|| labelled().fit(x.view(), Some(&labels)).unwrap())
+        pool.install(|| labelled().fit(x.view(), FitContext::labelled(&labels)).unwrap().model)
     };
     let (one, many) = (AnyDetector::from(fit(1)), AnyDetector::from(fit(4)));
     assert_eq!(one.to_bytes().unwrap(), many.to_bytes().unwrap());
@@ -119,7 +119,7 @@ fn rayon_pool(threads: usize) -> rayon::ThreadPool {
 #[test]
 fn a_member_that_is_off_or_fails_is_told_and_left_out() {
     let (mut x, labels) = rows(500);
-    let ensemble = labelled().fit(x.view(), Some(&labels)).unwrap();
+    let ensemble = labelled().fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
     let without = ensemble.without("mixture").unwrap();
     let p = without.p_values(x.view()).unwrap();
     assert!(p.column(1).iter().all(|p| p.is_nan()) && p.column(0).iter().all(|p| !p.is_nan()));
@@ -149,7 +149,7 @@ fn a_member_that_is_off_or_fails_is_told_and_left_out() {
 #[test]
 fn contributions_sum_to_the_score_and_name_the_odd_feature() {
     let (mut x, labels) = rows(800);
-    let ensemble = labelled().fit(x.view(), Some(&labels)).unwrap();
+    let ensemble = labelled().fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
     x[[0, 2]] += 9.0;
     let explanation = ensemble.explain(x.view()).unwrap();
     explanation.check().unwrap();
@@ -162,7 +162,9 @@ fn contributions_sum_to_the_score_and_name_the_odd_feature() {
 #[test]
 fn every_fusion_scores_what_it_says() {
     let (x, labels) = rows(900);
-    let fit = |fusion| EnsembleConfig { fusion, ..labelled() }.fit(x.view(), Some(&labels)).unwrap();
+    let fit = |fusion| {
+        EnsembleConfig { fusion, ..labelled() }.fit(x.view(), FitContext::labelled(&labels)).unwrap().model
+    };
     let any = fit(Fusion::Bonferroni);
     let total: f64 = any.members().iter().map(Member::weight).sum();
     let p = any.p_values(x.view()).unwrap();
@@ -184,8 +186,9 @@ fn every_fusion_scores_what_it_says() {
     mean.explain(x.view()).unwrap().check().unwrap();
     let again = AnyDetector::from_bytes(&AnyDetector::from(mean).to_bytes().unwrap()).unwrap();
     assert_eq!(bits(&again.score(x.view()).unwrap()), bits(&scores));
-    let unlabelled =
-        EnsembleConfig { fusion: Fusion::Probability, ..quick() }.fit(x.view(), None).unwrap_err();
+    let unlabelled = EnsembleConfig { fusion: Fusion::Probability, ..quick() }
+        .fit(x.view(), FitContext::default())
+        .unwrap_err();
     assert_eq!(unlabelled.kind(), ErrorKind::InsufficientData);
 }
 
@@ -212,13 +215,13 @@ fn settings_that_make_no_ensemble_are_refused_by_name() {
         (with(vec![learning("a"), learning("b")]), "`members` must be one at most without a weight, got 2"),
         (EnsembleConfig { folds: 1, ..quick() }, "`folds` must be in 2..=20, got 1"),
     ] {
-        assert_eq!(config.fit(x.view(), Some(&labels)).unwrap_err().to_string(), message);
+        assert_eq!(config.fit(x.view(), FitContext::labelled(&labels)).unwrap_err().to_string(), message);
     }
-    let unlabelled = labelled().fit(x.view(), None).unwrap_err();
+    let unlabelled = labelled().fit(x.view(), FitContext::default()).unwrap_err();
     assert_eq!(unlabelled.to_string(), "labels: needs at least 300, got 0");
-    let short = labelled().fit(x.view(), Some(&labels[..9])).unwrap_err();
+    let short = labelled().fit(x.view(), FitContext::labelled(&labels[..9])).unwrap_err();
     assert_eq!(short.kind(), ErrorKind::ShapeMismatch);
-    let one_class = labelled().fit(x.view(), Some(&vec![false; 300])).unwrap_err();
+    let one_class = labelled().fit(x.view(), FitContext::labelled(&vec![false; 300])).unwrap_err();
     assert_eq!(one_class.kind(), ErrorKind::InsufficientData);
 }
 
@@ -243,7 +246,7 @@ fn settings_are_one_flat_object_a_member() {
 #[test]
 fn half_space_trees_say_that_they_cannot_be_shared_out() {
     let (x, _) = rows(600);
-    let trees = HalfSpaceTreesConfig::default().fit(x.view(), None).unwrap();
+    let trees = HalfSpaceTreesConfig::default().fit(x.view(), FitContext::default()).unwrap().model;
     assert_eq!(trees.explain(x.view()).unwrap_err().kind(), ErrorKind::InvalidArgument);
 }
 
@@ -351,8 +354,10 @@ fn an_ensemble_beats_its_forest_where_features_go_together() {
             .unwrap()
     };
     let train = clean.slice(s![..1000, ..]);
-    let (ensemble, forest): (Ensemble, _) =
-        (quick().fit(train, None).unwrap(), forest(0).fit(train, None).unwrap());
+    let (ensemble, forest): (Ensemble, _) = (
+        quick().fit(train, FitContext::default()).unwrap().model,
+        forest(0).fit(train, FitContext::default()).unwrap().model,
+    );
     let (ensemble, forest) = (area(&ensemble), area(&forest));
     assert!(ensemble > 0.97 && ensemble > forest + 0.02, "{ensemble} {forest}");
 }
@@ -360,7 +365,8 @@ fn an_ensemble_beats_its_forest_where_features_go_together() {
 #[test]
 fn a_file_of_an_ensemble_is_checked() {
     let (x, _) = rows(300);
-    let bytes = AnyDetector::from(quick().fit(x.view(), None).unwrap()).to_bytes().unwrap();
+    let bytes =
+        AnyDetector::from(quick().fit(x.view(), FitContext::default()).unwrap().model).to_bytes().unwrap();
     for cut in [0, 7, bytes.len() / 2, bytes.len() - 1] {
         assert_eq!(AnyDetector::from_bytes(&bytes[..cut]).unwrap_err().kind(), ErrorKind::CorruptArtifact);
     }

@@ -3,7 +3,8 @@
 
 use proptest::prelude::*;
 use qosguard::detect::{
-    Covariance, Detector, Fit, GaussianMixture, GaussianMixtureConfig, GaussianMixtureParts, Normalise,
+    Covariance, Detector, Fit, FitContext, GaussianMixture, GaussianMixtureConfig, GaussianMixtureParts,
+    Normalise,
 };
 use qosguard::evaluate::roc_auc;
 use qosguard::ndarray::{Array2, Axis, array, s};
@@ -97,7 +98,7 @@ fn attacks_rank_as_with_scikit_learn() {
         let ours: Vec<f64> = (0..10)
             .map(|seed| {
                 let config = GaussianMixtureConfig { seed, normalise, regularisation: 1e-3, ..config(4) };
-                let mixture = config.fit(x.view(), None).unwrap();
+                let mixture = config.fit(x.view(), FitContext::default()).unwrap().model;
                 roc_auc(&mixture.score(test.view()).unwrap(), &truth).unwrap()
             })
             .collect();
@@ -112,7 +113,7 @@ fn likelihood_never_falls_from_step_to_step() {
     let mut before = f64::NEG_INFINITY;
     for steps in 1..30 {
         let config = GaussianMixtureConfig { max_iterations: steps, tolerance: 0.0, ..config(5) };
-        let now = config.fit(x.view(), None).unwrap().log_likelihood();
+        let now = config.fit(x.view(), FitContext::default()).unwrap().model.log_likelihood();
         // The regularisation is outside the likelihood, so the last digits may fall.
         assert!(now > before - 1e-3, "{steps}: {before} {now}");
         before = now;
@@ -126,7 +127,7 @@ fn ties_constant_columns_and_few_different_rows_are_fitted() {
             let config = GaussianMixtureConfig { covariance, normalise, regularisation: 1e-6, ..config(8) };
             let mut x = Array2::from_shape_fn((300, 5), |(i, j)| ((i % 3) * (j % 2)) as f32);
             x.column_mut(4).fill(1e9);
-            let mixture = config.fit(x.view(), None).unwrap();
+            let mixture = config.fit(x.view(), FitContext::default()).unwrap().model;
             assert_eq!((mixture.n_components(), mixture.dropped()), (3, 5));
             let scores = mixture.score(x.view()).unwrap();
             assert!(scores.iter().all(|score| score.is_finite()));
@@ -135,19 +136,19 @@ fn ties_constant_columns_and_few_different_rows_are_fitted() {
             assert!(mixture.score(odd.view()).unwrap().iter().all(|&score| score > top));
         }
     }
-    let equal = config(4).fit(Array2::from_elem((2, 2), -3.0).view(), None).unwrap();
+    let equal = config(4).fit(Array2::from_elem((2, 2), -3.0).view(), FitContext::default()).unwrap().model;
     assert_eq!(equal.n_components(), 1);
 }
 
 #[test]
 fn far_rows_do_not_tie_and_stay_finite() {
-    let mixture = config(6).fit(cloud(1000, 5, 0).view(), None).unwrap();
+    let mixture = config(6).fit(cloud(1000, 5, 0).view(), FitContext::default()).unwrap().model;
     let far =
         array![[10.0, 0.0, 0.0], [1e3, 0.0, 0.0], [1e6, 0.0, 0.0], [1e30, 0.0, 0.0], [f32::MAX, 0.0, 0.0]];
     let scores = mixture.score(far.view()).unwrap();
     assert!(scores.is_sorted() && scores.windows(2).all(|pair| pair[0] < pair[1]), "{scores:?}");
     let plain = GaussianMixtureConfig { normalise: Normalise::None, ..config(6) };
-    let plain = plain.fit(cloud(1000, 5, 0).view(), None).unwrap();
+    let plain = plain.fit(cloud(1000, 5, 0).view(), FitContext::default()).unwrap().model;
     assert_eq!(plain.score(far.slice(s![4.., ..])).unwrap(), [f32::MAX]);
 }
 
@@ -155,8 +156,13 @@ fn far_rows_do_not_tie_and_stay_finite() {
 fn features_of_any_magnitude_give_the_same_scores() {
     let x = cloud(600, 5, 0);
     let stretched = Array2::from_shape_fn(x.dim(), |(i, j)| x[[i, j]] * [1.0, 1024.0, 0.015_625][j]);
-    let one = config(5).fit(x.view(), None).unwrap().score(x.view()).unwrap();
-    let other = config(5).fit(stretched.view(), None).unwrap().score(stretched.view()).unwrap();
+    let one = config(5).fit(x.view(), FitContext::default()).unwrap().model.score(x.view()).unwrap();
+    let other = config(5)
+        .fit(stretched.view(), FitContext::default())
+        .unwrap()
+        .model
+        .score(stretched.view())
+        .unwrap();
     for (a, b) in one.iter().zip(other) {
         assert!((a - b).abs() < 1e-4 * a.abs().max(1.0), "{a} {b}");
     }
@@ -166,13 +172,13 @@ fn features_of_any_magnitude_give_the_same_scores() {
 fn threads_layout_and_batches_do_not_change_a_bit() {
     let (train, x) = (cloud(3000, 1, 0), cloud(4500, 2, 50));
     let config = GaussianMixtureConfig { max_samples: 2000, ..config(7) };
-    let mixture = config.fit(train.view(), None).unwrap();
+    let mixture = config.fit(train.view(), FitContext::default()).unwrap().model;
     let scores = mixture.score(x.view()).unwrap();
     let column_major = x.t().as_standard_layout().into_owned().reversed_axes();
     for threads in [1, 4] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let again = config.fit(train.view(), None).unwrap();
+            let again = config.fit(train.view(), FitContext::default()).unwrap().model;
             assert_eq!(again.to_parts(), mixture.to_parts());
             assert_eq!(bits(&again.score(x.view()).unwrap()), bits(&scores));
             assert_eq!(bits(&again.score(column_major.view()).unwrap()), bits(&scores));
@@ -191,7 +197,7 @@ fn the_sample_is_drawn_by_the_seed() {
     let train = cloud(3000, 1, 0);
     let fit = |seed| {
         let config = GaussianMixtureConfig { max_samples: 500, seed, ..config(3) };
-        config.fit(train.view(), None).unwrap().to_parts()
+        config.fit(train.view(), FitContext::default()).unwrap().model.to_parts()
     };
     assert_eq!(fit(1), fit(1));
     assert_ne!(fit(1).knot_values, fit(2).knot_values);
@@ -215,15 +221,19 @@ fn bad_input_is_named() {
         (GaussianMixtureConfig { max_iterations: 0, ..base() }, "max_iterations"),
         (GaussianMixtureConfig { max_samples: 1, ..base() }, "max_samples"),
     ] {
-        let (kind, text) = message(config.fit(x.view(), None));
+        let (kind, text) = message(config.fit(x.view(), FitContext::default()));
         assert_eq!(kind, ErrorKind::InvalidArgument);
         assert!(text.starts_with(&format!("`{name}` must be ")), "{text}");
     }
     let mut nan = x.clone();
     nan[[7, 1]] = f32::NAN;
-    let mixture = base().fit(x.view(), None).unwrap();
+    let mixture = base().fit(x.view(), FitContext::default()).unwrap().model;
     for (got, kind, text) in [
-        (message(base().fit(nan.view(), None)), ErrorKind::NotFinite, "row 7, column `1`: NaN is not finite"),
+        (
+            message(base().fit(nan.view(), FitContext::default())),
+            ErrorKind::NotFinite,
+            "row 7, column `1`: NaN is not finite",
+        ),
         (message(mixture.score(nan.view())), ErrorKind::NotFinite, "row 7, column `1`: NaN is not finite"),
         (
             message(mixture.score(x.slice(s![.., ..2]))),
@@ -231,17 +241,17 @@ fn bad_input_is_named() {
             "feature columns: expected 3, got 2",
         ),
         (
-            message(base().fit(x.slice(s![..1, ..]), None)),
+            message(base().fit(x.slice(s![..1, ..]), FitContext::default())),
             ErrorKind::InsufficientData,
             "training rows: needs at least 2, got 1",
         ),
         (
-            message(base().fit(x.slice(s![.., ..0]), None)),
+            message(base().fit(x.slice(s![.., ..0]), FitContext::default())),
             ErrorKind::InsufficientData,
             "feature columns: needs at least 1, got 0",
         ),
         (
-            message(base().fit(Array2::zeros((2, 513)).view(), None)),
+            message(base().fit(Array2::zeros((2, 513)).view(), FitContext::default())),
             ErrorKind::InvalidArgument,
             "`feature columns` must be at most 512, got 513",
         ),
@@ -271,7 +281,7 @@ fn parts_make_the_same_mixture_and_broken_parts_are_named() {
     for covariance in [Covariance::Full, Covariance::Diagonal] {
         for normalise in [Normalise::Quantile, Normalise::None] {
             let config = GaussianMixtureConfig { covariance, normalise, ..config(3) };
-            let mixture = config.fit(x.view(), None).unwrap();
+            let mixture = config.fit(x.view(), FitContext::default()).unwrap().model;
             let text = serde_json::to_string(&mixture.to_parts()).unwrap();
             let parts: GaussianMixtureParts = serde_json::from_str(&text).unwrap();
             let again = GaussianMixture::from_parts(&parts).unwrap();
@@ -279,7 +289,7 @@ fn parts_make_the_same_mixture_and_broken_parts_are_named() {
             assert_eq!(again.to_parts(), mixture.to_parts());
         }
     }
-    let good = config(3).fit(x.view(), None).unwrap().to_parts();
+    let good = config(3).fit(x.view(), FitContext::default()).unwrap().model.to_parts();
     assert_eq!((good.weights.len(), good.factors.len()), (3, 18));
     let broken = |change: &dyn Fn(&mut GaussianMixtureParts)| {
         let mut parts = good.clone();
@@ -322,7 +332,7 @@ proptest! {
         let x = Array2::from_shape_vec((rows, features), values[..rows * features].to_vec()).unwrap();
         for normalise in [Normalise::Quantile, Normalise::None] {
             let config = GaussianMixtureConfig { normalise, ..config(components) };
-            let mixture = config.fit(x.view(), None).unwrap();
+            let mixture = config.fit(x.view(), FitContext::default()).unwrap().model;
             prop_assert!((mixture.weights().iter().sum::<f64>() - 1.0).abs() < 1e-12);
             prop_assert!(mixture.score(x.view()).unwrap().iter().all(|score| score.is_finite()));
         }

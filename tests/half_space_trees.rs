@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use proptest::prelude::*;
-use qosguard::detect::{Detector, Fit, HalfSpaceTrees, HalfSpaceTreesConfig, HalfSpaceTreesParts};
+use qosguard::detect::{
+    Detector, Fit, FitContext, HalfSpaceTrees, HalfSpaceTreesConfig, HalfSpaceTreesParts, OnlineDetector,
+};
 use qosguard::ndarray::{Array2, ArrayView2, Axis, array, s};
 use qosguard::{ErrorKind, Result};
 
@@ -54,7 +56,7 @@ fn score_by_definition(parts: &HalfSpaceTreesParts, row: &[f32]) -> f64 {
 fn scores_follow_the_definition() {
     for (trees, depth, window) in [(25, 8, 250), (1, 1, 2), (17, 5, 33), (40, 3, 10)] {
         let config = HalfSpaceTreesConfig { trees, depth, window, seed: 4 };
-        let model = config.fit(bell(600, 5, 0.0, 1).view(), None).unwrap();
+        let model = config.fit(bell(600, 5, 0.0, 1).view(), FitContext::default()).unwrap().model;
         let x = bell(133, 5, 0.5, 2);
         let parts = model.to_parts();
         for (row, score) in x.rows().into_iter().zip(model.score(x.view()).unwrap()) {
@@ -68,7 +70,7 @@ fn scores_follow_the_definition() {
 fn outliers_and_rows_beyond_the_range_stand_out_at_any_scale() {
     for (scale, offset) in [(1.0, 0.0), (1e-6, 3.0), (1e9, -1e12)] {
         let clean = bell(2000, 4, 0.0, 1) * scale + offset;
-        let model = config(250).fit(clean.view(), None).unwrap();
+        let model = config(250).fit(clean.view(), FitContext::default()).unwrap().model;
         let mut odd = bell(100, 4, 0.0, 9);
         odd.slice_mut(s![.., ..2]).mapv_inplace(|v| v + 8.0);
         let odd = odd * scale + offset;
@@ -88,7 +90,7 @@ fn values_beyond_the_range_are_counted_once_the_range_is_known() {
     assert_eq!(model.beyond_range(), [0, 0]);
     model.learn_many(array![[1.1, 5.0], [-9.0, 2.0], [f32::MAX, f32::MIN]].view()).unwrap();
     assert_eq!(model.beyond_range(), [3, 1]);
-    assert_eq!(model.rows_learned(), 7);
+    assert_eq!(model.n_rows(), 7);
 }
 
 #[test]
@@ -121,12 +123,12 @@ fn no_score_before_the_first_window_is_full() {
 #[test]
 fn scores_stay_in_their_interval_at_the_ends_of_numbers() {
     let x = array![[f32::MIN, 0.0], [f32::MAX, 0.0], [0.0, -0.0], [1.0, f32::MIN_POSITIVE]];
-    let model = config(4).fit(x.view(), None).unwrap();
+    let model = config(4).fit(x.view(), FitContext::default()).unwrap().model;
     let extremes = array![[f32::MAX, f32::MAX], [f32::MIN, f32::MIN], [0.0, 0.0]];
     for score in model.score(extremes.view()).unwrap() {
         assert!((-8.2..=2.0).contains(&score), "{score}");
     }
-    let equal = config(50).fit(Array2::from_elem((50, 3), 7.0).view(), None).unwrap();
+    let equal = config(50).fit(Array2::from_elem((50, 3), 7.0).view(), FitContext::default()).unwrap().model;
     let scores = equal.score(array![[7.0, 7.0, 7.0], [7.0, 7.0, 9.0]].view()).unwrap();
     assert!(scores[1] > scores[0], "a constant feature that moves is seen: {scores:?}");
 }
@@ -134,13 +136,13 @@ fn scores_stay_in_their_interval_at_the_ends_of_numbers() {
 #[test]
 fn threads_layout_and_batches_do_not_change_a_bit() {
     let (train, x) = (bell(1000, 6, 0.0, 1), bell(9001, 6, 0.3, 2));
-    let model = config(100).fit(train.view(), None).unwrap();
+    let model = config(100).fit(train.view(), FitContext::default()).unwrap().model;
     let scores = model.score(x.view()).unwrap();
     let column_major = x.t().as_standard_layout().into_owned().reversed_axes();
     for threads in [1, 4] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let again = config(100).fit(train.view(), None).unwrap();
+            let again = config(100).fit(train.view(), FitContext::default()).unwrap().model;
             assert_eq!(again.to_parts(), model.to_parts());
             assert_eq!(bits(&again.score(x.view()).unwrap()), bits(&scores));
             assert_eq!(bits(&again.score(column_major.view()).unwrap()), bits(&scores));
@@ -169,9 +171,9 @@ fn bad_rows_are_named_and_leave_the_state_as_it_was() {
     assert_eq!(message(model.learn(&[1.0, 2.0, 3.0])), width);
     assert_eq!(message(model.score(ArrayView2::from(&[[1.0, 2.0, 3.0]]))), width);
     assert_eq!(model.to_parts(), before);
-    let few = config(10).fit(Array2::zeros((1, 2)).view(), None);
+    let few = config(10).fit(Array2::zeros((1, 2)).view(), FitContext::default());
     assert_eq!(message(few).1, "training rows: needs at least 2, got 1");
-    let none = config(10).fit(Array2::zeros((5, 0)).view(), None);
+    let none = config(10).fit(Array2::zeros((5, 0)).view(), FitContext::default());
     assert_eq!(message(none).1, "feature columns: needs at least 1, got 0");
     let base = HalfSpaceTreesConfig::default;
     for (config, name) in [

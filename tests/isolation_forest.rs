@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use proptest::prelude::*;
-use qosguard::detect::{Detector, Fit, IsolationForest, IsolationForestConfig, IsolationForestParts};
+use qosguard::detect::{
+    Detector, Fit, FitContext, IsolationForest, IsolationForestConfig, IsolationForestParts,
+};
 use qosguard::ndarray::{Array2, ArrayView2, Axis, s};
 use qosguard::{Error, ErrorKind};
 
@@ -95,7 +97,10 @@ fn it_ranks_as_well_as_scikit_learn() {
     let x = clouds(4000, 6, 200);
     let ours: Vec<f64> = (0..theirs.len() as u64)
         .map(|seed| {
-            let forest = IsolationForestConfig { seed, ..Default::default() }.fit(x.view(), None).unwrap();
+            let forest = IsolationForestConfig { seed, ..Default::default() }
+                .fit(x.view(), FitContext::default())
+                .unwrap()
+                .model;
             auroc(&forest.score(x.view()).unwrap(), 200)
         })
         .collect();
@@ -110,7 +115,7 @@ fn scores_are_the_same_bits_for_any_number_of_threads() {
     let on = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let forest = config(30, 256).fit(x.view(), None).unwrap();
+            let forest = config(30, 256).fit(x.view(), FitContext::default()).unwrap().model;
             (forest.to_parts(), bits(&forest.score(x.view()).unwrap()))
         })
     };
@@ -120,7 +125,13 @@ fn scores_are_the_same_bits_for_any_number_of_threads() {
 #[test]
 fn the_seed_and_only_the_seed_changes_the_forest() {
     let x = clouds(500, 3, 0);
-    let fit = |seed| IsolationForestConfig { seed, ..config(10, 64) }.fit(x.view(), None).unwrap().to_parts();
+    let fit = |seed| {
+        IsolationForestConfig { seed, ..config(10, 64) }
+            .fit(x.view(), FitContext::default())
+            .unwrap()
+            .model
+            .to_parts()
+    };
     assert_eq!(fit(1), fit(1));
     assert_ne!(fit(1).threshold, fit(2).threshold);
 }
@@ -129,7 +140,7 @@ fn the_seed_and_only_the_seed_changes_the_forest() {
 fn trees_have_the_depth_that_was_asked_for() {
     let x = clouds(5000, 4, 0);
     let deepest = |config: IsolationForestConfig| {
-        let parts = config.fit(x.view(), None).unwrap().to_parts();
+        let parts = config.fit(x.view(), FitContext::default()).unwrap().model.to_parts();
         let mut first = 0;
         let mut deepest = 0;
         for &count in &parts.node_counts {
@@ -163,7 +174,7 @@ fn scores_follow_from_the_path_lengths_for_any_size_and_layout() {
         (2, 4096, 200),
     ] {
         let x = clouds(rows.max(max_samples), features, 3);
-        let forest = config(13, max_samples).fit(x.view(), None).unwrap();
+        let forest = config(13, max_samples).fit(x.view(), FitContext::default()).unwrap().model;
         let x = x.slice(s![..rows, ..]);
         let expected: Vec<f32> =
             scores_by_definition(&forest, &x).iter().map(|&score| score as f32).collect();
@@ -188,8 +199,10 @@ fn scores_follow_from_the_path_lengths_for_any_size_and_layout() {
 #[test]
 fn a_forest_too_deep_for_the_fast_layout_scores_all_the_same() {
     let x = Array2::from_shape_fn((300, 1), |(i, _)| (i as f32).exp2().min(f32::MAX));
-    let forest =
-        IsolationForestConfig { max_depth: Some(32), ..config(40, 128) }.fit(x.view(), None).unwrap();
+    let forest = IsolationForestConfig { max_depth: Some(32), ..config(40, 128) }
+        .fit(x.view(), FitContext::default())
+        .unwrap()
+        .model;
     assert!(forest.size_in_bytes() < 1 << 20);
     let scores = forest.score(x.view()).unwrap();
     for (score, expected) in scores.iter().zip(scores_by_definition(&forest, &x.view())) {
@@ -199,7 +212,10 @@ fn a_forest_too_deep_for_the_fast_layout_scores_all_the_same() {
 
 #[test]
 fn the_default_forest_stays_below_a_megabyte() {
-    let forest = IsolationForestConfig::default().fit(clouds(5000, 42, 0).view(), None).unwrap();
+    let forest = IsolationForestConfig::default()
+        .fit(clouds(5000, 42, 0).view(), FitContext::default())
+        .unwrap()
+        .model;
     assert!(forest.size_in_bytes() <= 1_000_000, "{} bytes", forest.size_in_bytes());
 }
 
@@ -208,7 +224,7 @@ fn constant_columns_are_never_cut() {
     let mut x = clouds(1000, 4, 0);
     x.column_mut(0).fill(7.0);
     x.column_mut(3).fill(-1.0);
-    let parts = config(50, 128).fit(x.view(), None).unwrap().to_parts();
+    let parts = config(50, 128).fit(x.view(), FitContext::default()).unwrap().model.to_parts();
     assert!(parts.feature.iter().all(|feature| [-1, 1, 2].contains(feature)));
     assert!(parts.feature.contains(&1) && parts.feature.contains(&2));
 }
@@ -216,7 +232,7 @@ fn constant_columns_are_never_cut() {
 #[test]
 fn equal_rows_score_one_half() {
     let x = Array2::from_elem((100, 3), 4.0);
-    let forest = config(10, 64).fit(x.view(), None).unwrap();
+    let forest = config(10, 64).fit(x.view(), FitContext::default()).unwrap().model;
     assert_eq!(bits(&forest.score(x.view()).unwrap()), [0.5_f32.to_bits(); 100]);
     assert_eq!(forest.to_parts().node_counts, [1; 10]);
 }
@@ -224,7 +240,7 @@ fn equal_rows_score_one_half() {
 #[test]
 fn two_rows_are_enough() {
     let x = Array2::from_shape_vec((2, 1), vec![0.0, 1.0]).unwrap();
-    let forest = IsolationForestConfig::default().fit(x.view(), None).unwrap();
+    let forest = IsolationForestConfig::default().fit(x.view(), FitContext::default()).unwrap().model;
     assert_eq!(forest.sample_size(), 2);
     // Each row is alone after one cut, and c(2) = 1.
     assert_eq!(forest.path_lengths(x.view()).unwrap(), [1.0, 1.0]);
@@ -234,7 +250,7 @@ fn two_rows_are_enough() {
 #[test]
 fn scoring_refuses_what_it_cannot_score() {
     let mut x = clouds(9000, 3, 0);
-    let forest = config(5, 64).fit(x.view(), None).unwrap();
+    let forest = config(5, 64).fit(x.view(), FitContext::default()).unwrap().model;
     assert!(forest.score(Array2::zeros((0, 3)).view()).unwrap().is_empty());
 
     let wide = forest.score(Array2::zeros((2, 4)).view()).unwrap_err();
@@ -338,7 +354,7 @@ proptest! {
         seed: u64,
     ) {
         let x = Array2::from_shape_fn((rows, features), |(i, j)| values[(i * features + j) % values.len()]);
-        let forest = IsolationForestConfig { seed, ..config(9, 32) }.fit(x.view(), None).unwrap();
+        let forest = IsolationForestConfig { seed, ..config(9, 32) }.fit(x.view(), FitContext::default()).unwrap().model;
         let batch = forest.score(x.view()).unwrap();
         prop_assert!(batch.iter().all(|&score| 0.0 < score && score < 1.0));
         let one_by_one: Vec<f32> =
@@ -349,7 +365,7 @@ proptest! {
     #[test]
     fn parts_make_the_same_forest(rows in 2_usize..200, seed: u64) {
         let x = clouds(rows, 3, 1);
-        let forest = IsolationForestConfig { seed, ..config(5, 64) }.fit(x.view(), None).unwrap();
+        let forest = IsolationForestConfig { seed, ..config(5, 64) }.fit(x.view(), FitContext::default()).unwrap().model;
         let text = serde_json::to_string(&forest.to_parts()).unwrap();
         let again = IsolationForest::from_parts(&serde_json::from_str(&text).unwrap()).unwrap();
         prop_assert_eq!(again.to_parts(), forest.to_parts());

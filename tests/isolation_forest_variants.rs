@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use qosguard::detect::{
-    Detector, Fit, IsolationForest, IsolationForestConfig, IsolationForestParts, IsolationMissing,
-    IsolationScoring, IsolationSplits,
+    Detector, Fit, FitContext, IsolationForest, IsolationForestConfig, IsolationForestParts,
+    IsolationMissing, IsolationScoring, IsolationSplits,
 };
 use qosguard::ndarray::{Array2, Axis, s};
 use qosguard::{ErrorKind, Result};
@@ -105,7 +105,10 @@ fn each_variant_ranks_as_the_same_settings_do_in_isotree() {
         let theirs = &oracle[name];
         let ours: Vec<f64> = (0..theirs.len() as u64)
             .map(|seed| {
-                let forest = IsolationForestConfig { seed, ..config.clone() }.fit(x.view(), None).unwrap();
+                let forest = IsolationForestConfig { seed, ..config.clone() }
+                    .fit(x.view(), FitContext::default())
+                    .unwrap()
+                    .model;
                 auroc(&forest.score(x.view()).unwrap(), 200)
             })
             .collect();
@@ -120,7 +123,7 @@ fn a_density_by_hand() {
     // Two rows, 0 and 1, cut at t: half of the rows in t and in 1 − t of the range.
     let x = Array2::from_shape_vec((2, 1), vec![0.0, 1.0]).unwrap();
     let config = IsolationForestConfig { trees: 1, scoring: IsolationScoring::Density, ..Default::default() };
-    let forest = config.fit(x.view(), None).unwrap();
+    let forest = config.fit(x.view(), FitContext::default()).unwrap().model;
     let t = f64::from(forest.to_parts().threshold[0]);
     let densities = forest.log_densities(x.view()).unwrap();
     for (ours, by_hand) in densities.iter().zip([(0.5 / t).ln(), (0.5 / (1.0 - t)).ln()]) {
@@ -143,7 +146,7 @@ fn the_density_of_categories_counts_categories() {
         categorical: vec![0],
         ..Default::default()
     };
-    let parts = config.fit(x.view(), None).unwrap().to_parts();
+    let parts = config.fit(x.view(), FitContext::default()).unwrap().model.to_parts();
     for (samples, density) in parts.samples.iter().zip(&parts.log_density).skip(1) {
         let share = if [1, 8].contains(samples) { 1.0 / 3.0 } else { 2.0 / 3.0 };
         let by_hand = (f64::from(*samples) / 10.0 / share).ln();
@@ -155,7 +158,7 @@ fn the_density_of_categories_counts_categories() {
 fn pooled_gain_cuts_first_between_two_clusters() {
     let x = Array2::from_shape_fn((100, 1), |(i, _)| if i < 40 { i as f32 / 40.0 } else { 9.0 + i as f32 });
     let config = IsolationForestConfig { trees: 5, splits: POOLED, ..Default::default() };
-    let parts = config.fit(x.view(), None).unwrap().to_parts();
+    let parts = config.fit(x.view(), FitContext::default()).unwrap().model.to_parts();
     let mut root = 0;
     for &count in &parts.node_counts {
         // Halfway between 39 / 40 and 49.
@@ -171,9 +174,9 @@ fn planes_do_not_depend_on_the_units() {
     y.column_mut(1).mapv_inplace(|value| value * 1024.0);
     for splits in [EXTENDED, IsolationSplits::fair_cut()] {
         let config = IsolationForestConfig { trees: 20, splits, ..Default::default() };
-        let forest = config.fit(x.view(), None).unwrap();
+        let forest = config.fit(x.view(), FitContext::default()).unwrap().model;
         assert!(forest.is_oblique());
-        let scaled = config.fit(y.view(), None).unwrap();
+        let scaled = config.fit(y.view(), FitContext::default()).unwrap().model;
         assert_eq!(bits(&forest.score(x.view()).unwrap()), bits(&scaled.score(y.view()).unwrap()));
     }
 }
@@ -183,11 +186,11 @@ fn columns_that_are_constant_are_in_no_plane() {
     let mut x = clusters(300, 3, 20);
     x.column_mut(1).fill(5.0);
     let config = IsolationForestConfig { trees: 20, splits: EXTENDED, ..Default::default() };
-    let parts = config.fit(x.view(), None).unwrap().to_parts();
+    let parts = config.fit(x.view(), FitContext::default()).unwrap().model.to_parts();
     assert!(!parts.plane_features.contains(&1));
     // One column alone makes planes of one term.
     let config = IsolationForestConfig { trees: 3, splits: EXTENDED, ..Default::default() };
-    let parts = config.fit(x.slice(s![.., ..2]), None).unwrap().to_parts();
+    let parts = config.fit(x.slice(s![.., ..2]), FitContext::default()).unwrap().model.to_parts();
     assert!(parts.plane_weights.chunks(2).all(|weights| weights[0] != 0.0 && weights[1] == 0.0));
 }
 
@@ -200,7 +203,7 @@ fn values_at_the_ends_of_their_type_are_scored_by_every_variant() {
         _ => i as f32,
     });
     for config in variants().into_iter().filter(|config| config.categorical.is_empty()) {
-        let scores = config.fit(x.view(), None).unwrap().score(x.view()).unwrap();
+        let scores = config.fit(x.view(), FitContext::default()).unwrap().model.score(x.view()).unwrap();
         assert!(scores.iter().all(|score| score.is_finite()), "{config:?}");
     }
 }
@@ -211,7 +214,7 @@ fn missing_values_follow_the_others_in_proportion() {
     let x = Array2::from_shape_fn((40, 1), |(i, _)| f32::from(u8::from(i >= 30)));
     let config =
         IsolationForestConfig { trees: 2000, missing: IsolationMissing::Follow, ..Default::default() };
-    let forest = config.fit(x.view(), None).unwrap();
+    let forest = config.fit(x.view(), FitContext::default()).unwrap().model;
     let parts = forest.to_parts();
     let left = parts.missing_left.iter().map(|&left| usize::from(left)).sum::<usize>();
     // Binomial(2000, 0.75): mean 1500, standard deviation 19.4.
@@ -229,17 +232,22 @@ fn what_is_missing_is_refused_or_followed_and_infinity_always_refused() {
     x[[7, 1]] = f32::NAN;
     let refuse = IsolationForestConfig { trees: 5, ..Default::default() };
     let follow = IsolationForestConfig { missing: IsolationMissing::Follow, ..refuse.clone() };
-    assert_eq!(refuse.fit(x.view(), None).unwrap_err().to_string(), "row 7, column `1`: NaN is not finite");
-    let forest = follow.fit(x.view(), None).unwrap();
+    assert_eq!(
+        refuse.fit(x.view(), FitContext::default()).unwrap_err().to_string(),
+        "row 7, column `1`: NaN is not finite"
+    );
+    let forest = follow.fit(x.view(), FitContext::default()).unwrap().model;
     assert!(forest.score(x.view()).unwrap().iter().all(|score| (0.0..1.0).contains(score)));
     assert!(forest.path_lengths(x.view()).is_ok());
     x[[9, 2]] = f32::INFINITY;
-    for error in [forest.score(x.view()).unwrap_err(), follow.fit(x.view(), None).unwrap_err()] {
+    for error in
+        [forest.score(x.view()).unwrap_err(), follow.fit(x.view(), FitContext::default()).unwrap_err()]
+    {
         assert_eq!(error.to_string(), "row 9, column `2`: inf is not finite");
     }
     // A column without any value is cut nowhere.
     x.column_mut(2).fill(f32::NAN);
-    assert!(!follow.fit(x.view(), None).unwrap().to_parts().feature.contains(&2));
+    assert!(!follow.fit(x.view(), FitContext::default()).unwrap().model.to_parts().feature.contains(&2));
 }
 
 #[test]
@@ -247,7 +255,7 @@ fn rare_categories_are_isolated_and_unknown_ones_are_scored() {
     let mut x = Array2::from_shape_fn((1000, 2), |(i, j)| ((i + j) % 3) as f32);
     x[[0, 0]] = 700.0;
     let config = IsolationForestConfig { max_samples: 1000, categorical: vec![0, 1], ..Default::default() };
-    let forest = config.fit(x.view(), None).unwrap();
+    let forest = config.fit(x.view(), FitContext::default()).unwrap().model;
     let scores = forest.score(x.view()).unwrap();
     assert!(scores[1..].iter().all(|&score| score < scores[0]));
     let unknown = Array2::from_shape_vec((4, 2), vec![-3.0, 0.0, 1e9, 1.0, 1.5, 2.0, 5.0, 5.0]).unwrap();
@@ -255,7 +263,7 @@ fn rare_categories_are_isolated_and_unknown_ones_are_scored() {
 
     for bad in [0.5, -1.0, 1024.0, f32::MAX] {
         x[[3, 1]] = bad;
-        let error = config.fit(x.view(), None).unwrap_err();
+        let error = config.fit(x.view(), FitContext::default()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
         let expected = "`row 3, column 1` must be a category, a whole number in 0..1024";
         assert!(error.to_string().starts_with(expected), "{error}");
@@ -269,7 +277,7 @@ fn every_variant_gives_the_same_bits_for_any_batch_and_number_of_threads() {
         let on = |threads: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
-                let forest = config.fit(x.view(), None).unwrap();
+                let forest = config.fit(x.view(), FitContext::default()).unwrap().model;
                 let scores = bits(&forest.score(x.view()).unwrap());
                 (forest, scores)
             })
@@ -289,7 +297,7 @@ fn every_variant_gives_the_same_bits_for_any_batch_and_number_of_threads() {
 fn parts_of_every_variant_make_the_same_forest() {
     for config in variants() {
         let x = rows_for(&config, 300);
-        let forest = config.fit(x.view(), None).unwrap();
+        let forest = config.fit(x.view(), FitContext::default()).unwrap().model;
         let text = serde_json::to_string(&forest.to_parts()).unwrap();
         let again = IsolationForest::from_parts(&serde_json::from_str(&text).unwrap()).unwrap();
         assert_eq!(again.to_parts(), forest.to_parts());
@@ -300,8 +308,9 @@ fn parts_of_every_variant_make_the_same_forest() {
 #[test]
 fn the_text_of_a_standard_forest_is_what_it_always_was() {
     let parts = IsolationForestConfig { trees: 1, ..Default::default() }
-        .fit(Array2::zeros((5, 1)).view(), None)
+        .fit(Array2::zeros((5, 1)).view(), FitContext::default())
         .unwrap()
+        .model
         .to_parts();
     assert_eq!(
         serde_json::to_string(&parts).unwrap(),
@@ -339,7 +348,7 @@ fn settings_out_of_their_domain_are_named() {
         (IsolationForestConfig { categorical: vec![1, 0], ..base() }, "categorical"),
     ];
     for (config, name) in cases {
-        let error = config.fit(numbers(20, 3).view(), None).unwrap_err();
+        let error = config.fit(numbers(20, 3).view(), FitContext::default()).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
         assert!(error.to_string().starts_with(&format!("`{name}` must be ")), "{error}");
     }
@@ -349,8 +358,11 @@ fn settings_out_of_their_domain_are_named() {
 fn a_grown_forest_is_the_forest_fitted_at_once() {
     for config in variants() {
         let x = rows_for(&config, 300);
-        let all = config.fit(x.view(), None).unwrap();
-        let few = IsolationForestConfig { trees: 5, ..config.clone() }.fit(x.view(), None).unwrap();
+        let all = config.fit(x.view(), FitContext::default()).unwrap().model;
+        let few = IsolationForestConfig { trees: 5, ..config.clone() }
+            .fit(x.view(), FitContext::default())
+            .unwrap()
+            .model;
         let grown = few.grow(x.view(), 4).unwrap().grow(x.view(), 3).unwrap();
         assert_eq!(grown.to_parts(), all.to_parts());
         assert_eq!(bits(&grown.score(x.view()).unwrap()), bits(&all.score(x.view()).unwrap()));
@@ -360,7 +372,10 @@ fn a_grown_forest_is_the_forest_fitted_at_once() {
 #[test]
 fn what_cannot_grow_is_said() {
     let x = numbers(50, 3);
-    let forest = IsolationForestConfig { trees: 5, ..Default::default() }.fit(x.view(), None).unwrap();
+    let forest = IsolationForestConfig { trees: 5, ..Default::default() }
+        .fit(x.view(), FitContext::default())
+        .unwrap()
+        .model;
     let error = |result: Result<IsolationForest>| result.unwrap_err().to_string();
     assert_eq!(error(forest.grow(x.view(), 0)), "`trees` must be at least 1, got 0");
     assert_eq!(error(forest.grow(x.view(), 9_996)), "`trees` must be in 1..=10000, got 10001");
@@ -373,8 +388,8 @@ fn what_cannot_grow_is_said() {
 fn merged_forests_score_by_the_paths_that_they_expect() {
     let x = numbers(300, 3);
     let of = |seed, trees| IsolationForestConfig { trees, seed, ..Default::default() };
-    let large = of(1, 30).fit(x.view(), None).unwrap();
-    let small = of(2, 20).fit(x.slice(s![..40, ..]), None).unwrap();
+    let large = of(1, 30).fit(x.view(), FitContext::default()).unwrap().model;
+    let small = of(2, 20).fit(x.slice(s![..40, ..]), FitContext::default()).unwrap().model;
     let both = IsolationForest::merge(&[large.clone(), small.clone()]).unwrap();
     assert_eq!((both.n_trees(), both.sample_size()), (50, 256));
     let c = |n: f64| 2.0 * ((n - 1.0).ln() + std::f64::consts::EULER_GAMMA) - 2.0 * (n - 1.0) / n;
@@ -394,7 +409,12 @@ fn merged_forests_score_by_the_paths_that_they_expect() {
 fn every_variant_is_merged_tree_by_tree() {
     for config in variants() {
         let x = rows_for(&config, 300);
-        let fit = |seed| IsolationForestConfig { seed, ..config.clone() }.fit(x.view(), None).unwrap();
+        let fit = |seed| {
+            IsolationForestConfig { seed, ..config.clone() }
+                .fit(x.view(), FitContext::default())
+                .unwrap()
+                .model
+        };
         let (a, b) = (fit(1), fit(2));
         let both = IsolationForest::merge(&[a.clone(), b.clone()]).unwrap();
         let score = |forest: &IsolationForest| forest.score(x.view()).unwrap();
@@ -413,9 +433,9 @@ fn every_variant_is_merged_tree_by_tree() {
 fn forests_that_do_not_belong_together_are_not_merged() {
     let x = numbers(50, 3);
     let of = |seed| IsolationForestConfig { trees: 5, seed, ..Default::default() };
-    let first = of(1).fit(x.view(), None).unwrap();
+    let first = of(1).fit(x.view(), FitContext::default()).unwrap().model;
     let error = |config: IsolationForestConfig| {
-        let other = config.fit(x.view(), None).unwrap();
+        let other = config.fit(x.view(), FitContext::default()).unwrap().model;
         IsolationForest::merge(&[first.clone(), other]).unwrap_err().to_string()
     };
     assert_eq!(error(of(1)), "`forests[1].seed` must be another than that of forests[0], got 1");
@@ -431,7 +451,7 @@ fn forests_that_do_not_belong_together_are_not_merged() {
     ] {
         assert!(error(config).starts_with(&format!("`forests[1].{name}` must be ")));
     }
-    let narrow = of(2).fit(x.slice(s![.., ..2]), None).unwrap();
+    let narrow = of(2).fit(x.slice(s![.., ..2]), FitContext::default()).unwrap().model;
     let error = IsolationForest::merge(&[first.clone(), narrow]).unwrap_err();
     assert_eq!(error.to_string(), "feature columns: expected 3, got 2");
     assert_eq!(IsolationForest::merge(&[]).unwrap_err().kind(), ErrorKind::InsufficientData);
@@ -442,7 +462,7 @@ fn hostile_arrays_of_the_variants_are_refused_by_name() {
     type Damage = fn(&mut IsolationForestParts);
     let refused = |config: &IsolationForestConfig, damage: Damage, expected: &str| {
         let x = rows_for(config, 300);
-        let mut parts = config.fit(x.view(), None).unwrap().to_parts();
+        let mut parts = config.fit(x.view(), FitContext::default()).unwrap().model.to_parts();
         damage(&mut parts);
         let error = IsolationForest::from_parts(&parts).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use proptest::prelude::*;
-use qosguard::detect::{Detector, Fit, Kitsune, KitsuneConfig, KitsuneParts};
+use qosguard::detect::{Detector, Fit, FitContext, Kitsune, KitsuneConfig, KitsuneParts, OnlineDetector};
 use qosguard::ndarray::{Array2, ArrayView2, Axis, array, s};
 use qosguard::{ErrorKind, Result};
 
@@ -72,7 +72,7 @@ fn score_by_definition(parts: &KitsuneParts, row: &[f32]) -> f64 {
 fn scores_follow_the_definition() {
     for largest_group in [1, 2, 3, 6] {
         let config = KitsuneConfig { largest_group, ..config(200, 500) };
-        let kitsune = config.fit(rows(1500, 1).view(), None).unwrap();
+        let kitsune = config.fit(rows(1500, 1).view(), FitContext::default()).unwrap().model;
         let mut x = rows(133, 2);
         x.slice_mut(s![..20, 1]).mapv_inplace(|v| v * 30.0 - 700.0);
         let parts = kitsune.to_parts();
@@ -99,7 +99,7 @@ fn features_that_move_together_are_grouped() {
 
 #[test]
 fn rows_that_break_a_relation_stand_out_though_each_value_is_common() {
-    let kitsune = config(500, 4000).fit(rows(8000, 1).view(), None).unwrap();
+    let kitsune = config(500, 4000).fit(rows(8000, 1).view(), FitContext::default()).unwrap().model;
     let clean = rows(500, 7);
     let mut odd = clean.clone();
     let shifted: Vec<f32> = (0..500).map(|i| clean[[(i + 1) % 500, 4]]).collect();
@@ -112,7 +112,7 @@ fn rows_that_break_a_relation_stand_out_though_each_value_is_common() {
 
 #[test]
 fn wild_values_are_bounded_counted_and_forgiven() {
-    let mut kitsune = config(200, 1000).fit(rows(3000, 1).view(), None).unwrap();
+    let mut kitsune = config(200, 1000).fit(rows(3000, 1).view(), FitContext::default()).unwrap().model;
     let clean = rows(200, 5);
     let usual = kitsune.score(clean.view()).unwrap();
     let wild = array![[f32::MAX, f32::MIN, 0.0, 1e30, -1e30, f32::MAX]];
@@ -134,11 +134,11 @@ fn wild_values_are_bounded_counted_and_forgiven() {
 #[test]
 fn constant_columns_and_one_feature() {
     let flat = Array2::from_elem((400, 4), 7.0);
-    let kitsune = config(100, 300).fit(flat.view(), None).unwrap();
+    let kitsune = config(100, 300).fit(flat.view(), FitContext::default()).unwrap().model;
     let scores = kitsune.score(array![[7.0, 7.0, 7.0, 7.0], [7.0, 9.0, 7.0, 7.0]].view()).unwrap();
     assert!(scores[1] > scores[0], "a constant feature that moves is seen: {scores:?}");
     let one = rows(3000, 1).slice(s![.., ..1]).to_owned();
-    let kitsune = config(500, 2000).fit(one.view(), None).unwrap();
+    let kitsune = config(500, 2000).fit(one.view(), FitContext::default()).unwrap().model;
     assert_eq!(kitsune.groups().unwrap(), [[0]]);
     let scores = kitsune.score(array![[0.5], [40.0]].view()).unwrap();
     assert!(scores[1] > scores[0], "{scores:?}");
@@ -147,7 +147,7 @@ fn constant_columns_and_one_feature() {
 
 #[test]
 fn contributions_sum_to_the_score_and_point_at_the_cause() {
-    let kitsune = config(500, 2000).fit(rows(5000, 1).view(), None).unwrap();
+    let kitsune = config(500, 2000).fit(rows(5000, 1).view(), FitContext::default()).unwrap().model;
     let mut x = rows(60, 3);
     x.slice_mut(s![..30, 3]).fill(9e6);
     let explanation = kitsune.explain(x.view()).unwrap();
@@ -163,7 +163,7 @@ fn contributions_sum_to_the_score_and_point_at_the_cause() {
 
 #[test]
 fn the_autoencoders_follow_a_stream_that_moves() {
-    let mut kitsune = config(500, 2000).fit(rows(4000, 1).view(), None).unwrap();
+    let mut kitsune = config(500, 2000).fit(rows(4000, 1).view(), FitContext::default()).unwrap().model;
     let turned = |n, seed| {
         let mut x = rows(n, seed);
         x.slice_mut(s![.., 4]).mapv_inplace(|v| 3.15 - v);
@@ -191,20 +191,20 @@ fn no_score_before_enough_rows_were_learned() {
         }
         kitsune.learn(&[got as f32]).unwrap();
     }
-    assert!(kitsune.is_ready() && kitsune.rows_learned() == 4);
+    assert!(kitsune.is_ready() && kitsune.n_rows() == 4);
     assert!(kitsune.score(array![[1.0]].view()).unwrap()[0].is_finite());
 }
 
 #[test]
 fn threads_layout_batches_and_seeds() {
     let (train, x) = (rows(2000, 1), rows(9001, 2));
-    let kitsune = config(100, 500).fit(train.view(), None).unwrap();
+    let kitsune = config(100, 500).fit(train.view(), FitContext::default()).unwrap().model;
     let scores = kitsune.score(x.view()).unwrap();
     let column_major = x.t().as_standard_layout().into_owned().reversed_axes();
     for threads in [1, 4] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let again = config(100, 500).fit(train.view(), None).unwrap();
+            let again = config(100, 500).fit(train.view(), FitContext::default()).unwrap().model;
             assert_eq!(again.to_parts(), kitsune.to_parts());
             assert_eq!(bits(&again.score(column_major.view()).unwrap()), bits(&scores));
         });
@@ -212,7 +212,8 @@ fn threads_layout_batches_and_seeds() {
     for (row, score) in x.axis_chunks_iter(Axis(0), 1).zip(&scores).step_by(53) {
         assert_eq!(kitsune.score(row).unwrap()[0].to_bits(), score.to_bits());
     }
-    let other = KitsuneConfig { seed: 1, ..config(100, 500) }.fit(train.view(), None).unwrap();
+    let other =
+        KitsuneConfig { seed: 1, ..config(100, 500) }.fit(train.view(), FitContext::default()).unwrap().model;
     assert_ne!(other.to_parts().weights, kitsune.to_parts().weights);
 }
 
@@ -236,12 +237,12 @@ fn bad_rows_are_named_and_leave_the_state_as_it_was() {
     assert_eq!(message(kitsune.learn(&[1.0, 2.0])), width);
     assert_eq!(message(kitsune.score(ArrayView2::from(&[[1.0, 2.0]]))), width);
     assert_eq!(kitsune.to_parts(), before);
-    let few = config(10, 10).fit(Array2::zeros((3, 2)).view(), None);
+    let few = config(10, 10).fit(Array2::zeros((3, 2)).view(), FitContext::default());
     assert_eq!(message(few).1, "training rows: needs at least 4, got 3");
-    let none = config(10, 10).fit(Array2::zeros((5, 0)).view(), None);
+    let none = config(10, 10).fit(Array2::zeros((5, 0)).view(), FitContext::default());
     assert_eq!(message(none).1, "feature columns: needs at least 1, got 0");
     assert_eq!(message(config(10, 10).stream(513)).1, "`n_features` must be in 1..=512, got 513");
-    let small = config(1000, 1000).fit(rows(4, 1).view(), None).unwrap();
+    let small = config(1000, 1000).fit(rows(4, 1).view(), FitContext::default()).unwrap().model;
     assert_eq!((small.config().mapping_rows, small.config().training_rows), (2, 2));
     assert!(small.is_ready());
     for (config, name) in [
@@ -340,7 +341,7 @@ proptest! {
     #[test]
     fn any_numbers_are_taken(values in prop::collection::vec(prop::num::f32::NORMAL | prop::num::f32::ZERO | prop::num::f32::SUBNORMAL, 60..=60)) {
         let x = Array2::from_shape_vec((20, 3), values).unwrap();
-        let kitsune = config(5, 10).fit(x.view(), None).unwrap();
+        let kitsune = config(5, 10).fit(x.view(), FitContext::default()).unwrap().model;
         prop_assert!(kitsune.score(x.view()).unwrap().iter().all(|score| (0.0..=11.0).contains(score)));
         kitsune.explain(x.view()).unwrap().check().unwrap();
         prop_assert!(Kitsune::from_parts(&kitsune.to_parts()).unwrap() == kitsune);

@@ -1,13 +1,17 @@
 //! Logistic regression as its users see it.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod classes;
+
 use proptest::prelude::*;
 use qosguard::detect::{
-    ClassWeight, Classifier, Detector, Fit, LogisticRegression, LogisticRegressionConfig,
+    ClassWeight, Classifier, Detector, Fit, FitContext, LogisticRegression, LogisticRegressionConfig,
     LogisticRegressionParts,
 };
 use qosguard::ndarray::{Array2, Axis, array, s};
 use qosguard::{ErrorKind, Result};
+
+use classes::FitClasses as _;
 
 /// What `tests/oracle/logistic.py` has written.
 #[derive(serde::Deserialize)]
@@ -106,7 +110,10 @@ fn attacks_by_flag_are_the_second_of_two_classes() {
     let (x, labels, _, _) = rows();
     let x = x.slice(s![.., ..3]);
     let config = LogisticRegressionConfig::default();
-    let both = config.fit(x, Some(&labels.iter().map(|&label| label == 1).collect::<Vec<_>>())).unwrap();
+    let both = config
+        .fit(x, FitContext::labelled(&labels.iter().map(|&label| label == 1).collect::<Vec<_>>()))
+        .unwrap()
+        .model;
     assert_eq!(both.classes(), ["clean", "attack"]);
     let named = config.fit_classes(x, &labels, &names(2), Some(&[1.0; ROWS])).unwrap();
     assert_eq!(both.coefficients(), named.coefficients());
@@ -155,8 +162,9 @@ fn a_model_that_was_not_finished_says_so() {
 fn separable_and_extreme_rows_give_finite_numbers() {
     let x = array![[f32::MIN, 1.0], [f32::MAX, 1.0], [0.0, 1.0], [f32::MAX, 1.0]];
     let model = LogisticRegressionConfig { l2: 1e-9, ..Default::default() }
-        .fit(x.view(), Some(&[false, true, false, true]))
-        .unwrap();
+        .fit(x.view(), FitContext::labelled(&[false, true, false, true]))
+        .unwrap()
+        .model;
     assert!(model.score(x.view()).unwrap().iter().all(|score| score.is_finite()));
     let probabilities = model.probabilities(x.view()).unwrap();
     assert!(probabilities.iter().all(|p| (0.0..=1.0).contains(p)));
@@ -175,9 +183,13 @@ fn bad_input_is_named() {
         message(config.fit_classes(x.view(), labels, &names(2), weights))
     };
     for (got, kind, text) in [
-        (message(config.fit(x.view(), None)), ErrorKind::InsufficientData, "labels: needs at least 2, got 0"),
         (
-            message(config.fit(x.view(), Some(&[false, false]))),
+            message(config.fit(x.view(), FitContext::default())),
+            ErrorKind::InsufficientData,
+            "labels: needs at least 2, got 0",
+        ),
+        (
+            message(config.fit(x.view(), FitContext::labelled(&[false, false]))),
             ErrorKind::InsufficientData,
             "training rows of class `attack`: needs at least 1, got 0",
         ),
@@ -205,12 +217,12 @@ fn bad_input_is_named() {
             "classes: needs at least 2, got 1",
         ),
         (
-            message(config.fit(array![[1.0], [f32::NAN]].view(), Some(&[true, false]))),
+            message(config.fit(array![[1.0], [f32::NAN]].view(), FitContext::labelled(&[true, false]))),
             ErrorKind::NotFinite,
             "row 1, column `0`: NaN is not finite",
         ),
         (
-            message(config.fit(Array2::zeros((2, 0)).view(), Some(&[true, false]))),
+            message(config.fit(Array2::zeros((2, 0)).view(), FitContext::labelled(&[true, false]))),
             ErrorKind::InsufficientData,
             "feature columns: needs at least 1, got 0",
         ),
@@ -223,7 +235,7 @@ fn bad_input_is_named() {
         (LogisticRegressionConfig { tolerance: -1.0, ..Default::default() }, "tolerance"),
         (LogisticRegressionConfig { max_iterations: 0, ..Default::default() }, "max_iterations"),
     ] {
-        let (kind, text) = message(config.fit(x.view(), Some(&[true, false])));
+        let (kind, text) = message(config.fit(x.view(), FitContext::labelled(&[true, false])));
         assert_eq!(kind, ErrorKind::InvalidArgument);
         assert!(text.starts_with(&format!("`{name}` must be ")), "{text}");
     }
@@ -280,8 +292,8 @@ proptest! {
         let labels: Vec<bool> = (0..40).map(|i| (i * 7 + seed) % 3 == 0).collect();
         let swapped: Vec<bool> = labels.iter().map(|label| !label).collect();
         let config = LogisticRegressionConfig::default();
-        let one = config.fit(x.view(), Some(&labels)).unwrap();
-        let other = config.fit(x.view(), Some(&swapped)).unwrap();
+        let one = config.fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
+        let other = config.fit(x.view(), FitContext::labelled(&swapped)).unwrap().model;
         for (a, b) in one.coefficients().iter().zip(other.coefficients()) {
             prop_assert!((a + b).abs() < 1e-6 * a.abs().max(1e-6));
         }

@@ -2,16 +2,21 @@
 #![cfg(feature = "neural")]
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
+mod classes;
+
 use std::ops::ControlFlow;
+use std::sync::mpsc;
 
 use qosguard::detect::{
-    Architecture, ClassWeight, Classifier, Columns, Detector, ExpertNetworkConfig, Fit, FtTransformerConfig,
-    GateConfig, MixtureNetworkConfig, MlpConfig, Monitor, NeuralClassifier, NeuralClassifierConfig,
-    NeuralClassifierParts, PretrainingConfig, Progress, Stopped, TemporalCnnConfig, TimingChannel,
-    TrainingConfig,
+    Architecture, ClassWeight, Classifier, Columns, Detector, ExpertNetworkConfig, Fit, FitContext,
+    FtTransformerConfig, GateConfig, MixtureNetworkConfig, MlpConfig, NeuralClassifier,
+    NeuralClassifierConfig, NeuralClassifierParts, PretrainingConfig, Stopped, TemporalCnnConfig,
+    TimingChannel, TrainingConfig,
 };
 use qosguard::ndarray::{Array2, Axis, s};
-use qosguard::{Error, ErrorKind};
+use qosguard::{Error, ErrorKind, Monitor};
+
+use classes::FitClasses as _;
 
 /// Uniform in [0, 1), the same for the same place.
 fn noise(i: usize, j: usize) -> f32 {
@@ -93,7 +98,7 @@ fn bits(model: &NeuralClassifier, x: &Array2<f32>) -> Vec<u32> {
 #[test]
 fn a_perceptron_learns_what_no_line_parts_and_scores_are_log_odds() {
     let (x, labels) = rows(900);
-    let model = mlp().fit(x.view(), Some(&labels)).unwrap();
+    let model = mlp().fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
     let (fresh, truth) = rows(1400);
     let (fresh, truth) = (fresh.slice(s![900.., ..]).to_owned(), &truth[900..]);
     assert!(hits(&model, &fresh, truth) > 0.93, "{}", hits(&model, &fresh, truth));
@@ -110,10 +115,10 @@ fn a_perceptron_learns_what_no_line_parts_and_scores_are_log_odds() {
 fn a_transformer_and_a_mixture_learn_too() {
     let (x, labels) = rows(700);
     let config = quick(Architecture::FtTransformer(transformer()));
-    let model = config.fit(x.view(), Some(&labels)).unwrap();
+    let model = config.fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
     assert!(hits(&model, &x, &labels) > 0.9, "transformer: {}", hits(&model, &x, &labels));
     for top_k in [None, Some(1)] {
-        let model = quick(mixture(top_k)).fit(x.view(), Some(&labels)).unwrap();
+        let model = quick(mixture(top_k)).fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
         assert!(hits(&model, &x, &labels) > 0.85, "mixture, {top_k:?}: {}", hits(&model, &x, &labels));
         let weights = model.gate_weights(x.view()).unwrap();
         assert_eq!((weights.dim(), model.experts()), ((700, 2), vec!["tabular", "temporal"]));
@@ -159,7 +164,7 @@ fn balanced_classes_weigh_the_same() {
         let training =
             TrainingConfig { epochs: 8, batch_rows: 64, learning_rate: 1e-2, ..Default::default() };
         let config = NeuralClassifierConfig { class_weight, training, ..Default::default() };
-        let model = config.fit(x.view(), Some(&labels)).unwrap();
+        let model = config.fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
         model.probabilities(x.view()).unwrap().column(1).mean().unwrap()
     };
     let (plain, balanced) = (mean(ClassWeight::None), mean(ClassWeight::Balanced));
@@ -169,7 +174,7 @@ fn balanced_classes_weigh_the_same() {
 #[test]
 fn codes_that_training_did_not_see_are_all_the_same_unknown_one() {
     let (x, labels) = rows(500);
-    let model = mlp().fit(x.view(), Some(&labels)).unwrap();
+    let model = mlp().fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
     let with = |code: f32| {
         let mut x = x.slice(s![..50, ..]).to_owned();
         x.column_mut(4).fill(code);
@@ -187,7 +192,7 @@ fn contributions_sum_to_the_score_and_go_to_what_matters() {
     for architecture in [mlp().architecture, mixture(None)] {
         let mut config = quick(architecture);
         config.training.epochs = 8;
-        let model = config.fit(x.view(), Some(&labels)).unwrap();
+        let model = config.fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
         let x = x.slice(s![..20, ..]);
         let explanation = model.explain(x).unwrap();
         explanation.check().unwrap();
@@ -206,7 +211,7 @@ fn a_model_comes_back_from_its_parts_and_from_text_bit_for_bit() {
     let mut config = quick(mixture(Some(1)));
     config.training.epochs = 2;
     config.pretraining = Some(PretrainingConfig { training: config.training.clone(), ..Default::default() });
-    let model = config.fit(x.view(), Some(&labels)).unwrap();
+    let model = config.fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
     let text = serde_json::to_string(&model.to_parts()).unwrap();
     let parts: NeuralClassifierParts = serde_json::from_str(&text).unwrap();
     assert_eq!(parts, model.to_parts());
@@ -236,7 +241,8 @@ fn the_same_seed_gives_the_same_bits_for_any_number_of_threads() {
     let mut config = quick(mixture(None));
     config.training.epochs = 2;
     config.pretraining = Some(PretrainingConfig { training: config.training.clone(), ..Default::default() });
-    let fit = |config: &NeuralClassifierConfig| config.fit(x.view(), Some(&labels)).unwrap();
+    let fit =
+        |config: &NeuralClassifierConfig| config.fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
     let model = fit(&config);
     qosguard::set_parallel(false);
     let alone = fit(&config);
@@ -261,13 +267,14 @@ fn rows_without_labels_serve_pretraining_and_one_row_is_enough_for_a_batch() {
         ..Default::default()
     });
     let classes = ["clean", "attack"].map(String::from);
-    let mut stages = Vec::new();
-    let mut watch = |progress: &Progress<'_>| {
-        stages.push(progress.stage.to_owned());
+    let (send, stages) = mpsc::channel();
+    let monitor = Monitor::new(move |progress| {
+        send.send(progress.stage.to_owned()).unwrap();
         ControlFlow::Continue(())
-    };
-    let mut monitor = Monitor { progress: Some(&mut watch), ..Monitor::default() };
-    let model = config.fit_semi_supervised(x.view(), &labels, &classes, None, &mut monitor).unwrap();
+    });
+    let context = FitContext { monitor: Some(&monitor), ..FitContext::classes(&labels, &classes) };
+    let model = config.fit(x.view(), context).unwrap().model;
+    let mut stages: Vec<String> = stages.try_iter().collect();
     stages.dedup();
     assert_eq!(stages, ["pretraining", "classifier"]);
     let losses: Vec<f64> =
@@ -280,11 +287,14 @@ fn rows_without_labels_serve_pretraining_and_one_row_is_enough_for_a_batch() {
 #[test]
 fn a_training_that_is_cancelled_gives_the_best_so_far() {
     let (x, labels) = rows(300);
-    let mut watch = |progress: &Progress<'_>| {
-        if progress.record.epoch == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    let mut monitor = Monitor { progress: Some(&mut watch), ..Monitor::default() };
-    let model = mlp().fit_with(x.view(), Some(&labels), &mut monitor).unwrap();
+    let monitor =
+        Monitor::new(
+            |progress| {
+                if progress.done == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            },
+        );
+    let context = FitContext { monitor: Some(&monitor), ..FitContext::labelled(&labels) };
+    let model = mlp().fit(x.view(), context).unwrap().model;
     assert_eq!((model.history().stopped, model.history().epochs.len()), (Stopped::Cancelled, 3));
     assert!(model.score(x.view()).unwrap().iter().all(|score| score.is_finite()));
 }
@@ -292,42 +302,50 @@ fn a_training_that_is_cancelled_gives_the_best_so_far() {
 #[test]
 fn what_cannot_be_learnt_from_is_refused_by_name() {
     let (x, labels) = rows(60);
-    let error = mlp().fit(x.view(), None).unwrap_err();
+    let error = mlp().fit(x.view(), FitContext::default()).unwrap_err();
     assert_eq!(error.to_string(), "labels: needs at least 60, got 0");
-    let error = mlp().fit(x.view(), Some(&[true; 60])).unwrap_err();
+    let error = mlp().fit(x.view(), FitContext::labelled(&[true; 60])).unwrap_err();
     assert!(error.to_string().contains("class `clean`"), "{error}");
-    let error = mlp().fit(x.view(), Some(&labels[..59])).unwrap_err();
+    let error = mlp().fit(x.view(), FitContext::labelled(&labels[..59])).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ShapeMismatch);
     let classes = ["clean", "attack"].map(String::from);
     let error = mlp().fit_classes(x.view(), &[7; 60], &classes, None).unwrap_err();
     assert_eq!(error.to_string(), "`labels[0]` must be a class below 2, got 7");
     let mut infinite = x.clone();
     infinite[[4, 2]] = f32::INFINITY;
-    let error = mlp().fit(infinite.view(), Some(&labels)).unwrap_err();
+    let error = mlp().fit(infinite.view(), FitContext::labelled(&labels)).unwrap_err();
     assert!(matches!(error, Error::NotFinite { row: 4, .. }), "{error}");
     let mut half = x.clone();
     half[[4, 4]] = 2.5;
-    let error = mlp().fit(half.view(), Some(&labels)).unwrap_err();
+    let error = mlp().fit(half.view(), FitContext::labelled(&labels)).unwrap_err();
     assert!(error.to_string().contains("a whole number in 0..65536, got 2.5"), "{error}");
 
     let mut config = mlp();
     config.pretraining = Some(PretrainingConfig::default());
-    let error = config.fit(x.view(), Some(&labels)).unwrap_err();
+    let error = config.fit(x.view(), FitContext::labelled(&labels)).unwrap_err();
     assert!(error.to_string().contains("`pretraining` must be none"), "{error}");
     let mut config = quick(Architecture::FtTransformer(transformer()));
     let training = TrainingConfig { epochs: 0, ..Default::default() };
     config.pretraining = Some(PretrainingConfig { training, ..Default::default() });
-    let error = config.fit(x.view(), Some(&labels)).unwrap_err();
+    let error = config.fit(x.view(), FitContext::labelled(&labels)).unwrap_err();
     assert!(error.to_string().contains("pretraining.training.epochs"), "{error}");
     let config = NeuralClassifierConfig { hidden_codes: 1.0, ..mlp() };
-    assert!(config.fit(x.view(), Some(&labels)).unwrap_err().to_string().contains("hidden_codes"));
+    assert!(
+        config.fit(x.view(), FitContext::labelled(&labels)).unwrap_err().to_string().contains("hidden_codes")
+    );
     let config = NeuralClassifierConfig {
         columns: None,
         ..quick(Architecture::TemporalCnn(TemporalCnnConfig::default()))
     };
-    assert!(config.fit(x.view(), Some(&labels)).unwrap_err().to_string().contains("`columns.timing`"));
+    assert!(
+        config
+            .fit(x.view(), FitContext::labelled(&labels))
+            .unwrap_err()
+            .to_string()
+            .contains("`columns.timing`")
+    );
 
-    let model = mlp().fit(x.view(), Some(&labels)).unwrap();
+    let model = mlp().fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
     assert_eq!(model.score(x.slice(s![.., 1..])).unwrap_err().kind(), ErrorKind::ShapeMismatch);
     assert_eq!(model.probabilities(infinite.view()).unwrap_err().kind(), ErrorKind::NotFinite);
     assert_eq!(model.score(x.slice(s![..0, ..])).unwrap(), Vec::<f32>::new());

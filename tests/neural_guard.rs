@@ -3,15 +3,16 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::ops::ControlFlow;
+use std::sync::mpsc;
 
 use qosguard::detect::{
     AnyDetector, Architecture, AutoencoderConfig, BoostedTreesConfig, Choice, EntityAutoencodersConfig,
-    ExpertConfig, FtTransformerConfig, IsolationForestConfig, KitsuneConfig, MixtureOfExpertsConfig, Monitor,
-    NeuralClassifierConfig, Progress, Stopped, TrainingConfig,
+    ExpertConfig, FtTransformerConfig, IsolationForestConfig, KitsuneConfig, MixtureOfExpertsConfig,
+    NeuralClassifierConfig, Stopped, TrainingConfig,
 };
 use qosguard::simulate::{FlowSimulatorConfig, table};
 use qosguard::telemetry::Table;
-use qosguard::{Error, Guard, GuardBuilder};
+use qosguard::{Error, Guard, GuardBuilder, Monitor};
 
 fn flows(rows: u64, seed: u64) -> Table {
     table(&FlowSimulatorConfig { rows, seed, attack_share: 0.2, ..Default::default() }).unwrap()
@@ -138,14 +139,14 @@ fn a_category_that_was_never_seen_is_an_unknown_one() {
 
 #[test]
 fn a_guard_watches_its_training_and_keeps_the_best_so_far() {
-    let mut stages = Vec::new();
-    let mut stop = |progress: &Progress<'_>| {
-        stages.push((progress.stage.to_owned(), progress.record.epoch));
-        if progress.record.epoch == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    let mut monitor = Monitor { progress: Some(&mut stop), resume: None };
-    let builder = Guard::builder().detector(autoencoder());
-    let guard = builder.fit_with(&flows(1_000, 1), &mut monitor).unwrap();
+    let (send, stages) = mpsc::channel();
+    let monitor = Monitor::new(move |progress| {
+        send.send((progress.stage.to_owned(), progress.done)).unwrap();
+        if progress.done == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let builder = Guard::builder().detector(autoencoder()).monitor(monitor);
+    let guard = builder.fit(&flows(1_000, 1)).unwrap();
+    let stages: Vec<(String, u64)> = stages.try_iter().collect();
     let AnyDetector::Autoencoder(model) = guard.detector() else { panic!("no autoencoder") };
     assert_eq!((model.history().stopped, model.history().epochs.len()), (Stopped::Cancelled, 2));
     assert_eq!(stages, [("autoencoder".to_owned(), 1), ("autoencoder".to_owned(), 2)]);

@@ -8,8 +8,8 @@
 mod public_data;
 
 use qosguard::detect::{
-    Architecture, Columns, Detector, FtTransformerConfig, Monitor, NeuralClassifierConfig, PretrainingConfig,
-    TrainingConfig,
+    Architecture, Columns, Detector, Fit, FitContext, FtTransformerConfig, NeuralClassifierConfig,
+    PretrainingConfig, TrainingConfig,
 };
 use qosguard::evaluate::{Split, roc_auc};
 use qosguard::features::{Featurizer, FlowFeaturizerConfig};
@@ -66,9 +66,8 @@ fn compare(train: &Table, test: &Table) {
                 seed,
                 ..Default::default()
             };
-            let model = config
-                .fit_semi_supervised(x.matrix.view(), &some, &classes, None, &mut Monitor::default())
-                .unwrap();
+            let context = FitContext::classes(&some, &classes);
+            let model = config.fit(x.matrix.view(), context).unwrap().model;
             if let Some(history) = model.pretraining_history() {
                 let losses: Vec<String> = history
                     .epochs

@@ -1,11 +1,45 @@
 // What `index.js` adds to the generated types.
 
 import { Detector } from './native'
-import type { RecipeOptions, Table } from './native'
+import type {
+  Assessment, Explanation, FlowRecord, GuardExplanation, RecipeOptions, Schema, Table,
+} from './native'
 
 export * from './native'
 
+/** Cancels the work of a call: its promise rejects with `code` `cancelled` and `name` `AbortError`, within about 50 ms. */
+export interface Cancellable {
+  /** The signal of an `AbortController`, or of `AbortSignal.timeout`. */
+  signal?: AbortSignal
+}
+
+type Flows = Table | FlowRecord | ReadonlyArray<FlowRecord>
+
 declare module './native' {
+  interface CalibrationOptions extends Cancellable {}
+  interface EvaluateOptions extends Cancellable {}
+  interface FitOptions extends Cancellable {}
+  interface GuardOptions extends Cancellable {}
+  interface ImportOptions extends Cancellable {}
+  interface ReadOptions extends Cancellable {}
+  interface SeriesOptions extends Cancellable {}
+  interface SimulateOptions extends Cancellable {}
+  interface FittedDetector {
+    score(x: Float32Array, nColumns: number, options: Cancellable): Promise<Float32Array>
+    explain(x: Float32Array, nColumns: number, options: Cancellable): Promise<Explanation>
+    probabilities(x: Float32Array, nColumns: number, options: Cancellable): Promise<Float64Array>
+    pValues(x: Float32Array, nColumns: number, options: Cancellable): Promise<Float64Array>
+    gateWeights(x: Float32Array, nColumns: number, options: Cancellable): Promise<Float32Array>
+  }
+  interface Guard {
+    assess(flows: Flows, options: Cancellable): Promise<Assessment>
+    explain(flows: Flows, options: Cancellable): Promise<GuardExplanation>
+  }
+  interface Table {
+    write(path: string, options: Cancellable): Promise<void>
+    take(rows: Array<number>, options: Cancellable): Promise<Table>
+    mapTo(schema: Schema, options: Cancellable): Promise<Table>
+  }
   interface TableReader extends AsyncIterable<Table> {}
   /** Leaving the loop stops it. */
   interface Follower extends AsyncIterable<Table> {}
@@ -27,12 +61,15 @@ export type ErrorKind =
   | 'io'
   /** A training ran away. */
   | 'training'
+  /** A signal or a watcher cancelled the work. */
+  | 'cancelled'
   /** A bug in this package. */
   | 'internal'
 
 /** Every failure of this package. */
 export class QosguardError extends Error {
-  readonly name: 'QosguardError'
+  /** `AbortError` for work that its signal cancelled. */
+  readonly name: 'QosguardError' | 'AbortError'
   /** Kind of the failure. */
   readonly code: ErrorKind
 }

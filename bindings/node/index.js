@@ -69,7 +69,8 @@ function faced(name, fn) {
   if (PROMISES.has(name)) {
     return async function (...args) {
       try {
-        return await call(this, args)
+        const { signal, rest } = signalOf(name, args)
+        return signal === undefined ? await call(this, rest) : await cancellable(signal, () => call(this, rest))
       } catch (error) {
         throw adopt(error)
       }
@@ -82,6 +83,47 @@ function faced(name, fn) {
       throw adopt(error)
     }
   }
+}
+
+/** Takes the `signal` out of the options of a call: the last argument, where it is an object that has one. */
+function signalOf(name, args) {
+  const options = args.at(-1)
+  const isData = args.length === 1 && name in FIRST
+  if (isData || Object.prototype.toString.call(options) !== '[object Object]' || !Object.hasOwn(options, 'signal')) return { rest: args }
+  const { signal, ...others } = options
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new QosguardError(`\`signal\` must be an AbortSignal, got ${kindOf(signal)}`, 'invalid_argument')
+  }
+  return { signal, rest: Object.keys(others).length === 0 ? args.slice(0, -1) : [...args.slice(0, -1), others] }
+}
+
+/** Runs one job that the signal cancels. */
+async function cancellable(signal, start) {
+  if (signal.aborted) throw aborted(signal)
+  const bound = native.bindNextJob()
+  const cancel = () => native.cancelJob(bound)
+  signal.addEventListener('abort', cancel, { once: true })
+  try {
+    let job
+    try {
+      job = start()
+    } finally {
+      native.releaseNextJob()
+    }
+    return await job
+  } catch (error) {
+    throw signal.aborted && error.code === 'cancelled' ? aborted(signal) : error
+  } finally {
+    signal.removeEventListener('abort', cancel)
+  }
+}
+
+/** The error of a call that its signal cancelled: `name` is `AbortError`, `code` is `cancelled`. */
+function aborted(signal) {
+  const error = new QosguardError('the work was cancelled', 'cancelled')
+  error.cause = signal.reason
+  Object.defineProperty(error, 'name', { value: 'AbortError', configurable: true, writable: true })
+  return error
 }
 
 /** A class with the same prototype, whose methods, getters, statics and constructor are faced. */

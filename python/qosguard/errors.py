@@ -18,6 +18,7 @@ from typing import ClassVar
 
 __all__ = [
     "BadRecordError",
+    "CancelledError",
     "CorruptArtifactError",
     "IncompatibleFormatError",
     "InsufficientDataError",
@@ -104,6 +105,12 @@ class TrainingError(QosguardError, RuntimeError):
     """A training ran away, or a tensor library refused a step."""
 
     kind = "training"
+
+
+class CancelledError(QosguardError, RuntimeError):
+    """The work was cancelled: a function given as `progress` returned False."""
+
+    kind = "cancelled"
 
 
 class NotFittedError(QosguardError, ValueError, AttributeError):

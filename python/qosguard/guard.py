@@ -102,7 +102,9 @@ class Guard:
         the threshold realised. Attacks are cut alike for a detector that learns from labels. An ensemble or a
         mixture of experts is cross-fitted instead: 90 % of the rows do both, and 10 % are held out.
 
-        `progress`, `checkpoint` and `resume` watch the training of a network, as at `Autoencoder.fit`.
+        `progress=True` draws a bar with tqdm, for an ensemble by member and fold; a function is called with a
+        `Progress` for every step, and ends the fit by returning False, with `CancelledError` unless the training of
+        a network can keep its best weights. `checkpoint` and `resume` are those of `Autoencoder.fit`.
 
         Raises `InvalidArgumentError` for a setting outside its domain, `InsufficientDataError` for fewer
         than 100 clean rows, no usable column, or a rule or a detector that needs attacks where there are none,

@@ -17,15 +17,16 @@ use super::stored::Stored;
 use super::tree_ensemble::TreeEnsembleHeader;
 #[cfg(feature = "neural")]
 use super::{
-    Autoencoder, AutoencoderConfig, AutoencoderParts, Columns, EntityAutoencoders, EntityAutoencodersConfig,
-    EntityAutoencodersParts, Kitsune, KitsuneConfig, KitsuneParts, MixtureOfExperts, MixtureOfExpertsConfig,
-    Monitor, NeuralClassifier, NeuralClassifierConfig, NeuralClassifierParts,
+    Autoencoder, AutoencoderConfig, AutoencoderParts, ColumnNames, EntityAutoencoders,
+    EntityAutoencodersConfig, EntityAutoencodersParts, Kitsune, KitsuneConfig, KitsuneParts,
+    MixtureOfExperts, MixtureOfExpertsConfig, NeuralClassifier, NeuralClassifierConfig,
+    NeuralClassifierParts,
 };
 use super::{
-    BoostedTreesConfig, Classifier, ContrastTreesConfig, Detector, Ensemble, EnsembleConfig, Fit,
-    GaussianMixture, GaussianMixtureConfig, GaussianMixtureParts, HalfSpaceTrees, HalfSpaceTreesConfig,
-    HalfSpaceTreesParts, IsolationForest, IsolationForestConfig, IsolationForestParts, LogisticRegression,
-    LogisticRegressionConfig, LogisticRegressionParts, TreeEnsemble, TreeEnsembleParts,
+    BoostedTreesConfig, Classifier, ContrastTreesConfig, Detector, Ensemble, EnsembleConfig, Fit, FitContext,
+    Fitted, GaussianMixture, GaussianMixtureConfig, GaussianMixtureParts, HalfSpaceTrees,
+    HalfSpaceTreesConfig, HalfSpaceTreesParts, IsolationForest, IsolationForestConfig, IsolationForestParts,
+    LogisticRegression, LogisticRegressionConfig, LogisticRegressionParts, TreeEnsemble, TreeEnsembleParts,
 };
 use crate::artifact::Tensors;
 use crate::error::Result;
@@ -68,9 +69,9 @@ macro_rules! any_config {
         impl Fit for AnyDetectorConfig {
             type Model = AnyDetector;
 
-            fn fit(&self, x: ArrayView2<'_, f32>, labels: Option<&[bool]>) -> Result<AnyDetector> {
+            fn fit(&self, x: ArrayView2<'_, f32>, context: FitContext<'_>) -> Result<Fitted<AnyDetector>> {
                 Ok(match self {
-                    $($(#[$attribute])* Self::$variant(config) => config.fit(x, labels)?.into(),)*
+                    $($(#[$attribute])* Self::$variant(config) => config.fit(x, context)?.map(Into::into),)*
                 })
             }
         }
@@ -109,26 +110,9 @@ impl AnyDetectorConfig {
         }
     }
 
-    /// As [`Fit::fit`], with a monitor that watches, and may stop, the training of a network; other detectors
-    /// are fitted without it.
-    ///
-    /// # Errors
-    ///
-    /// As [`Fit::fit`], and [`Error::Diverged`](crate::Error::Diverged) for a training that runs away.
-    #[cfg(feature = "neural")]
-    pub fn fit_with(
-        &self,
-        x: ArrayView2<'_, f32>,
-        labels: Option<&[bool]>,
-        monitor: &mut Monitor<'_>,
-    ) -> Result<AnyDetector> {
-        Ok(match self {
-            Self::Autoencoder(config) => config.fit_with(x, labels, monitor)?.into(),
-            Self::EntityAutoencoders(config) => config.fit_with(x, labels, monitor)?.into(),
-            Self::NeuralClassifier(config) => config.fit_with(x, labels, monitor)?.into(),
-            Self::MixtureOfExperts(config) => config.fit_with(x, labels, monitor)?.into(),
-            _ => self.fit(x, labels)?,
-        })
+    /// Whether the detector learns more classes than clean and attack.
+    pub fn learns_classes(&self) -> bool {
+        self.needs_labels() && !matches!(self, Self::Ensemble(_))
     }
 
     /// Whether it scores its training rows by members that were fitted without them.
@@ -136,80 +120,17 @@ impl AnyDetectorConfig {
         matches!(self, Self::Ensemble(_))
     }
 
-    /// As [`Fit::fit`], with those scores where there are any.
-    pub(crate) fn fit_and_score(
-        &self,
-        x: ArrayView2<'_, f32>,
-        labels: Option<&[bool]>,
-    ) -> Result<(AnyDetector, Option<Vec<f32>>)> {
+    /// Names the columns to networks whose settings do not state them.
+    #[cfg(feature = "neural")]
+    pub(super) fn name_columns(&mut self, columns: ColumnNames<'_>) -> Result<()> {
         match self {
-            Self::Ensemble(config) => {
-                config.fit_and_score(x, labels).map(|(model, scores)| (model.into(), Some(scores)))
-            }
-            _ => Ok((self.fit(x, labels)?, None)),
+            Self::Autoencoder(config) => config.name_columns(columns),
+            Self::EntityAutoencoders(config) => config.name_columns(columns)?,
+            Self::NeuralClassifier(config) => config.name_columns(columns),
+            Self::Ensemble(config) => config.name_columns(columns)?,
+            Self::MixtureOfExperts(config) => config.name_columns(columns)?,
+            _ => {}
         }
-    }
-
-    /// As [`AnyDetectorConfig::fit_with`], with those scores where there are any.
-    #[cfg(feature = "neural")]
-    pub(crate) fn fit_and_score_with(
-        &self,
-        x: ArrayView2<'_, f32>,
-        labels: Option<&[bool]>,
-        monitor: &mut Monitor<'_>,
-    ) -> Result<(AnyDetector, Option<Vec<f32>>)> {
-        match self {
-            Self::Ensemble(_) => self.fit_and_score(x, labels),
-            _ => Ok((self.fit_with(x, labels, monitor)?, None)),
-        }
-    }
-
-    /// Tells networks what the columns of the matrix are, where their settings do not say it: `names` are all, in
-    /// order, and `categorical` are those that hold categories.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for settings that name a column that is not there.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use qosguard::detect::{AnyDetectorConfig, EntityAutoencodersConfig};
-    ///
-    /// let names = ["bytes", "service"].map(String::from);
-    /// let config = EntityAutoencodersConfig { entity: "service".into(), ..Default::default() };
-    /// let told = AnyDetectorConfig::from(config).with_columns(&names, &[1])?;
-    /// let AnyDetectorConfig::EntityAutoencoders(config) = told else { unreachable!() };
-    /// assert_eq!(config.entity, 1.into());
-    /// assert_eq!(config.autoencoder.columns.unwrap_or_default().categorical, [1]);
-    /// # Ok::<(), qosguard::Error>(())
-    /// ```
-    #[cfg(feature = "neural")]
-    pub fn with_columns(mut self, names: &[String], categorical: &[usize]) -> Result<Self> {
-        self.tell_columns(names, &Columns::by_name(names, categorical.to_vec()))?;
-        Ok(self)
-    }
-
-    #[cfg(feature = "neural")]
-    fn tell_columns(&mut self, names: &[String], columns: &Columns) -> Result<()> {
-        let told = match self {
-            Self::Autoencoder(config) => &mut config.columns,
-            Self::EntityAutoencoders(config) => {
-                config.entity = config.entity.among(names)?;
-                &mut config.autoencoder.columns
-            }
-            Self::NeuralClassifier(config) => &mut config.columns,
-            Self::Ensemble(config) => {
-                let mut members = config.members.iter_mut();
-                return members.try_for_each(|member| member.detector.tell_columns(names, columns));
-            }
-            Self::MixtureOfExperts(config) => {
-                let mut experts = config.experts.iter_mut();
-                return experts.try_for_each(|expert| expert.detector.tell_columns(names, columns));
-            }
-            _ => return Ok(()),
-        };
-        told.get_or_insert_with(|| columns.clone());
         Ok(())
     }
 }

@@ -5,8 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::tree::Node;
 use super::tree_ensemble::{Link, Output};
-use super::{BoostedTreesConfig, ClassWeight, Fit, TreeEnsemble, check};
+use super::{BoostedTreesConfig, ClassWeight, Fit, FitContext, Fitted, TreeEnsemble, check};
 use crate::error::{Error, Result};
+use crate::progress::{self, Progress, Unit};
 use crate::rng::Stream;
 
 /// The random stream that pieces rows together; `+ i` for booster `i`.
@@ -36,12 +37,12 @@ const LEAST_PIECED: usize = 20_000;
 /// # Examples
 ///
 /// ```
-/// use qosguard::detect::{ContrastTreesConfig, Detector, Fit};
+/// use qosguard::detect::{ContrastTreesConfig, Detector, Fit, FitContext};
 /// use qosguard::ndarray::{Array2, array};
 ///
 /// // All features follow the first one.
 /// let x = Array2::from_shape_fn((400, 4), |(i, j)| (i % 20) as f32 + (j * (i % 3)) as f32);
-/// let model = ContrastTreesConfig { trees: 20, ..Default::default() }.fit(x.view(), None)?;
+/// let model = ContrastTreesConfig { trees: 20, ..Default::default() }.fit(x.view(), FitContext::default())?.model;
 /// let scores = model.score(array![[5.0, 6.0, 7.0, 8.0], [2.0, 17.0, 3.0, 19.0]].view())?;
 /// assert!(scores[1] > scores[0] + 1.0);
 /// # Ok::<(), qosguard::Error>(())
@@ -70,7 +71,13 @@ impl Default for ContrastTreesConfig {
 impl Fit for ContrastTreesConfig {
     type Model = TreeEnsemble;
 
-    fn fit(&self, x: ArrayView2<'_, f32>, _labels: Option<&[bool]>) -> Result<TreeEnsemble> {
+    fn fit(&self, x: ArrayView2<'_, f32>, context: FitContext<'_>) -> Result<Fitted<TreeEnsemble>> {
+        context.unsupervised(|| self.fit_rows(x))
+    }
+}
+
+impl ContrastTreesConfig {
+    fn fit_rows(&self, x: ArrayView2<'_, f32>) -> Result<TreeEnsemble> {
         if !(1..=64).contains(&self.boosters) {
             return Err(Error::invalid("boosters", "in 1..=64", self.boosters));
         }
@@ -91,7 +98,9 @@ impl Fit for ContrastTreesConfig {
         let (mut base, mut trees) = (0.0, Vec::new());
         let share = 1.0 / self.boosters as f64;
         for booster in 0..self.boosters as u64 {
-            let model = fit_booster(self, &x, booster)?;
+            let model = progress::quiet(|| fit_booster(self, &x, booster))?;
+            let done = booster as usize + 1;
+            progress::report(&Progress::new("contrast_trees", Unit::Fits, done, self.boosters))?;
             for (start, of_booster, _) in model.outputs() {
                 base += start * share;
                 trees.extend(of_booster.iter().map(|tree| scaled(tree, share)));
@@ -122,6 +131,9 @@ fn fit_booster(
     let mut all = Array2::zeros((n + pieced, x.ncols()));
     all.slice_mut(s![..n, ..]).assign(&clean);
     for (i, mut row) in all.slice_mut(s![n.., ..]).rows_mut().into_iter().enumerate() {
+        if i % 1024 == 0 {
+            progress::check()?;
+        }
         row.assign(&clean.row(rng.below(n)));
         let share = REPLACED.start + (REPLACED.end - REPLACED.start) * rng.uniform();
         let other = (i % 2 == 0).then(|| clean.row(rng.below(n)));
@@ -147,7 +159,7 @@ fn fit_booster(
         seed: settings.seed.wrapping_add(booster),
         ..BoostedTreesConfig::default()
     };
-    config.fit_classes(all.view(), &labels, &classes(), None)
+    config.fit_rows(all.view(), &labels, &classes(), None)
 }
 
 /// A tree with every leaf value times `share`.

@@ -20,11 +20,11 @@ impl AnyDetector {
     /// # Examples
     ///
     /// ```
-    /// use qosguard::detect::{AnyDetector, AnyDetectorConfig, Detector, Fit, IsolationForestConfig};
+    /// use qosguard::detect::{AnyDetector, AnyDetectorConfig, Detector, Fit, FitContext, IsolationForestConfig};
     /// use qosguard::ndarray::Array2;
     ///
     /// let x = Array2::from_shape_fn((300, 2), |(i, j)| ((i * (j + 7)) % 13) as f32);
-    /// let detector = AnyDetectorConfig::from(IsolationForestConfig::default()).fit(x.view(), None)?;
+    /// let detector = AnyDetectorConfig::from(IsolationForestConfig::default()).fit(x.view(), FitContext::default())?.model;
     /// let again = AnyDetector::from_bytes(&detector.to_bytes()?)?;
     /// assert_eq!(again.score(x.view())?, detector.score(x.view())?);
     /// # Ok::<(), qosguard::Error>(())

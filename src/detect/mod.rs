@@ -6,15 +6,17 @@ mod check;
 mod class_weight;
 mod contrast;
 mod ensemble;
+mod facts;
 mod file;
+mod fit;
 mod gaussian_mixture;
 mod half_space_trees;
-mod held_out;
 mod isolation_forest;
 mod logistic;
 #[cfg(feature = "neural")]
 mod neural;
 mod stored;
+mod training_rows;
 mod tree;
 mod tree_ensemble;
 
@@ -31,6 +33,7 @@ pub use boosted::{BoostedTreesConfig, EarlyStopping};
 pub use class_weight::ClassWeight;
 pub use contrast::ContrastTreesConfig;
 pub use ensemble::{Ensemble, EnsembleConfig, Fusion, Member, MemberConfig};
+pub use fit::{ColumnNames, Fit, FitContext, Fitted, Labels, OnlineDetector};
 pub use gaussian_mixture::{
     Covariance, GaussianMixture, GaussianMixtureConfig, GaussianMixtureParts, Normalise,
 };
@@ -44,30 +47,13 @@ pub use logistic::{LogisticRegression, LogisticRegressionConfig, LogisticRegress
 pub use neural::{
     Activation, Architecture, Autoencoder, AutoencoderConfig, AutoencoderParts, Checkpoint, Choice, Columns,
     Completeness, Device, EntityAutoencoders, EntityAutoencodersConfig, EntityAutoencodersParts,
-    EntityColumn, EpochRecord, ErrorForm, ExpertConfig, ExpertNetworkConfig, ExpertReport,
-    FtTransformerConfig, GateConfig, History, Kitsune, KitsuneConfig, KitsuneParts, MixtureNetworkConfig,
-    MixtureOfExperts, MixtureOfExpertsConfig, MixtureReport, MlpConfig, Monitor, NeuralClassifier,
-    NeuralClassifierConfig, NeuralClassifierParts, Precision, PretrainingConfig, Progress, Quality, Schedule,
-    Stopped, TemporalCnnConfig, TimingChannel, TimingLayout, TrainingConfig, Variational,
+    EntityColumn, ErrorForm, ExpertConfig, ExpertNetworkConfig, ExpertReport, FtTransformerConfig,
+    GateConfig, History, Kitsune, KitsuneConfig, KitsuneParts, MixtureNetworkConfig, MixtureOfExperts,
+    MixtureOfExpertsConfig, MixtureReport, MlpConfig, NeuralClassifier, NeuralClassifierConfig,
+    NeuralClassifierParts, Precision, PretrainingConfig, Quality, Schedule, Stopped, TemporalCnnConfig,
+    TimingChannel, TimingLayout, TrainingConfig, Variational,
 };
 pub use tree_ensemble::{Link, TreeEnsemble, TreeEnsembleParts};
-
-/// Trains a detector from features.
-pub trait Fit {
-    /// What training returns.
-    type Model: Detector;
-
-    /// Fits on `x` of shape `(rows, features)`.
-    ///
-    /// `labels[i]` is `true` when row `i` is a known attack; unsupervised detectors ignore it.
-    /// The same config, data and seed give the same bits for any thread count.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a setting outside its domain, [`Error::InsufficientData`](crate::Error::InsufficientData) for too
-    /// few rows or no features, [`Error::NotFinite`](crate::Error::NotFinite) for NaN or infinite input.
-    fn fit(&self, x: ArrayView2<'_, f32>, labels: Option<&[bool]>) -> Result<Self::Model>;
-}
 
 /// A fitted detector. Object safe; share one model between threads.
 ///

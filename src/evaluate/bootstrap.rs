@@ -3,6 +3,7 @@
 use crate::calibrate::Interval;
 use crate::error::{Error, Result};
 use crate::parallel;
+use crate::progress;
 use crate::quantile::quantile;
 use crate::rng::Stream;
 
@@ -60,7 +61,8 @@ pub fn bootstrap_intervals<const N: usize>(
     let stratum = |of: bool| -> Vec<usize> { (0..strata.len()).filter(|&row| strata[row] == of).collect() };
     let strata = [stratum(false), stratum(true)];
     let n = strata[0].len() + strata[1].len();
-    let values: Vec<[f64; N]> = parallel::map(resamples, |resample| {
+    let values = parallel::map(resamples, |resample| {
+        progress::check()?;
         let mut rng = Stream::new(seed, resample as u64);
         let mut drawn = vec![0; n];
         for rows in &strata {
@@ -68,8 +70,9 @@ pub fn bootstrap_intervals<const N: usize>(
                 drawn[rows[rng.below(rows.len())]] += 1;
             }
         }
-        statistic(&drawn)
+        Ok(statistic(&drawn))
     });
+    let values = values.into_iter().collect::<Result<Vec<[f64; N]>>>()?;
     Ok(std::array::from_fn(|i| {
         let mut sorted: Vec<f64> = values.iter().map(|v| v[i]).collect();
         sorted.sort_unstable_by(f64::total_cmp);

@@ -7,8 +7,8 @@ use crate::arrow::datatypes::Float64Type;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
+use crate::folds::{self, shuffled_by_label};
 use crate::ranking::check_lengths;
-use crate::rng::Stream;
 use crate::telemetry::{Kind, Role, Table};
 
 /// Row indices of the two parts, each ascending and disjoint from the other.
@@ -64,11 +64,8 @@ impl Split {
             let what = format!("rows for {k} folds");
             return Err(Error::InsufficientData { what, needed: k, got: labels.len() });
         }
-        // Dealt out like cards, the second label where the first one stopped.
-        let mut fold = vec![0; labels.len()];
-        for (card, row) in shuffled_by_label(labels, seed).concat().into_iter().enumerate() {
-            fold[row] = card % k;
-        }
+        // The second label is dealt from where the first one stopped.
+        let fold = folds::deal([shuffled_by_label(labels, seed).concat().as_slice()], labels.len(), k);
         Ok((0..k).map(|f| Self::by(labels.len(), |row| fold[row] == f)).collect())
     }
 
@@ -183,15 +180,6 @@ impl Split {
         }
         Ok(self)
     }
-}
-
-/// Rows of the clean and of the attacks, each in a random order.
-fn shuffled_by_label(labels: &[bool], seed: u64) -> [Vec<usize>; 2] {
-    [false, true].map(|label| {
-        let mut rows: Vec<usize> = (0..labels.len()).filter(|&row| labels[row] == label).collect();
-        Stream::new(seed, u64::from(label)).shuffle(&mut rows);
-        rows
-    })
 }
 
 fn check_share(share: f64) -> Result<()> {

@@ -7,6 +7,7 @@ use super::avx512;
 use super::kernel::Tile;
 use super::lanes::{LANES, Lanes, Portable};
 use super::tree_game::{Set, TreeGame};
+use crate::error::Result;
 use crate::parallel;
 
 /// Rows that one thread takes at a time.
@@ -18,9 +19,13 @@ impl TreeGame {
     /// tests speak of.
     ///
     /// The bits depend on the row alone: not on the rows beside it, the threads or the processor.
-    pub(crate) fn contributions<S: Set>(&self, x: ArrayView2<'_, f32>, sets: &[S]) -> Array2<f64> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Cancelled`](crate::Error::Cancelled).
+    pub(crate) fn contributions<S: Set>(&self, x: ArrayView2<'_, f32>, sets: &[S]) -> Result<Array2<f64>> {
         let mut out = vec![0.0; x.len()];
-        let done = parallel::for_each_chunk(&mut out, CHUNK * x.ncols().max(1), |start, out| {
+        parallel::for_each_chunk(&mut out, CHUNK * x.ncols().max(1), |start, out| {
             let first = start / x.ncols();
             let x = x.slice(s![first..first + out.len() / x.ncols(), ..]);
             #[cfg(target_arch = "x86_64")]
@@ -29,9 +34,8 @@ impl TreeGame {
             }
             rows::<Portable, S>(self, sets, &x, out);
             Ok(())
-        });
-        debug_assert!(done.is_ok(), "no part fails");
-        Array2::from_shape_vec(x.dim(), out).unwrap_or_else(|_| Array2::zeros(x.dim()))
+        })?;
+        Ok(Array2::from_shape_vec(x.dim(), out).unwrap_or_else(|_| Array2::zeros(x.dim())))
     }
 }
 
@@ -105,7 +109,7 @@ mod tests {
         });
         let mut portable = vec![0.0; x.len()];
         rows::<Portable, NoSet>(&game, &[], &x.view(), &mut portable);
-        let fastest = game.contributions::<NoSet>(x.view(), &[]);
+        let fastest = game.contributions::<NoSet>(x.view(), &[]).unwrap();
         let bits = |values: &[f64]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(fastest.as_slice().unwrap()), bits(&portable));
         assert!(portable.iter().any(|&value| value != 0.0));

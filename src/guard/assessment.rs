@@ -1,6 +1,7 @@
 //! What a guard says of a table: scores, p-values, decisions.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::arrow::array::{ArrayRef, BooleanArray, Float32Array, Float64Array, RecordBatch, StringBuilder};
 use ndarray::{Array2, Axis};
@@ -13,6 +14,7 @@ use crate::detect::{AnyDetector, Classifier, Detector};
 use crate::error::{Error, Result};
 use crate::features::Featurizer;
 use crate::parallel;
+use crate::progress::{self, Progress, Unit};
 use crate::qos::{Decision, ExpertWeight, MemberVerdict, Recommendation, Recommender, Verdict};
 use crate::telemetry::{Schema, Table};
 
@@ -56,7 +58,13 @@ impl Assessment {
                 (0..b.num_rows()).step_by(BLOCK).map(|at| b.slice(at, BLOCK.min(b.num_rows() - at)))
             })
             .collect();
-        let assessed = parallel::map(blocks.len(), |i| Self::of_block(guard, table.schema(), &blocks[i]));
+        let done = AtomicUsize::new(0);
+        let assessed = parallel::map(blocks.len(), |i| -> Result<Self> {
+            let block = Self::of_block(guard, table.schema(), &blocks[i])?;
+            let done = done.fetch_add(block.len(), Ordering::Relaxed) + block.len();
+            progress::report(&Progress::new("assess", Unit::Rows, done, table.n_rows()))?;
+            Ok(block)
+        });
         let mut all = Self::empty(guard);
         for block in assessed {
             let block = block?;
@@ -93,6 +101,7 @@ impl Assessment {
     }
 
     fn of_block(guard: &Guard, schema: &Schema, rows: &RecordBatch) -> Result<Self> {
+        progress::check()?;
         let (stages, n) = (&guard.stages, rows.num_rows());
         let mut x = Array2::zeros((n, stages.detector.n_features()));
         let imputed = stages.featurizer.transform_into(rows, x.view_mut())?;

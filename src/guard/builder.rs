@@ -13,13 +13,14 @@ use super::{Guard, Stages};
 use crate::artifact::hex;
 use crate::calibrate::{CalibrationScores, Conformal, Probability, ProbabilityRule, ThresholdRule};
 #[cfg(feature = "neural")]
-use crate::detect::Monitor;
+use crate::detect::Checkpoint;
 use crate::detect::{
-    AnyDetector, AnyDetectorConfig, BoostedTreesConfig, Detector, EnsembleConfig, IsolationForestConfig,
-    TreeEnsemble,
+    AnyDetector, AnyDetectorConfig, BoostedTreesConfig, ColumnNames, Detector, EnsembleConfig, Fit,
+    FitContext, Fitted, IsolationForestConfig, Labels, TreeEnsemble,
 };
 use crate::error::{Error, Result};
 use crate::features::{Featurizer, FlowFeaturizer, FlowFeaturizerConfig};
+use crate::progress::{self, Monitor};
 use crate::qos::Policy;
 use crate::rng::Stream;
 use crate::telemetry::Table;
@@ -70,6 +71,9 @@ pub struct GuardBuilder {
     policy: Policy,
     attack_share: Option<f64>,
     seed: u64,
+    monitor: Option<Monitor>,
+    #[cfg(feature = "neural")]
+    resume: Option<Checkpoint>,
 }
 
 impl Default for GuardBuilder {
@@ -81,6 +85,9 @@ impl Default for GuardBuilder {
             policy: Policy::default(),
             attack_share: None,
             seed: 0,
+            monitor: None,
+            #[cfg(feature = "neural")]
+            resume: None,
         }
     }
 }
@@ -135,6 +142,19 @@ impl GuardBuilder {
         self
     }
 
+    /// Follows the fit, and cancels it: [`GuardBuilder::fit`] then returns [`Error::Cancelled`].
+    pub fn monitor(mut self, monitor: Monitor) -> Self {
+        self.monitor = Some(monitor);
+        self
+    }
+
+    /// Resumes the training of a network from a checkpoint of the same training.
+    #[cfg(feature = "neural")]
+    pub fn resume(mut self, checkpoint: Checkpoint) -> Self {
+        self.resume = Some(checkpoint);
+        self
+    }
+
     /// Fits every stage, each on rows that the stages before it did not see.
     ///
     /// The rows labelled clean (all rows, where there are no labels) are shuffled by the seed and cut in
@@ -152,20 +172,13 @@ impl GuardBuilder {
     /// than 100 clean rows, no usable column, or a rule or a detector that needs attacks where there are none,
     /// [`Error::BadRecord`] for a row without a label.
     pub fn fit(&self, table: &Table) -> Result<Guard> {
-        self.fit_by(table, &mut |config, x, labels| config.fit_and_score(x, labels))
+        match &self.monitor {
+            Some(monitor) => monitor.run(|| self.fit_stages(table)),
+            None => self.fit_stages(table),
+        }
     }
 
-    /// As [`GuardBuilder::fit`], with a monitor that watches the training of networks.
-    ///
-    /// # Errors
-    ///
-    /// As [`GuardBuilder::fit`], and those of [`AnyDetectorConfig::fit_with`].
-    #[cfg(feature = "neural")]
-    pub fn fit_with(&self, table: &Table, monitor: &mut Monitor<'_>) -> Result<Guard> {
-        self.fit_by(table, &mut |config, x, labels| config.fit_and_score_with(x, labels, monitor))
-    }
-
-    fn fit_by(&self, table: &Table, fit: &mut FitDetector<'_>) -> Result<Guard> {
+    fn fit_stages(&self, table: &Table) -> Result<Guard> {
         self.threshold.check()?;
         if let Some(share) = self.attack_share.filter(|share| !(*share > 0.0 && *share < 1.0)) {
             return Err(Error::invalid("attack_share", "above 0 and below 1", share));
@@ -179,11 +192,18 @@ impl GuardBuilder {
         let rows: Vec<usize> = parts.fitted.iter().chain(&parts.fitted_attacks).copied().collect();
         let training_rows = table.take(&rows)?;
         let featurizer = self.featurizer.fit(&training_rows)?;
-        #[cfg(feature = "neural")]
-        let config = config.with_columns(featurizer.names(), &featurizer.categorical())?;
         let score = |detector: &AnyDetector, rows: &[usize]| score_rows(&featurizer, detector, table, rows);
         let x = featurizer.transform(&training_rows)?.matrix;
-        let Calibrated { detector, clean, attacks } = fit_detector(&config, x.view(), &parts, fit, &score)?;
+        let categorical = featurizer.categorical();
+        let columns = ColumnNames { names: featurizer.names(), categorical: &categorical };
+        let context = FitContext {
+            columns: Some(columns),
+            #[cfg(feature = "neural")]
+            resume: self.resume.as_ref(),
+            ..FitContext::default()
+        };
+        let Calibrated { detector, clean, attacks } =
+            fit_detector(&config, x.view(), &parts, context, &score)?;
         let conformal = Conformal::fit(&clean)?;
         let calibration = CalibrationScores { clean: &clean, attacks: some(&attacks) };
         let mut threshold = self.threshold.fit(&calibration, &conformal)?;
@@ -228,11 +248,6 @@ impl GuardBuilder {
     }
 }
 
-/// How a detector is fitted on a matrix and, where it learns from them, labels; with a score for each row by members
-/// that were fitted without it, where it has members.
-type FitDetector<'a> = dyn FnMut(&AnyDetectorConfig, ArrayView2<'_, f32>, Option<&[bool]>) -> Result<(AnyDetector, Option<Vec<f32>>)>
-    + 'a;
-
 /// Scores rows of the table, by their numbers.
 type ScoreRows<'a> = dyn Fn(&AnyDetector, &[usize]) -> Result<Vec<f32>> + 'a;
 
@@ -248,13 +263,13 @@ fn fit_detector(
     config: &AnyDetectorConfig,
     x: ArrayView2<'_, f32>,
     parts: &Parts,
-    fit: &mut FitDetector<'_>,
+    context: FitContext<'_>,
     score: &ScoreRows<'_>,
 ) -> Result<Calibrated> {
     let is_attack: Vec<bool> = (0..x.nrows()).map(|row| row >= parts.fitted.len()).collect();
-    let labels = config.needs_labels().then_some(is_attack.as_slice());
-    let (detector, scores) = fit(config, x, labels)?;
-    let mut clean = scores.unwrap_or_default();
+    let labels = if config.needs_labels() { Labels::Binary(&is_attack) } else { Labels::None };
+    let Fitted { model: detector, out_of_fold } = config.fit(x, FitContext { labels, ..context })?;
+    let mut clean = out_of_fold.unwrap_or_default();
     let mut attacks = if clean.is_empty() { Vec::new() } else { clean.split_off(parts.fitted.len()) };
     clean.extend(score(&detector, &parts.calibrated)?);
     attacks.extend(score(&detector, &parts.calibration_attacks)?);
@@ -285,11 +300,13 @@ fn fit_families(
         .flat_map(|(rows, class)| rows.into_iter().map(move |row| (row, class)))
         .collect();
     labelled.sort_unstable();
-    let (rows, labels): (Vec<usize>, Vec<u32>) = labelled.into_iter().unzip();
+    let (rows, codes): (Vec<usize>, Vec<Option<u32>>) =
+        labelled.into_iter().map(|(row, class)| (row, Some(class))).unzip();
     let features = featurizer.transform(&table.take(&rows)?)?;
     let config =
         BoostedTreesConfig { trees: 40, leaves: 15, min_rows_per_leaf: 5, seed, ..Default::default() };
-    config.fit_classes(features.matrix.view(), &labels, &classes, None).map(Some)
+    let context = FitContext::classes(&codes, &classes);
+    progress::quiet(|| config.fit(features.matrix.view(), context)).map(|fitted| Some(fitted.model))
 }
 
 /// Row indices of the disjoint parts.

@@ -50,6 +50,7 @@ use self::flow::micro;
 use self::network::Network;
 use self::plan::Plan;
 use crate::error::{Error, Result};
+use crate::progress::{self, Progress, Unit};
 use crate::rng::Stream;
 use crate::telemetry::{ReadReport, Schema, Table};
 
@@ -111,15 +112,32 @@ pub fn flows(config: &FlowSimulatorConfig) -> Result<FlowSimulator> {
 pub fn table(config: &FlowSimulatorConfig) -> Result<Table> {
     let simulator = flows(config)?;
     let schema = Arc::clone(simulator.table_schema());
-    let batches = simulator.collect::<Result<Vec<_>, _>>().map_err(|error| Error::BadRecord {
-        place: "simulator".into(),
-        line: 0,
-        column: String::new(),
-        value: error.to_string(),
-        expected: "an Arrow batch".into(),
-    })?;
+    let mut batches = Vec::new();
+    let mut done = 0;
+    for batch in simulator {
+        let batch = batch.map_err(not_a_batch)?;
+        done += batch.num_rows();
+        progress::report(&Progress::new("simulate", Unit::Rows, done, config.rows as usize))?;
+        batches.push(batch);
+    }
     let report = ReadReport { accepted: config.rows, ..ReadReport::new("simulator") };
     Table::new(schema, batches, report)
+}
+
+/// The error of a batch that a [`FlowSimulator`] could not make: [`Error::Cancelled`], or [`Error::BadRecord`].
+pub fn not_a_batch(error: ArrowError) -> Error {
+    match error {
+        ArrowError::ExternalError(error) if matches!(error.downcast_ref(), Some(Error::Cancelled)) => {
+            Error::Cancelled
+        }
+        error => Error::BadRecord {
+            place: "simulator".into(),
+            line: 0,
+            column: String::new(),
+            value: error.to_string(),
+            expected: "an Arrow batch".into(),
+        },
+    }
 }
 
 /// A stream of simulated flows: an iterator of Arrow batches, and an Arrow [`RecordBatchReader`].
@@ -156,7 +174,12 @@ impl Iterator for FlowSimulator {
         let plan = Plan::new(&self.config, &mut rng, self.made, to, self.clock);
         let mut batch = BatchBuilder::new(plan.starts.len());
         let epoch = self.config.start_time as f64;
-        for start in &plan.starts {
+        for (i, start) in plan.starts.iter().enumerate() {
+            if i.is_multiple_of(4096)
+                && let Err(cancelled) = progress::check()
+            {
+                return Some(Err(ArrowError::ExternalError(Box::new(cancelled))));
+            }
             let episode =
                 start.attack.and_then(|(index, ordinal)| Some((plan.episodes.get(index)?, ordinal)));
             let flow = match episode {

@@ -15,6 +15,7 @@ use super::report::ReadReport;
 use super::schema::Schema;
 use super::table::Table;
 use crate::error::{Error, Result};
+use crate::progress;
 
 /// Reads Arrow batches of any origin as a stream of batches of a schema, holding one at a time.
 ///
@@ -172,7 +173,7 @@ impl Iterator for ArrowReader {
         if self.done {
             return None;
         }
-        let batch = self.next_batch();
+        let batch = progress::check().and_then(|()| self.next_batch());
         self.done |= batch.is_err();
         batch.transpose()
     }

@@ -9,6 +9,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::{number, split};
 use crate::error::{Error, Result};
+use crate::progress::Cancellable;
 
 /// Bytes asked of the input at once.
 const CHUNK: usize = 256 << 10;
@@ -79,7 +80,7 @@ impl Lines {
         }
         head.truncate(length);
         let zipped = head == [0x1f, 0x8b];
-        let whole = Cursor::new(head).chain(input);
+        let whole = Cancellable(Cursor::new(head).chain(input));
         let input: Box<dyn Read + Send> =
             if zipped { Box::new(MultiGzDecoder::new(BufReader::new(whole))) } else { Box::new(whole) };
         let mut lines = Self {

@@ -14,6 +14,7 @@ use super::parquet_writer::ParquetWriter;
 use super::schema::Schema;
 use super::table::Table;
 use crate::error::{Error, Result};
+use crate::progress;
 
 /// A kind of file that tables are written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -174,6 +175,7 @@ impl TableWriter {
     ///
     /// [`Error::Io`].
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        progress::check()?;
         match &mut self.writer {
             Writer::Csv(writer) => writer.write(batch).and_then(|()| writer.flush()),
             Writer::JsonLines(writer) => writer.write(batch).and_then(|()| writer.flush()),

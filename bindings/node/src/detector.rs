@@ -3,7 +3,7 @@
 use napi::bindgen_prelude::{AsyncTask, Object};
 use napi::{JsValue, ValueType};
 use napi_derive::napi;
-use qosguard::detect::{AnyDetectorConfig, EnsembleConfig};
+use qosguard::detect::{AnyDetectorConfig, EnsembleConfig, Fit, FitContext, Labels};
 use serde_json::{Map, Value};
 
 use crate::convert::{Settings, camel, mirror, refused, rename, settings, snake, whole, whole_or};
@@ -26,7 +26,8 @@ pub struct Detector {
 pub struct FitOptions {
     /// One per row, `true` for a known attack; for detectors that learn from labels.
     pub labels: Option<Vec<bool>>,
-    /// Called after each epoch of a network; `false` ends the training, and the best weights so far are kept.
+    /// Called with every step of the fit; `false` ends it. A network keeps its best weights so far, any other fit rejects
+    /// with `cancelled`.
     #[napi(ts_type = "(progress: TrainingProgress) => unknown")]
     pub on_progress: Option<OnProgress>,
     /// A file that is written after each epoch of a network, to go on from later.
@@ -66,7 +67,10 @@ impl Detector {
         let (config, x, n_columns) = (self.config.clone(), x.to_vec(), whole("nColumns", n_columns)?);
         Ok(spawn(move || {
             let x = matrix(&x, n_columns)?;
-            watch.train(|monitor| config.fit_with(x, labels.as_deref(), monitor)).map(Into::into)
+            let labels = labels.as_deref().map_or(Labels::None, Labels::Binary);
+            let fit =
+                |resume: Option<&_>| config.fit(x, FitContext { labels, resume, ..FitContext::default() });
+            watch.run(fit).map(|fitted| fitted.model.into())
         }))
     }
 

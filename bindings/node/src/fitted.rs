@@ -96,7 +96,7 @@ impl FittedDetector {
     /// The members of an ensemble, in order; empty for any other detector.
     #[napi(getter, catch_unwind)]
     pub fn members(&self) -> Vec<EnsembleMember> {
-        let members = ensemble(&self.inner).map_or(&[][..], |ensemble| ensemble.members());
+        let members = self.inner.as_ensemble().map_or(&[][..], |ensemble| ensemble.members());
         let member = |member: &detect::Member| EnsembleMember {
             name: member.name().to_owned(),
             weight: member.weight(),
@@ -110,7 +110,7 @@ impl FittedDetector {
     /// Rejects as `score`, and with `invalid_argument` for a detector that is no ensemble.
     #[napi(catch_unwind, ts_return_type = "Promise<Float64Array>")]
     pub fn p_values(&self, x: &[f32], n_columns: f64) -> Result<AsyncTask<Job<Float64Array>>> {
-        self.on_rows(x, n_columns, |detector, x| ensemble(detector)?.p_values(x).map(|p| row_major(&p)))
+        self.on_rows(x, n_columns, |detector, x| detector.as_ensemble()?.p_values(x).map(|p| row_major(&p)))
     }
 
     /// How much each expert of a mixture counts, row after row; the weights of a row sum to 1. Copies `x`.
@@ -118,40 +118,29 @@ impl FittedDetector {
     /// Rejects as `score`, and with `invalid_argument` for a detector that is no mixture.
     #[napi(catch_unwind, ts_return_type = "Promise<Float32Array>")]
     pub fn gate_weights(&self, x: &[f32], n_columns: f64) -> Result<AsyncTask<Job<Float32Array>>> {
-        self.on_rows(x, n_columns, |detector, x| match detector {
-            AnyDetector::MixtureOfExperts(mixture) => {
-                Ok(mixture.gate_weights(x)?.into_raw_vec_and_offset().0.into())
-            }
-            _ => Err(unlike("a mixture of experts", "another one")),
+        self.on_rows(x, n_columns, |detector, x| {
+            let weights = detector.as_mixture_of_experts()?.gate_weights(x)?;
+            Ok(weights.into_raw_vec_and_offset().0.into())
         })
     }
 
     /// Names of the experts of a mixture, in order; empty for any other detector.
     #[napi(getter, catch_unwind)]
     pub fn experts(&self) -> Vec<String> {
-        match &*self.inner {
-            AnyDetector::MixtureOfExperts(mixture) => mixture.experts().to_vec(),
-            _ => Vec::new(),
-        }
+        self.inner.as_mixture_of_experts().map_or_else(|_| Vec::new(), |mixture| mixture.experts().to_vec())
     }
 
     /// What validation says of a mixture and of each expert, and who speaks; `null` for any other detector.
     #[napi(getter, catch_unwind, ts_return_type = "Record<string, unknown> | null")]
     pub fn report(&self) -> Result<Option<Value>> {
-        let AnyDetector::MixtureOfExperts(mixture) = &*self.inner else { return Ok(None) };
+        let Ok(mixture) = self.inner.as_mixture_of_experts() else { return Ok(None) };
         mirror(mixture.report()).map(|report| Some(rename(report, camel)))
     }
 
     /// The course of the training of a network, of a mixture that of its gate; `null` for any other detector.
     #[napi(getter, catch_unwind, ts_return_type = "TrainingHistory | null")]
     pub fn history(&self) -> Result<Option<Value>> {
-        let history = match &*self.inner {
-            AnyDetector::Autoencoder(model) => model.history(),
-            AnyDetector::EntityAutoencoders(model) => model.shared().history(),
-            AnyDetector::NeuralClassifier(model) => model.history(),
-            AnyDetector::MixtureOfExperts(mixture) => mixture.history(),
-            _ => return Ok(None),
-        };
+        let Some(history) = self.inner.history() else { return Ok(None) };
         mirror(history).map(|history| Some(rename(history, camel)))
     }
 
@@ -161,7 +150,7 @@ impl FittedDetector {
     /// no ensemble.
     #[napi(catch_unwind)]
     pub fn without(&self, name: String) -> Result<Self> {
-        let rest = ensemble(&self.inner).and_then(|ensemble| ensemble.without(&name));
+        let rest = self.inner.as_ensemble().and_then(|ensemble| ensemble.without(&name));
         rest.map(|rest| AnyDetector::from(rest).into()).map_err(|e| into_js_err(&e))
     }
 
@@ -170,11 +159,7 @@ impl FittedDetector {
     /// Throws `invalid_argument` for any other detector, and for a file of more than 2 GiB.
     #[napi(catch_unwind)]
     pub fn to_onnx(&self) -> Result<Buffer> {
-        let bytes = match &*self.inner {
-            AnyDetector::TreeEnsemble(trees) => trees.to_onnx(),
-            _ => Err(unlike("boosted, contrast or imported trees", "another one")),
-        };
-        bytes.map(Into::into).map_err(|e| into_js_err(&e))
+        self.inner.as_trees().and_then(Trees::to_onnx).map(Into::into).map_err(|e| into_js_err(&e))
     }
 
     /// Writes the detector to a file, atomically. Rejects with `io`.
@@ -289,13 +274,6 @@ fn import(
         }
         Ok(AnyDetector::from(trees).into())
     }))
-}
-
-fn ensemble(detector: &AnyDetector) -> qosguard::Result<&detect::Ensemble> {
-    match detector {
-        AnyDetector::Ensemble(ensemble) => Ok(ensemble),
-        _ => Err(unlike("an ensemble", "another one")),
-    }
 }
 
 /// A method of other detectors.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use napi::bindgen_prelude::{AsyncTask, BigInt, Buffer, ClassInstance, Either, Object};
 use napi_derive::napi;
+use qosguard::detect::Checkpoint;
 use qosguard::features::Featurizer;
 use qosguard::telemetry;
 use serde_json::Value;
@@ -42,7 +43,8 @@ pub struct GuardOptions<'a> {
     /// Seeds the draw of the rows that each stage sees, a whole number up to 2^53 − 1; 0 unless said otherwise.
     /// The detector has a seed of its own.
     pub seed: Option<f64>,
-    /// Called after each epoch of a network; `false` ends the training, and the best weights so far are kept.
+    /// Called with every step of the fit; `false` ends it. A network keeps its best weights so far, any other fit rejects
+    /// with `cancelled`.
     #[napi(ts_type = "(progress: TrainingProgress) => unknown")]
     pub on_progress: Option<OnProgress>,
     /// A file that is written after each epoch of a network, to go on from later.
@@ -169,7 +171,13 @@ impl Guard {
         let table = Arc::clone(&flows.inner);
         let GuardOptions { on_progress, checkpoint, resume, .. } = options;
         let watch = Watch { on_progress, checkpoint, resume };
-        Ok(spawn(move || watch.train(|monitor| builder.fit_with(&table, monitor)).map(Self::from)))
+        Ok(spawn(move || {
+            let fit = |resume: Option<&Checkpoint>| match resume {
+                Some(checkpoint) => builder.resume(checkpoint.clone()).fit(&table),
+                None => builder.fit(&table),
+            };
+            watch.run(fit).map(Self::from)
+        }))
     }
 
     /// Reads a guard that `save` wrote, in any language, in this or any earlier release.

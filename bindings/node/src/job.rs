@@ -1,9 +1,12 @@
 //! Work off the event loop.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use napi::bindgen_prelude::{AsyncTask, ToNapiValue, TypeName};
+use napi::bindgen_prelude::{AsyncTask, External, ToNapiValue, TypeName};
 use napi::{Env, JsError, Task};
+use napi_derive::napi;
+use qosguard::Monitor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -19,12 +22,44 @@ impl<T> std::fmt::Debug for Job<T> {
     }
 }
 
+thread_local! {
+    /// What cancels the next job that this thread starts.
+    static NEXT: RefCell<Option<Monitor>> = const { RefCell::new(None) };
+}
+
+/// Binds the next job that this thread starts to a monitor that `cancelJob` cancels; `index.js` calls it where a call has
+/// an `AbortSignal`.
+#[napi(skip_typescript, catch_unwind)]
+pub fn bind_next_job() -> External<Monitor> {
+    let monitor = Monitor::default();
+    NEXT.set(Some(monitor.clone()));
+    External::new(monitor)
+}
+
+/// Leaves the next job unbound, if it was not started.
+#[napi(skip_typescript, catch_unwind)]
+pub fn release_next_job() {
+    NEXT.take();
+}
+
+/// Cancels the job that was bound.
+#[napi(skip_typescript, catch_unwind)]
+pub fn cancel_job(monitor: &External<Monitor>) {
+    monitor.cancel();
+}
+
+/// The monitor that the job which starts now is bound to, or one that nobody cancels.
+fn bound() -> Monitor {
+    NEXT.take().unwrap_or_default()
+}
+
 /// Runs `work` off the event loop and settles a promise with what it returns.
 pub(crate) fn spawn<T>(work: impl FnOnce() -> qosguard::Result<T> + Send + 'static) -> AsyncTask<Job<T>>
 where
     T: Send + ToNapiValue + TypeName + 'static,
 {
-    AsyncTask::new(Job(Some(Box::new(|| work().map_err(|error| into_js_err(&error))))))
+    let monitor = bound();
+    AsyncTask::new(Job(Some(Box::new(move || monitor.run(work).map_err(|error| into_js_err(&error))))))
 }
 
 /// As [`spawn`], for a plain record of the core, which JavaScript gets as its [`mirror`].
@@ -35,7 +70,8 @@ where
     C: Serialize,
     T: DeserializeOwned + Send + ToNapiValue + TypeName + 'static,
 {
-    let mirrored = || mirror(&work().map_err(|error| into_js_err(&error))?);
+    let monitor = bound();
+    let mirrored = move || mirror(&monitor.run(work).map_err(|error| into_js_err(&error))?);
     AsyncTask::new(Job(Some(Box::new(mirrored))))
 }
 

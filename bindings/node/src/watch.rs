@@ -1,28 +1,38 @@
-//! Watching a training from JavaScript.
+//! Following a fit from JavaScript.
 
 use std::ops::ControlFlow;
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use napi::bindgen_prelude::Unknown;
 use napi::threadsafe_function::{ThreadsafeFunction, ThreadsafeFunctionCallMode};
 use napi::{JsValue, Status, ValueType};
 use napi_derive::napi;
-use qosguard::detect::{Checkpoint, Monitor, Progress};
-use qosguard::{Error, Result};
+use qosguard::detect::Checkpoint;
+use qosguard::{Error, Monitor, Progress, Result};
 
-/// Where a training is, after an epoch.
+/// How far a fit is. The fields of an epoch are 0, or `NaN`, unless `unit` is `epochs`.
 #[napi(object, object_from_js = false)]
 #[derive(Debug)]
 pub struct TrainingProgress {
-    /// What is trained, such as `autoencoder`.
+    /// What runs, such as `ensemble`, `boosted_trees` or `autoencoder`.
     pub stage: String,
-    /// Most epochs of this stage; training may end before.
+    /// What `done` and `total` count: `fits`, `epochs`, `trees`, `iterations` or `rows`.
+    pub unit: String,
+    /// Units that are done.
+    pub done: f64,
+    /// Units in all; the fit may end before.
+    pub total: f64,
+    /// The member or expert that was just fitted, where fits are counted.
+    pub member: Option<String>,
+    /// The fold that it was fitted without, from 0; missing for a fit on all rows.
+    pub fold: Option<f64>,
+    /// Epochs of this stage at most; training may end before.
     pub epochs: f64,
     /// The epoch that just ended, from 1.
     pub epoch: f64,
     /// Steps so far.
     pub steps: f64,
-    /// That of the last step.
+    /// Learning rate of the last step.
     pub learning_rate: f64,
     /// Mean over the epoch's rows.
     pub training_loss: f64,
@@ -32,11 +42,11 @@ pub struct TrainingProgress {
     pub gradient_norm: f64,
 }
 
-/// Called on the event loop; `false` ends the training.
+/// Called on the event loop; `false` ends the fit.
 pub(crate) type OnProgress =
     ThreadsafeFunction<TrainingProgress, Unknown<'static>, TrainingProgress, Status, false>;
 
-/// What is called after each epoch, the file that a checkpoint is written to, and the file to go on from.
+/// What is called with every step, the file that a checkpoint is written to, and the file to resume from.
 #[derive(Default)]
 pub(crate) struct Watch {
     pub(crate) on_progress: Option<OnProgress>,
@@ -45,42 +55,58 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Trains with a monitor; off the event loop, which it waits for.
-    pub(crate) fn train<T>(self, work: impl FnOnce(&mut Monitor<'_>) -> Result<T>) -> Result<T> {
+    /// Runs a fit, which gets the checkpoint to resume from, under a monitor; off the event loop, which it waits for.
+    pub(crate) fn run<T>(self, fit: impl FnOnce(Option<&Checkpoint>) -> Result<T>) -> Result<T> {
         let resume = self.resume.map(Checkpoint::load).transpose()?;
-        let mut failure = None;
-        let mut after_epoch = |progress: &Progress<'_>| {
-            let saved = match &self.checkpoint {
-                Some(path) => progress.checkpoint().and_then(|checkpoint| checkpoint.save(path)),
-                None => Ok(()),
-            };
-            match saved.and_then(|()| self.on_progress.as_ref().map_or(Ok(true), |call| ask(call, progress)))
-            {
+        let (on_progress, checkpoint) = (self.on_progress, self.checkpoint);
+        if on_progress.is_none() && checkpoint.is_none() {
+            return fit(resume.as_ref());
+        }
+        let failure = Arc::new(Mutex::new(None));
+        let failed = Arc::clone(&failure);
+        let monitor = Monitor::new(move |progress| {
+            let goes_on = save(checkpoint.as_deref(), progress)
+                .and_then(|()| on_progress.as_ref().map_or(Ok(true), |call| ask(call, progress)));
+            match goes_on {
                 Ok(true) => ControlFlow::Continue(()),
                 Ok(false) => ControlFlow::Break(()),
                 Err(error) => {
-                    failure = Some(error);
+                    *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                     ControlFlow::Break(())
                 }
             }
-        };
-        let trained = work(&mut Monitor { progress: Some(&mut after_epoch), resume: resume.as_ref() });
-        failure.map_or(trained, Err)
+        });
+        let fitted = monitor.run(|| fit(resume.as_ref()));
+        let failure = failure.lock().unwrap_or_else(PoisonError::into_inner).take();
+        failure.map_or(fitted, Err)
     }
 }
 
-/// Whether the training goes on.
+/// Writes a checkpoint after an epoch.
+fn save(path: Option<&str>, progress: &Progress<'_>) -> Result<()> {
+    match path {
+        Some(path) if progress.epoch.is_some() => Checkpoint::from_bytes(&progress.checkpoint()?)?.save(path),
+        _ => Ok(()),
+    }
+}
+
+/// Whether the fit goes on.
 fn ask(call: &OnProgress, progress: &Progress<'_>) -> Result<bool> {
-    let record = progress.record;
+    let epoch = progress.epoch;
     let progress = TrainingProgress {
         stage: progress.stage.to_owned(),
-        epochs: progress.epochs as f64,
-        epoch: record.epoch as f64,
-        steps: record.steps as f64,
-        learning_rate: record.learning_rate,
-        training_loss: record.training_loss,
-        validation_loss: record.validation_loss,
-        gradient_norm: record.gradient_norm,
+        unit: progress.unit.as_str().to_owned(),
+        done: progress.done as f64,
+        total: progress.total as f64,
+        member: progress.member.map(str::to_owned),
+        fold: progress.fold.map(|fold| fold as f64),
+        epochs: if epoch.is_some() { progress.total as f64 } else { 0.0 },
+        epoch: epoch.map_or(0.0, |epoch| epoch.epoch as f64),
+        steps: epoch.map_or(0.0, |epoch| epoch.steps as f64),
+        learning_rate: epoch.map_or(f64::NAN, |epoch| epoch.learning_rate),
+        training_loss: epoch.map_or(f64::NAN, |epoch| epoch.training_loss),
+        validation_loss: epoch.and_then(|epoch| epoch.validation_loss),
+        gradient_norm: epoch.map_or(f64::NAN, |epoch| epoch.gradient_norm),
     };
     let (send, receive) = mpsc::channel();
     let answer = move |answer: napi::Result<Unknown<'static>>, _| {

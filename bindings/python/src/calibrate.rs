@@ -6,7 +6,7 @@ use qosguard::calibrate::{self, Combination, ProbabilityRule};
 
 use crate::array::{Matrix, Slice, Vector};
 use crate::convert::{from_json, json, refuse, word};
-use crate::error::forward;
+use crate::error::interruptible;
 
 /// A fitted map from a score to the probability of an attack, in (0, 1); it never reverses the order of two scores.
 ///
@@ -39,14 +39,14 @@ impl Probability {
         let rule: ProbabilityRule =
             known.map_err(|_| refuse(py, "rule", "`platt`, `isotonic` or `temperature`", rule))?;
         let (scores, labels) = (scores.get()?, labels.get()?);
-        forward(py, || rule.fit(scores, labels, attack_share)).map(Self)
+        interruptible(py, || rule.fit(scores, labels, attack_share)).map(Self)
     }
 
     /// Probability of an attack for each of some float32 scores.
     fn predict(&self, py: Python<'_>, scores: Slice<'_, f32>) -> PyResult<Vector<f64>> {
         let scores = scores.get()?;
         let mut out = vec![0.0; scores.len()];
-        forward(py, || self.0.probabilities_into(scores, &mut out))?;
+        interruptible(py, || self.0.probabilities_into(scores, &mut out))?;
         Ok(Vector(out))
     }
 
@@ -84,5 +84,5 @@ pub(crate) fn combine_p_values(
         let row = row.to_slice().unwrap_or_default();
         weights.map_or_else(|| Ok(method.combine(row)), |weights| method.combine_weighted(row, weights))
     };
-    forward(py, || p.outer_iter().map(combine).collect()).map(Vector)
+    interruptible(py, || p.outer_iter().map(combine).collect()).map(Vector)
 }

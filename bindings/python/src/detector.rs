@@ -6,16 +6,15 @@ use std::sync::{PoisonError, RwLock};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use qosguard::detect::{
-    AnyDetector, AnyDetectorConfig, Classifier, Detector as _, Ensemble, IsolationForest, LogisticRegression,
-    MixtureOfExperts, Monitor, TreeEnsemble,
+    AnyDetector, AnyDetectorConfig, Checkpoint, Classifier, Detector as _, Fit, FitContext, IsolationForest,
+    Labels, TreeEnsemble,
 };
-use qosguard::ndarray::Array2;
+use qosguard::ndarray::ArrayView2;
 use qosguard::{Error, Result};
-use serde_json::{Value, json};
 
 use crate::array::{Grid, Matrix, Slice, Vector};
 use crate::convert::{Config, Record, Whole};
-use crate::error::{forward, to_py};
+use crate::error::{forward, forward_rows, interruptible};
 use crate::explanation::Explanation;
 use crate::settings;
 use crate::watch::Watch;
@@ -41,6 +40,27 @@ impl Detector {
         forward(py, || work(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
     }
 
+    /// Runs work on the detector that takes time in proportion to `rows`.
+    fn with_rows<T: Send>(
+        &self,
+        py: Python<'_>,
+        rows: usize,
+        work: impl FnOnce(&AnyDetector) -> Result<T> + Send,
+    ) -> PyResult<T> {
+        forward_rows(py, rows, || work(&self.0.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    fn fit_with(
+        py: Python<'_>,
+        config: &AnyDetectorConfig,
+        x: ArrayView2<'_, f32>,
+        context: FitContext<'_>,
+        watch: Option<Watch>,
+    ) -> PyResult<Self> {
+        let fit = |resume: Option<&Checkpoint>| config.fit(x, FitContext { resume, ..context });
+        Watch::run(watch, py, fit).map(|fitted| Self::new(fitted.model))
+    }
+
     /// Makes a new detector of this one.
     fn made(
         &self,
@@ -64,7 +84,8 @@ impl Detector {
     ) -> PyResult<Self> {
         let config = settings::read(py, config)?;
         let (x, labels) = (x.view(), labels.as_ref().map(Slice::get).transpose()?);
-        Watch::train(watch, py, |monitor| config.fit_with(x, labels, monitor)).map(Self::new)
+        let labels = labels.map_or(Labels::None, Labels::Binary);
+        Self::fit_with(py, &config, x, FitContext { labels, ..FitContext::default() }, watch)
     }
 
     /// Fits a classifier; `labels` are numbers of `classes`, the first of which is clean.
@@ -80,42 +101,17 @@ impl Detector {
     ) -> PyResult<Self> {
         let config = settings::read(py, config)?;
         let weights = weights.as_ref().map(Slice::get).transpose()?;
-        let (x, labels) = (x.view(), labels.get()?);
-        let fit = |monitor: &mut Monitor<'_>| match &config {
-            AnyDetectorConfig::BoostedTrees(config) => {
-                config.fit_classes(x, labels, &classes, weights).map(AnyDetector::from)
-            }
-            AnyDetectorConfig::LogisticRegression(config) => {
-                config.fit_classes(x, labels, &classes, weights).map(AnyDetector::from)
-            }
-            AnyDetectorConfig::NeuralClassifier(config) => {
-                let labels: Vec<Option<u32>> = labels.iter().copied().map(Some).collect();
-                config.fit_semi_supervised(x, &labels, &classes, weights, monitor).map(AnyDetector::from)
-            }
-            AnyDetectorConfig::MixtureOfExperts(config) if weights.is_none() => {
-                config.fit_classes(x, labels, &classes, monitor).map(AnyDetector::from)
-            }
-            AnyDetectorConfig::MixtureOfExperts(_) => Err(Error::InvalidArgument {
-                name: "sample_weight".into(),
-                expected: "left out: a mixture takes no weights of rows".into(),
-                got: "weights".into(),
-            }),
-            _ => Err(other("a classifier")),
-        };
-        Watch::train(watch, py, fit).map(Self::new)
+        let codes: Vec<Option<u32>> = labels.get()?.iter().copied().map(Some).collect();
+        let context = FitContext { weights, ..FitContext::classes(&codes, &classes) };
+        Self::fit_with(py, &config, x.view(), context, watch)
     }
 
     /// Half-space trees, or a `Kitsune`, that have seen no row yet.
     #[staticmethod]
     fn stream(py: Python<'_>, config: Config, n_features: Whole) -> PyResult<Self> {
         let n_features = n_features.get(py, "n_features")?;
-        match settings::read(py, config)? {
-            AnyDetectorConfig::HalfSpaceTrees(config) => {
-                forward(py, || config.stream(n_features)).map(Self::new)
-            }
-            AnyDetectorConfig::Kitsune(config) => forward(py, || config.stream(n_features)).map(Self::new),
-            _ => Err(to_py(py, &other("one that learns a stream"))),
-        }
+        let config = settings::read(py, config)?;
+        forward(py, || config.stream(n_features)).map(Self::new)
     }
 
     /// Reads trees that `lightgbm`, `xgboost` or `sklearn` has trained, from text or from a file.
@@ -135,25 +131,25 @@ impl Detector {
             ("sklearn", None, Some(path)) => TreeEnsemble::from_sklearn_json_file(path),
             _ => Err(other("trees of lightgbm, xgboost or sklearn")),
         };
-        forward(py, read).map(Self::new)
+        interruptible(py, read).map(Self::new)
     }
 
     /// One score per row; higher is more anomalous.
     fn score(&self, py: Python<'_>, x: Matrix<'_>) -> PyResult<Vector<f32>> {
         let x = x.view();
-        self.with(py, |detector| detector.score(x)).map(Vector)
+        self.with_rows(py, x.nrows(), |detector| detector.score(x)).map(Vector)
     }
 
     /// What each feature adds to each score.
     fn explain(&self, py: Python<'_>, x: Matrix<'_>) -> PyResult<Explanation> {
         let x = x.view();
-        self.with(py, |detector| detector.explain(x)).map(Explanation)
+        self.with_rows(py, usize::MAX, |detector| detector.explain(x)).map(Explanation)
     }
 
     /// Probability of each class, shape (rows, classes).
     fn probabilities(&self, py: Python<'_>, x: Matrix<'_>) -> PyResult<Grid<f64>> {
         let x = x.view();
-        self.with(py, |detector| classifier(detector)?.probabilities(x)).map(Grid)
+        self.with_rows(py, x.nrows(), |detector| classifier(detector)?.probabilities(x)).map(Grid)
     }
 
     /// Names of the classes, that of clean traffic first.
@@ -171,60 +167,62 @@ impl Detector {
     /// What the fit found, by the kind of the detector.
     #[getter]
     fn facts(&self, py: Python<'_>) -> PyResult<Record> {
-        self.with(py, |detector| Ok(Record::new(&facts(detector))))
+        self.with(py, |detector| Ok(Record::new(&detector.facts())))
     }
 
     /// An isolation forest with more trees, grown on a matrix of shape (rows, features).
     fn grow(&self, py: Python<'_>, x: Matrix<'_>, trees: Whole) -> PyResult<Self> {
         let (x, trees) = (x.view(), trees.get(py, "n")?);
-        self.made(py, |detector| Ok(forest(detector)?.grow(x, trees)?.into()))
+        let grow = |detector: &AnyDetector| detector.as_isolation_forest()?.grow(x, trees);
+        self.with_rows(py, usize::MAX, grow).map(Self::new)
     }
 
     /// One isolation forest of the trees of several.
     #[staticmethod]
     fn merge(py: Python<'_>, forests: Vec<Py<Self>>) -> PyResult<Self> {
-        let forests = forests.iter().map(|other| other.get().with(py, |detector| forest(detector).cloned()));
+        let forests = forests
+            .iter()
+            .map(|other| other.get().with(py, |detector| detector.as_isolation_forest().cloned()));
         let forests: Vec<IsolationForest> = forests.collect::<PyResult<_>>()?;
-        forward(py, || IsolationForest::merge(&forests)).map(Self::new)
+        interruptible(py, || IsolationForest::merge(&forests)).map(Self::new)
     }
 
     /// Half-space trees, or a `Kitsune`, learn the rows of a matrix of shape (rows, features), in order.
     fn learn(&self, py: Python<'_>, x: Matrix<'_>) -> PyResult<()> {
         let x = x.view();
-        forward(py, || match &mut *self.0.write().unwrap_or_else(PoisonError::into_inner) {
-            AnyDetector::HalfSpaceTrees(trees) => trees.learn_many(x),
-            AnyDetector::Kitsune(kitsune) => kitsune.learn_many(x),
-            _ => Err(other("one that learns a stream")),
+        interruptible(py, || {
+            self.0.write().unwrap_or_else(PoisonError::into_inner).as_online_mut()?.learn_many(x)
         })
     }
 
     /// Each member's p-value of each row, shape (rows, members).
     fn p_values(&self, py: Python<'_>, x: Matrix<'_>) -> PyResult<Grid<f64>> {
         let x = x.view();
-        self.with(py, |detector| ensemble(detector)?.p_values(x)).map(Grid)
+        self.with_rows(py, x.nrows(), |detector| detector.as_ensemble()?.p_values(x)).map(Grid)
     }
 
     /// How much each expert of a mixture counts in each row, shape (rows, experts).
     fn gate_weights(&self, py: Python<'_>, x: Matrix<'_>) -> PyResult<Grid<f32>> {
         let x = x.view();
-        self.with(py, |detector| mixture(detector)?.gate_weights(x)).map(Grid)
+        self.with_rows(py, x.nrows(), |detector| detector.as_mixture_of_experts()?.gate_weights(x)).map(Grid)
     }
 
     /// The same ensemble with a member switched off.
     fn without(&self, py: Python<'_>, name: &str) -> PyResult<Self> {
-        self.made(py, |detector| Ok(ensemble(detector)?.without(name)?.into()))
+        self.made(py, |detector| Ok(detector.as_ensemble()?.without(name)?.into()))
     }
 
     /// The same trees with other names of the classes, and with the class of clean traffic first.
     fn with_classes(&self, py: Python<'_>, names: Vec<String>, clean: &str) -> PyResult<Self> {
-        let renamed =
-            |detector: &AnyDetector| trees(detector)?.clone().with_classes(names)?.with_clean_class(clean);
+        let renamed = |detector: &AnyDetector| {
+            detector.as_trees()?.clone().with_classes(names)?.with_clean_class(clean)
+        };
         self.made(py, |detector| renamed(detector).map(Into::into))
     }
 
     /// The trees as a model of ONNX.
     fn to_onnx<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = self.with(py, |detector| trees(detector)?.to_onnx())?;
+        let bytes = self.with(py, |detector| detector.as_trees()?.to_onnx())?;
         Ok(PyBytes::new(py, &bytes))
     }
 
@@ -246,96 +244,4 @@ fn other(expected: &str) -> Error {
 
 fn classifier(detector: &AnyDetector) -> Result<&dyn Classifier> {
     detector.as_classifier().ok_or_else(|| other("a classifier"))
-}
-
-fn forest(detector: &AnyDetector) -> Result<&IsolationForest> {
-    match detector {
-        AnyDetector::IsolationForest(forest) => Ok(forest),
-        _ => Err(other("an isolation forest")),
-    }
-}
-
-fn trees(detector: &AnyDetector) -> Result<&TreeEnsemble> {
-    match detector {
-        AnyDetector::TreeEnsemble(trees) => Ok(trees),
-        _ => Err(other("boosted trees or a random forest")),
-    }
-}
-
-fn ensemble(detector: &AnyDetector) -> Result<&Ensemble> {
-    match detector {
-        AnyDetector::Ensemble(ensemble) => Ok(ensemble),
-        _ => Err(other("an ensemble")),
-    }
-}
-
-fn mixture(detector: &AnyDetector) -> Result<&MixtureOfExperts> {
-    match detector {
-        AnyDetector::MixtureOfExperts(mixture) => Ok(mixture),
-        _ => Err(other("a mixture of experts")),
-    }
-}
-
-fn facts(detector: &AnyDetector) -> Value {
-    match detector {
-        AnyDetector::IsolationForest(forest) => json!({"trees": forest.n_trees()}),
-        AnyDetector::GaussianMixture(mixture) => json!({
-            "weights": mixture.weights(),
-            "means": rows(&mixture.means()),
-            "iterations": mixture.iterations(),
-            "converged": mixture.converged(),
-        }),
-        AnyDetector::HalfSpaceTrees(trees) => json!({
-            "rows_learned": trees.rows_learned(),
-            "ranges": trees.ranges(),
-            "beyond_range": trees.beyond_range(),
-        }),
-        AnyDetector::TreeEnsemble(trees) => json!({
-            "trees": trees.n_trees(),
-            "accepts_missing": trees.accepts_missing(),
-            "feature_names": trees.feature_names(),
-        }),
-        AnyDetector::LogisticRegression(model) => linear(model),
-        AnyDetector::Autoencoder(model) => {
-            json!({"history": model.history(), "parameters": model.n_parameters()})
-        }
-        AnyDetector::EntityAutoencoders(model) => json!({
-            "history": model.shared().history(),
-            "entities": model.entities().collect::<Vec<_>>(),
-        }),
-        AnyDetector::NeuralClassifier(model) => json!({
-            "history": model.history(),
-            "pretraining_history": model.pretraining_history(),
-            "parameters": model.n_parameters(),
-        }),
-        AnyDetector::MixtureOfExperts(mixture) => json!({
-            "history": mixture.history(),
-            "report": mixture.report(),
-            "experts": mixture.experts(),
-        }),
-        AnyDetector::Kitsune(kitsune) => json!({
-            "rows_learned": kitsune.rows_learned(),
-            "ranges": kitsune.ranges(),
-            "beyond_range": kitsune.beyond_range(),
-            "groups": kitsune.groups(),
-        }),
-        AnyDetector::Ensemble(ensemble) => {
-            let member = |member: &qosguard::detect::Member| json!({"name": member.name(), "weight": member.weight(), "is_enabled": member.is_enabled()});
-            json!({"members": ensemble.members().iter().map(member).collect::<Vec<_>>()})
-        }
-        _ => json!({}),
-    }
-}
-
-fn linear(model: &LogisticRegression) -> Value {
-    json!({
-        "coefficients": rows(&model.coefficients()),
-        "intercepts": model.intercepts(),
-        "iterations": model.iterations(),
-        "converged": model.converged(),
-    })
-}
-
-fn rows(matrix: &Array2<f64>) -> Vec<Vec<f64>> {
-    matrix.outer_iter().map(|row| row.to_vec()).collect()
 }

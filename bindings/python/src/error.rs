@@ -1,11 +1,20 @@
-//! The border: every call into the core passes [`forward`], which releases the GIL, turns an
-//! [`Error`] into the Python exception of its kind, and stops panics.
+//! The border: every call into the core passes [`forward`] or [`interruptible`], which release the GIL, turn an
+//! [`Error`] into the Python exception of its kind, and stop panics.
 
 use std::error::Error as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use pyo3::prelude::*;
-use qosguard::Error;
+use qosguard::{Error, Monitor};
+
+/// Fewer rows are done before a signal can arrive.
+const FEW: usize = 256;
+
+/// How often long work looks for signals.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs `work` without the GIL and converts what comes out.
 ///
@@ -18,7 +27,63 @@ pub(crate) fn forward<T: Send>(
     py: Python<'_>,
     work: impl FnOnce() -> qosguard::Result<T> + Send,
 ) -> PyResult<T> {
-    match py.detach(|| catch_unwind(AssertUnwindSafe(work))) {
+    let outcome = py.detach(|| catch_unwind(AssertUnwindSafe(work)));
+    convert(py, outcome)
+}
+
+/// As [`forward`], for work that may take long: Ctrl-C cancels it and raises `KeyboardInterrupt`.
+///
+/// Python runs signal handlers on its main thread only, so the work runs on a thread of its own while this one looks
+/// for signals.
+pub(crate) fn interruptible<T: Send>(
+    py: Python<'_>,
+    work: impl FnOnce() -> qosguard::Result<T> + Send,
+) -> PyResult<T> {
+    let monitor = Monitor::default();
+    let mut raised = None;
+    let outcome = thread::scope(|scope| {
+        let (running, mut ended) = mpsc::channel::<()>();
+        let inner = monitor.clone();
+        let work = move || {
+            // Dropped when the work ends, also by a panic.
+            let _running = running;
+            inner.run(work)
+        };
+        let thread = thread::Builder::new().name("qosguard".into()).spawn_scoped(scope, work);
+        let thread = match thread {
+            Ok(thread) => thread,
+            Err(source) => return Ok(Err(Error::Io { path: "thread".into(), source })),
+        };
+        loop {
+            let (outcome, receiver) = py.detach(move || (ended.recv_timeout(LOOK), ended));
+            ended = receiver;
+            if outcome != Err(RecvTimeoutError::Timeout) {
+                break;
+            }
+            if raised.is_none()
+                && let Err(error) = py.check_signals()
+            {
+                raised = Some(error);
+                monitor.cancel();
+            }
+        }
+        py.detach(|| thread.join())
+    });
+    let outcome = convert(py, outcome);
+    raised.map_or(outcome, Err)
+}
+
+/// As [`interruptible`], without another thread for so few rows that nobody can press Ctrl-C meanwhile.
+pub(crate) fn forward_rows<T: Send>(
+    py: Python<'_>,
+    rows: usize,
+    work: impl FnOnce() -> qosguard::Result<T> + Send,
+) -> PyResult<T> {
+    if rows < FEW { forward(py, work) } else { interruptible(py, work) }
+}
+
+fn convert<T>(py: Python<'_>, outcome: thread::Result<qosguard::Result<T>>) -> PyResult<T> {
+    match outcome {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(to_py(py, &error)),
         Err(_) => {

@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 
 use crate::array::Slice;
 use crate::convert::{Record, Whole};
-use crate::error::forward;
+use crate::error::interruptible;
 
 /// Measures scores and a threshold that was fixed before against labels; also says how the report prints.
 #[pyfunction]
@@ -24,7 +24,7 @@ pub(crate) fn evaluate(
     let (resamples, seed) = (resamples.get(py, "resamples")?, seed.get(py, "seed")?);
     let options = qosguard::evaluate::EvaluateOptions { protocol, resamples, level, seed };
     let (scores, labels) = (scores.get()?, labels.get()?);
-    let report = forward(py, || {
+    let report = interruptible(py, || {
         qosguard::evaluate::evaluate(scores, labels, families.as_deref(), threshold, asked_fpr, &options)
     })?;
     Ok((Record::new(&report), report.to_string()))
@@ -46,6 +46,7 @@ pub(crate) fn calibration_error(
     let (resamples, seed) = (resamples.get(py, "resamples")?, seed.get(py, "seed")?);
     let options = qosguard::evaluate::EvaluateOptions { protocol, resamples, level, seed };
     let (probabilities, labels, bins) = (probabilities.get()?, labels.get()?, bins.get(py, "bins")?);
-    let error = forward(py, || qosguard::evaluate::calibration_error(probabilities, labels, bins, &options))?;
+    let error =
+        interruptible(py, || qosguard::evaluate::calibration_error(probabilities, labels, bins, &options))?;
     Ok((Record::new(&error), error.to_string()))
 }

@@ -9,7 +9,7 @@ use qosguard::telemetry::BatchReader;
 use qosguard::telemetry::netflow::{self, CollectorConfig, ExportReader, NetflowConfig, StopHandle};
 
 use crate::convert::{Config, Whole};
-use crate::error::forward;
+use crate::error::{forward, interruptible};
 use crate::stream::{Source, TableReader};
 use crate::table::Table;
 
@@ -102,5 +102,5 @@ fn export_limits(py: Python<'_>, limits: Option<Config>) -> PyResult<NetflowConf
 #[pyo3(signature = (paths, **limits: "object"))]
 pub(crate) fn read_exports(py: Python<'_>, paths: Vec<PathBuf>, limits: Option<Config>) -> PyResult<Table> {
     let limits = export_limits(py, limits)?;
-    forward(py, || ExportReader::open(paths, &limits)?.read()).map(Table)
+    interruptible(py, || ExportReader::open(paths, &limits)?.read()).map(Table)
 }

@@ -8,11 +8,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyCapsule};
 use pyo3_arrow::error::PyArrowResult;
 use qosguard::calibrate;
+use qosguard::detect::Checkpoint;
 use qosguard::features::Featurizer;
 
 use crate::array::{Grid, Vector};
 use crate::convert::{Config, Record, Whole, from_json, json, refuse};
-use crate::error::forward;
+use crate::error::{forward, forward_rows, interruptible};
 use crate::explanation::GuardExplanation;
 use crate::policy::Policy;
 use crate::schema::Schema;
@@ -114,17 +115,21 @@ impl Guard {
             Some(share) => builder.attack_share(share),
             None => builder,
         };
-        Watch::train(watch, py, |monitor| builder.fit_with(&table.0, monitor)).map(Self)
+        let fit = |resume: Option<&Checkpoint>| match resume {
+            Some(checkpoint) => builder.resume(checkpoint.clone()).fit(&table.0),
+            None => builder.fit(&table.0),
+        };
+        Watch::run(watch, py, fit).map(Self)
     }
 
     /// Scores every record and recommends an action for it.
     fn assess(&self, py: Python<'_>, table: &Table) -> PyResult<Assessment> {
-        forward(py, || self.0.assess(&table.0)).map(Assessment)
+        forward_rows(py, table.0.n_rows(), || self.0.assess(&table.0)).map(Assessment)
     }
 
     /// Splits the score of every record into what each of its columns adds.
     fn explain(&self, py: Python<'_>, table: &Table) -> PyResult<GuardExplanation> {
-        forward(py, || self.0.explain(&table.0)).map(GuardExplanation)
+        interruptible(py, || self.0.explain(&table.0)).map(GuardExplanation)
     }
 
     /// How the columns that the guard reads can be filled from tables of another schema, and in words.
@@ -147,7 +152,7 @@ impl Guard {
     /// Reads a guard's file.
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
-        forward(py, || qosguard::Guard::load(path)).map(Self)
+        interruptible(py, || qosguard::Guard::load(path)).map(Self)
     }
 
     /// The guard as the bytes of its file.
@@ -283,7 +288,7 @@ impl Assessment {
     /// The decisions for the `n` most anomalous rows.
     fn top(&self, py: Python<'_>, n: Whole) -> PyResult<Vec<(Record, String)>> {
         let n = n.get(py, "n")?;
-        let top = forward(py, || Ok(self.0.top(n)))?;
+        let top = interruptible(py, || Ok(self.0.top(n)))?;
         Ok(top.iter().map(|decision| (Record::new(decision), decision.to_string())).collect())
     }
 
@@ -299,7 +304,7 @@ impl Assessment {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyArrowResult<Bound<'py, PyCapsule>> {
-        let batch = forward(py, || self.0.to_arrow())?;
+        let batch = interruptible(py, || self.0.to_arrow())?;
         let schema = batch.schema();
         stream(py, vec![batch], &schema, requested_schema)
     }

@@ -7,7 +7,7 @@ use qosguard::telemetry::packets::FlowMeterConfig;
 use qosguard::telemetry::{self, ReadOptions};
 
 use crate::convert::{Whole, word};
-use crate::error::forward;
+use crate::error::interruptible;
 use crate::schema::Schema;
 use crate::table::Table;
 
@@ -70,7 +70,7 @@ pub(crate) fn read(
     let meter = Meter { profile, idle_timeout, active_timeout, interim, max_flows, decode_tunnels };
     let mut options = options(schema, max_rejected_share, delimiter);
     options.meter = meter.to_core(py)?;
-    forward(py, || telemetry::read_with(path, &options)).map(Table)
+    interruptible(py, || telemetry::read_with(path, &options)).map(Table)
 }
 
 /// Reads a CSV file, plain or gzip, into a `Table`.
@@ -89,7 +89,7 @@ pub(crate) fn read_csv(
     delimiter: char,
 ) -> PyResult<Table> {
     let options = options(schema, max_rejected_share, delimiter);
-    forward(py, || telemetry::read_csv_with(path, &options)).map(Table)
+    interruptible(py, || telemetry::read_csv_with(path, &options)).map(Table)
 }
 
 /// Reads a file of JSON lines, plain or gzip, into a `Table`; see `read_csv`.
@@ -102,7 +102,7 @@ pub(crate) fn read_jsonl(
     max_rejected_share: f64,
 ) -> PyResult<Table> {
     let options = options(schema, max_rejected_share, ',');
-    forward(py, || telemetry::read_jsonl_with(path, &options)).map(Table)
+    interruptible(py, || telemetry::read_jsonl_with(path, &options)).map(Table)
 }
 
 /// Reads a Parquet file into a `Table`; with a schema it may hold other columns, which are not read. See `read_csv`.
@@ -115,7 +115,7 @@ pub(crate) fn read_parquet(
     max_rejected_share: f64,
 ) -> PyResult<Table> {
     let options = options(schema, max_rejected_share, ',');
-    forward(py, || telemetry::read_parquet_with(path, &options)).map(Table)
+    interruptible(py, || telemetry::read_parquet_with(path, &options)).map(Table)
 }
 
 /// Reads an Arrow IPC file (Feather version 2) or stream into a `Table`; with a schema it may hold other columns,
@@ -129,5 +129,5 @@ pub(crate) fn read_ipc(
     max_rejected_share: f64,
 ) -> PyResult<Table> {
     let options = options(schema, max_rejected_share, ',');
-    forward(py, || telemetry::read_ipc_with(path, &options)).map(Table)
+    interruptible(py, || telemetry::read_ipc_with(path, &options)).map(Table)
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::array::Vector;
 use crate::convert::{Config, Record, refuse};
-use crate::error::forward;
+use crate::error::interruptible;
 use crate::table::Table;
 
 /// Numbers by entity and time, on a regular grid: traffic series. What is missing stays missing: NaN, and a gap of the
@@ -47,7 +47,7 @@ fn settings(py: Python<'_>, config: Option<Config>) -> PyResult<SeriesConfig> {
 #[pyo3(signature = (path, **config: "object"))]
 pub(crate) fn read_series(py: Python<'_>, path: PathBuf, config: Option<Config>) -> PyResult<Series> {
     let config = settings(py, config)?;
-    forward(py, || telemetry::read_series(path, &config)).map(Series)
+    interruptible(py, || telemetry::read_series(path, &config)).map(Series)
 }
 
 #[pymethods]
@@ -57,7 +57,7 @@ impl Series {
     #[pyo3(signature = (table, **config: "object"))]
     fn from_table(py: Python<'_>, table: &Table, config: Option<Config>) -> PyResult<Self> {
         let config = settings(py, config)?;
-        forward(py, || series::Series::from_table(&table.0, &config)).map(Self)
+        interruptible(py, || series::Series::from_table(&table.0, &config)).map(Self)
     }
 
     /// Names of the entities, in order; one empty name where the source has none.
@@ -103,7 +103,7 @@ impl Series {
 
     /// The series as a table: `time`, `entity` where there are names, the values, the label where there is one.
     fn table(&self, py: Python<'_>) -> PyResult<Table> {
-        forward(py, || self.0.table()).map(Table)
+        interruptible(py, || self.0.table()).map(Table)
     }
 
     fn __repr__(&self) -> String {

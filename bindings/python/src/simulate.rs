@@ -4,7 +4,7 @@ use pyo3::prelude::*;
 use qosguard::simulate::{FlowSimulatorConfig, table};
 
 use crate::convert::{Whole, word};
-use crate::error::forward;
+use crate::error::interruptible;
 use crate::table::Table;
 
 /// Makes flow records of an inside network, with ground truth: web, DNS, VoIP, video, bulk, mail and IoT
@@ -41,5 +41,5 @@ pub(crate) fn simulate(
     if let Some(hosts) = hosts {
         config.hosts = hosts.get(py, "hosts")?;
     }
-    forward(py, || table(&config)).map(Table)
+    interruptible(py, || table(&config)).map(Table)
 }

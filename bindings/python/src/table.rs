@@ -17,7 +17,7 @@ use qosguard::telemetry::{self, ArrowReader, BatchReader, ReadOptions};
 
 use crate::array::{Rows, Vector};
 use crate::convert::Records;
-use crate::error::forward;
+use crate::error::{forward, interruptible};
 use crate::schema::Schema;
 
 /// Why one record was left out.
@@ -142,14 +142,14 @@ impl Table {
         let batches = data.into_reader()?;
         let schema = schema.map(|schema| schema.0.clone());
         let options = ReadOptions { schema, max_rejected_share, ..ReadOptions::default() };
-        forward(py, || ArrowReader::new(batches, "arrow", &options)?.read()).map(Self)
+        interruptible(py, || ArrowReader::new(batches, "arrow", &options)?.read()).map(Self)
     }
 
     /// Takes records as a service is sent them: one dictionary or many, whose keys are the schema's columns.
     /// Whether the numbers of a record are legal is checked as in a file.
     #[staticmethod]
     fn from_records(py: Python<'_>, records: Records, schema: &Schema) -> PyResult<Self> {
-        forward(py, || telemetry::Table::from_json(&schema.0, &records.json)).map(Self)
+        interruptible(py, || telemetry::Table::from_json(&schema.0, &records.json)).map(Self)
     }
 
     /// The roles and names of the columns.
@@ -178,7 +178,7 @@ impl Table {
 
     /// A new table with the given rows, in the given order; row numbers count from 0.
     fn take(&self, py: Python<'_>, rows: Rows) -> PyResult<Self> {
-        forward(py, || self.0.take(&rows.0)).map(Self)
+        interruptible(py, || self.0.take(&rows.0)).map(Self)
     }
 
     /// Takes the table to another schema: columns by name, by what they tell about a flow, or derived, each in
@@ -186,13 +186,13 @@ impl Table {
     ///
     /// Raises `SchemaMismatchError` naming the features that nothing fills.
     fn map_to(&self, py: Python<'_>, schema: &Schema) -> PyResult<Self> {
-        forward(py, || self.0.map_to(&schema.0)).map(Self)
+        interruptible(py, || self.0.map_to(&schema.0)).map(Self)
     }
 
     /// Writes the table to a file; its name says the format: `.csv`, `.jsonl`, `.ndjson`, `.json`, `.arrow`, `.ipc`,
     /// `.feather` or `.parquet`. `read` reads the same values back.
     fn write(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        forward(py, || telemetry::write(path, &self.0))
+        interruptible(py, || telemetry::write(path, &self.0))
     }
 
     /// The table as a `pandas.DataFrame`; needs pandas and pyarrow.

@@ -1,61 +1,73 @@
-//! Watching a training from Python.
+//! Following a fit from Python.
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use pyo3::prelude::*;
-use qosguard::Result;
-use qosguard::detect::{Checkpoint, Monitor, Progress};
+use qosguard::detect::Checkpoint;
+use qosguard::{Monitor, Progress, Result};
 use serde_json::{Value, json};
 
 use crate::convert::Record;
-use crate::error::{forward, to_py};
+use crate::error::{forward, interruptible, to_py};
 
-/// What is called after each epoch, the file that a checkpoint is written to, and the file to go on from.
+/// What is called with every report, the file that a checkpoint is written to, and the file to resume from.
 #[derive(FromPyObject)]
-pub(crate) struct Watch(Py<PyAny>, Option<PathBuf>, Option<PathBuf>);
+pub(crate) struct Watch(Option<Py<PyAny>>, Option<PathBuf>, Option<PathBuf>);
 
 impl Watch {
-    /// Trains with a monitor. Interrupts, and exceptions of what is called, end the training and are raised.
-    pub(crate) fn train<T: Send>(
+    /// Runs a fit, which gets the checkpoint to resume from, under a monitor. An exception of what is called ends the
+    /// fit and is raised.
+    pub(crate) fn run<T: Send>(
         watch: Option<Self>,
         py: Python<'_>,
-        work: impl FnOnce(&mut Monitor<'_>) -> Result<T> + Send,
+        fit: impl FnOnce(Option<&Checkpoint>) -> Result<T> + Send,
     ) -> PyResult<T> {
-        let (call, checkpoint, resume) =
-            watch.map_or((None, None, None), |Self(f, to, from)| (Some(f), to, from));
+        let Some(Self(call, checkpoint, resume)) = watch else { return interruptible(py, || fit(None)) };
         let resume = forward(py, || resume.map(Checkpoint::load).transpose())?;
-        let mut raised = None;
-        let mut after_epoch = |progress: &Progress<'_>| {
-            let saved = match &checkpoint {
-                Some(path) => progress.checkpoint().and_then(|checkpoint| checkpoint.save(path)),
-                None => Ok(()),
-            };
-            let goes_on = Python::attach(|py| {
-                saved.map_err(|error| to_py(py, &error))?;
-                py.check_signals()?;
-                call.as_ref()
-                    .map_or(Ok(true), |call| call.call1(py, (Record::new(&record(progress)),))?.extract(py))
+        if call.is_none() && checkpoint.is_none() {
+            return interruptible(py, || fit(resume.as_ref()));
+        }
+        let raised = Arc::new(Mutex::new(None));
+        let failed = Arc::clone(&raised);
+        let monitor = Monitor::new(move |progress| {
+            let outcome = Python::attach(|py| {
+                save(checkpoint.as_deref(), progress).map_err(|error| to_py(py, &error))?;
+                let Some(call) = &call else { return Ok(true) };
+                call.call1(py, (Record::new(&record(progress)),))?.extract(py)
             });
-            match goes_on {
+            match outcome {
                 Ok(true) => ControlFlow::Continue(()),
                 Ok(false) => ControlFlow::Break(()),
                 Err(error) => {
-                    raised = Some(error);
+                    *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                     ControlFlow::Break(())
                 }
             }
-        };
-        let trained =
-            forward(py, || work(&mut Monitor { progress: Some(&mut after_epoch), resume: resume.as_ref() }));
-        raised.map_or(trained, Err)
+        });
+        let fitted = interruptible(py, || monitor.run(|| fit(resume.as_ref())));
+        let raised = raised.lock().unwrap_or_else(PoisonError::into_inner).take();
+        raised.map_or(fitted, Err)
+    }
+}
+
+/// Writes a checkpoint after an epoch.
+fn save(path: Option<&Path>, progress: &Progress<'_>) -> Result<()> {
+    match path {
+        Some(path) if progress.epoch.is_some() => Checkpoint::from_bytes(&progress.checkpoint()?)?.save(path),
+        _ => Ok(()),
     }
 }
 
 /// The fields of `qosguard.training.Progress`.
 fn record(progress: &Progress<'_>) -> Value {
-    let mut record = json!(progress.record);
+    let mut record = progress.epoch.map_or_else(|| json!({}), |epoch| json!(epoch));
     record["stage"] = progress.stage.into();
-    record["epochs"] = progress.epochs.into();
+    record["unit"] = progress.unit.as_str().into();
+    record["done"] = progress.done.into();
+    record["total"] = progress.total.into();
+    record["member"] = progress.member.into();
+    record["fold"] = progress.fold.into();
     record
 }

@@ -15,7 +15,8 @@ Exit codes:
   3  input that cannot be read as telemetry, or too little of it
   4  a model that is no intact guard, or of a newer release
   5  a policy that does not validate
-  6  a file that cannot be read or written";
+  6  a file that cannot be read or written
+  130  interrupted by Ctrl-C";
 
 /// Anomalies were found and the caller asked to be told.
 pub(crate) const ANOMALIES: u8 = 1;
@@ -61,6 +62,7 @@ fn code(kind: ErrorKind) -> u8 {
         ErrorKind::CorruptArtifact | ErrorKind::IncompatibleFormat => 4,
         ErrorKind::Policy => 5,
         ErrorKind::Io => 6,
+        ErrorKind::Cancelled => 130,
         ErrorKind::BadRecord
         | ErrorKind::SchemaMismatch
         | ErrorKind::InsufficientData

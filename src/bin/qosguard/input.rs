@@ -34,8 +34,10 @@ pub(crate) fn open(input: &Input) -> Result<Box<dyn BatchReader>> {
             interrupt::once(interrupt::flag(&[SIGINT, SIGTERM])?, move || stop.stop());
             return Ok(Box::new(collector));
         }
+        interrupt::cancel()?;
         return telemetry::open(one, &options);
     }
+    interrupt::cancel()?;
     if let Some(stream) = input.paths.iter().find(|path| is_stream(path)) {
         return Err(Error::InvalidArgument {
             name: "IN".into(),

@@ -1,13 +1,13 @@
-//! Ctrl-C on live input: what was read is still written, and files get their ends.
+//! Ctrl-C: of live input, what was read is still written, and files get their ends; any other work is cancelled.
 
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock, Once};
 use std::thread;
 use std::time::Duration;
 
-use qosguard::{Error, Result};
+use qosguard::{Error, Monitor, Result};
 use signal_hook::flag;
 
 pub(crate) use signal_hook::consts::{SIGINT, SIGTERM};
@@ -31,6 +31,22 @@ pub(crate) fn flag(signals: &[i32]) -> Result<Arc<AtomicBool>> {
     };
     register().map_err(|source| Error::Io { path: Path::new("signals").into(), source })?;
     Ok(asked)
+}
+
+/// What cancels the work of this command.
+static WORK: LazyLock<Monitor> = LazyLock::new(Monitor::default);
+
+/// Makes Ctrl-C cancel the work inside [`run`] from now on; a second one ends the command at once.
+pub(crate) fn cancel() -> Result<()> {
+    static ONCE: Once = Once::new();
+    let mut registered = Ok(());
+    ONCE.call_once(|| registered = flag(&[SIGINT]).map(|asked| once(asked, || WORK.cancel())));
+    registered
+}
+
+/// Runs work that [`cancel`] makes cancellable.
+pub(crate) fn run<T>(work: impl FnOnce() -> T) -> T {
+    WORK.run(work)
 }
 
 /// Calls `stop` once the flag is up.

@@ -29,7 +29,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let outcome = match &arguments.command {
+    let outcome = interrupt::run(|| match &arguments.command {
         Command::Flows(command) => flows::run(command),
         Command::Train(command) => train::run(command),
         Command::Assess(command) => assess::run(command),
@@ -38,6 +38,6 @@ fn main() -> ExitCode {
         Command::Inspect(command) => inspect::run(command),
         Command::Completions { shell } => generate::completions(*shell),
         Command::Man { directory } => generate::man(directory),
-    };
+    });
     outcome.unwrap_or_else(Failure::tell)
 }

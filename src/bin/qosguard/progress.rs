@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use qosguard::detect;
 
 /// Counts rows as they pass.
 #[derive(Debug)]
@@ -36,15 +35,17 @@ impl Drop for Progress {
     }
 }
 
-/// Counts the epochs of a training, one stage after the other.
+/// Counts the steps of a fit: fits by member and fold, epochs, trees and so on, one stage after the other.
 #[derive(Debug, Default)]
-pub(crate) struct Epochs(Option<(String, ProgressBar)>);
+pub(crate) struct Steps(Option<(String, ProgressBar)>);
 
-impl Epochs {
-    pub(crate) fn show(&mut self, progress: &detect::Progress<'_>) {
+impl Steps {
+    pub(crate) fn show(&mut self, progress: &qosguard::Progress<'_>) {
         if self.0.as_ref().is_none_or(|(stage, _)| stage != progress.stage) {
-            let bar = ProgressBar::new(progress.epochs as u64);
-            if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} epochs, {msg}") {
+            let bar = ProgressBar::no_length();
+            let template =
+                format!("{{prefix}} {{wide_bar}} {{pos}}/{{len}} {}{{msg}}", progress.unit.as_str());
+            if let Ok(style) = ProgressStyle::with_template(&template) {
                 bar.set_style(style);
             }
             bar.set_prefix(progress.stage.to_owned());
@@ -52,8 +53,14 @@ impl Epochs {
             self.0 = Some((progress.stage.to_owned(), bar));
         }
         if let Some((_, bar)) = &self.0 {
-            bar.set_message(format!("loss {:.4}", progress.record.watched_loss()));
-            bar.set_position(progress.record.epoch as u64);
+            bar.set_message(match (progress.epoch, progress.member, progress.fold) {
+                (Some(epoch), ..) => format!(", loss {:.4}", epoch.watched_loss()),
+                (_, Some(member), Some(fold)) => format!(", {member} without fold {}", fold + 1),
+                (_, Some(member), None) => format!(", {member} on all rows"),
+                _ => String::new(),
+            });
+            bar.set_length(progress.total);
+            bar.set_position(progress.done);
         }
     }
 
@@ -64,7 +71,7 @@ impl Epochs {
     }
 }
 
-impl Drop for Epochs {
+impl Drop for Steps {
     fn drop(&mut self) {
         self.end();
     }

@@ -4,15 +4,15 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
 
-use qosguard::detect::{AnyDetectorConfig, Monitor, Progress};
+use qosguard::detect::AnyDetectorConfig;
 use qosguard::qos::Policy;
-use qosguard::{Error, Guard, Result};
+use qosguard::{Error, Guard, Monitor, Result};
 use serde_json::{Value, json};
 
 use crate::arguments::Train;
 use crate::exit::Outcome;
-use crate::progress::Epochs;
-use crate::{input, output};
+use crate::progress::Steps;
+use crate::{input, interrupt, output};
 
 pub(crate) fn run(command: &Train) -> Outcome {
     output::spare(&command.output, command.input.paths.iter().chain(&command.policy))?;
@@ -25,12 +25,13 @@ pub(crate) fn run(command: &Train) -> Outcome {
         builder = builder.policy(Policy::load(path)?);
     }
     let table = input::read(&command.input)?;
-    let mut epochs = Epochs::default();
-    let mut watch = |progress: &Progress<'_>| {
-        epochs.show(progress);
+    interrupt::cancel()?;
+    let mut steps = Steps::default();
+    let monitor = Monitor::new(move |progress| {
+        steps.show(progress);
         ControlFlow::Continue(())
-    };
-    let guard = builder.fit_with(&table, &mut Monitor { progress: Some(&mut watch), resume: None })?;
+    });
+    let guard = builder.monitor(monitor).fit(&table)?;
     guard.save(&command.output)?;
 
     let (training, threshold, report) = (guard.training(), guard.threshold(), table.report());

@@ -7,6 +7,7 @@ use super::histogram::{Builder, Derivatives, Histogram, Sums};
 use super::settings::BoostedTreesConfig;
 use super::split::{Bounds, Cut, Parent, Search, Split, UNBOUNDED, leaf_value};
 use crate::detect::tree::{Categories, MAX_DEPTH, Node, Test};
+use crate::progress;
 
 /// Memory for histograms of leaves that may be split; a leaf beyond it is added up anew when it is.
 const POOL: usize = 1 << 29;
@@ -73,7 +74,9 @@ impl<'a> Ground<'a> {
         self.aside.resize(rows.len(), 0);
         let mut tree = Tree { ground: self, search, drafts: Vec::new(), leaves: Vec::new() };
         tree.plant();
+        // A tree that is cut short by cancellation is never returned from the fit.
         while tree.leaves.len() < tree.ground.config.leaves
+            && !progress::is_cancelled()
             && let Some((at, split)) = tree.pop()
         {
             tree.split(at, split);

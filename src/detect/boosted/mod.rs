@@ -16,8 +16,9 @@ pub use settings::{BoostedTreesConfig, EarlyStopping};
 use ndarray::ArrayView2;
 
 use super::tree_ensemble::{Link, TreeEnsemble};
-use super::{Fit, check, held_out};
+use super::{Fit, FitContext, Fitted, check};
 use crate::error::{Error, Result};
+use crate::folds;
 use crate::rng::Stream;
 use histogram::MAX_ROWS;
 use loss::Target;
@@ -26,49 +27,23 @@ use train::{Rows, VALIDATION};
 impl Fit for BoostedTreesConfig {
     type Model = TreeEnsemble;
 
-    /// Fits the classes `clean` and `attack`; see [`BoostedTreesConfig::fit_classes`].
+    /// Fits the classes of the labels, with weights where there are any. NaN is a missing value.
     ///
     /// # Errors
     ///
-    /// [`Error::InsufficientData`] without labels; else as [`BoostedTreesConfig::fit_classes`].
-    fn fit(&self, x: ArrayView2<'_, f32>, labels: Option<&[bool]>) -> Result<TreeEnsemble> {
-        let Some(labels) = labels else {
-            return Err(Error::InsufficientData { what: "labels".into(), needed: x.nrows().max(1), got: 0 });
-        };
-        let labels: Vec<u32> = labels.iter().map(|&attack| u32::from(attack)).collect();
-        self.fit_classes(x, &labels, &["clean".into(), "attack".into()], None)
+    /// As every [`Fit::fit`], and [`Error::InvalidArgument`] for fewer than two classes or two of one name, a label
+    /// beyond the classes, a category that is not a whole number in `0..65536`, more than 2^28 − 1 rows;
+    /// [`Error::ShapeMismatch`] for monotone constraints of another length; [`Error::InsufficientData`] for a class
+    /// without rows (or weight) to train on or, with early stopping, no row to stop by.
+    fn fit(&self, x: ArrayView2<'_, f32>, context: FitContext<'_>) -> Result<Fitted<TreeEnsemble>> {
+        let (labels, classes) = context.every_class(x.nrows())?;
+        context.complete(|| self.fit_rows(x, &labels, &classes, context.weights))
     }
 }
 
 impl BoostedTreesConfig {
-    /// Fits on `x` of shape `(rows, features)` with the class of each row as an index into `classes`, the first
-    /// of which is clean traffic, and a weight for each row, 1 where there are none. NaN is a missing value.
-    ///
-    /// The same config, data and seed give the same bits for any number of threads.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidArgument`] for a setting outside its domain, fewer than two classes or two of one name, a label beyond
-    /// the classes, a weight that is negative or not finite, a category that is no whole number in `0..65536`,
-    /// more than 2^28 − 1 rows; [`Error::ShapeMismatch`] for labels, weights or monotone constraints of another
-    /// length; [`Error::NotFinite`] for an infinite value, by row and column; [`Error::InsufficientData`] for no
-    /// features, and for a class without rows (or weight) to train on or, with early stopping, no row to stop by.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use qosguard::detect::{BoostedTreesConfig, Classifier};
-    /// use qosguard::ndarray::Array2;
-    ///
-    /// let x = Array2::from_shape_fn((300, 1), |(i, _)| i as f32);
-    /// let labels: Vec<u32> = (0..300).map(|i| i / 100).collect();
-    /// let classes = ["clean", "scan", "flood"].map(String::from);
-    /// let model = BoostedTreesConfig::default().fit_classes(x.view(), &labels, &classes, None)?;
-    /// let p = model.probabilities(x.view())?;
-    /// assert!(p[[20, 0]] > 0.9 && p[[150, 1]] > 0.9 && p[[280, 2]] > 0.9);
-    /// # Ok::<(), qosguard::Error>(())
-    /// ```
-    pub fn fit_classes(
+    /// Fits on rows with the class of each as an index into `classes`.
+    pub(in crate::detect) fn fit_rows(
         &self,
         x: ArrayView2<'_, f32>,
         labels: &[u32],
@@ -106,7 +81,7 @@ impl BoostedTreesConfig {
             return Rows { training: (0..labels.len() as u32).collect(), validation: Vec::new() };
         };
         let mut random = Stream::new(self.seed, VALIDATION);
-        let (training, validation) = held_out::split(Some(labels), labels.len(), stop.share, &mut random);
+        let (training, validation) = folds::hold_out(Some(labels), labels.len(), stop.share, &mut random);
         let rows = |rows: Vec<usize>| rows.into_iter().map(|row| row as u32).collect();
         Rows { training: rows(training), validation: rows(validation) }
     }

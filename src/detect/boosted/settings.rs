@@ -32,12 +32,12 @@ use crate::error::{Error, Result};
 /// # Examples
 ///
 /// ```
-/// use qosguard::detect::{BoostedTreesConfig, Classifier, Fit};
+/// use qosguard::detect::{BoostedTreesConfig, Classifier, Fit, FitContext};
 /// use qosguard::ndarray::Array2;
 ///
 /// let x = Array2::from_shape_fn((400, 2), |(i, j)| ((i * (7 + 4 * j)) % 100) as f32);
 /// let labels: Vec<bool> = x.column(0).iter().map(|&v| v > 50.0).collect();
-/// let model = BoostedTreesConfig { trees: 30, ..Default::default() }.fit(x.view(), Some(&labels))?;
+/// let model = BoostedTreesConfig { trees: 30, ..Default::default() }.fit(x.view(), FitContext::labelled(&labels))?.model;
 /// let probabilities = model.probabilities(x.view())?;
 /// assert!((0..400).all(|i| (probabilities[[i, 1]] > 0.5) == labels[i]));
 /// # Ok::<(), qosguard::Error>(())

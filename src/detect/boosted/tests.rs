@@ -41,7 +41,7 @@ fn one_tree_has_the_leaf_values_of_the_formula() {
     let labels = [false, false, true, true, true];
     let stump = BoostedTreesConfig { trees: 1, leaves: 2, min_rows_per_leaf: 1, ..Default::default() };
     let config = BoostedTreesConfig { learning_rate: 0.5, l2: 0.5, ..stump };
-    let model = config.fit(x.view(), Some(&labels)).unwrap();
+    let model = config.fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
     // p = 3/5: gradients .6 and -.4, hessians .24.
     let [left, right] = [-0.5 * 1.2 / (0.48 + 0.5), 0.5 * 1.2 / (0.72 + 0.5)];
     let found = nodes(&model);
@@ -73,7 +73,7 @@ fn softmax_leaves_have_the_hessian_of_k_classes() {
         l2: 0.0,
         ..Default::default()
     };
-    let model = config.fit_classes(x.view(), &labels, &names(3), None).unwrap();
+    let model = config.fit_rows(x.view(), &labels, &names(3), None).unwrap();
     // p = 1/3 for every class; class 0 is the ten rows at 0: G = -20/3, H = 10 · 3/2 · 2/9.
     let found = nodes(&model);
     let Node::Leaf { value, .. } = found[0][1] else { panic!("{found:?}") };
@@ -86,7 +86,7 @@ fn softmax_leaves_have_the_hessian_of_k_classes() {
 fn without_a_split_the_prediction_is_the_share_of_each_class() {
     let x = Array2::zeros((40, 2));
     let labels: Vec<u32> = (0..40).map(|i| [0, 1, 1, 2][i % 4]).collect();
-    let model = quick().fit_classes(x.view(), &labels, &names(3), None).unwrap();
+    let model = quick().fit_rows(x.view(), &labels, &names(3), None).unwrap();
     let p = model.probabilities(x.slice(s![..1, ..])).unwrap();
     for (got, wanted) in p.iter().zip([0.25, 0.5, 0.25]) {
         assert!((got - wanted).abs() < 1e-9, "{p}");
@@ -98,19 +98,29 @@ fn where_missing_values_go_is_learnt() {
     for attack_is_missing in [false, true] {
         let x = Array2::from_shape_fn((400, 1), |(i, _)| if i % 2 == 0 { f32::NAN } else { (i % 7) as f32 });
         let labels: Vec<bool> = (0..400).map(|i| (i % 2 == 0) == attack_is_missing).collect();
-        let model = quick().fit(x.view(), Some(&labels)).unwrap();
+        let model = quick().fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
         assert!(log_loss(&model, x.view(), &labels) < 0.2);
     }
     // Missing values are like the great numbers here.
     let x = Array2::from_shape_fn((600, 1), |(i, _)| if i % 3 == 2 { f32::NAN } else { (i % 3) as f32 });
     let labels: Vec<bool> = (0..600).map(|i| i % 3 > 0).collect();
-    let found = nodes(&BoostedTreesConfig { leaves: 2, ..quick() }.fit(x.view(), Some(&labels)).unwrap());
+    let found = nodes(
+        &BoostedTreesConfig { leaves: 2, ..quick() }
+            .fit(x.view(), FitContext::labelled(&labels))
+            .unwrap()
+            .model,
+    );
     assert!(
         matches!(found[0][0], Node::Split { missing_left: false, test: Test::AtMost(0.5), .. }),
         "{found:?}"
     );
     let labels: Vec<bool> = (0..600).map(|i| i % 3 == 1).collect();
-    let found = nodes(&BoostedTreesConfig { leaves: 2, ..quick() }.fit(x.view(), Some(&labels)).unwrap());
+    let found = nodes(
+        &BoostedTreesConfig { leaves: 2, ..quick() }
+            .fit(x.view(), FitContext::labelled(&labels))
+            .unwrap()
+            .model,
+    );
     assert!(
         matches!(found[0][0], Node::Split { missing_left: true, test: Test::AtMost(0.5), .. }),
         "{found:?}"
@@ -122,7 +132,7 @@ fn constant_and_missing_columns_are_never_split() {
     let (mut x, labels) = rows(600, 5, 3);
     x.column_mut(3).fill(f32::NAN);
     x.column_mut(4).fill(-7.5);
-    let model = quick().fit(x.view(), Some(&labels)).unwrap();
+    let model = quick().fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
     let mut splits = 0;
     for node in nodes(&model).concat() {
         if let Node::Split { feature, .. } = node {
@@ -137,7 +147,7 @@ fn constant_and_missing_columns_are_never_split() {
 fn leaves_rows_and_depth_stay_within_their_limits() {
     let (x, labels) = rows(3000, 4, 4);
     let config = BoostedTreesConfig { leaves: 12, max_depth: Some(4), min_rows_per_leaf: 70, ..quick() };
-    let model = config.fit(x.view(), Some(&labels)).unwrap();
+    let model = config.fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
     for tree in nodes(&model) {
         let covers: Vec<f32> =
             tree.iter().filter(|node| matches!(node, Node::Leaf { .. })).map(Node::cover).collect();
@@ -158,7 +168,7 @@ fn monotone_constraints_hold() {
     let free = BoostedTreesConfig { leaves: 16, ..quick() };
     let bound = BoostedTreesConfig { monotone: vec![1, -1, 0], ..free.clone() };
     let falls = |config: &BoostedTreesConfig| {
-        let model = config.fit(x.view(), Some(&labels)).unwrap();
+        let model = config.fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
         let mut falls = 0;
         for (feature, sign) in [(0, 1.0), (1, -1.0)] {
             for start in x.outer_iter().take(20) {
@@ -187,8 +197,8 @@ fn a_weight_of_two_is_a_row_twice() {
     let doubled_labels: Vec<u32> = twice.iter().map(|&row| labels[row]).collect();
     for class_weight in [ClassWeight::None, ClassWeight::Balanced] {
         let config = BoostedTreesConfig { min_rows_per_leaf: 1, min_hessian: 5.0, class_weight, ..quick() };
-        let weighted = config.fit_classes(x.view(), &labels, &names(2), Some(&weights)).unwrap();
-        let doubled = config.fit_classes(doubled_x.view(), &doubled_labels, &names(2), None).unwrap();
+        let weighted = config.fit_rows(x.view(), &labels, &names(2), Some(&weights)).unwrap();
+        let doubled = config.fit_rows(doubled_x.view(), &doubled_labels, &names(2), None).unwrap();
         let [a, b] = [weighted, doubled].map(|model| model.probabilities(x.view()).unwrap());
         let furthest = a.iter().zip(&b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         assert!(furthest < 1e-5, "{class_weight:?}: {furthest}");
@@ -204,10 +214,10 @@ fn balanced_classes_are_weights_and_raise_the_rarer_one() {
     let weights: Vec<f32> =
         labels.iter().map(|&label| factor(if label == 1 { attacks } else { 1200 - attacks })).collect();
     let balanced = BoostedTreesConfig { class_weight: ClassWeight::Balanced, ..quick() };
-    let balanced = balanced.fit_classes(x.view(), &labels, &names(2), None).unwrap();
-    let weighted = quick().fit_classes(x.view(), &labels, &names(2), Some(&weights)).unwrap();
+    let balanced = balanced.fit_rows(x.view(), &labels, &names(2), None).unwrap();
+    let weighted = quick().fit_rows(x.view(), &labels, &names(2), Some(&weights)).unwrap();
     assert_eq!(nodes(&balanced), nodes(&weighted));
-    let plain = quick().fit_classes(x.view(), &labels, &names(2), None).unwrap();
+    let plain = quick().fit_rows(x.view(), &labels, &names(2), None).unwrap();
     let mean = |model: &TreeEnsemble| model.probabilities(x.view()).unwrap().column(1).mean().unwrap();
     assert!(mean(&balanced) > mean(&plain) + 0.1);
 }
@@ -217,8 +227,13 @@ fn the_order_of_columns_is_nothing_but_names() {
     let (x, labels) = rows(2000, 10, 8);
     let order = [9, 3, 0, 7, 1, 5, 2, 8, 6, 4];
     let turned = x.select(Axis(1), &order);
-    let scores = quick().fit(x.view(), Some(&labels)).unwrap().score(x.view()).unwrap();
-    let others = quick().fit(turned.view(), Some(&labels)).unwrap().score(turned.view()).unwrap();
+    let scores = quick().fit(x.view(), FitContext::labelled(&labels)).unwrap().model.score(x.view()).unwrap();
+    let others = quick()
+        .fit(turned.view(), FitContext::labelled(&labels))
+        .unwrap()
+        .model
+        .score(turned.view())
+        .unwrap();
     assert_eq!(scores, others);
 }
 
@@ -240,8 +255,9 @@ fn early_stopping_keeps_the_best_round() {
     let fit = |trees: usize, patience: usize| {
         let stop = Some(EarlyStopping { share: 0.3, patience });
         BoostedTreesConfig { trees, early_stopping: stop, ..config.clone() }
-            .fit(x.view(), Some(&labels))
+            .fit(x.view(), FitContext::labelled(&labels))
             .unwrap()
+            .model
     };
     let stopped = fit(300, 5);
     let rounds = nodes(&stopped).len();
@@ -259,13 +275,13 @@ fn held_out_rows_teach_nothing() {
     let (mut x, labels) = rows(500, 3, 10);
     let stop = Some(EarlyStopping { share: 0.2, patience: 100 });
     let config = BoostedTreesConfig { early_stopping: stop, trees: 3, ..quick() };
-    let before = nodes(&config.fit(x.view(), Some(&labels)).unwrap());
+    let before = nodes(&config.fit(x.view(), FitContext::labelled(&labels)).unwrap().model);
     let classes: Vec<u32> = labels.iter().map(|&label| u32::from(label)).collect();
     for row in config.rows(&classes).validation {
         // Still in order, so that the same round is the best.
         x.row_mut(row as usize).mapv_inplace(|v| v + 1e-4);
     }
-    assert_eq!(nodes(&config.fit(x.view(), Some(&labels)).unwrap()), before);
+    assert_eq!(nodes(&config.fit(x.view(), FitContext::labelled(&labels)).unwrap().model), before);
 }
 
 #[test]
@@ -278,8 +294,8 @@ fn any_number_of_threads_gives_the_same_bits() {
     let fit = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let two = config.fit(x.view(), Some(&labels)).unwrap();
-            let three = config.fit_classes(x.view(), &classes, &names(3), None).unwrap();
+            let two = config.fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
+            let three = config.fit_rows(x.view(), &classes, &names(3), None).unwrap();
             [nodes(&two), nodes(&three)]
         })
     };
@@ -292,8 +308,9 @@ fn the_seed_decides_which_rows_and_features_are_drawn() {
     let fit = |seed: u64, row_share: f64, feature_share: f64| {
         nodes(
             &BoostedTreesConfig { row_share, feature_share, seed, ..quick() }
-                .fit(x.view(), Some(&labels))
-                .unwrap(),
+                .fit(x.view(), FitContext::labelled(&labels))
+                .unwrap()
+                .model,
         )
     };
     assert_eq!(fit(1, 0.5, 0.5), fit(1, 0.5, 0.5));
@@ -328,8 +345,11 @@ fn categories_are_parted_by_sets() {
     });
     let labels: Vec<bool> = (0..6000).map(|i| attack((i * 17) % codes)).collect();
     let config = BoostedTreesConfig { categorical: vec![0], leaves: 3, ..quick() };
-    let model = config.fit(x.view(), Some(&labels)).unwrap();
-    let plain = BoostedTreesConfig { leaves: 3, ..quick() }.fit(x.view(), Some(&labels)).unwrap();
+    let model = config.fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
+    let plain = BoostedTreesConfig { leaves: 3, ..quick() }
+        .fit(x.view(), FitContext::labelled(&labels))
+        .unwrap()
+        .model;
     let [by_set, by_order] = [&model, &plain].map(|model| log_loss(model, x.view(), &labels));
     assert!(by_set < 0.15 && by_set < 0.3 * by_order, "{by_set} {by_order}");
     let Node::Split { test: Test::OneOf(0), .. } = nodes(&model)[0][0] else { panic!("not a set") };
@@ -339,7 +359,7 @@ fn categories_are_parted_by_sets() {
     // Two codes: either alone.
     let x = Array2::from_shape_fn((200, 1), |(i, _)| (i % 2) as f32);
     let labels: Vec<bool> = (0..200).map(|i| i % 2 == 0).collect();
-    let model = config.fit(x.view(), Some(&labels)).unwrap();
+    let model = config.fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
     assert!(log_loss(&model, x.view(), &labels) < 0.2);
 }
 
@@ -348,8 +368,8 @@ fn column_major_input_gives_the_same_model() {
     let (x, labels) = rows(300, 3, 13);
     let columns = concatenate![Axis(1), x.slice(s![.., ..1]), x.slice(s![.., 1..])].reversed_axes();
     let columns = columns.as_standard_layout().to_owned();
-    let model = quick().fit(columns.t(), Some(&labels)).unwrap();
-    assert_eq!(nodes(&model), nodes(&quick().fit(x.view(), Some(&labels)).unwrap()));
+    let model = quick().fit(columns.t(), FitContext::labelled(&labels)).unwrap().model;
+    assert_eq!(nodes(&model), nodes(&quick().fit(x.view(), FitContext::labelled(&labels)).unwrap().model));
 }
 
 #[test]
@@ -377,12 +397,12 @@ fn settings_out_of_their_domain_are_named() {
         (BoostedTreesConfig { early_stopping: stop(1.0, 1), ..base() }, "early_stopping.share"),
         (BoostedTreesConfig { early_stopping: stop(0.1, 0), ..base() }, "early_stopping.patience"),
     ] {
-        let error = config.fit(x, Some(&labels)).unwrap_err();
+        let error = config.fit(x, FitContext::labelled(&labels)).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidArgument);
         assert!(error.to_string().starts_with(&format!("`{name}` must be ")), "{error}");
     }
     let short = BoostedTreesConfig { monotone: vec![1], ..base() };
-    let error = short.fit(x, Some(&labels)).unwrap_err();
+    let error = short.fit(x, FitContext::labelled(&labels)).unwrap_err();
     assert_eq!(error.to_string(), "monotone constraints: expected 2, got 1");
     let config: BoostedTreesConfig =
         serde_json::from_str(r#"{"trees": 7, "class_weight": "balanced"}"#).unwrap();
@@ -395,7 +415,10 @@ fn bad_rows_are_named() {
     let (x, labels) = rows(50, 3, 15);
     let x = x.slice(s![.., ..2]).to_owned();
     let message = |error: Error| error.to_string();
-    let fit = |x: &Array2<f32>, labels: Option<&[bool]>| message(quick().fit(x.view(), labels).unwrap_err());
+    let fit = |x: &Array2<f32>, labels: Option<&[bool]>| {
+        let context = labels.map_or_else(FitContext::default, FitContext::labelled);
+        message(quick().fit(x.view(), context).unwrap_err())
+    };
     assert_eq!(fit(&x, None), "labels: needs at least 50, got 0");
     assert_eq!(fit(&x, Some(&labels[1..])), "labels: expected 50, got 49");
     let one_class = "training rows of class `attack` that count: needs at least 1, got 0";
@@ -407,7 +430,7 @@ fn bad_rows_are_named() {
 
     let classes: Vec<u32> = (0..50).map(|i| i % 3).collect();
     let fit = |labels: &[u32], classes: usize, weights: Option<&[f32]>| {
-        message(quick().fit_classes(x.view(), labels, &names(classes), weights).unwrap_err())
+        message(quick().fit_rows(x.view(), labels, &names(classes), weights).unwrap_err())
     };
     assert_eq!(fit(&classes, 2, None), "`labels[2]` must be below 2, got 2");
     assert_eq!(fit(&[0; 50], 1, None), "`classes` must be two or more names, got 1");
@@ -426,11 +449,12 @@ fn bad_rows_are_named() {
     for bad in [-1.0, 0.5, 65_536.0] {
         let mut x = Array2::zeros((50, 2));
         x[[9, 1]] = bad;
-        let error = message(codes.fit(x.view(), Some(&labels)).unwrap_err());
+        let error = message(codes.fit(x.view(), FitContext::labelled(&labels)).unwrap_err());
         assert!(error.starts_with("`x[9, 1]` must be a whole number in 0..65536 or NaN"), "{error}");
     }
     let stop = Some(EarlyStopping { share: 0.01, patience: 5 });
-    let error =
-        BoostedTreesConfig { early_stopping: stop, ..quick() }.fit(x.view(), Some(&labels)).unwrap_err();
+    let error = BoostedTreesConfig { early_stopping: stop, ..quick() }
+        .fit(x.view(), FitContext::labelled(&labels))
+        .unwrap_err();
     assert_eq!(message(error), "held-out rows that count, to stop by: needs at least 1, got 0");
 }

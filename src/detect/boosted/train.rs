@@ -12,6 +12,7 @@ use crate::detect::tree::{Categories, Node, Test, Trees};
 use crate::detect::tree_ensemble::Output;
 use crate::error::Result;
 use crate::parallel;
+use crate::progress::{self, Progress, Unit};
 use crate::rng::Stream;
 
 /// Rows that bins are found on.
@@ -65,7 +66,9 @@ pub(super) fn train(
                 add_to_others(&grown, x, &drawn, scores)?;
             }
             append(output, grown);
+            progress::check()?;
         }
+        progress::report(&Progress::new("boosted_trees", Unit::Trees, round + 1, config.trees))?;
         if let Some(stop) = config.early_stopping {
             let loss = validation.log_loss(&scores, &rows.validation);
             if loss < best.loss {

@@ -11,10 +11,11 @@ pub use fusion::Fusion;
 pub use model::{Ensemble, Member};
 pub(super) use parts::EnsembleHeader;
 
-use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use super::{AnyDetectorConfig, Fit};
+use super::AnyDetectorConfig;
+#[cfg(feature = "neural")]
+use super::ColumnNames;
 use crate::error::{Error, Result};
 
 /// Most members of an ensemble.
@@ -60,7 +61,7 @@ impl MemberConfig {
 /// # Examples
 ///
 /// ```
-/// use qosguard::detect::{Detector, EnsembleConfig, Fit, GaussianMixtureConfig, IsolationForestConfig, MemberConfig};
+/// use qosguard::detect::{Detector, EnsembleConfig, Fit, FitContext, GaussianMixtureConfig, IsolationForestConfig, MemberConfig};
 /// use qosguard::ndarray::Array2;
 ///
 /// let members = vec![
@@ -68,7 +69,7 @@ impl MemberConfig {
 ///     MemberConfig::new("mixture", 2.0, GaussianMixtureConfig { components: 2, ..Default::default() }),
 /// ];
 /// let x = Array2::from_shape_fn((500, 2), |(i, j)| ((i * (j + 7)) % 13) as f32);
-/// let ensemble = EnsembleConfig { members, ..Default::default() }.fit(x.view(), None)?;
+/// let ensemble = EnsembleConfig { members, ..Default::default() }.fit(x.view(), FitContext::default())?.model;
 /// let (far, middle) = (Array2::from_elem((1, 2), 60.0), Array2::from_elem((1, 2), 6.0));
 /// assert!(ensemble.score(far.view())? > ensemble.score(middle.view())?);
 /// assert_eq!(ensemble.p_values(far.view())?.dim(), (1, 2)); // one row, two members
@@ -100,6 +101,11 @@ impl EnsembleConfig {
         self.fusion == Fusion::Probability || self.members.iter().any(|member| member.detector.needs_labels())
     }
 
+    #[cfg(feature = "neural")]
+    pub(super) fn name_columns(&mut self, columns: ColumnNames<'_>) -> Result<()> {
+        self.members.iter_mut().try_for_each(|member| member.detector.name_columns(columns))
+    }
+
     fn validate(&self) -> Result<()> {
         if !(1..=MOST_MEMBERS).contains(&self.members.len()) {
             return Err(Error::invalid("members", format!("1 to {MOST_MEMBERS}"), self.members.len()));
@@ -117,13 +123,5 @@ impl EnsembleConfig {
             return Err(Error::invalid("members", "one at most without a weight", learnt));
         }
         Ok(())
-    }
-}
-
-impl Fit for EnsembleConfig {
-    type Model = Ensemble;
-
-    fn fit(&self, x: ArrayView2<'_, f32>, labels: Option<&[bool]>) -> Result<Ensemble> {
-        self.fit_and_score(x, labels).map(|(ensemble, _)| ensemble)
     }
 }

@@ -5,6 +5,7 @@ use super::density::Density;
 use super::{Covariance, GaussianMixtureConfig};
 use crate::error::{Error, Result};
 use crate::parallel;
+use crate::progress::{self, Progress, Unit};
 
 /// Rows whose densities are computed at a time.
 const CHUNK: usize = 256;
@@ -57,6 +58,8 @@ pub(super) fn run(
         let converged = (log_likelihood - before).abs() < config.tolerance;
         (fitted.iterations, fitted.converged, fitted.log_likelihood) = (iteration, converged, log_likelihood);
         before = log_likelihood;
+        let max = config.max_iterations;
+        progress::report(&Progress::new("gaussian_mixture", Unit::Iterations, iteration, max))?;
         if converged {
             break;
         }
@@ -142,7 +145,10 @@ fn maximise_one(
     }
     let mut covariance = vec![0.0; config.covariance.factor_len(d)];
     let mut off = vec![0.0; d];
-    for (row, share) in belonging {
+    for (i, (row, share)) in belonging.iter().enumerate() {
+        if i % CHUNK == 0 {
+            progress::check()?;
+        }
         off.iter_mut().zip(*row).zip(&mean).for_each(|((off, value), mean)| *off = value - mean);
         match config.covariance {
             Covariance::Full => {

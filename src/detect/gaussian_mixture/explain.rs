@@ -11,6 +11,7 @@ use crate::detect::{Detector, check};
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
 use crate::parallel;
+use crate::progress;
 use crate::rng::Stream;
 
 /// Random orders of the features that are averaged over, each once forwards and once backwards.
@@ -48,11 +49,11 @@ impl GaussianMixture {
     /// # Examples
     ///
     /// ```
-    /// use qosguard::detect::{Detector, Fit, GaussianMixtureConfig};
+    /// use qosguard::detect::{Detector, Fit, FitContext, GaussianMixtureConfig};
     /// use qosguard::ndarray::{Array2, array};
     ///
     /// let x = Array2::from_shape_fn((400, 3), |(i, j)| ((i * (j + 7)) % 13) as f32);
-    /// let mixture = GaussianMixtureConfig { components: 2, ..Default::default() }.fit(x.view(), None)?;
+    /// let mixture = GaussianMixtureConfig { components: 2, ..Default::default() }.fit(x.view(), FitContext::default())?.model;
     /// let explanation = mixture.explain(array![[6.0, 40.0, 6.0]].view())?;
     /// assert_eq!(explanation.top(0, 1)[0].0, 1); // the feature that no row has like this
     /// # Ok::<(), qosguard::Error>(())
@@ -63,8 +64,13 @@ impl GaussianMixture {
         let orders = self.orders()?;
         let blocks = parallel::map(x.nrows().div_ceil(CHUNK), |block| {
             let rows = block * CHUNK..x.nrows().min((block + 1) * CHUNK);
-            rows.map(|row| self.explain_row(x.row(row), &orders)).collect::<Vec<_>>()
+            rows.map(|row| {
+                progress::check()?;
+                Ok(self.explain_row(x.row(row), &orders))
+            })
+            .collect::<Result<Vec<_>>>()
         });
+        let blocks = blocks.into_iter().collect::<Result<Vec<_>>>()?;
         let mut contributions = Array2::zeros(x.dim());
         let rows = blocks.into_iter().flatten();
         for (mut to, parts) in contributions.rows_mut().into_iter().zip(rows) {
@@ -165,14 +171,14 @@ fn permuted_covariance(inverse_factor: &[f64], order: &[usize]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::{Fit, GaussianMixtureConfig};
+    use crate::detect::{Fit, FitContext, GaussianMixtureConfig};
 
     #[test]
     fn parts_sum_to_the_score_and_independent_features_stand_alone() {
         let x = Array2::from_shape_fn((600, 4), |(i, j)| ((i * i + 31 * i * j) % 97) as f32);
         for covariance in [Covariance::Full, Covariance::Diagonal] {
             let config = GaussianMixtureConfig { components: 3, covariance, ..Default::default() };
-            let mixture = config.fit(x.view(), None).unwrap();
+            let mixture = config.fit(x.view(), FitContext::default()).unwrap().model;
             let explanation = mixture.explain(x.view()).unwrap();
             let scores = mixture.score(x.view()).unwrap();
             for (exact, score) in explanation.scores.iter().zip(scores) {
@@ -182,7 +188,7 @@ mod tests {
         // One component with a diagonal: each feature's own negative log-likelihood, in any order.
         let config =
             GaussianMixtureConfig { components: 1, covariance: Covariance::Diagonal, ..Default::default() };
-        let mixture = config.fit(x.view(), None).unwrap();
+        let mixture = config.fit(x.view(), FitContext::default()).unwrap().model;
         let explanation = mixture.explain(x.view()).unwrap();
         for (row, parts) in x.rows().into_iter().zip(explanation.contributions.rows()) {
             for (j, part) in parts.iter().enumerate() {

@@ -19,8 +19,9 @@ use ndarray::{ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use self::normal_scores::NormalScores;
-use super::{Fit, check};
+use super::{Fit, FitContext, Fitted, check};
 use crate::error::{Error, Result};
+use crate::progress;
 use crate::rng::Stream;
 
 /// Features that a mixture takes at most: a tile of rows stands on the stack while it is scored.
@@ -74,12 +75,12 @@ pub enum Normalise {
 /// # Examples
 ///
 /// ```
-/// use qosguard::detect::{Detector, Fit, GaussianMixtureConfig};
+/// use qosguard::detect::{Detector, Fit, FitContext, GaussianMixtureConfig};
 /// use qosguard::ndarray::{Array2, array};
 ///
 /// // The second feature follows the first one, but for the last row.
 /// let x = Array2::from_shape_fn((400, 2), |(i, j)| (i % 20) as f32 + (j * (i % 3)) as f32);
-/// let mixture = GaussianMixtureConfig { components: 4, ..Default::default() }.fit(x.view(), None)?;
+/// let mixture = GaussianMixtureConfig { components: 4, ..Default::default() }.fit(x.view(), FitContext::default())?.model;
 /// let scores = mixture.score(array![[5.0, 6.0], [2.0, 17.0]].view())?;
 /// assert!(scores[1] > scores[0] + 5.0);
 /// # Ok::<(), qosguard::Error>(())
@@ -212,7 +213,13 @@ impl Fit for GaussianMixtureConfig {
     ///
     /// As every [`Fit::fit`], and [`Error::InvalidArgument`] for more than 512 features or a regularisation
     /// too small to tell the rows' spread from rounding.
-    fn fit(&self, x: ArrayView2<'_, f32>, _labels: Option<&[bool]>) -> Result<GaussianMixture> {
+    fn fit(&self, x: ArrayView2<'_, f32>, context: FitContext<'_>) -> Result<Fitted<GaussianMixture>> {
+        context.unsupervised(|| self.fit_rows(x))
+    }
+}
+
+impl GaussianMixtureConfig {
+    fn fit_rows(&self, x: ArrayView2<'_, f32>) -> Result<GaussianMixture> {
         self.check(&x)?;
         let mut chosen: Vec<usize> = (0..x.nrows()).collect();
         if x.nrows() > self.max_samples {
@@ -222,6 +229,7 @@ impl Fit for GaussianMixtureConfig {
         }
         let sample = x.select(Axis(0), &chosen);
         let (normal, rows) = self.normalised(&sample.view());
+        progress::check()?;
         let shares = start::responsibilities(&rows, x.ncols(), self.components, self.seed);
         let fitted = em::run(self, &rows, x.ncols(), shares)?;
         Ok(GaussianMixture::assemble(self.clone(), x.ncols(), normal, fitted))

@@ -1,6 +1,7 @@
 //! Where expectation and maximisation start: k-means++ and a few steps of k-means.
 
 use crate::parallel;
+use crate::progress;
 use crate::rng::Stream;
 
 /// Steps of k-means after the seeding; the mixture itself does the rest.
@@ -32,7 +33,7 @@ pub(in crate::detect) fn clusters(rows: &[f64], d: usize, k: usize, seed: u64) -
         let now = assign(rows, d, &moved);
         let settled = now == nearest;
         (centres, nearest) = (moved, now);
-        if settled {
+        if settled || progress::is_cancelled() {
             break;
         }
     }
@@ -45,7 +46,7 @@ fn seed_centres(rows: &[f64], d: usize, k: usize, rng: &mut Stream) -> Vec<f64> 
     let row = |i: usize| &rows[i * d..][..d];
     let mut centres = row(rng.below(n)).to_vec();
     let mut distances = vec![f64::INFINITY; n];
-    while centres.len() < k * d {
+    while centres.len() < k * d && !progress::is_cancelled() {
         let latest = &centres[centres.len() - d..];
         let mut total = 0.0;
         for (distance, row) in distances.iter_mut().zip(rows.chunks_exact(d)) {

@@ -12,7 +12,7 @@ pub use parts::HalfSpaceTreesParts;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use super::Fit;
+use super::{Fit, FitContext, Fitted, OnlineDetector};
 use crate::error::{Error, Result};
 
 /// Settings of [`HalfSpaceTrees`].
@@ -32,7 +32,7 @@ use crate::error::{Error, Result};
 /// # Examples
 ///
 /// ```
-/// use qosguard::detect::{Detector, HalfSpaceTreesConfig};
+/// use qosguard::detect::{Detector, HalfSpaceTreesConfig, OnlineDetector};
 /// use qosguard::ndarray::ArrayView2;
 ///
 /// let mut trees = HalfSpaceTreesConfig { window: 100, ..Default::default() }.stream(2)?;
@@ -103,7 +103,13 @@ impl Fit for HalfSpaceTreesConfig {
     type Model = HalfSpaceTrees;
 
     /// Learns the rows as a stream, in their order: what scores are compared with is the last full window.
-    fn fit(&self, x: ArrayView2<'_, f32>, _labels: Option<&[bool]>) -> Result<HalfSpaceTrees> {
+    fn fit(&self, x: ArrayView2<'_, f32>, context: FitContext<'_>) -> Result<Fitted<HalfSpaceTrees>> {
+        context.unsupervised(|| self.fit_rows(x))
+    }
+}
+
+impl HalfSpaceTreesConfig {
+    fn fit_rows(&self, x: ArrayView2<'_, f32>) -> Result<HalfSpaceTrees> {
         self.validate()?;
         if x.nrows() < 2 {
             return Err(Error::InsufficientData { what: "training rows".into(), needed: 2, got: x.nrows() });

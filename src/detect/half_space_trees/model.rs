@@ -1,13 +1,14 @@
 //! The trees and the two windows.
 
-use ndarray::{ArrayView1, ArrayView2, s};
+use ndarray::{ArrayView2, s};
 
 use super::walk::{self, Cut, LANES};
 use super::{HalfSpaceTreesConfig, HalfSpaceTreesParts, grow};
-use crate::detect::{Detector, check};
+use crate::detect::{Detector, OnlineDetector, check};
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
 use crate::parallel;
+use crate::progress::{self, Progress, Unit};
 use crate::rng::Stream;
 
 /// Half-space trees, which score and learn a stream of rows.
@@ -91,11 +92,6 @@ impl HalfSpaceTrees {
         &self.config
     }
 
-    /// Rows learned so far.
-    pub fn rows_learned(&self) -> u64 {
-        self.learned
-    }
-
     /// Whether a window has been full, so that rows can be scored.
     pub fn is_ready(&self) -> bool {
         !self.cuts.is_empty()
@@ -112,41 +108,6 @@ impl HalfSpaceTrees {
     /// Range of each feature in the first window; `None` until it is full.
     pub fn ranges(&self) -> Option<Vec<(f32, f32)>> {
         self.is_ready().then(|| self.low.iter().copied().zip(self.high.iter().copied()).collect())
-    }
-
-    /// Learns one row.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ShapeMismatch`] for another width, [`Error::NotFinite`] for NaN or infinite values; nothing
-    /// is learned then.
-    pub fn learn(&mut self, row: &[f32]) -> Result<()> {
-        self.learn_many(ArrayView1::from(row).insert_axis(ndarray::Axis(0)))
-    }
-
-    /// Learns every row of `x`, shape `(rows, features)`, in order; the same as one by one.
-    ///
-    /// # Errors
-    ///
-    /// As [`HalfSpaceTrees::learn`]; nothing is learned when any row is refused.
-    pub fn learn_many(&mut self, x: ArrayView2<'_, f32>) -> Result<()> {
-        check::shape(&x, self.n_features, x.nrows())?;
-        check::finite(&x, 0)?;
-        for row in x.rows() {
-            if self.is_ready() {
-                self.count(|feature| row[feature]);
-                for (j, &value) in row.iter().enumerate() {
-                    self.beyond[j] += u64::from(value < self.low[j] || value > self.high[j]);
-                }
-            } else {
-                self.pending.extend(row);
-            }
-            self.learned += 1;
-            if self.learned.is_multiple_of(self.config.window as u64) {
-                self.close_window();
-            }
-        }
-        Ok(())
     }
 
     /// Counts a row in its leaf of every tree.
@@ -202,6 +163,35 @@ impl HalfSpaceTrees {
             );
             *out = score(sum);
         }
+    }
+}
+
+impl OnlineDetector for HalfSpaceTrees {
+    fn learn_many(&mut self, x: ArrayView2<'_, f32>) -> Result<()> {
+        check::shape(&x, self.n_features, x.nrows())?;
+        check::finite(&x, 0)?;
+        for (i, row) in x.rows().into_iter().enumerate() {
+            if i.is_multiple_of(1024) {
+                progress::report(&Progress::new("half_space_trees", Unit::Rows, i, x.nrows()))?;
+            }
+            if self.is_ready() {
+                self.count(|feature| row[feature]);
+                for (j, &value) in row.iter().enumerate() {
+                    self.beyond[j] += u64::from(value < self.low[j] || value > self.high[j]);
+                }
+            } else {
+                self.pending.extend(row);
+            }
+            self.learned += 1;
+            if self.learned.is_multiple_of(self.config.window as u64) {
+                self.close_window();
+            }
+        }
+        Ok(())
+    }
+
+    fn n_rows(&self) -> u64 {
+        self.learned
     }
 }
 

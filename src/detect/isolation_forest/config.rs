@@ -17,14 +17,14 @@ use crate::error::{Error, Result};
 /// # Examples
 ///
 /// ```
-/// use qosguard::detect::{Detector, Fit, IsolationForestConfig, IsolationSplits};
+/// use qosguard::detect::{Detector, Fit, FitContext, IsolationForestConfig, IsolationSplits};
 /// use qosguard::ndarray::Array2;
 ///
 /// let mut x = Array2::from_shape_fn((500, 2), |(i, j)| ((i * (j + 7)) % 13) as f32);
 /// x.row_mut(499).fill(60.0);
 /// for splits in [IsolationSplits::Random, IsolationSplits::fair_cut()] {
 ///     let config = IsolationForestConfig { trees: 50, splits, ..Default::default() };
-///     let scores = config.fit(x.view(), None)?.score(x.view())?;
+///     let scores = config.fit(x.view(), FitContext::default())?.model.score(x.view())?;
 ///     assert!(scores[..499].iter().all(|&score| score < scores[499]));
 /// }
 /// # Ok::<(), qosguard::Error>(())

@@ -34,11 +34,11 @@ impl IsolationForest {
     ///
     /// ```
     /// use qosguard::ndarray::Array2;
-    /// use qosguard::{Detector, Fit, IsolationForestConfig};
+    /// use qosguard::{Detector, Fit, FitContext, IsolationForestConfig};
     ///
     /// let mut x = Array2::from_shape_fn((500, 3), |(i, j)| ((i * (j + 7)) % 13) as f32);
     /// x[[499, 1]] = 60.0;
-    /// let forest = IsolationForestConfig::default().fit(x.view(), None)?;
+    /// let forest = IsolationForestConfig::default().fit(x.view(), FitContext::default())?.model;
     /// let explanation = forest.explain(x.view())?;
     /// assert_eq!(explanation.top(499, 1)[0].0, 1); // the feature that sets the row apart
     /// assert!((explanation.scores[499] - f64::from(forest.score(x.view())?[499])).abs() < 1e-7);
@@ -71,7 +71,7 @@ mod tests {
     use crate::detect::tree::{Node, Trees};
     use crate::explain::brute::shapley;
     use crate::rng::Stream;
-    use crate::{Detector, Fit};
+    use crate::{Detector, Fit, FitContext};
 
     /// A cloud whose features depend on each other, and every tenth row somewhere else.
     fn rows(seed: u64, n: usize, features: usize) -> Array2<f32> {
@@ -116,7 +116,7 @@ mod tests {
         {
             let x = rows(1, 300, features);
             let config = IsolationForestConfig { trees: 10, max_samples: 64, scoring, ..Default::default() };
-            let forest = config.fit(x.view(), None).unwrap();
+            let forest = config.fit(x.view(), FitContext::default()).unwrap().model;
             let explanation = forest.explain(x.view()).unwrap();
             explanation.check().unwrap();
             for (exact, score) in explanation.scores.iter().zip(forest.score(x.view()).unwrap()) {
@@ -148,7 +148,7 @@ mod tests {
         for features in [3, 6, 10] {
             let x = rows(2, 400, features);
             let config = IsolationForestConfig { trees: 25, max_samples: 64, ..Default::default() };
-            let forest = config.fit(x.view(), None).unwrap();
+            let forest = config.fit(x.view(), FitContext::default()).unwrap().model;
             let x = x.slice(ndarray::s![..30, ..]);
             let explanation = forest.explain(x).unwrap();
             let (mut largest, mut correlations, mut same_top) = (0.0_f64, 0.0, 0);
@@ -176,8 +176,9 @@ mod tests {
     #[test]
     fn every_variant_is_explained_or_refused() {
         let x = rows(3, 300, 6);
-        let explain =
-            |config: IsolationForestConfig| config.fit(x.view(), None).unwrap().explain(x.view())?.check();
+        let explain = |config: IsolationForestConfig| {
+            config.fit(x.view(), FitContext::default()).unwrap().model.explain(x.view())?.check()
+        };
         let base = || IsolationForestConfig { trees: 20, ..Default::default() };
         explain(IsolationForestConfig {
             splits: IsolationSplits::PooledGain { features: 1, tries: 2, share: 0.9 },
@@ -193,6 +194,13 @@ mod tests {
         holes.iter_mut().step_by(7).for_each(|value| *value = f32::NAN);
         let config =
             IsolationForestConfig { missing: IsolationMissing::Follow, categorical: vec![2], ..base() };
-        config.fit(holes.view(), None).unwrap().explain(holes.view()).unwrap().check().unwrap();
+        config
+            .fit(holes.view(), FitContext::default())
+            .unwrap()
+            .model
+            .explain(holes.view())
+            .unwrap()
+            .check()
+            .unwrap();
     }
 }

@@ -9,7 +9,12 @@ use super::config::IsolationMissing;
 use super::cut::{Cut, Cutter, Rule};
 use super::plane::Planes;
 use crate::detect::tree::{Categories, Node, Test};
+use crate::error::Result;
+use crate::progress;
 use crate::rng::Stream;
+
+/// Nodes with fewer rows do not check whether the work is cancelled.
+const LARGE: usize = 64;
 
 /// A tree, with the planes and the sets of categories that its splits speak of.
 pub(super) struct Tree {
@@ -30,14 +35,20 @@ pub(super) struct Soil<'a> {
 }
 
 /// Grows a tree on rows that are drawn without replacement.
-pub(super) fn grow(soil: &Soil<'_>, rng: &mut Stream) -> Tree {
+///
+/// # Errors
+///
+/// [`Error::Cancelled`](crate::Error::Cancelled).
+pub(super) fn grow(soil: &Soil<'_>, rng: &mut Stream) -> Result<Tree> {
+    progress::check()?;
     let mut rows = draw(soil.x.nrows(), soil.sample, rng);
     let tree =
         Tree { nodes: Vec::new(), planes: Planes::new(soil.config.splits.features()), sets: Vec::new() };
     let max_depth = soil.config.depth(soil.sample);
     let mut grower = Grower { soil, max_depth, cutter: Cutter::new(soil), rng, tree };
     grower.node(&mut rows, soil.x.ncols(), 0, 0.0);
-    grower.tree
+    progress::check()?;
+    Ok(grower.tree)
 }
 
 /// `k` different numbers below `n`, by Floyd's method: no memory in proportion to `n`.
@@ -71,7 +82,7 @@ impl Grower<'_, '_> {
         let cover = rows.len() as f32;
         let value = (rows.len() as f64 / self.soil.sample as f64).ln() - log_volume;
         self.tree.nodes.push(Node::Leaf { value, cover });
-        if depth == self.max_depth || rows.len() == 1 {
+        if depth == self.max_depth || rows.len() == 1 || rows.len() >= LARGE && progress::is_cancelled() {
             return;
         }
         let Some(Cut { rule, left_share }) = self.cutter.cut(rows, &mut active, self.rng) else { return };

@@ -23,11 +23,11 @@ impl IsolationForest {
     /// # Examples
     ///
     /// ```
-    /// use qosguard::detect::{Detector, Fit, IsolationForestConfig};
+    /// use qosguard::detect::{Detector, Fit, FitContext, IsolationForestConfig};
     /// use qosguard::ndarray::Array2;
     ///
     /// let x = Array2::from_shape_fn((300, 2), |(i, j)| ((i * (j + 7)) % 13) as f32);
-    /// let of = |trees| IsolationForestConfig { trees, ..Default::default() }.fit(x.view(), None);
+    /// let of = |trees| IsolationForestConfig { trees, ..Default::default() }.fit(x.view(), FitContext::default()).map(|fitted| fitted.model);
     /// assert_eq!(of(20)?.grow(x.view(), 30)?.to_parts(), of(50)?.to_parts());
     /// # Ok::<(), qosguard::Error>(())
     /// ```
@@ -57,13 +57,13 @@ impl IsolationForest {
     /// # Examples
     ///
     /// ```
-    /// use qosguard::detect::{Detector, Fit, IsolationForest, IsolationForestConfig};
+    /// use qosguard::detect::{Detector, Fit, FitContext, IsolationForest, IsolationForestConfig};
     /// use qosguard::ndarray::{Array2, s};
     ///
     /// let x = Array2::from_shape_fn((600, 2), |(i, j)| ((i * (j + 7)) % 13) as f32);
     /// let of = |seed| IsolationForestConfig { trees: 50, seed, ..Default::default() };
     /// let (here, there) = (x.slice(s![..300, ..]), x.slice(s![300.., ..]));
-    /// let forest = IsolationForest::merge(&[of(1).fit(here, None)?, of(2).fit(there, None)?])?;
+    /// let forest = IsolationForest::merge(&[of(1).fit(here, FitContext::default())?.model, of(2).fit(there, FitContext::default())?.model])?;
     /// assert_eq!(forest.n_trees(), 100);
     /// # Ok::<(), qosguard::Error>(())
     /// ```

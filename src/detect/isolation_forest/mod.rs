@@ -20,12 +20,15 @@ pub use model::IsolationForest;
 pub(super) use parts::IsolationForestHeader;
 pub use parts::IsolationForestParts;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use ndarray::ArrayView2;
 
 use super::tree::{Node, Test, Trees};
-use super::{Fit, check};
+use super::{Fit, FitContext, Fitted, check};
 use crate::error::{Error, Result};
 use crate::parallel;
+use crate::progress::{self, Progress, Unit};
 use crate::rng::Stream;
 
 use config::MAX_CATEGORIES;
@@ -35,9 +38,11 @@ use plane::Planes;
 impl Fit for IsolationForestConfig {
     type Model = IsolationForest;
 
-    fn fit(&self, x: ArrayView2<'_, f32>, _labels: Option<&[bool]>) -> Result<IsolationForest> {
-        let (trees, planes) = grow_trees(self, x, 0)?;
-        Ok(IsolationForest::from_trees(self.clone(), x.ncols(), trees, planes))
+    fn fit(&self, x: ArrayView2<'_, f32>, context: FitContext<'_>) -> Result<Fitted<IsolationForest>> {
+        context.unsupervised(|| {
+            let (trees, planes) = grow_trees(self, x, 0)?;
+            Ok(IsolationForest::from_trees(self.clone(), x.ncols(), trees, planes))
+        })
     }
 }
 
@@ -60,10 +65,14 @@ fn grow_trees(
     }
     let n_categories = n_categories(config, &x)?;
     let soil = Soil { config, x, n_categories, sample: config.max_samples.min(x.nrows()) };
-    let grown = parallel::map(config.trees - first, |tree| {
-        grow::grow(&soil, &mut Stream::new(config.seed, (first + tree) as u64))
+    let (done, trees) = (AtomicUsize::new(0), config.trees - first);
+    let grown = parallel::map(trees, |tree| {
+        let grown = grow::grow(&soil, &mut Stream::new(config.seed, (first + tree) as u64))?;
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        progress::report(&Progress::new("isolation_forest", Unit::Trees, done, trees))?;
+        Ok(grown)
     });
-    assemble(config, x.ncols(), grown)
+    assemble(config, x.ncols(), grown.into_iter().collect::<Result<_>>()?)
 }
 
 /// For each categorical column, the number that all its categories are below; 0 for the other columns.
@@ -132,7 +141,7 @@ mod tests {
             (IsolationForestConfig { max_depth: Some(0), ..base() }, "max_depth"),
             (IsolationForestConfig { max_depth: Some(33), ..base() }, "max_depth"),
         ] {
-            let error = config.fit(x.view(), None).unwrap_err();
+            let error = config.fit(x.view(), FitContext::default()).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidArgument);
             assert!(error.to_string().starts_with(&format!("`{name}` must be in ")), "{error}");
         }
@@ -148,13 +157,13 @@ mod tests {
     #[test]
     fn too_little_data_is_said() {
         let config = IsolationForestConfig::default();
-        let one_row = config.fit(Array2::zeros((1, 3)).view(), None).unwrap_err();
+        let one_row = config.fit(Array2::zeros((1, 3)).view(), FitContext::default()).unwrap_err();
         assert_eq!(one_row.to_string(), "training rows: needs at least 2, got 1");
-        let no_features = config.fit(Array2::zeros((10, 0)).view(), None).unwrap_err();
+        let no_features = config.fit(Array2::zeros((10, 0)).view(), FitContext::default()).unwrap_err();
         assert_eq!(no_features.to_string(), "feature columns: needs at least 1, got 0");
         let mut x = Array2::zeros((10, 3));
         x[[4, 2]] = f32::NAN;
-        let nan = config.fit(x.view(), None).unwrap_err();
+        let nan = config.fit(x.view(), FitContext::default()).unwrap_err();
         assert_eq!(nan.to_string(), "row 4, column `2`: NaN is not finite");
     }
 }

@@ -255,8 +255,8 @@ mod tests {
     use ndarray::Array2;
 
     use super::*;
-    use crate::detect::Fit;
     use crate::detect::isolation_forest::{IsolationSplits, dress};
+    use crate::detect::{Fit, FitContext};
 
     /// Every layout and every kind of tree: the fast way gives the bits of the plain one.
     #[test]
@@ -289,7 +289,7 @@ mod tests {
     }
 
     fn all_walks(config: &IsolationForestConfig, x: &Array2<f32>, rows: usize) {
-        let forest = config.fit(x.view(), None).unwrap();
+        let forest = config.fit(x.view(), FitContext::default()).unwrap().model;
         let mut x = x.slice(s![..rows, ..]).to_owned();
         // Categories and numbers that no tree has seen.
         x.iter_mut().step_by(13).zip([-1.0, -0.5, 1023.0, 1e9, f32::MAX, f32::MIN]).for_each(|(x, v)| *x = v);

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::progress::{self, Progress, Unit};
+
 /// Steps that the method remembers.
 const MEMORY: usize = 10;
 
@@ -59,6 +61,11 @@ pub(super) fn minimise(
     let mut iterations = 0;
     let flat = |place: &Place| place.gradient.iter().all(|g| g.abs() <= tolerance);
     while !flat(&here) && iterations < max_iterations {
+        let progress = Progress::new("logistic_regression", Unit::Iterations, iterations, max_iterations);
+        // The fit of a cancelled search returns an error.
+        if progress::report(&progress).is_err() {
+            break;
+        }
         let direction = direction(&here.gradient, &memory);
         let Some(next) = search(&here, &direction, memory.is_empty(), &evaluate) else { break };
         iterations += 1;

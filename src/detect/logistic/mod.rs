@@ -13,7 +13,7 @@ use ndarray::{ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use self::objective::Objective;
-use super::{ClassWeight, Fit, check};
+use super::{ClassWeight, Fit, FitContext, Fitted, check};
 use crate::error::{Error, Result};
 
 /// Settings of a [`LogisticRegression`].
@@ -33,11 +33,11 @@ use crate::error::{Error, Result};
 /// # Examples
 ///
 /// ```
-/// use qosguard::detect::{Classifier, Detector, Fit, LogisticRegressionConfig};
+/// use qosguard::detect::{Classifier, Detector, Fit, FitContext, LogisticRegressionConfig};
 /// use qosguard::ndarray::array;
 ///
 /// let x = array![[0.0], [1.0], [2.0], [3.0_f32]];
-/// let model = LogisticRegressionConfig::default().fit(x.view(), Some(&[false, false, true, true]))?;
+/// let model = LogisticRegressionConfig::default().fit(x.view(), FitContext::labelled(&[false, false, true, true]))?.model;
 /// assert!(model.score(array![[1.5_f32]].view())?[0].abs() < 1e-6);
 /// assert!(model.probabilities(array![[3.0_f32]].view())?[[0, 1]] > 0.7);
 /// # Ok::<(), qosguard::Error>(())
@@ -76,17 +76,8 @@ impl LogisticRegressionConfig {
         Ok(())
     }
 
-    /// Fits on rows of two or more classes.
-    ///
-    /// `labels[i]`, below `classes.len()`, is the class of row `i`; the first class is clean traffic.
-    /// `weights[i]`, at least 0, says how much the row counts; every row counts once where there are none.
-    ///
-    /// # Errors
-    ///
-    /// As [`Fit::fit`], and [`Error::InsufficientData`] for fewer than two classes or a class without rows
-    /// that count, [`Error::ShapeMismatch`] for labels or weights of another number than the rows,
-    /// [`Error::InvalidArgument`] for a label, a weight or a class name out of its domain.
-    pub fn fit_classes(
+    /// Fits on rows with the class of each as an index into `classes`.
+    pub(in crate::detect) fn fit_rows(
         &self,
         x: ArrayView2<'_, f32>,
         labels: &[u32],
@@ -160,17 +151,15 @@ impl LogisticRegressionConfig {
 impl Fit for LogisticRegressionConfig {
     type Model = LogisticRegression;
 
-    /// Fits the classes `clean` and `attack`; see [`LogisticRegressionConfig::fit_classes`] for more.
+    /// Fits the classes of the labels, with weights where there are any.
     ///
     /// # Errors
     ///
-    /// As [`Fit::fit`], and [`Error::InsufficientData`] without labels or for labels of one class.
-    fn fit(&self, x: ArrayView2<'_, f32>, labels: Option<&[bool]>) -> Result<LogisticRegression> {
-        let Some(labels) = labels else {
-            return Err(Error::InsufficientData { what: "labels".into(), needed: x.nrows(), got: 0 });
-        };
-        let labels: Vec<u32> = labels.iter().map(|&label| u32::from(label)).collect();
-        self.fit_classes(x, &labels, &["clean".into(), "attack".into()], None)
+    /// As every [`Fit::fit`], and [`Error::InsufficientData`] for fewer than two classes or a class without rows
+    /// that count, [`Error::InvalidArgument`] for a label or a class name out of its domain.
+    fn fit(&self, x: ArrayView2<'_, f32>, context: FitContext<'_>) -> Result<Fitted<LogisticRegression>> {
+        let (labels, classes) = context.every_class(x.nrows())?;
+        context.complete(|| self.fit_rows(x, &labels, &classes, context.weights))
     }
 }
 

@@ -45,4 +45,4 @@ pub use networks::{
     Architecture, ExpertNetworkConfig, FtTransformerConfig, MixtureNetworkConfig, MlpConfig,
     TemporalCnnConfig, TimingLayout,
 };
-pub use training::{Checkpoint, EpochRecord, History, Monitor, Progress, Schedule, Stopped, TrainingConfig};
+pub use training::{Checkpoint, History, Schedule, Stopped, TrainingConfig};

@@ -26,7 +26,7 @@ impl Trees {
         scores: Vec<f64>,
     ) -> Result<Explanation> {
         let game = TreeGame::new(self.n_features(), self.iter().map(nodes));
-        let mut contributions = game.contributions(x, self.categories());
+        let mut contributions = game.contributions(x, self.categories())?;
         contributions *= scale;
         Explanation::new(base + scale * game.base(), contributions, scores)
     }

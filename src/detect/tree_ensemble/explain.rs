@@ -43,14 +43,14 @@ impl TreeEnsemble {
     /// # Examples
     ///
     /// ```
-    /// use qosguard::Fit;
+    /// use qosguard::{Fit, FitContext};
     /// use qosguard::detect::BoostedTreesConfig;
     /// use qosguard::ndarray::Array2;
     ///
     /// // The second feature alone tells attacks.
     /// let x = Array2::from_shape_fn((400, 3), |(i, j)| ((i * (j + 7)) % 13) as f32);
     /// let labels: Vec<bool> = x.column(1).iter().map(|&value| value > 9.0).collect();
-    /// let model = BoostedTreesConfig::default().fit(x.view(), Some(&labels))?;
+    /// let model = BoostedTreesConfig::default().fit(x.view(), FitContext::labelled(&labels))?.model;
     /// let explanation = model.explain(x.view())?;
     /// let importance = explanation.importance();
     /// assert!(importance[1] > 10.0 * importance[0] && importance[1] > 10.0 * importance[2]);

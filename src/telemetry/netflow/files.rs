@@ -12,6 +12,7 @@ use super::config::NetflowConfig;
 use super::counts::ExportCounts;
 use super::exporters::Exporters;
 use crate::error::{Error, Result};
+use crate::progress;
 use crate::telemetry::batches::BatchReader;
 use crate::telemetry::report::ReadReport;
 use crate::telemetry::schema::Schema;
@@ -126,7 +127,7 @@ impl Iterator for ExportReader {
         if self.done {
             return None;
         }
-        let batch = self.fill();
+        let batch = progress::check().and_then(|()| self.fill());
         self.done |= batch.is_err();
         let place = std::mem::take(&mut self.report.place);
         self.report = ReadReport { place, ..self.exporters.report().clone() };

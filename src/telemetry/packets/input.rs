@@ -6,6 +6,7 @@ use std::path::Path;
 use flate2::read::MultiGzDecoder;
 
 use crate::error::{Error, Result};
+use crate::progress::{self, Cancellable};
 
 /// Bytes of a stream that are held at first; more only for a longer record.
 const WINDOW: usize = 256 << 10;
@@ -60,7 +61,7 @@ impl<'a> Input<'a> {
         let mut head = Vec::new();
         read.by_ref().take(2).read_to_end(&mut head).map_err(|e| Error::io(Path::new(place), e))?;
         let zipped = is_gzip(&head);
-        let whole = Cursor::new(head).chain(read);
+        let whole = Cancellable(Cursor::new(head).chain(read));
         let read: Box<dyn Read + Send + 'a> =
             if zipped { Box::new(MultiGzDecoder::new(BufReader::new(whole))) } else { Box::new(whole) };
         Ok(Self::of(place, Source::Stream(Stream::new(read))))
@@ -96,6 +97,7 @@ impl<'a> Input<'a> {
     #[inline(always)]
     pub(super) fn want(&mut self, bytes: usize) -> Result<bool> {
         if self.unread >= self.touched {
+            progress::check()?;
             self.touch();
         }
         Ok(self.rest().len() >= bytes || self.fill(bytes)?)

@@ -28,7 +28,7 @@ use crate::error::{Error, Result};
 /// # Examples
 ///
 /// ```
-/// use qosguard::detect::{AutoencoderConfig, Detector, Fit, TrainingConfig};
+/// use qosguard::detect::{AutoencoderConfig, Detector, Fit, FitContext, TrainingConfig};
 /// use qosguard::ndarray::{Array2, array};
 ///
 /// // The second column is twice the first one.
@@ -36,7 +36,7 @@ use crate::error::{Error, Result};
 /// let training = TrainingConfig { epochs: 40, learning_rate: 1e-2, ..Default::default() };
 /// let config =
 ///     AutoencoderConfig { widths: vec![8], latent: 1, batch_norm: false, training, ..Default::default() };
-/// let scores = config.fit(x.view(), None)?.score(array![[10.0, 20.0], [10.0, 60.0]].view())?;
+/// let scores = config.fit(x.view(), FitContext::default())?.model.score(array![[10.0, 20.0], [10.0, 60.0]].view())?;
 /// assert!(scores[1] > 2.0 * scores[0]);
 /// # Ok::<(), qosguard::Error>(())
 /// ```

@@ -10,10 +10,11 @@ use super::{Autoencoder, AutoencoderConfig};
 use crate::detect::neural::device::{Place, Precision, number};
 use crate::detect::neural::inputs::{Encoded, Inputs};
 use crate::detect::neural::pass::Pass;
-use crate::detect::neural::training::{Monitor, Task, split, train};
+use crate::detect::neural::training::{Checkpoint, Task, split, train};
 use crate::detect::neural::weights::Weights;
-use crate::detect::{Fit, check};
+use crate::detect::{ColumnNames, Fit, FitContext, Fitted, check};
 use crate::error::{Error, Result};
+use crate::progress;
 use crate::quantile::quantile;
 
 /// Rows that one pass takes where nothing is learnt.
@@ -67,6 +68,7 @@ impl Task for Reconstruct<'_> {
         let n = self.validation.rows;
         let mut sum = 0.0;
         for start in (0..n).step_by(TILE) {
+            progress::check()?;
             let rows: Vec<usize> = (start..n.min(start + TILE)).collect();
             let loss = self.loss_of(&self.validation, &rows, &mut Pass::scoring())?;
             sum += number(&loss)? * rows.len() as f64;
@@ -76,28 +78,18 @@ impl Task for Reconstruct<'_> {
 }
 
 impl AutoencoderConfig {
-    /// As [`Fit::fit`], and tells `monitor` how the training goes, which may end it early: the best weights so
-    /// far come back.
-    ///
-    /// # Errors
-    ///
-    /// As [`Fit::fit`], and [`Error::Diverged`] for a training whose numbers are no longer finite.
-    pub fn fit_with(
-        &self,
-        x: ArrayView2<'_, f32>,
-        _labels: Option<&[bool]>,
-        monitor: &mut Monitor<'_>,
-    ) -> Result<Autoencoder> {
-        self.fit_stage(x, None, "autoencoder", monitor)
+    /// Names the columns, where the settings do not.
+    pub(in crate::detect) fn name_columns(&mut self, columns: ColumnNames<'_>) {
+        self.columns.get_or_insert_with(|| columns.to_columns());
     }
 
-    /// As [`AutoencoderConfig::fit_with`], under another name, without one of the columns.
+    /// As [`Fit::fit`], under another name, without one of the columns.
     pub(super) fn fit_stage(
         &self,
         x: ArrayView2<'_, f32>,
         left_out: Option<usize>,
         stage: &str,
-        monitor: &mut Monitor<'_>,
+        resume: Option<&Checkpoint>,
     ) -> Result<Autoencoder> {
         self.validate()?;
         let place = self.training.device.open("training.device", Precision::Single)?;
@@ -117,7 +109,7 @@ impl AutoencoderConfig {
             training: inputs.encode(&training.view()),
             validation: inputs.encode(&validation.view()),
         };
-        let history = train(&self.training, &task, task.training.rows, self.seed, stage, monitor)?;
+        let history = train(&self.training, &task, task.training.rows, self.seed, stage, resume)?;
         let held_out = if task.validation.rows > 0 { &task.validation } else { &task.training };
         let columns = inputs.numbers.len() + inputs.categories.len();
         let mut errors = Autoencoder::errors_of(&network, self, held_out)?;
@@ -153,7 +145,17 @@ impl AutoencoderConfig {
 impl Fit for AutoencoderConfig {
     type Model = Autoencoder;
 
-    fn fit(&self, x: ArrayView2<'_, f32>, labels: Option<&[bool]>) -> Result<Autoencoder> {
-        self.fit_with(x, labels, &mut Monitor::default())
+    /// # Errors
+    ///
+    /// As every [`Fit::fit`], and [`Error::Diverged`] for a training whose numbers are no longer finite. A training
+    /// that is cancelled after its first epoch returns its best weights.
+    fn fit(&self, x: ArrayView2<'_, f32>, context: FitContext<'_>) -> Result<Fitted<Autoencoder>> {
+        context.refuse_classes()?;
+        context.refuse_weights()?;
+        let mut config = self.clone();
+        if let Some(columns) = context.columns {
+            config.name_columns(columns);
+        }
+        context.run(|| config.fit_stage(x, None, "autoencoder", context.resume).map(Into::into))
     }
 }

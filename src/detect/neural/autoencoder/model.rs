@@ -93,12 +93,12 @@ impl Autoencoder {
     /// # Examples
     ///
     /// ```
-    /// use qosguard::detect::{AutoencoderConfig, Detector, Device, Fit, Precision, TrainingConfig};
+    /// use qosguard::detect::{AutoencoderConfig, Detector, Device, Fit, FitContext, Precision, TrainingConfig};
     /// use qosguard::ndarray::Array2;
     ///
     /// let x = Array2::from_shape_fn((200, 2), |(i, j)| (i % 32) as f32 * [1.0, 2.0][j]);
     /// let training = TrainingConfig { epochs: 1, ..Default::default() };
-    /// let model = AutoencoderConfig { training, ..Default::default() }.fit(x.view(), None)?;
+    /// let model = AutoencoderConfig { training, ..Default::default() }.fit(x.view(), FitContext::default())?.model;
     /// // `Device::Cuda(0)` where the build has the feature `cuda`.
     /// let scores = model.score_on(x.view(), Device::Cpu, Precision::Half)?;
     /// assert!((scores[0] - model.score(x.view())?[0]).abs() < 0.02 * scores[0].max(1.0));

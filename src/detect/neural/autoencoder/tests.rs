@@ -15,7 +15,7 @@ use crate::detect::neural::testing::every_weight_gets_a_gradient;
 use crate::detect::neural::training::Task;
 use crate::detect::neural::weights::Weights;
 use crate::detect::stored::Stored;
-use crate::detect::{Columns, Detector, Fit, Stopped, TrainingConfig};
+use crate::detect::{Columns, Detector, Fit, FitContext, Stopped, TrainingConfig};
 use crate::rng::Stream;
 
 /// Numbers in columns 0, 1 and 2 and a category in column 3. The third number is the sum of the first two, and
@@ -184,7 +184,7 @@ fn noise_is_normal() {
 
 #[test]
 fn what_breaks_the_pattern_scores_high_and_is_blamed() {
-    let model = small().fit(rows(2000, 1).view(), None).unwrap();
+    let model = small().fit(rows(2000, 1).view(), FitContext::default()).unwrap().model;
     let first = &model.history().epochs[0];
     let last = model.history().epochs.last().unwrap();
     assert!(last.validation_loss.unwrap() < 0.5 * first.validation_loss.unwrap());
@@ -207,7 +207,7 @@ fn contributions_sum_to_the_score() {
     let training = TrainingConfig { epochs: 1, ..Default::default() };
     for error_form in [ErrorForm::Plain, ErrorForm::Relative, ErrorForm::Logarithmic] {
         let config = AutoencoderConfig { error_form, training: training.clone(), ..small() };
-        let model = config.fit(x.view(), None).unwrap();
+        let model = config.fit(x.view(), FitContext::default()).unwrap().model;
         let explanation = model.explain(x.view()).unwrap();
         explanation.check().unwrap();
         assert_eq!(explanation.base, 0.0);
@@ -226,7 +226,7 @@ fn rows_score_alike_alone_and_together_for_any_number_of_threads() {
     let run = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let model = config.fit(x.view(), Some(&[true; 3000])).unwrap();
+            let model = config.fit(x.view(), FitContext::labelled(&[true; 3000])).unwrap().model;
             (model.to_parts(), model.score(x.view()).unwrap())
         })
     };
@@ -237,7 +237,7 @@ fn rows_score_alike_alone_and_together_for_any_number_of_threads() {
         let alone = model.score(x.slice(s![row..=row, ..])).unwrap()[0];
         assert!((alone - one.1[row]).abs() <= 1e-5 * alone.max(1.0), "{alone} {}", one.1[row]);
     }
-    let other = AutoencoderConfig { seed: 1, ..config }.fit(x.view(), None).unwrap();
+    let other = AutoencoderConfig { seed: 1, ..config }.fit(x.view(), FitContext::default()).unwrap().model;
     assert_ne!(other.to_parts().weights, one.0.weights);
 }
 
@@ -246,7 +246,10 @@ fn a_variational_score_is_not_random() {
     let (x, training) = (rows(300, 1), TrainingConfig { epochs: 2, ..Default::default() });
     let fit = |samples| {
         let variational = Some(Variational { samples, ..Default::default() });
-        AutoencoderConfig { variational, training: training.clone(), ..small() }.fit(x.view(), None).unwrap()
+        AutoencoderConfig { variational, training: training.clone(), ..small() }
+            .fit(x.view(), FitContext::default())
+            .unwrap()
+            .model
     };
     let (mean, drawn) = (fit(0), fit(3));
     assert_eq!(mean.to_parts().weights, drawn.to_parts().weights);
@@ -260,7 +263,7 @@ fn a_variational_score_is_not_random() {
 fn fitted() -> Autoencoder {
     let training = TrainingConfig { epochs: 1, ..Default::default() };
     let config = AutoencoderConfig { training, batch_norm: true, skip: true, ..small() };
-    config.fit(rows(300, 1).view(), None).unwrap()
+    config.fit(rows(300, 1).view(), FitContext::default()).unwrap().model
 }
 
 #[test]
@@ -316,11 +319,11 @@ fn parts_that_do_not_hold_are_named() {
 fn bad_input_gives_typed_errors() {
     use crate::error::ErrorKind;
     let refused = |config: &AutoencoderConfig, x: &Array2<f32>, kind: ErrorKind, words: &str| {
-        let error = config.fit(x.view(), None).unwrap_err();
+        let error = config.fit(x.view(), FitContext::default()).unwrap_err();
         assert_eq!((error.kind(), error.to_string().contains(words)), (kind, true), "{error}");
     };
     let good = rows(40, 1);
-    small().fit(good.view(), None).unwrap();
+    small().fit(good.view(), FitContext::default()).unwrap().model;
     let mut x = good.clone();
     x[[3, 1]] = f32::NAN;
     refused(&small(), &x, ErrorKind::NotFinite, "row 3, column `1`");
@@ -355,13 +358,16 @@ fn constant_columns_and_only_categories_are_learnt() {
     let training = TrainingConfig { epochs: 30, learning_rate: 1e-2, ..Default::default() };
     let numbers = AutoencoderConfig { columns: None, training: training.clone(), ..small() };
     let x = Array2::from_elem((200, 3), 5.0);
-    let model = numbers.fit(x.view(), None).unwrap();
+    let model = numbers.fit(x.view(), FitContext::default()).unwrap().model;
     let scores = model.score(array![[5.0, 5.0, 5.0], [5.0, 8.0, 5.0]].view()).unwrap();
     assert!(scores[1] > scores[0] + 1.0, "{scores:?}");
 
     let columns = Some(Columns { categorical: vec![0, 1], ..Default::default() });
     let x = Array2::from_shape_fn((400, 2), |(i, _)| (i % 3) as f32);
-    let model = AutoencoderConfig { columns, training, ..small() }.fit(x.view(), None).unwrap();
+    let model = AutoencoderConfig { columns, training, ..small() }
+        .fit(x.view(), FitContext::default())
+        .unwrap()
+        .model;
     let odd = array![[1.0, 1.0], [1.0, 2.0], [1.0, 9.0], [1.0, 1e9], [1.0, -0.5]];
     let scores = model.score(odd.view()).unwrap();
     assert!(scores[1..].iter().all(|&score| score > scores[0] + 0.5), "{scores:?}");
@@ -369,15 +375,13 @@ fn constant_columns_and_only_categories_are_learnt() {
 
 #[test]
 fn a_cancelled_training_gives_what_was_learnt() {
-    let mut epochs = 0;
-    let mut watch = |progress: &crate::detect::Progress<'_>| {
+    let monitor = crate::Monitor::new(|progress| {
         assert_eq!(progress.stage, "autoencoder");
-        epochs += 1;
-        if epochs == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    let mut monitor = crate::detect::Monitor { progress: Some(&mut watch), ..Default::default() };
+        if progress.done == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
     let x = rows(200, 1);
-    let model = small().fit_with(x.view(), None, &mut monitor).unwrap();
+    let context = FitContext { monitor: Some(&monitor), ..FitContext::default() };
+    let model = small().fit(x.view(), context).unwrap().model;
     assert_eq!(model.history().stopped, Stopped::Cancelled);
     assert_eq!(model.history().epochs.len(), 2);
     assert!(model.score(x.view()).unwrap().iter().all(|score| score.is_finite()));

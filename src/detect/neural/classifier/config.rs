@@ -18,13 +18,13 @@ use crate::error::{Error, Result};
 /// # Examples
 ///
 /// ```
-/// use qosguard::detect::{Classifier, Detector, Fit, NeuralClassifierConfig, TrainingConfig};
+/// use qosguard::detect::{Classifier, Detector, Fit, FitContext, NeuralClassifierConfig, TrainingConfig};
 /// use qosguard::ndarray::Array2;
 ///
 /// let x = Array2::from_shape_fn((200, 2), |(i, j)| (i * (j + 1) % 40) as f32);
 /// let labels: Vec<bool> = x.column(0).iter().map(|&v| v >= 20.0).collect();
 /// let training = TrainingConfig { epochs: 20, batch_rows: 32, ..Default::default() };
-/// let model = NeuralClassifierConfig { training, ..Default::default() }.fit(x.view(), Some(&labels))?;
+/// let model = NeuralClassifierConfig { training, ..Default::default() }.fit(x.view(), FitContext::labelled(&labels))?.model;
 /// let p = model.probabilities(x.view())?;
 /// assert!(p[[5, 0]] > 0.5 && p[[35, 1]] > 0.5);
 /// # Ok::<(), qosguard::Error>(())

@@ -10,10 +10,8 @@ use crate::detect::neural::networks;
 use crate::detect::neural::networks::tests::{Small, timing};
 use crate::detect::neural::pass::Pass;
 use crate::detect::neural::training::{Task, train};
-use crate::detect::neural::{
-    AutoencoderConfig, Monitor, NeuralClassifierConfig, PretrainingConfig, TrainingConfig,
-};
-use crate::detect::{Detector, ExpertConfig, Fit, IsolationForestConfig, MixtureOfExpertsConfig};
+use crate::detect::neural::{AutoencoderConfig, NeuralClassifierConfig, PretrainingConfig, TrainingConfig};
+use crate::detect::{Detector, ExpertConfig, Fit, FitContext, IsolationForestConfig, MixtureOfExpertsConfig};
 
 /// Trains, differentiates and scores at a place; a device stands for the same in settings.
 fn on_device(device: Device, place: &Place) {
@@ -29,7 +27,7 @@ fn on_device(device: Device, place: &Place) {
     let x = rows(300, 1);
     let training = TrainingConfig { epochs: 3, device, ..small().training };
     let config = AutoencoderConfig { training: training.clone(), batch_norm: true, skip: true, ..small() };
-    let model = config.fit(x.view(), None).unwrap();
+    let model = config.fit(x.view(), FitContext::default()).unwrap().model;
     falls(&model.history().epochs);
     close(&model.score_at(x.view(), place.clone()).unwrap(), &model.score(x.view()).unwrap(), 1e-4);
     let half = model.score_on(x.view(), device, Precision::Half).unwrap();
@@ -50,7 +48,7 @@ fn on_device(device: Device, place: &Place) {
             training: training.clone(),
             ..Default::default()
         };
-        let model = config.fit(x.view(), Some(&labels)).unwrap();
+        let model = config.fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
         falls(&model.history().epochs);
         close(&model.score_at(x.view(), place.clone()).unwrap(), &model.score(x.view()).unwrap(), 1e-4);
         let half = model.score_on(x.view(), device, Precision::Half).unwrap();
@@ -66,8 +64,8 @@ fn alike(ours: &dyn Task, task: &dyn Task) {
         close(&found[&name], &expected, 1e-4);
     }
     let config = TrainingConfig { epochs: 12, batch_rows: 64, learning_rate: 1e-2, ..Default::default() };
-    let [expected, found] = [ours, task]
-        .map(|task| train(&config, task, 128, 1, "test", &mut Monitor::default()).unwrap().epochs);
+    let [expected, found] =
+        [ours, task].map(|task| train(&config, task, 128, 1, "test", None).unwrap().epochs);
     falls(&found);
     for (expected, found) in expected.iter().zip(&found) {
         let (expected, found) = (expected.training_loss, found.training_loss);
@@ -84,7 +82,7 @@ fn slopes(task: &dyn Task) -> BTreeMap<String, Vec<f32>> {
     task.weights().trained().iter().filter_map(of).collect()
 }
 
-fn falls(epochs: &[crate::detect::EpochRecord]) {
+fn falls(epochs: &[crate::progress::EpochRecord]) {
     let losses: Vec<f64> = epochs.iter().map(|epoch| epoch.training_loss).collect();
     assert!(losses.last() < losses.first(), "{losses:?}");
 }
@@ -148,30 +146,30 @@ fn a_device_that_is_not_there_is_refused() {
     };
     let training = TrainingConfig { device, epochs: 1, ..Default::default() };
     let config = AutoencoderConfig { training: training.clone(), ..small() };
-    refused(config.fit(x.view(), None).map(drop), "training.device");
+    refused(config.fit(x.view(), FitContext::default()).map(drop), "training.device");
     let labels: Vec<bool> = (0..60).map(|i| i % 2 == 0).collect();
     let config = NeuralClassifierConfig { training: training.clone(), ..Default::default() };
-    refused(config.fit(x.view(), Some(&labels)).map(drop), "training.device");
+    refused(config.fit(x.view(), FitContext::labelled(&labels)).map(drop), "training.device");
     let config = NeuralClassifierConfig {
         architecture: networks::tests::small()[1].clone(),
         pretraining: Some(PretrainingConfig { training, ..Default::default() }),
         ..Default::default()
     };
-    refused(config.fit(x.view(), Some(&labels)).map(drop), "pretraining.training.device");
+    refused(config.fit(x.view(), FitContext::labelled(&labels)).map(drop), "pretraining.training.device");
     let expert = |name: &str| ExpertConfig::new(name, IsolationForestConfig::default());
     let config = MixtureOfExpertsConfig {
         experts: vec![expert("a"), expert("b")],
         training: TrainingConfig { device, ..Default::default() },
         ..Default::default()
     };
-    refused(config.fit(x.view(), Some(&labels)).map(drop), "training.device");
-    let model = small().fit(x.view(), None).unwrap();
+    refused(config.fit(x.view(), FitContext::labelled(&labels)).map(drop), "training.device");
+    let model = small().fit(x.view(), FitContext::default()).unwrap().model;
     refused(model.score_on(x.view(), device, Precision::Single).map(drop), "device");
 }
 
 #[test]
 fn numbers_that_half_precision_cannot_hold_are_refused() {
-    let mut parts = small().fit(rows(60, 1).view(), None).unwrap().to_parts();
+    let mut parts = small().fit(rows(60, 1).view(), FitContext::default()).unwrap().model.to_parts();
     for bias in [1e5, -1e5] {
         parts.weights.get_mut("encoder.0.linear.bias").unwrap()[0] = bias;
         let model = crate::detect::Autoencoder::from_parts(&parts).unwrap();

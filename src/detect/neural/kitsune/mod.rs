@@ -14,7 +14,7 @@ pub use parts::KitsuneParts;
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use crate::detect::Fit;
+use crate::detect::{Fit, FitContext, Fitted, OnlineDetector};
 use crate::error::{Error, Result};
 
 /// Most feature columns: their correlations are kept while features are mapped.
@@ -36,7 +36,7 @@ const MOST_FEATURES: usize = 512;
 /// # Examples
 ///
 /// ```
-/// use qosguard::detect::{Detector, KitsuneConfig};
+/// use qosguard::detect::{Detector, KitsuneConfig, OnlineDetector};
 /// use qosguard::ndarray::ArrayView2;
 ///
 /// let config = KitsuneConfig { mapping_rows: 100, training_rows: 2000, ..Default::default() };
@@ -123,7 +123,13 @@ impl Fit for KitsuneConfig {
     type Model = Kitsune;
 
     /// Learns the rows as a stream, in their order.
-    fn fit(&self, x: ArrayView2<'_, f32>, _labels: Option<&[bool]>) -> Result<Kitsune> {
+    fn fit(&self, x: ArrayView2<'_, f32>, context: FitContext<'_>) -> Result<Fitted<Kitsune>> {
+        context.unsupervised(|| self.fit_rows(x))
+    }
+}
+
+impl KitsuneConfig {
+    fn fit_rows(&self, x: ArrayView2<'_, f32>) -> Result<Kitsune> {
         self.validate()?;
         if x.nrows() < 4 {
             return Err(Error::InsufficientData { what: "training rows".into(), needed: 4, got: x.nrows() });

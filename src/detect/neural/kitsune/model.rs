@@ -1,15 +1,16 @@
 //! The detector: its phases, and its scores split by feature.
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
+use ndarray::{Array2, ArrayView1, ArrayView2, s};
 
 use super::mapping::Mapping;
 use super::network::{Network, Scratch};
 use super::ranges::Ranges;
 use super::{KitsuneConfig, KitsuneParts};
-use crate::detect::{Detector, check};
+use crate::detect::{Detector, OnlineDetector, check};
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
 use crate::parallel;
+use crate::progress::{self, Progress, Unit};
 
 /// Rows that one thread scores at a time, and below which no other thread is asked.
 const CHUNK: usize = 4096;
@@ -85,11 +86,6 @@ impl Kitsune {
         &self.config
     }
 
-    /// Rows learned so far.
-    pub fn rows_learned(&self) -> u64 {
-        self.learned
-    }
-
     /// Whether enough rows were learned, so that rows can be scored.
     pub fn is_ready(&self) -> bool {
         self.learned >= self.rows_needed() as u64
@@ -132,31 +128,6 @@ impl Kitsune {
             needed: self.rows_needed(),
             got: self.learned as usize,
         })
-    }
-
-    /// Learns one row.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ShapeMismatch`] for another width, [`Error::NotFinite`] for NaN or infinite values; nothing
-    /// is learned then.
-    pub fn learn(&mut self, row: &[f32]) -> Result<()> {
-        self.learn_many(ArrayView1::from(row).insert_axis(Axis(0)))
-    }
-
-    /// Learns every row of `x`, shape `(rows, features)`, in order; the same as one by one.
-    ///
-    /// # Errors
-    ///
-    /// As [`Kitsune::learn`]; nothing is learned when any row is refused.
-    pub fn learn_many(&mut self, x: ArrayView2<'_, f32>) -> Result<()> {
-        check::shape(&x, self.n_features, x.nrows())?;
-        check::finite(&x, 0)?;
-        let mut scratch = Scratch::new();
-        for row in x.rows() {
-            self.learn_row(|feature| row[feature], &mut scratch);
-        }
-        Ok(())
     }
 
     fn learn_row(&mut self, value: impl Fn(usize) -> f32, scratch: &mut Scratch<1>) {
@@ -235,6 +206,25 @@ impl Kitsune {
             group.features.iter().for_each(|&j| parts[j] *= share * score);
         }
         score
+    }
+}
+
+impl OnlineDetector for Kitsune {
+    fn learn_many(&mut self, x: ArrayView2<'_, f32>) -> Result<()> {
+        check::shape(&x, self.n_features, x.nrows())?;
+        check::finite(&x, 0)?;
+        let mut scratch = Scratch::new();
+        for (i, row) in x.rows().into_iter().enumerate() {
+            if i.is_multiple_of(64) {
+                progress::report(&Progress::new("kitsune", Unit::Rows, i, x.nrows()))?;
+            }
+            self.learn_row(|feature| row[feature], &mut scratch);
+        }
+        Ok(())
+    }
+
+    fn n_rows(&self) -> u64 {
+        self.learned
     }
 }
 

@@ -238,6 +238,7 @@ fn ranges(names: [&str; 2], [low, high]: [&Vec<f32>; 2], n: usize) -> Result<Ran
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detect::OnlineDetector as _;
 
     #[test]
     fn a_file_keeps_every_phase() {

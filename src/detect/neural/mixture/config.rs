@@ -109,7 +109,7 @@ impl ExpertConfig {
 ///
 /// ```
 /// use qosguard::detect::{
-///     BoostedTreesConfig, Detector, ExpertConfig, Fit, IsolationForestConfig, MixtureOfExpertsConfig,
+///     BoostedTreesConfig, Detector, ExpertConfig, Fit, FitContext, IsolationForestConfig, MixtureOfExpertsConfig,
 /// };
 /// use qosguard::ndarray::Array2;
 ///
@@ -119,7 +119,7 @@ impl ExpertConfig {
 ///     ExpertConfig::new("boosted", BoostedTreesConfig { trees: 20, ..Default::default() }),
 ///     ExpertConfig::new("forest", IsolationForestConfig { trees: 20, ..Default::default() }),
 /// ];
-/// let mixture = MixtureOfExpertsConfig { experts, ..Default::default() }.fit(x.view(), Some(&labels))?;
+/// let mixture = MixtureOfExpertsConfig { experts, ..Default::default() }.fit(x.view(), FitContext::labelled(&labels))?.model;
 /// let weights = mixture.gate_weights(x.view())?; // one row for each row, one column for each expert
 /// assert!(weights.rows().into_iter().all(|row| (row.sum() - 1.0).abs() < 1e-5));
 /// println!("{:?} with {:?}", mixture.report().chosen, mixture.experts());

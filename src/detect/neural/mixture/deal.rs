@@ -5,6 +5,7 @@ use ndarray::{ArrayView2, Axis};
 use crate::detect::gaussian_mixture::clusters;
 use crate::detect::neural::inputs::Inputs;
 use crate::error::Result;
+use crate::folds::LeftOut;
 use crate::rng::Stream;
 
 /// What a row is to the experts that score it.
@@ -34,6 +35,13 @@ pub(super) struct Left {
     pub(super) role: Role,
     /// Its kind among the clean rows, or among the attacks.
     pub(super) kind: usize,
+}
+
+impl Left {
+    /// The row and the fold alone.
+    pub(super) fn left_out(&self) -> LeftOut {
+        LeftOut { row: self.row, fold: self.fold }
+    }
 }
 
 /// How clean rows, or attacks, are dealt.

@@ -1,59 +1,50 @@
 //! Fitting a mixture: experts, calibrations, gate, and whether the gate earns its place.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::config::MixtureOfExpertsConfig;
-use super::cross::{Rows, kept};
+use super::cross::cross_fit;
 use super::deal::{ATTACKS, CLEAN, Left, Role, deal, kinds_by_features};
 use super::learn::Course;
 use super::lessons;
 use super::model::MixtureOfExperts;
 use super::panel::Panel;
 use super::report::{ExpertReport, MixtureReport, Quality};
-use crate::detect::neural::Monitor;
-use crate::detect::{Fit, check};
+use crate::detect::neural::training::Checkpoint;
+use crate::detect::training_rows::TrainingRows;
+use crate::detect::{ColumnNames, Fit, FitContext, Fitted, Labels, check};
 use crate::error::{Error, Result};
+use crate::folds;
 use crate::parallel;
+use crate::progress::{self, Progress, Unit};
 
 impl MixtureOfExpertsConfig {
-    /// As [`Fit::fit`], with a monitor of the training of the gate and the joint networks.
-    ///
-    /// # Errors
-    ///
-    /// As [`Fit::fit`], and [`Error::InsufficientData`] without labels, for labels of one class, and for fewer than
-    /// 20 clean rows that a fold may learn from; that of the first expert that cannot be fitted.
-    pub fn fit_with(
+    /// Names the columns to experts whose settings do not.
+    pub(in crate::detect) fn name_columns(&mut self, columns: ColumnNames<'_>) -> Result<()> {
+        self.experts.iter_mut().try_for_each(|expert| expert.detector.name_columns(columns))
+    }
+
+    fn fit_binary(
         &self,
         x: ArrayView2<'_, f32>,
-        labels: Option<&[bool]>,
-        monitor: &mut Monitor<'_>,
+        labels: &[bool],
+        resume: Option<&Checkpoint>,
     ) -> Result<MixtureOfExperts> {
-        let Some(labels) = labels else {
-            return Err(Error::InsufficientData { what: "labels".into(), needed: x.nrows().max(1), got: 0 });
-        };
         self.check(&x, labels.len())?;
         require_attacks(labels)?;
         let kinds = kinds_by_features(x, |row| labels[row], self.kinds, self.seed)?;
-        let rows = Rows { x, attacks: labels.to_vec(), classes: None, learn_classes: false };
-        self.fit_rows(&rows, &kinds, monitor)
+        let rows = TrainingRows { x, attacks: labels.to_vec(), classes: None, learn_classes: false };
+        self.fit_rows(&rows, &kinds, resume)
     }
 
-    /// Fits on rows of two or more classes; each class but the first, clean traffic, is a kind of attack.
-    ///
-    /// `labels[i]`, below `classes.len()`, is the class of row `i`. The score is the log-odds of any attack, as with two
-    /// classes. With [`MixtureOfExpertsConfig::learn_classes`], boosted trees, logistic regressions and networks learn all
-    /// classes; what they say of the classes of an attack is in
-    /// [`Classifier::probabilities`](crate::Classifier::probabilities) of the mixture.
-    ///
-    /// # Errors
-    ///
-    /// As [`MixtureOfExpertsConfig::fit_with`]; [`Error::InvalidArgument`] for a label that is no class.
-    pub fn fit_classes(
+    pub(super) fn fit_classes(
         &self,
         x: ArrayView2<'_, f32>,
         labels: &[u32],
         classes: &[String],
-        monitor: &mut Monitor<'_>,
+        resume: Option<&Checkpoint>,
     ) -> Result<MixtureOfExperts> {
         self.check(&x, labels.len())?;
         if let Some(row) = labels.iter().position(|&label| label as usize >= classes.len()) {
@@ -63,8 +54,9 @@ impl MixtureOfExpertsConfig {
         let attacks: Vec<bool> = labels.iter().map(|&label| label > 0).collect();
         require_attacks(&attacks)?;
         let kinds: Vec<Option<usize>> = labels.iter().map(|&label| (label as usize).checked_sub(1)).collect();
-        let rows = Rows { x, attacks, classes: Some((labels, classes)), learn_classes: self.learn_classes };
-        self.fit_rows(&rows, &kinds, monitor)
+        let rows =
+            TrainingRows { x, attacks, classes: Some((labels, classes)), learn_classes: self.learn_classes };
+        self.fit_rows(&rows, &kinds, resume)
     }
 
     fn check(&self, x: &ArrayView2<'_, f32>, labels: usize) -> Result<()> {
@@ -78,16 +70,16 @@ impl MixtureOfExpertsConfig {
 
     fn fit_rows(
         &self,
-        rows: &Rows<'_>,
+        rows: &TrainingRows<'_>,
         kinds: &[Option<usize>],
-        monitor: &mut Monitor<'_>,
+        resume: Option<&Checkpoint>,
     ) -> Result<MixtureOfExperts> {
         let left = self.deal(rows, kinds)?;
-        let (mut detectors, scores) = rows.cross_fit(&self.experts, &left, self.folds)?;
+        let (mut detectors, scores) = cross_fit(rows, &self.experts, &left, self.folds)?;
         let course = Course { config: self, rows, left: &left, scores: &scores };
         let report = self.validate_gate(&course)?;
         let all: Vec<usize> = (0..left.len()).collect();
-        let learnt = course.learn(&all, monitor)?;
+        let learnt = course.learn(&all, resume)?;
         for (who, network) in learnt.networks {
             detectors.insert(who, network.into());
         }
@@ -102,7 +94,7 @@ impl MixtureOfExpertsConfig {
     }
 
     /// Deals clean rows by clusters and attacks by kind.
-    pub(super) fn deal(&self, rows: &Rows<'_>, kinds: &[Option<usize>]) -> Result<Vec<Left>> {
+    pub(super) fn deal(&self, rows: &TrainingRows<'_>, kinds: &[Option<usize>]) -> Result<Vec<Left>> {
         let clean_kinds = kinds_by_features(rows.x, |row| !rows.attacks[row], self.clean_kinds, self.seed)?;
         let mut left = deal(&clean_kinds, &CLEAN, self.folds, self.seed);
         left.extend(deal(kinds, &ATTACKS, self.folds, self.seed));
@@ -112,8 +104,10 @@ impl MixtureOfExpertsConfig {
     /// Judges each fold by a gate, calibrations and joint networks of the others.
     fn validate_gate(&self, course: &Course<'_, '_>) -> Result<MixtureReport> {
         let (left, n) = (course.left, self.experts.len());
-        let kept = kept(left, course.rows.attacks.len(), self.folds);
-        let judged = parallel::map(self.folds, |fold| -> Result<Judged> {
+        let left_out = left.iter().map(Left::left_out);
+        let kept = folds::kept(left_out, course.rows.attacks.len(), self.folds);
+        let done = AtomicUsize::new(0);
+        let judge = |fold: usize| -> Result<Judged> {
             let (mut here, mut others): (Vec<usize>, Vec<usize>) =
                 (0..left.len()).partition(|&i| left[i].fold == fold);
             // A row that is left out here may stand in other folds too.
@@ -121,12 +115,19 @@ impl MixtureOfExpertsConfig {
             let clean = lessons::draw_clean(self, left, &here);
             here.retain(|&i| left[i].role.is_attack());
             here.extend(clean);
-            let learnt = course.learn(&others, &mut Monitor::default())?;
+            let learnt = course.learn(&others, None)?;
             let panel = Panel::new(self, learnt.voices, learnt.gate)?;
             let mut scores = course.scores.select(Axis(0), &here);
             course.add_joint(&learnt.networks, &here, &mut scores)?;
             let roles: Vec<Role> = here.iter().map(|&i| left[i].role).collect();
             Judged::of(&panel, &roles, &scores)
+        };
+        let judged = parallel::map(self.folds, |fold| -> Result<Judged> {
+            let judged = progress::quiet(|| judge(fold))?;
+            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+            let progress = Progress::new("mixture_of_experts", Unit::Fits, done, self.folds);
+            progress::report(&progress.of_member("gate", Some(fold)))?;
+            Ok(judged)
         });
         let judged = judged.into_iter().collect::<Result<Vec<_>>>()?;
         let quality = |who: usize, role: Role| -> Option<Quality> {
@@ -159,8 +160,32 @@ impl MixtureOfExpertsConfig {
 impl Fit for MixtureOfExpertsConfig {
     type Model = MixtureOfExperts;
 
-    fn fit(&self, x: ArrayView2<'_, f32>, labels: Option<&[bool]>) -> Result<MixtureOfExperts> {
-        self.fit_with(x, labels, &mut Monitor::default())
+    /// Fits on labels of attacks, or on classes: each class but the first, clean traffic, is a kind of attack then.
+    ///
+    /// The score is the log-odds of any attack, as with two classes. With
+    /// [`MixtureOfExpertsConfig::learn_classes`], boosted trees, logistic regressions and networks learn all classes;
+    /// [`Classifier::probabilities`](crate::Classifier::probabilities) of the mixture returns their probabilities of
+    /// the classes. A fit that is cancelled while the final gate is trained returns its best weights.
+    ///
+    /// # Errors
+    ///
+    /// As every [`Fit::fit`], and [`Error::InsufficientData`] without labels, for labels of one class, and for fewer
+    /// than 20 clean rows that a fold may learn from; that of the first expert that cannot be fitted.
+    fn fit(&self, x: ArrayView2<'_, f32>, context: FitContext<'_>) -> Result<Fitted<MixtureOfExperts>> {
+        context.refuse_weights()?;
+        let mut config = self.clone();
+        if let Some(columns) = context.columns {
+            config.name_columns(columns)?;
+        }
+        let resume = context.resume;
+        let fit = || match context.labels {
+            Labels::Binary(labels) => config.fit_binary(x, labels, resume),
+            _ => {
+                let (labels, classes) = context.every_class(x.nrows())?;
+                config.fit_classes(x, &labels, &classes, resume)
+            }
+        };
+        context.run(fit).map(Into::into)
     }
 }
 
@@ -248,7 +273,7 @@ fn require_attacks(attacks: &[bool]) -> Result<()> {
 }
 
 /// The share of each class among the attacks; 0 for the clean class.
-fn class_shares(rows: &Rows<'_>, classes: usize) -> Vec<f64> {
+fn class_shares(rows: &TrainingRows<'_>, classes: usize) -> Vec<f64> {
     let mut counts = vec![0.0; classes];
     for (row, &attack) in rows.attacks.iter().enumerate() {
         if attack {

@@ -3,7 +3,6 @@
 use candle_core::{Device, Tensor};
 use ndarray::Axis;
 
-use super::cross::Rows;
 use crate::detect::neural::classifier::{hide, log_odds};
 use crate::detect::neural::inputs::{Encoded, Inputs};
 use crate::detect::neural::networks::Network;
@@ -12,6 +11,7 @@ use crate::detect::neural::weights::Weights;
 use crate::detect::neural::{
     History, NeuralClassifier, NeuralClassifierConfig, NeuralClassifierParts, TrainingConfig,
 };
+use crate::detect::training_rows::TrainingRows;
 use crate::error::Result;
 
 /// Clean rows and attacks: a joint network tells no more apart.
@@ -43,7 +43,7 @@ impl<'a> Pupil<'a> {
     pub(super) fn new(
         who: usize,
         config: &'a NeuralClassifierConfig,
-        rows: &Rows<'_>,
+        rows: &TrainingRows<'_>,
         seen: &[usize],
         shown: Vec<usize>,
     ) -> Result<Self> {

@@ -6,7 +6,6 @@ use candle_core::{Device, Tensor};
 use ndarray::{Array2, Axis};
 
 use super::config::MixtureOfExpertsConfig;
-use super::cross::Rows;
 use super::deal::Left;
 use super::joint::Pupil;
 use super::lessons;
@@ -17,13 +16,14 @@ use crate::detect::Detector;
 use crate::detect::neural::gate::Gate;
 use crate::detect::neural::training::train;
 use crate::detect::neural::weights::Weights;
-use crate::detect::neural::{History, Monitor, NeuralClassifier};
+use crate::detect::neural::{Checkpoint, History, NeuralClassifier};
+use crate::detect::training_rows::TrainingRows;
 use crate::error::{Error, Result};
 
 /// What a gate learns from.
 pub(super) struct Course<'a, 'x> {
     pub(super) config: &'a MixtureOfExpertsConfig,
-    pub(super) rows: &'a Rows<'x>,
+    pub(super) rows: &'a TrainingRows<'x>,
     pub(super) left: &'a [Left],
     /// Shape (left, experts), 0 where the expert is joint.
     pub(super) scores: &'a Array2<f32>,
@@ -40,10 +40,10 @@ pub(super) struct Learnt {
 
 impl Course<'_, '_> {
     /// Learns from the rows that stand at `part` in [`Course::left`].
-    pub(super) fn learn(&self, part: &[usize], monitor: &mut Monitor<'_>) -> Result<Learnt> {
+    pub(super) fn learn(&self, part: &[usize], resume: Option<&Checkpoint>) -> Result<Learnt> {
         let (voices, task) = self.task(part)?;
         let (training, lessons) = (&self.config.training, task.labels.dim(0)?);
-        let history = train(training, &task, lessons, self.config.seed, "gate", monitor)?;
+        let history = train(training, &task, lessons, self.config.seed, "gate", resume)?;
         let finish = |pupil: Pupil<'_>| Ok((pupil.who, pupil.finish(training, &history)?));
         let networks = task.pupils.into_iter().map(finish).collect::<Result<_>>()?;
         Ok(Learnt { voices, gate: task.gate_weights.values()?, networks, history })

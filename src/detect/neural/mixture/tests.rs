@@ -5,8 +5,8 @@ use ndarray::{Array2, Axis};
 use super::*;
 use crate::artifact::Tensors;
 use crate::detect::{
-    AnyDetector, BoostedTreesConfig, Classifier, Detector, Fit, GateConfig, GaussianMixtureConfig,
-    IsolationForestConfig, Monitor, TrainingConfig,
+    AnyDetector, BoostedTreesConfig, Classifier, Detector, Fit, FitContext, GateConfig,
+    GaussianMixtureConfig, IsolationForestConfig, TrainingConfig,
 };
 use crate::error::Error;
 use crate::rng::Stream;
@@ -45,7 +45,12 @@ fn config() -> MixtureOfExpertsConfig {
 fn fitted(config: &MixtureOfExpertsConfig) -> (MixtureOfExperts, Array2<f32>) {
     let (x, classes) = rows(900);
     let labels: Vec<bool> = classes.iter().map(|&class| class > 0).collect();
-    let mixture = config.fit(x.view(), Some(&labels)).unwrap().with_choice(Choice::Mixture).unwrap();
+    let mixture = config
+        .fit(x.view(), FitContext::labelled(&labels))
+        .unwrap()
+        .model
+        .with_choice(Choice::Mixture)
+        .unwrap();
     (mixture, x)
 }
 
@@ -177,7 +182,7 @@ fn the_same_seed_gives_the_same_bits_for_any_thread_count() {
 fn experts_are_judged_by_rows_that_they_did_not_see() {
     let (x, classes) = rows(900);
     let labels: Vec<bool> = classes.iter().map(|&class| class > 0).collect();
-    let mixture = config().fit(x.view(), Some(&labels)).unwrap();
+    let mixture = config().fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
     let report = mixture.report();
     assert!(report.novel.is_some() && report.known.is_some());
     let boosted = &report.experts[0];
@@ -191,7 +196,7 @@ fn classes_of_attack_are_told_apart_by_the_experts_that_know_them() {
     let (x, classes) = rows(900);
     let names = ["clean", "a", "b", "c"].map(String::from);
     let config = config();
-    let mixture = config.fit_classes(x.view(), &classes, &names, &mut Monitor::default()).unwrap();
+    let mixture = config.fit_classes(x.view(), &classes, &names, None).unwrap();
     let mixture = mixture.with_choice(Choice::Mixture).unwrap();
     let p = mixture.probabilities(x.view()).unwrap();
     let scores = mixture.score(x.view()).unwrap();
@@ -214,7 +219,7 @@ fn classes_may_be_kinds_of_attacks_that_no_expert_learns() {
     let (x, classes) = rows(900);
     let names = ["clean", "a", "b", "c"].map(String::from);
     let config = MixtureOfExpertsConfig { learn_classes: false, ..config() };
-    let mixture = config.fit_classes(x.view(), &classes, &names, &mut Monitor::default()).unwrap();
+    let mixture = config.fit_classes(x.view(), &classes, &names, None).unwrap();
     assert_eq!(mixture.classes(), names);
     let known = |detector: &AnyDetector| detector.as_classifier().map(|c| c.classes().len());
     assert_eq!(mixture.detectors().iter().map(known).collect::<Vec<_>>(), [Some(2), None, None]);
@@ -229,7 +234,7 @@ fn bad_settings_and_bad_rows_are_named() {
     let refused = |change: fn(&mut MixtureOfExpertsConfig)| {
         let mut config = config();
         change(&mut config);
-        config.fit(x.view(), Some(&labels)).unwrap_err().to_string()
+        config.fit(x.view(), FitContext::labelled(&labels)).unwrap_err().to_string()
     };
     assert!(refused(|c| c.experts.truncate(1)).contains("`experts`"));
     assert!(refused(|c| c.experts[1].name = "boosted".into()).contains("experts[1]"));
@@ -243,19 +248,28 @@ fn bad_settings_and_bad_rows_are_named() {
     assert!(refused(|c| c.gate.floor = 0.5).contains("gate.floor"));
     assert!(refused(|c| c.training.epochs = 0).contains("epochs"));
     let config = config();
-    assert!(matches!(config.fit(x.view(), None), Err(Error::InsufficientData { .. })));
-    assert!(matches!(config.fit(x.view(), Some(&[true; 300])), Err(Error::InsufficientData { .. })));
-    assert!(matches!(config.fit(x.view(), Some(&labels[1..])), Err(Error::ShapeMismatch { .. })));
+    assert!(matches!(config.fit(x.view(), FitContext::default()), Err(Error::InsufficientData { .. })));
+    assert!(matches!(
+        config.fit(x.view(), FitContext::labelled(&[true; 300])),
+        Err(Error::InsufficientData { .. })
+    ));
+    assert!(matches!(
+        config.fit(x.view(), FitContext::labelled(&labels[1..])),
+        Err(Error::ShapeMismatch { .. })
+    ));
     let mut bad = x.clone();
     bad[[7, 1]] = f32::NAN;
-    assert!(matches!(config.fit(bad.view(), Some(&labels)), Err(Error::NotFinite { row: 7, .. })));
-    let mixture = config.fit(x.view(), Some(&labels)).unwrap();
+    assert!(matches!(
+        config.fit(bad.view(), FitContext::labelled(&labels)),
+        Err(Error::NotFinite { row: 7, .. })
+    ));
+    let mixture = config.fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
     assert!(matches!(mixture.score(bad.view()), Err(Error::NotFinite { row: 7, .. })));
     assert!(matches!(mixture.score(x.slice(ndarray::s![.., ..2])), Err(Error::ShapeMismatch { .. })));
     assert!(mixture.with_choice(Choice::Expert("nobody".into())).is_err());
     let names = ["clean".to_owned(), "attack".to_owned()];
     assert!(matches!(
-        config.fit_classes(x.view(), &classes, &names, &mut Monitor::default()),
+        config.fit_classes(x.view(), &classes, &names, None),
         Err(Error::InvalidArgument { .. })
     ));
 }

@@ -1,7 +1,7 @@
 //! Which rows each step learns from, and which none does.
 
 use super::config::TrainingConfig;
-use crate::detect::held_out;
+use crate::folds;
 use crate::rng::Stream;
 
 /// Streams of a seed: steps draw from those that begin at 0, orders and held-out rows from those above.
@@ -12,7 +12,7 @@ const HELD_OUT: u64 = ORDERS - 1;
 ///
 /// `share`, in [0, 1), of the rows of each class is held out, rounded down. Without labels all rows are of one class.
 pub(crate) fn split(labels: Option<&[u32]>, rows: usize, share: f64, seed: u64) -> (Vec<usize>, Vec<usize>) {
-    held_out::split(labels, rows, share, &mut Stream::new(seed, HELD_OUT))
+    folds::hold_out(labels, rows, share, &mut Stream::new(seed, HELD_OUT))
 }
 
 /// How rows `0..rows` are dealt into mini-batches.

@@ -8,9 +8,10 @@ use serde_json::Value;
 
 use super::config::TrainingConfig;
 use super::diverged::not_finite;
-use super::history::{self, EpochRecord};
+use super::history;
 use crate::artifact::{self, Tensors};
 use crate::error::{Error, Result};
+use crate::progress::EpochRecord;
 
 /// What the names of the arrays in a file begin with.
 const WEIGHTS: &str = "weights/";
@@ -30,7 +31,7 @@ pub(super) struct Origin {
 
 /// A training after one of its epochs: weights, best weights, the state of the optimiser and the history.
 ///
-/// [`Progress::checkpoint`](super::Progress::checkpoint) gives it, and [`Monitor::resume`](super::Monitor::resume) goes
+/// [`Progress::checkpoint`](crate::Progress::checkpoint) returns its bytes, and [`FitContext::resume`](crate::detect::FitContext::resume) goes
 /// on from it. The learning rate and the batches that follow come from the history and the seed.
 ///
 /// It holds no training rows: the caller must give the same ones again. Only their number is checked.

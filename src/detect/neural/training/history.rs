@@ -3,31 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-
-/// What one epoch came to.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EpochRecord {
-    /// From 1.
-    pub epoch: usize,
-    /// Steps so far.
-    pub steps: u64,
-    /// That of the last step.
-    pub learning_rate: f64,
-    /// Mean over the epoch's rows, each with the weights of its step.
-    pub training_loss: f64,
-    /// On the held-out rows, with the weights after the epoch; `None` where there are none.
-    pub validation_loss: Option<f64>,
-    /// Mean length of the epoch's gradients (Euclidean norm over all weights), before they are shortened.
-    pub gradient_norm: f64,
-}
-
-impl EpochRecord {
-    /// What the training stops by: the validation loss, or the training loss where no rows are held out.
-    pub fn watched_loss(&self) -> f64 {
-        self.validation_loss.unwrap_or(self.training_loss)
-    }
-}
+use crate::progress::EpochRecord;
 
 /// Why a training ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,6 @@ mod checkpoint;
 mod config;
 mod diverged;
 mod history;
-mod monitor;
 mod run;
 mod schedule;
 
@@ -15,8 +14,7 @@ mod tests;
 pub(crate) use batches::split;
 pub use checkpoint::Checkpoint;
 pub use config::TrainingConfig;
-pub use history::{EpochRecord, History, Stopped};
-pub use monitor::{Monitor, Progress};
+pub use history::{History, Stopped};
 pub use schedule::Schedule;
 
 use candle_core::Tensor;
@@ -24,7 +22,8 @@ use candle_core::Tensor;
 use self::run::Run;
 use super::pass::Pass;
 use super::weights::Weights;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::progress::{self, Progress, Unit};
 
 /// What a network is trained for.
 pub(crate) trait Task {
@@ -44,30 +43,39 @@ pub(crate) trait Task {
 /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a setting outside its domain and for a checkpoint of
 /// another training; [`Error::InsufficientData`](crate::Error::InsufficientData) for fewer than two rows;
 /// [`Error::Diverged`](crate::Error::Diverged) when the loss, a gradient or a weight is no longer finite;
-/// [`Error::Tensor`](crate::Error::Tensor) for a computation that the tensor library refuses.
+/// [`Error::Tensor`] for a computation that the tensor library refuses; [`Error::Cancelled`] before the first epoch is
+/// complete. A training that is cancelled later keeps its best weights.
 pub(crate) fn train(
     config: &TrainingConfig,
     task: &dyn Task,
     rows: usize,
     seed: u64,
     stage: &str,
-    monitor: &mut Monitor<'_>,
+    resume: Option<&Checkpoint>,
 ) -> Result<History> {
     config.validate()?;
     let mut run = Run::new(config, task, rows, seed, stage)?;
-    if let Some(checkpoint) = monitor.resume {
+    if let Some(checkpoint) = resume {
         run.resume(checkpoint)?;
     }
     let stopped = loop {
         if let Some(stopped) = run.stopped() {
             break stopped;
         }
-        let record = run.epoch()?;
-        if let Some(watch) = &mut monitor.progress
-            && watch(&Progress::new(&run, &record)).is_break()
-        {
+        let record = match run.epoch() {
+            Err(Error::Cancelled) if run.n_epochs() > 0 => break Stopped::Cancelled,
+            record => record?,
+        };
+        let save = || run.checkpoint()?.to_bytes();
+        let progress = Progress::new(stage, Unit::Epochs, record.epoch, config.epochs);
+        if progress::report_epoch(&progress.of_epoch(&record, &save)).is_break() {
             break Stopped::Cancelled;
         }
     };
     run.finish(stopped)
+}
+
+/// The checkpoint, for the training that it was taken from.
+pub(crate) fn of_stage<'a>(resume: Option<&'a Checkpoint>, stage: &str) -> Option<&'a Checkpoint> {
+    resume.filter(|checkpoint| checkpoint.stage() == stage)
 }

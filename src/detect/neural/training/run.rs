@@ -7,12 +7,13 @@ use super::batches::Batches;
 use super::checkpoint::{Checkpoint, Origin};
 use super::config::TrainingConfig;
 use super::diverged::{diverged, not_finite};
-use super::history::{EpochRecord, History, Stopped};
+use super::history::{History, Stopped};
 use super::schedule::LearningRate;
 use crate::detect::neural::device::number;
 use crate::detect::neural::ops::{AdamW, gradient_norm};
 use crate::detect::neural::pass::Pass;
 use crate::error::{Error, Result};
+use crate::progress::{self, EpochRecord};
 
 /// The best epoch so far.
 struct Best {
@@ -99,6 +100,7 @@ impl<'a> Run<'a> {
         let order = self.batches.order(epoch);
         let (mut loss, mut norm, mut learning_rate) = (0.0, 0.0, 0.0);
         for rows in self.batches.cut(&order) {
+            progress::check()?;
             let step = self.step(rows)?;
             loss += step.loss * rows.len() as f64;
             norm += step.norm;
@@ -165,8 +167,9 @@ impl<'a> Run<'a> {
         self.origin.epochs.last().map_or(0, |record| record.steps)
     }
 
-    pub(super) fn stage_and_epochs(&self) -> (&str, usize) {
-        (&self.origin.stage, self.origin.config.epochs)
+    /// Epochs that are complete.
+    pub(super) fn n_epochs(&self) -> usize {
+        self.origin.epochs.len()
     }
 
     pub(super) fn checkpoint(&self) -> Result<Checkpoint> {

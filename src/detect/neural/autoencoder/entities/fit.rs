@@ -8,10 +8,11 @@ use serde::{Deserialize, Serialize};
 use super::{EntityAutoencoders, EntityColumn};
 use crate::detect::neural::autoencoder::{Autoencoder, AutoencoderConfig};
 use crate::detect::neural::inputs::whole_code;
-use crate::detect::neural::training::{Monitor, Stopped};
-use crate::detect::{Fit, check};
+use crate::detect::neural::training::{Checkpoint, Stopped, of_stage};
+use crate::detect::{ColumnNames, Fit, FitContext, Fitted, check};
 use crate::error::{Error, Result};
 use crate::parallel;
+use crate::progress;
 
 /// Settings of [`EntityAutoencoders`].
 ///
@@ -26,7 +27,7 @@ use crate::parallel;
 /// # Examples
 ///
 /// ```
-/// use qosguard::detect::{AutoencoderConfig, Detector, EntityAutoencodersConfig, Fit, TrainingConfig};
+/// use qosguard::detect::{AutoencoderConfig, Detector, EntityAutoencodersConfig, Fit, FitContext, TrainingConfig};
 /// use qosguard::ndarray::{Array2, array};
 ///
 /// // Link 0 carries about 10, link 1 about 1000.
@@ -38,7 +39,7 @@ use crate::parallel;
 /// let autoencoder =
 ///     AutoencoderConfig { widths: vec![4], latent: 1, batch_norm: false, training, ..Default::default() };
 /// let config = EntityAutoencodersConfig { entity: 0.into(), least_rows: 100, autoencoder };
-/// let model = config.fit(x.view(), None)?;
+/// let model = config.fit(x.view(), FitContext::default())?.model;
 /// assert_eq!(model.entities().collect::<Vec<_>>(), [0, 1]);
 /// // 1000 is usual on link 1 alone.
 /// let scores = model.score(array![[0.0, 1003.0], [1.0, 1003.0]].view())?;
@@ -95,19 +96,17 @@ impl EntityAutoencodersConfig {
         x: ArrayView2<'_, f32>,
         column: usize,
         entity: Option<&EntityRows>,
-        monitor: &mut Monitor<'_>,
+        resume: Option<&Checkpoint>,
     ) -> Result<Autoencoder> {
         let config = &self.autoencoder;
         let stage = match entity {
             None => "autoencoder of all entities".to_owned(),
             Some((code, _)) => format!("autoencoder of entity {code}"),
         };
-        let mut monitor = monitor.for_stage(&stage);
+        let resume = of_stage(resume, &stage);
         match entity {
-            None => config.fit_stage(x, Some(column), &stage, &mut monitor),
-            Some((_, rows)) => {
-                config.fit_stage(x.select(Axis(0), rows).view(), Some(column), &stage, &mut monitor)
-            }
+            None => config.fit_stage(x, Some(column), &stage, resume),
+            Some((_, rows)) => config.fit_stage(x.select(Axis(0), rows).view(), Some(column), &stage, resume),
         }
     }
 
@@ -118,49 +117,62 @@ impl EntityAutoencodersConfig {
         Ok((column, self.rows_of_entities(x, column)?))
     }
 
-    /// As [`Fit::fit`], with the same bits, one model after the other: first that of all entities, then each
-    /// entity's. `monitor` may end it early: entities whose training had not begun then share the model of all.
-    ///
-    /// # Errors
-    ///
-    /// As [`AutoencoderConfig::fit_with`], and [`Error::InvalidArgument`] for an entity column that is not there
-    /// or holds no whole number in `0..65536`.
-    pub fn fit_with(
-        &self,
-        x: ArrayView2<'_, f32>,
-        _labels: Option<&[bool]>,
-        monitor: &mut Monitor<'_>,
-    ) -> Result<EntityAutoencoders> {
+    /// Names the columns, where the settings do not, and finds that of the entities.
+    pub(in crate::detect) fn name_columns(&mut self, columns: ColumnNames<'_>) -> Result<()> {
+        self.entity = self.entity.among(columns.names)?;
+        self.autoencoder.name_columns(columns);
+        Ok(())
+    }
+
+    fn fit_rows(&self, x: ArrayView2<'_, f32>, resume: Option<&Checkpoint>) -> Result<EntityAutoencoders> {
         let (column, entities) = self.check(&x)?;
-        let shared = self.fit_entity(x, column, None, monitor)?;
-        let mut cancelled = shared.history().stopped == Stopped::Cancelled;
-        let mut models = Vec::new();
-        for entity in &entities {
-            if cancelled {
-                break;
+        let fit = |entity| self.fit_entity(x, column, entity, resume);
+        if progress::is_watched() {
+            // The same bits, one model after the other, so that reports come in order.
+            let shared = fit(None)?;
+            let mut models = Vec::new();
+            let mut cancelled = shared.history().stopped == Stopped::Cancelled;
+            for entity in &entities {
+                if cancelled || progress::is_cancelled() {
+                    break;
+                }
+                let model = fit(Some(entity))?;
+                cancelled = model.history().stopped == Stopped::Cancelled;
+                models.push((entity.0, model));
             }
-            let model = self.fit_entity(x, column, Some(entity), monitor)?;
-            cancelled = model.history().stopped == Stopped::Cancelled;
-            models.push((entity.0, model));
+            return Ok(EntityAutoencoders::assemble(self.clone(), column, shared, models));
         }
-        Ok(EntityAutoencoders::assemble(self.clone(), column, shared, models))
+        let mut models =
+            parallel::map(entities.len() + 1, |i| fit(i.checked_sub(1).and_then(|i| entities.get(i))))
+                .into_iter();
+        let shared = models.next().unwrap_or_else(|| fit(None))?;
+        let mut own = Vec::new();
+        for ((code, _), model) in entities.iter().zip(models) {
+            match model {
+                // Its training had not completed an epoch when it was cancelled.
+                Err(Error::Cancelled) => {}
+                model => own.push((*code, model?)),
+            }
+        }
+        Ok(EntityAutoencoders::assemble(self.clone(), column, shared, own))
     }
 }
 
 impl Fit for EntityAutoencodersConfig {
     type Model = EntityAutoencoders;
 
-    fn fit(&self, x: ArrayView2<'_, f32>, _labels: Option<&[bool]>) -> Result<EntityAutoencoders> {
-        let (column, entities) = self.check(&x)?;
-        let mut models = parallel::map(entities.len() + 1, |i| {
-            let entity = i.checked_sub(1).and_then(|i| entities.get(i));
-            self.fit_entity(x, column, entity, &mut Monitor::default())
-        })
-        .into_iter();
-        let shared =
-            models.next().unwrap_or_else(|| self.fit_entity(x, column, None, &mut Monitor::default()))?;
-        let models = entities.iter().zip(models).map(|((code, _), model)| Ok((*code, model?)));
-        let models = models.collect::<Result<_>>()?;
-        Ok(EntityAutoencoders::assemble(self.clone(), column, shared, models))
+    /// # Errors
+    ///
+    /// As every [`Fit::fit`], [`Error::InvalidArgument`] for an entity column that does not exist or does not hold
+    /// whole numbers in `0..65536`, and [`Error::Diverged`] for a training whose numbers are no longer finite.
+    /// Entities whose training had not begun when the fit was cancelled share the model of all.
+    fn fit(&self, x: ArrayView2<'_, f32>, context: FitContext<'_>) -> Result<Fitted<EntityAutoencoders>> {
+        context.refuse_classes()?;
+        context.refuse_weights()?;
+        let mut config = self.clone();
+        if let Some(columns) = context.columns {
+            config.name_columns(columns)?;
+        }
+        context.run(|| config.fit_rows(x, context.resume).map(Into::into))
     }
 }

@@ -1,11 +1,13 @@
 use std::ops::ControlFlow;
+use std::sync::mpsc;
 
 use ndarray::{Array2, array, s};
 
 use super::*;
 use crate::artifact::Tensors;
 use crate::detect::stored::Stored;
-use crate::detect::{AutoencoderConfig, Detector, ErrorForm, Fit, Monitor, Progress, TrainingConfig};
+use crate::detect::{AutoencoderConfig, Detector, ErrorForm, Fit, FitContext, TrainingConfig};
+use crate::progress::Monitor;
 use crate::rng::Stream;
 
 /// Column 1 says whose row it is: 0 (quiet, half of the rows), 5 (a hundred times as loud and elsewhere), and a few of 9.
@@ -39,7 +41,7 @@ fn config() -> EntityAutoencodersConfig {
 
 #[test]
 fn each_row_goes_to_the_model_of_its_entity() {
-    let model = config().fit(rows(2000, 1).view(), None).unwrap();
+    let model = config().fit(rows(2000, 1).view(), FitContext::default()).unwrap().model;
     assert_eq!(model.entities().collect::<Vec<_>>(), [0, 5]);
     let x = rows(40, 2);
     let scores = model.score(x.view()).unwrap();
@@ -63,7 +65,7 @@ fn each_row_goes_to_the_model_of_its_entity() {
 
 #[test]
 fn one_threshold_serves_all_entities() {
-    let model = config().fit(rows(4000, 1).view(), None).unwrap();
+    let model = config().fit(rows(4000, 1).view(), FitContext::default()).unwrap().model;
     let x = rows(4000, 2);
     let scores = model.score(x.view()).unwrap();
     for entity in [0.0, 5.0] {
@@ -75,7 +77,7 @@ fn one_threshold_serves_all_entities() {
 
 #[test]
 fn contributions_keep_the_width_and_give_the_entity_nothing() {
-    let model = config().fit(rows(1000, 1).view(), None).unwrap();
+    let model = config().fit(rows(1000, 1).view(), FitContext::default()).unwrap().model;
     let x = rows(60, 2);
     let explanation = model.explain(x.view()).unwrap();
     explanation.check().unwrap();
@@ -90,28 +92,29 @@ fn contributions_keep_the_width_and_give_the_entity_nothing() {
 fn the_same_bits_in_parallel_and_one_after_the_other() {
     let (x, config) = (rows(1000, 1), config());
     let parallel = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
-    let first = parallel.install(|| config.fit(x.view(), None).unwrap()).to_parts();
-    let mut stages = Vec::new();
-    let mut watch = |progress: &Progress<'_>| {
-        stages.push(progress.stage.to_owned());
+    let first = parallel.install(|| config.fit(x.view(), FitContext::default()).unwrap().model).to_parts();
+    let (send, stages) = mpsc::channel();
+    let monitor = Monitor::new(move |progress| {
+        send.send(progress.stage.to_owned()).unwrap();
         ControlFlow::Continue(())
-    };
-    let mut monitor = Monitor { progress: Some(&mut watch), ..Default::default() };
-    let second = config.fit_with(x.view(), None, &mut monitor).unwrap().to_parts();
+    });
+    let watched = FitContext { monitor: Some(&monitor), ..FitContext::default() };
+    let second = config.fit(x.view(), watched).unwrap().model.to_parts();
     assert_eq!(first, second);
+    let mut stages: Vec<String> = stages.try_iter().collect();
     stages.dedup();
     assert_eq!(stages, ["autoencoder of all entities", "autoencoder of entity 0", "autoencoder of entity 5"]);
 }
 
 #[test]
 fn after_a_cancelled_training_the_model_of_all_serves_the_others() {
-    let mut watch = |progress: &Progress<'_>| match progress.stage {
+    let monitor = Monitor::new(|progress| match progress.stage {
         "autoencoder of entity 0" => ControlFlow::Break(()),
         _ => ControlFlow::Continue(()),
-    };
-    let mut monitor = Monitor { progress: Some(&mut watch), ..Default::default() };
+    });
     let x = rows(1000, 1);
-    let model = config().fit_with(x.view(), None, &mut monitor).unwrap();
+    let context = FitContext { monitor: Some(&monitor), ..FitContext::default() };
+    let model = config().fit(x.view(), context).unwrap().model;
     assert_eq!(model.entities().collect::<Vec<_>>(), [0]);
     assert!(model.score(x.view()).unwrap().iter().all(|score| score.is_finite()));
 }
@@ -127,7 +130,7 @@ fn one_file_holds_all_models_and_each_is_small() {
         (300, 43),
         |(i, j)| if j == 0 { (i % 4) as f32 } else { ((i * j) % 17) as f32 },
     );
-    let model = config.fit(x.view(), None).unwrap();
+    let model = config.fit(x.view(), FitContext::default()).unwrap().model;
     let parts = model.to_parts();
     let mut tensors = Tensors::default();
     let header = serde_json::to_string(&parts.clone().store("detector", &mut tensors)).unwrap();
@@ -144,7 +147,7 @@ fn one_file_holds_all_models_and_each_is_small() {
 #[test]
 fn what_does_not_fit_is_named() {
     let refused = |config: EntityAutoencodersConfig, x: &Array2<f32>, words: &str| {
-        let message = config.fit(x.view(), None).unwrap_err().to_string();
+        let message = config.fit(x.view(), FitContext::default()).unwrap_err().to_string();
         assert!(message.contains(words), "{message}: {words}");
     };
     let mut x = rows(600, 1);
@@ -161,7 +164,7 @@ fn what_does_not_fit_is_named() {
 fn parts_that_do_not_hold_are_named() {
     let mut config = config();
     config.autoencoder.training.epochs = 1;
-    let good = config.fit(rows(1000, 1).view(), None).unwrap().to_parts();
+    let good = config.fit(rows(1000, 1).view(), FitContext::default()).unwrap().model.to_parts();
     let refused = |change: &dyn Fn(&mut EntityAutoencodersParts), words: &str| {
         let mut parts = good.clone();
         change(&mut parts);

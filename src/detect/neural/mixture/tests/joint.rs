@@ -2,14 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use super::super::cross::Rows;
 use super::super::deal::kinds_by_features;
 use super::super::learn::Course;
 use super::super::panel::Panel;
 use super::*;
 use crate::detect::neural::ops::gradient_norm;
 use crate::detect::neural::pass::Pass;
-use crate::detect::neural::training::{Task, train};
+use crate::detect::neural::training::{Checkpoint, Task, train};
+use crate::detect::training_rows::TrainingRows;
 use crate::detect::{
     AnyDetector, Architecture, AutoencoderConfig, ClassWeight, Columns, ExpertNetworkConfig,
     MixtureNetworkConfig, MlpConfig, NeuralClassifierConfig, PretrainingConfig,
@@ -67,9 +67,9 @@ fn a_joint_network_learns_from_the_loss_of_the_mixture_and_scores_as_it_was_trai
     config.experts.push(ExpertConfig::joint("inner", NeuralClassifierConfig { columns, ..inner }));
     config.gate.hidden = vec![6];
     let kinds = kinds_by_features(x.view(), |row| attacks[row], 3, 0).unwrap();
-    let rows = Rows { x: x.view(), attacks, classes: None, learn_classes: false };
+    let rows = TrainingRows { x: x.view(), attacks, classes: None, learn_classes: false };
     let left = config.deal(&rows, &kinds).unwrap();
-    let (frozen, scores) = rows.cross_fit(&config.experts, &left, 3).unwrap();
+    let (frozen, scores) = super::super::cross::cross_fit(&rows, &config.experts, &left, 3).unwrap();
     assert_eq!(frozen.len(), 2);
     let course = Course { config: &config, rows: &rows, left: &left, scores: &scores };
     let all: Vec<usize> = (0..left.len()).collect();
@@ -85,7 +85,7 @@ fn a_joint_network_learns_from_the_loss_of_the_mixture_and_scores_as_it_was_trai
     }
     let names = task.weights.values().unwrap();
     assert!(names.keys().any(|name| name == "experts.1.head.out.weight"), "{:?}", names.keys());
-    let history = train(&config.training, &task, lessons.len(), 0, "gate", &mut Monitor::default()).unwrap();
+    let history = train(&config.training, &task, lessons.len(), 0, "gate", None).unwrap();
     let last = history.epochs.last().unwrap().training_loss;
     assert!(last < 0.9 * history.epochs[0].training_loss, "{history:?}");
     for (name, values) in task.weights.values().unwrap() {
@@ -170,26 +170,28 @@ fn seed_threads_and_checkpoints_give_the_same_bits() {
     };
     let fit = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| bits(config.fit(x.view(), Some(&attacks)).unwrap()))
+        pool.install(|| bits(config.fit(x.view(), FitContext::labelled(&attacks)).unwrap().model))
     };
     let whole = fit(1);
     assert_eq!(whole, fit(2));
-    let mut checkpoint = None;
-    let mut stop = |progress: &crate::detect::Progress<'_>| {
-        checkpoint = Some(progress.checkpoint().unwrap());
-        if progress.record.epoch < 5 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-    };
-    let mut monitor = Monitor { progress: Some(&mut stop), resume: None };
-    let cancelled = config.fit_with(x.view(), Some(&attacks), &mut monitor).unwrap();
+    let (send, checkpoints) = std::sync::mpsc::channel();
+    let monitor = crate::Monitor::new(move |progress| {
+        let Some(epoch) = progress.epoch else { return ControlFlow::Continue(()) };
+        send.send(progress.checkpoint().unwrap()).unwrap();
+        if epoch.epoch < 5 { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    let context = FitContext { monitor: Some(&monitor), ..FitContext::labelled(&attacks) };
+    let cancelled = config.fit(x.view(), context).unwrap().model;
     assert_eq!(cancelled.history().epochs.len(), 5);
-    let mut monitor = Monitor { progress: None, resume: checkpoint.as_ref() };
-    assert_eq!(bits(config.fit_with(x.view(), Some(&attacks), &mut monitor).unwrap()), whole);
+    let checkpoint = Checkpoint::from_bytes(&checkpoints.try_iter().last().unwrap()).unwrap();
+    let context = FitContext { resume: Some(&checkpoint), ..FitContext::labelled(&attacks) };
+    assert_eq!(bits(config.fit(x.view(), context).unwrap().model), whole);
 }
 
 #[test]
 fn it_is_judged_on_rows_and_kinds_that_it_did_not_learn_from() {
     let (x, attacks) = labelled(900);
-    let mixture = with_network().fit(x.view(), Some(&attacks)).unwrap();
+    let mixture = with_network().fit(x.view(), FitContext::labelled(&attacks)).unwrap().model;
     let network = &mixture.report().experts[1];
     let (known, novel) = (network.known.unwrap(), network.novel.unwrap());
     assert!(known.roc_auc > 0.9 && known.roc_auc > novel.roc_auc + 0.1, "{network:?}");
@@ -209,7 +211,7 @@ fn the_word_goes_to_a_joint_network_that_is_best() {
         MixtureOfExpertsConfig { experts, gate, even_share: 1.0, blind_share: 0.0, ..with_network() };
     config.training.epochs = 40;
     let names = ["clean", "attack"].map(String::from);
-    let mixture = config.fit_classes(x.view(), &labels, &names, &mut Monitor::default()).unwrap();
+    let mixture = config.fit_classes(x.view(), &labels, &names, None).unwrap();
     assert_eq!(mixture.report().chosen, Choice::Expert("network".into()), "{:?}", mixture.report());
     assert_eq!(mixture.score(x.view()).unwrap(), mixture.detectors()[1].score(x.view()).unwrap());
 }
@@ -269,7 +271,7 @@ fn what_cannot_be_joint_is_named() {
     let refused = |change: &dyn Fn(&mut Vec<ExpertConfig>)| {
         let mut config = with_network();
         change(&mut config.experts);
-        match config.fit(x.view(), Some(&attacks)).unwrap_err() {
+        match config.fit(x.view(), FitContext::labelled(&attacks)).unwrap_err() {
             error @ Error::InvalidArgument { .. } => error.to_string(),
             other => panic!("{other}"),
         }

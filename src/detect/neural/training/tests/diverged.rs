@@ -20,7 +20,7 @@ impl<F: Fn(&Tensor) -> Result<Tensor>> Single<F> {
     }
 
     fn diverges(&self, config: &TrainingConfig) -> (u64, String, String) {
-        match train(config, self, 4, 0, "single", &mut Monitor::default()).unwrap_err() {
+        match train(config, self, 4, 0, "single", None).unwrap_err() {
             Error::Diverged { step, what, layer, .. } => (step, what, layer),
             other => panic!("{other}"),
         }

@@ -6,6 +6,7 @@ mod resume;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::mpsc;
 
 use candle_core::{Device, Tensor};
 
@@ -13,6 +14,7 @@ use super::*;
 use crate::detect::neural::layers::{Activation, BatchNorm, Linear, dropout};
 use crate::detect::neural::losses::mean_squared_error;
 use crate::detect::neural::testing::every_weight_gets_a_gradient;
+use crate::progress::{EpochRecord, Monitor};
 use crate::rng::Stream;
 
 const WIDTH: usize = 5;
@@ -81,7 +83,7 @@ fn quick() -> TrainingConfig {
 }
 
 fn run(config: &TrainingConfig, net: &Net, rows: usize) -> Result<History> {
-    train(config, net, rows, 3, "net", &mut Monitor::default())
+    train(config, net, rows, 3, "net", None)
 }
 
 fn values(net: &Net) -> BTreeMap<String, Vec<f32>> {
@@ -94,14 +96,13 @@ fn run_with_checkpoints(
     net: &Net,
     rows: usize,
 ) -> (Result<History>, Vec<Checkpoint>) {
-    let mut checkpoints = Vec::new();
-    let mut keep = |progress: &Progress<'_>| {
-        checkpoints.push(progress.checkpoint().unwrap());
+    let (send, checkpoints) = mpsc::channel();
+    let monitor = Monitor::new(move |progress| {
+        send.send(progress.checkpoint().unwrap()).unwrap();
         ControlFlow::Continue(())
-    };
-    let history =
-        train(config, net, rows, 3, "net", &mut Monitor { progress: Some(&mut keep), resume: None });
-    (history, checkpoints)
+    });
+    let history = monitor.run(|| train(config, net, rows, 3, "net", None));
+    (history, checkpoints.try_iter().map(|bytes| Checkpoint::from_bytes(&bytes).unwrap()).collect())
 }
 
 #[test]
@@ -219,14 +220,14 @@ fn long_gradients_are_shortened() {
 fn a_cancelled_training_gives_the_best_state_so_far() {
     let config = TrainingConfig { epochs: 100, learning_rate: 0.05, patience: None, ..quick() };
     let net = Net::new(16, 40);
-    let mut seen = Vec::new();
-    let mut stop = |progress: &Progress<'_>| {
-        assert_eq!((progress.stage, progress.epochs), ("net", 100));
-        seen.push(progress.record.clone());
-        if seen.len() == 25 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    let mut monitor = Monitor { progress: Some(&mut stop), resume: None };
-    let history = train(&config, &net, 16, 3, "net", &mut monitor).unwrap();
+    let (send, seen) = mpsc::channel();
+    let monitor = Monitor::new(move |progress| {
+        assert_eq!((progress.stage, progress.total), ("net", 100));
+        send.send(progress.epoch.unwrap().clone()).unwrap();
+        if progress.done == 25 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    let history = monitor.run(|| train(&config, &net, 16, 3, "net", None)).unwrap();
+    let seen: Vec<EpochRecord> = seen.try_iter().collect();
     assert_eq!(history.stopped, Stopped::Cancelled);
     assert_eq!(history.epochs, seen);
     assert_eq!(history.epochs.len(), 25);
@@ -236,13 +237,33 @@ fn a_cancelled_training_gives_the_best_state_so_far() {
 }
 
 #[test]
+fn a_training_that_is_cancelled_from_outside_keeps_its_best_state_or_has_none() {
+    let config = TrainingConfig { epochs: 100, patience: None, ..quick() };
+    let monitor = Monitor::default();
+    monitor.cancel();
+    let error = monitor.run(|| train(&config, &Net::new(16, 40), 16, 3, "net", None)).unwrap_err();
+    assert!(matches!(error, crate::Error::Cancelled), "{error}");
+    let own = std::sync::Arc::new(std::sync::OnceLock::<Monitor>::new());
+    let cancel = std::sync::Arc::clone(&own);
+    let monitor = Monitor::new(move |progress| {
+        if progress.done == 3 {
+            cancel.get().unwrap().cancel();
+        }
+        ControlFlow::Continue(())
+    });
+    own.set(monitor.clone()).unwrap();
+    let history = monitor.run(|| train(&config, &Net::new(16, 40), 16, 3, "net", None)).unwrap();
+    assert_eq!((history.stopped, history.epochs.len()), (Stopped::Cancelled, 3));
+}
+
+#[test]
 fn the_same_seed_gives_the_same_bits_on_any_number_of_threads() {
     let fit = |threads: usize, seed: u64| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let net = Net::new(600, 100);
             let config = TrainingConfig { epochs: 2, batch_rows: 256, ..quick() };
-            let history = train(&config, &net, 600, seed, "net", &mut Monitor::default()).unwrap();
+            let history = train(&config, &net, 600, seed, "net", None).unwrap();
             (history, values(&net))
         })
     };

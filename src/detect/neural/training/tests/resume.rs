@@ -1,6 +1,7 @@
 //! Checkpoints: what goes on from them, and what is refused.
 
-use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 
@@ -27,8 +28,7 @@ fn a_resumed_training_gives_the_bits_of_one_that_ran_through() {
             let stored = Checkpoint::from_bytes(&checkpoint.to_bytes().unwrap()).unwrap();
             assert_eq!(stored, checkpoint);
             let resumed = Net::new(30, held);
-            let mut monitor = Monitor { progress: None, resume: Some(&stored) };
-            let again = train(&config, &resumed, 30, 3, "net", &mut monitor).unwrap();
+            let again = train(&config, &resumed, 30, 3, "net", Some(&stored)).unwrap();
             assert_eq!(again, history);
             assert_eq!(values(&resumed), values(&through));
         }
@@ -43,8 +43,7 @@ fn another_training_does_not_go_on_from_a_checkpoint() {
     let refused = |config: &TrainingConfig, rows: usize, seed: u64, stage: &str| {
         let net = Net::new(16, 4);
         let before = values(&net);
-        let mut monitor = Monitor { progress: None, resume: Some(checkpoint) };
-        let error = train(config, &net, rows, seed, stage, &mut monitor).unwrap_err();
+        let error = train(config, &net, rows, seed, stage, Some(checkpoint)).unwrap_err();
         assert_eq!(values(&net), before, "nothing was touched");
         error.to_string()
     };
@@ -64,8 +63,7 @@ fn a_training_goes_on_elsewhere() {
         [(quick(), TrainingConfig { device, ..quick() }), (TrainingConfig { device, ..quick() }, quick())]
     {
         let (_, checkpoints) = run_with_checkpoints(&from, &Net::new(16, 4), 16);
-        let mut monitor = Monitor { progress: None, resume: Some(&checkpoints[2]) };
-        train(&to, &Net::new(16, 4), 16, 3, "net", &mut monitor).unwrap();
+        train(&to, &Net::new(16, 4), 16, 3, "net", Some(&checkpoints[2])).unwrap();
     }
 }
 
@@ -75,8 +73,7 @@ fn a_checkpoint_of_another_network_is_refused() {
     let refused = |change: &dyn Fn(&mut Checkpoint)| {
         let mut checkpoint = checkpoints[2].clone();
         change(&mut checkpoint);
-        let mut monitor = Monitor { progress: None, resume: Some(&checkpoint) };
-        train(&quick(), &Net::new(16, 4), 16, 3, "net", &mut monitor).unwrap_err().to_string()
+        train(&quick(), &Net::new(16, 4), 16, 3, "net", Some(&checkpoint)).unwrap_err().to_string()
     };
     assert_eq!(
         refused(&|c| drop(c.weights.remove("first.bias"))),
@@ -93,16 +90,20 @@ fn a_checkpoint_of_another_network_is_refused() {
 #[test]
 fn each_stage_takes_its_own_checkpoint() {
     let (_, checkpoints) = run_with_checkpoints(&quick(), &Net::new(16, 4), 16);
-    let calls = Cell::new(0);
-    let mut count = |_: &Progress<'_>| {
-        calls.set(calls.get() + 1);
+    let resume = Some(&checkpoints[3]);
+    let calls = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&calls);
+    let monitor = Monitor::new(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
         ControlFlow::Continue(())
+    });
+    let run = |stage| {
+        monitor.run(|| train(&quick(), &Net::new(16, 4), 16, 3, stage, of_stage(resume, stage))).unwrap()
     };
-    let mut monitor = Monitor { progress: Some(&mut count), resume: Some(&checkpoints[3]) };
-    let other = train(&quick(), &Net::new(16, 4), 16, 3, "before", &mut monitor.for_stage("before")).unwrap();
-    assert_eq!((other.epochs.len(), calls.get()), (6, 6));
-    let own = train(&quick(), &Net::new(16, 4), 16, 3, "net", &mut monitor.for_stage("net")).unwrap();
-    assert_eq!((own.epochs.len(), calls.get()), (6, 8), "two epochs were left");
+    let other = run("before");
+    assert_eq!((other.epochs.len(), calls.load(Ordering::Relaxed)), (6, 6));
+    let own = run("net");
+    assert_eq!((own.epochs.len(), calls.load(Ordering::Relaxed)), (6, 8), "two epochs were left");
 }
 
 #[test]
