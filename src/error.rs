@@ -34,6 +34,8 @@ pub enum ErrorKind {
     Io,
     /// A training ran away, or a tensor library refused a step.
     Training,
+    /// This build lacks the cargo feature that the call needs.
+    Unsupported,
 }
 
 impl ErrorKind {
@@ -55,6 +57,7 @@ impl ErrorKind {
             Self::Policy => "policy",
             Self::Io => "io",
             Self::Training => "training",
+            Self::Unsupported => "unsupported",
         }
     }
 }
@@ -178,10 +181,12 @@ pub enum Error {
         reason: String,
     },
     /// A QoS policy does not validate.
-    #[error("{place}: `{field}` must be {expected}, got {got}")]
+    #[error("{place}{}: `{field}` must be {expected}, got {got}", at_line(*line))]
     Policy {
         /// File, or `policy`.
         place: String,
+        /// Line of the field in the text, from 1, or of what lacks it; `None` for a policy that is not read from text.
+        line: Option<u64>,
         /// Path of the field, such as `rules[2].ttl_s`.
         field: String,
         /// What would have been accepted.
@@ -206,6 +211,14 @@ pub enum Error {
     Tensor {
         /// Its own words.
         reason: String,
+    },
+    /// This build lacks a cargo feature.
+    #[error("{what} needs the cargo feature `{feature}`, which this build of qosguard does not have")]
+    Unsupported {
+        /// What was asked for, such as `a packet capture`.
+        what: String,
+        /// The feature that has it.
+        feature: &'static str,
     },
     /// The operating system refused a read or a write.
     #[error("cannot access {}", path.display())]
@@ -233,6 +246,7 @@ impl Error {
             Self::CorruptArtifact { .. } => ErrorKind::CorruptArtifact,
             Self::Policy { .. } => ErrorKind::Policy,
             Self::Io { .. } => ErrorKind::Io,
+            Self::Unsupported { .. } => ErrorKind::Unsupported,
             Self::Diverged { .. } | Self::Tensor { .. } => ErrorKind::Training,
         }
     }
@@ -240,6 +254,15 @@ impl Error {
     /// [`Error::InvalidArgument`] from anything that prints.
     pub(crate) fn invalid(name: impl Into<String>, expected: impl Into<String>, got: impl ToString) -> Self {
         Self::InvalidArgument { name: name.into(), expected: expected.into(), got: got.to_string() }
+    }
+
+    /// [`Error::Unsupported`] by a build without a cargo feature.
+    #[cfg_attr(
+        all(feature = "netflow", feature = "packets", feature = "parquet", feature = "yaml"),
+        expect(dead_code, reason = "every feature is there")
+    )]
+    pub(crate) fn unsupported(what: impl Into<String>, feature: &'static str) -> Self {
+        Self::Unsupported { what: what.into(), feature }
     }
 
     /// [`Error::NotFinite`] of a part of a matrix, with the row of the whole.
@@ -254,6 +277,11 @@ impl Error {
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
         Self::Io { path: path.to_path_buf(), source }
     }
+}
+
+/// Where in a file, for a message.
+fn at_line(line: Option<u64>) -> String {
+    line.map_or_else(String::new, |line| format!(", line {line}"))
 }
 
 #[cfg(feature = "neural")]

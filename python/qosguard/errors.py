@@ -19,6 +19,7 @@ from typing import ClassVar
 __all__ = [
     "BadRecordError",
     "CorruptArtifactError",
+    "GuardWarning",
     "IncompatibleFormatError",
     "InsufficientDataError",
     "InternalError",
@@ -31,6 +32,7 @@ __all__ = [
     "SchemaMismatchError",
     "ShapeMismatchError",
     "TrainingError",
+    "UnsupportedError",
 ]
 
 
@@ -106,6 +108,12 @@ class TrainingError(QosguardError, RuntimeError):
     kind = "training"
 
 
+class UnsupportedError(QosguardError, RuntimeError):
+    """This build lacks the cargo feature that the call needs."""
+
+    kind = "unsupported"
+
+
 class NotFittedError(QosguardError, ValueError, AttributeError):
     """`fit` has to come first."""
 
@@ -116,6 +124,10 @@ class InternalError(QosguardError, RuntimeError):
     """The native code panicked; this is a bug in qosguard."""
 
     kind = "internal"
+
+
+class GuardWarning(UserWarning):
+    """A fitted guard does not keep a promise, such as the false-positive rate that was asked for."""
 
 
 _BY_KIND = {error.kind: error for error in QosguardError.__subclasses__()}

@@ -20,6 +20,7 @@ KINDS = {
     "corrupt_artifact": ValueError,
     "policy": ValueError,
     "training": RuntimeError,
+    "unsupported": RuntimeError,
     "io": OSError,
 }
 

@@ -4,16 +4,16 @@ use std::net::IpAddr;
 
 use crate::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 
-use crate::qos::{Protocol, Subject};
+use crate::qos::{Protocol, Subject, read_address};
 use crate::telemetry::{Field, Schema};
 
 /// The columns of one batch that tell a flow's addresses, ports, protocol and service.
 #[derive(Debug)]
 pub(super) struct Subjects<'a> {
-    src_ip: Option<&'a StringArray>,
-    dst_ip: Option<&'a StringArray>,
-    src_port: Option<&'a Float64Array>,
-    dst_port: Option<&'a Float64Array>,
+    src_ip: Option<&'a dyn Array>,
+    dst_ip: Option<&'a dyn Array>,
+    src_port: Option<&'a dyn Array>,
+    dst_port: Option<&'a dyn Array>,
     protocol_name: Option<&'a StringArray>,
     protocol_number: Option<&'a Float64Array>,
     service: Option<&'a StringArray>,
@@ -25,33 +25,63 @@ impl<'a> Subjects<'a> {
     pub(super) fn new(guard: &Schema, table: &Schema, batch: &'a RecordBatch) -> Self {
         let any = |field| {
             let column = [table, guard].iter().find_map(|s| s.columns().get(s.index_of_field(field)?))?;
-            batch.column_by_name(&column.name).map(Array::as_any)
+            batch.column_by_name(&column.name).map(AsRef::as_ref)
         };
-        let text = |field| any(field).and_then(|a| a.downcast_ref::<StringArray>());
-        let number = |field| any(field).and_then(|a| a.downcast_ref::<Float64Array>());
+        let text = |field| any(field).and_then(|a| a.as_any().downcast_ref::<StringArray>());
+        let number = |field| any(field).and_then(|a| a.as_any().downcast_ref::<Float64Array>());
         Self {
-            src_ip: text(Field::SrcIp),
-            dst_ip: text(Field::DstIp),
-            src_port: number(Field::SrcPort),
-            dst_port: number(Field::DstPort),
+            src_ip: any(Field::SrcIp),
+            dst_ip: any(Field::DstIp),
+            src_port: any(Field::SrcPort),
+            dst_port: any(Field::DstPort),
             protocol_name: text(Field::Protocol),
             protocol_number: number(Field::Protocol),
             service: text(Field::Service),
         }
     }
 
-    /// The subject of one row.
-    pub(super) fn get(&self, row: usize) -> Subject<'a> {
+    /// The subject of one row, with the attack class that the guard gives it.
+    pub(super) fn get(&self, row: usize, family: Option<&'a str>) -> Subject<'a> {
+        let (src_ip, dst_ip) = (End::of(self.src_ip, row), End::of(self.dst_ip, row));
         Subject {
-            src_ip: cell(self.src_ip, row).and_then(address),
-            dst_ip: cell(self.dst_ip, row).and_then(address),
-            src_port: whole(self.src_port, row),
-            dst_port: whole(self.dst_port, row),
+            src_ip: src_ip.address(),
+            dst_ip: dst_ip.address(),
+            src_port: port(self.src_port, row),
+            dst_port: port(self.dst_port, row),
             protocol: cell(self.protocol_name, row)
                 .map(Protocol::Name)
                 .or_else(|| whole(self.protocol_number, row).map(Protocol::Number)),
             service: cell(self.service, row),
-            family: None,
+            family,
+            unread_address: matches!(src_ip, End::Unread) || matches!(dst_ip, End::Unread),
+        }
+    }
+}
+
+/// The address of one end of a flow.
+#[derive(Clone, Copy)]
+enum End {
+    Missing,
+    Address(IpAddr),
+    /// A value is there and is not one address.
+    Unread,
+}
+
+impl End {
+    fn of(column: Option<&dyn Array>, row: usize) -> Self {
+        let Some(column) = column.filter(|column| column.is_valid(row)) else { return Self::Missing };
+        match column.as_any().downcast_ref::<StringArray>().map(|texts| texts.value(row)) {
+            Some(text) if text.trim().is_empty() => Self::Missing,
+            Some(text) => read_address(text).map_or(Self::Unread, Self::Address),
+            // A number could be an address in either byte order.
+            None => Self::Unread,
+        }
+    }
+
+    fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Address(address) => Some(address),
+            Self::Missing | Self::Unread => None,
         }
     }
 }
@@ -60,9 +90,14 @@ fn cell(texts: Option<&StringArray>, row: usize) -> Option<&str> {
     texts.filter(|t| t.is_valid(row)).map(|t| t.value(row))
 }
 
-/// An address as text; the zone of a link-local one (`fe80::1%eth0`, RFC 4007) is not part of it.
-fn address(text: &str) -> Option<IpAddr> {
-    text.split_once('%').map_or(text, |(address, _)| address).parse().ok()
+/// A port, in a column of numbers or of text.
+fn port(column: Option<&dyn Array>, row: usize) -> Option<u16> {
+    let column = column?.as_any();
+    if let Some(texts) = column.downcast_ref::<StringArray>() {
+        let text = cell(Some(texts), row)?.trim();
+        return text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?;
+    }
+    whole(column.downcast_ref(), row)
 }
 
 fn number(numbers: Option<&Float64Array>, row: usize) -> Option<f64> {
