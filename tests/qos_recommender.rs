@@ -457,7 +457,7 @@ fn decisions_are_one_flat_object_and_one_line() {
         serde_json::json!({
             "id": "9f2c000000000001", "row": 7, "score": 0.71_f32, "p_value": 3.1e-6, "threshold": 0.6_f32,
             "is_anomaly": true, "severity": "critical", "family": "dos", "action": "drop", "ttl_s": 600,
-            "rule": "band critical", "dry_run": false,
+            "rule": "band critical", "dry_run": false, "policy": recommender.policy().digest()[..16],
         })
     );
     let text = serde_json::to_string(&decision).unwrap();

@@ -10,10 +10,10 @@ use crate::telemetry::{Field, Schema};
 /// The columns of one batch that tell a flow's addresses, ports, protocol and service.
 #[derive(Debug)]
 pub(super) struct Subjects<'a> {
-    src_ip: Option<&'a dyn Array>,
-    dst_ip: Option<&'a dyn Array>,
-    src_port: Option<&'a dyn Array>,
-    dst_port: Option<&'a dyn Array>,
+    src_ip: Option<&'a StringArray>,
+    dst_ip: Option<&'a StringArray>,
+    src_port: Option<&'a Float64Array>,
+    dst_port: Option<&'a Float64Array>,
     protocol_name: Option<&'a StringArray>,
     protocol_number: Option<&'a Float64Array>,
     service: Option<&'a StringArray>,
@@ -25,15 +25,15 @@ impl<'a> Subjects<'a> {
     pub(super) fn new(guard: &Schema, table: &Schema, batch: &'a RecordBatch) -> Self {
         let any = |field| {
             let column = [table, guard].iter().find_map(|s| s.columns().get(s.index_of_field(field)?))?;
-            batch.column_by_name(&column.name).map(AsRef::as_ref)
+            batch.column_by_name(&column.name).map(Array::as_any)
         };
-        let text = |field| any(field).and_then(|a| a.as_any().downcast_ref::<StringArray>());
-        let number = |field| any(field).and_then(|a| a.as_any().downcast_ref::<Float64Array>());
+        let text = |field| any(field).and_then(|a| a.downcast_ref::<StringArray>());
+        let number = |field| any(field).and_then(|a| a.downcast_ref::<Float64Array>());
         Self {
-            src_ip: any(Field::SrcIp),
-            dst_ip: any(Field::DstIp),
-            src_port: any(Field::SrcPort),
-            dst_port: any(Field::DstPort),
+            src_ip: text(Field::SrcIp),
+            dst_ip: text(Field::DstIp),
+            src_port: number(Field::SrcPort),
+            dst_port: number(Field::DstPort),
             protocol_name: text(Field::Protocol),
             protocol_number: number(Field::Protocol),
             service: text(Field::Service),
@@ -46,8 +46,8 @@ impl<'a> Subjects<'a> {
         Subject {
             src_ip: src_ip.address(),
             dst_ip: dst_ip.address(),
-            src_port: port(self.src_port, row),
-            dst_port: port(self.dst_port, row),
+            src_port: whole(self.src_port, row),
+            dst_port: whole(self.dst_port, row),
             protocol: cell(self.protocol_name, row)
                 .map(Protocol::Name)
                 .or_else(|| whole(self.protocol_number, row).map(Protocol::Number)),
@@ -68,13 +68,10 @@ enum End {
 }
 
 impl End {
-    fn of(column: Option<&dyn Array>, row: usize) -> Self {
-        let Some(column) = column.filter(|column| column.is_valid(row)) else { return Self::Missing };
-        match column.as_any().downcast_ref::<StringArray>().map(|texts| texts.value(row)) {
-            Some(text) if text.trim().is_empty() => Self::Missing,
+    fn of(column: Option<&StringArray>, row: usize) -> Self {
+        match cell(column, row).map(str::trim) {
+            None | Some("") => Self::Missing,
             Some(text) => read_address(text).map_or(Self::Unread, Self::Address),
-            // A number could be an address in either byte order.
-            None => Self::Unread,
         }
     }
 
@@ -88,16 +85,6 @@ impl End {
 
 fn cell(texts: Option<&StringArray>, row: usize) -> Option<&str> {
     texts.filter(|t| t.is_valid(row)).map(|t| t.value(row))
-}
-
-/// A port, in a column of numbers or of text.
-fn port(column: Option<&dyn Array>, row: usize) -> Option<u16> {
-    let column = column?.as_any();
-    if let Some(texts) = column.downcast_ref::<StringArray>() {
-        let text = cell(Some(texts), row)?.trim();
-        return text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?;
-    }
-    whole(column.downcast_ref(), row)
 }
 
 fn number(numbers: Option<&Float64Array>, row: usize) -> Option<f64> {

@@ -21,6 +21,10 @@ const MAX_BYTES: usize = 1 << 20;
 #[cfg(feature = "yaml")]
 const MAX_YAML_BRACKETS: usize = 10_000;
 
+/// Longest YAML text that is read again to find the line of a field when it cannot be read: some texts take the parser
+/// seconds. In a longer one the line is that of the parser's own error.
+const MAX_LOCATED: usize = 1 << 14;
+
 /// A file format of policies.
 #[derive(Clone, Copy, Debug)]
 enum Format {
@@ -119,20 +123,20 @@ fn parse(place: &str, text: &str, format: Format) -> Result<Policy> {
     if text.len() > MAX_BYTES {
         return Err(refuse(place, "file", format!("at most {MAX_BYTES} bytes"), "more"));
     }
-    let read = || {
-        let (config, given): (PolicyConfig, Value) = format.read(place, text)?;
-        if let Some(field) = list_for_fields(&given, &config) {
-            return Err(refuse(place, field, "a table of named fields", "a list"));
-        }
-        Policy::validate(config, place)
-    };
-    read().map_err(|error| match error {
+    let located = |error| match error {
         Error::Policy { place, field, expected, got, line } => {
             let line = line_of(&field, |at| format.line_at(text, at)).or(line);
             Error::Policy { place, field, expected, got, line }
         }
         other => other,
-    })
+    };
+    let is_cheap = !matches!(format, Format::Yaml) || text.len() <= MAX_LOCATED;
+    let read = format.read(place, text);
+    let (config, given) = read.map_err(|error| if is_cheap { located(error) } else { error })?;
+    if let Some(field) = list_for_fields(&given, &config) {
+        return Err(located(refuse(place, field, "a table of named fields", "a list")));
+    }
+    Policy::validate(config, place).map_err(located)
 }
 
 impl Format {
@@ -151,18 +155,16 @@ impl Format {
         };
         match self {
             Self::Toml => {
-                let broken = |e: toml::de::Error| {
-                    syntax("TOML", e.span().map(|span| line_at(text, span.start)), &e.message())
-                };
-                let config = fields(place, toml::Deserializer::parse(text).map_err(broken)?, |e| {
-                    e.message().to_owned()
-                })?;
+                let line = |e: &toml::de::Error| e.span().map(|span| line_at(text, span.start));
+                let broken = |e: toml::de::Error| syntax("TOML", line(&e), &e.message());
+                let toml = toml::Deserializer::parse(text).map_err(broken)?;
+                let config = fields(place, toml, |e| (e.message().to_owned(), line(e)))?;
                 Ok((config, toml::from_str(text).map_err(broken)?))
             }
             Self::Json => {
                 let broken = |e: serde_json::Error| syntax("one JSON value", Some(e.line() as u64), &e);
                 let mut json = serde_json::Deserializer::from_str(text);
-                let config = fields(place, &mut json, ToString::to_string)?;
+                let config = fields(place, &mut json, |e| (e.to_string(), Some(e.line() as u64)))?;
                 json.end().map_err(broken)?;
                 Ok((config, serde_json::from_str(text).map_err(broken)?))
             }
@@ -172,9 +174,10 @@ impl Format {
                     let expected = format!("at most {MAX_YAML_BRACKETS} `[` and `{{`");
                     return Err(refuse(place, "file", expected, "more"));
                 }
-                let config = fields(place, yaml_serde::Deserializer::from_str(text), ToString::to_string)?;
-                let broken =
-                    |e: yaml_serde::Error| syntax("YAML", e.location().map(|at| at.line() as u64), &e);
+                let line = |e: &yaml_serde::Error| e.location().map(|at| at.line() as u64);
+                let yaml = yaml_serde::Deserializer::from_str(text);
+                let config = fields(place, yaml, |e| (e.to_string(), line(e)))?;
+                let broken = |e: yaml_serde::Error| syntax("YAML", line(&e), &e);
                 Ok((config, yaml_serde::from_str(text).map_err(broken)?))
             }
             #[cfg(not(feature = "yaml"))]
@@ -204,14 +207,25 @@ impl Format {
     }
 }
 
-/// Deserializes; an error names the field.
-fn fields<'de, T, D>(place: &str, deserializer: D, message: impl Fn(&D::Error) -> String) -> Result<T>
+/// Deserializes; an error names the field, and the line that `told` finds in it beside its message.
+fn fields<'de, T, D>(
+    place: &str,
+    deserializer: D,
+    told: impl Fn(&D::Error) -> (String, Option<u64>),
+) -> Result<T>
 where
     T: DeserializeOwned,
     D: Deserializer<'de>,
 {
-    serde_path_to_error::deserialize(deserializer)
-        .map_err(|e| explain(place, &e.path().to_string(), &message(e.inner())))
+    serde_path_to_error::deserialize(deserializer).map_err(|e| {
+        let (message, found) = told(e.inner());
+        match explain(place, &e.path().to_string(), &message) {
+            Error::Policy { place, field, expected, got, .. } => {
+                Error::Policy { place, field, expected, got, line: found }
+            }
+            other => other,
+        }
+    })
 }
 
 /// Takes serde's message apart: `invalid type: string "x", expected u32` at a path.
