@@ -36,6 +36,8 @@ pub enum ErrorKind {
     Training,
     /// The work was cancelled.
     Cancelled,
+    /// This build lacks the cargo feature that the call needs.
+    Unsupported,
 }
 
 impl ErrorKind {
@@ -58,6 +60,7 @@ impl ErrorKind {
             Self::Io => "io",
             Self::Training => "training",
             Self::Cancelled => "cancelled",
+            Self::Unsupported => "unsupported",
         }
     }
 }
@@ -181,10 +184,12 @@ pub enum Error {
         reason: String,
     },
     /// A QoS policy does not validate.
-    #[error("{place}: `{field}` must be {expected}, got {got}")]
+    #[error("{place}{}: `{field}` must be {expected}, got {got}", at_line(*line))]
     Policy {
         /// File, or `policy`.
         place: String,
+        /// Line of the field in the text, from 1, or of what lacks it; `None` for a policy that is not read from text.
+        line: Option<u64>,
         /// Path of the field, such as `rules[2].ttl_s`.
         field: String,
         /// What would have been accepted.
@@ -213,6 +218,14 @@ pub enum Error {
         /// Its own words.
         reason: String,
     },
+    /// This build lacks a cargo feature.
+    #[error("{what} needs the cargo feature `{feature}`, which this build of qosguard does not have")]
+    Unsupported {
+        /// What was asked for, such as `a packet capture`.
+        what: String,
+        /// The feature that has it.
+        feature: &'static str,
+    },
     /// The operating system refused a read or a write.
     #[error("cannot access {}", path.display())]
     Io {
@@ -239,6 +252,7 @@ impl Error {
             Self::CorruptArtifact { .. } => ErrorKind::CorruptArtifact,
             Self::Policy { .. } => ErrorKind::Policy,
             Self::Io { .. } => ErrorKind::Io,
+            Self::Unsupported { .. } => ErrorKind::Unsupported,
             Self::Diverged { .. } | Self::Tensor { .. } => ErrorKind::Training,
             Self::Cancelled => ErrorKind::Cancelled,
         }
@@ -247,6 +261,15 @@ impl Error {
     /// [`Error::InvalidArgument`] from anything that prints.
     pub(crate) fn invalid(name: impl Into<String>, expected: impl Into<String>, got: impl ToString) -> Self {
         Self::InvalidArgument { name: name.into(), expected: expected.into(), got: got.to_string() }
+    }
+
+    /// [`Error::Unsupported`] by a build without a cargo feature.
+    #[cfg_attr(
+        all(feature = "netflow", feature = "packets", feature = "parquet", feature = "yaml"),
+        expect(dead_code, reason = "every feature is there")
+    )]
+    pub(crate) fn unsupported(what: impl Into<String>, feature: &'static str) -> Self {
+        Self::Unsupported { what: what.into(), feature }
     }
 
     /// [`Error::NotFinite`] of a part of a matrix, with the row of the whole.
@@ -268,6 +291,11 @@ impl Error {
         }
         Self::Io { path: path.to_path_buf(), source }
     }
+}
+
+/// Where in a file, for a message.
+fn at_line(line: Option<u64>) -> String {
+    line.map_or_else(String::new, |line| format!(", line {line}"))
 }
 
 #[cfg(feature = "neural")]

@@ -37,6 +37,7 @@ fn the_sample_file_loads() {
     assert_eq!(recommender.rule_name(answer.rule), "band medium");
 }
 
+#[cfg(feature = "yaml")]
 #[test]
 fn one_policy_in_three_formats() {
     let sample =
@@ -53,6 +54,7 @@ fn one_policy_in_three_formats() {
     }
 }
 
+#[cfg(feature = "yaml")]
 #[test]
 fn load_takes_the_format_from_the_extension() {
     let folder = tempfile::tempdir().unwrap();
@@ -76,7 +78,10 @@ fn load_takes_the_format_from_the_extension() {
     let path = folder.path().join("bad.toml");
     std::fs::write(&path, "version = 1\ndry_run = 3").unwrap();
     let error = Policy::load(&path).unwrap_err().to_string();
-    assert_eq!(error, format!("{}: `dry_run` must be a boolean, got integer `3`", path.display()));
+    assert_eq!(
+        error,
+        format!("{}, line 2: `dry_run` must be true or false, got integer `3`", path.display())
+    );
     std::fs::write(&path, b"version = 1 # \xff").unwrap();
     assert_eq!(field_of(Policy::load(&path)), "file");
 }
@@ -85,6 +90,7 @@ fn load_takes_the_format_from_the_extension() {
 fn left_out_sections_are_the_defaults() {
     for policy in [
         Policy::from_toml("version = 1"),
+        #[cfg(feature = "yaml")]
         Policy::from_yaml("version: 1"),
         Policy::from_json(r#"{"version": 1}"#),
     ] {
@@ -94,6 +100,7 @@ fn left_out_sections_are_the_defaults() {
     assert!(policy.config().allow.is_empty() && policy.config().rules.is_empty());
 }
 
+#[cfg(feature = "yaml")]
 #[test]
 fn one_value_reads_as_a_list_of_one() {
     let one = "version: 1\nrules:\n- {name: a, when: {service: dns, src: 10.0.0.0/8, dst_port: 53, \
@@ -254,14 +261,14 @@ fn the_ladder_may_not_become_milder() {
 #[test]
 fn errors_say_what_and_why() {
     let cases = [
-        ("version = 1\nallow = ['10.0.0.1/8']", "allow[0]", "string \"10.0.0.1/8\""),
-        ("version = 1\n[actions]\nlow = {action='drop', ttl_s=-5}", "actions.low.ttl_s", "integer `-5`"),
+        ("version = 1\nallow = ['10.0.0.1/8']", 2, "allow[0]", "string \"10.0.0.1/8\""),
+        ("version = 1\n[actions]\nlow = {action='drop', ttl_s=-5}", 3, "actions.low.ttl_s", "integer `-5`"),
     ];
-    for (text, field, got) in cases {
+    for (text, line, field, got) in cases {
         let error = Policy::from_toml(text).unwrap_err();
         assert_eq!(error.kind().as_str(), "policy");
         let error = error.to_string();
-        assert!(error.starts_with(&format!("policy: `{field}` must be ")), "{error}");
+        assert!(error.starts_with(&format!("policy, line {line}: `{field}` must be ")), "{error}");
         assert!(error.ends_with(&format!("got {got}")), "{error}");
     }
     // A guard holds its policy as a part of a larger document: the same checks, the same words.
@@ -270,6 +277,85 @@ fn errors_say_what_and_why() {
     assert!(
         error.contains("`actions.critical.ttl_s` must be a whole number of seconds from 1 to 86400, got 0")
     );
+}
+
+/// The same mistakes in three formats: each message names the line, the field and what was expected.
+#[test]
+fn every_mistake_names_its_line() {
+    // What is wrong on which line, by the line of the good file that it replaces.
+    let toml = "version = 1\nallow = [\n  \"10.0.0.0/8\",\n]\n[bands]\nmedium = 1e-3\nhigh = 1e-4\ncritical = 1e-5\n[[rules]]\nname = \"a\"\n\
+                then = { action = \"drop\", ttl_s = 60 }\n[rules.when]\ndst_port = 53\nfamily = \"dos\"\n";
+    let yaml = "version: 1\nallow:\n  - 10.0.0.0/8\nbands:\n  medium: 1.0e-3\n  high: 1.0e-4\n  critical: 1.0e-5\nrules:\n  - name: a\n    then:\n\
+                \x20     action: drop\n      ttl_s: 60\n    when:\n      dst_port: 53\n      family: dos\n";
+    let json = "{\"version\": 1,\n\"allow\": [\n\"10.0.0.0/8\"],\n\"bands\": {\n\"medium\": 1e-3,\n\"high\": 1e-4,\n\"critical\": 1e-5},\n\
+                \"rules\": [{\n\"name\": \"a\",\n\"then\": {\"action\": \"drop\",\n\"ttl_s\": 60},\n\"when\": {\n\"dst_port\": 53,\n\"family\": \"dos\"}}]}";
+    let cases: [(&str, &str, &str, &str); 9] = [
+        ("1e-4", "true", "bands.high", "a number"),
+        ("1e-4", "1e-2", "bands.high", "above 0 and below 0.001"),
+        ("critical", "severe", "bands.severe", "`medium`, `high`, `critical`"),
+        ("10.0.0.0", "010.0.0.0", "allow[0]", "without leading zeros"),
+        ("53", "\"fifty\"", "rules[0].when.dst_port", "a port from 0 to 65535"),
+        ("60", "0", "rules[0].then.ttl_s", "a whole number of seconds"),
+        ("60", "\"soon\"", "rules[0].then.ttl_s", "a whole number"),
+        ("family", "familly", "rules[0].when.familly", "`family`"),
+        ("dos", " dos ", "rules[0].when.family[0]", "without blanks"),
+    ];
+    let read: [(&str, &str, fn(&str) -> qosguard::Result<Policy>); 3] = [
+        ("toml", toml, Policy::from_toml),
+        ("yaml", yaml, Policy::from_yaml),
+        ("json", json, Policy::from_json),
+    ];
+    for (format, good, read) in read {
+        if format != "yaml" || cfg!(feature = "yaml") {
+            assert!(read(good).is_ok(), "{format}: {:?}", read(good));
+        } else {
+            assert_eq!(read(good).unwrap_err().kind().as_str(), "unsupported");
+            continue;
+        }
+        for (from, to, field, expected) in cases {
+            let from = if format == "yaml" && from == "1e-4" { "1.0e-4" } else { from };
+            let to = if format == "yaml" && to == " dos " { "' dos '" } else { to };
+            let line = 1 + good[..good.find(from).unwrap()].matches('\n').count() as u64;
+            let text = good.replacen(from, to, 1);
+            let error = read(&text).unwrap_err();
+            let words = error.to_string();
+            match error {
+                Error::Policy { line: Some(got), field: at, .. } => {
+                    assert_eq!((got, at.as_str()), (line, field), "{format}: {words}");
+                }
+                other => panic!("{format}, {from} → {to}: {other}"),
+            }
+            assert!(words.starts_with(&format!("policy, line {line}: `{field}` must be ")), "{words}");
+            assert!(words.contains(expected), "{format}: {words}");
+        }
+        // What is left out is missed where it belongs.
+        let error = read(&good.replacen("high", "hihg", 1)).unwrap_err().to_string();
+        assert!(error.contains("line") && error.contains("hihg"), "{error}");
+        // Broken syntax names its line, too.
+        let broken = format!("{good}\n\t=]");
+        assert!(
+            matches!(read(&broken), Err(Error::Policy { line: Some(_), .. })),
+            "{format}: {:?}",
+            read(&broken)
+        );
+    }
+}
+
+#[test]
+fn leading_zeros_are_refused_wherever_a_number_is_text() {
+    for text in [
+        "allow = ['010.0.0.0/8']",
+        "allow = ['10.0.0.0/08']",
+        "allow = ['010.0.0.1']",
+        "[[rules]]\nname='a'\nwhen={src='010.0.0.0/8'}\nthen={action='allow'}",
+        "[[rules]]\nname='a'\nwhen={dst=['10.0.0.0/8', '10.0.0.01']}\nthen={action='allow'}",
+        "[[rules]]\nname='a'\nwhen={dst_port='053'}\nthen={action='allow'}",
+        "[[rules]]\nname='a'\nwhen={src_port=['067-68']}\nthen={action='allow'}",
+        "[[rules]]\nname='a'\nwhen={protocol='017'}\nthen={action='allow'}",
+    ] {
+        let error = Policy::from_toml(&format!("version = 1\n{text}")).unwrap_err().to_string();
+        assert!(error.contains("without leading zeros"), "{text}: {error}");
+    }
 }
 
 #[test]
@@ -330,7 +416,7 @@ fn hostile_files_are_refused_soon() {
     yaml.push(format!("version: 1\nrules:\n{bounded}{}", "- *r\n".repeat(200_000)));
 
     let started = Instant::now();
-    for text in &yaml {
+    for text in yaml.iter().filter(|_| cfg!(feature = "yaml")) {
         let start = text.chars().take(40).collect::<String>();
         let one = Instant::now();
         let error = Policy::from_yaml(text).expect_err(&start);
@@ -358,7 +444,9 @@ fn a_list_stands_for_no_fields() {
     };
     refused(Policy::from_json(&bands("[1e-3, 1e-4, 1e-5]")), "bands");
     refused(Policy::from_json("[1]"), "file");
+    #[cfg(feature = "yaml")]
     refused(Policy::from_yaml("version: 1\nbands: [0.001, 0.0001, 0.00001]"), "bands");
+    #[cfg(feature = "yaml")]
     refused(Policy::from_yaml("[1, false]"), "file");
     refused(Policy::from_toml("version = 1\nbands = [0.001, 0.0001, 0.00001]"), "bands");
     refused(
@@ -373,10 +461,33 @@ fn rubbish_is_refused() {
         ["\0", "nul", "[]", "3", "version: 1\n---\nversion: 1", "version = 1 = 2", "{\"version\":1} x", "{"]
     {
         for result in [Policy::from_toml(text), Policy::from_yaml(text), Policy::from_json(text)] {
-            let error = result.unwrap_err();
-            assert_eq!(error.kind().as_str(), "policy", "{text}");
+            let kind = result.unwrap_err().kind().as_str();
+            assert!(kind == "policy" || !cfg!(feature = "yaml") && kind == "unsupported", "{text}");
         }
     }
     assert_eq!(field_of(Policy::from_json("{\"version\":1,\"version\":1}")), "version");
+    #[cfg(feature = "yaml")]
     assert_eq!(field_of(Policy::from_yaml("version: 1\nversion: 1")), "version");
+}
+
+/// Without the feature `yaml`, a YAML policy is a typed error that names it.
+#[cfg(not(feature = "yaml"))]
+#[test]
+fn yaml_names_its_feature() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.yaml");
+    std::fs::write(&path, "version: 1").unwrap();
+    for error in [
+        Policy::load(&path).unwrap_err(),
+        Policy::from_yaml("version: 1").unwrap_err(),
+        Policy::default().to_yaml().unwrap_err(),
+    ] {
+        assert!(matches!(error, Error::Unsupported { feature: "yaml", .. }), "{error}");
+        assert!(
+            error
+                .to_string()
+                .ends_with("needs the cargo feature `yaml`, which this build of qosguard does not have"),
+            "{error}"
+        );
+    }
 }

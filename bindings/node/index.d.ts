@@ -63,6 +63,8 @@ export type ErrorKind =
   | 'training'
   /** A signal or a watcher cancelled the work. */
   | 'cancelled'
+  /** This build lacks the feature that the call needs. */
+  | 'unsupported'
   /** A bug in this package. */
   | 'internal'
 
@@ -72,6 +74,16 @@ export class QosguardError extends Error {
   readonly name: 'QosguardError' | 'AbortError'
   /** Kind of the failure. */
   readonly code: ErrorKind
+}
+
+/** How raw columns become features. */
+export interface FeaturizerOptions {
+  /** Centre and scale of number columns; default: `standard`. */
+  scaling?: 'none' | 'standard' | 'robust'
+  /** Encoding of text columns, for at most `cap` values each; default: ordinal codes of 255 values. */
+  categories?: { kind: 'ordinal', cap: number } | { kind: 'one_hot', cap: number }
+  /** Whether skewed columns are taken to their logarithm; default: true. */
+  autoLog?: boolean
 }
 
 /** Settings of an isolation forest. */

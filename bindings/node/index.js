@@ -10,7 +10,7 @@ const native = require('./native.js')
 /** What returns a promise. */
 const PROMISES = new Set([
   'read', 'readCsv', 'readExports', 'readIpc', 'readJsonl', 'readParquet', 'readSeries', 'simulate', 'evaluate',
-  'calibrationError',
+  'calibrationError', 'distinct', 'leakAudit', 'Split.byTime',
   'Table.fromIpc', 'Table.take', 'Table.mapTo', 'Table.write', 'TableReader.read', 'Follower.read', 'Collector.bind',
   'Collector.read', 'Series.fromTable', 'Series.table',
   'Policy.load', 'Detector.fit', 'FittedDetector.score', 'FittedDetector.explain', 'FittedDetector.probabilities',
@@ -39,6 +39,7 @@ const FIRST = {
 }
 /** Getters that convert as many values as there are rows. */
 const LARGE = {
+  Split: ['train', 'test'],
   Assessment: ['scores', 'pValues', 'probabilities', 'memberPValues', 'gateWeights', 'decisions'],
   GuardExplanation: ['contributions', 'scores'],
 }
@@ -212,9 +213,9 @@ for (const [name, getters] of Object.entries(LARGE)) {
 }
 
 const {
-  Assessment, Collector, Detector, FittedDetector, Follower, Guard, GuardExplanation, Policy, Schema, Series, Table,
-  TableReader, TreeEnsemble, calibrationError, evaluate, follow, open, read, readCsv, readExports, readIpc, readJsonl,
-  readParquet, readSeries, simulate,
+  Assessment, Collector, Detector, FittedDetector, Follower, Guard, GuardExplanation, Policy, Schema, Series, Split,
+  Table, TableReader, TreeEnsemble, calibrationError, distinct, evaluate, follow, leakAudit, open, read, readCsv, readExports,
+  readIpc, readJsonl, readParquet, readSeries, simulate,
 } = face
 
 /** A detector of one kind, under a name of its own. */
@@ -299,12 +300,15 @@ module.exports = {
   QosguardError,
   Schema,
   Series,
+  Split,
   Table,
   TableReader,
   TreeEnsemble,
   calibrationError,
+  distinct,
   evaluate,
   follow,
+  leakAudit,
   open,
   read,
   readCsv,

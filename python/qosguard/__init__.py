@@ -59,6 +59,7 @@ from .results import (
     Threshold,
     Training,
 )
+from .splits import Distinct, FeatureAuc, LeakAudit, Split
 from .training import Epoch, History, Progress
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "Column",
     "ContrastTrees",
     "Decision",
+    "Distinct",
     "Ensemble",
     "EntityAutoencoders",
     "Epoch",
@@ -77,6 +79,7 @@ __all__ = [
     "Expert",
     "Explanation",
     "FamilyRecall",
+    "FeatureAuc",
     "Follower",
     "GaussianMixture",
     "Guard",
@@ -85,6 +88,7 @@ __all__ = [
     "History",
     "IsolationForest",
     "Kitsune",
+    "LeakAudit",
     "LogisticRegression",
     "Member",
     "MixtureOfExperts",
@@ -101,6 +105,7 @@ __all__ = [
     "Schema",
     "SchemaFit",
     "Series",
+    "Split",
     "Table",
     "TableReader",
     "Threshold",

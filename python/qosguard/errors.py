@@ -20,6 +20,7 @@ __all__ = [
     "BadRecordError",
     "CancelledError",
     "CorruptArtifactError",
+    "GuardWarning",
     "IncompatibleFormatError",
     "InsufficientDataError",
     "InternalError",
@@ -32,6 +33,7 @@ __all__ = [
     "SchemaMismatchError",
     "ShapeMismatchError",
     "TrainingError",
+    "UnsupportedError",
 ]
 
 
@@ -113,6 +115,12 @@ class CancelledError(QosguardError, RuntimeError):
     kind = "cancelled"
 
 
+class UnsupportedError(QosguardError, RuntimeError):
+    """This build lacks the cargo feature that the call needs."""
+
+    kind = "unsupported"
+
+
 class NotFittedError(QosguardError, ValueError, AttributeError):
     """`fit` has to come first."""
 
@@ -123,6 +131,10 @@ class InternalError(QosguardError, RuntimeError):
     """The native code panicked; this is a bug in qosguard."""
 
     kind = "internal"
+
+
+class GuardWarning(UserWarning):
+    """A fitted guard does not keep a promise, such as the false-positive rate that was asked for."""
 
 
 _BY_KIND = {error.kind: error for error in QosguardError.__subclasses__()}

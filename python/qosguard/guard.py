@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, overload
 
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from . import _core
 from ._core import Policy, Schema, Table, ThresholdRule
 from .ensemble import Ensemble
-from .errors import InvalidArgumentError, NotFittedError
+from .errors import GuardWarning, InvalidArgumentError, NotFittedError
 from .estimator import Estimator
 from .explanation import GuardExplanation
 from .forest import IsolationForest
@@ -42,6 +43,10 @@ class Guard:
         Another rule for the threshold, instead of `false_positive_rate`.
     policy
         What to do about which verdict; `Policy()` unless said otherwise.
+    featurizer
+        How raw columns become features: `scaling` (`"none"`, `"standard"` or `"robust"`; default: `"standard"`),
+        `categories` (`{"kind": "ordinal", "cap": 255}`, the default, or `{"kind": "one_hot", "cap": 10}`) and `auto_log`,
+        whether skewed columns are taken to their logarithm (default: `True`).
     attack_share
         Share of attacks in the traffic that the guard will see, in (0, 1), for the probabilities of a detector that
         learns from labels; that of the training rows unless said otherwise.
@@ -68,6 +73,7 @@ class Guard:
         false_positive_rate: float | None = None,
         threshold: ThresholdRule | None = None,
         policy: Policy | None = None,
+        featurizer: Mapping[str, Any] | None = None,
         attack_share: float | None = None,
         seed: int = 0,
     ) -> None:
@@ -81,6 +87,7 @@ class Guard:
                 raise InvalidArgumentError(f'`detector` must be an estimator or "auto", got {detector!r}')
             detector = Ensemble("auto")
         self._detector = IsolationForest() if detector is None else detector
+        self._featurizer = {} if featurizer is None else dict(featurizer)
         self._attack_share = attack_share
         self._rule = threshold
         self._policy = Policy() if policy is None else policy
@@ -108,12 +115,13 @@ class Guard:
 
         Raises `InvalidArgumentError` for a setting outside its domain, `InsufficientDataError` for fewer
         than 100 clean rows, no usable column, or a rule or a detector that needs attacks where there are none,
-        and `BadRecordError` for a row without a label.
+        and `BadRecordError` for a row without a label. Warns with `GuardWarning` of what `warnings` lists.
         """
         settings = self._detector_settings()
         with self._detector._naming():
             self._native = _core.Guard.fit(
                 flows,
+                self._featurizer,
                 settings,
                 self._rule,
                 self._policy,
@@ -121,6 +129,8 @@ class Guard:
                 self._seed,
                 watch(progress, checkpoint, resume),
             )
+        for warning in self.warnings:
+            warnings.warn(warning, GuardWarning, stacklevel=2)
         return self
 
     def assess(self, flows: Table) -> Assessment:
@@ -221,9 +231,30 @@ class Guard:
         return Training(**self._fitted().training)
 
     @property
+    def warnings(self) -> list[str]:
+        """Promises that the guard does not keep, such as the asked false-positive rate, and rules that never apply.
+
+        >>> import qosguard as qg
+        >>> guard = qg.Guard().fit(qg.simulate(rows=400, attack_share=0.1))
+        >>> guard.warnings[-1]
+        'only 144 calibration rows for a false-positive rate of 0.01; 1000 or more are needed'
+        """
+        return [text for is_warning, text in self._fitted().notices() if is_warning]
+
+    @property
+    def notes(self) -> list[str]:
+        """Limits of the guard's method, such as attacks that single records cannot show."""
+        return [text for is_warning, text in self._fitted().notices() if not is_warning]
+
+    @property
     def digest(self) -> str:
         """SHA-256 of the guard's file, 64 hexadecimal digits."""
         return self._fitted().digest
+
+    @property
+    def model_digest(self) -> str:
+        """SHA-256 of everything that makes a verdict, so without the policy; decision ids depend on it."""
+        return self._fitted().model_digest
 
     @classmethod
     def _of(cls, native: _core.Guard) -> Self:
@@ -303,6 +334,11 @@ class Assessment:
     def imputed(self) -> int:
         """Cells that were missing or infinite and were imputed."""
         return self._native.imputed
+
+    @property
+    def unread_addresses(self) -> int:
+        """Rows with an address that cannot be read; their action is `allow`, by the rule `unread-address`."""
+        return self._native.unread_addresses
 
     @property
     def decisions(self) -> Decisions:

@@ -25,7 +25,7 @@ class Decision:
     """A verdict on one record, the action that the policy asks for, and the rule that chose it."""
 
     id: str
-    """Stable id, 16 hexadecimal digits; the same record under the same guard has the same one."""
+    """Stable id, 16 hexadecimal digits; the same record under the same model has the same one, whichever the policy."""
     row: int
     """Row in the table, from 0."""
     score: float
@@ -54,6 +54,8 @@ class Decision:
     """The action's settings, such as `ttl_s`, `bytes_per_second` and `burst`."""
     rule: str
     """Name of the rule that chose the action."""
+    policy: str
+    """First 16 hexadecimal digits of the digest of the policy that holds the rule."""
     dry_run: bool
     """Whether nothing may be changed."""
     text: str = field(repr=False, compare=False)

@@ -21,6 +21,7 @@ KINDS = {
     "policy": ValueError,
     "training": RuntimeError,
     "cancelled": RuntimeError,
+    "unsupported": RuntimeError,
     "io": OSError,
 }
 

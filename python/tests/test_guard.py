@@ -284,3 +284,28 @@ def test_a_guard_takes_every_detector(flows: qg.Table, detector: qg.GaussianMixt
     assert (out.members, out.member_p_values.shape) == ([], (3_000, 0))
     assert bool(guard.families) == learns
     assert out.decisions[0].members == {}
+
+
+def test_a_promise_that_does_not_hold_is_warned_of() -> None:
+    flows = qg.simulate(rows=360, attack_share=0.0, seed=1)
+    with pytest.warns(errors.GuardWarning, match="only 144 calibration rows for a false-positive rate of 0.01"):
+        guard = qg.Guard().fit(flows)
+    assert "only 144 calibration rows for a false-positive rate of 0.01; 1000 or more are needed" in guard.warnings
+    assert "floods and scans" in guard.notes[0]
+    again = qg.Guard.from_bytes(guard.to_bytes())
+    assert (again.warnings, again.notes) == (guard.warnings, guard.notes)
+
+
+def test_the_featurizer_has_settings(flows: qg.Table) -> None:
+    usual = qg.Guard(qg.GaussianMixture()).fit(flows)
+    one_hot = {"scaling": "robust", "categories": {"kind": "one_hot", "cap": 2}, "auto_log": False}
+    other = qg.Guard(qg.GaussianMixture(), featurizer=one_hot).fit(flows)
+    assert len(other.feature_names) > len(usual.feature_names)
+    assert (other.assess(flows).scores != usual.assess(flows).scores).any()
+    for bad, message in [
+        ({"scalling": "robust"}, "`featurizer` must be settings named .*scaling"),
+        ({"scaling": "huge"}, r"`featurizer.scaling` must be one of .*robust"),
+        ({"categories": {"kind": "one_hot", "cap": 0}}, "cap"),
+    ]:
+        with pytest.raises(errors.InvalidArgumentError, match=message):
+            qg.Guard(featurizer=bad).fit(flows)

@@ -68,3 +68,72 @@ def test_what_json_cannot_say_is_refused() -> None:
 def test_a_missing_file_is_an_oserror(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="nowhere"):
         qg.Policy.load(tmp_path / "nowhere.toml")
+
+
+def rules(guard: qg.Guard, flows: qg.Table, policy: str) -> list[str]:
+    return [decision.rule for decision in guard.with_policy(qg.Policy.from_toml(policy)).assess(flows).decisions]
+
+
+def test_a_rule_on_the_attack_class_decides() -> None:
+    flows = qg.simulate(rows=2_000, attack_share=0.3, seed=3)
+    guard = qg.Guard(qg.BoostedTrees(n_estimators=20)).fit(flows)
+    policy = qg.Policy.load(Path(__file__).parents[2] / "examples" / "policy.toml")
+    decisions = list(guard.with_policy(policy).assess(flows).decisions)
+    scans = [decision for decision in decisions if decision.rule == "slow-scanners"]
+    assert scans
+    assert {decision.family for decision in scans} == {"port_scan"}
+    # Ids are those of the model; the policy has its own.
+    usual = guard.assess(flows).decisions
+    assert [decision.id for decision in usual] == [decision.id for decision in decisions]
+    assert policy.digest.startswith(decisions[0].policy)
+    assert usual[0].policy != decisions[0].policy
+    assert guard.with_policy(policy).model_digest == guard.model_digest
+
+
+def test_an_address_that_cannot_be_read_is_never_acted_upon() -> None:
+    schema = qg.Schema.preset("flow")
+    record = {"dst_ip": "198.51.100.7", "dst_port": 443, "protocol": "tcp", "packet_count": 1, "byte_count": 1, "duration": 1}
+    train = [record | {"src_ip": "192.0.2.1", "packet_count": n, "byte_count": n, "duration": n} for n in range(200)]
+    guard = qg.Guard(false_positive_rate=0.5).fit(qg.Table.from_records(train, schema))
+    policy = 'version = 1\nallow = ["10.0.0.0/8", "2001:db8::/32"]\nrules = []'
+    for address, rule in {
+        "10.1.2.3/32": "allow-list",
+        "10.1.2.3:443": "allow-list",
+        "[2001:db8::1]": "allow-list",
+        "[2001:db8::1]:443": "allow-list",
+        "::ffff:10.1.2.3": "allow-list",
+        "010.001.002.003": "unread-address",
+        "0x0a010203": "unread-address",
+        "11.1.1.1": "band",
+    }.items():
+        odd = record | {"src_ip": address, "packet_count": 10**6, "byte_count": 10**6, "duration": 10**6}
+        out = guard.with_policy(qg.Policy.from_toml(policy)).assess(qg.Table.from_records([odd], schema))
+        assert out.decisions[0].rule.startswith(rule), address
+        assert out.unread_addresses == (rule == "unread-address")
+        assert (out.decisions[0].action == "allow") == (rule != "band"), address
+
+
+@pytest.mark.parametrize("prefix", ["010.0.0.0/8", "010.0.0.1", "10.0.0.0/08"])
+def test_a_prefix_with_leading_zeros_is_refused(prefix: str) -> None:
+    sources = [
+        lambda: qg.Policy.from_toml(f'version = 1\nallow = ["{prefix}"]'),
+        lambda: qg.Policy.from_yaml(f"version: 1\nallow: ['{prefix}']"),
+        lambda: qg.Policy.from_json(json.dumps({"version": 1, "allow": [prefix]})),
+        lambda: qg.Policy.from_dict({"version": 1, "allow": [prefix]}),
+    ]
+    for source in sources:
+        with pytest.raises(errors.PolicyError, match=r"`allow\[0\]` must be .* without leading zeros"):
+            source()
+
+
+def test_an_error_names_the_line() -> None:
+    with pytest.raises(errors.PolicyError, match=r"^policy, line 3: `dryrun` must be one of "):
+        qg.Policy.from_toml("version = 1\n\ndryrun = true\n")
+
+
+def test_a_policy_is_written_in_every_format() -> None:
+    policy = qg.Policy.from_toml(TOML).with_dry_run(True)
+    assert policy.dry_run
+    assert qg.Policy.from_toml(policy.to_toml()) == policy
+    assert qg.Policy.from_yaml(policy.to_yaml()) == policy
+    assert qg.Policy.from_json(policy.to_json()) == policy

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::path::Path;
 
-use safetensors::SafeTensors;
 use safetensors::tensor::serialize;
+use safetensors::{SafeTensors, View};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -146,6 +146,24 @@ fn verify(bytes: &[u8], digest: &str) -> Result<(), String> {
     hash.update(&bytes[at + BLANK.len()..]);
     let found = hex(&hash.finalize());
     if found == digest { Ok(()) } else { Err(format!("SHA-256 is {found}, the file says {digest}")) }
+}
+
+/// SHA-256 of a header and its tensors, whichever release packs them; 64 hexadecimal digits.
+pub(crate) fn content_digest(header: &Map<String, Value>, tensors: &Tensors) -> String {
+    let mut hash = Sha256::new();
+    let mut part = |bytes: &[u8]| {
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    };
+    for (key, value) in header {
+        part(key.as_bytes());
+        part(value.to_string().as_bytes());
+    }
+    for (name, tensor) in tensors.views() {
+        part(name.as_bytes());
+        part(&tensor.data());
+    }
+    hex(&hash.finalize())
 }
 
 /// The digest of a packed file, as it stands in its header.

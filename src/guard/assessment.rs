@@ -45,6 +45,7 @@ pub struct Assessment {
     recommendations: Vec<Recommendation>,
     ids: Vec<u64>,
     imputed: u64,
+    unread_addresses: u64,
     threshold: f32,
     recommender: Recommender,
 }
@@ -77,6 +78,7 @@ impl Assessment {
             all.recommendations.extend(block.recommendations);
             all.ids.extend(block.ids);
             all.imputed += block.imputed;
+            all.unread_addresses += block.unread_addresses;
         }
         Ok(all)
     }
@@ -95,6 +97,7 @@ impl Assessment {
             recommendations: Vec::new(),
             ids: Vec::new(),
             imputed: 0,
+            unread_addresses: 0,
             threshold: guard.stages.threshold.score,
             recommender: guard.recommender.clone(),
         }
@@ -125,8 +128,13 @@ impl Assessment {
         let probabilities = stages.probability.as_ref().map_or_else(Vec::new, probability);
         let families = families(guard, &x, &scores)?;
         let subjects = Subjects::new(&stages.schema, schema, rows);
+        let mut unread_addresses = 0;
         let recommend = |(row, (&score, &p))| {
-            guard.recommender.recommend(p, stages.threshold.is_anomaly(score), &subjects.get(row))
+            let family =
+                families.get(row).copied().flatten().map(|(class, _)| &*guard.family_names[class as usize]);
+            let subject = subjects.get(row, family);
+            unread_addresses += u64::from(subject.unread_address);
+            guard.recommender.recommend(p, stages.threshold.is_anomaly(score), &subject)
         };
         let recommendations = scores.iter().zip(&p_values).enumerate().map(recommend).collect();
         let mut ids = vec![guard.salt; n];
@@ -141,6 +149,7 @@ impl Assessment {
             recommendations,
             ids,
             imputed,
+            unread_addresses,
             ..Self::empty(guard)
         })
     }
@@ -203,10 +212,16 @@ impl Assessment {
         self.imputed
     }
 
+    /// Rows with an address that cannot be read; their action is [`Action::Allow`](crate::qos::Action::Allow), since the
+    /// address could be one of the policy's allow-list.
+    pub fn unread_addresses(&self) -> u64 {
+        self.unread_addresses
+    }
+
     /// The decision for one row, or `None` past the last.
     ///
-    /// Its id folds the guard's digest, the raw record (without truth) and nothing else: the same record
-    /// through the same guard always has the same id.
+    /// Its id folds [`Guard::model_digest`], the raw record (without truth) and nothing else: the same record through the
+    /// same model always has the same id, whichever the policy.
     pub fn decision(&self, row: usize) -> Option<Decision> {
         let recommendation = self.recommendations.get(row)?;
         let family = self.families.get(row).copied().flatten();
@@ -224,7 +239,15 @@ impl Assessment {
         };
         let rule = self.recommender.rule_name(recommendation.rule).to_owned();
         let (action, dry_run) = (recommendation.action, recommendation.dry_run);
-        Some(Decision { id: self.ids[row], row: row as u64, verdict, action, rule, dry_run })
+        Some(Decision {
+            id: self.ids[row],
+            row: row as u64,
+            verdict,
+            action,
+            rule,
+            policy: self.recommender.policy_id(),
+            dry_run,
+        })
     }
 
     fn member_verdicts(&self, row: usize) -> Vec<MemberVerdict> {

@@ -51,6 +51,18 @@ struct Header {
 }
 
 pub(super) fn to_bytes(stages: &Stages) -> Result<Vec<u8>> {
+    let (mut header, tensors) = without_policy(stages)?;
+    header.insert("policy".into(), json(&stages.policy)?);
+    artifact::pack(header, &tensors)
+}
+
+/// SHA-256 of everything that makes a verdict, so without the policy.
+pub(super) fn model_digest(stages: &Stages) -> Result<String> {
+    let (header, tensors) = without_policy(stages)?;
+    Ok(artifact::content_digest(&header, &tensors))
+}
+
+fn without_policy(stages: &Stages) -> Result<(Map<String, Value>, Tensors)> {
     let mut tensors = Tensors::default();
     tensors.put(SCORES, stages.conformal.scores());
     let detector = stages.detector.store(DETECTOR, &mut tensors);
@@ -70,9 +82,8 @@ pub(super) fn to_bytes(stages: &Stages) -> Result<Vec<u8>> {
     }
     header.insert("clean_ranges".into(), json(&stages.clean_ranges)?);
     header.insert("calibration".into(), json(&calibration)?);
-    header.insert("policy".into(), json(&stages.policy)?);
     header.insert("training".into(), json(&stages.training)?);
-    artifact::pack(header, &tensors)
+    Ok((header, tensors))
 }
 
 /// Also returns the file's digest.

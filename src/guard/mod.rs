@@ -5,6 +5,7 @@ mod builder;
 mod explain;
 mod file;
 mod fingerprint;
+mod notice;
 mod subjects;
 
 use std::path::Path;
@@ -22,6 +23,7 @@ use crate::telemetry::{Role, Schema, SchemaFit, Table};
 pub use assessment::Assessment;
 pub use builder::{GuardBuilder, Training};
 pub use explain::GuardExplanation;
+pub use notice::Notice;
 
 /// A fitted pipeline: schema, featurizer, detector, calibration and policy.
 ///
@@ -48,7 +50,8 @@ pub struct Guard {
     recommender: Recommender,
     bytes: Arc<[u8]>,
     digest: String,
-    /// Start of every decision id: the first 64 bits of the digest.
+    model_digest: String,
+    /// Start of every decision id: the first 64 bits of the model's digest.
     salt: u64,
     /// Names of the members of an ensemble.
     members: Arc<[String]>,
@@ -95,7 +98,7 @@ impl Guard {
         }
         let bytes = file::to_bytes(&stages)?;
         let digest = artifact::digest_of(&artifact::unpack(&bytes, Path::new("guard"))?.0);
-        Ok(Self::assemble(stages, bytes, digest))
+        Self::assemble(stages, bytes, digest)
     }
 
     /// Scores every record and recommends an action for it.
@@ -207,12 +210,13 @@ impl Guard {
 
     fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
         let (stages, digest) = file::from_bytes(bytes, path)?;
-        Ok(Self::assemble(stages, bytes.to_vec(), digest))
+        Self::assemble(stages, bytes.to_vec(), digest)
     }
 
-    fn assemble(stages: Stages, bytes: Vec<u8>, digest: String) -> Self {
+    fn assemble(stages: Stages, bytes: Vec<u8>, digest: String) -> Result<Self> {
         let recommender = Recommender::new(stages.policy.clone());
-        let salt = digest.get(..16).and_then(|d| u64::from_str_radix(d, 16).ok()).unwrap_or_default();
+        let model_digest = file::model_digest(&stages)?;
+        let salt = model_digest.get(..16).and_then(|d| u64::from_str_radix(d, 16).ok()).unwrap_or_default();
         let members = match &stages.detector {
             AnyDetector::Ensemble(ensemble) => {
                 ensemble.members().iter().map(|m| m.name().to_owned()).collect()
@@ -225,10 +229,11 @@ impl Guard {
             _ => Arc::default(),
         };
         let family_names = stages.families.as_ref().map_or(&[][..], |model| model.classes()).into();
-        Self { stages, recommender, bytes: bytes.into(), digest, salt, members, experts, family_names }
+        let bytes = bytes.into();
+        Ok(Self { stages, recommender, bytes, digest, model_digest, salt, members, experts, family_names })
     }
 
-    /// The same guard with another policy.
+    /// The same guard with another policy. Its decisions keep their ids.
     ///
     /// # Errors
     ///
@@ -282,8 +287,20 @@ impl Guard {
         &self.stages.training
     }
 
+    /// What a user should know before relying on the guard: promises that it does not keep, rules that never apply, and
+    /// attacks that its method cannot find. Computed from what its file holds, so a guard of an earlier release has them
+    /// too.
+    pub fn notices(&self) -> Vec<Notice> {
+        notice::of(&self.stages)
+    }
+
     /// SHA-256 of the guard's file, 64 hexadecimal digits.
     pub fn digest(&self) -> &str {
         &self.digest
+    }
+
+    /// SHA-256 of everything that makes a verdict, so without the policy; 64 hexadecimal digits. Decision ids depend on it.
+    pub fn model_digest(&self) -> &str {
+        &self.model_digest
     }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 
-use crate::qos::{Protocol, Subject};
+use crate::qos::{Protocol, Subject, read_address};
 use crate::telemetry::{Field, Schema};
 
 /// The columns of one batch that tell a flow's addresses, ports, protocol and service.
@@ -40,29 +40,51 @@ impl<'a> Subjects<'a> {
         }
     }
 
-    /// The subject of one row.
-    pub(super) fn get(&self, row: usize) -> Subject<'a> {
+    /// The subject of one row, with the attack class that the guard gives it.
+    pub(super) fn get(&self, row: usize, family: Option<&'a str>) -> Subject<'a> {
+        let (src_ip, dst_ip) = (End::of(self.src_ip, row), End::of(self.dst_ip, row));
         Subject {
-            src_ip: cell(self.src_ip, row).and_then(address),
-            dst_ip: cell(self.dst_ip, row).and_then(address),
+            src_ip: src_ip.address(),
+            dst_ip: dst_ip.address(),
             src_port: whole(self.src_port, row),
             dst_port: whole(self.dst_port, row),
             protocol: cell(self.protocol_name, row)
                 .map(Protocol::Name)
                 .or_else(|| whole(self.protocol_number, row).map(Protocol::Number)),
             service: cell(self.service, row),
-            family: None,
+            family,
+            unread_address: matches!(src_ip, End::Unread) || matches!(dst_ip, End::Unread),
+        }
+    }
+}
+
+/// The address of one end of a flow.
+#[derive(Clone, Copy)]
+enum End {
+    Missing,
+    Address(IpAddr),
+    /// A value is there and is not one address.
+    Unread,
+}
+
+impl End {
+    fn of(column: Option<&StringArray>, row: usize) -> Self {
+        match cell(column, row).map(str::trim) {
+            None | Some("") => Self::Missing,
+            Some(text) => read_address(text).map_or(Self::Unread, Self::Address),
+        }
+    }
+
+    fn address(self) -> Option<IpAddr> {
+        match self {
+            Self::Address(address) => Some(address),
+            Self::Missing | Self::Unread => None,
         }
     }
 }
 
 fn cell(texts: Option<&StringArray>, row: usize) -> Option<&str> {
     texts.filter(|t| t.is_valid(row)).map(|t| t.value(row))
-}
-
-/// An address as text; the zone of a link-local one (`fe80::1%eth0`, RFC 4007) is not part of it.
-fn address(text: &str) -> Option<IpAddr> {
-    text.split_once('%').map_or(text, |(address, _)| address).parse().ok()
 }
 
 fn number(numbers: Option<&Float64Array>, row: usize) -> Option<f64> {

@@ -58,7 +58,7 @@ pub struct ExpertWeight {
 
 /// A verdict, the action that the policy asks for, and the rule that chose it.
 ///
-/// In JSON it is one flat object: `id` as 16 hexadecimal digits, the fields of the verdict, the action's
+/// In JSON it is one flat object: `id` and `policy` as 16 hexadecimal digits, the fields of the verdict, the action's
 /// word in `action` beside its settings, `rule` and `dry_run`.
 ///
 /// ```
@@ -82,7 +82,7 @@ pub struct ExpertWeight {
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decision {
-    /// Stable id; the same record under the same guard has the same one.
+    /// Stable id; the same record under the same model has the same one, whichever the policy.
     #[serde(with = "hex")]
     pub id: u64,
     /// Row in the table, from 0.
@@ -95,6 +95,9 @@ pub struct Decision {
     pub action: Action,
     /// Name of the rule that chose it.
     pub rule: String,
+    /// First 64 bits of [`Policy::digest`](super::Policy::digest).
+    #[serde(default, with = "hex")]
+    pub policy: u64,
     /// Whether nothing may be changed.
     pub dry_run: bool,
 }

@@ -8,12 +8,14 @@
 //! What holds for every [`Policy`] that can exist, because it is checked where policies are built:
 //!
 //! * **Monotone.** For one subject, a higher p-value never gets a harsher action.
-//! * **The allow-list always wins**, over every rule and at every severity.
+//! * **The allow-list always wins**, over every rule and at every severity. A flow with an address that cannot be read is
+//!   allowed too, since that address could be in the list.
 //! * **Every action expires**, after a day at the most; [`Action::Allow`] has nothing to expire.
 //! * **Only clean traffic is prioritized**, and only into delay-sensitive classes.
 //! * **Dry run is the default**, and every decision says whether it was one.
 
 mod action;
+mod address;
 mod decision;
 mod ladder;
 mod policy;
@@ -22,6 +24,8 @@ mod recommender;
 mod rule;
 mod severity;
 mod subject;
+
+pub(crate) use address::read_address;
 
 pub use action::{Action, Inspection, ServiceClass};
 pub use decision::{Decision, ExpertWeight, MemberVerdict, Verdict};

@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 /// What [`Prefix`] accepts, in words.
 const EXPECTED: &str = "an address, or a prefix without host bits such as 10.0.0.0/8 or 2001:db8::/32";
 
+/// What [`Prefix`] expects instead of a number with leading zeros.
+const PADDED: &str = "an address or a prefix without leading zeros, which some parsers read as octal";
+
 /// An IPv4 or IPv6 prefix without host bits.
 ///
 /// A bare address is a prefix of one address. IPv4-mapped IPv6 prefixes (`::ffff:10.0.0.0/104`) are the
@@ -45,7 +48,14 @@ impl Prefix {
         Self(IpNet::V6(Ipv6Net::new_assert(address, length).trunc()))
     }
 
-    fn parse(text: &str) -> Option<Self> {
+    fn parse(text: &str) -> std::result::Result<Self, &'static str> {
+        if has_padded_number(text) {
+            return Err(PADDED);
+        }
+        Self::read(text).ok_or(EXPECTED)
+    }
+
+    fn read(text: &str) -> Option<Self> {
         if let Ok(address) = text.parse::<IpAddr>() {
             return Some(Self(IpNet::from(address.to_canonical())));
         }
@@ -67,8 +77,17 @@ impl FromStr for Prefix {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        Self::parse(text).ok_or_else(|| Error::invalid("prefix", EXPECTED, format!("{text:?}")))
+        Self::parse(text).map_err(|expected| Error::invalid("prefix", expected, format!("{text:?}")))
     }
+}
+
+/// Whether an IPv4 number or a prefix length has a leading zero; IPv6 groups are hexadecimal everywhere.
+fn has_padded_number(text: &str) -> bool {
+    let (address, length) = text.split_once('/').unwrap_or((text, "0"));
+    let ipv4 = address.rsplit(':').next().filter(|part| part.contains('.')).unwrap_or_default();
+    ipv4.split('.').chain([length]).any(|number| {
+        number.len() > 1 && number.starts_with('0') && number.bytes().all(|b| b.is_ascii_digit())
+    })
 }
 
 impl fmt::Display for Prefix {
@@ -86,7 +105,7 @@ impl Serialize for Prefix {
 impl<'de> Deserialize<'de> for Prefix {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| D::Error::invalid_value(Unexpected::Str(&text), &EXPECTED))
+        Self::parse(&text).map_err(|expected| D::Error::invalid_value(Unexpected::Str(&text), &expected))
     }
 }
 
@@ -160,6 +179,32 @@ mod tests {
         {
             let error = text.parse::<Prefix>().unwrap_err().to_string();
             assert!(error.contains("without host bits"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn refuses_leading_zeros() {
+        for text in [
+            "010.0.0.0/8",
+            "010.0.0.1",
+            "010.0.0.1/32",
+            "10.0.0.0/08",
+            "10.00.0.0/16",
+            "10.0.0.00",
+            "2001:db8::/032",
+            "::ffff:010.0.0.0/104",
+        ] {
+            let error = text.parse::<Prefix>().unwrap_err().to_string();
+            assert!(
+                error.contains("without leading zeros, which some parsers read as octal"),
+                "{text}: {error}"
+            );
+            let error = serde_json::from_value::<Prefix>(text.into()).unwrap_err().to_string();
+            assert!(error.contains("without leading zeros"), "{text}: {error}");
+        }
+        // Groups of IPv6 are hexadecimal for everybody, and a length of 0 is one digit.
+        for text in ["2001:0db8::/32", "0.0.0.0/0", "::/0", "0.0.0.0", "10.0.0.0/8"] {
+            assert!(text.parse::<Prefix>().is_ok(), "{text}");
         }
     }
 

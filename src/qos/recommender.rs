@@ -12,6 +12,8 @@ use crate::telemetry::protocol_name;
 
 /// Name of the reason that is no rule: an address in the allow-list.
 pub(super) const ALLOW_LIST: &str = "allow-list";
+/// Name of the reason that is not a rule: an address that cannot be read.
+pub(super) const UNREAD_ADDRESS: &str = "unread-address";
 /// Name of the reason that is no rule: clean traffic that no rule prioritizes.
 pub(super) const CLEAN: &str = "clean";
 
@@ -20,6 +22,8 @@ pub(super) const CLEAN: &str = "clean";
 pub enum RuleRef {
     /// One end of the flow is in the allow-list.
     AllowList,
+    /// An address of the flow cannot be read, so it could be one of the allow-list.
+    UnreadAddress,
     /// The flow is clean and no rule prioritizes it.
     Clean,
     /// The policy's own action for this severity, also where a rule matches and changes nothing about it.
@@ -61,6 +65,8 @@ pub struct Recommendation {
 #[derive(Clone, Debug)]
 pub struct Recommender {
     policy: Policy,
+    /// First 64 bits of the policy's digest.
+    policy_id: u64,
     allow: PrefixSet,
     /// Index, conditions and action of each rule for clean traffic.
     clean: Vec<(usize, Matcher, Action)>,
@@ -79,12 +85,19 @@ impl Recommender {
                 Effect::Anomaly(ladder) => anomaly.push((index, matcher, ladder)),
             }
         }
-        Self { allow: PrefixSet::new(&policy.config().allow), clean, anomaly, policy }
+        let policy_id =
+            policy.digest().get(..16).and_then(|d| u64::from_str_radix(d, 16).ok()).unwrap_or_default();
+        Self { allow: PrefixSet::new(&policy.config().allow), clean, anomaly, policy_id, policy }
     }
 
     /// The policy that it follows.
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// First 64 bits of the policy's digest, as decisions hold it.
+    pub(crate) fn policy_id(&self) -> u64 {
+        self.policy_id
     }
 
     /// How serious a p-value is, given what the threshold said.
@@ -121,13 +134,22 @@ impl Recommender {
         let Recommendation { severity, action, rule, dry_run } =
             self.recommend(verdict.p_value, verdict.is_anomaly, subject);
         verdict.severity = severity;
-        Decision { id, row, verdict, action, rule: self.rule_name(rule).to_owned(), dry_run }
+        Decision {
+            id,
+            row,
+            verdict,
+            action,
+            rule: self.rule_name(rule).to_owned(),
+            policy: self.policy_id,
+            dry_run,
+        }
     }
 
-    /// The name of a reason: a rule's own, `band critical` and its like, `allow-list` or `clean`.
+    /// The name of a reason: a rule's own, `band critical` and its like, `allow-list`, `unread-address` or `clean`.
     pub fn rule_name(&self, rule: RuleRef) -> &str {
         match rule {
             RuleRef::AllowList => ALLOW_LIST,
+            RuleRef::UnreadAddress => UNREAD_ADDRESS,
             RuleRef::Clean | RuleRef::Band(Severity::None) => CLEAN,
             RuleRef::Band(Severity::Low) => "band low",
             RuleRef::Band(Severity::Medium) => "band medium",
@@ -142,6 +164,9 @@ impl Recommender {
             && (self.allow.contains(subject.src_ip) || self.allow.contains(subject.dst_ip))
         {
             return (Action::Allow, RuleRef::AllowList);
+        }
+        if subject.unread_address {
+            return (Action::Allow, RuleRef::UnreadAddress);
         }
         if severity == Severity::None {
             return match self.clean.iter().find(|(_, when, _)| when.matches(subject)) {

@@ -21,7 +21,7 @@ pub(super) const MAX_VALUES: usize = 256;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// Unique name: letters, digits, `.`, `_` and `-`, at most 64; not `allow-list` or `clean`.
+    /// Unique name: letters, digits, `.`, `_` and `-`, at most 64; not `allow-list`, `unread-address` or `clean`.
     pub name: String,
     /// The traffic that it is about; at least one condition besides `severity`.
     pub when: When,
@@ -123,8 +123,9 @@ impl PortRange {
 
     fn parse(text: &str) -> Option<Self> {
         let port = |text: &str| -> Option<u16> {
-            // `u16::from_str` accepts a leading `+`.
-            text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
+            // `u16::from_str` accepts a leading `+`, and some parsers read leading zeros as octal.
+            let padded = text.len() > 1 && text.starts_with('0');
+            (!padded && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok())?
         };
         match text.split_once('-') {
             Some((first, last)) => Self::new(port(first)?, port(last)?),
@@ -167,7 +168,7 @@ impl Visitor<'_> for PortVisitor {
     type Value = PortRange;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a port from 0 to 65535, or a range such as \"67-68\"")
+        f.write_str("a port from 0 to 65535, or a range such as \"67-68\", without leading zeros")
     }
 
     fn visit_u64<E: de::Error>(self, port: u64) -> Result<PortRange, E> {
@@ -199,7 +200,10 @@ mod tests {
         assert_eq!([66, 67, 68, 69].map(|p| range.contains(p)), [false, true, true, false]);
         assert!(PortRange::parse("0-65535").unwrap().contains(u16::MAX));
         assert_eq!(PortRange::parse("53"), Some(53.into()));
-        for text in ["68-67", "65536", "1-65536", "-1", "1-", "", "+1", "1-2-3", " 1", "1 - 2", "http"] {
+        for text in [
+            "68-67", "65536", "1-65536", "-1", "1-", "", "+1", "1-2-3", " 1", "1 - 2", "http", "053",
+            "067-68", "67-068",
+        ] {
             assert_eq!(PortRange::parse(text), None, "{text}");
         }
     }

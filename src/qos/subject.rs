@@ -37,4 +37,7 @@ pub struct Subject<'a> {
     pub service: Option<&'a str>,
     /// Attack class that a classifier gave.
     pub family: Option<&'a str>,
+    /// Whether the source gives an address that cannot be read: it could be one of the allow-list, so nothing is done
+    /// about the flow.
+    pub unread_address: bool,
 }

@@ -155,7 +155,7 @@ fn open_parquet(
     _file: Option<&Path>,
     _options: &ReadOptions,
 ) -> Result<Box<dyn BatchReader>> {
-    Err(no_feature(place, "Parquet", "parquet"))
+    Err(Error::unsupported(format!("{place}: Parquet"), "parquet"))
 }
 
 #[cfg(feature = "packets")]
@@ -169,7 +169,7 @@ fn open_capture(
 
 #[cfg(not(feature = "packets"))]
 fn open_capture(_input: impl Read, place: &str, _options: &ReadOptions) -> Result<Box<dyn BatchReader>> {
-    Err(no_feature(place, "a capture", "packets"))
+    Err(Error::unsupported(format!("{place}: a packet capture"), "packets"))
 }
 
 /// Opens files of exporters, whose templates may stand in one file and their data in another.
@@ -198,7 +198,7 @@ pub(super) fn open_export<'a>(
     place: &str,
     _options: &ReadOptions,
 ) -> Result<Box<dyn BatchReader>> {
-    Err(no_feature(place, "an export", "netflow"))
+    Err(Error::unsupported(format!("{place}: a file of NetFlow, IPFIX or sFlow"), "netflow"))
 }
 
 /// Whether a file holds export datagrams.
@@ -207,16 +207,4 @@ pub(super) fn is_export(path: &Path) -> Result<bool> {
     let read = File::open(path).and_then(|file| file.take(format::HEAD_BYTES).read_to_end(&mut head));
     read.map_err(|e| Error::io(path, e))?;
     Ok(Format::of_bytes(path, &head) == Some(Format::Export))
-}
-
-/// A file of a format that this build leaves out.
-#[cfg(not(all(feature = "netflow", feature = "parquet")))]
-fn no_feature(place: &str, what: &str, feature: &str) -> Error {
-    Error::BadRecord {
-        place: place.to_owned(),
-        line: 0,
-        column: String::new(),
-        value: what.to_owned(),
-        expected: format!("a format of this build: it needs the feature `{feature}`"),
-    }
 }

@@ -73,6 +73,12 @@ impl Assessment {
         self.inner.imputed() as f64
     }
 
+    /// Rows with an address that cannot be read; their action is `allow`, by the rule `unread-address`.
+    #[napi(getter, catch_unwind)]
+    pub fn unread_addresses(&self) -> f64 {
+        self.inner.unread_addresses() as f64
+    }
+
     /// The decisions of all rows; made once, when first read. For large tables prefer `top` and `decision`.
     #[napi(getter, catch_unwind)]
     pub fn decisions(&self) -> Vec<Decision> {

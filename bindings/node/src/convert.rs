@@ -62,6 +62,22 @@ pub(crate) fn parse<T: DeserializeOwned>(name: &str, value: Value) -> Result<T> 
     serde_json::from_value(value).map_err(|error| invalid(name, "as documented", error))
 }
 
+/// As [`parse`], for an object whose fields can be left out; an error names the field.
+pub(crate) fn parse_settings<T: DeserializeOwned>(name: &str, value: Value) -> Result<T> {
+    for (field, one) in value.as_object().into_iter().flatten() {
+        let alone = Value::Object([(field.clone(), one.clone())].into_iter().collect());
+        if let Err(error) = serde_json::from_value::<T>(alone) {
+            let text = error.to_string();
+            let expected = text.split_once(", expected ").map_or(&*text, |(_, expected)| expected);
+            let unknown = text.starts_with("unknown field");
+            let place = if unknown { name.to_owned() } else { format!("{name}.{}", camel(field)) };
+            let got = if unknown { camel(field) } else { one.to_string() };
+            return Err(invalid(&place, expected, got));
+        }
+    }
+    parse(name, value)
+}
+
 /// `maxSamples` as `max_samples`.
 pub(crate) fn snake(name: &str) -> String {
     let mut snake = String::new();

@@ -134,7 +134,7 @@ impl From<qos::ExpertWeight> for ExpertWeight {
 #[napi(object, object_from_js = false)]
 #[derive(Debug)]
 pub struct Decision {
-    /// Stable id, 16 hexadecimal digits; the same record under the same guard has the same one.
+    /// Stable id, 16 hexadecimal digits; the same record under the same model has the same one, whichever the policy.
     pub id: String,
     /// Row in the table, from 0.
     pub row: f64,
@@ -162,13 +162,15 @@ pub struct Decision {
     pub action: Action,
     /// Name of the rule that chose it.
     pub rule: String,
+    /// First 16 hexadecimal digits of the digest of the policy that holds the rule.
+    pub policy: String,
     /// Whether nothing may be changed.
     pub dry_run: bool,
 }
 
 impl From<qos::Decision> for Decision {
     fn from(decision: qos::Decision) -> Self {
-        let qos::Decision { id, row, verdict, action, rule, dry_run } = decision;
+        let qos::Decision { id, row, verdict, action, rule, policy, dry_run } = decision;
         Self {
             id: format!("{id:016x}"),
             row: row as f64,
@@ -184,6 +186,7 @@ impl From<qos::Decision> for Decision {
             experts: verdict.experts.into_iter().map(Into::into).collect(),
             action: action.into(),
             rule,
+            policy: format!("{policy:016x}"),
             dry_run,
         }
     }

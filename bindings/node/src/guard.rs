@@ -10,7 +10,9 @@ use qosguard::telemetry;
 use serde_json::Value;
 
 use crate::assessment::Assessment;
-use crate::convert::{Settings, mirror, number_or_bigint, parse, settings, whole_or};
+use crate::convert::{
+    Settings, mirror, number_or_bigint, parse, parse_settings, rename, settings, snake, whole_or,
+};
 use crate::detector::Detector;
 use crate::error::{Result, into_js_err, invalid};
 use crate::explanation::GuardExplanation;
@@ -35,6 +37,9 @@ pub struct GuardOptions<'a> {
     /// Another rule that chooses the threshold, instead of `falsePositiveRate`.
     #[napi(ts_type = "ThresholdRule")]
     pub threshold: Option<Value>,
+    /// How raw columns become features.
+    #[napi(ts_type = "FeaturizerOptions")]
+    pub featurizer: Option<Value>,
     /// What to do about which verdict; `new Policy()` unless said otherwise.
     pub policy: Option<ClassInstance<'a, Policy>>,
     /// Share of attacks in the traffic that the guard will see, in (0, 1), for the probabilities of a detector that learns
@@ -58,6 +63,7 @@ impl Settings for GuardOptions<'_> {
         "detector",
         "falsePositiveRate",
         "threshold",
+        "featurizer",
         "policy",
         "attackShare",
         "seed",
@@ -161,6 +167,9 @@ impl Guard {
         }
         if let Some(rule) = options.threshold {
             builder = builder.threshold(parse("threshold", rule)?);
+        }
+        if let Some(featurizer) = options.featurizer {
+            builder = builder.featurizer(parse_settings("featurizer", rename(featurizer, snake))?);
         }
         if let Some(policy) = &options.policy {
             builder = builder.policy(policy.inner.clone());
@@ -336,6 +345,29 @@ impl Guard {
     #[napi(getter, catch_unwind)]
     pub fn policy(&self) -> Policy {
         self.inner.policy().clone().into()
+    }
+
+    /// Promises that the guard does not keep, such as the asked false-positive rate, and rules that never apply.
+    #[napi(getter, catch_unwind)]
+    pub fn warnings(&self) -> Vec<String> {
+        self.notices(true)
+    }
+
+    /// Limits of the guard's method, such as attacks that single records cannot show.
+    #[napi(getter, catch_unwind)]
+    pub fn notes(&self) -> Vec<String> {
+        self.notices(false)
+    }
+
+    fn notices(&self, warnings: bool) -> Vec<String> {
+        let notices = self.inner.notices().into_iter().filter(|notice| notice.is_warning() == warnings);
+        notices.map(|notice| notice.to_string()).collect()
+    }
+
+    /// SHA-256 of everything that makes a verdict, so without the policy; decision ids depend on it.
+    #[napi(getter, catch_unwind)]
+    pub fn model_digest(&self) -> String {
+        self.inner.model_digest().to_owned()
     }
 
     /// SHA-256 of the guard's file, 64 hexadecimal digits.

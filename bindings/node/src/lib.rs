@@ -28,6 +28,7 @@ pub mod probe;
 pub mod schema;
 pub mod series;
 pub mod simulate;
+pub mod split;
 pub mod stream;
 pub mod table;
 pub mod threshold;

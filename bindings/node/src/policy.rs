@@ -31,6 +31,12 @@ impl Policy {
         qos::Policy::default().into()
     }
 
+    /// SHA-256 of the policy's fields, 64 hexadecimal digits.
+    #[napi(getter, catch_unwind)]
+    pub fn digest(&self) -> String {
+        self.inner.digest()
+    }
+
     /// Reads a policy file; `.toml`, `.yaml`, `.yml` or `.json` says what it is.
     /// Rejects with `io`, or `policy` naming the field.
     #[napi(catch_unwind, ts_return_type = "Promise<Policy>")]
@@ -38,10 +44,46 @@ impl Policy {
         spawn(move || qos::Policy::load(path).map(Self::from))
     }
 
-    /// A policy from the text of a TOML file. Throws `policy` naming the field.
+    /// A policy from the text of a TOML file. Throws `policy` naming the field and its line.
     #[napi(catch_unwind)]
     pub fn from_toml(text: String) -> Result<Self> {
         qos::Policy::from_toml(&text).map(Self::from).map_err(|e| into_js_err(&e))
+    }
+
+    /// A policy from the text of a YAML file. Throws `policy` naming the field and its line.
+    #[napi(catch_unwind)]
+    pub fn from_yaml(text: String) -> Result<Self> {
+        qos::Policy::from_yaml(&text).map(Self::from).map_err(|e| into_js_err(&e))
+    }
+
+    /// A policy from the text of a JSON file. Throws `policy` naming the field and its line.
+    #[napi(catch_unwind)]
+    pub fn from_json(text: String) -> Result<Self> {
+        qos::Policy::from_json(&text).map(Self::from).map_err(|e| into_js_err(&e))
+    }
+
+    /// The whole policy as TOML, defaults included.
+    #[napi(catch_unwind)]
+    pub fn to_toml(&self) -> Result<String> {
+        self.inner.to_toml().map_err(|e| into_js_err(&e))
+    }
+
+    /// The whole policy as YAML, defaults included.
+    #[napi(catch_unwind)]
+    pub fn to_yaml(&self) -> Result<String> {
+        self.inner.to_yaml().map_err(|e| into_js_err(&e))
+    }
+
+    /// Whether decisions are made without changing anything.
+    #[napi(getter, catch_unwind)]
+    pub fn dry_run(&self) -> bool {
+        self.inner.dry_run()
+    }
+
+    /// The same policy with dry run switched on or off.
+    #[napi(catch_unwind)]
+    pub fn with_dry_run(&self, dry_run: bool) -> Self {
+        self.inner.clone().with_dry_run(dry_run).into()
     }
 
     /// A policy from an object with the fields of a policy file. Throws `policy` naming the field.

@@ -99,6 +99,10 @@ impl Scalar for u32 {
     const NAME: PyStaticExpr = type_hint_identifier!("numpy", "uint32");
 }
 
+impl Scalar for i64 {
+    const NAME: PyStaticExpr = type_hint_identifier!("numpy", "int64");
+}
+
 impl Scalar for f32 {
     const NAME: PyStaticExpr = type_hint_identifier!("numpy", "float32");
 }

@@ -1,10 +1,13 @@
-//! `evaluate` and `calibration_error`.
+//! `evaluate`, `calibration_error`, splits and what they are worth.
 
 use pyo3::prelude::*;
 
-use crate::array::Slice;
+use qosguard::evaluate::{Distinct, LeakAudit, Split};
+
+use crate::array::{Slice, Vector};
 use crate::convert::{Record, Whole};
-use crate::error::interruptible;
+use crate::error::{forward, interruptible};
+use crate::table::Table;
 
 /// Measures scores and a threshold that was fixed before against labels; also says how the report prints.
 #[pyfunction]
@@ -49,4 +52,76 @@ pub(crate) fn calibration_error(
     let error =
         interruptible(py, || qosguard::evaluate::calibration_error(probabilities, labels, bins, &options))?;
     Ok((Record::new(&error), error.to_string()))
+}
+
+/// Row numbers of the training part and of the test part, from 0.
+type Parts = (Vector<i64>, Vector<i64>);
+
+fn parts(split: Split) -> Parts {
+    let rows = |rows: Vec<usize>| Vector(rows.into_iter().map(|row| row as i64).collect());
+    (rows(split.train), rows(split.test))
+}
+
+/// A random split with the same share of each label in both parts.
+#[pyfunction]
+pub(crate) fn split_stratified(
+    py: Python<'_>,
+    labels: Slice<'_, bool>,
+    test_share: f64,
+    seed: Whole,
+) -> PyResult<Parts> {
+    let (labels, seed) = (labels.get()?, seed.get(py, "seed")?);
+    forward(py, || Split::stratified(labels, test_share, seed)).map(parts)
+}
+
+/// `k` splits whose test parts are disjoint and together are all rows.
+#[pyfunction]
+pub(crate) fn split_k_fold(
+    py: Python<'_>,
+    labels: Slice<'_, bool>,
+    k: Whole,
+    seed: Whole,
+) -> PyResult<Vec<Parts>> {
+    let (labels, k, seed) = (labels.get()?, k.get(py, "k")?, seed.get(py, "seed")?);
+    Ok(forward(py, || Split::k_fold(labels, k, seed))?.into_iter().map(parts).collect())
+}
+
+/// For each attack family, a split whose training part has never seen it.
+#[pyfunction]
+pub(crate) fn split_leave_one_family_out(
+    py: Python<'_>,
+    labels: Slice<'_, bool>,
+    families: Vec<String>,
+    clean_test_share: f64,
+    seed: Whole,
+) -> PyResult<Vec<(String, Parts)>> {
+    let (labels, seed) = (labels.get()?, seed.get(py, "seed")?);
+    let splits = forward(py, || Split::leave_one_family_out(labels, &families, clean_test_share, seed))?;
+    Ok(splits.into_iter().map(|(family, split)| (family, parts(split))).collect())
+}
+
+/// Rows before a time, and rows from it on.
+#[pyfunction]
+pub(crate) fn split_by_time(py: Python<'_>, table: &Table, cut: &str) -> PyResult<Parts> {
+    forward(py, || Split::by_time(&table.0, cut)).map(parts)
+}
+
+/// The first occurrence of each distinct feature row, how many rows repeat one, and how many of these have another label.
+#[pyfunction]
+pub(crate) fn distinct(py: Python<'_>, table: &Table) -> PyResult<(Vector<i64>, usize, usize)> {
+    let found = forward(py, || Distinct::of(&table.0))?;
+    let rows = found.rows.into_iter().map(|row| row as i64).collect();
+    Ok((Vector(rows), found.removed, found.conflicting))
+}
+
+/// What a result on a train and a test table is worth; also how the audit prints.
+#[pyfunction]
+pub(crate) fn leak_audit(
+    py: Python<'_>,
+    train: &Table,
+    test: &Table,
+    level: f64,
+) -> PyResult<(Record, String)> {
+    let audit = forward(py, || LeakAudit::of(&train.0, &test.0, level))?;
+    Ok((Record::new(&audit), audit.to_string()))
 }

@@ -96,6 +96,7 @@ impl Guard {
     fn fit(
         py: Python<'_>,
         table: &Table,
+        featurizer: Config,
         detector: Option<Config>,
         threshold: &ThresholdRule,
         policy: &Policy,
@@ -104,6 +105,7 @@ impl Guard {
         watch: Option<Watch>,
     ) -> PyResult<Self> {
         let builder = qosguard::Guard::builder()
+            .featurizer(settings::featurizer(py, featurizer)?)
             .threshold(threshold.0)
             .policy(policy.0.clone())
             .seed(seed.get(py, "seed")?);
@@ -207,10 +209,21 @@ impl Guard {
         Record::new(self.0.training())
     }
 
+    /// What a user should know before relying on the guard: whether it is a warning, and its words.
+    fn notices(&self) -> Vec<(bool, String)> {
+        self.0.notices().iter().map(|notice| (notice.is_warning(), notice.to_string())).collect()
+    }
+
     /// SHA-256 of the guard's file, 64 hexadecimal digits.
     #[getter]
     fn digest(&self) -> &str {
         self.0.digest()
+    }
+
+    /// SHA-256 of everything that makes a verdict, so without the policy.
+    #[getter]
+    fn model_digest(&self) -> &str {
+        self.0.model_digest()
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
@@ -277,6 +290,12 @@ impl Assessment {
     #[getter]
     fn imputed(&self) -> u64 {
         self.0.imputed()
+    }
+
+    /// Rows with an address that cannot be read.
+    #[getter]
+    fn unread_addresses(&self) -> u64 {
+        self.0.unread_addresses()
     }
 
     /// The decision for one row.

@@ -49,7 +49,10 @@ mod _core {
     #[pymodule_export]
     use crate::error::provoke_panic;
     #[pymodule_export]
-    use crate::evaluate::{calibration_error, evaluate};
+    use crate::evaluate::{
+        calibration_error, distinct, evaluate, leak_audit, split_by_time, split_k_fold,
+        split_leave_one_family_out, split_stratified,
+    };
     #[pymodule_export]
     use crate::explanation::Explanation;
     #[pymodule_export]

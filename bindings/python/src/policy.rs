@@ -13,7 +13,7 @@ use crate::error::forward;
 ///
 /// `Policy()` is a cautious default, in dry run. TOML, YAML, JSON and dictionaries share one model; a
 /// field that the model does not know is refused, and a section that is left out is that of the default.
-/// What does not validate raises `qosguard.errors.PolicyError`, which names the field.
+/// What does not validate raises `qosguard.errors.PolicyError`, which names the field and, in text, its line.
 ///
 /// >>> import qosguard as qg
 /// >>> policy = qg.Policy.from_dict({"version": 1, "dry_run": False, "allow": ["192.0.2.53"]})
@@ -67,10 +67,36 @@ impl Policy {
         Record::new(&self.0)
     }
 
+    /// The whole policy as TOML, defaults included.
+    fn to_toml(&self, py: Python<'_>) -> PyResult<String> {
+        forward(py, || self.0.to_toml())
+    }
+
+    /// The whole policy as YAML, defaults included.
+    fn to_yaml(&self, py: Python<'_>) -> PyResult<String> {
+        forward(py, || self.0.to_yaml())
+    }
+
+    /// The whole policy as JSON, defaults included.
+    fn to_json(&self, py: Python<'_>) -> PyResult<String> {
+        forward(py, || self.0.to_json())
+    }
+
+    /// The same policy with dry run switched on or off.
+    fn with_dry_run(&self, dry_run: bool) -> Self {
+        Self(self.0.clone().with_dry_run(dry_run))
+    }
+
     /// Whether decisions are made and said, but nothing may be changed.
     #[getter]
     fn dry_run(&self) -> bool {
         self.0.dry_run()
+    }
+
+    /// SHA-256 of the policy's fields, 64 hexadecimal digits.
+    #[getter]
+    fn digest(&self) -> String {
+        self.0.digest()
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {

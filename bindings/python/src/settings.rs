@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 use qosguard::detect::{AnyDetectorConfig, EnsembleConfig};
+use qosguard::features::FlowFeaturizerConfig;
 use serde_json::{Value, json};
 
 use crate::convert::{Config, Record, Whole, refuse};
@@ -22,6 +23,24 @@ pub(crate) fn read(py: Python<'_>, Config(settings): Config) -> PyResult<AnyDete
         other => other,
     };
     Err(refuse(py, &name, expected, got))
+}
+
+/// Reads the settings of a featurizer. An error names the setting.
+pub(crate) fn featurizer(py: Python<'_>, Config(settings): Config) -> PyResult<FlowFeaturizerConfig> {
+    let Some(fields) = settings.as_object() else {
+        return Err(refuse(py, "featurizer", "a dictionary of settings", settings));
+    };
+    for (name, value) in fields {
+        if let Err(error) = serde_json::from_value::<FlowFeaturizerConfig>(json!({ name: value })) {
+            let text = error.to_string();
+            let expected = text.split_once(", expected ").map_or(&*text, |(_, expected)| expected);
+            if text.starts_with("unknown field") {
+                return Err(refuse(py, "featurizer", &format!("settings named {expected}"), name));
+            }
+            return Err(refuse(py, &format!("featurizer.{name}"), expected, value));
+        }
+    }
+    serde_json::from_value(settings).map_err(|error| refuse(py, "featurizer", "as documented", error))
 }
 
 /// The innermost setting that fails alone, its error and its value: serde does not say where it stood, but nearly

@@ -32,7 +32,7 @@ pub(crate) fn run(command: &Assess) -> Outcome {
     let mut out = command.output.as_deref().map(|path| output::create(path, &schema)).transpose()?;
     // What reads the rows there must not meet other lines among them.
     let rows_to_stdout = command.output.as_deref() == Some(Path::new("-"));
-    let (mut records, mut anomalies, mut unfit) = (0, 0, 0);
+    let (mut records, mut anomalies, mut unfit, mut unread) = (0, 0, 0, 0);
     let progress = Progress::new("assessed", None);
     while let Some(batch) = reader.next().transpose()? {
         let place = ReadReport::new(&reader.report().place);
@@ -50,11 +50,20 @@ pub(crate) fn run(command: &Assess) -> Outcome {
         }
         anomalies += assessment.decisions().filter(|decision| decision.verdict.is_anomaly).count();
         records += assessment.len() as u64;
+        unread += assessment.unread_addresses();
         progress.add(assessment.len());
     }
     drop(progress);
     out.map_or(Ok(()), TableWriter::finish)?;
     eprintln!("{records} records, {anomalies} anomalies, {}", input::summary(reader.report(), unfit));
+    if unread > 0 {
+        eprintln!(
+            "{unread} records allowed because an address of theirs cannot be read (rule `unread-address`)"
+        );
+    }
+    for notice in output::notices(&guard) {
+        eprintln!("{notice}");
+    }
     Ok(if command.exit_code && anomalies > 0 { ExitCode::from(ANOMALIES) } else { ExitCode::SUCCESS })
 }
 

@@ -22,6 +22,7 @@ pub(crate) fn run(command: &Inspect) -> Outcome {
 fn as_json(guard: &Guard) -> serde_json::Value {
     json!({
         "digest": guard.digest(),
+        "model_digest": guard.model_digest(),
         "schema": **guard.schema(),
         "features": guard.featurizer().names(),
         "dropped": guard.featurizer().dropped(),
@@ -31,6 +32,7 @@ fn as_json(guard: &Guard) -> serde_json::Value {
         "threshold": guard.threshold(),
         "training": guard.training(),
         "policy": guard.policy().config(),
+        "notices": output::notices(guard),
     })
 }
 
@@ -97,5 +99,6 @@ fn in_words(guard: &Guard) -> String {
         policy.rules.len(),
         policy.allow.len()
     ));
+    lines.extend(output::notices(guard));
     lines.join("\n") + "\n"
 }

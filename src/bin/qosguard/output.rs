@@ -3,8 +3,9 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use qosguard::guard::Notice;
 use qosguard::telemetry::{OutputFormat, Schema, TableWriter};
-use qosguard::{Error, Result};
+use qosguard::{Error, Guard, Result};
 
 const STDOUT: &str = "standard output";
 
@@ -27,6 +28,12 @@ pub(crate) fn spare<'a>(output: &Path, read: impl IntoIterator<Item = &'a PathBu
         });
     }
     Ok(())
+}
+
+/// What a user should know before relying on a guard, as lines of `warning: …` and `note: …`.
+pub(crate) fn notices(guard: &Guard) -> Vec<String> {
+    let line = |notice: Notice| format!("{}: {notice}", if notice.is_warning() { "warning" } else { "note" });
+    guard.notices().into_iter().map(line).collect()
 }
 
 /// Prints bytes to standard output.

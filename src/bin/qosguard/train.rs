@@ -40,7 +40,7 @@ pub(crate) fn run(command: &Train) -> Outcome {
             "{}\n",
             json!({
                 "model": command.output.display().to_string(), "digest": guard.digest(), "training": training,
-                "threshold": threshold, "report": report,
+                "threshold": threshold, "report": report, "notices": output::notices(&guard),
             })
         )
     } else {
@@ -63,6 +63,9 @@ pub(crate) fn run(command: &Train) -> Outcome {
         )
     };
     output::print(text.as_bytes())?;
+    for notice in output::notices(&guard) {
+        eprintln!("{notice}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

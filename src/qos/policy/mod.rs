@@ -2,16 +2,19 @@
 
 mod defaults;
 pub(super) mod list;
+mod locate;
 mod text;
 mod validate;
 
 use serde::{Deserialize, Deserializer, Serialize};
+use sha2::{Digest, Sha256};
 
 use self::list::one_or_many;
 use super::action::Action;
 use super::ladder::Ladder;
 use super::prefix::Prefix;
 use super::rule::{Priority, Rule};
+use crate::artifact::hex;
 use crate::error::{Error, Result};
 
 /// Most prefixes in the allow-list.
@@ -23,7 +26,7 @@ const MAX_RULES: usize = 1_000;
 /// never to touch.
 ///
 /// A policy is read from a file with [`Policy::load`], from text, or built from a [`PolicyConfig`]. TOML,
-/// YAML and JSON share one model; a field that the model does not know is refused. A section that is left
+/// YAML (cargo feature `yaml`) and JSON share one model; a field that the model does not know is refused. A section that is left
 /// out is that of [`Policy::default`].
 ///
 /// | field | meaning | range |
@@ -100,7 +103,7 @@ const MAX_RULES: usize = 1_000;
 /// assert_eq!(recommender.recommend(1e-9, true, &resolver).action, Action::Allow);
 ///
 /// let error = Policy::from_toml("version = 1\nallow = ['10.0.0.1/8']").unwrap_err();
-/// assert!(error.to_string().starts_with("policy: `allow[0]` must be an address"));
+/// assert!(error.to_string().starts_with("policy, line 2: `allow[0]` must be an address"));
 /// # Ok::<(), qosguard::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -194,6 +197,21 @@ impl Policy {
     /// The fields.
     pub fn config(&self) -> &PolicyConfig {
         &self.config
+    }
+
+    /// SHA-256 of the policy's fields, 64 hexadecimal digits; the same for every text that gives the same policy.
+    ///
+    /// ```
+    /// use qosguard::qos::Policy;
+    ///
+    /// let policy = Policy::default();
+    /// assert_eq!(Policy::from_json(&policy.to_json()?)?.digest(), policy.digest());
+    /// assert_ne!(policy.clone().with_dry_run(false).digest(), policy.digest());
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn digest(&self) -> String {
+        let text = serde_json::to_string(&self.config).unwrap_or_else(|e| unreachable!("{e}"));
+        hex(&Sha256::digest(text))
     }
 
     pub(super) fn ladder(&self) -> &Ladder {

@@ -5,9 +5,10 @@ use std::io::Read;
 use std::path::Path;
 
 use serde::Deserializer;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, DeserializeSeed};
 use serde_json::Value;
 
+use super::locate::{Place, line_at, line_of};
 use super::{Policy, PolicyConfig};
 use crate::error::{Error, Result};
 use crate::strict::list_for_fields;
@@ -17,7 +18,12 @@ const MAX_BYTES: usize = 1 << 20;
 
 /// Most `[` and `{` in a YAML policy: the parser takes quadratic time in the depth of flow collections, and
 /// their number bounds their depth however they are hidden.
+#[cfg(feature = "yaml")]
 const MAX_YAML_BRACKETS: usize = 10_000;
+
+/// Longest YAML text that is read again to find the line of a field when it cannot be read: some texts take the parser
+/// seconds. In a longer one the line is that of the parser's own error.
+const MAX_LOCATED: usize = 1 << 14;
 
 /// A file format of policies.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +39,8 @@ impl Policy {
     /// # Errors
     ///
     /// [`Error::Io`] when the file cannot be read. [`Error::Policy`], with the path as its place, for another
-    /// extension, a file beyond 1 MiB, and as [`Policy::from_toml`].
+    /// extension, a file beyond 1 MiB, and as [`Policy::from_toml`]. [`Error::Unsupported`] for YAML in a build without the
+    /// cargo feature `yaml`.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let place = path.display().to_string();
@@ -56,16 +63,17 @@ impl Policy {
     /// # Errors
     ///
     /// [`Error::Policy`] for text beyond 1 MiB, a syntax error, an unknown or missing field, and a value
-    /// outside its documented range; its `field` is the path of the field, such as `rules[2].then.ttl_s`.
+    /// outside its documented range; its `field` is the path of the field, such as `rules[2].then.ttl_s`, and its `line`
+    /// the line of the text.
     pub fn from_toml(text: &str) -> Result<Self> {
         parse("policy", text, Format::Toml)
     }
 
-    /// Reads a policy from YAML.
+    /// Reads a policy from YAML; needs the cargo feature `yaml`.
     ///
     /// # Errors
     ///
-    /// As [`Policy::from_toml`].
+    /// As [`Policy::from_toml`]; [`Error::Unsupported`] in a build without the feature.
     pub fn from_yaml(text: &str) -> Result<Self> {
         parse("policy", text, Format::Yaml)
     }
@@ -88,13 +96,16 @@ impl Policy {
         toml::to_string_pretty(self).map_err(|e| refuse("policy", "file", "writable as TOML", e))
     }
 
-    /// The whole policy as YAML, defaults included.
+    /// The whole policy as YAML, defaults included; needs the cargo feature `yaml`.
     ///
     /// # Errors
     ///
-    /// As [`Policy::to_toml`].
+    /// As [`Policy::to_toml`]; [`Error::Unsupported`] in a build without the feature.
     pub fn to_yaml(&self) -> Result<String> {
-        yaml_serde::to_string(self).map_err(|e| refuse("policy", "file", "writable as YAML", e))
+        #[cfg(feature = "yaml")]
+        return yaml_serde::to_string(self).map_err(|e| refuse("policy", "file", "writable as YAML", e));
+        #[cfg(not(feature = "yaml"))]
+        Err(Error::unsupported("a policy in YAML", "yaml"))
     }
 
     /// The whole policy as JSON, defaults included.
@@ -112,46 +123,109 @@ fn parse(place: &str, text: &str, format: Format) -> Result<Policy> {
     if text.len() > MAX_BYTES {
         return Err(refuse(place, "file", format!("at most {MAX_BYTES} bytes"), "more"));
     }
-    let config: PolicyConfig = match format {
-        Format::Toml => {
-            let syntax = |e: toml::de::Error| refuse(place, "file", "TOML", e.to_string().trim_end());
-            let toml = toml::Deserializer::parse(text).map_err(syntax)?;
-            read(place, toml, |e| e.message().to_owned())?
+    let located = |error| match error {
+        Error::Policy { place, field, expected, got, line } => {
+            let line = line_of(&field, |at| format.line_at(text, at)).or(line);
+            Error::Policy { place, field, expected, got, line }
         }
-        Format::Yaml => {
-            if memchr::memchr2_iter(b'[', b'{', text.as_bytes()).count() > MAX_YAML_BRACKETS {
-                let expected = format!("at most {MAX_YAML_BRACKETS} `[` and `{{`");
-                return Err(refuse(place, "file", expected, "more"));
-            }
-            read(place, yaml_serde::Deserializer::from_str(text), ToString::to_string)?
-        }
-        Format::Json => {
-            let mut json = serde_json::Deserializer::from_str(text);
-            let config = read(place, &mut json, ToString::to_string)?;
-            json.end().map_err(|e| refuse(place, "file", "one JSON value", e))?;
-            config
-        }
+        other => other,
     };
-    let given: Option<Value> = match format {
-        Format::Toml => toml::from_str(text).ok(),
-        Format::Yaml => yaml_serde::from_str(text).ok(),
-        Format::Json => serde_json::from_str(text).ok(),
-    };
-    let given = given.ok_or_else(|| refuse(place, "file", "well-formed", "something else"))?;
+    let is_cheap = !matches!(format, Format::Yaml) || text.len() <= MAX_LOCATED;
+    let read = format.read(place, text);
+    let (config, given) = read.map_err(|error| if is_cheap { located(error) } else { error })?;
     if let Some(field) = list_for_fields(&given, &config) {
-        return Err(refuse(place, field, "a table of named fields", "a list"));
+        return Err(located(refuse(place, field, "a table of named fields", "a list")));
     }
-    Policy::validate(config, place)
+    Policy::validate(config, place).map_err(located)
 }
 
-/// Deserializes, and turns a refusal into one that names the field.
-fn read<'de, T, D>(place: &str, deserializer: D, message: impl Fn(&D::Error) -> String) -> Result<T>
+impl Format {
+    /// The fields of a policy, and the same text as a value of any shape.
+    fn read(self, place: &str, text: &str) -> Result<(PolicyConfig, Value)> {
+        let syntax = |kind, line, error: &dyn ToString| match refuse(
+            place,
+            "file",
+            kind,
+            error.to_string().trim_end(),
+        ) {
+            Error::Policy { place, field, expected, got, .. } => {
+                Error::Policy { place, field, expected, got, line }
+            }
+            other => other,
+        };
+        match self {
+            Self::Toml => {
+                let line = |e: &toml::de::Error| e.span().map(|span| line_at(text, span.start));
+                let broken = |e: toml::de::Error| syntax("TOML", line(&e), &e.message());
+                let toml = toml::Deserializer::parse(text).map_err(broken)?;
+                let config = fields(place, toml, |e| (e.message().to_owned(), line(e)))?;
+                Ok((config, toml::from_str(text).map_err(broken)?))
+            }
+            Self::Json => {
+                let broken = |e: serde_json::Error| syntax("one JSON value", Some(e.line() as u64), &e);
+                let mut json = serde_json::Deserializer::from_str(text);
+                let config = fields(place, &mut json, |e| (e.to_string(), Some(e.line() as u64)))?;
+                json.end().map_err(broken)?;
+                Ok((config, serde_json::from_str(text).map_err(broken)?))
+            }
+            #[cfg(feature = "yaml")]
+            Self::Yaml => {
+                if memchr::memchr2_iter(b'[', b'{', text.as_bytes()).count() > MAX_YAML_BRACKETS {
+                    let expected = format!("at most {MAX_YAML_BRACKETS} `[` and `{{`");
+                    return Err(refuse(place, "file", expected, "more"));
+                }
+                let line = |e: &yaml_serde::Error| e.location().map(|at| at.line() as u64);
+                let yaml = yaml_serde::Deserializer::from_str(text);
+                let config = fields(place, yaml, |e| (e.to_string(), line(e)))?;
+                let broken = |e: yaml_serde::Error| syntax("YAML", line(&e), &e);
+                Ok((config, yaml_serde::from_str(text).map_err(broken)?))
+            }
+            #[cfg(not(feature = "yaml"))]
+            Self::Yaml => Err(Error::unsupported(format!("{place}: a policy in YAML"), "yaml")),
+        }
+    }
+
+    /// The line of the error at a place of the text; `None` where the text does not have the place.
+    fn line_at(self, text: &str, at: Place<'_>) -> Option<u64> {
+        match self {
+            Self::Toml => {
+                let error = at.deserialize(toml::Deserializer::parse(text).ok()?).err()?;
+                error.span().map(|span| line_at(text, span.start))
+            }
+            Self::Json => {
+                let error = at.deserialize(&mut serde_json::Deserializer::from_str(text)).err()?;
+                Some(error.line() as u64)
+            }
+            #[cfg(feature = "yaml")]
+            Self::Yaml => {
+                let error = at.deserialize(yaml_serde::Deserializer::from_str(text)).err()?;
+                error.location().map(|at| at.line() as u64)
+            }
+            #[cfg(not(feature = "yaml"))]
+            Self::Yaml => None,
+        }
+    }
+}
+
+/// Deserializes; an error names the field, and the line that `told` finds in it beside its message.
+fn fields<'de, T, D>(
+    place: &str,
+    deserializer: D,
+    told: impl Fn(&D::Error) -> (String, Option<u64>),
+) -> Result<T>
 where
     T: DeserializeOwned,
     D: Deserializer<'de>,
 {
-    serde_path_to_error::deserialize(deserializer)
-        .map_err(|e| explain(place, &e.path().to_string(), &message(e.inner())))
+    serde_path_to_error::deserialize(deserializer).map_err(|e| {
+        let (message, found) = told(e.inner());
+        match explain(place, &e.path().to_string(), &message) {
+            Error::Policy { place, field, expected, got, .. } => {
+                Error::Policy { place, field, expected, got, line: found }
+            }
+            other => other,
+        }
+    })
 }
 
 /// Takes serde's message apart: `invalid type: string "x", expected u32` at a path.
@@ -184,6 +258,7 @@ fn explain(place: &str, path: &str, message: &str) -> Error {
             let expected = match expected.split(" at line ").next().unwrap_or_default() {
                 "u32" | "u64" => "a whole number, not negative",
                 "f64" => "a number",
+                "a boolean" => "true or false",
                 other => other,
             };
             return refuse(place, here, expected, got);
@@ -208,5 +283,6 @@ pub(super) fn refuse(
         field: clip(field.as_ref(), 128),
         expected: clip(expected.as_ref(), 256),
         got: clip(&got.to_string(), 256),
+        line: None,
     }
 }

@@ -7,7 +7,7 @@ use super::{Effect, MAX_ALLOW, MAX_RULES, Policy, PolicyConfig};
 use crate::error::Result;
 use crate::qos::action::Action;
 use crate::qos::ladder::Ladder;
-use crate::qos::recommender::{ALLOW_LIST, CLEAN};
+use crate::qos::recommender::{ALLOW_LIST, CLEAN, UNREAD_ADDRESS};
 use crate::qos::rule::{MAX_VALUES, Rule, When};
 use crate::qos::severity::Severity;
 
@@ -96,8 +96,8 @@ impl Check<'_> {
     fn name(&self, at: &str, name: &str) -> Result<()> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
         let fits = (1..=MAX_WORD).contains(&name.len()) && name.bytes().all(plain);
-        if !fits || [ALLOW_LIST, CLEAN].contains(&name) {
-            let expected = "1 to 64 letters, digits, `.`, `_` and `-`, and not `allow-list` or `clean`";
+        if !fits || [ALLOW_LIST, CLEAN, UNREAD_ADDRESS].contains(&name) {
+            let expected = "1 to 64 letters, digits, `.`, `_` and `-`, and not `allow-list`, `unread-address` or `clean`";
             return Err(refuse(self.place, format!("{at}.name"), expected, format!("{name:?}")));
         }
         Ok(())
@@ -131,6 +131,13 @@ impl Check<'_> {
                     return Err(refuse(self.place, field, expected, format!("{word:?}")));
                 }
             }
+        }
+        let padded = |word: &&String| {
+            word.len() > 1 && word.starts_with('0') && word.bytes().all(|b| b.is_ascii_digit())
+        };
+        if let Some(word) = when.protocol.iter().find(padded) {
+            let expected = "a name or a number without leading zeros, which some parsers read as octal";
+            return Err(refuse(self.place, format!("{at}.protocol"), expected, format!("{word:?}")));
         }
         if when.severity == Some(Severity::None) {
             let expected = "low, medium, high or critical; clean traffic is for `prioritize`";

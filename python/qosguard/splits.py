@@ -1,0 +1,154 @@
+"""Splits of a table into training and test rows, and what a result on them is worth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+from ._core import Table
+
+__all__ = ["Distinct", "FeatureAuc", "LeakAudit", "Split"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """Row numbers of two disjoint parts, each ascending.
+
+    >>> import qosguard as qg
+    >>> split = qg.Split.stratified([True, False, False, True, False, False], 0.5, seed=1)
+    >>> len(split.train), len(split.test)
+    (3, 3)
+    """
+
+    train: npt.NDArray[np.int64]
+    """Rows that everything is fitted on."""
+    test: npt.NDArray[np.int64]
+    """Rows that only the result is read from."""
+
+    @classmethod
+    def stratified(cls, labels: npt.ArrayLike, test_share: float = 0.3, *, seed: int = 0) -> Self:
+        """Split at random with the same share of each label in both parts.
+
+        Raises `InvalidArgumentError` for a share outside (0, 1), `InsufficientDataError` when a part would be empty.
+        """
+        return cls(*_core.split_stratified(_labels(labels), test_share, seed))
+
+    @classmethod
+    def k_fold(cls, labels: npt.ArrayLike, k: int = 5, *, seed: int = 0) -> list[Self]:
+        """Make `k` splits whose test parts are disjoint and together are all rows, each with its share of each label.
+
+        Raises `InvalidArgumentError` for fewer than 2 folds, `InsufficientDataError` for fewer rows than folds.
+        """
+        return [cls(*parts) for parts in _core.split_k_fold(_labels(labels), k, seed)]
+
+    @classmethod
+    def leave_one_family_out(
+        cls, labels: npt.ArrayLike, families: Sequence[str], clean_test_share: float = 0.3, *, seed: int = 0
+    ) -> dict[str, Self]:
+        """For each attack family, make a split whose training part has no row of it.
+
+        The test part is the whole family and the same random `clean_test_share` of the clean rows. `families[i]` names the
+        family of row i (`Table.families`).
+
+        Raises `ShapeMismatchError` when the lengths differ, `InvalidArgumentError` for a share outside (0, 1),
+        `InsufficientDataError` without attacks and when a part would have no clean row.
+        """
+        splits = _core.split_leave_one_family_out(_labels(labels), list(families), clean_test_share, seed)
+        return {family: cls(*parts) for family, parts in splits}
+
+    @classmethod
+    def by_time(cls, table: Table, cut: float | str) -> Self:
+        """Train on rows before `cut`, test on rows from `cut` on, by the table's time column.
+
+        `cut` is a number in seconds since the Unix epoch or, for a column of text, an ISO 8601 date and time.
+
+        Raises `InvalidArgumentError` for a table without a time column or a cut that cannot be read, `BadRecordError`
+        for a time that is missing, `InsufficientDataError` when a part would be empty.
+        """
+        return cls(*_core.split_by_time(table, str(cut)))
+
+    def tables(self, table: Table) -> tuple[Table, Table]:
+        """The training part and the test part of the table."""
+        return table.take(self.train), table.take(self.test)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Distinct:
+    """The distinct rows of a table, by its feature columns; find them before splitting.
+
+    >>> import qosguard as qg
+    >>> schema = qg.Schema.from_toml('name = "t"\\n[[columns]]\\nname = "x"\\nrole = "feature"\\nkind = "number"')
+    >>> found = qg.Distinct.of(qg.Table.from_records([{"x": 1}, {"x": 2}, {"x": 1}], schema))
+    >>> found.rows.tolist(), found.removed
+    ([0, 1], 1)
+    """
+
+    rows: npt.NDArray[np.int64]
+    """The first occurrence of each distinct feature row, ascending."""
+    removed: int
+    """Rows that repeat an earlier one."""
+    conflicting: int
+    """Removed rows whose label is not that of the first occurrence; 0 without labels."""
+
+    @classmethod
+    def of(cls, table: Table) -> Self:
+        """Find the first occurrences. Raises `InsufficientDataError` without feature columns."""
+        return cls(*_core.distinct(table))
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureAuc:
+    """How well one column alone separates attacks from clean rows, in the test table."""
+
+    name: str
+    by_value: float
+    """AUC of the attack share that the training rows have at the row's value."""
+    by_order: float | None
+    """`max(AUC, 1 − AUC)` of the values as scores; `None` for text."""
+    flagged: bool
+    """Whether the larger of the two reaches the level of the audit."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeakAudit:
+    """What a result on a train and a test table is worth: columns that give the label away, and rows that both have."""
+
+    train_rows: int
+    test_rows: int
+    duplicates_in_train: int
+    """Training rows that repeat the features of an earlier one."""
+    duplicates_in_test: int
+    """Test rows that repeat the features of an earlier one."""
+    shared: int
+    """Test rows whose features are in the training table too."""
+    conflicting_in_train: int
+    """Repeated training rows whose label is not that of the first."""
+    level: float
+    """A column with at least this AUC is flagged."""
+    features: list[FeatureAuc]
+    """Every feature column, the highest AUC by value first."""
+    text: str = field(repr=False, compare=False)
+    """The audit in words, as `str()` gives it."""
+
+    @classmethod
+    def of(cls, train: Table, test: Table, level: float = 0.85) -> Self:
+        """Audit a train and a test table of one schema; `level`, in (0.5, 1], flags columns.
+
+        Raises `InvalidArgumentError` for a level outside its range, tables of two schemas and a table without labels;
+        `InsufficientDataError` without feature columns and for test rows of one label only.
+        """
+        record, text = _core.leak_audit(train, test, level)
+        features = [FeatureAuc(**feature) for feature in record.pop("features")]
+        return cls(**record, features=features, text=text)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _labels(labels: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    return np.ascontiguousarray(labels, dtype=np.bool_)
