@@ -17,7 +17,7 @@ from .errors import InvalidArgumentError, NotFittedError
 from .estimator import Estimator
 from .explanation import GuardExplanation
 from .forest import IsolationForest
-from .results import Decision, SchemaFit, Threshold, Training
+from .results import Decision, Findings, SchemaFit, Threshold, Training
 from .training import Watcher, watch
 
 if TYPE_CHECKING:
@@ -80,6 +80,9 @@ class Guard:
             if detector != "auto":
                 raise InvalidArgumentError(f'`detector` must be an estimator or "auto", got {detector!r}')
             detector = Ensemble("auto")
+        elif not (detector is None or isinstance(detector, Estimator)):
+            message = f'`detector` must be an estimator of qosguard or "auto", got {type(detector).__name__}'
+            raise InvalidArgumentError(message)
         self._detector = IsolationForest() if detector is None else detector
         self._attack_share = attack_share
         self._rule = threshold
@@ -99,8 +102,8 @@ class Guard:
 
         The rows labelled clean (all rows, where there are no labels) are cut in three: 40 % fit the
         features and the detector, 40 % calibrate p-values and threshold, 20 % are held out to state what
-        the threshold realised. Attacks are cut alike for a detector that learns from labels. An ensemble or a
-        mixture of experts is cross-fitted instead: 90 % of the rows do both, and 10 % are held out.
+        the threshold realised. Attacks are cut alike for a detector that learns from labels. An ensemble is
+        cross-fitted instead: 90 % of the rows do both, and 10 % are held out.
 
         `progress`, `checkpoint` and `resume` watch the training of a network, as at `Autoencoder.fit`.
 
@@ -127,6 +130,23 @@ class Guard:
         Raises `SchemaMismatchError` naming the columns that are missing.
         """
         return Assessment(self._fitted().assess(flows))
+
+    def findings(self, flows: Table, assessment: Assessment, n: int = 10) -> Findings:
+        """Summarize an assessment of `flows` and describe its `n` worst findings.
+
+        Equal findings are one, with a count. `str()` is the summary and one line for each finding: time, addresses,
+        ports, protocol, severity, action and what is rare about it.
+
+        Raises `ShapeMismatchError` for an assessment of another number of rows.
+
+        >>> import qosguard as qg
+        >>> flows = qg.simulate(rows=2_000)
+        >>> guard = qg.Guard().fit(flows)
+        >>> findings = guard.findings(flows, guard.assess(flows), n=3)
+        >>> findings.records, len(findings.worst)
+        (2000, 3)
+        """
+        return Findings._of(*self._fitted().findings(flows, assessment._native, n))
 
     def explain(self, flows: Table) -> GuardExplanation:
         """Split the score of every record into what each of its columns adds, with the main reasons in words.

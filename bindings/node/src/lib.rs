@@ -17,7 +17,8 @@ mod error;
 pub mod evaluate;
 pub mod explanation;
 pub mod exporters;
-pub mod fitted;
+pub mod finding;
+mod fitted;
 pub mod follow;
 pub mod guard;
 

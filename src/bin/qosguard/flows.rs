@@ -9,6 +9,7 @@ use qosguard::{Error, Result};
 use crate::arguments::Flows;
 use crate::exit::Outcome;
 use crate::progress::Progress;
+use crate::tell::tell;
 use crate::{input, output};
 
 pub(crate) fn run(command: &Flows) -> Outcome {
@@ -33,11 +34,14 @@ pub(crate) fn run(command: &Flows) -> Outcome {
     }
     drop(progress);
     out.finish()?;
-    eprintln!("{records} flows, {}", input::summary(reader.report(), unfit));
-    Ok(ExitCode::SUCCESS)
+    tell(format_args!("{records} flows, {}", input::summary(reader.report(), unfit)));
+    Ok(input::outcome(records as u64, reader.report(), unfit))
 }
 
-/// The columns of a schema that the records can fill; says which they cannot.
+/// Columns that a message lists before it counts the others.
+const LISTED: usize = 8;
+
+/// The columns of a schema that the records can fill; a message lists the others.
 fn common(schema: &Schema, records: &Schema) -> Result<Schema> {
     let fit = schema.fits(records);
     let common = schema.common_with(records);
@@ -50,7 +54,12 @@ fn common(schema: &Schema, records: &Schema) -> Result<Schema> {
         });
     }
     if !fit.is_complete() {
-        eprintln!("schema `{}` tells nothing of: {}", fit.source, fit.missing.join(", "));
+        let listed: Vec<&str> = fit.missing.iter().take(LISTED).map(String::as_str).collect();
+        let more = match fit.missing.len() - listed.len() {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        tell(format_args!("no column of `{}` maps to: {}{more}", fit.source, listed.join(", ")));
     }
     Ok(common)
 }

@@ -13,6 +13,7 @@ mod interrupt;
 mod output;
 mod progress;
 mod simulate;
+mod tell;
 mod train;
 mod verdicts;
 
@@ -39,5 +40,5 @@ fn main() -> ExitCode {
         Command::Completions { shell } => generate::completions(*shell),
         Command::Man { directory } => generate::man(directory),
     };
-    outcome.unwrap_or_else(Failure::tell)
+    outcome.unwrap_or_else(Failure::report)
 }

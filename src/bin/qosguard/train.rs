@@ -12,7 +12,13 @@ use serde_json::{Value, json};
 use crate::arguments::Train;
 use crate::exit::Outcome;
 use crate::progress::Epochs;
+use crate::tell::tell;
 use crate::{input, output};
+
+/// What `auto` cannot do without labels.
+const WITHOUT_LABELS: &str = "\
+note: the records have no labels, so the guard was fitted to rare single records. Floods, scans and password guessing are \
+many ordinary records: most of them are missed. Labels, or columns that count records by host, show them.";
 
 pub(crate) fn run(command: &Train) -> Outcome {
     output::spare(&command.output, command.input.paths.iter().chain(&command.policy))?;
@@ -32,6 +38,9 @@ pub(crate) fn run(command: &Train) -> Outcome {
     };
     let guard = builder.fit_with(&table, &mut Monitor { progress: Some(&mut watch), resume: None })?;
     guard.save(&command.output)?;
+    if command.detector == "auto" && table.labels()?.is_none() {
+        tell(WITHOUT_LABELS);
+    }
 
     let (training, threshold, report) = (guard.training(), guard.threshold(), table.report());
     let text = if command.json {
@@ -43,21 +52,14 @@ pub(crate) fn run(command: &Train) -> Outcome {
             })
         )
     } else {
-        let realised = threshold.realised.map_or(String::new(), |realised| {
-            let interval = realised.false_positive_interval;
-            format!(
-                ", realised {:.4} [{:.4}, {:.4}] on {} clean rows held out",
-                realised.false_positive_rate, interval.low, interval.high, realised.clean_rows
-            )
-        });
         format!(
-            "read       {} rows of schema `{}`, {} rejected\nfitted     {} rows, calibrated on {}\nasked      {}{realised}\nsaved      {}\n",
+            "read       {} rows of schema `{}`, {} rejected\nfitted     {} rows, calibrated on {}\n{}saved      {}\n",
             table.n_rows(),
             table.schema().name(),
             report.rejected,
             training.fitted,
             training.calibrated,
-            command.false_positive_rate,
+            crate::inspect::rates(threshold),
             command.output.display(),
         )
     };
@@ -77,6 +79,9 @@ fn detector(text: &str, seed: u64) -> Result<AnyDetectorConfig> {
         let json = std::fs::read_to_string(path).map_err(|source| Error::Io { path: path.into(), source })?;
         return serde_json::from_str(&json)
             .map_err(|e| refused("a file with the settings of a detector", format!("{text}: {e}")));
+    }
+    if ["ensemble", "mixture_of_experts"].contains(&text) {
+        return Err(refused("`auto`, or a JSON file that lists the detectors to combine", text.into()));
     }
     let seeded = json!({ "kind": text, "seed": seed });
     let plain = json!({ "kind": text });
