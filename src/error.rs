@@ -313,7 +313,8 @@ mod tests {
     fn a_long_list_of_columns_is_cut_and_counted() {
         let names = |n: usize| (0..n).map(|i| format!("c{i}")).collect::<Vec<_>>();
         let error = |missing, unknown| {
-            Error::SchemaMismatch { place: "a.csv".into(), schema: "flow".into(), missing, unknown }.to_string()
+            Error::SchemaMismatch { place: "a.csv".into(), schema: "flow".into(), missing, unknown }
+                .to_string()
         };
         let start = "a.csv: columns do not fit schema `flow`: ";
         assert_eq!(error(names(1), names(2)), format!("{start}missing `c0`, unknown `c0`, `c1`"));

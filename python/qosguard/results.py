@@ -159,7 +159,12 @@ class Finding:
     entities: dict[str, str]
     """Other columns that name what the record is about: device, link, country."""
     count: int
-    """Anomalies with the same source, destination, protocol, attack class and action."""
+    """Anomalies in the group: the same protocol, attack class and action between the same hosts, or from three sources or
+    more to one port, or from one source to three destinations or more."""
+    sources: int
+    """Different sources among them."""
+    destinations: int
+    """Different destinations among them."""
     dst_ports: int
     """Different destination ports among them."""
     reasons: list[Reason]
@@ -171,7 +176,8 @@ class Finding:
     def _of(cls, record: dict[str, Any], text: str, decision: str) -> Self:
         reasons = [Reason(**reason) for reason in record.pop("reasons")]
         entities = dict(record.pop("entities", []))
-        names = ("time", "src_ip", "src_port", "dst_ip", "dst_port", "protocol", "count", "dst_ports")
+        names = ("time", "src_ip", "src_port", "dst_ip", "dst_port", "protocol")
+        names += ("count", "sources", "destinations", "dst_ports")
         known = {name: record.pop(name) for name in names}
         return cls(**known, decision=Decision._of(record, decision), entities=entities, reasons=reasons, text=text)
 

@@ -82,7 +82,9 @@ impl fmt::Display for Reason {
             Observed::Text { value, share: Some(_) } => {
                 write!(f, "{feature} = `{value}` is never seen in clean traffic")
             }
-            Observed::Text { value, share: None } => write!(f, "{feature} = `{value}` is rare in clean traffic"),
+            Observed::Text { value, share: None } => {
+                write!(f, "{feature} = `{value}` is rare in clean traffic")
+            }
             Observed::Missing => write!(f, "{feature} is missing"),
         }
     }

@@ -41,7 +41,7 @@ impl<'a> Endpoints<'a> {
         let fields = FIELDS.map(|field| by_field(field).map(|column| column.name.as_str()));
         let time = by_field(Field::StartTime)
             .or_else(|| schema.index_of_role(Role::Time).map(|i| &schema.columns()[i]))
-            .map(|column| (column.name.as_str(), column.kind == Kind::Time));
+            .map(|column| (column.name.as_str(), column.kind != Kind::Text));
         let entities = schema.columns().iter().filter(|c| c.role == Role::Entity).map(|c| c.name.as_str());
         let entities = entities.filter(|name| !fields.contains(&Some(name))).collect();
         let mut next = 0;
@@ -84,7 +84,8 @@ impl<'a> Endpoints<'a> {
 fn text(cells: &ArrayRef, row: usize) -> Option<String> {
     let cells = cells.as_any();
     if let Some(numbers) = cells.downcast_ref::<Float64Array>() {
-        return (numbers.is_valid(row) && !numbers.value(row).is_nan()).then(|| numbers.value(row).to_string());
+        return (numbers.is_valid(row) && !numbers.value(row).is_nan())
+            .then(|| numbers.value(row).to_string());
     }
     let texts = cells.downcast_ref::<StringArray>()?;
     texts.is_valid(row).then(|| texts.value(row).to_owned())
@@ -95,9 +96,10 @@ fn address(text: String) -> String {
     text.parse::<IpAddr>().map_or(text, |address| address.to_canonical().to_string())
 }
 
-/// Seconds since the epoch as ISO 8601 in UTC, to the millisecond; `None` outside the calendar.
+/// Seconds since the epoch as ISO 8601 in UTC, to the millisecond; `None` for what cannot be such seconds.
 fn instant(seconds: f64) -> Option<String> {
-    if !seconds.is_finite() || seconds.abs() > 1e12 {
+    // From 1970-01-02 to the year 5138: a count from the start of a capture, or of milliseconds, is outside.
+    if !(86_400.0..1e11).contains(&seconds) {
         return None;
     }
     let milliseconds = (seconds * 1e3).round() as i64;

@@ -1,7 +1,8 @@
 //! What an operator reads of an assessment: a summary and the worst findings, equal ones as one.
 
-use std::collections::{BTreeSet, HashMap};
+use std::cmp::Ordering;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt;
 
 use serde::ser::SerializeSeq;
@@ -17,7 +18,9 @@ use crate::qos::{Decision, Severity};
 use crate::telemetry::Table;
 
 /// Reasons of each finding.
-const REASONS: usize = 3;
+const REASONS: usize = 1;
+/// Groups to one destination port, or from one source, that become one.
+const MERGED: usize = 3;
 /// Groups that are told apart; further anomalies are counted only.
 const MAX_GROUPS: usize = 65_536;
 /// Level of the intervals.
@@ -48,8 +51,14 @@ pub struct Finding {
     /// Other columns that name what the record is about: device, link, country.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub entities: Vec<(String, String)>,
-    /// Anomalies with the same source, destination, protocol, attack class and action; 1 for a single one.
+    /// Anomalies in the group; 1 for a single one. They have the same protocol, attack class and action, and the same source
+    /// and destination, or the same destination and port from three sources or more (as in a flood), or the same source to
+    /// three destinations or more (as in a scan).
     pub count: u64,
+    /// Different sources among them.
+    pub sources: usize,
+    /// Different destinations among them.
+    pub destinations: usize,
     /// Different destination ports among them.
     pub dst_ports: usize,
     /// What is rare about the record, largest contribution first.
@@ -74,7 +83,7 @@ fn with_text<S: Serializer>(reasons: &TopReasons, serializer: S) -> Result<S::Ok
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Decision { verdict, action, dry_run, row, .. } = &self.decision;
+        let Decision { verdict, action, row, .. } = &self.decision;
         if let Some(time) = &self.time {
             write!(f, "{time}  ")?;
         }
@@ -111,11 +120,14 @@ impl fmt::Display for Finding {
             p if p < 1e-3 => write!(f, " p={p:.0e}")?,
             p => write!(f, " p={p:.3}")?,
         }
-        write!(f, "  {action}{}", if *dry_run { " (dry run)" } else { "" })?;
-        match (self.count, self.dst_ports) {
-            (..=1, _) => {}
-            (count, ..=1) => write!(f, "  {count} times")?,
-            (count, ports) => write!(f, "  {count} times, {ports} ports")?,
+        write!(f, "  {action}")?;
+        if self.count > 1 {
+            write!(f, "  {} times", self.count)?;
+            let counts =
+                [(self.sources, "sources"), (self.destinations, "destinations"), (self.dst_ports, "ports")];
+            for (count, what) in counts.into_iter().filter(|(count, _)| *count > 1) {
+                write!(f, ", {count} {what}")?;
+            }
         }
         if self.reasons.0.is_empty() { Ok(()) } else { write!(f, "  {}", self.reasons) }
     }
@@ -208,14 +220,16 @@ impl fmt::Display for Findings {
             }
         }
         if !self.worst.is_empty() {
-            writeln!(f, "\nworst findings, equal ones as one line:")?;
+            let dry_run = self.worst.iter().all(|finding| finding.decision.dry_run);
+            let mode = if dry_run { "; dry run, nothing is changed" } else { "" };
+            writeln!(f, "\nworst findings, equal ones as one line{mode}:")?;
         }
         for finding in &self.worst {
             writeln!(f, "  {finding}")?;
         }
-        match self.groups - self.worst.len() {
-            0 => Ok(()),
-            more => writeln!(f, "  and {more} more"),
+        match self.groups.saturating_sub(self.worst.len()) {
+            more if more > 0 && !self.worst.is_empty() => writeln!(f, "  and {more} more"),
+            _ => Ok(()),
         }
     }
 }
@@ -229,7 +243,7 @@ fn percent(share: f64) -> String {
 }
 
 /// What equal findings have in common.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Key {
     src_ip: Option<String>,
     dst_ip: Option<String>,
@@ -244,11 +258,22 @@ struct Key {
 /// Equal findings.
 #[derive(Debug)]
 struct Group {
+    key: Key,
     worst: Decision,
     count: u64,
+    sources: usize,
+    destinations: usize,
     dst_ports: BTreeSet<u16>,
     /// The worst record alone.
     record: Table,
+}
+
+impl Group {
+    /// The higher score first; of equal scores the earlier record.
+    fn order(&self, other: &Self) -> Ordering {
+        let score = |group: &Self| group.worst.verdict.score;
+        score(other).total_cmp(&score(self)).then(self.worst.row.cmp(&other.worst.row))
+    }
 }
 
 /// Collects the findings of tables that are assessed one after the other.
@@ -341,9 +366,13 @@ impl FindingsCollector {
                 }
                 Entry::Vacant(_) if full => {}
                 Entry::Vacant(entry) => {
+                    let key = entry.key().clone();
                     entry.insert(Group {
+                        key,
                         worst: decision,
                         count: 1,
+                        sources: 1,
+                        destinations: 1,
                         dst_ports: ends.dst_port.into_iter().collect(),
                         record: table.take(&[row])?,
                     });
@@ -378,19 +407,24 @@ impl FindingsCollector {
     ///
     /// Those of [`Guard::explain`] for records that cannot be explained.
     pub fn finish(self, guard: &Guard, n: usize, reasons: usize) -> Result<Findings> {
-        let groups = self.groups.len();
-        let mut worst: Vec<Group> = self.groups.into_values().collect();
-        worst.sort_by(|a, b| {
-            let score = |group: &Group| group.worst.verdict.score;
-            score(b).total_cmp(&score(a)).then(a.worst.row.cmp(&b.worst.row))
+        let groups = merge(self.groups.into_values().collect(), |group| {
+            let port = *group.dst_ports.first().filter(|_| group.dst_ports.len() == 1)?;
+            group.key.dst_ip.is_some().then(|| (Key { src_ip: None, ..group.key.clone() }, port))
         });
+        let mut worst = merge(groups, |group| {
+            let single = group.sources == 1 && group.key.src_ip.is_some();
+            single.then(|| (Key { dst_ip: None, ..group.key.clone() }, 0))
+        });
+        let groups = worst.len();
+        worst.sort_by(Group::order);
         worst.truncate(n);
         let worst = parallel::map(worst.len(), |i| {
-            let Group { worst, count, dst_ports, record } = &worst[i];
-            let mut findings = describe(guard, record, vec![worst.clone()], reasons)?;
-            findings.iter_mut().for_each(|finding| {
-                (finding.count, finding.dst_ports) = (*count, dst_ports.len());
-            });
+            let group = &worst[i];
+            let mut findings = describe(guard, &group.record, vec![group.worst.clone()], reasons)?;
+            for finding in &mut findings {
+                (finding.count, finding.dst_ports) = (group.count, group.dst_ports.len());
+                (finding.sources, finding.destinations) = (group.sources, group.destinations);
+            }
             Ok(findings)
         });
         Ok(Findings {
@@ -403,6 +437,33 @@ impl FindingsCollector {
             worst: worst.into_iter().collect::<Result<Vec<_>>>()?.concat(),
         })
     }
+}
+
+/// The same groups, [`MERGED`] or more with the same key as one.
+fn merge(groups: Vec<Group>, key: impl Fn(&Group) -> Option<(Key, u16)>) -> Vec<Group> {
+    let mut merged = Vec::new();
+    let mut by_key: HashMap<(Key, u16), Vec<Group>> = HashMap::new();
+    for group in groups {
+        match key(&group) {
+            Some(key) => by_key.entry(key).or_default().push(group),
+            None => merged.push(group),
+        }
+    }
+    for groups in by_key.into_values() {
+        if groups.len() < MERGED {
+            merged.extend(groups);
+            continue;
+        }
+        let different = |of: fn(&Key) -> &Option<String>| {
+            groups.iter().map(|group| of(&group.key)).collect::<HashSet<_>>().len()
+        };
+        let (sources, destinations) = (different(|key| &key.src_ip), different(|key| &key.dst_ip));
+        let count = groups.iter().map(|group| group.count).sum();
+        let dst_ports = groups.iter().flat_map(|group| group.dst_ports.iter().copied()).collect();
+        let worst = groups.into_iter().min_by(|a, b| a.order(b));
+        merged.extend(worst.map(|worst| Group { count, sources, destinations, dst_ports, ..worst }));
+    }
+    merged
 }
 
 /// Decisions on the rows of a table, in order, with what identifies each record and at most `reasons` reasons.
@@ -427,6 +488,8 @@ fn describe(guard: &Guard, rows: &Table, decisions: Vec<Decision>, reasons: usiz
             protocol: ends.protocol,
             entities: ends.entities,
             count: 1,
+            sources: 1,
+            destinations: 1,
             dst_ports: usize::from(ends.dst_port.is_some()),
             reasons: explained.as_ref().map(|why| why.reasons(row, reasons)).unwrap_or_default(),
         }
@@ -480,5 +543,49 @@ impl Guard {
         let rows: Vec<usize> = rows.iter().copied().filter(|&row| row < got).collect();
         let decisions = rows.iter().filter_map(|&row| assessment.decision(row)).collect();
         describe(self, &table.take(&rows)?, decisions, reasons)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulate::{FlowSimulatorConfig, table};
+
+    #[test]
+    fn shares_are_short() {
+        for (share, text) in [(0.0, "0"), (0.01, "1"), (0.000_15, "0.01"), (0.123_45, "12.3"), (1.0, "100")] {
+            assert_eq!(percent(share), text);
+        }
+    }
+
+    #[test]
+    fn every_anomaly_is_in_one_group_and_the_worst_comes_first() {
+        let flows = table(&FlowSimulatorConfig { rows: 3_000, ..Default::default() }).unwrap();
+        let guard = Guard::builder().fit(&flows).unwrap();
+        let assessment = guard.assess(&flows).unwrap();
+        let findings = guard.findings(&flows, &assessment, usize::MAX).unwrap();
+        let anomalies = assessment.decisions().filter(|decision| decision.verdict.is_anomaly).count() as u64;
+        assert_eq!((findings.records, findings.anomalies), (3_000, anomalies));
+        assert_eq!(findings.worst.iter().map(|finding| finding.count).sum::<u64>(), anomalies);
+        assert_eq!(findings.worst[0].decision, assessment.top(1)[0]);
+        assert!(findings.worst.is_sorted_by(|a, b| a.decision.verdict.score >= b.decision.verdict.score));
+        let labels = flows.labels().unwrap().unwrap();
+        let caught = (0..3_000).filter(|&row| labels[row] && assessment.is_anomaly(row)).count() as u64;
+        assert_eq!(findings.labelled.unwrap().caught, caught);
+
+        // Ten are the first ten of all, and in parts they are the same as in one table.
+        let ten = guard.findings(&flows, &assessment, 10).unwrap();
+        assert_eq!(ten.worst, findings.worst[..10]);
+        let mut collector = FindingsCollector::new();
+        for rows in [0..1_000, 1_000..3_000] {
+            let part = flows.take(&rows.collect::<Vec<_>>()).unwrap();
+            collector.add(&guard, &part, &guard.assess(&part).unwrap()).unwrap();
+        }
+        assert_eq!(collector.finish(&guard, 10, REASONS).unwrap(), ten);
+
+        let other = guard.assess(&flows.take(&[0]).unwrap()).unwrap();
+        assert!(
+            guard.findings(&flows, &other, 1).is_err() && guard.describe(&flows, &other, &[0], 1).is_err()
+        );
     }
 }

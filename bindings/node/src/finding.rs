@@ -27,8 +27,13 @@ pub struct Finding {
     pub protocol: Option<String>,
     /// Other columns that name what the record is about: device, link, country.
     pub entities: Vec<Entity>,
-    /// Anomalies with the same source, destination, protocol, attack class and action.
+    /// Anomalies in the group: the same protocol, attack class and action between the same hosts, or from three sources or
+    /// more to one port, or from one source to three destinations or more.
     pub count: f64,
+    /// Different sources among them.
+    pub sources: f64,
+    /// Different destinations among them.
+    pub destinations: f64,
     /// Different destination ports among them.
     pub dst_ports: f64,
     /// What is rare about the record, largest contribution first.
@@ -61,6 +66,8 @@ impl From<guard::Finding> for Finding {
             protocol: finding.protocol,
             entities: finding.entities.into_iter().map(entity).collect(),
             count: finding.count as f64,
+            sources: finding.sources as f64,
+            destinations: finding.destinations as f64,
             dst_ports: finding.dst_ports as f64,
             reasons: finding.reasons.0.into_iter().map(Into::into).collect(),
             text,

@@ -18,7 +18,7 @@ pub mod evaluate;
 pub mod explanation;
 pub mod exporters;
 pub mod finding;
-mod fitted;
+pub mod fitted;
 pub mod follow;
 pub mod guard;
 

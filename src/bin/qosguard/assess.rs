@@ -37,6 +37,9 @@ pub(crate) fn run(command: &Assess) -> Outcome {
     let mut out = command.output.as_deref().map(|path| output::create(path, &schema)).transpose()?;
     // A program that reads rows or JSON from standard output must not find other lines among them.
     let rows_to_stdout = command.output.as_deref() == Some(Path::new("-"));
+    // A socket has no end that an operator waits for: its findings are printed as they come.
+    let live = input::is_socket(&command.input);
+    let reasons = command.reasons.unwrap_or(1);
     let (mut findings, mut unfit) = (FindingsCollector::new(), 0);
     let progress = Progress::new("assessed", None);
     while let Some(batch) = reader.next().transpose()? {
@@ -51,6 +54,13 @@ pub(crate) fn run(command: &Assess) -> Outcome {
             let lines = json_lines(command, &guard, &table, &assessment, findings.records())?;
             output::print(lines.as_bytes())?;
         }
+        if live && !command.json && command.output.is_none() {
+            let mut batch = FindingsCollector::new();
+            batch.add(&guard, &table, &assessment)?;
+            for finding in batch.finish(&guard, usize::MAX, reasons)?.worst {
+                output::print(format!("{finding}\n").as_bytes())?;
+            }
+        }
         if let (Some(out), Some(batch)) = (&mut out, table.batches().first()) {
             out.write(&verdicts::beside(&schema, &guard, batch, &assessment)?)?;
         }
@@ -61,17 +71,21 @@ pub(crate) fn run(command: &Assess) -> Outcome {
     out.map_or(Ok(()), TableWriter::finish)?;
     let (records, anomalies) = (findings.records(), findings.anomalies());
     if command.json || rows_to_stdout {
-        tell(format_args!("{records} records, {anomalies} anomalies, {}", input::summary(reader.report(), unfit)));
+        tell(format_args!(
+            "{records} records, {anomalies} anomalies, {}",
+            input::summary(reader.report(), unfit)
+        ));
     } else {
         let shown = match (&command.output, command.all) {
             (Some(_), _) => 0,
+            _ if live => 0,
             (None, true) => usize::MAX,
             (None, false) => WORST,
         };
         findings.set_rejected(reader.report().rejected + unfit);
-        let findings = findings.finish(&guard, shown, command.reasons.unwrap_or(1))?;
+        let findings = findings.finish(&guard, shown, reasons)?;
         output::print(findings.to_string().as_bytes())?;
-        if shown < findings.groups && command.output.is_none() {
+        if shown < findings.groups && command.output.is_none() && !live {
             output::print(b"(--all prints every finding, -o FILE writes every record)\n")?;
         }
         input::tell_left_out(reader.report());
@@ -92,7 +106,7 @@ fn json_lines(
     let rows: Vec<usize> =
         (0..assessment.len()).filter(|&row| command.all || assessment.is_anomaly(row)).collect();
     // Reasons of clean records only where they are asked for.
-    let reasons = command.reasons.unwrap_or(if command.all { 0 } else { 1 });
+    let reasons = command.reasons.unwrap_or(usize::from(!command.all));
     for mut finding in guard.describe(table, assessment, &rows, reasons)? {
         finding.decision.row += before;
         let _ = writeln!(lines, "{}", json!(finding));

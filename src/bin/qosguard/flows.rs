@@ -1,6 +1,5 @@
 //! `qosguard flows`: telemetry of any kind to flow records.
 
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use qosguard::telemetry::{ReadReport, Schema, Table};
@@ -9,7 +8,7 @@ use qosguard::{Error, Result};
 use crate::arguments::Flows;
 use crate::exit::Outcome;
 use crate::progress::Progress;
-use crate::tell::tell;
+use crate::tell::{few, tell};
 use crate::{input, output};
 
 pub(crate) fn run(command: &Flows) -> Outcome {
@@ -38,9 +37,6 @@ pub(crate) fn run(command: &Flows) -> Outcome {
     Ok(input::outcome(records as u64, reader.report(), unfit))
 }
 
-/// Columns that a message lists before it counts the others.
-const LISTED: usize = 8;
-
 /// The columns of a schema that the records can fill; a message lists the others.
 fn common(schema: &Schema, records: &Schema) -> Result<Schema> {
     let fit = schema.fits(records);
@@ -54,12 +50,7 @@ fn common(schema: &Schema, records: &Schema) -> Result<Schema> {
         });
     }
     if !fit.is_complete() {
-        let listed: Vec<&str> = fit.missing.iter().take(LISTED).map(String::as_str).collect();
-        let more = match fit.missing.len() - listed.len() {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        tell(format_args!("no column of `{}` maps to: {}{more}", fit.source, listed.join(", ")));
+        tell(format_args!("no column of `{}` maps to: {}", fit.source, few(&fit.missing)));
     }
     Ok(common)
 }

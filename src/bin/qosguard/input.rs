@@ -54,6 +54,11 @@ fn is_stream(path: &Path) -> bool {
     path == Path::new("-") || path.to_str().is_some_and(|path| path.starts_with("udp://"))
 }
 
+/// Whether the input is a UDP socket.
+pub(crate) fn is_socket(input: &Input) -> bool {
+    matches!(input.paths.as_slice(), [one] if one != Path::new("-") && is_stream(one))
+}
+
 fn meter(meter: &Meter) -> FlowMeterConfig {
     let default = FlowMeterConfig::default();
     FlowMeterConfig {
@@ -96,7 +101,8 @@ pub(crate) fn outcome(records: u64, report: &ReadReport, unfit: u64) -> ExitCode
     if records > 0 || left_out == 0 {
         return ExitCode::SUCCESS;
     }
-    let counted: Vec<String> = report.skipped.iter().map(|(what, count)| format!("{what}: {count}")).collect();
+    let counted: Vec<String> =
+        report.skipped.iter().map(|(what, count)| format!("{what}: {count}")).collect();
     let counted = if counted.is_empty() { format!("{left_out} rejected") } else { counted.join(", ") };
     tell(format_args!("qosguard: {}: no flow could be decoded ({counted})", report.place));
     ExitCode::from(NOTHING_READ)
@@ -112,7 +118,8 @@ pub(crate) fn summary(report: &ReadReport, unfit: u64) -> String {
 
 /// Prints what the reader counted besides records, and the first rejections.
 pub(crate) fn tell_left_out(report: &ReadReport) {
-    let counted: Vec<String> = report.skipped.iter().map(|(what, count)| format!("{what}: {count}")).collect();
+    let counted: Vec<String> =
+        report.skipped.iter().map(|(what, count)| format!("{what}: {count}")).collect();
     let lines: String = rejections(report).collect();
     match counted.is_empty() {
         true if lines.is_empty() => {}

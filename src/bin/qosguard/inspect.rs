@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::arguments::Inspect;
 use crate::exit::Outcome;
 use crate::output;
+use crate::tell::few;
 
 pub(crate) fn run(command: &Inspect) -> Outcome {
     let guard = Guard::load(&command.model)?;
@@ -90,11 +91,8 @@ fn in_words(guard: &Guard) -> String {
     let policy = guard.policy().config();
     let mode = if guard.policy().dry_run() { "dry run" } else { "in force" };
     let rates = rates(guard.threshold());
-    let policy = format!(
-        "policy     {mode}, {} rules, {} prefixes allowed",
-        policy.rules.len(),
-        policy.allow.len()
-    );
+    let policy =
+        format!("policy     {mode}, {} rules, {} prefixes allowed", policy.rules.len(), policy.allow.len());
     format!("{}\n{rates}{policy}\n", lines.join("\n"))
 }
 
@@ -122,14 +120,4 @@ pub(crate) fn rates(threshold: &Threshold) -> String {
 fn percent(share: f64) -> String {
     let text = format!("{:.2}", 100.0 * share);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
-/// The first names of a list, and how many more there are; `--json` has them all.
-fn few(names: &[String]) -> String {
-    const LISTED: usize = 10;
-    let listed = names.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(LISTED) {
-        0 => listed,
-        more => format!("{listed} and {more} more (--json lists them)"),
-    }
 }
