@@ -77,7 +77,11 @@ impl fmt::Display for Reason {
             }
             Observed::Number { value, .. } => write!(f, "{feature} = {}", number(*value)),
             Observed::Text { value, share: Some(share) } if *share > 0.0 => {
-                write!(f, "{feature} = `{value}` is seen in {} % of clean traffic", number(100.0 * share))
+                write!(
+                    f,
+                    "{feature} = `{value}` is seen in {} % of clean traffic",
+                    significant(100.0 * share, 2)
+                )
             }
             Observed::Text { value, share: Some(_) } => {
                 write!(f, "{feature} = `{value}` is never seen in clean traffic")
@@ -178,11 +182,17 @@ fn apart(a: f64, b: f64) -> (String, String) {
 
 /// A number with four significant digits, whole ones in full.
 fn number(value: f64) -> String {
+    significant(value, 4)
+}
+
+/// A number with so many significant digits, whole ones in full.
+fn significant(value: f64, digits: i32) -> String {
     let size = value.abs();
     if size >= 1e15 || (size < 1e-4 && size > 0.0) {
-        return format!("{value:.3e}");
+        let decimals = digits as usize - 1;
+        return format!("{value:.decimals$e}");
     }
-    let decimals = (3 - size.max(1e-4).log10().floor() as i32).max(0) as usize;
+    let decimals = (digits - 1 - size.max(1e-4).log10().floor() as i32).max(0) as usize;
     let text = format!("{value:.decimals$}");
     if decimals == 0 { text } else { text.trim_end_matches('0').trim_end_matches('.').to_owned() }
 }
@@ -224,6 +234,7 @@ mod tests {
         assert_eq!(sentence(number(91_000.0)), format!("f = 91000 {above}"));
         let text = |share| Observed::Text { value: "irc".into(), share };
         assert_eq!(sentence(text(Some(0.003))), "f = `irc` is seen in 0.3 % of clean traffic");
+        assert_eq!(sentence(text(Some(0.014_912))), "f = `irc` is seen in 1.5 % of clean traffic");
         assert_eq!(sentence(text(Some(0.0))), "f = `irc` is never seen in clean traffic");
         assert_eq!(sentence(text(None)), "f = `irc` is rare in clean traffic");
         let unknown = Observed::Number { value: 7.0, low: f64::NEG_INFINITY, high: f64::INFINITY };
