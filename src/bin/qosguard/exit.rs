@@ -49,7 +49,7 @@ impl From<qosguard::Error> for Failure {
 
 impl Failure {
     /// Prints the failure with its causes and returns its exit code.
-    pub(crate) fn report(self) -> ExitCode {
+    pub(crate) fn tell(self) -> ExitCode {
         let Self::Refused(error) = self else { return ExitCode::SUCCESS };
         let error = by_option(error);
         let mut message = error.to_string();

@@ -12,7 +12,7 @@ use crate::arguments::{Input, Meter};
 use crate::exit::NOTHING_READ;
 use crate::interrupt::{self, SIGINT, SIGTERM};
 use crate::progress::Progress;
-use crate::tell::tell;
+use crate::tell::{few, tell};
 
 /// Opens the input with the reader of its kind.
 pub(crate) fn open(input: &Input) -> Result<Box<dyn BatchReader>> {
@@ -101,10 +101,8 @@ pub(crate) fn outcome(records: u64, report: &ReadReport, unfit: u64) -> ExitCode
     if records > 0 || left_out == 0 {
         return ExitCode::SUCCESS;
     }
-    let counted: Vec<String> =
-        report.skipped.iter().map(|(what, count)| format!("{what}: {count}")).collect();
-    let counted = if counted.is_empty() { format!("{left_out} rejected") } else { counted.join(", ") };
-    tell(format_args!("qosguard: {}: no flow could be decoded ({counted})", report.place));
+    let why = counted(report).unwrap_or_else(|| format!("{left_out} rejected"));
+    tell(format_args!("qosguard: {}: no record could be read ({why})", report.place));
     ExitCode::from(NOTHING_READ)
 }
 
@@ -112,20 +110,25 @@ pub(crate) fn outcome(records: u64, report: &ReadReport, unfit: u64) -> ExitCode
 pub(crate) fn summary(report: &ReadReport, unfit: u64) -> String {
     let rejected = format!("{} records rejected", report.rejected);
     let unfit = (unfit > 0).then(|| format!(", {unfit} outside the ranges of the other schema"));
-    let counted = report.skipped.iter().map(|(what, count)| format!("; {what}: {count}"));
+    let counted = counted(report).map(|counted| format!("; {counted}"));
     std::iter::once(rejected).chain(unfit).chain(counted).chain(rejections(report)).collect()
 }
 
 /// Prints what the reader counted besides records, and the first rejections.
 pub(crate) fn tell_left_out(report: &ReadReport) {
+    if let Some(counted) = counted(report) {
+        tell(counted);
+    }
+    for rejection in rejections(report) {
+        tell(rejection.trim_start_matches('\n'));
+    }
+}
+
+/// What the reader counted besides records; `None` for nothing.
+fn counted(report: &ReadReport) -> Option<String> {
     let counted: Vec<String> =
         report.skipped.iter().map(|(what, count)| format!("{what}: {count}")).collect();
-    let lines: String = rejections(report).collect();
-    match counted.is_empty() {
-        true if lines.is_empty() => {}
-        true => tell(lines.trim_start_matches('\n')),
-        false => tell(format_args!("{}{lines}", counted.join("; "))),
-    }
+    (!counted.is_empty()).then(|| few(&counted))
 }
 
 /// The first rejections, each on a line of its own.

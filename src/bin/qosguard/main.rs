@@ -1,5 +1,7 @@
 //! The `qosguard` command: telemetry to flows, guards trained, records assessed, from a shell.
 #![allow(clippy::print_stdout, reason = "a command talks to the terminal")]
+// `eprintln!` panics where standard error is closed; `tell` does not.
+#![warn(clippy::print_stderr)]
 
 mod arguments;
 mod assess;
@@ -40,5 +42,5 @@ fn main() -> ExitCode {
         Command::Completions { shell } => generate::completions(*shell),
         Command::Man { directory } => generate::man(directory),
     };
-    outcome.unwrap_or_else(Failure::report)
+    outcome.unwrap_or_else(Failure::tell)
 }
