@@ -102,7 +102,7 @@ pub enum Error {
         value: f64,
     },
     /// The columns are not those of the schema.
-    #[error("{place}: columns do not fit schema `{schema}`: missing {missing:?}, unknown {unknown:?}")]
+    #[error("{place}: columns do not fit schema `{schema}`: {}", lists(missing, unknown))]
     SchemaMismatch {
         /// File or table.
         place: String,
@@ -114,7 +114,7 @@ pub enum Error {
         unknown: Vec<String>,
     },
     /// One record cannot be read and nothing after it can be trusted.
-    #[error("{place}, line {line}, column `{column}`: {value:?} is not {expected}")]
+    #[error("{place}{}: {value:?} is not {expected}", within(*line, column))]
     BadRecord {
         /// File or table.
         place: String,
@@ -236,6 +236,34 @@ pub enum Error {
     },
 }
 
+/// Columns that a message lists before it counts the others.
+const LISTED: usize = 8;
+
+/// The columns that are missing and those that are unknown, each list if there is one.
+fn lists(missing: &[String], unknown: &[String]) -> String {
+    match (missing, unknown) {
+        ([], []) => "their order or their types differ".into(),
+        (missing, []) => format!("missing {}", few(missing)),
+        ([], unknown) => format!("unknown {}", few(unknown)),
+        (missing, unknown) => format!("missing {}, unknown {}", few(missing), few(unknown)),
+    }
+}
+
+/// The first of some names, and how many more there are.
+pub(crate) fn few(names: &[String]) -> String {
+    let listed: Vec<String> = names.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
+    match names.len().saturating_sub(LISTED) {
+        0 => listed.join(", "),
+        more => format!("{} and {more} more", listed.join(", ")),
+    }
+}
+
+/// The line and the column of a record, as far as they are given.
+fn within(line: u64, column: &str) -> String {
+    let line = if line > 0 { format!(", line {line}") } else { String::new() };
+    if column.is_empty() { line } else { format!("{line}, column `{column}`") }
+}
+
 impl Error {
     /// The coarse category.
     pub const fn kind(&self) -> ErrorKind {
@@ -302,5 +330,38 @@ fn at_line(line: Option<u64>) -> String {
 impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {
         Self::Tensor { reason: error.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_names_only_what_is_known() {
+        let record = |line, column: &str| Error::BadRecord {
+            place: "a.csv".into(),
+            line,
+            column: column.into(),
+            value: "x".into(),
+            expected: "a number".into(),
+        };
+        assert_eq!(record(3, "bytes").to_string(), "a.csv, line 3, column `bytes`: \"x\" is not a number");
+        assert_eq!(record(3, "").to_string(), "a.csv, line 3: \"x\" is not a number");
+        assert_eq!(record(0, "").to_string(), "a.csv: \"x\" is not a number");
+    }
+
+    #[test]
+    fn a_long_list_of_columns_is_cut_and_counted() {
+        let names = |n: usize| (0..n).map(|i| format!("c{i}")).collect::<Vec<_>>();
+        let error = |missing, unknown| {
+            Error::SchemaMismatch { place: "a.csv".into(), schema: "flow".into(), missing, unknown }
+                .to_string()
+        };
+        let start = "a.csv: columns do not fit schema `flow`: ";
+        assert_eq!(error(names(1), names(2)), format!("{start}missing `c0`, unknown `c0`, `c1`"));
+        assert_eq!(error(names(1), vec![]), format!("{start}missing `c0`"));
+        let listed = "`c0`, `c1`, `c2`, `c3`, `c4`, `c5`, `c6`, `c7`";
+        assert_eq!(error(vec![], names(170)), format!("{start}unknown {listed} and 162 more"));
     }
 }

@@ -1,4 +1,47 @@
-#![doc = include_str!("../README.md")]
+//! Network anomaly detection and QoS: telemetry in, calibrated verdicts and safe, expiring actions out.
+//!
+//! A [`Guard`] is fitted on a [`telemetry::Table`] of flow records and holds every stage from the raw record to the action:
+//! schema, features, detector, calibration and policy. It assesses other records, explains its scores, and is one file.
+//!
+//! ```
+//! use qosguard::simulate::{FlowSimulatorConfig, table};
+//! use qosguard::Guard;
+//!
+//! let simulate = |seed| table(&FlowSimulatorConfig { rows: 1_000, seed, ..Default::default() });
+//! let (yesterday, today) = (simulate(1)?, simulate(2)?); // or telemetry::read("flows.csv")?
+//! let guard = Guard::builder().false_positive_rate(0.01).fit(&yesterday)?;
+//! let assessment = guard.assess(&today)?;
+//! println!("{}", guard.findings(&today, &assessment, 10)?);
+//!
+//! let worst = &assessment.top(1)[0];
+//! assert!(worst.verdict.is_anomaly && worst.dry_run);
+//! # Ok::<(), qosguard::Error>(())
+//! ```
+//!
+//! # Modules, in the order that data takes
+//!
+//! | module | contains |
+//! |---|---|
+//! | [`telemetry`] | readers and writers of flow records, captures, exports and logs; schemas and tables |
+//! | [`features`] | records to numbers, fitted on training rows |
+//! | [`detect`] | detectors: isolation forest, boosted trees, networks, ensembles; [`Fit`] and [`Detector`] |
+//! | [`explain`] | exact contributions of the features to a score, and reasons in words |
+//! | [`calibrate`] | p-values, thresholds, probabilities |
+//! | [`qos`] | policies, actions and decisions |
+//! | [`guard`] | the fitted pipeline, assessments and findings |
+//! | [`evaluate`] | metrics with intervals, splits, leak audit |
+//! | [`simulate`] | labelled traffic with ground truth |
+//!
+//! # Cargo features
+//!
+//! | feature | needed for |
+//! |---|---|
+//! | `packets` | pcap and pcapng |
+//! | `netflow` | NetFlow, IPFIX, sFlow; turns on `packets` |
+//! | `parquet` | Parquet files, compressed Arrow files |
+//! | `neural` | networks: autoencoders, Kitsune, neural classifiers, the mixture of experts |
+//! | `cli` | the command `qosguard`; turns on the features above |
+//! | `cuda` | networks on an NVIDIA GPU; needs nvcc |
 
 pub mod arrow;
 mod artifact;
@@ -8,6 +51,7 @@ mod parallel;
 pub mod progress;
 mod quantile;
 mod ranking;
+mod replace;
 mod rng;
 mod strict;
 
@@ -28,3 +72,8 @@ pub use parallel::{is_parallel, set_parallel};
 pub use progress::{Monitor, Progress};
 
 pub use ndarray;
+
+/// Runs the Rust code of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -62,13 +62,14 @@ fn simulated_traffic_is_trained_on_assessed_and_evaluated() {
     }
     let anomalies = decisions.lines().filter(|line| line.contains("\"is_anomaly\":true")).count();
     assert!(anomalies > 0);
-    let told = ok(at, &["assess", "edge.qosguard", "flows.csv"], b"");
-    assert_eq!(told.lines().count(), anomalies);
-    let (code, message) = fails(at, &["assess", "edge.qosguard", "flows.csv", "--exit-code"], b"");
-    assert_eq!(code, 1);
-    assert!(message.contains(&format!("{anomalies} anomalies")), "{message}");
+    let summary = format!("3000 records, {anomalies} anomalies, 0 rejected records");
+    let coded = run(at, &["assess", "edge.qosguard", "flows.csv", "--exit-code"], b"");
+    assert_eq!(coded.status.code(), Some(1));
+    assert!(String::from_utf8(coded.stdout).unwrap().starts_with(&summary));
 
-    ok(at, &["assess", "edge.qosguard", "flows.csv", "-o", "verdicts.parquet"], b"");
+    // Rows go to the file, the summary alone to the terminal.
+    let told = ok(at, &["assess", "edge.qosguard", "flows.csv", "-o", "verdicts.parquet"], b"");
+    assert!(told.starts_with(&summary) && !told.contains("->"), "{told}");
     assert!(std::fs::metadata(at.join("verdicts.parquet")).unwrap().len() > 1000);
 
     let report = ok(at, &["evaluate", "edge.qosguard", "flows.csv", "--json"], b"");
@@ -102,7 +103,13 @@ fn a_detector_is_named_or_described_or_chosen_and_gives_its_reasons() {
     let reasons = ok(at, &["assess", "edge.qosguard", "flows.csv", "--reasons", "2", "--json"], b"");
     for decision in reasons.lines() {
         let decision: serde_json::Value = serde_json::from_str(decision).unwrap();
-        assert_eq!(decision["reasons"].as_array().unwrap().len(), 2, "{decision}");
+        for reason in decision["reasons"].as_array().unwrap() {
+            assert!(reason["text"].as_str().unwrap().contains("clean traffic"), "{decision}");
+        }
+        for key in ["time", "src_ip", "dst_ip", "src_port", "dst_port", "protocol", "probability", "family"] {
+            assert!(!decision[key].is_null(), "{key}: {decision}");
+        }
+        assert!(decision["ttl_s"].is_u64() && decision["action"].is_string(), "{decision}");
     }
     // These records have a family of their own.
     ok(at, &["assess", "edge.qosguard", "flows.csv", "-o", "verdicts.csv"], b"");
@@ -113,6 +120,102 @@ fn a_detector_is_named_or_described_or_chosen_and_gives_its_reasons() {
     let (code, message) = fails(at, &["train", "flows.csv", "--detector", "trees", "-o", "x.qosguard"], b"");
     assert_eq!(code, 2, "{message}");
     assert!(message.contains("`--detector` must be auto, a kind of detector or a .json file"), "{message}");
+    let (code, message) =
+        fails(at, &["train", "flows.csv", "--detector", "ensemble", "-o", "x.qosguard"], b"");
+    assert_eq!(code, 2, "{message}");
+    assert!(message.contains("`--detector` must be `auto`, or a JSON file"), "{message}");
+}
+
+#[test]
+fn the_worst_findings_come_first_and_each_is_one_usable_line() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    ok(at, &["simulate", "--rows", "4000", "--seed", "1", "-o", "train.csv"], b"");
+    ok(at, &["simulate", "--rows", "4000", "--seed", "2", "-o", "test.csv"], b"");
+    ok(at, &["train", "train.csv", "--detector", "boosted_trees", "-o", "edge.qosguard"], b"");
+    let told = ok(at, &["assess", "edge.qosguard", "test.csv"], b"");
+    let findings = |told: &str| -> Vec<String> {
+        told.lines().filter(|line| line.starts_with("  ") && line.contains(" -> ")).map(Into::into).collect()
+    };
+    let worst = findings(&told);
+    assert_eq!(worst.len(), 10, "{told}");
+    assert!(
+        told.contains("by the labels: recall ") && told.contains("asked for 1 % false positives"),
+        "{told}"
+    );
+    for line in &worst {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        assert!(words[0].starts_with("20") && words[0].ends_with('Z'), "{line}");
+        assert!(words[1].contains(':') && words[3].contains(':'), "addresses and ports: {line}");
+        assert!(["tcp", "udp", "icmp"].contains(&words[4]), "{line}");
+        assert!(line.contains(" p=") && line.contains(" for ") && line.contains(" s"), "{line}");
+    }
+    // One line for equal findings: all lines differ in what they are equal by, and their counts sum to the anomalies.
+    let all = ok(at, &["assess", "edge.qosguard", "test.csv", "--all"], b"");
+    let lines = findings(&all);
+    assert_eq!(&lines[..10], &worst[..]);
+    let count = |line: &String| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let times = words.iter().position(|word| word.trim_end_matches(',') == "times");
+        times.map_or(1, |at| words[at - 1].parse::<usize>().unwrap())
+    };
+    let anomalies: usize = all.split_whitespace().nth(2).unwrap().parse().unwrap();
+    assert_eq!(lines.iter().map(count).sum::<usize>(), anomalies);
+    assert!(lines.len() < anomalies);
+}
+
+#[test]
+fn a_failed_command_leaves_no_file_and_keeps_an_old_one() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    ok(at, &["simulate", "--rows", "2000", "-o", "a.csv"], b"");
+    std::fs::write(at.join("b.csv"), "a,b\n1,2\n").unwrap();
+    std::fs::write(at.join("old.csv"), "old\n").unwrap();
+    for output in ["all.csv", "all.jsonl", "all.parquet", "all.arrow", "old.csv"] {
+        assert_eq!(fails(at, &["flows", "a.csv", "b.csv", "-o", output], b"").0, 3, "{output}");
+    }
+    let mut names: Vec<_> = at.read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["a.csv", "b.csv", "old.csv"]);
+    assert_eq!(std::fs::read(at.join("old.csv")).unwrap(), b"old\n");
+}
+
+#[test]
+fn messages_name_the_option_that_was_typed() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    ok(at, &["simulate", "--rows", "500", "-o", "flows.csv"], b"");
+    for (arguments, start) in [
+        (
+            &["train", "flows.csv", "-o", "m", "--false-positive-rate", "5"][..],
+            "`--false-positive-rate` must be ",
+        ),
+        (&["flows", "flows.csv", "-o", "x.xlsx"], "`--output` must be a name that ends in .csv"),
+        (&["flows", "flows.csv", "--max-rejected-share", "2"], "`--max-rejected-share` must be "),
+        (&["simulate", "--attack-share", "2"], "`--attack-share` must be "),
+        (&["simulate", "--rows", "0"], "`--rows` must be "),
+    ] {
+        let (code, message) = fails(at, arguments, b"");
+        assert_eq!(code, 2, "{message}");
+        assert!(message.starts_with(&format!("qosguard: {start}")), "{message}");
+        assert_eq!(message.lines().count(), 1, "{message}");
+    }
+    std::fs::write(at.join("mine.csv"), (0..200).map(|i| format!("c{i}")).collect::<Vec<_>>().join(","))
+        .unwrap();
+    let (_, message) = fails(at, &["flows", "mine.csv", "--schema", "nsl_kdd"], b"");
+    assert!(message.len() < 1200, "at most a screen: {message}");
+}
+
+#[test]
+fn input_without_a_usable_record_has_an_exit_code_of_its_own() {
+    let folder = TempDir::new().unwrap();
+    // A NetFlow v9 packet with data of a template that never came.
+    let mut packet = vec![0, 9, 0, 1];
+    packet.extend([0; 16]);
+    packet.extend([1, 0, 0, 8, 192, 0, 2, 7]);
+    std::fs::write(folder.path().join("a.dat"), packet).unwrap();
+    let (code, message) = fails(folder.path(), &["flows", "a.dat"], b"");
+    assert!((code == 7 || code == 3) && message.contains("a.dat"), "{code}: {message}");
 }
 
 #[test]
@@ -162,7 +265,7 @@ fn captures_become_flows_with_the_columns_of_each_profile() {
     }
     let (code, message) = fails(folder.path(), &["flows", "a.pcap", "--idle-timeout", "0"], b"");
     assert_eq!(code, 2);
-    assert!(message.contains("`idle_timeout_s` must be in (0, 1e6], got 0"), "{message}");
+    assert!(message.contains("`--idle-timeout` must be in (0, 1e6], got 0"), "{message}");
 }
 
 #[test]
@@ -273,9 +376,11 @@ fn ctrl_c_ends_a_collector_and_its_file() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    while !at.join("flows.parquet").exists() {
+    // The file has no name yet.
+    while at.read_dir().unwrap().next().is_none() {
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
+    assert!(!at.join("flows.parquet").exists());
     exporter.send_to(&netflow5(), free).unwrap();
     interrupt(&child);
     let output = child.wait_with_output().unwrap();
@@ -356,6 +461,33 @@ fn a_closed_pipe_ends_the_command_in_silence() {
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+#[cfg(unix)]
+fn both_outputs_may_be_closed() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    ok(at, &["simulate", "--rows", "3000", "-o", "flows.csv"], b"");
+    for arguments in [
+        "flows flows.csv",
+        "flows flows.csv -o x.jsonl",
+        "flows nowhere.csv",
+        "train flows.csv -o m.qosguard",
+    ] {
+        // `true` reads nothing and ends: standard output and error are closed while the command runs.
+        let script =
+            format!("(sleep .2; {} {arguments}; echo $? >code) 2>&1 | true", env!("CARGO_BIN_EXE_qosguard"));
+        let status = Command::new("sh").args(["-c", &script]).current_dir(at).status().unwrap();
+        assert!(status.success());
+        let code = || std::fs::read_to_string(at.join("code")).unwrap_or_default();
+        while code().is_empty() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let expected = if arguments.contains("nowhere") { "6\n" } else { "0\n" };
+        assert_eq!(code(), expected, "{arguments}");
+        std::fs::remove_file(at.join("code")).unwrap();
+    }
 }
 
 #[test]

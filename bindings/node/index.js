@@ -17,6 +17,7 @@ const PROMISES = new Set([
   'FittedDetector.pValues', 'FittedDetector.gateWeights', 'FittedDetector.save', 'FittedDetector.load', 'FittedDetector.fromBuffer',
   'TreeEnsemble.fromLightgbm', 'TreeEnsemble.fromXgboostJson', 'TreeEnsemble.fromSklearnJson',
   'Guard.fit', 'Guard.load', 'Guard.fromBuffer', 'Guard.save', 'Guard.assess', 'Guard.explain',
+  'Guard.findings',
 ])
 /** What is done to a first argument before napi sees it. */
 const FIRST = {

@@ -303,6 +303,13 @@ export declare class Guard {
   /** As `assess`, on the calling thread; for a few records. Throws as `assess` rejects. */
   assessSync(flows: Table | FlowRecord | ReadonlyArray<FlowRecord>): Assessment
   /**
+   * A summary of an assessment of a table and its `n` worst findings, off the event loop: equal ones grouped, each with
+   * time, addresses, ports, protocol, severity, action and what is rare about it. Default: 10 findings.
+   *
+   * Rejects with `shape_mismatch` for an assessment of another number of rows.
+   */
+  findings(flows: Table, assessment: Assessment, n?: number | undefined | null): Promise<Findings>
+  /**
    * Splits the score of every record into what each of its columns adds, off the event loop.
    *
    * Rejects as `assess`, and with `invalid_argument` for a detector whose score belongs to no single features.
@@ -339,7 +346,10 @@ export declare class GuardExplanation {
   get contributions(): Float64Array
   /** The scores in 64 bits; an assessment rounds them to 32. Copied out once, when first read. */
   get scores(): Float64Array
-  /** The columns that raise a record's score most, at most `n`; empty for a row past the last. */
+  /**
+   * The columns that raise a record's score most and hold a rare value, at most `n`; empty for a row past the last, and
+   * where no single value is rare.
+   */
   reasons(row: number, n: number): Array<Reason>
 }
 
@@ -650,6 +660,14 @@ export interface EnsembleMember {
   isEnabled: boolean
 }
 
+/** A column that names what a record is about, and its value. */
+export interface Entity {
+  /** Name of the column. */
+  column: string
+  /** Its value. */
+  value: string
+}
+
 /** A measured value and its interval. */
 export interface Estimate {
   /** The value on all rows. */
@@ -738,6 +756,62 @@ export interface Filled {
   column: string
   /** The source's column, or a formula of its columns. */
   from: string
+}
+
+/** One anomaly with what identifies the record, or the worst of several equal ones. */
+export interface Finding {
+  /** The decision on the record, or on the worst of them. */
+  decision: Decision
+  /**
+   * Time of the record, as ISO 8601 in UTC where it is known as a time. It is absent, as the next ones, where the
+   * records do not contain it.
+   */
+  time?: string
+  /** Source address. */
+  srcIp?: string
+  /** Source port. */
+  srcPort?: number
+  /** Destination address. */
+  dstIp?: string
+  /** Destination port. */
+  dstPort?: number
+  /** Transport protocol, by name or number. */
+  protocol?: string
+  /** Other columns that name what the record is about: device, link, country. */
+  entities: Array<Entity>
+  /**
+   * Anomalies in the group: the same protocol, attack class and action between the same hosts, or from three sources or
+   * more to one port, or from one source to three destinations or more.
+   */
+  count: number
+  /** Different sources among them. */
+  sources: number
+  /** Different destinations among them. */
+  destinations: number
+  /** Different destination ports among them. */
+  dstPorts: number
+  /** What is rare about the record, largest contribution first. */
+  reasons: Array<Reason>
+  /** The finding in one line. */
+  text: string
+}
+
+/** A summary of an assessment and its worst findings; `guard.findings` makes it. */
+export interface Findings {
+  /** Records assessed. */
+  records: number
+  /** Anomalies among them. */
+  anomalies: number
+  /** Records that could not be read. */
+  rejected: number
+  /** What the records' labels say, where they have labels. */
+  labelled?: Labelled
+  /** Groups of equal anomalies. */
+  groups: number
+  /** The worst groups, worst first. */
+  worst: Array<Finding>
+  /** All of it in words: the summary and one line for each finding. */
+  text: string
 }
 
 /** What a detector is fitted on beside the numbers. */
@@ -838,6 +912,22 @@ export interface Interval {
 
 /** How a column's cells are stored. */
 export type Kind = 'number' | 'text' | 'time'
+
+/** Anomalies counted against labels. */
+export interface Labelled {
+  /** Records labelled clean. */
+  clean: number
+  /** Anomalies among them. */
+  falsePositives: number
+  /** Records labelled attack. */
+  attacks: number
+  /** Anomalies among them. */
+  caught: number
+  /** Share of the clean records that are anomalies; absent without clean records. */
+  falsePositiveRate?: number
+  /** Share of the attacks that are anomalies; absent without attacks. */
+  recall?: number
+}
 
 /** What one member of an ensemble says about one record. */
 export interface MemberVerdict {
@@ -994,7 +1084,7 @@ export interface Reason {
   contribution: number
   /** Its value and what is ordinary. */
   observed: Observed
-  /** The reason in words, such as `packets 91000, clean traffic stays under 512`. */
+  /** The reason in words, such as `packets = 91000 is higher than in 99 % of clean traffic (usually up to 512)`. */
   text: string
 }
 

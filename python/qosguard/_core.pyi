@@ -429,6 +429,13 @@ class Guard:
         """
         Names of the features that the detector sees.
         """
+    def findings(
+        self, /, table: Table, assessment: Assessment, n: SupportsIndex
+    ) -> tuple[dict[str, Any], list[tuple[str, str]], str]:
+        """
+        A summary of an assessment and its `n` worst findings, each with the texts of the finding and of its decision, and
+        all of it as text.
+        """
     @staticmethod
     def fit(
         table: Table,

@@ -132,7 +132,7 @@ class GuardExplanation:
         return self._explanation.importance()
 
     def reasons(self, row: int, n: int) -> list[Reason]:
-        """The columns that raise a record's score most, at most `n`, largest first."""
+        """The columns that raise a record's score most and hold a rare value, at most `n`, largest first."""
         return [Reason(**record, text=text) for record, text in self._native.reasons(range(len(self))[row], n)]
 
     def __len__(self) -> int:

@@ -18,7 +18,7 @@ from .errors import GuardWarning, InvalidArgumentError, NotFittedError
 from .estimator import Estimator
 from .explanation import GuardExplanation
 from .forest import IsolationForest
-from .results import Decision, SchemaFit, Threshold, Training
+from .results import Decision, Findings, SchemaFit, Threshold, Training
 from .training import Watcher, watch
 
 if TYPE_CHECKING:
@@ -86,6 +86,9 @@ class Guard:
             if detector != "auto":
                 raise InvalidArgumentError(f'`detector` must be an estimator or "auto", got {detector!r}')
             detector = Ensemble("auto")
+        elif not (detector is None or isinstance(detector, Estimator)):
+            message = f'`detector` must be an estimator of qosguard or "auto", got {type(detector).__name__}'
+            raise InvalidArgumentError(message)
         self._detector = IsolationForest() if detector is None else detector
         self._featurizer = {} if featurizer is None else dict(featurizer)
         self._attack_share = attack_share
@@ -106,8 +109,8 @@ class Guard:
 
         The rows labelled clean (all rows, where there are no labels) are cut in three: 40 % fit the
         features and the detector, 40 % calibrate p-values and threshold, 20 % are held out to state what
-        the threshold realised. Attacks are cut alike for a detector that learns from labels. An ensemble or a
-        mixture of experts is cross-fitted instead: 90 % of the rows do both, and 10 % are held out.
+        the threshold realised. Attacks are cut alike for a detector that learns from labels. An ensemble is
+        cross-fitted instead: 90 % of the rows do both, and 10 % are held out.
 
         `progress=True` draws a bar with tqdm, for an ensemble by member and fold; a function is called with a
         `Progress` for every step, and ends the fit by returning False, with `CancelledError` unless the training of
@@ -140,6 +143,23 @@ class Guard:
         """
         return Assessment(self._fitted().assess(flows))
 
+    def findings(self, flows: Table, assessment: Assessment, n: int = 10) -> Findings:
+        """Summarize an assessment of `flows` and describe its `n` worst findings.
+
+        Equal findings are one, with a count. `str()` is the summary and one line for each finding: time, addresses,
+        ports, protocol, severity, action and what is rare about it.
+
+        Raises `ShapeMismatchError` for an assessment of another number of rows.
+
+        >>> import qosguard as qg
+        >>> flows = qg.simulate(rows=2_000)
+        >>> guard = qg.Guard().fit(flows)
+        >>> findings = guard.findings(flows, guard.assess(flows), n=3)
+        >>> findings.records, len(findings.worst)
+        (2000, 3)
+        """
+        return Findings._of(*self._fitted().findings(flows, assessment._native, n))
+
     def explain(self, flows: Table) -> GuardExplanation:
         """Split the score of every record into what each of its columns adds, with the main reasons in words.
 
@@ -151,8 +171,8 @@ class Guard:
         >>> guard = qg.Guard().fit(flows)
         >>> worst = guard.assess(flows).top(1)[0].row
         >>> why = guard.explain(flows)
-        >>> len(why.reasons(worst, 2))
-        2
+        >>> print(why.reasons(worst, 1)[0])
+        service = `ssh` is seen in 1.1 % of clean traffic
         """
         return GuardExplanation(self._fitted().explain(flows))
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from .explanation import Reason
+
 __all__ = [
     "CalibrationError",
     "Decision",
     "Estimate",
     "FamilyRecall",
+    "Finding",
+    "Findings",
+    "Labelled",
     "Member",
     "Realised",
     "ReliabilityBin",
@@ -112,6 +117,109 @@ class Threshold:
                 realised[name] = None if ends is None else (ends["low"], ends["high"])
             record["realised"] = Realised(**realised)
         return cls(**record)
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """Anomalies counted against labels."""
+
+    clean: int
+    """Records labelled clean."""
+    false_positives: int
+    """Anomalies among them."""
+    attacks: int
+    """Records labelled attack."""
+    caught: int
+    """Anomalies among them."""
+
+    @property
+    def false_positive_rate(self) -> float | None:
+        """Share of the clean records that are anomalies; `None` without clean records."""
+        return self.false_positives / self.clean if self.clean else None
+
+    @property
+    def recall(self) -> float | None:
+        """Share of the attacks that are anomalies; `None` without attacks."""
+        return self.caught / self.attacks if self.attacks else None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One anomaly with what identifies the record, or the worst of several equal ones; `str()` gives one line."""
+
+    decision: Decision
+    """The decision on the record, or on the worst of them."""
+    time: str | None
+    """Time of the record, as ISO 8601 in UTC where it is known as a time."""
+    src_ip: str | None
+    """Source address; `None`, as the next ones, where the records do not contain it."""
+    src_port: int | None
+    dst_ip: str | None
+    dst_port: int | None
+    protocol: str | None
+    """Transport protocol, by name or number."""
+    entities: dict[str, str]
+    """Other columns that name what the record is about: device, link, country."""
+    count: int
+    """Anomalies in the group: the same protocol, attack class and action between the same hosts, or from three sources or
+    more to one port, or from one source to three destinations or more."""
+    sources: int
+    """Different sources among them."""
+    destinations: int
+    """Different destinations among them."""
+    dst_ports: int
+    """Different destination ports among them."""
+    reasons: list[Reason]
+    """What is rare about the record, largest contribution first."""
+    text: str = field(repr=False, compare=False)
+    """The finding in one line, as `str()` gives it."""
+
+    @classmethod
+    def _of(cls, record: dict[str, Any], text: str, decision: str) -> Self:
+        reasons = [Reason(**reason) for reason in record.pop("reasons")]
+        entities = dict(record.pop("entities", []))
+        names = ("time", "src_ip", "src_port", "dst_ip", "dst_port", "protocol")
+        names += ("count", "sources", "destinations", "dst_ports")
+        known = {name: record.pop(name) for name in names}
+        return cls(**known, decision=Decision._of(record, decision), entities=entities, reasons=reasons, text=text)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """A summary of an assessment and its worst findings; `Guard.findings` makes it and `str()` prints it."""
+
+    records: int
+    anomalies: int
+    rejected: int
+    """Records that could not be read."""
+    threshold: Threshold
+    """The guard's threshold: the rate that was asked for, and what it realised on held-out rows."""
+    labelled: Labelled | None
+    """What the records' labels say, where they have labels."""
+    groups: int
+    """Groups of equal anomalies."""
+    worst: list[Finding]
+    """The worst groups, worst first."""
+    text: str = field(repr=False, compare=False)
+    """All of it in words, as `str()` gives it."""
+
+    @classmethod
+    def _of(cls, record: dict[str, Any], texts: list[tuple[str, str]], text: str) -> Self:
+        worst = [Finding._of(finding, *words) for finding, words in zip(record.pop("worst"), texts, strict=True)]
+        labelled = record.pop("labelled")
+        return cls(
+            worst=worst,
+            threshold=Threshold._of(record.pop("threshold")),
+            labelled=None if labelled is None else Labelled(**labelled),
+            text=text,
+            **record,
+        )
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)

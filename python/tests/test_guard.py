@@ -309,3 +309,57 @@ def test_the_featurizer_has_settings(flows: qg.Table) -> None:
     ]:
         with pytest.raises(errors.InvalidArgumentError, match=message):
             qg.Guard(featurizer=bad).fit(flows)
+
+
+def test_findings_are_a_summary_and_usable_lines() -> None:
+    flows = qg.simulate(rows=3_000, seed=1)
+    fresh = qg.simulate(rows=3_000, seed=2)
+    guard = qg.Guard(qg.BoostedTrees(n_estimators=50)).fit(flows)
+    out = guard.assess(fresh)
+    findings = guard.findings(fresh, out, n=5)
+    flagged = [decision for decision in out.decisions if decision.is_anomaly]
+    assert (findings.records, findings.anomalies, len(findings.worst)) == (3_000, len(flagged), 5)
+    assert findings.labelled is not None
+    assert findings.labelled.caught + findings.labelled.false_positives == len(flagged)
+    assert findings.threshold == guard.threshold
+    everything = guard.findings(fresh, out, n=10_000)
+    assert sum(finding.count for finding in everything.worst) == len(flagged)
+    assert everything.worst[:5] == findings.worst
+    for finding in findings.worst:
+        assert finding.decision == out.decisions[finding.decision.row]
+        assert finding.time is not None
+        assert finding.time.endswith("Z")
+        line = f"{finding.time}  {finding.src_ip}:{finding.src_port} -> {finding.dst_ip}:{finding.dst_port} "
+        assert str(finding).startswith(line + str(finding.protocol))
+        assert str(finding) in str(findings)
+        assert all(str(reason) in str(finding) for reason in finding.reasons)
+    with pytest.raises(errors.ShapeMismatchError, match="assessed rows"):
+        guard.findings(fresh.take([0]), out)
+
+
+def test_a_detector_of_another_library_is_refused_by_name() -> None:
+    with pytest.raises(errors.InvalidArgumentError, match=r"`detector` must be an estimator of qosguard .*, got dict"):
+        qg.Guard({"kind": "isolation_forest"})  # type: ignore[arg-type]
+
+
+def test_messages_name_the_setting_and_the_value() -> None:
+    flows = qg.simulate(rows=500)
+    network = qg.Autoencoder(training={"device": "gpu"})
+    with pytest.raises(errors.InvalidArgumentError) as error:
+        qg.Guard(network).fit(flows)
+    assert str(error.value) == '`training.device` must be `cpu` or `cuda:` and a number, got "gpu"'
+    trees = qg.BoostedTrees(class_weight={0: 1})  # type: ignore[arg-type]
+    with pytest.raises(errors.InvalidArgumentError, match=r"^`class_weight` must be `none` or `balanced`, got "):
+        qg.Guard(trees).fit(flows)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "flows.csv"
+    flows = qg.simulate(rows=200)
+    flows.write(path)
+    old = path.read_bytes()
+    flows.take([0, 1]).write(path)
+    assert path.read_bytes() != old
+    with pytest.raises(errors.QosguardError):
+        flows.write(tmp_path / "nowhere" / "flows.csv")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["flows.csv"]

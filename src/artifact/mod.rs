@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 pub(crate) use tensors::Tensors;
 
 use crate::error::{Error, Result};
+use crate::replace::Replacement;
 
 /// Newest format version that this release reads, and the one that it writes.
 pub(crate) const FORMAT_VERSION: u32 = 3;
@@ -187,16 +188,10 @@ pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
 
 /// Writes a sibling, flushes it to disk, then renames it: a reader sees the old file or the new one.
 pub(crate) fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
-        let mut builder = tempfile::Builder::new();
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the umask, as any new file
-        let mut sibling = builder.tempfile_in(folder)?;
-        sibling.write_all(bytes)?;
-        sibling.as_file().sync_all()?;
-        sibling.persist(path)?;
-        Ok(())
+        let mut file = Replacement::create(path)?;
+        file.write_all(bytes)?;
+        file.commit()
     };
     write().map_err(|e| Error::io(path, e))
 }

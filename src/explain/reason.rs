@@ -43,7 +43,7 @@ pub enum Observed {
 ///     contribution: 0.21,
 ///     observed: Observed::Number { value: 6.1, low: 0.0, high: 3.2 },
 /// };
-/// assert_eq!(reason.to_string(), "dst_port entropy 6.1, clean traffic stays under 3.2");
+/// assert_eq!(reason.to_string(), "dst_port entropy = 6.1 is higher than in 99 % of clean traffic (usually up to 3.2)");
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,29 +62,70 @@ impl fmt::Display for Reason {
         match &self.observed {
             Observed::Number { value, high, .. } if value > high => {
                 let (value, high) = apart(*value, *high);
-                write!(f, "{feature} {value}, clean traffic stays under {high}")
+                write!(
+                    f,
+                    "{feature} = {value} is higher than in 99 % of clean traffic (usually up to {high})"
+                )
             }
             Observed::Number { value, low, .. } if value < low => {
                 let (value, low) = apart(*value, *low);
-                write!(f, "{feature} {value}, clean traffic stays over {low}")
+                write!(f, "{feature} = {value} is lower than in 99 % of clean traffic (usually from {low})")
             }
-            Observed::Number { value, low, high } => {
+            Observed::Number { value, low, high } if low.is_finite() && high.is_finite() => {
                 let (value, low, high) = (number(*value), number(*low), number(*high));
-                write!(f, "{feature} {value}, within {low} to {high}, unusual together with the rest")
+                write!(f, "{feature} = {value}, within the usual {low} to {high}")
             }
+            Observed::Number { value, .. } => write!(f, "{feature} = {}", number(*value)),
             Observed::Text { value, share: Some(share) } if *share > 0.0 => {
-                write!(f, "{feature} `{value}`, seen in {} % of clean traffic", number(100.0 * share))
+                write!(
+                    f,
+                    "{feature} = `{value}` is seen in {} % of clean traffic",
+                    significant(100.0 * share, 2)
+                )
             }
             Observed::Text { value, share: Some(_) } => {
-                write!(f, "{feature} `{value}`, never seen in clean traffic")
+                write!(f, "{feature} = `{value}` is never seen in clean traffic")
             }
-            Observed::Text { value, share: None } => write!(f, "{feature} `{value}`, rare in clean traffic"),
+            Observed::Text { value, share: None } => {
+                write!(f, "{feature} = `{value}` is rare in clean traffic")
+            }
             Observed::Missing => write!(f, "{feature} is missing"),
         }
     }
 }
 
-/// The features that raised a score most, by falling contribution; prints as one sentence each.
+/// A text that more than this share of clean traffic has is usual, as a number in the range of 98 % of it is.
+const RARE: f64 = 0.02;
+
+impl Observed {
+    /// Whether such a value is usual in clean traffic: a number inside its range, or a text that more than 2 % of clean
+    /// traffic has. `false` where the range is not known, and for a missing value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::explain::Observed;
+    ///
+    /// let number = |value| Observed::Number { value, low: 1.0, high: 3.0 };
+    /// assert!(number(2.5).is_usual() && !number(3.5).is_usual());
+    /// assert!(Observed::Text { value: "dns".into(), share: Some(0.4) }.is_usual());
+    /// ```
+    pub fn is_usual(&self) -> bool {
+        match self {
+            Self::Number { value, low, high } => {
+                low.is_finite() && high.is_finite() && (low..=high).contains(&value)
+            }
+            Self::Text { share, .. } => share.is_some_and(|share| share > RARE),
+            Self::Missing => false,
+        }
+    }
+}
+
+/// The features that raised a score most and whose values are not usual, by falling contribution; prints as one
+/// sentence each.
+///
+/// A value that is usual in clean traffic is not a reason, whatever it added to the score: the list is then shorter, or
+/// empty.
 ///
 /// # Examples
 ///
@@ -97,11 +138,8 @@ impl fmt::Display for Reason {
 /// let clean = CleanRange::of_numbers([1.0, 2.0, 3.0])?;
 /// let row = [2.5, 2.0, 700.0];
 /// let reasons = TopReasons::new(&explanation, 0, 3, |i| (names[i].into(), clean.number(row[i])));
-/// assert_eq!(
-///     reasons.to_string(),
-///     "ports 700, clean traffic stays under 2.98; \
-///      bytes 2.5, within 1.02 to 2.98, unusual together with the rest"
-/// );
+/// // `bytes` raised the score too, but 2.5 is usual.
+/// assert_eq!(reasons.to_string(), "ports = 700 is higher than in 99 % of clean traffic (usually up to 2.98)");
 /// # Ok::<(), qosguard::Error>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -109,21 +147,20 @@ impl fmt::Display for Reason {
 pub struct TopReasons(pub Vec<Reason>);
 
 impl TopReasons {
-    /// At most `n` reasons for the score of a row; `feature(j)` is the name and the value of feature `j`.
+    /// At most `n` reasons for the score of a row; `feature(j)` is the name and the value of feature `j`. Features
+    /// whose values are usual are left out ([`Observed::is_usual`]).
     pub fn new(
         explanation: &Explanation,
         row: usize,
         n: usize,
         feature: impl Fn(usize) -> (String, Observed),
     ) -> Self {
-        let top = explanation.top_raising(row, n).into_iter();
-        Self(
-            top.map(|(index, contribution)| {
-                let (feature, observed) = feature(index);
-                Reason { feature, contribution, observed }
-            })
-            .collect(),
-        )
+        let raising = explanation.top_raising(row, explanation.n_features()).into_iter();
+        let reasons = raising.map(|(index, contribution)| {
+            let (feature, observed) = feature(index);
+            Reason { feature, contribution, observed }
+        });
+        Self(reasons.filter(|reason| !reason.observed.is_usual()).take(n).collect())
     }
 }
 
@@ -145,11 +182,17 @@ fn apart(a: f64, b: f64) -> (String, String) {
 
 /// A number with four significant digits, whole ones in full.
 fn number(value: f64) -> String {
+    significant(value, 4)
+}
+
+/// A number with so many significant digits, whole ones in full.
+fn significant(value: f64, digits: i32) -> String {
     let size = value.abs();
     if size >= 1e15 || (size < 1e-4 && size > 0.0) {
-        return format!("{value:.3e}");
+        let decimals = digits as usize - 1;
+        return format!("{value:.decimals$e}");
     }
-    let decimals = (3 - size.max(1e-4).log10().floor() as i32).max(0) as usize;
+    let decimals = (digits - 1 - size.max(1e-4).log10().floor() as i32).max(0) as usize;
     let text = format!("{value:.decimals$}");
     if decimals == 0 { text } else { text.trim_end_matches('0').trim_end_matches('.').to_owned() }
 }
@@ -181,13 +224,21 @@ mod tests {
     #[test]
     fn each_kind_has_its_sentence() {
         let number = |value| Observed::Number { value, low: -1.5, high: 1000.0 };
-        assert_eq!(sentence(number(-2.0)), "f -2, clean traffic stays over -1.5");
-        assert_eq!(sentence(number(1000.0)), "f 1000, within -1.5 to 1000, unusual together with the rest");
-        assert_eq!(sentence(number(1000.25)), "f 1000.25, clean traffic stays under 1000");
+        let above = "is higher than in 99 % of clean traffic (usually up to 1000)";
+        assert_eq!(
+            sentence(number(-2.0)),
+            "f = -2 is lower than in 99 % of clean traffic (usually from -1.5)"
+        );
+        assert_eq!(sentence(number(1000.0)), "f = 1000, within the usual -1.5 to 1000");
+        assert_eq!(sentence(number(1000.25)), format!("f = 1000.25 {above}"));
+        assert_eq!(sentence(number(91_000.0)), format!("f = 91000 {above}"));
         let text = |share| Observed::Text { value: "irc".into(), share };
-        assert_eq!(sentence(text(Some(0.003))), "f `irc`, seen in 0.3 % of clean traffic");
-        assert_eq!(sentence(text(Some(0.0))), "f `irc`, never seen in clean traffic");
-        assert_eq!(sentence(text(None)), "f `irc`, rare in clean traffic");
+        assert_eq!(sentence(text(Some(0.003))), "f = `irc` is seen in 0.3 % of clean traffic");
+        assert_eq!(sentence(text(Some(0.014_912))), "f = `irc` is seen in 1.5 % of clean traffic");
+        assert_eq!(sentence(text(Some(0.0))), "f = `irc` is never seen in clean traffic");
+        assert_eq!(sentence(text(None)), "f = `irc` is rare in clean traffic");
+        let unknown = Observed::Number { value: 7.0, low: f64::NEG_INFINITY, high: f64::INFINITY };
+        assert_eq!((unknown.is_usual(), sentence(unknown)), (false, "f = 7".to_owned()));
         assert_eq!(sentence(Observed::Missing), "f is missing");
     }
 }

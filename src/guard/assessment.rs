@@ -218,6 +218,11 @@ impl Assessment {
         self.unread_addresses
     }
 
+    /// Whether a row's score passed the threshold; `false` past the last row.
+    pub fn is_anomaly(&self, row: usize) -> bool {
+        self.scores.get(row).is_some_and(|&score| score > self.threshold)
+    }
+
     /// The decision for one row, or `None` past the last.
     ///
     /// Its id folds [`Guard::model_digest`], the raw record (without truth) and nothing else: the same record through the

@@ -41,7 +41,7 @@ impl Guard {
     /// let worst = guard.assess(&flows)?.top(1)[0].row as usize;
     /// let explained = guard.explain(&flows.take(&[worst])?)?;
     /// for reason in explained.reasons(0, 3).0 {
-    ///     println!("{reason}"); // such as: packets 9.1e4, clean traffic stays under 512
+    ///     println!("{reason}"); // such as: packets = 91000 is higher than in 99 % of clean traffic (usually up to 512)
     /// }
     /// assert_eq!(explained.explanation().contributions.dim(), (1, explained.columns().len()));
     /// # Ok::<(), qosguard::Error>(())
@@ -77,9 +77,10 @@ impl GuardExplanation {
         &self.explanation
     }
 
-    /// The columns that raise a record's score most, at most `n`, each with its value and what clean traffic shows.
+    /// The columns that raise a record's score most and hold a rare value, at most `n`, each with its value and what
+    /// clean traffic shows; see [`TopReasons`].
     ///
-    /// Empty for a row past the last.
+    /// Empty for a row past the last, and where no single value is rare.
     pub fn reasons(&self, row: usize, n: usize) -> TopReasons {
         if row >= self.explanation.scores.len() {
             return TopReasons::default();

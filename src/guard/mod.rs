@@ -2,8 +2,10 @@
 
 mod assessment;
 mod builder;
+mod endpoints;
 mod explain;
 mod file;
+mod findings;
 mod fingerprint;
 mod notice;
 mod subjects;
@@ -23,6 +25,7 @@ use crate::telemetry::{Role, Schema, SchemaFit, Table};
 pub use assessment::Assessment;
 pub use builder::{GuardBuilder, Training};
 pub use explain::GuardExplanation;
+pub use findings::{Finding, Findings, FindingsCollector, Labelled};
 pub use notice::Notice;
 
 /// A fitted pipeline: schema, featurizer, detector, calibration and policy.

@@ -184,8 +184,8 @@ pub(super) fn open_export<'a>(
             place: place.to_owned(),
             line: 0,
             column: String::new(),
-            value: "an export".into(),
-            expected: "a format that streams have: exports are read from files, or received".into(),
+            value: "NetFlow, IPFIX or sFlow".into(),
+            expected: "read from a stream: exports are read from files, or received on a UDP socket".into(),
         });
     }
     let config = super::netflow::NetflowConfig { batch_rows: options.batch_rows, ..Default::default() };

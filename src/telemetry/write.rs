@@ -1,6 +1,5 @@
 //! Tables out to files of any kind.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +14,7 @@ use super::schema::Schema;
 use super::table::Table;
 use crate::error::{Error, Result};
 use crate::progress;
+use crate::replace::Replacement;
 
 /// A kind of file that tables are written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -123,7 +123,31 @@ pub struct TableWriter {
     writer: Writer,
 }
 
-type Out = BufWriter<Box<dyn Write + Send>>;
+type Out = BufWriter<Sink>;
+
+/// Where the bytes go.
+enum Sink {
+    /// A file that takes its name when it is complete.
+    File(Replacement),
+    /// Any other output.
+    Other(Box<dyn Write + Send>),
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.write(bytes),
+            Self::Other(out) => out.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::File(file) => file.flush(),
+            Self::Other(out) => out.flush(),
+        }
+    }
+}
 
 enum Writer {
     Csv(CsvWriter<Out>),
@@ -140,7 +164,11 @@ impl std::fmt::Debug for TableWriter {
 }
 
 impl TableWriter {
-    /// A writer of a new file, in the format that its name asks for; an old file is replaced.
+    /// A writer of a new file, in the format that its name asks for.
+    ///
+    /// The rows go to a temporary file in the same folder. [`TableWriter::finish`] gives it the name and replaces an old
+    /// file; until then, and after a failure, nothing stands under that name that was not there before. A device or a
+    /// named pipe is written directly.
     ///
     /// # Errors
     ///
@@ -148,8 +176,8 @@ impl TableWriter {
     pub fn create(path: impl AsRef<Path>, schema: &Schema) -> Result<Self> {
         let path = path.as_ref();
         let format = OutputFormat::of(path)?;
-        let file = File::create(path).map_err(|e| Error::io(path, e))?;
-        Self::new(file, &path.display().to_string(), format, schema)
+        let file = Replacement::create(path).map_err(|e| Error::io(path, e))?;
+        Self::over(Sink::File(file), &path.display().to_string(), format, schema)
     }
 
     /// A writer of any output; `place` names it in errors.
@@ -163,7 +191,11 @@ impl TableWriter {
         format: OutputFormat,
         schema: &Schema,
     ) -> Result<Self> {
-        let out: Out = BufWriter::with_capacity(256 << 10, Box::new(out));
+        Self::over(Sink::Other(Box::new(out)), place, format, schema)
+    }
+
+    fn over(sink: Sink, place: &str, format: OutputFormat, schema: &Schema) -> Result<Self> {
+        let out: Out = BufWriter::with_capacity(256 << 10, sink);
         let place = PathBuf::from(place);
         let writer = Writer::new(out, format, schema).map_err(|e| Error::io(&place, e))?;
         Ok(Self { place, writer })
@@ -186,7 +218,7 @@ impl TableWriter {
         .map_err(|e| Error::io(&self.place, e))
     }
 
-    /// Writes what is left. Without it a file is cut off.
+    /// Writes what is left and gives a file its name. Without it no file appears.
     ///
     /// # Errors
     ///
@@ -199,7 +231,11 @@ impl TableWriter {
             #[cfg(feature = "parquet")]
             Writer::Parquet(writer) => writer.finish(),
         };
-        out.map(drop).map_err(|e| Error::io(&self.place, e))
+        let finish = |out: Out| match out.into_inner()? {
+            Sink::File(file) => file.commit(),
+            Sink::Other(mut out) => out.flush(),
+        };
+        out.and_then(finish).map_err(|e| Error::io(&self.place, e))
     }
 }
 

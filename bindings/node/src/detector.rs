@@ -157,6 +157,10 @@ fn entries(object: Object<'_>, known: &[String]) -> Result<Vec<(String, Value)>>
 /// What the core's reader refused, in words that JavaScript has.
 fn unread(name: &str, error: &serde_json::Error) -> Failure {
     let reason = error.to_string();
+    // A setting that checks itself names itself.
+    if let Some(inner) = reason.strip_prefix('`').filter(|inner| inner.contains("` must be ")) {
+        return Failure::new("invalid_argument", format!("`{name}.{inner}"));
+    }
     let Some((got, expected)) = reason.split_once(", expected ") else {
         return Failure::new("invalid_argument", format!("`{name}`: {reason}"));
     };

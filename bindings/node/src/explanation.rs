@@ -82,7 +82,7 @@ pub struct Reason {
     pub contribution: f64,
     /// Its value and what is ordinary.
     pub observed: Observed,
-    /// The reason in words, such as `packets 91000, clean traffic stays under 512`.
+    /// The reason in words, such as `packets = 91000 is higher than in 99 % of clean traffic (usually up to 512)`.
     pub text: String,
 }
 
@@ -128,7 +128,8 @@ impl GuardExplanation {
         self.inner.explanation().scores.clone().into()
     }
 
-    /// The columns that raise a record's score most, at most `n`; empty for a row past the last.
+    /// The columns that raise a record's score most and hold a rare value, at most `n`; empty for a row past the last, and
+    /// where no single value is rare.
     #[napi(catch_unwind)]
     pub fn reasons(&self, row: f64, n: f64) -> Result<Vec<Reason>> {
         let reasons = self.inner.reasons(whole("row", row)?, whole("n", n)?);

@@ -16,6 +16,7 @@ use crate::convert::{
 use crate::detector::Detector;
 use crate::error::{Result, into_js_err, invalid};
 use crate::explanation::GuardExplanation;
+use crate::finding::Findings;
 use crate::job::{Job, spawn};
 use crate::policy::Policy;
 use crate::schema::Schema;
@@ -278,6 +279,22 @@ impl Guard {
         >,
     ) -> Result<Assessment> {
         Flows::from(flows).assess(&self.inner).map_err(|e| into_js_err(&e))
+    }
+
+    /// A summary of an assessment of a table and its `n` worst findings, off the event loop: equal ones grouped, each with
+    /// time, addresses, ports, protocol, severity, action and what is rare about it. Default: 10 findings.
+    ///
+    /// Rejects with `shape_mismatch` for an assessment of another number of rows.
+    #[napi(catch_unwind, ts_return_type = "Promise<Findings>")]
+    pub fn findings(
+        &self,
+        flows: ClassInstance<'_, Table>,
+        assessment: ClassInstance<'_, Assessment>,
+        n: Option<f64>,
+    ) -> Result<AsyncTask<Job<Findings>>> {
+        let (guard, flows) = (Arc::clone(&self.inner), Arc::clone(&flows.inner));
+        let (assessment, n) = (assessment.inner.clone(), whole_or("n", n, 10_usize)?);
+        Ok(spawn(move || Ok(guard.findings(&flows, &assessment, n)?.into())))
     }
 
     /// Splits the score of every record into what each of its columns adds, off the event loop.

@@ -17,6 +17,7 @@ mod error;
 pub mod evaluate;
 pub mod explanation;
 pub mod exporters;
+pub mod finding;
 pub mod fitted;
 pub mod follow;
 pub mod guard;

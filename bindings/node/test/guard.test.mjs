@@ -214,3 +214,24 @@ test('a guard says what another source lacks, and a table is brought to it', asy
   await assert.rejects(fresh.mapTo(Schema.preset('kdd99')), { code: 'schema_mismatch', message: /src_bytes/ })
   assert.throws(() => guard.fits('flow'), { name: 'QosguardError', code: 'invalid_argument' })
 })
+
+test('findings are a summary and usable lines', async () => {
+  const out = await guard.assess(fresh)
+  const flagged = Array.from({ length: out.length }, (_, row) => out.decision(row)).filter((d) => d.isAnomaly).length
+  const findings = await guard.findings(fresh, out, 5)
+  assert.deepEqual([findings.records, findings.anomalies, findings.worst.length], [4000, flagged, 5])
+  assert.equal(findings.labelled.caught + findings.labelled.falsePositives, flagged)
+  const all = await guard.findings(fresh, out, 10_000)
+  assert.equal(all.worst.reduce((sum, { count }) => sum + count, 0), flagged)
+  for (const finding of findings.worst) {
+    const { time, srcIp, srcPort, dstIp, dstPort, protocol, decision, text } = finding
+    assert.ok(text.startsWith(`${time}  ${srcIp}:${srcPort} -> ${dstIp}:${dstPort} ${protocol}  ${decision.severity}`), text)
+    assert.ok(findings.text.includes(text))
+    assert.deepEqual(decision, out.decision(decision.row))
+    assert.ok(finding.reasons.every((reason) => text.includes(reason.text)))
+  }
+  assert.equal((await guard.findings(fresh, out)).worst.length, 10)
+  const other = await guard.assess(await fresh.take([0]))
+  await assert.rejects(guard.findings(fresh, other), { code: 'shape_mismatch' })
+  await assert.rejects(guard.findings(fresh, out, -1), { code: 'invalid_argument' })
+})

@@ -134,6 +134,21 @@ impl Guard {
         interruptible(py, || self.0.explain(&table.0)).map(GuardExplanation)
     }
 
+    /// A summary of an assessment and its `n` worst findings, each with the texts of the finding and of its decision, and
+    /// all of it as text.
+    fn findings(
+        &self,
+        py: Python<'_>,
+        table: &Table,
+        assessment: &Assessment,
+        n: Whole,
+    ) -> PyResult<(Record, Vec<(String, String)>, String)> {
+        let n = n.get(py, "n")?;
+        let findings = forward(py, || self.0.findings(&table.0, &assessment.0, n))?;
+        let texts = findings.worst.iter().map(|finding| (finding.to_string(), finding.decision.to_string()));
+        Ok((Record::new(&findings), texts.collect(), findings.to_string()))
+    }
+
     /// How the columns that the guard reads can be filled from tables of another schema, and in words.
     fn fits(&self, schema: &Schema) -> (Record, String) {
         let fit = self.0.fits(&schema.0);

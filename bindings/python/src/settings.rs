@@ -14,9 +14,8 @@ pub(crate) fn read(py: Python<'_>, Config(settings): Config) -> PyResult<AnyDete
         Err(error) => error,
     };
     let (name, error, got) = blame(&settings).unwrap_or(("kind".into(), error, settings["kind"].to_string()));
-    // It says "invalid type: string "x", expected usize".
     let text = error.to_string();
-    let expected = match text.split_once("expected ").map_or(&*text, |(_, expected)| expected) {
+    let expected = match expected(&text) {
         "usize" | "u64" => "a whole number from 0",
         "f32" | "f64" => "a number",
         tagged if tagged.starts_with("internally tagged enum") => "a mapping that names its `kind`",
@@ -33,7 +32,7 @@ pub(crate) fn featurizer(py: Python<'_>, Config(settings): Config) -> PyResult<F
     for (name, value) in fields {
         if let Err(error) = serde_json::from_value::<FlowFeaturizerConfig>(json!({ name: value })) {
             let text = error.to_string();
-            let expected = text.split_once(", expected ").map_or(&*text, |(_, expected)| expected);
+            let expected = expected(&text);
             if text.starts_with("unknown field") {
                 return Err(refuse(py, "featurizer", &format!("settings named {expected}"), name));
             }
@@ -41,6 +40,15 @@ pub(crate) fn featurizer(py: Python<'_>, Config(settings): Config) -> PyResult<F
         }
     }
     serde_json::from_value(settings).map_err(|error| refuse(py, "featurizer", "as documented", error))
+}
+
+/// What an error expects: serde's are "invalid type: string "x", expected usize", and those of a setting that checks itself
+/// "`x` must be a number, got y".
+fn expected(text: &str) -> &str {
+    if let Some((_, rest)) = text.split_once("` must be ") {
+        return rest.rsplit_once(", got ").map_or(rest, |(expected, _)| expected);
+    }
+    text.split_once("expected ").map_or(text, |(_, expected)| expected)
 }
 
 /// The innermost setting that fails alone, its error and its value: serde does not say where it stood, but nearly
@@ -72,7 +80,10 @@ fn blame_at(
         blame_at(&place, value, &|value| alone(name, value))
             // A field that cannot stand alone, or should not stand here, says nothing of its value.
             .filter(|(_, error, _)| {
-                !["missing", "unknown field"].iter().any(|s| error.to_string().starts_with(s))
+                let error = error.to_string();
+                // A word was expected, and serde takes the key of a mapping for it.
+                let key = format!("unknown variant `{name}`");
+                !["missing", "unknown field", &key].iter().any(|start| error.starts_with(start))
             })
     });
     Some(inner.unwrap_or_else(|| (place.into(), error, value.to_string())))

@@ -27,11 +27,11 @@ pub(crate) enum Command {
     Evaluate(Evaluate),
     /// Make labelled traffic with ground truth
     Simulate(Simulate),
-    /// Say what a guard holds
+    /// Show what a guard contains
     Inspect(Inspect),
     /// Print a completion script
     Completions {
-        /// The shell that shall complete
+        /// The shell to complete in
         shell: Shell,
     },
     /// Write the manual pages
@@ -149,14 +149,14 @@ pub(crate) struct Assess {
     pub(crate) model: PathBuf,
     #[command(flatten)]
     pub(crate) input: Input,
-    /// Write one row for every record: .parquet, .arrow, .csv or .jsonl; `-` writes CSV to standard output instead of
-    /// the decisions
+    /// Write one row for every record and print the summary only: .parquet, .arrow, .csv or .jsonl; `-` writes CSV to
+    /// standard output
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: Option<PathBuf>,
-    /// Print every decision, not only those on anomalies
+    /// Print every finding, not only the ten worst; with --json every record, not only the anomalies
     #[arg(long)]
     pub(crate) all: bool,
-    /// Print JSON lines
+    /// Print one JSON object for each anomaly, as soon as it is found
     #[arg(long)]
     pub(crate) json: bool,
     /// Decide by this policy instead of the guard's own
@@ -165,9 +165,9 @@ pub(crate) struct Assess {
     /// Bring records of another schema to the guard's by what their columns mean
     #[arg(long)]
     pub(crate) map: bool,
-    /// Say of each printed decision why: at most this many reasons
-    #[arg(long, value_name = "COUNT", default_value_t = 0)]
-    pub(crate) reasons: usize,
+    /// Reasons of each finding at most [default: 1; 0 with --all --json]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) reasons: Option<usize>,
     /// Exit with 1 when there are anomalies
     #[arg(long)]
     pub(crate) exit_code: bool,

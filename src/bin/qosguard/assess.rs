@@ -1,11 +1,12 @@
-//! `qosguard assess`: records in, decisions out, batch by batch.
+//! `qosguard assess`: records in, decisions out.
 
 use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use qosguard::qos::{Decision, Policy};
+use qosguard::guard::FindingsCollector;
+use qosguard::qos::Policy;
 use qosguard::telemetry::{ReadReport, Table, TableWriter};
 use qosguard::{Assessment, Guard, Result};
 use serde_json::json;
@@ -13,7 +14,11 @@ use serde_json::json;
 use crate::arguments::Assess;
 use crate::exit::{ANOMALIES, Outcome};
 use crate::progress::Progress;
+use crate::tell::tell;
 use crate::{input, output, verdicts};
+
+/// Findings that are printed without `--all`.
+const WORST: usize = 10;
 
 pub(crate) fn run(command: &Assess) -> Outcome {
     if let Some(output) = &command.output {
@@ -30,9 +35,12 @@ pub(crate) fn run(command: &Assess) -> Outcome {
         inputs.as_ref().map_or_else(|| (**reader.schema()).clone(), |i| i.common_with(reader.schema()));
     let schema = verdicts::schema(&seen, &guard)?;
     let mut out = command.output.as_deref().map(|path| output::create(path, &schema)).transpose()?;
-    // What reads the rows there must not meet other lines among them.
+    // A program that reads rows or JSON from standard output must not find other lines among them.
     let rows_to_stdout = command.output.as_deref() == Some(Path::new("-"));
-    let (mut records, mut anomalies, mut unfit, mut unread) = (0, 0, 0, 0);
+    // A socket has no end that an operator waits for: its findings are printed as they come.
+    let live = input::is_socket(&command.input);
+    let reasons = command.reasons.unwrap_or(1);
+    let (mut findings, mut unfit, mut unread) = (FindingsCollector::new(), 0, 0);
     let progress = Progress::new("assessed", None);
     while let Some(batch) = reader.next().transpose()? {
         let place = ReadReport::new(&reader.report().place);
@@ -42,63 +50,75 @@ pub(crate) fn run(command: &Assess) -> Outcome {
             unfit += table.report().rejected;
         }
         let assessment = guard.assess(&table)?;
-        if !rows_to_stdout {
-            output::print(lines(command, &guard, &table, &assessment, records)?.as_bytes())?;
+        if command.json && !rows_to_stdout {
+            let lines = json_lines(command, &guard, &table, &assessment, findings.records())?;
+            output::print(lines.as_bytes())?;
+        }
+        if live && !command.json && command.output.is_none() {
+            let mut batch = FindingsCollector::new();
+            batch.add(&guard, &table, &assessment)?;
+            for finding in batch.finish(&guard, usize::MAX, reasons)?.worst {
+                output::print(format!("{finding}\n").as_bytes())?;
+            }
         }
         if let (Some(out), Some(batch)) = (&mut out, table.batches().first()) {
             out.write(&verdicts::beside(&schema, &guard, batch, &assessment)?)?;
         }
-        anomalies += assessment.decisions().filter(|decision| decision.verdict.is_anomaly).count();
-        records += assessment.len() as u64;
         unread += assessment.unread_addresses();
+        findings.add(&guard, &table, &assessment)?;
         progress.add(assessment.len());
     }
     drop(progress);
     out.map_or(Ok(()), TableWriter::finish)?;
-    eprintln!("{records} records, {anomalies} anomalies, {}", input::summary(reader.report(), unfit));
+    let (records, anomalies) = (findings.records(), findings.anomalies());
+    if command.json || rows_to_stdout {
+        tell(format_args!(
+            "{records} records, {anomalies} anomalies, {}",
+            input::summary(reader.report(), unfit)
+        ));
+    } else {
+        let shown = match (&command.output, command.all) {
+            (Some(_), _) => 0,
+            _ if live => 0,
+            (None, true) => usize::MAX,
+            (None, false) => WORST,
+        };
+        findings.set_rejected(reader.report().rejected + unfit);
+        let findings = findings.finish(&guard, shown, reasons)?;
+        output::print(findings.to_string().as_bytes())?;
+        if shown < findings.groups && command.output.is_none() && !live {
+            output::print(b"(--all prints every finding, -o FILE writes every record)\n")?;
+        }
+        input::tell_left_out(reader.report());
+    }
     if unread > 0 {
-        eprintln!(
-            "{unread} records allowed because an address of theirs cannot be read (rule `unread-address`)"
-        );
+        tell(format_args!(
+            "{unread} records allowed because one of their addresses cannot be read (rule `unread-address`)"
+        ));
     }
     for notice in output::notices(&guard) {
-        eprintln!("{notice}");
+        tell(notice);
     }
-    Ok(if command.exit_code && anomalies > 0 { ExitCode::from(ANOMALIES) } else { ExitCode::SUCCESS })
+    let read = input::outcome(records, reader.report(), unfit);
+    Ok(if command.exit_code && anomalies > 0 { ExitCode::from(ANOMALIES) } else { read })
 }
 
-/// The decisions that shall be printed, one a line; `before` records came earlier.
-fn lines(
+/// The decisions that are printed as JSON, one a line; `before` records came earlier.
+fn json_lines(
     command: &Assess,
     guard: &Guard,
     table: &Table,
     assessment: &Assessment,
     before: u64,
 ) -> Result<String> {
-    let decisions: Vec<Decision> =
-        assessment.decisions().filter(|decision| command.all || decision.verdict.is_anomaly).collect();
-    let explained = if command.reasons > 0 && !decisions.is_empty() {
-        let rows: Vec<usize> = decisions.iter().map(|decision| decision.row as usize).collect();
-        Some(guard.explain(&table.take(&rows)?)?)
-    } else {
-        None
-    };
     let mut lines = String::new();
-    for (i, mut decision) in decisions.into_iter().enumerate() {
-        decision.row += before;
-        let reasons = explained.as_ref().map(|explained| explained.reasons(i, command.reasons));
-        if command.json {
-            let mut line = json!(decision);
-            if let Some(reasons) = reasons {
-                line["reasons"] = json!(reasons);
-            }
-            let _ = writeln!(lines, "{line}");
-        } else {
-            let _ = writeln!(lines, "row {:>8}  {decision}", decision.row);
-            for reason in reasons.into_iter().flat_map(|reasons| reasons.0) {
-                let _ = writeln!(lines, "              {reason}");
-            }
-        }
+    let rows: Vec<usize> =
+        (0..assessment.len()).filter(|&row| command.all || assessment.is_anomaly(row)).collect();
+    // Reasons of clean records only where they are asked for.
+    let reasons = command.reasons.unwrap_or(usize::from(!command.all));
+    for mut finding in guard.describe(table, assessment, &rows, reasons)? {
+        finding.decision.row += before;
+        let _ = writeln!(lines, "{}", json!(finding));
     }
     Ok(lines)
 }

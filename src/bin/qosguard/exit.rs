@@ -1,4 +1,4 @@
-//! Exit codes that mean something, and how a failure is told.
+//! The exit codes, and how a failure is reported.
 
 use std::error::Error as _;
 use std::io;
@@ -6,27 +6,33 @@ use std::process::ExitCode;
 
 use qosguard::ErrorKind;
 
+use crate::tell::tell;
+
 /// What the exit codes mean; `--help` prints it.
 pub(crate) const CODES: &str = "\
 Exit codes:
-  0  done
+  0  done, or what reads the output closed it
   1  anomalies were found (assess --exit-code)
   2  wrong usage, or a setting outside its range
   3  input that cannot be read as telemetry, or too little of it
   4  a model that is no intact guard, or of a newer release
   5  a policy that does not validate
   6  a file that cannot be read or written
+  7  no record came out of the input, and something in it was left out
   130  interrupted by Ctrl-C";
 
 /// Anomalies were found and the caller asked to be told.
 pub(crate) const ANOMALIES: u8 = 1;
 
+/// The input held something, and no record came out of it.
+pub(crate) const NOTHING_READ: u8 = 7;
+
 /// Why a command stopped.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The library refused.
+    /// The library returned an error.
     Refused(qosguard::Error),
-    /// The reader of our output went away, as `head` does.
+    /// What reads the output closed it, as `head` does.
     Closed,
 }
 
@@ -43,17 +49,46 @@ impl From<qosguard::Error> for Failure {
 }
 
 impl Failure {
-    /// Prints the failure with its causes and gives its exit code.
+    /// Prints the failure with its causes and returns its exit code.
     pub(crate) fn tell(self) -> ExitCode {
         let Self::Refused(error) = self else { return ExitCode::SUCCESS };
+        let error = by_option(error);
         let mut message = error.to_string();
         let mut cause = error.source();
         while let Some(inner) = cause {
             message = format!("{message}: {inner}");
             cause = inner.source();
         }
-        eprintln!("qosguard: {message}");
+        tell(format_args!("qosguard: {message}"));
         ExitCode::from(code(error.kind()))
+    }
+}
+
+/// The options that set an argument of the library, by the argument's name.
+const OPTIONS: [(&str, &str); 12] = [
+    ("active_timeout_s", "--active-timeout"),
+    ("attack_share", "--attack-share"),
+    ("delimiter", "--delimiter"),
+    ("idle_timeout_s", "--idle-timeout"),
+    ("interim_s", "--interim"),
+    ("max_flows", "--max-flows"),
+    ("max_rejected_share", "--max-rejected-share"),
+    ("output", "--output"),
+    ("path", "--output"),
+    ("rate", "--false-positive-rate"),
+    ("rows", "--rows"),
+    ("seed", "--seed"),
+];
+
+/// The same error, with the option that was typed for the argument that it set.
+fn by_option(error: qosguard::Error) -> qosguard::Error {
+    match error {
+        qosguard::Error::InvalidArgument { name, expected, got } => {
+            let option = OPTIONS.iter().find(|(argument, _)| *argument == name);
+            let name = option.map_or(name, |(_, option)| (*option).to_owned());
+            qosguard::Error::InvalidArgument { name, expected, got }
+        }
+        other => other,
     }
 }
 

@@ -1,6 +1,5 @@
 //! `qosguard flows`: telemetry of any kind to flow records.
 
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use qosguard::telemetry::{ReadReport, Schema, Table};
@@ -9,6 +8,7 @@ use qosguard::{Error, Result};
 use crate::arguments::Flows;
 use crate::exit::Outcome;
 use crate::progress::Progress;
+use crate::tell::{few, tell};
 use crate::{input, output};
 
 pub(crate) fn run(command: &Flows) -> Outcome {
@@ -33,11 +33,11 @@ pub(crate) fn run(command: &Flows) -> Outcome {
     }
     drop(progress);
     out.finish()?;
-    eprintln!("{records} flows, {}", input::summary(reader.report(), unfit));
-    Ok(ExitCode::SUCCESS)
+    tell(format_args!("{records} flows, {}", input::summary(reader.report(), unfit)));
+    Ok(input::outcome(records as u64, reader.report(), unfit))
 }
 
-/// The columns of a schema that the records can fill; says which they cannot.
+/// The columns of a schema that the records can fill; a message lists the others.
 fn common(schema: &Schema, records: &Schema) -> Result<Schema> {
     let fit = schema.fits(records);
     let common = schema.common_with(records);
@@ -50,7 +50,7 @@ fn common(schema: &Schema, records: &Schema) -> Result<Schema> {
         });
     }
     if !fit.is_complete() {
-        eprintln!("schema `{}` tells nothing of: {}", fit.source, fit.missing.join(", "));
+        tell(format_args!("no column of `{}` maps to: {}", fit.source, few(&fit.missing)));
     }
     Ok(common)
 }

@@ -1,6 +1,7 @@
 //! Where records come from: files of any kind, standard input, or a UDP socket that exporters send to.
 
 use std::path::Path;
+use std::process::ExitCode;
 
 use qosguard::telemetry::netflow::{Collector, CollectorConfig};
 use qosguard::telemetry::packets::FlowMeterConfig;
@@ -8,8 +9,10 @@ use qosguard::telemetry::{self, BatchReader, ReadOptions, ReadReport, Schema, Ta
 use qosguard::{Error, Result};
 
 use crate::arguments::{Input, Meter};
+use crate::exit::NOTHING_READ;
 use crate::interrupt::{self, SIGINT, SIGTERM};
 use crate::progress::Progress;
+use crate::tell::{few, tell};
 
 /// Opens the input with the reader of its kind.
 pub(crate) fn open(input: &Input) -> Result<Box<dyn BatchReader>> {
@@ -53,6 +56,11 @@ fn is_stream(path: &Path) -> bool {
     path == Path::new("-") || path.to_str().is_some_and(|path| path.starts_with("udp://"))
 }
 
+/// Whether the input is a UDP socket.
+pub(crate) fn is_socket(input: &Input) -> bool {
+    matches!(input.paths.as_slice(), [one] if one != Path::new("-") && is_stream(one))
+}
+
 fn meter(meter: &Meter) -> FlowMeterConfig {
     let default = FlowMeterConfig::default();
     FlowMeterConfig {
@@ -88,11 +96,44 @@ pub(crate) fn schema(name: &str) -> Result<Schema> {
     Schema::from_toml(&text)
 }
 
+/// The exit code of a command that made `records` records of its input, with a message where there are none although
+/// the input held something.
+pub(crate) fn outcome(records: u64, report: &ReadReport, unfit: u64) -> ExitCode {
+    let left_out = report.rejected + unfit + report.skipped.values().sum::<u64>();
+    if records > 0 || left_out == 0 {
+        return ExitCode::SUCCESS;
+    }
+    let why = counted(report).unwrap_or_else(|| format!("{left_out} rejected"));
+    tell(format_args!("qosguard: {}: no record could be read ({why})", report.place));
+    ExitCode::from(NOTHING_READ)
+}
+
 /// What was left out, and what the reader counted besides, in words; `unfit` records were read and do not fit another schema.
 pub(crate) fn summary(report: &ReadReport, unfit: u64) -> String {
     let rejected = format!("{} records rejected", report.rejected);
     let unfit = (unfit > 0).then(|| format!(", {unfit} outside the ranges of the other schema"));
-    let counted = report.skipped.iter().map(|(what, count)| format!("; {what}: {count}"));
-    let reasons = report.rejections.iter().take(3).map(|rejection| format!("\n  {rejection}"));
-    std::iter::once(rejected).chain(unfit).chain(counted).chain(reasons).collect()
+    let counted = counted(report).map(|counted| format!("; {counted}"));
+    std::iter::once(rejected).chain(unfit).chain(counted).chain(rejections(report)).collect()
+}
+
+/// Prints what the reader counted besides records, and the first rejections.
+pub(crate) fn tell_left_out(report: &ReadReport) {
+    if let Some(counted) = counted(report) {
+        tell(counted);
+    }
+    for rejection in rejections(report) {
+        tell(rejection.trim_start_matches('\n'));
+    }
+}
+
+/// What the reader counted besides records; `None` for nothing.
+fn counted(report: &ReadReport) -> Option<String> {
+    let counted: Vec<String> =
+        report.skipped.iter().map(|(what, count)| format!("{what}: {count}")).collect();
+    (!counted.is_empty()).then(|| few(&counted))
+}
+
+/// The first rejections, each on a line of its own.
+fn rejections(report: &ReadReport) -> impl Iterator<Item = String> {
+    report.rejections.iter().take(3).map(|rejection| format!("\n  {rejection}"))
 }

@@ -1,8 +1,10 @@
-//! `qosguard inspect`: what a guard holds.
+//! `qosguard inspect`: what a guard contains.
 
+use std::fmt::Write;
 use std::process::ExitCode;
 
 use qosguard::Guard;
+use qosguard::calibrate::{Interval, Threshold};
 use qosguard::detect::{AnyDetector, Member};
 use qosguard::features::Featurizer;
 use qosguard::telemetry::Role;
@@ -11,6 +13,7 @@ use serde_json::json;
 use crate::arguments::Inspect;
 use crate::exit::Outcome;
 use crate::output;
+use crate::tell::few;
 
 pub(crate) fn run(command: &Inspect) -> Outcome {
     let guard = Guard::load(&command.model)?;
@@ -45,7 +48,7 @@ fn members(guard: &Guard) -> &[Member] {
 }
 
 fn in_words(guard: &Guard) -> String {
-    let (schema, threshold, training) = (guard.schema(), guard.threshold(), guard.training());
+    let (schema, training) = (guard.schema(), guard.training());
     let columns = schema.columns().iter().filter(|c| c.role == Role::Feature).count();
     let mut lines = vec![
         format!("digest     {}", guard.digest()),
@@ -54,22 +57,28 @@ fn in_words(guard: &Guard) -> String {
             schema.name(),
             schema.columns().len()
         ),
-        format!("features   {}", guard.featurizer().names().join(", ")),
+        format!("features   {}", few(guard.featurizer().names())),
     ];
-    for dropped in guard.featurizer().dropped() {
-        lines.push(format!("dropped    {}: {:?}", dropped.column, dropped.reason));
+    let dropped: Vec<String> = guard
+        .featurizer()
+        .dropped()
+        .iter()
+        .map(|dropped| format!("{} ({:?})", dropped.column, dropped.reason).to_lowercase())
+        .collect();
+    if !dropped.is_empty() {
+        lines.push(format!("dropped    {}", few(&dropped)));
     }
-    lines.push(format!("detector   {}", guard.detector().kind()));
-    for member in members(guard) {
-        lines.push(format!(
-            "member     {}: {}, weight {}",
-            member.name(),
-            member.detector().kind(),
-            member.weight()
-        ));
-    }
+    let kind = guard.detector().kind();
+    let members: Vec<String> = members(guard)
+        .iter()
+        .map(|m| format!("{} ({}, weight {:.3})", m.name(), m.detector().kind(), m.weight()))
+        .collect();
+    lines.push(match members.as_slice() {
+        [] => format!("detector   {kind}"),
+        members => format!("detector   {kind} of {}", few(members)),
+    });
     if !guard.families().is_empty() {
-        lines.push(format!("families   {}", guard.families().join(", ")));
+        lines.push(format!("families   {}", few(guard.families())));
     }
     lines.push(format!(
         "training   {} rows: {} fitted, {} calibrated, {} held out, {} attacks; seed {}",
@@ -81,24 +90,40 @@ fn in_words(guard: &Guard) -> String {
         training.seed
     ));
     lines.push(format!("data       {}", training.data_hash));
-    lines.push(format!("threshold  score above {}", threshold.score));
-    if let Some(asked) = threshold.asked {
-        lines.push(format!("asked      a false-positive rate of {asked}"));
-    }
-    if let Some(realised) = threshold.realised {
-        let interval = realised.false_positive_interval;
-        lines.push(format!(
-            "realised   {:.4} [{:.4}, {:.4}] on {} clean rows held out",
-            realised.false_positive_rate, interval.low, interval.high, realised.clean_rows
-        ));
-    }
     let policy = guard.policy().config();
     let mode = if guard.policy().dry_run() { "dry run" } else { "in force" };
-    lines.push(format!(
-        "policy     {mode}, {} rules, {} prefixes allowed",
-        policy.rules.len(),
-        policy.allow.len()
-    ));
-    lines.extend(output::notices(guard));
-    lines.join("\n") + "\n"
+    let rates = rates(guard.threshold());
+    let policy =
+        format!("policy     {mode}, {} rules, {} prefixes allowed", policy.rules.len(), policy.allow.len());
+    let mut text = format!("{}\n{rates}{policy}\n", lines.join("\n"));
+    for notice in output::notices(guard) {
+        let _ = writeln!(text, "{notice}");
+    }
+    text
+}
+
+/// The threshold in lines: the score, the false-positive rate that was asked for and the one it realised.
+pub(crate) fn rates(threshold: &Threshold) -> String {
+    let mut lines = format!("threshold  score above {:.4}\n", threshold.score);
+    if let Some(asked) = threshold.asked {
+        let _ = writeln!(lines, "asked      a false-positive rate of {} %", percent(asked));
+    }
+    if let Some(realised) = threshold.realised {
+        let Interval { low, high, .. } = realised.false_positive_interval;
+        let _ = writeln!(
+            lines,
+            "realised   {} % [{}, {}] on {} clean rows held out",
+            percent(realised.false_positive_rate),
+            percent(low),
+            percent(high),
+            realised.clean_rows
+        );
+    }
+    lines
+}
+
+/// A share in percent, to two decimals.
+fn percent(share: f64) -> String {
+    let text = format!("{:.2}", 100.0 * share);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }

@@ -1,5 +1,7 @@
 //! The `qosguard` command: telemetry to flows, guards trained, records assessed, from a shell.
 #![allow(clippy::print_stdout, reason = "a command talks to the terminal")]
+// `eprintln!` panics where standard error is closed; `tell` does not.
+#![warn(clippy::print_stderr)]
 
 mod arguments;
 mod assess;
@@ -13,6 +15,7 @@ mod interrupt;
 mod output;
 mod progress;
 mod simulate;
+mod tell;
 mod train;
 mod verdicts;
 

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::arguments::Train;
 use crate::exit::Outcome;
 use crate::progress::Steps;
+use crate::tell::tell;
 use crate::{input, interrupt, output};
 
 pub(crate) fn run(command: &Train) -> Outcome {
@@ -44,27 +45,20 @@ pub(crate) fn run(command: &Train) -> Outcome {
             })
         )
     } else {
-        let realised = threshold.realised.map_or(String::new(), |realised| {
-            let interval = realised.false_positive_interval;
-            format!(
-                ", realised {:.4} [{:.4}, {:.4}] on {} clean rows held out",
-                realised.false_positive_rate, interval.low, interval.high, realised.clean_rows
-            )
-        });
         format!(
-            "read       {} rows of schema `{}`, {} rejected\nfitted     {} rows, calibrated on {}\nasked      {}{realised}\nsaved      {}\n",
+            "read       {} rows of schema `{}`, {} rejected\nfitted     {} rows, calibrated on {}\n{}saved      {}\n",
             table.n_rows(),
             table.schema().name(),
             report.rejected,
             training.fitted,
             training.calibrated,
-            command.false_positive_rate,
+            crate::inspect::rates(threshold),
             command.output.display(),
         )
     };
     output::print(text.as_bytes())?;
     for notice in output::notices(&guard) {
-        eprintln!("{notice}");
+        tell(notice);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -81,6 +75,9 @@ fn detector(text: &str, seed: u64) -> Result<AnyDetectorConfig> {
         let json = std::fs::read_to_string(path).map_err(|source| Error::Io { path: path.into(), source })?;
         return serde_json::from_str(&json)
             .map_err(|e| refused("a file with the settings of a detector", format!("{text}: {e}")));
+    }
+    if ["ensemble", "mixture_of_experts"].contains(&text) {
+        return Err(refused("`auto`, or a JSON file that lists the detectors to combine", text.into()));
     }
     let seeded = json!({ "kind": text, "seed": seed });
     let plain = json!({ "kind": text });

@@ -93,6 +93,9 @@ impl From<Device> for String {
     }
 }
 
+/// How a device is written.
+const EXPECTED: &str = "`cpu` or `cuda:` and a number";
+
 impl TryFrom<String> for Device {
     type Error = Error;
 
@@ -100,7 +103,7 @@ impl TryFrom<String> for Device {
         let number = text.strip_prefix("cuda:").and_then(|number| number.parse().ok());
         match number.map_or(Self::Cpu, Self::Cuda) {
             device if device.to_string() == text => Ok(device),
-            _ => Err(Error::invalid("device", "`cpu` or `cuda:0`, by number", format!("`{text}`"))),
+            _ => Err(Error::invalid("device", EXPECTED, text)),
         }
     }
 }
