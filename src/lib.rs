@@ -2,6 +2,7 @@
 
 pub mod arrow;
 mod artifact;
+mod bits;
 mod error;
 mod parallel;
 mod quantile;

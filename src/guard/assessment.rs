@@ -1,5 +1,7 @@
 //! What a guard says of a table: scores, p-values, decisions.
 
+mod stored;
+
 use std::sync::Arc;
 
 use crate::arrow::array::{ArrayRef, BooleanArray, Float32Array, Float64Array, RecordBatch, StringBuilder};
