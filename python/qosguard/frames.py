@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from .errors import InsufficientDataError, InvalidArgumentError, InvalidTypeError, ShapeMismatchError
 
-__all__ = ["column_names", "is_missing", "matrix"]
+__all__ = ["arrow_input", "column_names", "is_missing", "matrix", "select"]
 
 _NUMBERS = "fiub"
 _PLAIN = frozenset({bool, int, float, str, type(None), np.bool_, np.int64, np.float64, np.float32, np.int32})
@@ -53,6 +54,25 @@ def is_missing(value: Any) -> bool:
         return bool(value != value)
     except (TypeError, ValueError):
         return False
+
+
+def arrow_input(data: Any) -> Any:
+    """A frame as the Arrow C stream interface can pass it on: Polars columns without a type become missing numbers."""
+    polars = sys.modules.get("polars")
+    if polars is None or not isinstance(data, polars.DataFrame):
+        return data
+    return data.with_columns(polars.selectors.by_dtype(polars.Null).cast(polars.Float64))
+
+
+def select(X: Any, known: list[str]) -> Any:
+    """A frame of pandas, Polars or pyarrow with only its columns that are known; any other frame as it is."""
+    names = column_names(X)
+    if names is None or not any(hasattr(X, name) for name in ("iloc", "to_series", "column")):
+        return X
+    keep = [name for name in names if name in known]
+    if len(keep) == len(names):
+        return X
+    return X.loc[:, keep] if hasattr(X, "iloc") else X.select(keep)
 
 
 def _is_frame(X: Any) -> bool:

@@ -18,6 +18,7 @@ from .errors import InvalidArgumentError, InvalidTypeError, not_fitted
 from .estimator import Estimator
 from .explanation import GuardExplanation
 from .forest import IsolationForest
+from .frames import select
 from .results import Decision, SchemaFit, Threshold, Training
 from .training import Watcher, watch
 
@@ -121,7 +122,7 @@ class Guard:
         than 100 clean rows, no usable column, or a rule or a detector that needs attacks where there are none,
         and `BadRecordError` for a row without a label.
         """
-        table = _table(flows, schema, 0.05)
+        table = _table(flows, schema)
         settings = self._detector_settings()
         with self._detector._naming():
             self._native = _core.Guard.fit(
@@ -148,7 +149,7 @@ class Guard:
         True
         """
         native = self._fitted()
-        return Assessment(native.assess(_table(flows, native.inputs, 0.0)))
+        return Assessment(native.assess(_records(flows, native.inputs)))
 
     def explain(self, flows: Table | Any) -> GuardExplanation:
         """Split the score of every record into what each of its columns adds, with the main reasons in words.
@@ -165,7 +166,7 @@ class Guard:
         2
         """
         native = self._fitted()
-        return GuardExplanation(native.explain(_table(flows, native.inputs, 0.0)))
+        return GuardExplanation(native.explain(_records(flows, native.inputs)))
 
     def fits(self, source: Schema | Table) -> SchemaFit:
         """Say how the columns that the guard reads can be filled from another source, and what is missing.
@@ -320,7 +321,7 @@ class Guard:
         return f"<p>{html.escape(repr(self))}</p>{_html_table([], rows)}"
 
 
-def _table(flows: Any, schema: Schema | None, max_rejected_share: float) -> Table:
+def _table(flows: Any, schema: Schema | None, max_rejected_share: float = 0.05) -> Table:
     """Records as a table: a table as it is, a frame by `schema`."""
     if isinstance(flows, Table):
         return flows
@@ -329,6 +330,13 @@ def _table(flows: Any, schema: Schema | None, max_rejected_share: float) -> Tabl
         expected = "a Table, which qosguard.read makes of a file, or a data frame that Table.from_arrow takes"
         raise InvalidTypeError(f"`flows` must be {expected}, got {type(flows).__name__}")
     return Table.from_arrow(flows, schema, max_rejected_share)
+
+
+def _records(flows: Any, inputs: Schema) -> Table:
+    """Records to assess as a table, one row for each; other columns of a frame than a guard's own are left out."""
+    if isinstance(flows, Table):
+        return flows
+    return _table(select(flows, [column.name for column in inputs.columns]), inputs, 0.0)
 
 
 def _html_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -142,7 +142,6 @@ def test_imported_models_of_text_labels_have_sorted_classes(x: Matrix) -> None:
     assert ours.clean_class_ == "normal"
     np.testing.assert_allclose(ours.predict_proba(x), theirs.predict_proba(x), atol=1e-6)
     assert (ours.predict(x) == theirs.predict(x)).all()
-    assert ((ours.decision_function(x) > 0) == (text == "normal")).mean() > 0.95
     again = pickle.loads(pickle.dumps(ours))
     assert again.clean_class_ == "normal"
     assert (again.predict_proba(x) == ours.predict_proba(x)).all()

@@ -322,6 +322,7 @@ impl FromPyObject<'_, '_> for FrameInput {
 
     fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
         let py = object.py();
+        let object = py.import("qosguard.frames")?.call_method1("arrow_input", (object,))?;
         if object.hasattr("__arrow_c_stream__")? || object.hasattr("__arrow_c_array__")? {
             return object.extract().map(Self);
         }
