@@ -45,6 +45,7 @@
 
 pub mod arrow;
 mod artifact;
+mod bits;
 mod error;
 mod folds;
 mod parallel;

@@ -136,5 +136,10 @@ __all__ = [
 
 __version__ = _core.__version__
 
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
+
+
 if hasattr(_os, "register_at_fork"):  # not on Windows
     _os.register_at_fork(after_in_child=_core._after_fork)

@@ -30,6 +30,7 @@ __all__ = [
     "Series",
     "Table",
     "TableReader",
+    "TableRows",
     "ThresholdRule",
     "_after_fork",
     "_provoke_panic",
@@ -62,6 +63,14 @@ class Assessment:
         The Arrow C stream of the assessment.
         """
     def __len__(self, /) -> int: ...
+    def __reduce__(self, /) -> tuple[Any, tuple[bytes]]: ...
+    @staticmethod
+    def _from_bytes(data: bytes) -> Assessment: ...
+    @property
+    def columns(self, /) -> list[str]:
+        """
+        Names of the columns of the Arrow form.
+        """
     def decision(self, /, row: SupportsIndex) -> tuple[dict[str, Any], str]:
         """
         The decision for one row.
@@ -193,7 +202,10 @@ class Column:
         unit: str | None = None,
         format: str | None = None,
     ) -> Column: ...
+    def __reduce__(self, /) -> tuple[Any, tuple[str]]: ...
     def __repr__(self, /) -> str: ...
+    @staticmethod
+    def _from_json(text: str) -> Column: ...
     @property
     def field(self, /) -> str | None:
         """
@@ -506,6 +518,11 @@ class GuardExplanation:
     """
     Why a guard scores the records of a table as it does.
     """
+    def __reduce__(self, /) -> tuple[Any, ...]: ...
+    @staticmethod
+    def _from_parts(
+        columns: SupportsGetItem[int, str], explanation: Explanation, table: Table, ranges: str
+    ) -> GuardExplanation: ...
     @property
     def columns(self, /) -> list[str]:
         """
@@ -626,7 +643,10 @@ class ReadReport:
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
+    def __reduce__(self, /) -> tuple[Any, tuple[str]]: ...
     def __repr__(self, /) -> str: ...
+    @staticmethod
+    def _from_json(text: str) -> ReadReport: ...
     @property
     def accepted(self, /) -> int:
         """
@@ -666,8 +686,11 @@ class Rejection:
     """
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...
+    def __reduce__(self, /) -> tuple[Any, tuple[str]]: ...
     def __repr__(self, /) -> str: ...
     def __str__(self, /) -> str: ...
+    @staticmethod
+    def _from_json(text: str) -> Rejection: ...
     @property
     def column(self, /) -> str:
         """
@@ -761,7 +784,10 @@ class Series:
     times that are numbers count; `duplicates` is `"refuse"` (the default), `"first"`, `"last"`, `"sum"` or `"mean"`;
     every value is multiplied by `scale`, which gives `unit`; `max_cells` bounds the memory.
     """
+    def __reduce__(self, /) -> tuple[Any, tuple[bytes]]: ...
     def __repr__(self, /) -> str: ...
+    @staticmethod
+    def _from_bytes(data: bytes) -> Series: ...
     @property
     def columns(self, /) -> list[str]:
         """
@@ -815,8 +841,25 @@ class Table:
         """
         The Arrow C stream of the table, as the PyCapsule interface asks for it.
         """
+    def __getitem__(self, index: Any, /) -> dict[str, Any] | Table:
+        """
+        `table[3]` is a row as a dictionary, where a missing cell is `None`; `table[2:5]` is a table of some rows.
+        """
+    def __iter__(self, /) -> TableRows:
+        """
+        Goes through the rows, each a dictionary.
+        """
     def __len__(self, /) -> int: ...
+    def __reduce__(self, /) -> tuple[Any, ...]: ...
     def __repr__(self, /) -> str: ...
+    @staticmethod
+    def _from_parts(schema: str, ipc: bytes, report: str) -> Table: ...
+    def _repr_html_(self, /) -> str: ...
+    @property
+    def columns(self, /) -> list[str]:
+        """
+        Names of the columns, in order.
+        """
     @property
     def families(self, /) -> list[str] | None:
         """
@@ -835,13 +878,20 @@ class Table:
         copy; those that the schema limits are scanned. All else is converted: other numbers, other kinds of
         strings, dictionaries, and times, which become seconds since the epoch. A row outside the limits is
         rejected and stands in `Table.report`; more than `max_rejected_share` of them, in [0, 1], raise
-        `BadRecordError`.
+        `BadRecordError`. The unnamed index of a pandas frame is not a column.
+
+        Raises `InvalidTypeError` for anything that is not a table or data frame.
         """
     @staticmethod
     def from_records(records: dict[str, Any] | list[dict[str, Any]], schema: Schema) -> Table:
         """
         Takes records as a service is sent them: one dictionary or many, whose keys are the schema's columns.
-        Whether the numbers of a record are legal is checked as in a file.
+        Values may be NumPy's or pandas'; None, NaN, NA and NaT are missing, and an infinity raises
+        `InvalidArgumentError`. Whether the numbers of a record are legal is checked as in a file.
+        """
+    def head(self, /, n: SupportsIndex = ...) -> Table:
+        """
+        The first `n` rows.
         """
     @property
     def labels(self, /) -> NDArray[bool_] | None:
@@ -899,6 +949,14 @@ class TableReader:
         The roles and names of the columns of every table. Of a followed file that is still empty, this waits for
         the first line, and raises `InsufficientDataError` if it never came.
         """
+
+@final
+class TableRows:
+    """
+    Goes through the rows of a table, each as a dictionary.
+    """
+    def __iter__(self, /) -> TableRows: ...
+    def __next__(self, /) -> dict[str, Any]: ...
 
 @final
 class ThresholdRule:

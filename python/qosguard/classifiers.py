@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -12,8 +13,9 @@ import numpy.typing as npt
 
 from . import _core
 from .errors import InvalidArgumentError, ShapeMismatchError
-from .estimator import Estimator, _matrix, _names
-from .labels import classes_of, clean_of
+from .estimator import Estimator
+from .frames import column_names, matrix
+from .labels import classes_of, clean_of, label_vector, weight_vector
 from .sklearn_json import sklearn_json
 from .training import Watch
 
@@ -24,27 +26,50 @@ __all__ = ["BoostedTrees", "Classifier", "LogisticRegression", "TreeModel"]
 
 
 class Classifier(Estimator):
-    """A fitted detector that knows the probability of each class.
+    """A fitted detector that returns the probability of each class.
 
-    `classes_[0]` means clean traffic. It is the label that `clean_class` says; otherwise 0, False, or `normal`,
-    `benign` or `clean` in any case; otherwise the smallest label.
+    `classes_` holds the labels in ascending order, as in scikit-learn, and `clean_class_` is the one that means clean
+    traffic: the label that `clean_class` gives; otherwise 0, False, or `normal`, `benign` or `clean` in any case;
+    otherwise the smallest label.
     """
 
     classes_: npt.NDArray[Any]
+    clean_class_: Any
+    _columns: npt.NDArray[np.intp]
+    """For each class of `classes_` its column in the core, where the clean class is first."""
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """The most probable label of each row; of equal ones the first."""
-        labels: npt.NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        places = self.predict_proba(X).argmax(axis=1)
+        labels: npt.NDArray[Any] = self.classes_[places]
         return labels
 
     def predict_proba(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """Probability of each class, shape (rows, classes), in the order of `classes_`."""
-        return self._fitted().probabilities(self._checked(X))
+        model, x = self._fitted(), self._checked(X)
+        with self._naming(self._fit_names()):
+            return model.probabilities(x)[:, self._columns]
 
     def score(self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
-        """Share of the rows, or of their weight, whose label is predicted right."""
-        weights = None if sample_weight is None else np.asarray(sample_weight)
-        return float(np.average(self.predict(X) == np.asarray(y), weights=weights))
+        """Share of the rows, or of their weight, whose label is predicted right.
+
+        Raises `ShapeMismatchError` unless there is one label, and one weight, for each row, and
+        `InvalidArgumentError` for labels of another type than those of `fit`.
+        """
+        predicted, labels = self.predict(X), label_vector(y)
+        if len(labels) != len(predicted):
+            counts = [len(predicted), len(labels)]
+            raise ShapeMismatchError(f"Found input variables with inconsistent numbers of samples: {counts}")
+        if _is_text(labels) != _is_text(self.classes_):
+            kinds = [self.classes_.dtype, labels.dtype]
+            raise InvalidArgumentError(f"Labels in y and those of `fit` should be of the same type, got {kinds}")
+        weights = weight_vector(sample_weight, len(labels))
+        return float(np.average(predicted == labels, weights=weights))
+
+    def _set_classes(self, classes: npt.NDArray[Any], columns: npt.NDArray[np.intp]) -> None:
+        self.classes_ = classes
+        self.clean_class_ = classes[columns.argmin()]
+        self._columns = columns
 
     def __sklearn_tags__(self) -> Tags:
         from sklearn.utils import ClassifierTags, InputTags, Tags, TargetTags
@@ -74,24 +99,59 @@ class _Trained(Classifier):
     def _fit(self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: Any, watch: Watch | None) -> Self:
         if y is None:
             raise InvalidArgumentError(f"{type(self).__name__} requires y to be passed, but the target y is None")
-        names, x = _names(X), _matrix(X)
-        classes, numbers = classes_of(y, self.clean_class)
-        weights = None if sample_weight is None else np.ascontiguousarray(sample_weight, dtype=np.float32)
-        if weights is not None and weights.ndim != 1:
-            raise ShapeMismatchError(f"sample weights: expected 1 dimension, got {weights.ndim}")
-        with self._naming():
-            called = [str(name) for name in classes]
-            model = _core.Detector.fit_classes(self._settings(), x, numbers, called, weights, watch)
-        self.classes_ = classes
+        names, x = column_names(X), matrix(X)
+        classes, numbers, columns = classes_of(y, self.clean_class)
+        if len(numbers) != len(x):
+            counts = [len(x), len(numbers)]
+            raise ShapeMismatchError(f"Found input variables with inconsistent numbers of samples: {counts}")
+        weights = self._weights(weight_vector(sample_weight, len(x)), classes[np.argsort(columns)], numbers)
+        core = [str(label) for label in classes[np.argsort(columns)]]
+        with self._naming(names, x.shape):
+            model = _core.Detector.fit_classes(self._core_settings(), x, numbers, core, weights, watch)
+        self._set_classes(classes, columns)
         self._remember(model, names)
         return self
 
+    def _weights(
+        self, weights: npt.NDArray[np.float32] | None, classes: npt.NDArray[Any], numbers: npt.NDArray[np.uint32]
+    ) -> npt.NDArray[np.float32] | None:
+        """The weights of the rows, times those of their classes where `class_weight` gives some."""
+        given = getattr(self, "class_weight", None)
+        if not isinstance(given, Mapping):
+            return weights
+        labels = classes.tolist()
+        for label, weight in given.items():
+            if label not in labels:
+                raise InvalidArgumentError(f"`class_weight` must name labels of {labels}, got {label!r}")
+            if isinstance(weight, str) or not 0.0 <= weight < float("inf"):
+                raise InvalidArgumentError(f"`class_weight[{label!r}]` must be a finite number from 0, got {weight!r}")
+        by_class = np.array([given.get(label, 1.0) for label in labels], dtype=np.float32)[numbers]
+        return by_class if weights is None else weights * by_class
+
+    def _core_settings(self) -> dict[str, Any]:
+        """The settings of the core for `fit`, which turns weights of single classes into weights of rows."""
+        if not isinstance(getattr(self, "class_weight", None), Mapping):
+            return self._settings()
+        other = copy.copy(self)
+        other.class_weight = None  # type: ignore[attr-defined]
+        return other._settings()
+
+    def _settings(self) -> dict[str, Any]:
+        given = getattr(self, "class_weight", None)
+        if isinstance(given, Mapping):
+            raise InvalidArgumentError(f'`class_weight` must be None or "balanced" in a guard or ensemble, got {given!r}')
+        return super()._settings()
+
     def decision_function(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """For two classes the log-odds of an attack, else the log-probability of each class."""
+        """For two classes the log-odds of `classes_[1]`, else the log-probability of each class."""
         if len(self._fitted().classes) == 2:
-            return self.anomaly_score(X).astype(np.float64)
+            return self._sign() * self.anomaly_score(X).astype(np.float64)
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
+
+    def _sign(self) -> float:
+        """1 where `classes_[1]` is the attack of two classes, -1 where it is clean."""
+        return 1.0 if self._columns[0] == 0 else -1.0
 
 
 class _Trees(Classifier):
@@ -136,7 +196,8 @@ class BoostedTrees(_Trained, _Trees):
     subsample, colsample_bytree
         Shares, in (0, 1], of the rows that each round draws and of the features that each tree draws.
     class_weight
-        `None`, or `"balanced"`: all classes weigh the same.
+        `None`; `"balanced"`: all classes weigh the same; or a weight from 0 for labels, such as `{"normal": 0.5}`
+        (1 for the others).
     categorical
         Columns that hold codes of categories, whole numbers below 65,536.
     monotone
@@ -150,7 +211,7 @@ class BoostedTrees(_Trained, _Trees):
     >>> y = np.where(X[:, 0] * X[:, 1] > 0.3, "attack", "normal")
     >>> trees = qg.BoostedTrees(n_estimators=30).fit(X, y)
     >>> trees.classes_.tolist(), float((trees.predict(X) == y).mean()) > 0.95
-    (['normal', 'attack'], True)
+    (['attack', 'normal'], True)
     """
 
     _KIND = "boosted_trees"
@@ -190,7 +251,7 @@ class BoostedTrees(_Trained, _Trees):
         max_bin: int = 255,
         subsample: float = 1.0,
         colsample_bytree: float = 1.0,
-        class_weight: str | None = None,
+        class_weight: str | Mapping[Any, float] | None = None,
         categorical: Sequence[int] | None = None,
         monotone: Sequence[int] | None = None,
         early_stopping: dict[str, Any] | None = None,
@@ -224,7 +285,8 @@ class LogisticRegression(_Trained):
     clean_class
         The label that means clean traffic.
     class_weight
-        `None`, or `"balanced"`: all classes weigh the same.
+        `None`; `"balanced"`: all classes weigh the same; or a weight from 0 for labels, such as `{"normal": 0.5}`
+        (1 for the others).
     max_iter, tol
         The search ends after so many steps, or when no entry of the gradient of the mean loss is larger.
 
@@ -248,7 +310,7 @@ class LogisticRegression(_Trained):
         C: float = 1.0,
         *,
         clean_class: Any = None,
-        class_weight: str | None = None,
+        class_weight: str | Mapping[Any, float] | None = None,
         max_iter: int = 1000,
         tol: float = 1e-8,
     ) -> None:
@@ -260,13 +322,17 @@ class LogisticRegression(_Trained):
 
     @property
     def coef_(self) -> npt.NDArray[np.float64]:
-        """Coefficients, shape (1, features) for two classes, else (classes, features)."""
-        return np.array(self._fitted().facts["coefficients"])
+        """Coefficients, shape (1, features) for two classes (of `classes_[1]`), else (classes, features)."""
+        return self._by_class(self._fitted().facts["coefficients"])
 
     @property
     def intercept_(self) -> npt.NDArray[np.float64]:
-        """Intercepts, one for two classes, else one per class."""
-        return np.array(self._fitted().facts["intercepts"])
+        """Intercepts, one for two classes (of `classes_[1]`), else one per class."""
+        return self._by_class(self._fitted().facts["intercepts"])
+
+    def _by_class(self, values: list[Any]) -> npt.NDArray[np.float64]:
+        array = np.array(values)
+        return self._sign() * array if len(self.classes_) == 2 else array[self._columns]
 
     @property
     def n_iter_(self) -> int:
@@ -333,11 +399,14 @@ class TreeModel(_Trees):
         native = _core.Detector.import_trees(library, text, path)
         if classes is None:
             classes = np.array([int(name) if name.isdecimal() else name for name in native.classes])
-        by_name = {str(label): label for label in classes}
-        clean = str(classes[clean_of(classes, clean_class)])
-        native = native.with_classes([str(label) for label in classes], clean)
+        ordered = np.unique(classes)
+        if len(ordered) != len(classes):
+            raise InvalidArgumentError(f"`classes` must be different labels, got {classes.tolist()}")
+        clean = clean_of(ordered, clean_class)
+        native = native.with_classes([str(label) for label in classes], str(ordered[clean]))
         model = cls()
-        model.classes_ = np.array([by_name[name] for name in native.classes], dtype=classes.dtype)
+        places = {name: column for column, name in enumerate(native.classes)}
+        model._set_classes(ordered, np.array([places[str(label)] for label in ordered]))
         names = native.facts["feature_names"]
         made_up = names == [f"Column_{i}" for i in range(native.n_features)]  # by LightGBM, for columns without names
         model._remember(native, None if made_up else names)
@@ -347,6 +416,10 @@ class TreeModel(_Trees):
         if not hasattr(self, "_model"):
             return "TreeModel()"
         return f"TreeModel({self.n_trees_} trees, {self.n_features_in_} features, {len(self.classes_)} classes)"
+
+
+def _is_text(labels: npt.NDArray[Any]) -> bool:
+    return labels.dtype.kind in "OU"
 
 
 def _known(model: Any, classes: npt.ArrayLike | None) -> npt.NDArray[Any] | None:

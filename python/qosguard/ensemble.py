@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from .errors import InvalidArgumentError
+from .errors import InvalidArgumentError, ShapeMismatchError
 from .estimator import Estimator, OutlierDetector, _plain, _seed
+from .frames import matrix
 from .labels import attacks_of
 from .results import Member
 
@@ -38,6 +39,8 @@ class Ensemble(OutlierDetector):
     fusion
         `"fisher"` (weighted mean of -ln p), `"bonferroni"` (any member alone) or `"probability"` (weighted mean
         of calibrated probabilities; needs labels).
+    clean_class
+        The label in `y` that means clean traffic.
 
     >>> import numpy as np, qosguard as qg
     >>> X = np.random.default_rng(0).normal(size=(500, 3))
@@ -59,22 +62,29 @@ class Ensemble(OutlierDetector):
         *,
         folds: int = 5,
         fusion: str = "fisher",
+        clean_class: Any = None,
     ) -> None:
         self.members = members
         self.contamination = contamination
         self.random_state = random_state
         self.folds = folds
         self.fusion = fusion
+        self.clean_class = clean_class
 
     def fit(self, X: npt.ArrayLike, y: Any = None) -> Self:
         """Fit every member; those that learn from labels on all rows, the others on the clean rows alone.
 
-        A label in `y` means clean traffic where it is 0, False, or `normal`, `benign` or `clean` in any case.
+        A label in `y` means clean traffic where it is `clean_class`; otherwise where it is 0, False, or `normal`,
+        `benign` or `clean` in any case; otherwise, among numbers, where it is the smallest one.
 
         Raises `InsufficientDataError` without labels where a member learns from them, else as its members do.
         """
-        attacks = None if y is None else attacks_of(y)
-        settings = self._recipe(np.shape(X)[0], attacks) if self._is_automatic() else self._settings()
+        rows = len(matrix(X))
+        attacks = None if y is None else attacks_of(y, self.clean_class)
+        if attacks is not None and len(attacks) != rows:
+            counts = [rows, len(attacks)]
+            raise ShapeMismatchError(f"Found input variables with inconsistent numbers of samples: {counts}")
+        settings = self._recipe(rows, attacks) if self._is_automatic() else self._settings()
         return self._fit(X, settings, attacks)
 
     def p_values(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -82,7 +92,9 @@ class Ensemble(OutlierDetector):
 
         NaN where a member is switched off or cannot score the row.
         """
-        return self._fitted().p_values(self._checked(X))
+        model, x = self._fitted(), self._checked(X)
+        with self._naming(self._fit_names()):
+            return model.p_values(x)
 
     def without(self, name: str) -> Self:
         """The same fitted ensemble with a member switched off."""

@@ -14,6 +14,8 @@ invalid_argument
 from __future__ import annotations
 
 import os
+import sys
+from functools import cache
 from typing import ClassVar
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "InsufficientDataError",
     "InternalError",
     "InvalidArgumentError",
+    "InvalidTypeError",
     "IoError",
     "NotFiniteError",
     "NotFittedError",
@@ -47,6 +50,10 @@ class InvalidArgumentError(QosguardError, ValueError):
     """A setting or argument is outside its documented domain."""
 
     kind = "invalid_argument"
+
+
+class InvalidTypeError(InvalidArgumentError, TypeError):
+    """An argument is an object of a type that cannot be used there."""
 
 
 class ShapeMismatchError(QosguardError, ValueError):
@@ -122,7 +129,7 @@ class UnsupportedError(QosguardError, RuntimeError):
 
 
 class NotFittedError(QosguardError, ValueError, AttributeError):
-    """`fit` has to come first."""
+    """`fit` has to come first; also a `sklearn.exceptions.NotFittedError` where scikit-learn is imported."""
 
     kind = "not_fitted"
 
@@ -138,6 +145,19 @@ class GuardWarning(UserWarning):
 
 
 _BY_KIND = {error.kind: error for error in QosguardError.__subclasses__()}
+
+
+def not_fitted(message: str) -> NotFittedError:
+    """A `NotFittedError` that scikit-learn's own `except` clauses catch, without importing scikit-learn."""
+    exceptions = sys.modules.get("sklearn.exceptions")
+    return NotFittedError(message) if exceptions is None else _both(exceptions.NotFittedError)(message)
+
+
+@cache
+def _both(theirs: type[Exception]) -> type[NotFittedError]:
+    """A `NotFittedError` that is also scikit-learn's; a pickle is rebuilt for the process that reads it."""
+    reduce = {"__reduce__": lambda self: (not_fitted, (str(self),))}
+    return type("NotFittedError", (NotFittedError, theirs), {"__module__": __name__, "__doc__": NotFittedError.__doc__} | reduce)
 
 
 def from_kind(kind: str, message: str, refusal: tuple[int, str] | None = None) -> QosguardError:

@@ -14,8 +14,17 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from .errors import InvalidArgumentError, NotFittedError, SchemaMismatchError, ShapeMismatchError
+from .errors import (
+    InsufficientDataError,
+    InvalidArgumentError,
+    NotFiniteError,
+    NotFittedError,
+    SchemaMismatchError,
+    ShapeMismatchError,
+    not_fitted,
+)
 from .explanation import Explanation
+from .frames import column_names, matrix
 from .training import Watch
 
 if TYPE_CHECKING:
@@ -29,8 +38,10 @@ _FLOAT32 = np.dtype(np.float32)
 class Estimator:
     """A detector with scikit-learn's parameters; the base of all of them.
 
-    Matrices have the shape (rows, features). A float32 matrix in C order is read where it lies; anything else
-    is converted first. Do not write to a matrix from another thread while it is read.
+    Rows are a matrix of shape (rows, features) or a data frame of pandas, Polars, pyarrow or any other library. A
+    float32 matrix in C order is read in place; anything else is converted first. None, NaN, NA and NaT are missing
+    values; text and times are refused by column. A frame must have the columns of `fit`, in that order. Do not write
+    to a matrix from another thread while it is read.
     """
 
     _KIND: ClassVar[str]
@@ -51,9 +62,12 @@ class Estimator:
         except AttributeError:
             raise self._unfitted() from None
         # The common case first: nothing to convert and no names to compare.
-        if type(X) is not np.ndarray or X.dtype is not _FLOAT32 or not X.flags.c_contiguous or X.ndim != 2:
-            X = self._checked(X)
-        return model.score(X)
+        plain = type(X) is np.ndarray and X.dtype is _FLOAT32 and X.flags.c_contiguous and X.ndim == 2
+        x = X if plain and X.shape[1] == self.n_features_in_ else self._checked(X)
+        try:
+            return model.score(x)
+        except NotFiniteError as error:
+            raise self._named(error, self._fit_names()) from None
 
     def explain(self, X: npt.ArrayLike) -> Explanation:
         """Split every score into a base and what each feature adds to it, exactly; see `Explanation`.
@@ -61,19 +75,30 @@ class Estimator:
         Raises `InvalidArgumentError` for a detector whose score belongs to no single features.
         """
         model, x = self._fitted(), self._checked(X)
-        return Explanation(model.explain(x), x, self._fit_names())
+        with self._naming(self._fit_names()):
+            return Explanation(model.explain(x), x, self._fit_names())
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The constructor's parameters; `deep` is there for scikit-learn."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+        """The constructor's parameters; `deep` adds those of an estimator among them, as `name__parameter`."""
+        params = {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+        if deep:
+            for name, value in list(params.items()):
+                if isinstance(value, Estimator):
+                    params |= {f"{name}__{inner}": one for inner, one in value.get_params().items()}
+        return params
 
     def set_params(self, **params: Any) -> Self:
         """Change constructor parameters; they take effect at the next `fit`."""
-        known = self.get_params()
-        for name, value in params.items():
-            if name not in known:
-                raise InvalidArgumentError(f"`{name}` must be one of {sorted(known)}")
-            setattr(self, name, value)
+        known = self.get_params(deep=False)
+        for path, value in params.items():
+            name, _, inner = path.partition("__")
+            if name not in known or (inner and not isinstance(known[name], Estimator)):
+                raise InvalidArgumentError(f"`{path}` must be one of {sorted(known)}")
+            if inner:
+                getattr(self, name).set_params(**{inner: value})
+            else:
+                setattr(self, name, value)
+                known[name] = value
         return self
 
     def _settings(self) -> dict[str, Any]:
@@ -87,8 +112,8 @@ class Estimator:
         return settings
 
     @contextmanager
-    def _naming(self) -> Iterator[None]:
-        """Let errors of the core name the parameters as they are called here."""
+    def _naming(self, names: list[str] | None = None, shape: tuple[int, ...] | None = None) -> Iterator[None]:
+        """Let errors of the core name the parameters and the columns as they are called here, and the shape of `X`."""
         try:
             yield
         except InvalidArgumentError as error:
@@ -97,7 +122,27 @@ class Estimator:
                 if name == "random_state":
                     continue  # checked before, and a guard has a `seed` of its own
                 message = re.sub(rf"^`{setting}\b", f"`{name}", message)
-            raise InvalidArgumentError(message) from None
+            cell = re.match(r"`x\[(\d+), (\d+)\]`", message)
+            if cell is not None:
+                column = int(cell[2])
+                name = str(column) if names is None else names[column]
+                message = f"row {cell[1]}, column `{name}`{message[cell.end() :]}"
+            raise type(error)(message) from None
+        except NotFiniteError as error:
+            raise self._named(error, names) from None
+        except InsufficientDataError as error:
+            if shape is None:
+                raise
+            text = f"{error} (n_samples={shape[0]}, n_features={shape[1]})"
+            raise InsufficientDataError(text) from None
+
+    @staticmethod
+    def _named(error: NotFiniteError, names: list[str] | None) -> NotFiniteError:
+        """The error with the name of the column that it has by number."""
+        place = re.match(r"(row \d+, column )`(\d+)`", str(error))
+        if names is None or place is None or int(place[2]) >= len(names):
+            return error
+        return NotFiniteError(f"{place[1]}`{names[int(place[2])]}`{str(error)[place.end() :]}")
 
     def _remember(self, model: _core.Detector, names: list[str] | None) -> None:
         """Become fitted."""
@@ -114,16 +159,21 @@ class Estimator:
         return self._model
 
     def _unfitted(self) -> NotFittedError:
-        return NotFittedError(f"this {type(self).__name__} is not fitted yet; call `fit` first")
+        return not_fitted(f"This {type(self).__name__} instance is not fitted yet. Call `fit` first")
 
     def _checked(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """The matrix in the core's form, after comparing column names with those of `fit`."""
-        names, expected = _names(X), self._fit_names()
+        """The matrix in the core's form, after comparing column names and their number with those of `fit`."""
+        names, expected = column_names(X), self._fit_names()
         if names is not None and expected is not None and names != expected:
             raise SchemaMismatchError(
                 f"The feature names should match those that were passed during fit: expected {expected}, got {names}"
             )
-        return _matrix(X)
+        x = matrix(X)
+        width = getattr(self, "n_features_in_", x.shape[1])
+        if x.shape[1] != width:
+            name = type(self).__name__
+            raise ShapeMismatchError(f"X has {x.shape[1]} features, but {name} is expecting {width} features as input")
+        return x
 
     def _fit_names(self) -> list[str] | None:
         """The column names of `fit`, if it was given any."""
@@ -137,8 +187,8 @@ class Estimator:
         defaults = inspect.signature(type(self)).parameters
         changed = [
             f"{name}={value!r}"
-            for name, value in self.get_params().items()
-            if not (value is defaults[name].default or value == defaults[name].default)
+            for name, value in self.get_params(deep=False).items()
+            if not _is_same(value, defaults[name].default)
         ]
         return f"{type(self).__name__}({', '.join(changed)})"
 
@@ -181,8 +231,8 @@ class OutlierDetector(Estimator):
         watch: Watch | None = None,
     ) -> Self:
         share = self._share()
-        names, x = _names(X), _matrix(X)
-        with self._naming():
+        names, x = column_names(X), matrix(X)
+        with self._naming(names, x.shape):
             model = _core.Detector.fit(settings, x, attacks, watch)
         clean = x if attacks is None else x[~attacks]
         self.offset_ = -self._natural() if share is None else -float(np.quantile(model.score(clean), 1.0 - share))
@@ -213,28 +263,12 @@ class OutlierDetector(Estimator):
         )
 
 
-def _names(X: object) -> list[str] | None:
-    """The column names of a data frame, if they are all text."""
-    columns = getattr(X, "columns", None)
-    names = list(columns) if columns is not None else []
-    return names if names and all(isinstance(name, str) for name in names) else None
-
-
-def _matrix(X: npt.ArrayLike) -> npt.NDArray[np.float32]:
-    """`X` as a float32 matrix in C order; a copy only where it is not one already."""
-    if hasattr(X, "toarray"):
-        raise InvalidArgumentError("sparse input is not supported; pass X.toarray()")
-    x = np.asarray(X)
-    if np.iscomplexobj(x):
-        raise InvalidArgumentError("Complex data not supported")
-    if x.ndim != 2:
-        raise ShapeMismatchError(
-            f"Expected 2D array, got {x.ndim}D array instead. Reshape your data: array.reshape(-1, 1) makes "
-            "it one feature, array.reshape(1, -1) one row"
-        )
-    # What is too large for 32 bits becomes infinite, and the core names its row and column.
-    with np.errstate(over="ignore"):
-        return np.ascontiguousarray(x, dtype=np.float32)
+def _is_same(value: Any, default: Any) -> bool:
+    """Whether a parameter has its default; an array never does, since no default is one."""
+    try:
+        return value is default or bool(value == default)
+    except (TypeError, ValueError):
+        return False
 
 
 def _plain(name: str, value: Any) -> Any:

@@ -105,7 +105,8 @@ class IsolationForest(OutlierDetector):
         rows let a forest follow its traffic.
         """
         model, x = self._fitted(), self._checked(X)
-        self._model = model.grow(x, n)
+        with self._naming(self._fit_names()):
+            self._model = model.grow(x, n)
         return self
 
     @classmethod

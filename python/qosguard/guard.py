@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, overload
 
@@ -14,10 +15,11 @@ import numpy.typing as npt
 from . import _core
 from ._core import Policy, Schema, Table, ThresholdRule
 from .ensemble import Ensemble
-from .errors import GuardWarning, InvalidArgumentError, NotFittedError
+from .errors import GuardWarning, InvalidArgumentError, InvalidTypeError, not_fitted
 from .estimator import Estimator
 from .explanation import GuardExplanation
 from .forest import IsolationForest
+from .frames import select
 from .results import Decision, Findings, SchemaFit, Threshold, Training
 from .training import Watcher, watch
 
@@ -54,7 +56,7 @@ class Guard:
         Seed, from 0, of the draw of the parts that the stages are fitted on, and of a detector that is chosen.
 
     A record that goes through any entry point, in any language, before or after `save`, gets the same bits.
-    Guards can be pickled.
+    Guards can be pickled, and `sklearn.base.clone` makes an unfitted one of equal parameters.
 
     >>> import qosguard as qg
     >>> flows = qg.simulate(rows=2_000, seed=1)
@@ -77,6 +79,15 @@ class Guard:
         attack_share: float | None = None,
         seed: int = 0,
     ) -> None:
+        self._params: dict[str, Any] | None = {
+            "detector": detector,
+            "false_positive_rate": false_positive_rate,
+            "threshold": threshold,
+            "policy": policy,
+            "featurizer": featurizer,
+            "attack_share": attack_share,
+            "seed": seed,
+        }
         if threshold is None:
             rate = 0.01 if false_positive_rate is None else false_positive_rate
             threshold = ThresholdRule.false_positive_rate(rate)
@@ -99,13 +110,17 @@ class Guard:
 
     def fit(
         self,
-        flows: Table,
+        flows: Table | Any,
         *,
+        schema: Schema | None = None,
         progress: Watcher = False,
         checkpoint: str | os.PathLike[str] | None = None,
         resume: str | os.PathLike[str] | None = None,
     ) -> Self:
         """Fit every stage, each on rows that the stages before it did not see.
+
+        `flows` is a `Table`, or a data frame of pandas, Polars, pyarrow or any other library that `Table.from_arrow`
+        takes, with the roles of its columns in `schema`; without one it is detected.
 
         The rows labelled clean (all rows, where there are no labels) are cut in three: 40 % fit the
         features and the detector, 40 % calibrate p-values and threshold, 20 % are held out to state what
@@ -120,10 +135,11 @@ class Guard:
         than 100 clean rows, no usable column, or a rule or a detector that needs attacks where there are none,
         and `BadRecordError` for a row without a label. Warns with `GuardWarning` of what `warnings` lists.
         """
+        table = _table(flows, schema)
         settings = self._detector_settings()
         with self._detector._naming():
             self._native = _core.Guard.fit(
-                flows,
+                table,
                 self._featurizer,
                 settings,
                 self._rule,
@@ -136,14 +152,22 @@ class Guard:
             warnings.warn(warning, GuardWarning, stacklevel=2)
         return self
 
-    def assess(self, flows: Table) -> Assessment:
-        """Score every record and recommend an action for it; needs no labels.
+    def assess(self, flows: Table | Any) -> Assessment:
+        """Score every record of a table or data frame and recommend an action for it; needs no labels.
 
-        Raises `SchemaMismatchError` naming the columns that are missing.
+        Raises `SchemaMismatchError` naming the columns that are missing, and `BadRecordError` for a row of a frame that
+        is outside the limits of the guard's schema.
+
+        >>> import qosguard as qg
+        >>> flows = qg.simulate(rows=500)
+        >>> guard = qg.Guard().fit(flows)
+        >>> bool((guard.assess(flows.to_pandas()).scores == guard.assess(flows).scores).all())
+        True
         """
-        return Assessment(self._fitted().assess(flows))
+        native = self._fitted()
+        return Assessment(native.assess(_records(flows, native.inputs)))
 
-    def findings(self, flows: Table, assessment: Assessment, n: int = 10) -> Findings:
+    def findings(self, flows: Table | Any, assessment: Assessment, n: int = 10) -> Findings:
         """Summarize an assessment of `flows` and describe its `n` worst findings.
 
         Equal findings are one, with a count. `str()` is the summary and one line for each finding: time, addresses,
@@ -158,9 +182,10 @@ class Guard:
         >>> findings.records, len(findings.worst)
         (2000, 3)
         """
-        return Findings._of(*self._fitted().findings(flows, assessment._native, n))
+        native = self._fitted()
+        return Findings._of(*native.findings(_records(flows, native.inputs), assessment._native, n))
 
-    def explain(self, flows: Table) -> GuardExplanation:
+    def explain(self, flows: Table | Any) -> GuardExplanation:
         """Split the score of every record into what each of its columns adds, with the main reasons in words.
 
         Raises `SchemaMismatchError` naming the columns that are missing, and `InvalidArgumentError` for a
@@ -174,7 +199,8 @@ class Guard:
         >>> print(why.reasons(worst, 1)[0])
         service = `ssh` is seen in 1.1 % of clean traffic
         """
-        return GuardExplanation(self._fitted().explain(flows))
+        native = self._fitted()
+        return GuardExplanation(native.explain(_records(flows, native.inputs)))
 
     def fits(self, source: Schema | Table) -> SchemaFit:
         """Say how the columns that the guard reads can be filled from another source, and what is missing.
@@ -214,6 +240,35 @@ class Guard:
     def with_policy(self, policy: Policy) -> Self:
         """The same fitted guard with another policy."""
         return self._of(self._fitted().with_policy(policy))
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The constructor's parameters, for `sklearn.base.clone`; `deep` adds those of the detector.
+
+        Raises `InvalidArgumentError` for a guard that was read from a file, which holds no constructor's parameters.
+        """
+        if self._params is None:
+            raise InvalidArgumentError("a guard that was read from a file has no parameters; build one with `Guard(…)`")
+        params = dict(self._params)
+        if deep and isinstance(params["detector"], Estimator):
+            params |= {f"detector__{name}": value for name, value in params["detector"].get_params().items()}
+        return params
+
+    def set_params(self, **params: Any) -> Self:
+        """Change constructor parameters; they take effect at the next `fit`."""
+        known, native = self.get_params(deep=False), self._native
+        inner = {name.partition("__")[2]: value for name, value in params.items() if name.startswith("detector__")}
+        given = {name: value for name, value in params.items() if not name.startswith("detector__")}
+        for name in given:
+            if name not in known:
+                raise InvalidArgumentError(f"`{name}` must be one of {sorted(known)}")
+        known |= given
+        if inner:
+            if not isinstance(known["detector"], Estimator):
+                raise InvalidArgumentError(f"`detector` must be an estimator to set {sorted(inner)}")
+            known["detector"].set_params(**inner)
+        type(self).__init__(self, **known)
+        self._native = native
+        return self
 
     @property
     def schema(self) -> Schema:
@@ -279,27 +334,71 @@ class Guard:
     @classmethod
     def _of(cls, native: _core.Guard) -> Self:
         guard = cls(policy=native.policy)
-        guard._native = native
+        guard._params, guard._native = None, native
         return guard
 
     def _detector_settings(self) -> dict[str, Any] | None:
         """The settings of the detector; `None` where the guard chooses it."""
         if not (isinstance(self._detector, Ensemble) and self._detector._is_automatic()):
             return self._detector._settings()
-        ignored = {"contamination": self._detector.contamination}
+        ignored = {name: getattr(self._detector, name) for name in ("contamination", "clean_class")}
         if self._detector.get_params() != Ensemble("auto").get_params() | ignored:
             raise InvalidArgumentError("an ensemble that the guard chooses takes no settings but the guard's `seed`")
         return None
 
     def _fitted(self) -> _core.Guard:
         if self._native is None:
-            raise NotFittedError("this Guard is not fitted yet; call `fit` or `Guard.load` first")
+            raise not_fitted("this Guard is not fitted yet; call `fit` or `Guard.load` first")
         return self._native
 
     def __repr__(self) -> str:
         if self._native is None:
             return f"Guard({self._detector!r}, not fitted)"
         return f"Guard({self._native.schema.name}, {len(self.feature_names)} features, {self.digest[:12]})"
+
+    def _repr_html_(self) -> str:
+        if self._native is None:
+            return f"<p>{html.escape(repr(self))}</p>"
+        threshold, training = self.threshold, self.training
+        rows: list[tuple[str, Any]] = [
+            ("schema", self.schema.name),
+            ("features", len(self.feature_names)),
+            ("fitted on", f"{training.fitted} clean rows and {training.fitted_attacks} attacks of {training.rows} rows"),
+            ("threshold", f"{threshold.score:.6g}"),
+        ]
+        if threshold.asked is not None:
+            rows.append(("false-positive rate asked", f"{threshold.asked:.4g}"))
+        if threshold.realised is not None:
+            low, high = threshold.realised.false_positive_interval
+            rate = threshold.realised.false_positive_rate
+            rows.append(("false-positive rate realised", f"{rate:.4g} [{low:.4g}, {high:.4g}]"))
+        rows += [("policy", self.policy), ("digest", self.digest[:12])]
+        return f"<p>{html.escape(repr(self))}</p>{_html_table([], rows)}"
+
+
+def _table(flows: Any, schema: Schema | None, max_rejected_share: float = 0.05) -> Table:
+    """Records as a table: a table as it is, a frame by `schema`."""
+    if isinstance(flows, Table):
+        return flows
+    frame = any(hasattr(flows, name) for name in ("__arrow_c_stream__", "__arrow_c_array__", "__dataframe__"))
+    if not frame:
+        expected = "a Table, which qosguard.read makes of a file, or a data frame that Table.from_arrow takes"
+        raise InvalidTypeError(f"`flows` must be {expected}, got {type(flows).__name__}")
+    return Table.from_arrow(flows, schema, max_rejected_share)
+
+
+def _records(flows: Any, inputs: Schema) -> Table:
+    """Records to assess as a table, one row for each; other columns of a frame than a guard's own are left out."""
+    if isinstance(flows, Table):
+        return flows
+    return _table(select(flows, [column.name for column in inputs.columns]), inputs, 0.0)
+
+
+def _html_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    def line(tag: str, cells: Iterable[Any]) -> str:
+        return "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
+
+    return f"<table>{line('th', head) if head else ''}{''.join(line('td', row) for row in rows)}</table>"
 
 
 class Assessment:
@@ -377,11 +476,39 @@ class Assessment:
         """The Arrow C stream, as the PyCapsule interface asks for it."""
         return self._native.__arrow_c_stream__(requested_schema)
 
+    @cached_property
+    def columns(self) -> list[str]:
+        """Names of the columns of the Arrow and pandas forms."""
+        return self._native.columns
+
+    def head(self, n: int = 5) -> list[Decision]:
+        """The decisions for the first `n` rows."""
+        return self.decisions[: max(n, 0)]
+
     def __len__(self) -> int:
         return len(self._native)
 
+    @overload
+    def __getitem__(self, row: int) -> Decision: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[Decision]: ...
+    def __getitem__(self, row: int | slice) -> Decision | list[Decision]:
+        """The decision for a row, or a list of those for some rows."""
+        return self.decisions[row]
+
+    def __iter__(self) -> Iterator[Decision]:
+        return iter(self.decisions)
+
     def __repr__(self) -> str:
         return f"Assessment({len(self)} rows)"
+
+    def _repr_html_(self) -> str:
+        worst = self.top(10)
+        anomalies = 0 if not worst else int((self.scores > worst[0].threshold).sum())
+        names = ["row", "score", "p_value", "severity", "family", "action", "rule"]
+        rows = [["" if (cell := getattr(decision, name)) is None else cell for name in names] for decision in worst]
+        caption = f"{self!r}, {anomalies} anomalies; the highest scores:"
+        return f"<p>{html.escape(caption)}</p>{_html_table(names, rows)}"
 
 
 class Decisions(Sequence[Decision]):

@@ -10,9 +10,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from .classifiers import _Trained
+from .classifiers import BoostedTrees, _Trained
 from .errors import InvalidArgumentError
 from .estimator import Estimator, OutlierDetector, _plain
+from .forest import IsolationForest
 from .training import History, Watcher, watch
 
 __all__ = ["Autoencoder", "EntityAutoencoders", "Expert", "MixtureOfExperts", "NeuralClassifier"]
@@ -242,7 +243,8 @@ class NeuralClassifier(_Columns, _Supervised):
     categorical
         Columns that hold codes of categories, whole numbers below 65,536.
     class_weight
-        `None`, or `"balanced"`: all classes weigh the same.
+        `None`; `"balanced"`: all classes weigh the same; or a weight from 0 for labels, such as `{"normal": 0.5}`
+        (1 for the others).
     hidden_codes
         Share of codes that training hides, so that the network learns what to make of an unknown category.
     pretraining
@@ -280,7 +282,7 @@ class NeuralClassifier(_Columns, _Supervised):
         *,
         clean_class: Any = None,
         categorical: Sequence[int] | None = None,
-        class_weight: str | None = None,
+        class_weight: str | Mapping[Any, float] | None = None,
         hidden_codes: float = 0.02,
         pretraining: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
@@ -306,6 +308,11 @@ class NeuralClassifier(_Columns, _Supervised):
         return int(self._fitted().facts["parameters"])
 
 
+def _automatic_experts() -> list[tuple[str, Estimator]]:
+    """The experts that `experts="auto"` means."""
+    return [("boosted", BoostedTrees()), ("forest", IsolationForest())]
+
+
 @dataclass(frozen=True)
 class Expert:
     """What validation says of one expert of a mixture, on rows that it was not fitted on."""
@@ -327,7 +334,8 @@ class MixtureOfExperts(_Supervised):
     gate that is no better than its best expert on rows that neither saw leaves the word to that expert; see `chosen_`.
 
     experts
-        `(name, estimator)` of each, 2 to 8.
+        `(name, estimator)` of each, 2 to 8; `"auto"` is boosted trees (`"boosted"`), which learn the attacks, and an
+        isolation forest (`"forest"`), which does not need them.
     joint
         Names of experts that are trained together with the gate, each a `NeuralClassifier` without pretraining, class
         weights or `training` of its own; at least one expert is none of them.
@@ -380,7 +388,7 @@ class MixtureOfExperts(_Supervised):
 
     def __init__(
         self,
-        experts: Sequence[tuple[str, Estimator]] = (),
+        experts: str | Sequence[tuple[str, Estimator]] = "auto",
         random_state: int | None = 0,
         *,
         clean_class: Any = None,
@@ -411,9 +419,26 @@ class MixtureOfExperts(_Supervised):
         self.folds = folds
         self.training = training
 
+    def fit(  # type: ignore[override]
+        self,
+        X: npt.ArrayLike,
+        y: npt.ArrayLike,
+        *,
+        progress: Watcher = False,
+        checkpoint: str | os.PathLike[str] | None = None,
+        resume: str | os.PathLike[str] | None = None,
+    ) -> Self:
+        """Train on a matrix of shape (rows, features) with a label for each row; a mixture takes no weights of rows.
+
+        `progress`, `checkpoint` and `resume` are those of `NeuralClassifier.fit`, and so are the errors.
+        """
+        return self._fit(X, y, None, watch(progress, checkpoint, resume))
+
     def gate_weights(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """How much each expert counts in each row, shape (rows, experts); each row sums to 1."""
-        return self._fitted().gate_weights(self._checked(X))
+        model, x = self._fitted(), self._checked(X)
+        with self._naming(self._fit_names()):
+            return model.gate_weights(x)
 
     @property
     def experts_(self) -> list[Expert]:
@@ -431,8 +456,12 @@ class MixtureOfExperts(_Supervised):
         return str(chosen["expert"]) if isinstance(chosen, dict) else str(chosen)
 
     def _settings(self) -> dict[str, Any]:
+        if isinstance(self.experts, str) and self.experts != "auto":
+            expected = '"auto" or a list of (name, estimator)'
+            raise InvalidArgumentError(f"`experts` must be {expected}, got {self.experts!r}")
+        given = _automatic_experts() if isinstance(self.experts, str) else self.experts
         experts = []
-        for i, expert in enumerate(self.experts):
+        for i, expert in enumerate(given):
             pair = isinstance(expert, tuple | list) and len(expert) == 2
             if not pair or not isinstance(expert[1], Estimator):
                 raise InvalidArgumentError(f"`experts[{i}]` must be (name, estimator), got {expert!r}")

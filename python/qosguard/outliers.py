@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from .errors import NotFittedError
-from .estimator import OutlierDetector, _names
+from .errors import not_fitted
+from .estimator import OutlierDetector
+from .frames import column_names
 
 __all__ = ["ContrastTrees", "GaussianMixture", "HalfSpaceTrees", "Kitsune"]
 
@@ -114,12 +115,13 @@ class _Stream(OutlierDetector):
         x = self._checked(X)
         if not hasattr(self, "_model"):
             self.offset_ = -self._of_stream()
-            with self._naming():
+            with self._naming(column_names(X), x.shape):
                 model = _core.Detector.stream(self._settings(), x.shape[1])
-            model.learn(x)
-            self._remember(model, _names(X))
+                model.learn(x)
+            self._remember(model, column_names(X))
         else:
-            self._model.learn(x)
+            with self._naming(self._fit_names()):
+                self._model.learn(x)
         return self
 
     def partial_fit(self, X: npt.ArrayLike, y: object = None) -> Self:
@@ -260,8 +262,8 @@ class Kitsune(_Stream):
 
     def decision_function(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
         """`score_samples` less `offset_`: negative for outliers."""
-        if np.isnan(self.offset_):
-            raise NotFittedError("a stream that began with `learn` has no threshold; set `offset_`, or use `fit`")
+        if hasattr(self, "_model") and np.isnan(self.offset_):
+            raise not_fitted("a stream that began with `learn` has no threshold; set `offset_`, or use `fit`")
         return super().decision_function(X)
 
     @property

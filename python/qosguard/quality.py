@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _core
 from .errors import ShapeMismatchError
+from .labels import attack_flags
 from .results import CalibrationError, Report
 
 __all__ = ["calibration_error", "combine_p_values", "evaluate"]
@@ -42,8 +44,8 @@ def evaluate(
     (1.0, 1.0, 0.0)
     """
     record, text = _core.evaluate(
-        np.ascontiguousarray(scores, dtype=np.float32),
-        np.ascontiguousarray(labels, dtype=np.bool_),
+        _vector("scores", scores, np.float32),
+        attack_flags(labels),
         None if families is None else list(families),
         threshold,
         asked_fpr,
@@ -80,8 +82,8 @@ def calibration_error(
     (0.05, [0.25, 0.75])
     """
     record, text = _core.calibration_error(
-        np.ascontiguousarray(probabilities, dtype=np.float64),
-        np.ascontiguousarray(labels, dtype=np.bool_),
+        _vector("probabilities", probabilities, np.float64),
+        attack_flags(labels),
         bins,
         protocol,
         resamples,
@@ -109,3 +111,10 @@ def combine_p_values(
         raise ShapeMismatchError(f"p-values: expected the shape (rows, members), got {rows.ndim} dimensions")
     w = None if weights is None else np.ascontiguousarray(weights, dtype=np.float64)
     return _core.combine_p_values(rows, method, w)
+
+
+def _vector(name: str, values: npt.ArrayLike, dtype: type[Any]) -> npt.NDArray[Any]:
+    vector = np.ascontiguousarray(values, dtype=dtype)
+    if vector.ndim != 1:
+        raise ShapeMismatchError(f"{name}: expected 1 dimension, got the shape {vector.shape}")
+    return vector

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import InvalidArgumentError, NotFittedError
+from .errors import InvalidArgumentError, not_fitted
 
 __all__ = ["sklearn_json"]
 
@@ -21,7 +21,7 @@ def sklearn_json(model: Any) -> str:
     if kind not in _FORESTS + _BOOSTED:
         raise InvalidArgumentError(f"`model` must be one of {', '.join(_FORESTS + _BOOSTED)}, got {kind}")
     if not hasattr(model, "classes_"):
-        raise NotFittedError(f"this {kind} is not fitted yet")
+        raise not_fitted(f"this {kind} is not fitted yet")
     init, scale = None, 1.0
     if kind == "HistGradientBoostingClassifier":
         init = model._baseline_prediction.ravel().tolist()

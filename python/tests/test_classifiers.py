@@ -10,8 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 import pytest
+import sklearn.base
 import sklearn.ensemble
+import sklearn.exceptions
 import sklearn.linear_model
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.metrics import accuracy_score, average_precision_score, brier_score_loss, make_scorer
+from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import qosguard as qg
 from qosguard import errors
@@ -34,43 +39,162 @@ def kinds(x: Matrix) -> npt.NDArray[np.str_]:
 
 
 @pytest.mark.parametrize(
-    ("labels", "clean_class", "expected"),
+    ("labels", "clean_class", "clean"),
     [
-        ([1, 0, 1, 0], None, [0, 1]),
-        ([True, False], None, [False, True]),
-        ([1.0, 0.0], None, [0.0, 1.0]),
-        (["attack", "normal"], None, ["normal", "attack"]),
-        (["dos", "Benign", "probe"], None, ["Benign", "dos", "probe"]),
-        ([7, 3, 5], None, [3, 5, 7]),
-        (["a", "b", "c"], "b", ["b", "a", "c"]),
-        ([0, 1, 2], 2, [2, 0, 1]),
-        (np.array(["x", "clean"], dtype=object), None, ["clean", "x"]),
+        ([1, 0, 1, 0], None, 0),
+        ([True, False], None, False),
+        ([1.0, 0.0], None, 0.0),
+        (["attack", "normal"], None, "normal"),
+        (["dos", "Benign", "probe"], None, "Benign"),
+        (["dos", "clean", "Probe"], None, "clean"),
+        ([7, 3, 5], None, 3),
+        (["a", "b", "c"], "b", "b"),
+        ([0, 1, 2], 2, 2),
+        (np.array(["x", "clean"], dtype=object), None, "clean"),
     ],
 )
-def test_the_first_class_is_clean(labels: Any, clean_class: Any, expected: list[Any]) -> None:
+def test_classes_are_sorted_and_the_clean_one_is_named(labels: Any, clean_class: Any, clean: Any) -> None:
     y = np.asarray(labels)[np.arange(120) % len(labels)]
     x = (np.unique(y, return_inverse=True)[1][:, None] + np.zeros((120, 2))).astype(np.float32)
+    reference = sklearn.linear_model.LogisticRegression(C=1e3, max_iter=1000).fit(x, y)
     for model in (
         qg.BoostedTrees(60, min_child_samples=1, clean_class=clean_class),
         qg.LogisticRegression(1e3, clean_class=clean_class),
+        qg.NeuralClassifier(clean_class=clean_class, training={"epochs": 80, "learning_rate": 0.05, "batch_rows": 32}),
     ):
         model.fit(x, y)
-        assert model.classes_.tolist() == expected
+        assert model.classes_.tolist() == reference.classes_.tolist()
         assert model.classes_.dtype == y.dtype
+        assert model.clean_class_ == clean
         assert (model.predict(x) == y).all()
-        assert model.predict_proba(x).shape == (120, len(expected))
-        clean = y == np.asarray(expected, dtype=y.dtype)[0]
-        assert model.anomaly_score(x)[clean].max() < 0.0 < model.anomaly_score(x)[~clean].min()
+        assert (model.classes_[model.predict_proba(x).argmax(axis=1)] == y).all()
+        is_clean = y == clean
+        assert model.anomaly_score(x)[is_clean].max() < 0.0 < model.anomaly_score(x)[~is_clean].min()
+        decision = model.decision_function(x)
+        if len(model.classes_) == 2:
+            assert ((decision > 0) == (y == model.classes_[1])).all()
+        else:
+            np.testing.assert_allclose(decision, np.log(model.predict_proba(x)))
+
+
+TEXT_LABELS = [("normal", "DoS"), ("clean", "attack"), ("Benign", "Attack"), ("BENIGN", "DoS")]
+
+
+@pytest.mark.parametrize("names", TEXT_LABELS)
+@pytest.mark.parametrize("model", [qg.BoostedTrees(20), qg.LogisticRegression(), qg.NeuralClassifier(training={"epochs": 5})], ids=str)
+def test_scikit_learns_scorers_give_the_values_of_numbers(x: Matrix, names: tuple[str, str], model: Any) -> None:
+    attack = (x[:, 0] > 0.5).astype(int)
+    text = np.array(names)[attack]
+    order = np.argsort(np.unique(text) != names[0])  # the columns of 0 and 1
+    for scorer in ("accuracy", "roc_auc", "neg_log_loss", "neg_brier_score", "average_precision"):
+        if scorer in ("neg_brier_score", "average_precision"):  # of the label that is the largest
+            numbers, labels = (text == np.unique(text)[1]).astype(int), text
+        else:
+            numbers, labels = attack, text
+        clean = {"clean_class": int(numbers[text == names[0]][0])}
+        got = cross_val_score(sklearn.base.clone(model), x, labels, cv=3, scoring=_positive(scorer, np.unique(text)[1]))
+        want = cross_val_score(sklearn.base.clone(model).set_params(**clean), x, numbers, cv=3, scoring=scorer)
+        np.testing.assert_allclose(got, want, err_msg=scorer)
+    fitted = sklearn.base.clone(model).fit(x, text)
+    numbers_ = sklearn.base.clone(model).fit(x, attack)
+    np.testing.assert_array_equal(fitted.predict_proba(x)[:, order], numbers_.predict_proba(x))
+
+
+def _positive(scorer: str, label: str) -> Any:
+    """Scikit-learn's scorer, told which text is the positive label where it needs that."""
+    if scorer == "average_precision":
+        return make_scorer(average_precision_score, response_method="predict_proba", pos_label=label)
+    if scorer == "neg_brier_score":
+        metric = lambda y, p, pos_label: -brier_score_loss(y, p, pos_label=pos_label)  # noqa: E731
+        return make_scorer(metric, response_method="predict_proba", pos_label=label)
+    return scorer
+
+
+def test_several_text_classes_score_as_numbers_do(x: Matrix, kinds: Any) -> None:
+    text = np.where(kinds == "BENIGN", "normal", np.where(kinds == "scan", "Scan", "DoS"))
+    numbers = np.unique(text, return_inverse=True)[1]
+    for model in (qg.BoostedTrees(20), qg.LogisticRegression()):
+        for scorer in ("roc_auc_ovr", "roc_auc_ovo", "neg_log_loss", "accuracy", "f1_macro"):
+            got = cross_val_score(model, x, text, cv=3, scoring=scorer)
+            clean = sklearn.base.clone(model).set_params(clean_class=2)
+            np.testing.assert_allclose(got, cross_val_score(clean, x, numbers, cv=3, scoring=scorer), err_msg=scorer)
+            assert scorer == "neg_log_loss" or isinstance(model, qg.LogisticRegression) or got.min() > 0.8
+
+
+def test_text_labels_in_a_search_and_a_calibration(x: Matrix) -> None:
+    attack = (x[:, 0] * x[:, 1] > 0.3).astype(int)
+    text = np.array(["normal", "DoS"])[attack]
+    for labels in (attack, text):
+        search = GridSearchCV(qg.BoostedTrees(), {"n_estimators": [1, 50]}, scoring="roc_auc", cv=3).fit(x, labels)
+        assert search.best_params_ == {"n_estimators": 50}
+        assert search.best_score_ > 0.9
+        for method in ("sigmoid", "isotonic"):
+            calibrated = CalibratedClassifierCV(qg.BoostedTrees(30), cv=3, method=method).fit(x, labels)
+            assert calibrated.classes_.tolist() == np.unique(labels).tolist()
+            assert calibrated.score(x, labels) > 0.95
+
+
+def test_imported_models_of_text_labels_have_sorted_classes(x: Matrix) -> None:
+    text = np.array(["normal", "DoS"])[(x[:, 0] > 0.5).astype(int)]
+    theirs = lightgbm.LGBMClassifier(n_estimators=10, n_jobs=1, verbose=-1).fit(x, text)
+    ours = qg.TreeModel.from_lightgbm(theirs)
+    assert ours.classes_.tolist() == theirs.classes_.tolist() == ["DoS", "normal"]
+    assert ours.clean_class_ == "normal"
+    np.testing.assert_allclose(ours.predict_proba(x), theirs.predict_proba(x), atol=1e-6)
+    assert (ours.predict(x) == theirs.predict(x)).all()
+    again = pickle.loads(pickle.dumps(ours))
+    assert again.clean_class_ == "normal"
+    assert (again.predict_proba(x) == ours.predict_proba(x)).all()
+    unsorted = qg.TreeModel.from_lightgbm(theirs, classes=["b", "a"], clean_class="a")
+    assert unsorted.classes_.tolist() == ["a", "b"]
+    np.testing.assert_allclose(unsorted.predict_proba(x), theirs.predict_proba(x)[:, ::-1], atol=1e-6)
+
+
+def test_score_has_the_shapes_and_errors_of_scikit_learn(x: Matrix) -> None:
+    text = np.array(["normal", "DoS"])[(x[:, 0] > 0.5).astype(int)]
+    model = qg.LogisticRegression().fit(x, text)
+    share = model.score(x, text)
+    assert share == accuracy_score(text, model.predict(x)) > 0.95
+    with pytest.warns(sklearn.exceptions.DataConversionWarning):
+        assert model.score(x, text[:, None]) == share
+    weights = np.linspace(0, 1, 900)
+    assert model.score(x, text, weights) == pytest.approx(accuracy_score(text, model.predict(x), sample_weight=weights))
+    for wrong, match in (
+        (["normal"], r"inconsistent numbers of samples: \[900, 1\]"),
+        ("normal", "valid collection"),
+        (text[:-1], "inconsistent numbers of samples"),
+        (np.column_stack([text, text]), "1d array"),
+        ((text == "DoS").astype(int), "same type"),
+        (np.where(np.arange(900) == 3, None, text), "row 3"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=match):
+            model.score(x, wrong)
+    for wrong, match in ((weights[:-1], "expected"), (weights[:, None], "1D"), (0 * weights, "zero")):
+        with pytest.raises(ValueError, match=match):
+            model.score(x, text, wrong)
+
+
+def test_weights_of_classes_are_weights_of_their_rows(x: Matrix, kinds: Any) -> None:
+    by_row = np.where(kinds == "BENIGN", 3.0, np.where(kinds == "scan", 0.5, 1.0))
+    for model in (qg.BoostedTrees(10), qg.LogisticRegression()):
+        want = sklearn.base.clone(model).fit(x, kinds, by_row).predict_proba(x)
+        weighted = sklearn.base.clone(model).set_params(class_weight={"BENIGN": 3.0, "scan": 0.5})
+        assert (weighted.fit(x, kinds).predict_proba(x) == want).all()
+        for wrong in ({"Scan": 1.0}, {"scan": -1.0}, {"scan": "much"}):
+            with pytest.raises(errors.InvalidArgumentError, match="`class_weight"):
+                sklearn.base.clone(model).set_params(class_weight=wrong).fit(x, kinds)
+        with pytest.raises(errors.InvalidArgumentError, match="in a guard"):
+            qg.Guard(weighted).fit(qg.simulate(rows=400))
 
 
 def test_labels_that_are_none_are_refused(x: Matrix) -> None:
     for wrong, match in (
         (None, "requires y"),
-        (np.zeros(900), "needs at least|two or more"),
+        (np.zeros(900), "1 class, 0.0; a classifier needs at least 2 classes"),
         ([], "needs at least"),
         (np.linspace(0, 1, 900), "Unknown label type"),
         (np.where(np.arange(900) == 4, np.nan, 0.0), "row 4"),
-        (np.arange(10) % 2, "expected 900, got 10"),
+        (np.arange(10) % 2, "inconsistent numbers of samples: .900, 10."),
         (np.zeros((900, 2)), "1d array"),
         (np.array(["clean", "normal", "x"])[np.arange(900) % 3], "clean_class"),
     ):

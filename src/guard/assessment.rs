@@ -1,5 +1,7 @@
 //! What a guard says of a table: scores, p-values, decisions.
 
+mod stored;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 

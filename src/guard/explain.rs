@@ -67,6 +67,40 @@ impl Guard {
 }
 
 impl GuardExplanation {
+    /// Puts an explanation together again, of the parts that its accessors return.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShapeMismatch`] unless there is a contribution of each column to each record of the table, and no range
+    /// or one for each column.
+    pub fn new(
+        columns: Vec<String>,
+        explanation: Explanation,
+        table: Table,
+        clean_ranges: Vec<CleanRange>,
+    ) -> Result<Self> {
+        let (expected, got) = ((table.n_rows(), columns.len()), explanation.contributions.dim());
+        let unequal = [(expected.0, got.0), (expected.1, got.1), (expected.0, explanation.scores.len())];
+        if let Some(&(expected, got)) = unequal.iter().find(|(expected, got)| expected != got) {
+            return Err(Error::ShapeMismatch { what: "contributions", expected, got });
+        }
+        if !clean_ranges.is_empty() && clean_ranges.len() != columns.len() {
+            let (expected, got) = (columns.len(), clean_ranges.len());
+            return Err(Error::ShapeMismatch { what: "clean ranges", expected, got });
+        }
+        Ok(Self { columns, explanation, table, ranges: clean_ranges })
+    }
+
+    /// The records.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// What each column looks like in clean traffic; empty for a guard of format 1.
+    pub fn clean_ranges(&self) -> &[CleanRange] {
+        &self.ranges
+    }
+
     /// The raw columns, in the order of the contributions.
     pub fn columns(&self) -> &[String] {
         &self.columns

@@ -97,6 +97,7 @@ impl ArrowReader {
         rows_at_once: usize,
         expected: &'static str,
     ) -> Result<Self> {
+        let source = without_index(source, options.schema.as_ref());
         let names = names(source.schema().fields());
         let layout = detect::by_keys(place, &names, options.schema.as_ref())?;
         let converter = Converter::new(layout, place, options);
@@ -215,6 +216,31 @@ impl Table {
         let batches: Vec<_> = batches.iter().cloned().map(Ok).collect();
         ArrowReader::new(RecordBatchIterator::new(batches, first.schema()), PLACE, &options)?.read()
     }
+}
+
+/// The source without the unnamed row indices that pandas writes as columns, unless the schema names them.
+fn without_index(
+    source: Box<dyn RecordBatchReader + Send>,
+    schema: Option<&Schema>,
+) -> Box<dyn RecordBatchReader + Send> {
+    let arrow = source.schema();
+    let is_index = |name: &str| {
+        let level = name.strip_prefix("__index_level_").and_then(|rest| rest.strip_suffix("__"));
+        level.is_some_and(|level| !level.is_empty() && level.bytes().all(|byte| byte.is_ascii_digit()))
+            && schema.is_none_or(|schema| schema.index_of(name).is_none())
+    };
+    let keep: Vec<usize> =
+        arrow.fields().iter().enumerate().filter(|(_, f)| !is_index(f.name())).map(|(i, _)| i).collect();
+    if keep.len() == arrow.fields().len() {
+        return source;
+    }
+    let Ok(kept) = arrow.project(&keep) else { return source };
+    let batches = source.map(move |batch| {
+        let batch = batch?;
+        // A batch of other columns is refused by its names.
+        if batch.num_columns() == arrow.fields().len() { batch.project(&keep) } else { Ok(batch) }
+    });
+    Box::new(RecordBatchIterator::new(batches, Arc::new(kept)))
 }
 
 /// The names of columns, trimmed as in a header.

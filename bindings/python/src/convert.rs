@@ -17,6 +17,16 @@ pub(crate) fn refuse(py: Python<'_>, name: &str, expected: &str, got: impl ToStr
     to_py(py, &Error::InvalidArgument { name, expected, got })
 }
 
+/// An `InvalidTypeError`, which is a `TypeError` too.
+pub(crate) fn wrong_type(py: Python<'_>, name: &str, expected: &str, got: &Bound<'_, PyAny>) -> PyErr {
+    let raise = || -> PyResult<PyErr> {
+        let message = format!("`{name}` must be {expected}, got {}", got.get_type().name()?);
+        let error = py.import("qosguard.errors")?.getattr("InvalidTypeError")?.call1((message,))?;
+        Ok(PyErr::from_value(error))
+    };
+    raise().unwrap_or_else(|error| error)
+}
+
 /// A Python integer, which is signed and has no limit: the number, or how it prints when it does not fit.
 #[derive(Clone, Debug)]
 pub(crate) struct Whole(Result<u64, String>);
@@ -123,7 +133,8 @@ impl FromPyObject<'_, '_> for Records {
         type_hint_union!(DICT, type_hint_subscript!(type_hint_identifier!("builtins", "list"), DICT));
 
     fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
-        Ok(Self { json: dumps(&object)? })
+        let records = object.py().import("qosguard.records")?;
+        Ok(Self { json: records.call_method1("to_json", (object,))?.extract()? })
     }
 }
 

@@ -1,11 +1,15 @@
 //! What each feature added to each score.
 
 use pyo3::prelude::*;
-use qosguard::explain;
+use qosguard::{explain, guard};
 
 use crate::array::{Grid, Matrix, Slice, Vector};
-use crate::convert::{Record, Whole};
+use crate::convert::{Record, Whole, from_json, json};
 use crate::error::forward;
+use crate::table::Table;
+
+/// Columns, contributions, records and clean ranges of a [`GuardExplanation`], for pickles.
+type Parts = (Vec<String>, Explanation, Table, String);
 
 /// Scores of some rows, split into contributions of the features.
 #[pyclass(frozen, module = "qosguard._core")]
@@ -64,7 +68,7 @@ impl Explanation {
 /// Why a guard scores the records of a table as it does.
 #[pyclass(frozen, module = "qosguard._core")]
 #[derive(Debug)]
-pub(crate) struct GuardExplanation(pub(crate) qosguard::guard::GuardExplanation);
+pub(crate) struct GuardExplanation(pub(crate) guard::GuardExplanation);
 
 #[pymethods]
 impl GuardExplanation {
@@ -78,6 +82,26 @@ impl GuardExplanation {
     #[getter]
     fn explanation(&self) -> Explanation {
         Explanation(self.0.explanation().clone())
+    }
+
+    #[pyo3(signature = () -> "tuple[Any, ...]")]
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Parts)> {
+        let this = slf.get();
+        let (table, ranges) = (Table(this.0.table().clone()), json(&this.0.clean_ranges()));
+        Ok((slf.getattr("_from_parts")?, (this.columns(), this.explanation(), table, ranges)))
+    }
+
+    #[staticmethod]
+    fn _from_parts(
+        py: Python<'_>,
+        columns: Vec<String>,
+        explanation: &Explanation,
+        table: &Table,
+        ranges: &str,
+    ) -> PyResult<Self> {
+        let (explanation, table) = (explanation.0.clone(), table.0.clone());
+        let ranges = from_json(py, ranges)?;
+        forward(py, || guard::GuardExplanation::new(columns, explanation, table, ranges)).map(Self)
     }
 
     /// The columns that raise a record's score most, and each in words.

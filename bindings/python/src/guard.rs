@@ -331,6 +331,13 @@ impl Assessment {
         Frame::from_arrow(slf)
     }
 
+    /// Names of the columns of the Arrow form.
+    #[getter]
+    fn columns(&self, py: Python<'_>) -> PyResult<Vec<String>> {
+        let batch = forward(py, || self.0.to_arrow())?;
+        Ok(batch.schema_ref().fields().iter().map(|field| field.name().clone()).collect())
+    }
+
     /// The Arrow C stream of the assessment.
     #[pyo3(signature = (requested_schema: "object" = None) -> "object")]
     fn __arrow_c_stream__<'py>(
@@ -341,6 +348,17 @@ impl Assessment {
         let batch = interruptible(py, || self.0.to_arrow())?;
         let schema = batch.schema();
         stream(py, vec![batch], &schema, requested_schema)
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+        let assessment = &slf.get().0;
+        let bytes = forward(slf.py(), || Ok(assessment.to_bytes()))?;
+        Ok((slf.getattr("_from_bytes")?, (PyBytes::new(slf.py(), &bytes),)))
+    }
+
+    #[staticmethod]
+    fn _from_bytes(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
+        forward(py, || qosguard::Assessment::from_bytes(data)).map(Self)
     }
 
     fn __len__(&self) -> usize {

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 
 mod array;
 mod calibrate;
+mod cells;
 mod convert;
 mod detector;
 mod error;
@@ -44,6 +45,8 @@ mod _core {
     use crate::after_fork;
     #[pymodule_export]
     use crate::calibrate::{Probability, combine_p_values};
+    #[pymodule_export]
+    use crate::cells::TableRows;
     #[pymodule_export]
     use crate::detector::Detector;
     #[pymodule_export]

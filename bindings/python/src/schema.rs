@@ -111,6 +111,15 @@ impl Column {
         self.0.format.as_deref()
     }
 
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
+        Ok((slf.getattr("_from_json")?, (json(&slf.get().0),)))
+    }
+
+    #[staticmethod]
+    fn _from_json(py: Python<'_>, text: &str) -> PyResult<Self> {
+        from_json(py, text).map(Self)
+    }
+
     fn __repr__(&self, py: Python<'_>) -> String {
         format!("Column({:?}, role={}, kind={})", self.0.name, spell(py, self.0.role), spell(py, self.0.kind))
     }

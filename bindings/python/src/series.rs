@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use qosguard::telemetry::series::{self, EntitySeries};
 use qosguard::telemetry::{self, SeriesConfig};
 use serde_json::json;
@@ -104,6 +105,15 @@ impl Series {
     /// The series as a table: `time`, `entity` where there are names, the values, the label where there is one.
     fn table(&self, py: Python<'_>) -> PyResult<Table> {
         interruptible(py, || self.0.table()).map(Table)
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+        Ok((slf.getattr("_from_bytes")?, (PyBytes::new(slf.py(), &slf.get().0.to_bytes()),)))
+    }
+
+    #[staticmethod]
+    fn _from_bytes(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
+        forward(py, || series::Series::from_bytes(data)).map(Self)
     }
 
     fn __repr__(&self) -> String {

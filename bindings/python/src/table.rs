@@ -4,19 +4,22 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use pyo3::exceptions::PyIndexError;
 use pyo3::inspect::PyStaticExpr;
 use pyo3::prelude::*;
 use pyo3::type_hint_identifier;
-use pyo3::types::PyCapsule;
+use pyo3::types::{PyBytes, PyCapsule, PySlice};
 use pyo3_arrow::error::PyArrowResult;
 use pyo3_arrow::ffi::{ArrayIterator, to_stream_pycapsule};
 use pyo3_arrow::input::AnyRecordBatch;
 use qosguard::arrow::array::{ArrayRef, RecordBatch, StructArray};
 use qosguard::arrow::datatypes::Field;
+use qosguard::arrow::ipc::reader::StreamReader;
 use qosguard::telemetry::{self, ArrowReader, BatchReader, ReadOptions};
 
 use crate::array::{Rows, Vector};
-use crate::convert::Records;
+use crate::cells::{self, Row, TableRows};
+use crate::convert::{Records, Whole, from_json, json, refuse, wrong_type};
 use crate::error::{forward, interruptible};
 use crate::schema::Schema;
 
@@ -49,6 +52,15 @@ impl Rejection {
     #[getter]
     fn expected(&self) -> &str {
         &self.0.expected
+    }
+
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
+        Ok((slf.getattr("_from_json")?, (json(&slf.get().0),)))
+    }
+
+    #[staticmethod]
+    fn _from_json(py: Python<'_>, text: &str) -> PyResult<Self> {
+        from_json(py, text).map(Self)
     }
 
     fn __str__(&self) -> String {
@@ -104,6 +116,15 @@ impl ReadReport {
         self.0.rejections.iter().cloned().map(Rejection).collect()
     }
 
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
+        Ok((slf.getattr("_from_json")?, (json(&slf.get().0),)))
+    }
+
+    #[staticmethod]
+    fn _from_json(py: Python<'_>, text: &str) -> PyResult<Self> {
+        from_json(py, text).map(Self)
+    }
+
     fn __repr__(&self) -> String {
         format!(
             "ReadReport(place={:?}, accepted={}, rejected={})",
@@ -130,23 +151,26 @@ impl Table {
     /// copy; those that the schema limits are scanned. All else is converted: other numbers, other kinds of
     /// strings, dictionaries, and times, which become seconds since the epoch. A row outside the limits is
     /// rejected and stands in `Table.report`; more than `max_rejected_share` of them, in [0, 1], raise
-    /// `BadRecordError`.
+    /// `BadRecordError`. The unnamed index of a pandas frame is not a column.
+    ///
+    /// Raises `InvalidTypeError` for anything that is not a table or data frame.
     #[staticmethod]
     #[pyo3(signature = (data: "object", schema = None, max_rejected_share = 0.05))]
     fn from_arrow(
         py: Python<'_>,
-        data: AnyRecordBatch,
+        data: FrameInput,
         schema: Option<&Schema>,
         max_rejected_share: f64,
     ) -> PyResult<Self> {
-        let batches = data.into_reader()?;
+        let batches = data.0.into_reader()?;
         let schema = schema.map(|schema| schema.0.clone());
         let options = ReadOptions { schema, max_rejected_share, ..ReadOptions::default() };
         interruptible(py, || ArrowReader::new(batches, "arrow", &options)?.read()).map(Self)
     }
 
     /// Takes records as a service is sent them: one dictionary or many, whose keys are the schema's columns.
-    /// Whether the numbers of a record are legal is checked as in a file.
+    /// Values may be NumPy's or pandas'; None, NaN, NA and NaT are missing, and an infinity raises
+    /// `InvalidArgumentError`. Whether the numbers of a record are legal is checked as in a file.
     #[staticmethod]
     fn from_records(py: Python<'_>, records: Records, schema: &Schema) -> PyResult<Self> {
         interruptible(py, || telemetry::Table::from_json(&schema.0, &records.json)).map(Self)
@@ -156,6 +180,63 @@ impl Table {
     #[getter]
     fn schema(&self) -> Schema {
         Schema((**self.0.schema()).clone())
+    }
+
+    /// Names of the columns, in order.
+    #[getter]
+    fn columns(&self) -> Vec<&str> {
+        self.0.schema().columns().iter().map(|column| &*column.name).collect()
+    }
+
+    /// The first `n` rows.
+    #[pyo3(signature = (n = Whole::new(5)))]
+    fn head(&self, py: Python<'_>, n: Whole) -> PyResult<Self> {
+        let rows: Vec<usize> = (0..self.0.n_rows().min(n.get(py, "n")?)).collect();
+        forward(py, || self.0.take(&rows)).map(Self)
+    }
+
+    /// `table[3]` is a row as a dictionary, where a missing cell is `None`; `table[2:5]` is a table of some rows.
+    fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Picked<'py>> {
+        let n = self.0.n_rows();
+        if let Ok(slice) = index.cast::<PySlice>() {
+            let slice = slice.indices(n.try_into()?)?;
+            let row = |i: isize| usize::try_from(slice.start + i * slice.step).ok();
+            let rows: Vec<usize> = (0..slice.slicelength.cast_signed()).filter_map(row).collect();
+            return forward(py, || self.0.take(&rows)).map(|table| Picked::Table(Self(table)));
+        }
+        let Ok(row) = index.extract::<isize>() else {
+            return Err(wrong_type(py, "index", "a row number or a slice of row numbers", index));
+        };
+        let row = if row < 0 { n.checked_add_signed(row) } else { usize::try_from(row).ok() };
+        let record = row.map(|row| cells::record(py, &self.0, row)).transpose()?.flatten();
+        let beyond = || PyIndexError::new_err(format!("row out of range: there are {n} rows"));
+        record.map(Picked::Row).ok_or_else(beyond)
+    }
+
+    /// Goes through the rows, each a dictionary.
+    fn __iter__(&self) -> TableRows {
+        TableRows::new(self.0.clone())
+    }
+
+    fn _repr_html_(&self) -> String {
+        cells::html(&self.0, &self.__repr__())
+    }
+
+    #[pyo3(signature = () -> "tuple[Any, ...]")]
+    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Parts<'py>)> {
+        let (py, table) = (slf.py(), &slf.get().0);
+        let ipc = forward(py, || table.to_ipc())?;
+        let parts = (json(&**table.schema()), PyBytes::new(py, &ipc), json(table.report()));
+        Ok((slf.getattr("_from_parts")?, parts))
+    }
+
+    #[staticmethod]
+    fn _from_parts(py: Python<'_>, schema: &str, ipc: &[u8], report: &str) -> PyResult<Self> {
+        let schema: telemetry::Schema = from_json(py, schema)?;
+        let report = from_json(py, report)?;
+        let read = || StreamReader::try_new(ipc, None)?.collect::<Result<Vec<RecordBatch>, _>>();
+        let batches = read().map_err(|error| refuse(py, "ipc", "what a pickle holds", error))?;
+        forward(py, || telemetry::Table::new(Arc::new(schema), batches, report)).map(Self)
     }
 
     /// What was read and what was rejected on the way in.
@@ -218,6 +299,40 @@ impl Table {
     fn __repr__(&self) -> String {
         let schema = self.0.schema();
         format!("Table({} rows, {} columns of {})", self.0.n_rows(), schema.columns().len(), schema.name())
+    }
+}
+
+/// What an index picks from a table.
+#[derive(IntoPyObject)]
+pub(crate) enum Picked<'py> {
+    Row(Row<'py>),
+    Table(Table),
+}
+
+/// Schema, batches and report of a table, for pickles.
+type Parts<'py> = (String, Bound<'py, PyBytes>, String);
+
+/// A table or data frame of any library.
+pub(crate) struct FrameInput(AnyRecordBatch);
+
+impl FromPyObject<'_, '_> for FrameInput {
+    type Error = PyErr;
+
+    const INPUT_TYPE: PyStaticExpr = type_hint_identifier!("builtins", "object");
+
+    fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        let py = object.py();
+        let object = py.import("qosguard.frames")?.call_method1("arrow_input", (object,))?;
+        if object.hasattr("__arrow_c_stream__")? || object.hasattr("__arrow_c_array__")? {
+            return object.extract().map(Self);
+        }
+        if object.hasattr("__dataframe__")? {
+            let interchange = py.import("pyarrow.interchange")?;
+            return interchange.call_method1("from_dataframe", (object,))?.extract().map(Self);
+        }
+        let expected = "a table or data frame of pyarrow, Polars, pandas 2.2 or newer, or any library with the Arrow C \
+                        stream interface";
+        Err(wrong_type(py, "data", expected, &object))
     }
 }
 

@@ -52,6 +52,7 @@ mod read;
 mod report;
 mod source;
 mod stamps;
+mod stored;
 
 use std::sync::Arc;
 
