@@ -237,6 +237,11 @@ impl Growing {
                 let seconds = clock.number(value)?;
                 return self.push_seconds(seconds);
             }
+            // A missing value, as no category is.
+            Cells::Text { clock: None, .. } if value.is_nan() => {
+                self.push_null();
+                return Ok(());
+            }
             _ => return self.push_cell(value.to_string().as_bytes()),
         };
         match limits.check(value)? {

@@ -48,6 +48,7 @@ mod split;
 mod table;
 mod text;
 mod texts;
+mod values;
 mod write;
 mod zeek;
 
