@@ -89,13 +89,16 @@ class Guard:
 
     def fit(
         self,
-        flows: Table,
+        flows: Table | object,
         *,
         progress: Watcher = False,
         checkpoint: str | os.PathLike[str] | None = None,
         resume: str | os.PathLike[str] | None = None,
     ) -> Self:
         """Fit every stage, each on rows that the stages before it did not see.
+
+        `flows` may be whatever `Table.from_arrow` takes, such as a frame of pandas or Polars: its schema is then
+        detected or inferred.
 
         The rows labelled clean (all rows, where there are no labels) are cut in three: 40 % fit the
         features and the detector, 40 % calibrate p-values and threshold, 20 % are held out to state what
@@ -111,7 +114,7 @@ class Guard:
         settings = self._detector_settings()
         with self._detector._naming():
             self._native = _core.Guard.fit(
-                flows,
+                flows if isinstance(flows, Table) else Table.from_arrow(flows),
                 settings,
                 self._rule,
                 self._policy,
@@ -121,12 +124,16 @@ class Guard:
             )
         return self
 
-    def assess(self, flows: Table) -> Assessment:
+    def assess(self, flows: Table | object) -> Assessment:
         """Score every record and recommend an action for it; needs no labels.
+
+        `flows` may be whatever `Table.from_arrow` takes, such as a frame with the columns of the training rows.
 
         Raises `SchemaMismatchError` naming the columns that are missing.
         """
-        return Assessment(self._fitted().assess(flows))
+        guard = self._fitted()
+        table = flows if isinstance(flows, Table) else Table.from_arrow(flows, guard.schema)
+        return Assessment(guard.assess(table))
 
     def explain(self, flows: Table) -> GuardExplanation:
         """Split the score of every record into what each of its columns adds, with the main reasons in words.

@@ -15,7 +15,7 @@ use super::detect::Layout;
 use super::options::ReadOptions;
 use super::report::ReadReport;
 use super::rows::{ENOUGH, Fault, TEXT_BYTES};
-use super::schema::{Column, Kind, Schema};
+use super::schema::{Column, Kind, Role, Schema};
 use super::text::Spelling;
 use super::texts::Texts;
 use super::values::{self, Meaning, Written};
@@ -52,12 +52,12 @@ impl Faults {
 
 impl Converter {
     pub(super) fn new(layout: Layout, place: &str, options: &ReadOptions) -> Self {
-        let Layout { schema, order, .. } = layout;
+        let Layout { schema, order, inferred, .. } = layout;
         Self {
             arrow: Arc::new(schema.to_arrow()),
             schema: Arc::new(schema),
             order,
-            report: ReadReport::new(place),
+            report: ReadReport { inferred, ..ReadReport::new(place) },
             max_text_bytes: options.max_line_bytes,
             max_rejected_share: options.max_rejected_share,
         }
@@ -97,7 +97,11 @@ impl Converter {
             else {
                 continue;
             };
-            let converted = self.column(i, array, column, &mut faults);
+            let mut converted = self.column(i, array, column, &mut faults);
+            if converted.is_none() && column.role == Role::Ignore && column.kind == Kind::Text {
+                // A list or another type that nothing uses.
+                converted = Some(new_null_array(&DataType::Utf8, array.len()));
+            }
             *slot = Some(converted.ok_or_else(|| Error::BadRecord {
                 place: self.report.place.clone(),
                 line: 0,
@@ -115,7 +119,12 @@ impl Converter {
     /// Counts the faults, and takes their rows out.
     fn keep(&mut self, batch: RecordBatch, faults: Faults) -> Result<RecordBatch> {
         let before = self.rows();
-        self.report.accepted += (batch.num_rows() - faults.0.len()) as u64;
+        let mut row = 0;
+        for &fault in faults.0.keys() {
+            self.accept(before + row + 1, fault as u64 - row);
+            row = fault as u64 + 1;
+        }
+        self.accept(before + row + 1, batch.num_rows() as u64 - row);
         let kept = if faults.0.is_empty() {
             batch
         } else {
@@ -130,10 +139,19 @@ impl Converter {
             }
             filter_record_batch(&batch, &BooleanArray::from(kept)).map_err(|e| self.report.arrow_error(&e))?
         };
+        self.report.count_unlabelled(&self.schema, &kept);
         if self.rows() >= ENOUGH {
             self.report.check_share(self.max_rejected_share)?;
         }
         Ok(kept)
+    }
+
+    /// Counts rows that are accepted, one behind the other.
+    fn accept(&mut self, line: u64, rows: u64) {
+        if rows > 0 {
+            self.report.accept(line);
+            self.report.accepted += rows - 1;
+        }
     }
 
     /// At the end of the input: there must have been a record, and not too many rejections.

@@ -258,11 +258,19 @@ impl<'de> Visitor<'de> for Value<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Appended, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
+        if self.0.is_ignored() {
+            self.0.push_null();
+            return Ok(Ok(()));
+        }
         Ok(Err((b"an array".to_vec(), "a number or text".into())))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Appended, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        if self.0.is_ignored() {
+            self.0.push_null();
+            return Ok(Ok(()));
+        }
         Ok(Err((b"an object".to_vec(), "a number or text".into())))
     }
 }

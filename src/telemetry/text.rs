@@ -71,6 +71,11 @@ fn word(cell: &[u8]) -> Option<Cow<'_, str>> {
     }
 }
 
+/// The spelling that the readers give a category.
+pub(crate) fn category(text: &str) -> Cow<'_, str> {
+    word(text.as_bytes()).unwrap_or(Cow::Borrowed(text))
+}
+
 /// `443` for `443.0`, `0` for `-0`.
 fn whole(cell: &[u8]) -> Option<Cow<'_, str>> {
     if cell == b"-0" {
@@ -122,6 +127,25 @@ pub(super) fn push_decimal(out: &mut String, number: &str) {
         "NaN" => {}
         _ => out.push_str(number),
     }
+}
+
+/// What data sets write as the label of a record that nobody has looked at.
+const UNKNOWN: [&str; 9] = [
+    "unknown",
+    "unlabeled",
+    "unlabelled",
+    "no label",
+    "nolabel",
+    "needmanuallabel",
+    "n/a",
+    "?",
+    "-",
+];
+
+/// Whether a label says that nobody knows.
+pub(super) fn is_unknown(label: &str) -> bool {
+    let label = label.trim();
+    UNKNOWN.iter().any(|unknown| label.eq_ignore_ascii_case(unknown))
 }
 
 /// UTF-8, or else Latin-1, in which every byte is a character and none is lost.

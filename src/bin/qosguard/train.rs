@@ -24,7 +24,7 @@ pub(crate) fn run(command: &Train) -> Outcome {
     if let Some(path) = &command.policy {
         builder = builder.policy(Policy::load(path)?);
     }
-    let table = input::read(&command.input)?;
+    let table = input::read(&command.input, None)?;
     let mut epochs = Epochs::default();
     let mut watch = |progress: &Progress<'_>| {
         epochs.show(progress);
