@@ -65,6 +65,18 @@ impl ErrorKind {
     }
 }
 
+/// A preset that knows some of the columns that are there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NearPreset {
+    /// Its name.
+    pub name: String,
+    /// How many of its columns are there.
+    pub found: usize,
+    /// How many columns it has.
+    pub columns: usize,
+}
+
 /// Everything that can go wrong in `qosguard`.
 ///
 /// A message never repeats its `source()`; join the chain with `": "` to show both.
@@ -112,6 +124,20 @@ pub enum Error {
         missing: Vec<String>,
         /// Columns that the schema does not know.
         unknown: Vec<String>,
+    },
+    /// No schema was given, no preset fits the columns, and none can be inferred from them.
+    #[error(
+        "{place}: no preset fits the columns {}{}; give a schema",
+        columns.join(", "),
+        nearest.iter().map(|near| format!("; `{}` has {} of them among its {}", near.name, near.found, near.columns)).collect::<String>()
+    )]
+    NoPreset {
+        /// File or table.
+        place: String,
+        /// The first of the columns that are there.
+        columns: Vec<String>,
+        /// The two presets that know the most of the columns.
+        nearest: Vec<NearPreset>,
     },
     /// One record cannot be read and nothing after it can be trusted.
     #[error("{place}{}: {value:?} is not {expected}", within(*line, column))]
@@ -271,7 +297,7 @@ impl Error {
             Self::InvalidArgument { .. } => ErrorKind::InvalidArgument,
             Self::ShapeMismatch { .. } => ErrorKind::ShapeMismatch,
             Self::NotFinite { .. } => ErrorKind::NotFinite,
-            Self::SchemaMismatch { .. } => ErrorKind::SchemaMismatch,
+            Self::SchemaMismatch { .. } | Self::NoPreset { .. } => ErrorKind::SchemaMismatch,
             Self::BadRecord { .. } | Self::BadBytes { .. } | Self::TooManyRejected { .. } => {
                 ErrorKind::BadRecord
             }

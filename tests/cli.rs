@@ -571,7 +571,7 @@ fn a_rule_on_the_attack_class_decides_and_an_unread_address_is_allowed() {
     assert!(decisions("unread.csv").iter().all(|d| d["action"] == "allow"));
     let output = run(at, &["assess", "g.qosguard", "unread.csv"], b"");
     let summary = String::from_utf8(output.stderr).unwrap();
-    assert!(summary.contains("records allowed because an address of theirs cannot be read"), "{summary}");
+    assert!(summary.contains("records allowed because one of their addresses cannot be read"), "{summary}");
 }
 
 #[test]
@@ -606,4 +606,33 @@ fn a_mistake_in_a_policy_names_the_line() {
             .contains("policy.yaml, line 3: `allow[0]` must be an address or a prefix without leading zeros"),
         "{message}"
     );
+}
+
+#[test]
+fn a_csv_that_nobody_has_seen_is_trained_on_and_its_schema_printed() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let mut text = "row,rtt,link,Label\n".to_owned();
+    for row in 0..600 {
+        let attack = row % 20 == 0;
+        let rtt = (row * 7919 % 997) as f64 / 10.0 + if attack { 900.0 } else { 0.0 };
+        text += &format!("{row},{rtt},{},{}\n", ["a", "b"][row % 2], if attack { "bad" } else { "BENIGN" });
+    }
+    std::fs::write(at.join("own.csv"), &text).unwrap();
+    let output = run(at, &["train", "own.csv", "-o", "own.qosguard"], b"");
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    for part in ["label: `Label` (clean: BENIGN)", "numbers: `rtt`", "`row` (a number of the record)"] {
+        assert!(told.contains(part), "{told}");
+    }
+    let report = ok(at, &["evaluate", "own.qosguard", "own.csv", "--json"], b"");
+    assert!(report.contains("roc_auc"), "{report}");
+    // A single record has nothing to infer from: it is read as the guard's.
+    std::fs::write(at.join("one.csv"), "row,rtt,link\n7,950,a\n").unwrap();
+    ok(at, &["assess", "own.qosguard", "one.csv"], b"");
+
+    let toml = ok(at, &["train", "own.csv", "--print-schema"], b"");
+    assert_eq!(toml, ok(at, &["flows", "own.csv", "--print-schema"], b""));
+    std::fs::write(at.join("own.toml"), toml.replace("\"rtt\", role = \"feature\"", "\"rtt\"")).unwrap();
+    ok(at, &["flows", "own.csv", "--schema", "own.toml", "-o", "out.jsonl"], b"");
 }

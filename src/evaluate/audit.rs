@@ -77,6 +77,7 @@ impl LeakAudit {
             let expected = format!("of the training table's schema `{}`", schema.name());
             return Err(Error::invalid("test", expected, test.schema().name()));
         }
+        let (train, test) = (&train.labelled()?, &test.labelled()?);
         let (Some(known), Some(asked)) = (train.labels()?, test.labels()?) else {
             return Err(Error::invalid("tables", "tables with labels", schema.name()));
         };

@@ -31,7 +31,7 @@ impl Distinct {
     ///
     /// [`Error::InsufficientData`] without feature columns; as [`Table::labels`].
     pub fn of(table: &Table) -> Result<Self> {
-        let labels = table.labels()?;
+        let labels = table.truth()?;
         let mut first = HashMap::new();
         let (mut rows, mut conflicting) = (Vec::new(), 0);
         let keys = feature_keys(table)?;
@@ -40,7 +40,7 @@ impl Distinct {
             let original = *first.entry(key).or_insert(row);
             if original == row {
                 rows.push(row);
-            } else if labels.as_ref().is_some_and(|labels| labels[original] != labels[row]) {
+            } else if labels.as_ref().is_some_and(|l| l[original].zip(l[row]).is_some_and(|(a, b)| a != b)) {
                 conflicting += 1;
             }
         }

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::telemetry::category;
+
 /// How categorical columns become numbers.
 ///
 /// Ordinal codes are the default: trees cut rare values off in one step, while a dozen 0/1 features per column
@@ -70,7 +72,11 @@ impl From<CategoryEncoder> for RawCategory {
 
 impl From<RawCategory> for CategoryEncoder {
     fn from(raw: RawCategory) -> Self {
-        let codes = raw.values.iter().zip(0..).map(|(v, code)| (v.clone(), code)).collect();
+        let mut codes: HashMap<String, u32> = raw.values.iter().cloned().zip(0..).collect();
+        // Files of earlier releases hold the spellings of their source, such as `443.0` and `True`.
+        for (value, code) in raw.values.iter().zip(0..) {
+            codes.entry(category(value).into_owned()).or_insert(code);
+        }
         Self { column: raw.column, one_hot: raw.one_hot, values: raw.values, codes }
     }
 }

@@ -183,6 +183,8 @@ impl GuardBuilder {
         if let Some(share) = self.attack_share.filter(|share| !(*share > 0.0 && *share < 1.0)) {
             return Err(Error::invalid("attack_share", "above 0 and below 1", share));
         }
+        // Rows whose label says that nobody knows are neither clean nor attacks.
+        let table = &table.labelled()?;
         let labels = table.labels()?;
         let config = match &self.detector {
             Some(config) => config.clone(),

@@ -12,6 +12,7 @@ use super::convert::Converter;
 use super::detect;
 use super::options::ReadOptions;
 use super::report::ReadReport;
+use super::sample;
 use super::schema::Schema;
 use super::table::Table;
 use crate::error::{Error, Result};
@@ -99,9 +100,15 @@ impl ArrowReader {
     ) -> Result<Self> {
         let source = without_index(source, options.schema.as_ref());
         let names = names(source.schema().fields());
-        let layout = detect::by_keys(place, &names, options.schema.as_ref())?;
+        let fit = detect::by_keys(place, &names, options.schema.as_ref());
+        let (mut source, mut rest) = (source, None);
+        let layout = detect::or_inferred(fit, options, &names, || {
+            let first = source.next().transpose().map_err(|e| failure(place, expected, e))?;
+            rest = first;
+            Ok(rest.as_ref().map(|batch| sample::of_batch(batch, &names)).unwrap_or_default())
+        })?;
         let converter = Converter::new(layout, place, options);
-        Ok(Self { source, converter, names, rest: None, rows_at_once, expected, done: false })
+        Ok(Self { source, converter, names, rest, rows_at_once, expected, done: false })
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {

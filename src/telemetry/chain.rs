@@ -54,7 +54,11 @@ pub fn open_all<P: AsRef<Path>>(
     while let Some(path) = rest.next() {
         if let Some((reader, first)) = begin(&path, options, &mut before)? {
             let report = before.with(reader.report());
-            let options = options.clone();
+            let mut options = options.clone();
+            if !reader.report().inferred.is_empty() {
+                // What the first file is taken for holds for all.
+                options.schema = Some((**reader.schema()).clone());
+            }
             return Ok(Box::new(Chain {
                 reader,
                 first: Some(first),

@@ -4,7 +4,7 @@ use jiff::civil::DateTime;
 use jiff::fmt::strtime::{self, BrokenDownTime};
 use jiff::fmt::temporal::Pieces;
 use jiff::tz::Offset;
-use jiff::{Timestamp, Zoned};
+use jiff::{SignedDuration, Timestamp, Zoned};
 use serde::{Deserialize, Serialize};
 
 use super::column::Refusal;
@@ -47,6 +47,16 @@ pub(super) enum Stamp {
 }
 
 impl Stamp {
+    fn next_second(self) -> Result<Self, Refusal> {
+        match self {
+            Self::Instant(seconds) => Ok(Self::Instant(seconds + 1.0)),
+            Self::Civil(civil) => civil
+                .checked_add(SignedDuration::from_secs(1))
+                .map(Self::Civil)
+                .map_err(|_| "a time of the years -9999 to 9999".into()),
+        }
+    }
+
     /// Seconds since the epoch, a clock on a wall taken to show UTC.
     pub(super) fn utc(self) -> Result<f64, Refusal> {
         match self {
@@ -57,6 +67,15 @@ impl Stamp {
                 .map_err(|_| "a time of the years -9999 to 9999".into()),
         }
     }
+}
+
+/// A time with second 59 for the second 60 in front of its decimals; `None` where no 60 can be one.
+fn without_leap(cell: &[u8]) -> Option<Vec<u8>> {
+    let whole = cell.iter().position(|&b| matches!(b, b'.' | b',')).unwrap_or(cell.len());
+    let at = memchr::memmem::rfind(cell.get(..whole)?, b"60").filter(|&at| at > 0)?;
+    let mut earlier = cell.to_vec();
+    earlier.get_mut(at..at + 2)?.copy_from_slice(b"59");
+    Some(earlier)
 }
 
 /// Reads the times of one column.
@@ -93,6 +112,15 @@ impl Clock {
     /// The time in a cell.
     pub(super) fn read(&self, cell: &[u8]) -> Result<Stamp, Refusal> {
         let cell = cell.trim_ascii();
+        let stamp = self.read_once(cell)?;
+        match without_leap(cell) {
+            // The parsers read second 60 as 59; it is the first second of the next minute, as in POSIX.
+            Some(earlier) if self.read_once(&earlier).is_ok_and(|same| same == stamp) => stamp.next_second(),
+            _ => Ok(stamp),
+        }
+    }
+
+    fn read_once(&self, cell: &[u8]) -> Result<Stamp, Refusal> {
         if let Some(stamp) = self.format.as_ref().and_then(|format| own(format, cell)) {
             return Ok(stamp);
         }
@@ -198,6 +226,23 @@ mod tests {
         for cell in ["", "-", "2017-13-03", "2017-07-03 25:00", "03/07/2017 08:55 AM", "soon", "2017-07-03 x"]
         {
             assert!(utc(&clock, cell).is_err(), "{cell}");
+        }
+    }
+
+    #[test]
+    fn a_leap_second_is_the_first_of_the_next_minute() {
+        let clock = Clock::new(None, Some("%d/%m/%Y %H:%M:%S".into()));
+        for (cell, want) in [
+            ("2016-12-31T23:59:60Z", 1_483_228_800.0),
+            ("2016-12-31T23:59:60.25Z", 1_483_228_800.25),
+            ("2016-12-31 23:59:60", 1_483_228_800.0),
+            ("20161231T235960Z", 1_483_228_800.0),
+            ("2017-01-01 00:59:60+01:00", 1_483_228_800.0),
+            ("31/12/2016 23:59:60", 1_483_228_800.0),
+            ("2016-12-31T23:59:59.9Z", 1_483_228_799.9),
+            ("1960-06-01 00:00:00.000060", -302_486_400.0 + 60e-6),
+        ] {
+            assert_eq!(utc(&clock, cell), Ok(want), "{cell}");
         }
     }
 

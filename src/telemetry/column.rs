@@ -8,7 +8,7 @@ use crate::arrow::error::ArrowError;
 
 use super::clock::Clock;
 use super::number::{self, Cell};
-use super::schema::{Column, Kind};
+use super::schema::{Column, Kind, Role};
 use super::text::Spelling;
 
 /// Why a cell was refused, in words that follow "is not".
@@ -20,6 +20,8 @@ pub(super) struct Growing {
     cells: Cells,
     /// Rows whose cell is null, ascending.
     nulls: Vec<u32>,
+    /// Whether nothing uses the column.
+    ignored: bool,
 }
 
 #[derive(Debug)]
@@ -111,7 +113,7 @@ impl Growing {
             },
             Kind::Time => Cells::Time { values: Vec::new(), limits, clock: clock() },
         };
-        Self { cells, nulls: Vec::new() }
+        Self { cells, nulls: Vec::new(), ignored: column.role == Role::Ignore }
     }
 
     /// Makes room for `rows` more cells.
@@ -128,6 +130,11 @@ impl Growing {
             Cells::Number { values, .. } | Cells::Time { values, .. } => values.len(),
             Cells::Text { offsets, .. } => offsets.len() - 1,
         }
+    }
+
+    /// Whether nothing uses the column.
+    pub(super) fn is_ignored(&self) -> bool {
+        self.ignored
     }
 
     /// Whether the last cell is null.
@@ -236,6 +243,11 @@ impl Growing {
             {
                 let seconds = clock.number(value)?;
                 return self.push_seconds(seconds);
+            }
+            // A missing value, as no category is.
+            Cells::Text { clock: None, .. } if value.is_nan() => {
+                self.push_null();
+                return Ok(());
             }
             _ => return self.push_cell(value.to_string().as_bytes()),
         };

@@ -1,26 +1,24 @@
 //! Arrow batches of other types, brought to a schema batch by batch; what fits already is not copied.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, new_null_array,
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, new_null_array,
 };
 use crate::arrow::buffer::NullBuffer;
 use crate::arrow::compute::filter_record_batch;
-use crate::arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef, TimeUnit};
-use arrow_cast::cast;
-use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use crate::arrow::datatypes::{DataType, Float64Type, SchemaRef};
 
 use super::column::{Growing, Limits};
 use super::detect::Layout;
 use super::options::ReadOptions;
 use super::report::ReadReport;
 use super::rows::{ENOUGH, Fault, TEXT_BYTES};
-use super::schema::{Column, Kind, Schema};
+use super::schema::{Column, Kind, Role, Schema};
 use super::text::Spelling;
 use super::texts::Texts;
+use super::values::{self, Meaning, Written};
 use crate::error::{Error, Result};
 
 /// Bytes of an offending value that are kept; a report shows fewer.
@@ -54,12 +52,12 @@ impl Faults {
 
 impl Converter {
     pub(super) fn new(layout: Layout, place: &str, options: &ReadOptions) -> Self {
-        let Layout { schema, order, .. } = layout;
+        let Layout { schema, order, inferred, .. } = layout;
         Self {
             arrow: Arc::new(schema.to_arrow()),
             schema: Arc::new(schema),
             order,
-            report: ReadReport::new(place),
+            report: ReadReport { inferred, ..ReadReport::new(place) },
             max_text_bytes: options.max_line_bytes,
             max_rejected_share: options.max_rejected_share,
         }
@@ -99,7 +97,11 @@ impl Converter {
             else {
                 continue;
             };
-            let converted = self.column(i, array, column, &mut faults);
+            let mut converted = self.column(i, array, column, &mut faults);
+            if converted.is_none() && column.role == Role::Ignore && column.kind == Kind::Text {
+                // A list or another type that nothing uses.
+                converted = Some(new_null_array(&DataType::Utf8, array.len()));
+            }
             *slot = Some(converted.ok_or_else(|| Error::BadRecord {
                 place: self.report.place.clone(),
                 line: 0,
@@ -117,7 +119,12 @@ impl Converter {
     /// Counts the faults, and takes their rows out.
     fn keep(&mut self, batch: RecordBatch, faults: Faults) -> Result<RecordBatch> {
         let before = self.rows();
-        self.report.accepted += (batch.num_rows() - faults.0.len()) as u64;
+        let mut row = 0;
+        for &fault in faults.0.keys() {
+            self.accept(before + row + 1, fault as u64 - row);
+            row = fault as u64 + 1;
+        }
+        self.accept(before + row + 1, batch.num_rows() as u64 - row);
         let kept = if faults.0.is_empty() {
             batch
         } else {
@@ -132,10 +139,19 @@ impl Converter {
             }
             filter_record_batch(&batch, &BooleanArray::from(kept)).map_err(|e| self.report.arrow_error(&e))?
         };
+        self.report.count_unlabelled(&self.schema, &kept);
         if self.rows() >= ENOUGH {
             self.report.check_share(self.max_rejected_share)?;
         }
         Ok(kept)
+    }
+
+    /// Counts rows that are accepted, one behind the other.
+    fn accept(&mut self, line: u64, rows: u64) {
+        if rows > 0 {
+            self.report.accept(line);
+            self.report.accepted += rows - 1;
+        }
     }
 
     /// At the end of the input: there must have been a record, and not too many rejections.
@@ -151,22 +167,19 @@ impl Converter {
                 && texts.as_they_are(Spelling::of(column), self.max_text_bytes);
             return if fits { Some(Arc::clone(array)) } else { self.read_texts(i, &texts, column, faults) };
         }
-        let array = match array.data_type() {
-            DataType::Dictionary(_, values) => &cast(array, values).ok()?,
-            _ => array,
-        };
-        let of = array.data_type();
-        let moment = matches!(of, DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64);
-        if !(moment || of.is_numeric() || matches!(of, DataType::Boolean | DataType::Null)) {
-            return None;
-        }
-        match column.kind {
-            Kind::Text => write_out(i, array, column, faults),
-            Kind::Number | Kind::Time if moment => {
-                checked(i, seconds(i, array, faults)?, Limits::of(column), faults)
+        let array = &values::unpacked(array)?;
+        let meaning = Meaning::of(array.data_type())?;
+        let limits = Limits::of(column);
+        match (column.kind, meaning) {
+            (Kind::Text, _) => write_out(i, array, column, faults),
+            (_, Meaning::Instants) => checked(i, seconds(i, array, faults)?, limits, faults),
+            (Kind::Number, Meaning::Durations) => {
+                checked(i, values::durations(array, unit(column))?, limits, faults)
             }
-            Kind::Number => checked(i, cast(array, &DataType::Float64).ok()?, Limits::of(column), faults),
-            Kind::Time => read_times(i, &cast(array, &DataType::Float64).ok()?, column, faults),
+            (Kind::Number, Meaning::Numbers) => checked(i, values::numbers(array)?, limits, faults),
+            (Kind::Time, Meaning::Numbers) => read_times(i, &values::numbers(array)?, column, faults),
+            // A length of time is no point in time.
+            (Kind::Time, Meaning::Durations) => None,
         }
     }
 
@@ -242,37 +255,26 @@ fn read_times(i: usize, array: &ArrayRef, column: &Column, faults: &mut Faults) 
     cells.finish(0).ok()
 }
 
-/// Moments as seconds since the epoch, to the microsecond.
-fn seconds(i: usize, array: &ArrayRef, faults: &mut Faults) -> Option<ArrayRef> {
-    let (times, over): (i64, i64) = match array.data_type() {
-        DataType::Date32 => (86_400_000_000, 1),
-        DataType::Timestamp(TimeUnit::Second, _) => (1_000_000, 1),
-        DataType::Date64 | DataType::Timestamp(TimeUnit::Millisecond, _) => (1_000, 1),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => (1, 1),
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => (1, 1_000),
-        _ => return None,
-    };
-    let ticks: ArrayRef = match array.data_type() {
-        DataType::Date32 => cast(&cast(array, &DataType::Int32).ok()?, &DataType::Int64).ok()?,
-        _ => cast(array, &DataType::Int64).ok()?,
-    };
-    let ticks: &Int64Array = ticks.as_primitive_opt::<Int64Type>()?;
-    let micros = |tick: i64| tick.checked_mul(times).map(|t| t.div_euclid(over));
-    for (row, &tick) in ticks.values().iter().enumerate() {
-        if micros(tick).is_none() && ticks.is_valid(row) {
-            faults.add(row, i, tick.to_string().as_bytes(), "a time within 292,000 years of 1970");
-        }
-    }
-    Some(Arc::new(ticks.unary::<_, Float64Type>(|tick| micros(tick).unwrap_or(0) as f64 / 1e6)))
+/// The unit of a number column in seconds, where it holds a time in a unit of its own, such as microseconds.
+fn unit(column: &Column) -> f64 {
+    if column.field.is_some_and(|field| field.unit() == "s") { column.factor() } else { 1.0 }
 }
 
-/// Numbers, truths and moments as text.
+/// Instants as seconds since the epoch, to the microsecond.
+fn seconds(i: usize, array: &ArrayRef, faults: &mut Faults) -> Option<ArrayRef> {
+    let (seconds, over) = values::instants(array)?;
+    for (row, tick) in over {
+        faults.add(row, i, tick.to_string().as_bytes(), "a time within 292,000 years of 1970");
+    }
+    Some(seconds)
+}
+
+/// Numbers, booleans and times as text.
 fn write_out(i: usize, array: &ArrayRef, column: &Column, faults: &mut Faults) -> Option<ArrayRef> {
     if *array.data_type() == DataType::Null {
         return Some(new_null_array(&DataType::Utf8, array.len()));
     }
-    let options = FormatOptions::default().with_display_error(false);
-    let values = ArrayFormatter::try_new(array, &options).ok()?;
+    let values = Written::of(array)?;
     let (mut cells, mut cell) = (Growing::new(column), String::new());
     for row in 0..array.len() {
         if array.is_null(row) {
@@ -280,9 +282,9 @@ fn write_out(i: usize, array: &ArrayRef, column: &Column, faults: &mut Faults) -
             continue;
         }
         cell.clear();
-        let outcome = match write!(cell, "{}", values.value(row)) {
-            Ok(()) => cells.push_cell(cell.as_bytes()),
-            Err(_) => Err("a value that can be written out".into()),
+        let outcome = match values.push(row, &mut cell) {
+            Some(()) => cells.push_cell(cell.as_bytes()),
+            None => Err("a time of the years -9999 to 9999".into()),
         };
         if let Err(expected) = outcome {
             cells.push_null();

@@ -9,11 +9,13 @@ use crate::arrow::array::RecordBatch;
 
 use super::batches::BatchReader;
 use super::detect;
+use super::infer;
 use super::lines::{Line, Lines};
 use super::options::ReadOptions;
 use super::records::Records;
 use super::report::ReadReport;
 use super::rows::{Fault, Rows};
+use super::sample;
 use super::schema::Schema;
 use super::split;
 use super::table::Table;
@@ -117,8 +119,14 @@ impl CsvReader {
         let number = records.first(&mut lines)?;
         let first: Vec<String> = records.cells().map(|cell| text::decode(cell).into_owned()).collect();
         let schema = options.schema.as_ref();
-        let layout = detect::layout(lines.place(), &first, schema)
-            .or_else(|_| detect::layout(&place_with_hint(lines.place(), &first, options), &first, schema))?;
+        let fit = detect::layout(lines.place(), &first, schema)
+            .or_else(|_| detect::layout(&place_with_hint(lines.place(), &first, options), &first, schema));
+        let layout = if infer::is_header(&first) {
+            let names = detect::unique_names(&first);
+            detect::or_inferred(fit, options, &names, || sample::of_csv(&mut lines, &mut records, &names))?
+        } else {
+            fit?
+        };
         let header = layout.header;
         let mut rows = Rows::new(layout, lines.place(), options.batch_rows, options.max_rejected_share);
         if lines.rest().len() >= LARGE {
@@ -237,9 +245,10 @@ fn place_with_hint(place: &str, first: &[String], options: &ReadOptions) -> Stri
         let cells: Vec<String> = line.split(delimiter).map(str::to_owned).collect();
         detect::familiarity(&cells, options.schema.as_ref())
     };
-    let best = [',', ';', '\t', '|'].into_iter().filter(|&d| d != asked).max_by_key(|&d| fit(d));
+    let cells = |delimiter: char| (fit(delimiter), if first.len() == 1 { line.matches(delimiter).count() } else { 0 });
+    let best = [',', ';', '\t', '|'].into_iter().filter(|&d| d != asked).max_by_key(|&d| cells(d));
     match best {
-        Some(better) if fit(better) > fit(asked) => {
+        Some(better) if cells(better) > cells(asked) => {
             format!("{place}, read with delimiter {asked:?} where {better:?} fits better")
         }
         _ => place.to_owned(),

@@ -4,15 +4,18 @@ use std::collections::HashMap;
 
 use super::canonical;
 use super::clock::Clock;
+use super::infer;
+use super::options::ReadOptions;
+use super::sample::Sample;
 use super::schema::{Kind, Role, Schema};
 use super::{number, number::Cell};
-use crate::error::{Error, Result};
+use crate::error::{Error, NearPreset, Result};
 
 /// Presets whose public files have no header.
 const HEADERLESS: [&str; 3] = ["unsw_nb15_raw", "kdd99", "nsl_kdd"];
 
 /// Names that an error lists at most, and the characters of each that it shows.
-const LISTED: usize = 100;
+const LISTED: usize = 10;
 const SHOWN: usize = 64;
 
 /// How the columns of a file map to a schema.
@@ -26,6 +29,8 @@ pub(super) struct Layout {
     pub(super) header: bool,
     /// Columns of the whole schema that the file lacks.
     absent: usize,
+    /// What the columns were taken for, where the schema was inferred.
+    pub(super) inferred: Vec<String>,
 }
 
 /// What keeps a schema from fitting.
@@ -38,7 +43,8 @@ struct Misfit {
 impl Layout {
     /// All columns of a schema, in its order.
     pub(super) fn whole(schema: Schema) -> Self {
-        Self { order: (0..schema.columns().len()).collect(), schema, header: true, absent: 0 }
+        let order = (0..schema.columns().len()).collect();
+        Self { order, schema, header: true, absent: 0, inferred: Vec::new() }
     }
 }
 
@@ -53,7 +59,7 @@ impl Schema {
     ///
     /// # Errors
     ///
-    /// [`Error::SchemaMismatch`] naming the nearest preset, what is missing and what is unknown.
+    /// [`Error::NoPreset`] naming the two presets that know the most of the names.
     ///
     /// # Examples
     ///
@@ -96,15 +102,45 @@ pub(super) fn by_keys(place: &str, names: &[String], schema: Option<&Schema>) ->
     {
         return Ok(fit);
     }
-    let nearest = candidates.iter().max_by_key(|schema| known(schema, names));
-    let Some(nearest) = nearest else { return Err(Error::invalid("schema", "at least one schema", 0)) };
-    let misfit = by_name(nearest, names).err().unwrap_or_default();
+    let Some(schema) = schema else { return Err(no_preset(place, names)) };
+    let misfit = by_name(schema, names).err().unwrap_or_default();
     Err(Error::SchemaMismatch {
         place: place.to_owned(),
-        schema: nearest.name().to_owned(),
+        schema: schema.name().to_owned(),
         missing: listed(misfit.missing),
         unknown: listed(misfit.unknown),
     })
+}
+
+/// The error of columns that no preset fits, with the two that know the most of them.
+fn no_preset(place: &str, names: &[String]) -> Error {
+    let mut nearest: Vec<(usize, &Schema)> = Schema::presets().iter().map(|s| (known(s, names), s)).collect();
+    nearest.sort_by_key(|(found, _)| std::cmp::Reverse(*found));
+    let told = nearest.iter().take(2).map(|(found, schema)| NearPreset {
+        name: schema.name().to_owned(),
+        found: *found,
+        columns: schema.columns().len(),
+    });
+    Error::NoPreset { place: place.to_owned(), columns: listed(names.to_vec()), nearest: told.collect() }
+}
+
+/// A fit, or the schema that is inferred from the first records where none was given and no preset fits.
+pub(super) fn or_inferred(
+    fit: Result<Layout>,
+    options: &ReadOptions,
+    names: &[String],
+    samples: impl FnOnce() -> Result<Vec<Sample>>,
+) -> Result<Layout> {
+    let error = match fit {
+        Err(error @ Error::NoPreset { .. }) => error,
+        other => return other,
+    };
+    if let Some(fit) = options.fallback.as_ref().and_then(|schema| by_name(schema, names).ok()) {
+        return Ok(fit);
+    }
+    let Some((schema, inferred)) = infer::infer(&samples()?) else { return Err(error) };
+    let order = (0..schema.columns().len()).collect();
+    Ok(Layout { schema, order, header: true, absent: 0, inferred })
 }
 
 /// The canonical flow's columns of these names, if it knows them all and a feature is among them.
@@ -165,7 +201,7 @@ fn by_name(schema: &Schema, names: &[String]) -> Result<Layout, Misfit> {
         }
     }
     let absent = schema.columns().len() - keep.len();
-    Ok(Layout { schema: schema.restrict(&keep), order, header: true, absent })
+    Ok(Layout { schema: schema.restrict(&keep), order, header: true, absent, inferred: Vec::new() })
 }
 
 /// The columns by their position, where the first record is already data.
@@ -199,7 +235,8 @@ fn by_position(schema: &Schema, first: &[String]) -> Option<Layout> {
         return None;
     }
     let order: Vec<usize> = (0..first.len()).collect();
-    Some(Layout { schema: schema.restrict(&order), absent: absent.len(), order, header: false })
+    let schema = schema.restrict(&order);
+    Some(Layout { schema, absent: absent.len(), order, header: false, inferred: Vec::new() })
 }
 
 /// Trimmed names; the second of a name becomes `name.1`.
@@ -208,6 +245,11 @@ pub(super) fn unique_names(first: &[String]) -> Vec<String> {
     let mut names = Vec::with_capacity(first.len());
     for name in first {
         let name = name.trim().trim_start_matches('\u{feff}').trim();
+        // As pandas reads the index that it writes without a name.
+        if name.is_empty() {
+            names.push(format!("Unnamed: {}", names.len()));
+            continue;
+        }
         let times = seen.entry(name).or_default();
         names.push(if *times == 0 { name.to_owned() } else { format!("{name}.{times}") });
         *times += 1;
@@ -263,6 +305,14 @@ mod tests {
         header.retain(|n| n != "sbytes");
         header.push("colour".into());
         match detect(&header).unwrap_err() {
+            Error::NoPreset { columns, nearest, .. } => {
+                assert_eq!((columns.len(), columns[10].as_str()), (11, "and 32 more"));
+                assert_eq!((nearest[0].name.as_str(), nearest[0].found, nearest[0].columns), ("unsw_nb15", 41, 45));
+                assert_eq!(nearest.len(), 2);
+            }
+            other => panic!("{other}"),
+        }
+        match by_keys("x", &header, Some(&Schema::preset("unsw_nb15").unwrap())).unwrap_err() {
             Error::SchemaMismatch { schema, missing, unknown, .. } => {
                 assert_eq!(
                     (schema.as_str(), missing, unknown),
@@ -305,10 +355,10 @@ mod tests {
     fn a_long_list_of_unknown_names_is_cut() {
         let header = vec!["x".repeat(10_000); 5_000];
         match detect(&header).unwrap_err() {
-            Error::SchemaMismatch { unknown, .. } => {
-                assert_eq!(unknown.len(), LISTED + 1);
-                assert!(unknown.iter().all(|n| n.chars().count() <= SHOWN + 1));
-                assert_eq!(unknown[LISTED], "and 4900 more");
+            Error::NoPreset { columns, .. } => {
+                assert_eq!(columns.len(), LISTED + 1);
+                assert!(columns.iter().all(|n| n.chars().count() <= SHOWN + 1));
+                assert_eq!(columns[LISTED], "and 4990 more");
             }
             other => panic!("{other}"),
         }

@@ -126,7 +126,9 @@ impl EveReader {
 
 /// Whether an object with these keys is an EVE event.
 pub(super) fn is_event(keys: &[String]) -> bool {
-    keys.iter().any(|key| key == KIND)
+    let has = |wanted: &str| keys.iter().any(|key| key == wanted);
+    // Other exporters have the first key too, and some the first two.
+    has(KIND) && has("timestamp") && ["flow_id", "flow", "stats"].into_iter().any(has)
 }
 
 /// Fills up the row at hand.

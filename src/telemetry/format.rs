@@ -130,7 +130,8 @@ mod tests {
             ("{a},{b}\n", Format::Csv),
             ("#separator \\x09\n#fields\tts\n", Format::Zeek),
             ("#fields\tts\n", Format::Zeek),
-            ("{\"event_type\":\"stats\"}\n", Format::Eve),
+            ("{\"timestamp\":\"t\",\"event_type\":\"stats\",\"stats\":{}}\n", Format::Eve),
+            ("{\"event_type\":\"purge\",\"timestamp\":\"t\"}\n", Format::JsonLines),
             (conn, Format::Zeek),
         ] {
             assert_eq!(Format::of_text(Path::new("a.log"), head.as_bytes(), None), format, "{head}");

@@ -10,6 +10,7 @@ use crate::arrow::error::ArrowError;
 use crate::arrow::ipc::writer::{FileWriter, StreamWriter};
 
 use super::schema::Schema;
+use super::time_columns::TimeColumns;
 use super::table::Table;
 use crate::error::{Error, Result};
 
@@ -23,6 +24,7 @@ use crate::error::{Error, Result};
 /// See [`IpcReader`](super::IpcReader).
 pub struct IpcWriter<W: Write> {
     arrow: SchemaRef,
+    times: TimeColumns,
     kind: Kind<W>,
 }
 
@@ -44,9 +46,9 @@ impl<W: Write> IpcWriter<W> {
     ///
     /// Those of the inner writer.
     pub fn file(out: W, schema: &Schema) -> io::Result<Self> {
-        let arrow = Arc::new(schema.to_arrow());
-        let kind = FileWriter::try_new(out, &arrow).map(Kind::File).map_err(to_io)?;
-        Ok(Self { arrow, kind })
+        let (arrow, times) = (Arc::new(schema.to_arrow()), TimeColumns::of(schema));
+        let kind = FileWriter::try_new(out, &times.arrow_schema(schema)).map(Kind::File).map_err(to_io)?;
+        Ok(Self { arrow, times, kind })
     }
 
     /// A writer of a stream.
@@ -55,9 +57,9 @@ impl<W: Write> IpcWriter<W> {
     ///
     /// Those of the inner writer.
     pub fn stream(out: W, schema: &Schema) -> io::Result<Self> {
-        let arrow = Arc::new(schema.to_arrow());
-        let kind = StreamWriter::try_new(out, &arrow).map(Kind::Stream).map_err(to_io)?;
-        Ok(Self { arrow, kind })
+        let (arrow, times) = (Arc::new(schema.to_arrow()), TimeColumns::of(schema));
+        let kind = StreamWriter::try_new(out, &times.arrow_schema(schema)).map(Kind::Stream).map_err(to_io)?;
+        Ok(Self { arrow, times, kind })
     }
 
     /// Writes one batch.
@@ -70,9 +72,10 @@ impl<W: Write> IpcWriter<W> {
         if batch.schema_ref().fields() != self.arrow.fields() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a batch with other columns"));
         }
+        let batch = self.times.as_columns(batch).map_err(to_io)?;
         match &mut self.kind {
-            Kind::File(out) => out.write(batch),
-            Kind::Stream(out) => out.write(batch),
+            Kind::File(out) => out.write(&batch),
+            Kind::Stream(out) => out.write(&batch),
         }
         .map_err(to_io)
     }

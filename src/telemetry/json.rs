@@ -13,6 +13,7 @@ use super::lines::{Line, Lines};
 use super::options::ReadOptions;
 use super::report::ReadReport;
 use super::rows::{Fault, Record, Rows};
+use super::sample;
 use super::schema::Schema;
 use super::table::Table;
 use crate::error::{Error, Result};
@@ -88,7 +89,9 @@ impl JsonReader {
     pub(super) fn start(mut lines: Lines, options: &ReadOptions) -> Result<Self> {
         let (first, keys) = first(&mut lines)?;
         let number = lines.number();
-        let layout = detect::by_keys(lines.place(), &keys.0, options.schema.as_ref())?;
+        let fit = detect::by_keys(lines.place(), &keys.0, options.schema.as_ref());
+        let sample = || sample::of_json(&mut lines, &first, &keys.0);
+        let layout = detect::or_inferred(fit, options, &keys.0, sample)?;
         let rows = Rows::new(layout, lines.place(), options.batch_rows, options.max_rejected_share);
         Ok(Self { lines, rows, first: Some((number, first)), done: false })
     }

@@ -202,6 +202,15 @@ impl Value<'_> {
     fn number(self, value: f64) -> Appended {
         self.0.push_number(value).map_err(|refusal| (value.to_string().into(), refusal))
     }
+
+    /// A number column takes the nearest float, a text column every digit of an identifier.
+    fn integer(self, near: f64, value: impl ToString) -> Appended {
+        if self.0.is_number() {
+            return self.number(near);
+        }
+        let digits = value.to_string();
+        self.0.push_cell(digits.as_bytes()).map_err(|refusal| (digits.into(), refusal))
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Value<'_> {
@@ -229,18 +238,11 @@ impl<'de> Visitor<'de> for Value<'_> {
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<Appended, E> {
-        // Text keeps every digit of an identifier.
-        if self.0.is_number() {
-            return Ok(self.number(value as f64));
-        }
-        Ok(self
-            .0
-            .push_cell(value.to_string().as_bytes())
-            .map_err(|refusal| (value.to_string().into(), refusal)))
+        Ok(self.integer(value as f64, value))
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<Appended, E> {
-        Ok(self.number(value as f64))
+        Ok(self.integer(value as f64, value))
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Appended, E> {
@@ -256,11 +258,19 @@ impl<'de> Visitor<'de> for Value<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Appended, A::Error> {
         while seq.next_element::<IgnoredAny>()?.is_some() {}
+        if self.0.is_ignored() {
+            self.0.push_null();
+            return Ok(Ok(()));
+        }
         Ok(Err((b"an array".to_vec(), "a number or text".into())))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Appended, A::Error> {
         while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        if self.0.is_ignored() {
+            self.0.push_null();
+            return Ok(Ok(()));
+        }
         Ok(Err((b"an object".to_vec(), "a number or text".into())))
     }
 }

@@ -36,7 +36,8 @@ pub(super) fn seconds(cell: &[u8]) -> Option<f64> {
         || day > days(year, month)
         || hour > 23
         || minute > 59
-        || second > 59
+        // A leap second is the first second of the next minute, as in POSIX.
+        || second > 60
     {
         return None;
     }

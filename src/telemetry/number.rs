@@ -133,6 +133,9 @@ pub(super) fn parse(cell: &[u8], port: bool) -> Cell {
     let hexadecimal = hexadecimal.and_then(|hex| std::str::from_utf8(hex).ok());
     match hexadecimal.map(|hex| u32::from_str_radix(hex, 16)) {
         Some(Ok(value)) => Cell::Value(f64::from(value)),
+        // As JSON's and Arrow's booleans; pandas writes `True`.
+        _ if cell.eq_ignore_ascii_case(b"true") => Cell::Value(1.0),
+        _ if cell.eq_ignore_ascii_case(b"false") => Cell::Value(0.0),
         _ => Cell::Bad,
     }
 }

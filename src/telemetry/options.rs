@@ -17,6 +17,9 @@ use crate::error::{Error, Result};
 pub struct ReadOptions {
     /// The schema; without one it is detected among [`Schema::presets`].
     pub schema: Option<Schema>,
+    /// A schema for records that no preset fits, such as a guard's own; where it does not fit either, or without one, a
+    /// schema is [inferred](Schema::infer).
+    pub fallback: Option<Schema>,
     /// Share of records, in `[0, 1]`, that may be rejected before the reading fails.
     pub max_rejected_share: f64,
     /// What separates the cells of a CSV line: a printable ASCII character or a tab.
@@ -35,6 +38,7 @@ impl Default for ReadOptions {
     fn default() -> Self {
         Self {
             schema: None,
+            fallback: None,
             max_rejected_share: 0.05,
             delimiter: b',',
             max_line_bytes: 1 << 20,

@@ -6,12 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::arrow::array::{RecordBatch, RecordBatchReader};
-use crate::arrow::datatypes::SchemaRef;
+use crate::arrow::datatypes::{DataType, Schema as ArrowSchema, SchemaRef};
 use crate::arrow::error::ArrowError;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
-    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
+use parquet::arrow::parquet_to_arrow_schema;
 use parquet::file::metadata::ParquetMetaData;
 
 use super::arrow::{ArrowReader, caught, failure, wanted};
@@ -109,9 +110,9 @@ impl ParquetReader {
     fn start(file: File, place: &str, options: &ReadOptions) -> Result<Self> {
         let length = check_end(&file, place)?;
         let open = || {
-            // The Arrow schema that a writer may have put in says nothing that the file does not, and may lie.
-            let reading = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-            let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(file, reading)?;
+            let plain = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+            let metadata = with_times(ArrowReaderMetadata::load(&file, plain)?)?;
+            let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
             check_columns(builder.metadata(), length)?;
             let wanted = wanted(builder.schema(), options.schema.as_ref());
             let columns = ProjectionMask::roots(builder.parquet_schema(), wanted);
@@ -188,6 +189,39 @@ fn check_end(mut file: &File, place: &str) -> Result<u64> {
         b"PARE" => Err(broken("an encrypted file".into())),
         _ => Err(broken("a file that does not end with PAR1".into())),
     }
+}
+
+/// The columns with the types of durations and times that only the Arrow schema in the file names: Parquet itself has
+/// no durations, and no times in whole seconds.
+///
+/// Nothing else is taken from that schema: Parquet names all other types, and what it adds may be wrong.
+fn with_times(plain: ArrowReaderMetadata) -> Result<ArrowReaderMetadata, ArrowError> {
+    let file = plain.metadata().file_metadata();
+    let Ok(named) = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata()) else {
+        return Ok(plain);
+    };
+    let mut fields: Vec<_> = plain.schema().fields().iter().cloned().collect();
+    let mut found = false;
+    for (field, named) in fields.iter_mut().zip(named.fields()) {
+        let bare = matches!(field.data_type(), DataType::Int32 | DataType::Int64 | DataType::Date32);
+        let time = matches!(
+            named.data_type(),
+            DataType::Duration(_)
+                | DataType::Date64
+                | DataType::Timestamp(_, _)
+                | DataType::Time32(_)
+                | DataType::Time64(_)
+        );
+        if bare && time {
+            *field = Arc::new(field.as_ref().clone().with_data_type(named.data_type().clone()));
+            found = true;
+        }
+    }
+    if !found {
+        return Ok(plain);
+    }
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(ArrowSchema::new(fields)));
+    Ok(ArrowReaderMetadata::try_new(Arc::clone(plain.metadata()), options)?)
 }
 
 /// Checks that every column lies inside the file.

@@ -9,6 +9,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
 use super::schema::Schema;
+use super::time_columns::TimeColumns;
 
 /// Writes batches of a schema as Parquet, packed with Zstandard; it holds one row group, packed.
 ///
@@ -18,7 +19,7 @@ use super::schema::Schema;
 ///
 /// See [`ParquetReader`](super::ParquetReader).
 #[derive(Debug)]
-pub struct ParquetWriter<W: Write + Send>(ArrowWriter<W>);
+pub struct ParquetWriter<W: Write + Send>(ArrowWriter<W>, TimeColumns);
 
 impl<W: Write + Send> ParquetWriter<W> {
     /// A writer of tables with these columns.
@@ -30,7 +31,9 @@ impl<W: Write + Send> ParquetWriter<W> {
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_created_by(concat!("qosguard ", env!("CARGO_PKG_VERSION")).into());
-        Ok(Self(ArrowWriter::try_new(out, Arc::new(schema.to_arrow()), Some(properties.build()))?))
+        let times = TimeColumns::of(schema);
+        let arrow = Arc::new(times.arrow_schema(schema));
+        Ok(Self(ArrowWriter::try_new(out, arrow, Some(properties.build()))?, times))
     }
 
     /// Writes one batch.
@@ -39,7 +42,8 @@ impl<W: Write + Send> ParquetWriter<W> {
     ///
     /// Those of the inner writer, and of a batch with other columns.
     pub fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
-        Ok(self.0.write(batch)?)
+        let batch = self.1.as_columns(batch).map_err(io::Error::other)?;
+        Ok(self.0.write(&batch)?)
     }
 
     /// Writes the index and hands the inner writer back.

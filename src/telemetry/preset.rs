@@ -7,12 +7,13 @@ use super::schema::{Column, Kind, Role, Schema};
 use crate::error::{Error, Result};
 
 /// The presets as they are written down, one TOML file each.
-const SOURCES: [&str; 14] = [
+const SOURCES: [&str; 15] = [
     include_str!("presets/unsw_nb15.toml"),
     include_str!("presets/unsw_nb15_raw.toml"),
     include_str!("presets/cicids2017.toml"),
     include_str!("presets/cicids2017_flows.toml"),
     include_str!("presets/cicids2017_corrected.toml"),
+    include_str!("presets/cicids2018.toml"),
     include_str!("presets/nsl_kdd.toml"),
     include_str!("presets/kdd99.toml"),
     include_str!("presets/flow.toml"),
@@ -53,6 +54,7 @@ impl Schema {
     /// | `cicids2017` | CICIDS2017 as first published, 79 columns |
     /// | `cicids2017_flows` | CICIDS2017 with the flow's identity, 84 or 85 columns |
     /// | `cicids2017_corrected` | CICIDS2017 as corrected in 2022, 91 columns |
+    /// | `cicids2018` | CSE-CIC-IDS2018 and `CICFlowMeter` 4, 80 or 84 columns |
     /// | `nsl_kdd` | NSL-KDD, 43 columns without a header |
     /// | `kdd99` | KDD Cup 1999, 42 columns without a header |
     /// | `flow` | the smallest flow record that a service posts |
@@ -112,6 +114,7 @@ mod tests {
                 ("cicids2017", 79),
                 ("cicids2017_flows", 85),
                 ("cicids2017_corrected", 91),
+                ("cicids2018", 84),
                 ("nsl_kdd", 43),
                 ("kdd99", 42),
                 ("flow", 8),

@@ -92,14 +92,16 @@ impl Records {
     }
 
     /// Parses one record; gives its length with the line end, or `None` when it goes on behind the input.
-    fn parse(&mut self, input: &[u8], at_end: bool) -> Result<Option<usize>, Fault> {
+    pub(super) fn parse(&mut self, input: &[u8], at_end: bool) -> Result<Option<usize>, Fault> {
         self.bytes.clear();
         self.ends.clear();
         let mut at = 0;
         loop {
             let rest = &input[at..];
-            let stop = if rest.first() == Some(&b'"') {
-                self.quoted(rest, at_end)?
+            let blank = |b: &&u8| **b != self.delimiter && matches!(**b, b' ' | b'\t');
+            let blanks = rest.iter().take_while(blank).count();
+            let stop = if rest.get(blanks) == Some(&b'"') {
+                self.quoted(&rest[blanks..], at_end)?.map(|stop| blanks + stop)
             } else {
                 let stop = memchr2(self.delimiter, b'\n', rest).or(at_end.then_some(rest.len()));
                 self.bytes.extend_from_slice(&rest[..stop.unwrap_or(0)]);

@@ -5,15 +5,24 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::schema::{Role, Schema};
+use super::text::is_unknown;
+use crate::arrow::array::{AsArray, RecordBatch};
 use crate::error::{Error, Result};
 
 /// At most this many rejections are kept in words; all are counted.
 const KEPT: usize = 100;
 
+/// At most this many places are kept where lines do not follow one by one.
+const LINES: usize = 65_536;
+
 /// Kinds of skipped records that are told apart, the characters of their names, and what the rest is called.
 const KINDS: usize = 64;
 const KIND_CHARS: usize = 64;
 const OTHER: &str = "other";
+
+/// Kinds of skipped records that an error names.
+const NAMED: usize = 8;
 
 /// Why one record was left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,8 +65,17 @@ pub struct ReadReport {
     /// At most 64 kinds have a name of their own; all others are counted as `other`.
     #[serde(default)]
     pub skipped: BTreeMap<String, u64>,
+    /// Records accepted whose label says that nobody knows, such as `Unknown`: they have no truth.
+    #[serde(default)]
+    pub unlabelled: u64,
+    /// What each column was taken for, where the schema was inferred; see [`Schema::infer`](super::Schema::infer).
+    #[serde(default)]
+    pub inferred: Vec<String>,
     /// The first rejections, in file order.
     pub rejections: Vec<Rejection>,
+    /// Accepted records behind which the lines do not follow one by one: the record's position and its line.
+    #[serde(skip)]
+    pub(super) lines: Vec<(u64, u64)>,
 }
 
 impl ReadReport {
@@ -66,12 +84,39 @@ impl ReadReport {
         Self { place: place.to_owned(), ..Self::default() }
     }
 
+    /// Counts a record that is accepted, at a line.
+    pub(super) fn accept(&mut self, line: u64) {
+        if self.lines.len() < LINES && self.line_of(self.accepted) != line {
+            self.lines.push((self.accepted, line));
+        }
+        self.accepted += 1;
+    }
+
+    /// The line of the accepted record at a position, from 0; its number from 1 where no lines are known.
+    pub(super) fn line_of(&self, row: u64) -> u64 {
+        let next = self.lines.partition_point(|&(start, _)| start <= row);
+        let (start, line) = next.checked_sub(1).and_then(|i| self.lines.get(i)).copied().unwrap_or((0, 1));
+        line + (row - start)
+    }
+
+    /// Counts the records of a batch whose label says that nobody knows.
+    pub(super) fn count_unlabelled(&mut self, schema: &Schema, batch: &RecordBatch) {
+        let label = schema.index_of_role(Role::Label).filter(|&i| i < batch.num_columns());
+        let Some(labels) = label.and_then(|i| batch.column(i).as_string_opt::<i32>()) else { return };
+        self.unlabelled += labels.iter().flatten().filter(|label| is_unknown(label)).count() as u64;
+    }
+
     /// This report, and what another file of the same set added to it.
     pub(super) fn with(&self, other: &Self) -> Self {
         let mut sum = self.clone();
         sum.accepted += other.accepted;
         sum.rejected += other.rejected;
         sum.blank += other.blank;
+        sum.unlabelled += other.unlabelled;
+        sum.lines.clear();
+        if sum.inferred.is_empty() {
+            sum.inferred.clone_from(&other.inferred);
+        }
         for (kind, count) in &other.skipped {
             sum.skip_many(kind, *count);
         }
@@ -104,6 +149,7 @@ impl ReadReport {
         let mut report = self.clone();
         report.accepted = report.accepted.saturating_sub(left_out.rejected);
         report.rejected += left_out.rejected;
+        report.lines.clear();
         report.rejections.extend(left_out.rejections);
         report.rejections.truncate(KEPT);
         report
@@ -127,7 +173,15 @@ impl ReadReport {
     /// At the end of the input: there must have been a record, and not too many rejections.
     pub(crate) fn check_end(&self, max_rejected_share: f64) -> Result<()> {
         if self.accepted + self.rejected == 0 {
-            let what = format!("{}: records", self.place);
+            let mut what = format!("{}: records", self.place);
+            if !self.skipped.is_empty() {
+                let kinds: Vec<String> = self.skipped.iter().map(|(kind, n)| format!("{kind}: {n}")).collect();
+                let more = kinds.len().saturating_sub(NAMED);
+                what += &format!("; skipped {}", kinds[..kinds.len() - more].join(", "));
+                if more > 0 {
+                    what += &format!(" and {more} kinds more");
+                }
+            }
             return Err(Error::InsufficientData { what, needed: 1, got: 0 });
         }
         self.check_share(max_rejected_share)

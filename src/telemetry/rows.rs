@@ -76,7 +76,7 @@ pub(super) struct Rows {
 impl Rows {
     /// No rows yet; a batch is full at `batch_rows`.
     pub(super) fn new(layout: Layout, place: &str, batch_rows: usize, max_rejected_share: f64) -> Self {
-        let Layout { schema, order, .. } = layout;
+        let Layout { schema, order, inferred, .. } = layout;
         let columns: Vec<&Column> = order.iter().filter_map(|&i| schema.columns().get(i)).collect();
         Self {
             columns: columns.iter().map(|c| Growing::new(c)).collect(),
@@ -84,7 +84,7 @@ impl Rows {
             order,
             arrow: Arc::new(schema.to_arrow()),
             schema: Arc::new(schema),
-            report: ReadReport::new(place),
+            report: ReadReport { inferred, ..ReadReport::new(place) },
             complete: 0,
             full_at: batch_rows,
             max_rejected_share,
@@ -212,7 +212,7 @@ impl Rows {
         match outcome {
             Ok(()) => {
                 self.complete += 1;
-                self.report.accepted += 1;
+                self.report.accept(line);
             }
             Err(fault) => {
                 self.cut();
@@ -280,7 +280,9 @@ impl Rows {
         self.complete = 0;
         let arrays = arrays.into_iter().flatten().collect();
         let batch = RecordBatch::try_new(Arc::clone(&self.arrow), arrays);
-        batch.map(Some).map_err(|e| self.report.arrow_error(&e))
+        let batch = batch.map_err(|e| self.report.arrow_error(&e))?;
+        self.report.count_unlabelled(&self.schema, &batch);
+        Ok(Some(batch))
     }
 
     /// At the end of the input: there must have been a record, and not too many rejections.

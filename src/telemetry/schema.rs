@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::clock::{Clock, TimeUnit};
 use super::field::Field;
+use super::text::{category, is_unknown};
 use crate::error::{Error, Result};
 use crate::strict::list_for_fields;
 
@@ -239,7 +240,8 @@ impl Schema {
 
     /// Reads a schema from TOML, in the form that the presets are written in.
     ///
-    /// A column needs `name`, `role` and `kind`; `field`, `scale`, `minimum`, `maximum` and `undefined` are
+    /// A column needs `name` and `kind`; `role` is `time` for the kind `time` and `feature` for the others unless it is
+    /// given; `field`, `scale`, `minimum`, `maximum` and `undefined` are
     /// optional, and so are `unit` and `format` of a time.
     ///
     /// # Errors
@@ -265,12 +267,44 @@ impl Schema {
     /// ```
     pub fn from_toml(text: &str) -> Result<Self> {
         let refused = |e: toml::de::Error| Error::invalid("schema", "a schema in TOML", e.message());
-        let raw: RawSchema = toml::from_str(text).map_err(refused)?;
-        let given = toml::from_str(text).map_err(refused)?;
+        let mut given: toml::Table = toml::from_str(text).map_err(refused)?;
+        for column in given.get_mut("columns").and_then(toml::Value::as_array_mut).into_iter().flatten() {
+            let Some(column) = column.as_table_mut() else { continue };
+            let role = if column.get("kind").and_then(toml::Value::as_str) == Some("time") { "time" } else { "feature" };
+            column.entry("role").or_insert_with(|| role.into());
+        }
+        let raw: RawSchema = given.clone().try_into().map_err(refused)?;
+        let given = serde_json::to_value(given).unwrap_or_default();
         if let Some(place) = list_for_fields(&given, &raw) {
             return Err(Error::invalid(place, "a table of named fields", "a list"));
         }
         raw.try_into()
+    }
+
+    /// The schema as TOML that [`Schema::from_toml`] reads, one column on a line, to be changed by hand.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::telemetry::Schema;
+    ///
+    /// for schema in Schema::presets() {
+    ///     assert_eq!(Schema::from_toml(&schema.to_toml())?, *schema);
+    /// }
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn to_toml(&self) -> String {
+        let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
+        let clean: Vec<String> = self.clean.iter().map(|word| quoted(word)).collect();
+        let mut text = format!("name = {}\nclean = [{}]\ncolumns = [\n", quoted(&self.name), clean.join(", "));
+        for column in &self.columns {
+            // A column is a struct of words and numbers, which TOML has.
+            let fields = toml::Table::try_from(column).unwrap_or_default();
+            let field = |key: &&str| fields.get(*key).map(|value| format!("{key} = {value}"));
+            let fields: Vec<String> = COLUMN_KEYS.iter().filter_map(field).collect();
+            text += &format!("  {{ {} }},\n", fields.join(", "));
+        }
+        text + "]\n"
     }
 
     /// The same schema with another role for one column.
@@ -359,8 +393,15 @@ impl Schema {
         let label = label.trim();
         self.clean.iter().any(|pattern| match pattern.strip_prefix('*') {
             Some(suffix) => label.ends_with(suffix),
-            None => label.eq_ignore_ascii_case(pattern),
+            // A label is a word, of which `False` and `0` are one spelling.
+            None => label.eq_ignore_ascii_case(pattern) || label == category(pattern),
         })
+    }
+
+    /// Whether a text label means an attack; `None` where it says that nobody knows.
+    pub(super) fn truth(&self, label: &str) -> Option<bool> {
+        let clean = self.is_clean(label);
+        (clean || !is_unknown(label)).then_some(!clean)
     }
 
     /// The Arrow schema of a table with these columns.
@@ -376,6 +417,11 @@ impl Schema {
         crate::arrow::datatypes::Schema::new(fields.collect::<Vec<_>>())
     }
 }
+
+/// The fields of a column, as a file has them.
+const COLUMN_KEYS: [&str; 11] = [
+    "name", "role", "kind", "field", "scale", "minimum", "maximum", "undefined", "unit", "format", "barred",
+];
 
 /// Whether what a column says of times is for times, and can be read.
 fn check_time(column: &Column) -> Result<()> {
@@ -429,7 +475,7 @@ const RESERVED: [&str; 28] = [
 /// Whether a name is one that the public data sets use for truth or for identity.
 ///
 /// The readers call the second column of a name `name.1`, which is no other name.
-fn is_reserved(name: &str) -> bool {
+pub(super) fn is_reserved(name: &str) -> bool {
     let again = name.rsplit_once('.').filter(|(_, n)| n.bytes().all(|b| b.is_ascii_digit()));
     let name = again.map_or(name, |(name, _)| name);
     let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();

@@ -124,8 +124,49 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// [`Error::BadRecord`] for a row whose label is empty or NaN.
+    /// [`Error::BadRecord`] for a row whose label is empty or NaN, and for one whose label says that nobody knows, such
+    /// as `Unknown`: [`Table::labelled`] leaves those out.
     pub fn labels(&self) -> Result<Option<Vec<bool>>> {
+        let Some(truth) = self.truth()? else { return Ok(None) };
+        let labels: Option<Vec<bool>> = truth.iter().copied().collect();
+        if labels.is_none() {
+            let row = truth.iter().position(Option::is_none).unwrap_or(0);
+            return Err(self.no_label(row, "a label that is clean or an attack; leave such rows out"));
+        }
+        Ok(labels)
+    }
+
+    /// The rows whose label tells clean from attack: all but those with a label such as `Unknown`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadRecord`] for a row whose label is empty or NaN.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::telemetry::{BatchReader, CsvReader, ReadOptions, Schema};
+    ///
+    /// let schema = Schema::builder("s").feature("x").text_label("state", &["ok"]).build()?;
+    /// let options = ReadOptions { schema: Some(schema), ..ReadOptions::default() };
+    /// let table = CsvReader::new("x,state\n1,ok\n2,Unknown\n3,bad\n".as_bytes(), "inline", &options)?.read()?;
+    /// assert_eq!(table.report().unlabelled, 1);
+    /// assert!(table.labels().is_err());
+    /// assert_eq!(table.labelled()?.labels()?, Some(vec![false, true]));
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn labelled(&self) -> Result<Self> {
+        let truth = self.truth()?.unwrap_or_default();
+        if truth.iter().all(Option::is_some) {
+            return Ok(self.clone());
+        }
+        let rows: Vec<usize> = (0..truth.len()).filter(|&row| truth[row].is_some()).collect();
+        let report = ReadReport { lines: Vec::new(), ..self.report.clone() };
+        Ok(Self { report, ..self.take(&rows)? })
+    }
+
+    /// Ground truth, `None` for a row whose label says that nobody knows; `None` without a label column.
+    pub(crate) fn truth(&self) -> Result<Option<Vec<Option<bool>>>> {
         let Some(index) = self.schema.index_of_role(Role::Label) else { return Ok(None) };
         let column = &self.schema.columns()[index];
         let mut labels = Vec::with_capacity(self.n_rows());
@@ -133,23 +174,26 @@ impl Table {
             for row in 0..batch.num_rows() {
                 let label = match column.kind {
                     Kind::Number | Kind::Time => {
-                        number(batch, index, row).filter(|v| !v.is_nan()).map(|v| v != 0.0)
+                        number(batch, index, row).filter(|v| !v.is_nan()).map(|v| Some(v != 0.0))
                     }
-                    Kind::Text => text(batch, index, row).map(|v| !self.schema.is_clean(v)),
+                    Kind::Text => text(batch, index, row).map(|v| self.schema.truth(v)),
                 };
-                let Some(label) = label else {
-                    return Err(Error::BadRecord {
-                        place: self.report.place.clone(),
-                        line: labels.len() as u64 + 1,
-                        column: column.name.clone(),
-                        value: String::new(),
-                        expected: "a label".into(),
-                    });
-                };
-                labels.push(label);
+                labels.push(label.ok_or_else(|| self.no_label(labels.len(), "a label"))?);
             }
         }
         Ok(Some(labels))
+    }
+
+    /// The error of a row whose label is none.
+    fn no_label(&self, row: usize, expected: &str) -> Error {
+        let column = self.schema.index_of_role(Role::Label).and_then(|i| self.schema.columns().get(i));
+        Error::BadRecord {
+            place: self.report.place.clone(),
+            line: self.report.line_of(row as u64),
+            column: column.map_or_else(String::new, |c| c.name.clone()),
+            value: String::new(),
+            expected: expected.to_owned(),
+        }
     }
 
     /// Attack class per row, trimmed, empty for clean rows; `None` without a family or text label column.

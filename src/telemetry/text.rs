@@ -8,11 +8,13 @@ use super::schema::{Column, Role};
 /// What is made one in a text column besides the blanks around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Spelling {
-    /// Nothing.
+    /// Nothing, in texts that are times.
     AsIs,
+    /// Numbers and booleans have one spelling each: `443.0` is `443`; `true` and `False` are `1` and `0`.
+    Word,
     /// Protocols become lower-case names: `TCP`, `6` and `6.0` are `tcp`.
     Protocol,
-    /// Labels and families lose a dot at the end, and broken dashes become `-`.
+    /// Labels and families are words that lose a dot at the end, and whose broken dashes become `-`.
     Truth,
 }
 
@@ -22,7 +24,8 @@ impl Spelling {
         match (column.role, column.field) {
             (Role::Label | Role::Family, _) => Self::Truth,
             (_, Some(Field::Protocol)) => Self::Protocol,
-            _ => Self::AsIs,
+            (Role::Time, _) => Self::AsIs,
+            _ => Self::Word,
         }
     }
 
@@ -32,7 +35,8 @@ impl Spelling {
         let cell = cell.trim_ascii();
         let spelt = match (self, cell.first()) {
             (Self::AsIs, _) => cell.is_ascii(),
-            (Self::Truth, _) => cell.is_ascii() && !cell.ends_with(b"."),
+            (Self::Word, _) => cell.is_ascii() && word(cell).is_none(),
+            (Self::Truth, _) => cell.is_ascii() && !cell.ends_with(b".") && word(cell).is_none(),
             (Self::Protocol, Some(b'a'..=b'z')) => {
                 cell.iter().all(|b| b.is_ascii() && !b.is_ascii_uppercase())
             }
@@ -43,14 +47,105 @@ impl Spelling {
         }
         let text = match self {
             Self::AsIs => decode(cell),
+            Self::Word => word(cell).unwrap_or_else(|| decode(cell)),
             Self::Protocol => protocol(decode(cell)),
-            Self::Truth => truth(decode(cell)),
+            Self::Truth => word(cell).unwrap_or_else(|| truth(decode(cell))),
         };
         match text {
             Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
             Cow::Owned(text) => Cow::Owned(text.into_bytes()),
         }
     }
+}
+
+/// The one spelling of a boolean, or of a number that is whole or that Python writes with an exponent; `None` for any
+/// other cell, and for one that is spelt so.
+///
+/// Other fractions stay as they are: `2.10` may be a version.
+fn word(cell: &[u8]) -> Option<Cow<'_, str>> {
+    match cell.first()? {
+        b't' | b'T' => cell.eq_ignore_ascii_case(b"true").then_some(Cow::Borrowed("1")),
+        b'f' | b'F' => cell.eq_ignore_ascii_case(b"false").then_some(Cow::Borrowed("0")),
+        b'0'..=b'9' | b'-' => whole(cell).or_else(|| scientific(cell)),
+        _ => None,
+    }
+}
+
+/// The spelling that the readers give a category.
+pub(crate) fn category(text: &str) -> Cow<'_, str> {
+    word(text.as_bytes()).unwrap_or(Cow::Borrowed(text))
+}
+
+/// `443` for `443.0`, `0` for `-0`.
+fn whole(cell: &[u8]) -> Option<Cow<'_, str>> {
+    if cell == b"-0" {
+        return Some(Cow::Borrowed("0"));
+    }
+    let mut number = cell.strip_suffix(b"0")?;
+    while let Some(shorter) = number.strip_suffix(b"0") {
+        number = shorter;
+    }
+    let number = number.strip_suffix(b".")?;
+    let digits = number.strip_prefix(b"-").unwrap_or(number);
+    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    if digits == b"0" {
+        return Some(Cow::Borrowed("0"));
+    }
+    std::str::from_utf8(number).ok().map(Cow::Borrowed)
+}
+
+/// `0.00001` for `1e-05`: a sign and two digits at least behind the `e`, which no identifier has.
+fn scientific(cell: &[u8]) -> Option<Cow<'_, str>> {
+    let e = cell.iter().rposition(|&b| b == b'e')?;
+    let [b'+' | b'-', exponent @ ..] = cell.get(e + 1..)? else { return None };
+    if !(2..=3).contains(&exponent.len()) || !exponent.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let value: f64 = fast_float2::parse(cell).ok()?;
+    let mut text = String::new();
+    push_number(&mut text, value);
+    Some(Cow::Owned(text))
+}
+
+/// Appends the one spelling of a number as a category; nothing for NaN, which is a missing value.
+pub(super) fn push_number(out: &mut String, value: f64) {
+    // 0 for both zeros.
+    if value == 0.0 {
+        out.push('0');
+    } else if !value.is_nan() {
+        out.push_str(&value.to_string());
+    }
+}
+
+/// Appends a number that is written out, without zeros at the end of its fraction.
+pub(super) fn push_decimal(out: &mut String, number: &str) {
+    let number = if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number };
+    match number {
+        "-0" => out.push('0'),
+        "NaN" => {}
+        _ => out.push_str(number),
+    }
+}
+
+/// What data sets write as the label of a record that nobody has looked at.
+const UNKNOWN: [&str; 9] = [
+    "unknown",
+    "unlabeled",
+    "unlabelled",
+    "no label",
+    "nolabel",
+    "needmanuallabel",
+    "n/a",
+    "?",
+    "-",
+];
+
+/// Whether a label says that nobody knows.
+pub(super) fn is_unknown(label: &str) -> bool {
+    let label = label.trim();
+    UNKNOWN.iter().any(|unknown| label.eq_ignore_ascii_case(unknown))
 }
 
 /// UTF-8, or else Latin-1, in which every byte is a character and none is lost.
@@ -153,6 +248,33 @@ mod tests {
         for unknown in ["3pc", "253", "6.5", "1000", "-"] {
             assert_eq!(*Spelling::Protocol.read(unknown.as_bytes()), *unknown.as_bytes());
         }
+    }
+
+    #[test]
+    fn a_number_and_a_boolean_have_one_spelling() {
+        for (cell, text) in [
+            ("443", "443"),
+            ("443.0", "443"),
+            ("443.00", "443"),
+            ("-1.0", "-1"),
+            ("-0.0", "0"),
+            ("-0", "0"),
+            ("True", "1"),
+            ("false", "0"),
+            ("1e+16", "10000000000000000"),
+            ("1e-05", "0.00001"),
+            ("100", "100"),
+            ("10.0.0.0", "10.0.0.0"),
+            ("2.10", "2.10"),
+            ("12e4", "12e4"),
+            ("-", "-"),
+            ("-.0", "-.0"),
+            ("truth", "truth"),
+        ] {
+            assert_eq!(*Spelling::Word.read(cell.as_bytes()), *text.as_bytes(), "{cell}");
+            assert_eq!(*Spelling::AsIs.read(cell.as_bytes()), *cell.as_bytes(), "{cell}");
+        }
+        assert_eq!(*Spelling::Truth.read(b"False"), *b"0");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::arrow::array::{Array, ArrayRef, AsArray, LargeStringArray, StringArra
 use crate::arrow::buffer::NullBuffer;
 
 use super::text::Spelling;
+use super::values;
 
 /// A column of any of Arrow's types for text.
 pub(super) enum Texts<'a> {
@@ -25,6 +26,9 @@ impl<'a> Texts<'a> {
             let values = Box::new(Self::of(dictionary.values())?);
             let keys = if values.len() == 0 { vec![0; array.len()] } else { dictionary.normalized_keys() };
             return Some(Self::Dictionary { keys, nulls: dictionary.keys().nulls(), values });
+        }
+        if let Some((values, keys)) = values::runs(array) {
+            return Some(Self::Dictionary { keys, nulls: None, values: Box::new(Self::of(values)?) });
         }
         array
             .as_string_opt::<i32>()

@@ -12,6 +12,7 @@ use super::json_writer::JsonWriter;
 use super::parquet_writer::ParquetWriter;
 use super::schema::Schema;
 use super::table::Table;
+use super::time_columns::TimeColumns;
 use crate::error::{Error, Result};
 use crate::progress;
 use crate::replace::Replacement;
@@ -71,8 +72,9 @@ impl OutputFormat {
 
 /// Writes a table to a file, in the format that its name asks for; see [`OutputFormat`].
 ///
-/// [`read`](super::read) reads the same values back: nulls, NaN and infinities included. Only CSV cannot say
-/// that a whole row is null.
+/// [`read`](super::read) with the table's schema reads the same values back: nulls, NaN and infinities included. A time
+/// is written in its column's unit; one with a format as ISO 8601 or, in Arrow and Parquet, as a timestamp, both to the
+/// microsecond. Only CSV cannot say that a whole row is null.
 ///
 /// # Errors
 ///
@@ -121,6 +123,7 @@ pub fn write(path: impl AsRef<Path>, table: &Table) -> Result<()> {
 pub struct TableWriter {
     place: PathBuf,
     writer: Writer,
+    times: TimeColumns,
 }
 
 type Out = BufWriter<Sink>;
@@ -198,7 +201,7 @@ impl TableWriter {
         let out: Out = BufWriter::with_capacity(256 << 10, sink);
         let place = PathBuf::from(place);
         let writer = Writer::new(out, format, schema).map_err(|e| Error::io(&place, e))?;
-        Ok(Self { place, writer })
+        Ok(Self { place, writer, times: TimeColumns::of(schema) })
     }
 
     /// Writes one batch, whose columns are those of the schema. Text goes out at once.
@@ -208,9 +211,14 @@ impl TableWriter {
     /// [`Error::Io`].
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         progress::check()?;
+        let text = || self.times.as_text(batch).map_err(io::Error::other);
         match &mut self.writer {
-            Writer::Csv(writer) => writer.write(batch).and_then(|()| writer.flush()),
-            Writer::JsonLines(writer) => writer.write(batch).and_then(|()| writer.flush()),
+            Writer::Csv(writer) => {
+                text().and_then(|batch| writer.write(&batch)).and_then(|()| writer.flush())
+            }
+            Writer::JsonLines(writer) => {
+                text().and_then(|batch| writer.write(&batch)).and_then(|()| writer.flush())
+            }
             Writer::Ipc(writer) => writer.write(batch),
             #[cfg(feature = "parquet")]
             Writer::Parquet(writer) => writer.write(batch),

@@ -379,3 +379,92 @@ fn a_schema_of_the_same_name_keeps_the_roles_that_it_gives() {
     let column = &reader.schema().columns()[12];
     assert_eq!((column.name.as_str(), column.role), ("local_orig", Role::Feature));
 }
+
+#[test]
+fn a_last_line_without_an_end_is_read_as_one_with_it() {
+    let labelled = format!("{FIELDS}\tlabel\n{ROW}\tMalicious");
+    let json = r#"{"ts":1.5,"uid":"C","id.orig_h":"::1","id.resp_p":53,"proto":"udp","duration":0.2,"orig_bytes":3,"conn_state":"SF","label":"Malicious"}"#;
+    let event = r#"{"timestamp":"2023-08-08T12:30:00.0+0000","flow_id":1,"event_type":"flow","src_ip":"10.8.0.1","proto":"TCP","flow":{"pkts_toserver":11}}"#;
+    let flow = "dst_port,protocol,packet_count,byte_count,duration\n443,tcp,12,1024,3.4";
+    let line = r#"{"protocol":"tcp","dst_port":443,"packet_count":12,"byte_count":1024,"duration":3.4}"#;
+    for text in [&format!("{HEADER}{labelled}"), &labelled, json, event, flow, line, "rate,kind\n1.5,a"] {
+        let read = |text: String| {
+            let input = std::io::Cursor::new(text.into_bytes());
+            telemetry::open_input(input, "input", &ReadOptions::default()).unwrap().read().unwrap()
+        };
+        let (without, with) = (read(text.to_owned()), read(format!("{text}\n")));
+        assert_eq!(without.schema(), with.schema(), "{text}");
+        assert_eq!(without.batches(), with.batches(), "{text}");
+        assert_eq!(without.n_rows(), 1);
+        let label = text.contains("Malicious").then_some(vec![true]);
+        assert_eq!(without.labels().unwrap(), label, "{text}");
+    }
+}
+
+#[test]
+fn the_scope_separator_of_zeek_may_be_any() {
+    let want = zeek(log(&[ROW])).unwrap();
+    for separator in ["_", "::", "-", "/"] {
+        let fields = FIELDS.replace("id.", &format!("id{separator}"));
+        let table = zeek(format!("{HEADER}{fields}\n{ROW}\n")).unwrap();
+        assert_eq!(table.batches(), want.batches(), "{separator}");
+    }
+    let record = |ends: &str| format!("{{\"ts\":1.5,\"uid\":\"C\",{ends},\"proto\":\"udp\",\"orig_bytes\":3,\"conn_state\":\"SF\"}}\n");
+    let plain = r#""id.orig_h":"10.0.0.1","id.orig_p":5,"id.resp_h":"10.0.0.2","id.resp_p":53"#;
+    let nested = r#""id":{"orig_h":"10.0.0.1","orig_p":5,"resp_h":"10.0.0.2","resp_p":53}"#;
+    let read = |text: String| {
+        telemetry::open_input(std::io::Cursor::new(text.into_bytes()), "conn", &lenient()).unwrap().read().unwrap()
+    };
+    let want = read(record(plain));
+    assert_eq!(texts(&want, "id.resp_h"), [Some("10.0.0.2".into())]);
+    for ends in [nested.to_owned(), plain.replace("id.", "id_"), plain.replace("id.", "id::")] {
+        let table = read(record(&ends));
+        assert_eq!(table.schema().name(), "zeek_conn", "{ends}");
+        assert_eq!(table.batches(), want.batches(), "{ends}");
+    }
+    let error = zeek("#fields\tts\tuid\tbytes\n1\tC\t3\n").unwrap_err().to_string();
+    assert!(error.contains("unknown [\"bytes\"]"), "{error}");
+}
+
+#[test]
+fn an_error_lists_the_records_that_were_skipped() {
+    let event = |kind: &str| format!("{{\"timestamp\":\"2023-08-08T12:30:00.0+0000\",\"flow_id\":1,\"event_type\":\"{kind}\"}}\n");
+    let error = eve(event("netflow") + &event("dns") + &event("dns")).unwrap_err().to_string();
+    assert_eq!(error, "eve.json: records; skipped dns: 2, netflow: 1: needs at least 1, got 0");
+    let log = "{\"_path\":\"dns\",\"ts\":1.5,\"id.orig_h\":\"::1\",\"conn_state\":\"SF\"}\n";
+    let error = zeek(log).unwrap_err().to_string();
+    assert!(error.contains("skipped dns: 1"), "{error}");
+    // Another exporter's JSON has the key too.
+    let other = r#"{"event_type":"purge","ip_src":"10.0.0.1","ip_dst":"10.0.0.2","packets":3,"bytes":100}"#;
+    let table = telemetry::open_input(std::io::Cursor::new(other), "flows.json", &lenient()).unwrap().read().unwrap();
+    assert_eq!((table.schema().name(), table.n_rows()), ("inferred", 1));
+    assert_eq!(numbers(&table, "bytes"), [Some(100.0)]);
+}
+
+#[test]
+fn the_header_of_cicflowmeter_4_is_known() {
+    let schema = Schema::preset("cicids2018").unwrap();
+    let names: Vec<&str> = schema.columns().iter().map(|c| c.name.as_str()).collect();
+    let cells: Vec<&str> = names
+        .iter()
+        .map(|name| match *name {
+            "Label" => "Benign",
+            "Timestamp" => "14/02/2018 08:31:01",
+            "Protocol" => "6",
+            "Dst Port" => "443",
+            _ => "5",
+        })
+        .collect();
+    let identity = 4;
+    assert_eq!(names[..identity], ["Flow ID", "Src IP", "Src Port", "Dst IP"]);
+    for from in [0, identity] {
+        let text = format!("{}\n{}\n", names[from..].join(","), cells[from..].join(","));
+        let table = super::csv(text, &ReadOptions::default()).unwrap();
+        assert_eq!((table.schema().name(), table.n_rows()), ("cicids2018", 1));
+        assert_eq!(numbers(&table, "Tot Fwd Pkts"), [Some(5.0)]);
+        assert_eq!(table.labels().unwrap().unwrap(), [false]);
+    }
+    // The vocabulary has what the first release had: a guard takes either.
+    let fit = Schema::preset("cicids2017").unwrap().fits(&schema);
+    assert!(fit.missing.len() <= 1, "{fit}");
+}

@@ -8,6 +8,8 @@ mod columnar_hostile;
 mod device_logs;
 mod follow;
 mod hostile;
+mod inference;
+mod kinds;
 mod logs;
 mod mapping;
 mod properties;

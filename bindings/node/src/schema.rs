@@ -102,7 +102,7 @@ impl From<telemetry::Schema> for Schema {
 #[napi]
 impl Schema {
     /// A built-in schema: `unsw_nb15`, `unsw_nb15_raw`, `cicids2017`, `cicids2017_flows`,
-    /// `cicids2017_corrected`, `nsl_kdd`, `kdd99`, `flow`, `flow_detail` or `canonical_flow`.
+    /// `cicids2017_corrected`, `cicids2018`, `nsl_kdd`, `kdd99`, `flow`, `flow_detail` or `canonical_flow`.
     /// Throws `invalid_argument` for another name.
     #[napi(catch_unwind)]
     pub fn preset(name: String) -> Result<Self> {
@@ -119,6 +119,12 @@ impl Schema {
     #[napi(catch_unwind)]
     pub fn from_toml(text: String) -> Result<Self> {
         telemetry::Schema::from_toml(&text).map(Into::into).map_err(|e| into_js_err(&e))
+    }
+
+    /// The schema as TOML, one column on a line, to be changed and read by `Schema.fromToml`.
+    #[napi(catch_unwind)]
+    pub fn to_toml(&self) -> String {
+        self.inner.to_toml()
     }
 
     /// The same schema, with another role for one column. Throws `invalid_argument` for a column that is not there, and for

@@ -125,6 +125,10 @@ pub struct ReadReport {
     /// How many records were of another kind than the reader's, such as the alerts among Suricata's events, or could give no
     /// flow, such as a packet cut short; by the name of the kind.
     pub skipped: HashMap<String, f64>,
+    /// How many accepted records have a label such as `Unknown`: they have no truth.
+    pub unlabelled: f64,
+    /// What each column was taken for, where the schema was inferred.
+    pub inferred: Vec<String>,
     /// The first rejections, in file order.
     pub rejections: Vec<Rejection>,
 }
@@ -225,6 +229,13 @@ impl Table {
     #[napi(catch_unwind)]
     pub fn labels(&self) -> Result<Option<Vec<bool>>> {
         self.inner.labels().map_err(|e| into_js_err(&e))
+    }
+
+    /// The rows whose label tells clean from attack: all but those with a label such as `Unknown`.
+    /// Throws `bad_record` for an empty label.
+    #[napi(catch_unwind)]
+    pub fn labelled(&self) -> Result<Self> {
+        self.inner.labelled().map(Into::into).map_err(|e| into_js_err(&e))
     }
 
     /// Attack class per row, empty for clean rows; `null` without one in the schema.

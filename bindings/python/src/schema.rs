@@ -2,6 +2,9 @@
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
+use pyo3_arrow::error::PyArrowError;
+use pyo3_arrow::input::AnyRecordBatch;
+use qosguard::arrow::array::RecordBatch;
 use qosguard::telemetry;
 
 use crate::convert::{from_json, json, spell, word};
@@ -182,6 +185,29 @@ impl Schema {
     #[staticmethod]
     fn from_toml(py: Python<'_>, text: &str) -> PyResult<Self> {
         forward(py, || telemetry::Schema::from_toml(text)).map(Self)
+    }
+
+    /// A schema for data that no preset describes, from the names and the first 2,000 rows of its columns.
+    ///
+    /// Takes what `Table.from_arrow` takes. The readers do the same where no schema is given and no preset fits;
+    /// `Table.report.inferred` then says what each column was taken for.
+    ///
+    /// >>> import polars, qosguard as qg
+    /// >>> frame = polars.DataFrame({"rate": [0.5, 2.5], "class": ["Normal", "Flood"]})
+    /// >>> [column.role for column in qg.Schema.infer(frame).columns]
+    /// ['feature', 'label']
+    #[staticmethod]
+    #[pyo3(signature = (data: "object"))]
+    fn infer(py: Python<'_>, data: AnyRecordBatch) -> PyResult<Self> {
+        let mut batches = data.into_reader()?;
+        let empty = RecordBatch::new_empty(batches.schema());
+        let first = batches.next().transpose().map_err(PyArrowError::from)?.unwrap_or(empty);
+        forward(py, || telemetry::Schema::infer(&first)).map(Self)
+    }
+
+    /// The schema as TOML, one column on a line, to be changed and read by `Schema.from_toml`.
+    fn to_toml(&self) -> String {
+        self.0.to_toml()
     }
 
     /// The same schema with another role for one column.

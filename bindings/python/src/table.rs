@@ -110,6 +110,18 @@ impl ReadReport {
         self.0.skipped.clone()
     }
 
+    /// How many accepted records have a label such as `Unknown`: they have no truth.
+    #[getter]
+    fn unlabelled(&self) -> u64 {
+        self.0.unlabelled
+    }
+
+    /// What each column was taken for, where the schema was inferred.
+    #[getter]
+    fn inferred(&self) -> Vec<String> {
+        self.0.inferred.clone()
+    }
+
     /// The first rejections, in file order; all are counted, at most 100 are kept.
     #[getter]
     fn rejections(&self) -> Vec<Rejection> {
@@ -249,6 +261,11 @@ impl Table {
     #[getter]
     fn labels(&self, py: Python<'_>) -> PyResult<Option<Vector<bool>>> {
         Ok(forward(py, || self.0.labels())?.map(Vector))
+    }
+
+    /// The rows whose label tells clean from attack: all but those with a label such as `Unknown`.
+    fn labelled(&self, py: Python<'_>) -> PyResult<Self> {
+        forward(py, || self.0.labelled()).map(Self)
     }
 
     /// Attack class per row, empty for clean rows; `None` without a family or text label column.

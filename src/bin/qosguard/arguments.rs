@@ -51,6 +51,9 @@ pub(crate) struct Input {
     /// Schema of the records: a built-in name or a TOML file; detected unless given
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) schema: Option<String>,
+    /// Print the schema of the records as TOML, to be changed and given with --schema, and end
+    #[arg(long)]
+    pub(crate) print_schema: bool,
     /// What separates the cells of a CSV file
     #[arg(long, value_name = "CHAR", default_value = ",", value_parser = delimiter)]
     pub(crate) delimiter: u8,
@@ -122,7 +125,14 @@ pub(crate) struct Train {
     #[command(flatten)]
     pub(crate) input: Input,
     /// Guard to write
-    #[arg(short, long, value_name = "MODEL")]
+    #[arg(
+        short,
+        long,
+        value_name = "MODEL",
+        required = false,
+        required_unless_present = "print_schema",
+        default_value_if("print_schema", "true", "-")
+    )]
     pub(crate) output: PathBuf,
     /// Share of clean records, between 0 and 1, that may be called anomalies
     #[arg(long, value_name = "RATE", default_value_t = 0.01)]

@@ -29,7 +29,7 @@ pub(crate) fn run(command: &Assess) -> Outcome {
     if let Some(path) = &command.policy {
         guard = guard.with_policy(Policy::load(path)?)?;
     }
-    let mut reader = input::open(&command.input)?;
+    let mut reader = input::open_for(&command.input, Some(guard.schema()))?;
     let inputs = command.map.then(|| guard.inputs());
     let seen =
         inputs.as_ref().map_or_else(|| (**reader.schema()).clone(), |i| i.common_with(reader.schema()));

@@ -11,7 +11,7 @@ use crate::{input, output};
 
 pub(crate) fn run(command: &Evaluate) -> Outcome {
     let guard = Guard::load(&command.model)?;
-    let table = input::read(&command.input)?;
+    let table = input::read(&command.input, Some(guard.schema()))?.labelled()?;
     let place = &table.report().place;
     let labels = table.labels()?.ok_or_else(|| Error::InsufficientData {
         what: format!("{place}: label columns"),

@@ -9,15 +9,39 @@ use qosguard::telemetry::{self, BatchReader, ReadOptions, ReadReport, Schema, Ta
 use qosguard::{Error, Result};
 
 use crate::arguments::{Input, Meter};
-use crate::exit::NOTHING_READ;
+use crate::exit::{NOTHING_READ, Outcome};
+use crate::output;
 use crate::interrupt::{self, SIGINT, SIGTERM};
 use crate::progress::Progress;
 use crate::tell::{few, tell};
 
-/// Opens the input with the reader of its kind.
+/// Opens the input with the reader of its kind, and says what an inferred schema takes its columns for.
 pub(crate) fn open(input: &Input) -> Result<Box<dyn BatchReader>> {
+    open_for(input, None)
+}
+
+/// As [`open`], with the schema of a guard for records that no preset fits.
+pub(crate) fn open_for(input: &Input, guard: Option<&Schema>) -> Result<Box<dyn BatchReader>> {
+    let reader = reader(input, guard)?;
+    if let Some((first, rest)) = reader.report().inferred.split_first() {
+        tell(format_args!("columns    {first}"));
+        for line in rest {
+            tell(format_args!("           {line}"));
+        }
+    }
+    Ok(reader)
+}
+
+/// Prints the schema of the records as TOML.
+pub(crate) fn print_schema(input: &Input) -> Outcome {
+    output::print(reader(input, None)?.schema().to_toml().as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn reader(input: &Input, guard: Option<&Schema>) -> Result<Box<dyn BatchReader>> {
     let mut options = ReadOptions {
         schema: input.schema.as_deref().map(schema).transpose()?,
+        fallback: guard.cloned(),
         max_rejected_share: input.max_rejected_share,
         delimiter: input.delimiter,
         meter: meter(&input.meter),
@@ -74,9 +98,9 @@ fn meter(meter: &Meter) -> FlowMeterConfig {
     }
 }
 
-/// Reads the whole input into memory.
-pub(crate) fn read(input: &Input) -> Result<Table> {
-    let mut reader = open(input)?;
+/// Reads the whole input into memory, as [`open_for`] does.
+pub(crate) fn read(input: &Input, guard: Option<&Schema>) -> Result<Table> {
+    let mut reader = open_for(input, guard)?;
     let progress = Progress::new("read", None);
     let mut batches = Vec::new();
     while let Some(batch) = reader.next().transpose()? {
@@ -112,12 +136,21 @@ pub(crate) fn outcome(records: u64, report: &ReadReport, unfit: u64) -> ExitCode
 pub(crate) fn summary(report: &ReadReport, unfit: u64) -> String {
     let rejected = format!("{} records rejected", report.rejected);
     let unfit = (unfit > 0).then(|| format!(", {unfit} outside the ranges of the other schema"));
+    let unlabelled = (report.unlabelled > 0).then(|| format!(", {} with an unknown label", report.unlabelled));
     let counted = counted(report).map(|counted| format!("; {counted}"));
-    std::iter::once(rejected).chain(unfit).chain(counted).chain(rejections(report)).collect()
+    std::iter::once(rejected)
+        .chain(unfit)
+        .chain(unlabelled)
+        .chain(counted)
+        .chain(rejections(report))
+        .collect()
 }
 
 /// Prints what the reader counted besides records, and the first rejections.
 pub(crate) fn tell_left_out(report: &ReadReport) {
+    if report.unlabelled > 0 {
+        tell(format_args!("{} records with an unknown label", report.unlabelled));
+    }
     if let Some(counted) = counted(report) {
         tell(counted);
     }

@@ -32,6 +32,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let input = match &arguments.command {
+        Command::Flows(command) => Some(&command.input),
+        Command::Train(command) => Some(&command.input),
+        Command::Assess(command) => Some(&command.input),
+        Command::Evaluate(command) => Some(&command.input),
+        _ => None,
+    };
+    if let Some(input) = input.filter(|input| input.print_schema) {
+        return input::print_schema(input).unwrap_or_else(Failure::tell);
+    }
     let outcome = interrupt::run(|| match &arguments.command {
         Command::Flows(command) => flows::run(command),
         Command::Train(command) => train::run(command),

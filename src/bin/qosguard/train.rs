@@ -25,7 +25,7 @@ pub(crate) fn run(command: &Train) -> Outcome {
     if let Some(path) = &command.policy {
         builder = builder.policy(Policy::load(path)?);
     }
-    let table = input::read(&command.input)?;
+    let table = input::read(&command.input, None)?;
     interrupt::cancel()?;
     let mut steps = Steps::default();
     let monitor = Monitor::new(move |progress| {

@@ -64,7 +64,9 @@ impl Source {
         if let Some(name) = config.label.as_ref().filter(|name| label.as_ref() != Some(*name)) {
             return Err(Error::invalid("label", "the column of role `label`", name));
         }
-        let labels = table.labels()?.map(|labels| labels.iter().map(|&l| f64::from(u8::from(l))).collect());
+        let labels = table.truth()?.map(|labels| {
+            labels.iter().map(|label| label.map_or(f64::NAN, |l| f64::from(u8::from(l)))).collect()
+        });
         let names = names(table, entity);
         let time = match (&config.time, schema.index_of_role(Role::Time), config.start) {
             (Some(name), ..) => Some(find("time", name)?),

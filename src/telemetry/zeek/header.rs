@@ -36,8 +36,20 @@ impl Default for Header {
 }
 
 /// The name that a field has in the preset.
+///
+/// Zeek's option `Log::default_scope_sep` sets what stands in place of the dot in `id.orig_h`.
 pub(super) fn canonical(field: &str) -> &str {
-    if super::DETAILED_LABEL.contains(&field) { "detailedlabel" } else { field }
+    if super::DETAILED_LABEL.contains(&field) {
+        return "detailedlabel";
+    }
+    let inner = field.strip_prefix("id").map(|rest| rest.trim_start_matches(|c: char| !c.is_alphanumeric()));
+    match inner {
+        Some("orig_h") => "id.orig_h",
+        Some("orig_p") => "id.orig_p",
+        Some("resp_h") => "id.resp_h",
+        Some("resp_p") => "id.resp_p",
+        _ => field,
+    }
 }
 
 /// The byte that a `#separator` line names, such as `\x09`; `None` for other lines and for more than one byte.
@@ -91,7 +103,8 @@ impl Header {
             return Ok(targets);
         }
         let (place, schema) = (rows.report().place.clone(), rows.schema().name().to_owned());
-        Err(Error::SchemaMismatch { place, schema, missing, unknown: Vec::new() })
+        let unknown = names.iter().filter(|name| rows.schema().index_of(canonical(name)).is_none());
+        Err(Error::SchemaMismatch { place, schema, missing, unknown: unknown.cloned().collect() })
     }
 
     /// Appends the cells of a record; columns that it lacks are not filled up.

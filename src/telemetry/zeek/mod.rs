@@ -84,8 +84,9 @@ impl ZeekReader {
 
     /// Starts at the first line, with settings that were checked.
     pub(super) fn start(mut lines: Lines, options: &ReadOptions) -> Result<Self> {
-        let head = lines.head(|head| first_names(head).is_some())?;
-        let names = first_names(head).unwrap_or_default();
+        let head = lines.head(|head| first_names(head, false).is_some())?;
+        // The last line of a file may lack its end.
+        let names = first_names(head, true).unwrap_or_default();
         let schema = options.schema.clone().map_or_else(|| Schema::preset("zeek_conn"), Ok)?;
         let there = |i: &usize| {
             let column = &schema.columns()[*i];
@@ -97,6 +98,10 @@ impl ZeekReader {
         let mut paths = Paths::new("_path", "conn", false);
         for (position, column) in schema.columns().iter().enumerate() {
             paths.add(&column.name, position, false);
+            let other = |name: &&String| **name != column.name && canonical(name) == column.name;
+            for name in names.iter().filter(other) {
+                paths.add(name, position, false);
+            }
             if canonical(DETAILED_LABEL[0]) == column.name {
                 for name in DETAILED_LABEL {
                     paths.add(name, position, false);
@@ -146,13 +151,15 @@ pub(super) fn is_log(head: &[u8]) -> bool {
 
 /// Whether an object with these keys is a record of conn.log.
 pub(super) fn is_record(keys: &[String]) -> bool {
-    ["ts", "id.orig_h", "conn_state"].iter().all(|wanted| keys.iter().any(|key| key == wanted))
+    let has = |wanted: &str| keys.iter().any(|key| key == wanted || canonical(key) == wanted);
+    has("ts") && has("conn_state") && (has("id.orig_h") || has("id"))
 }
 
 /// The names of the first `#fields` line, or the keys of the first record, if it stands there whole.
-fn first_names(head: &[u8]) -> Option<Vec<String>> {
+fn first_names(head: &[u8], at_end: bool) -> Option<Vec<String>> {
     let mut separator = b'\t';
-    head.split_inclusive(|&b| b == b'\n').filter(|line| line.ends_with(b"\n")).find_map(|line| {
+    let whole = |line: &&[u8]| at_end || line.ends_with(b"\n");
+    head.split_inclusive(|&b| b == b'\n').filter(whole).find_map(|line| {
         match line.first() {
             Some(b'#') => {
                 separator = header::separator(line).unwrap_or(separator);

@@ -1,0 +1,277 @@
+//! Column names that say what a column is for, in small letters and digits.
+
+/// Truth: clean or attack. The first that a source has is its label.
+pub(super) const LABELS: [&str; 22] = [
+    "label",
+    "labels",
+    "attacklabel",
+    "binarylabel",
+    "labelbinary",
+    "isattack",
+    "isanomaly",
+    "isanomalous",
+    "ismalicious",
+    "isintrusion",
+    "groundtruth",
+    "anomaly",
+    "anomalous",
+    "malicious",
+    "intrusion",
+    "attack",
+    "class",
+    "target",
+    "outcome",
+    "classification",
+    "traffictype",
+    "y",
+];
+
+/// Attack classes.
+pub(super) const FAMILIES: [&str; 19] = [
+    "attackcat",
+    "attackcategory",
+    "attacktype",
+    "attackname",
+    "attackclass",
+    "attackfamily",
+    "trafficcategory",
+    "traffictype",
+    "labelmulticlass",
+    "labelmulti",
+    "multiclass",
+    "detailedlabel",
+    "attack",
+    "label",
+    "class",
+    "family",
+    "category",
+    "subcategory",
+    "type",
+];
+
+/// Names that are truth in a data set and an ordinary column in another: they are truth where their values say so.
+pub(super) const PERHAPS: [&str; 9] =
+    ["class", "target", "outcome", "classification", "family", "category", "subcategory", "type", "y"];
+
+/// Parts of names that only truth has.
+pub(super) const TRUTH_PARTS: [&str; 4] = ["attack", "label", "malicious", "anomal"];
+
+/// Labels of clean traffic; the kinds of the public data sets among them.
+pub(super) const CLEAN: [&str; 12] = [
+    "normal",
+    "benign",
+    "clean",
+    "legitimate",
+    "legit",
+    "background",
+    "ok",
+    "good",
+    "no",
+    "none",
+    "false",
+    "0",
+];
+
+/// Times, the best first.
+pub(super) const TIMES: [&str; 42] = [
+    "timestamp",
+    "time",
+    "datetime",
+    "ts",
+    "date",
+    "starttime",
+    "stime",
+    "flowstart",
+    "flowstarttime",
+    "firstseen",
+    "flowstartmilliseconds",
+    "flowstartmicroseconds",
+    "flowstartnanoseconds",
+    "flowstartseconds",
+    "bidirectionalfirstseenms",
+    "firstswitched",
+    "timestart",
+    "timefirst",
+    "begin",
+    "start",
+    "first",
+    "eventtime",
+    "frametime",
+    "frametimeepoch",
+    "timereceived",
+    "timereceivedns",
+    "timeflowstartns",
+    "timeflowstart",
+    "epoch",
+    "at",
+    "when",
+    "created",
+    "createdat",
+    "received",
+    "stamp",
+    "endtime",
+    "ltime",
+    "flowend",
+    "lastseen",
+    "timeend",
+    "end",
+    "last",
+];
+
+/// The times that are read as seconds even where they count from another moment than 1970.
+pub(super) const CLOCKS: [&str; 5] = ["timestamp", "time", "ts", "datetime", "epoch"];
+
+/// Where a flow comes from.
+pub(super) const SOURCES: [&str; 18] = [
+    "srcip",
+    "sourceip",
+    "ipsrc",
+    "saddr",
+    "srcaddr",
+    "sourceaddress",
+    "srcaddress",
+    "sourceipaddress",
+    "srcipaddr",
+    "ipv4srcaddr",
+    "ipv6srcaddr",
+    "idorigh",
+    "origh",
+    "sip",
+    "clientip",
+    "srchost",
+    "src",
+    "source",
+];
+
+/// Where a flow goes to.
+pub(super) const DESTINATIONS: [&str; 20] = [
+    "dstip",
+    "destip",
+    "destinationip",
+    "ipdst",
+    "daddr",
+    "dstaddr",
+    "destinationaddress",
+    "dstaddress",
+    "destinationipaddress",
+    "dstipaddr",
+    "ipv4dstaddr",
+    "ipv6dstaddr",
+    "idresph",
+    "resph",
+    "dip",
+    "serverip",
+    "dsthost",
+    "dst",
+    "dest",
+    "destination",
+];
+
+/// Whom a record is about besides the two ends of a flow.
+pub(super) const ENTITIES: [&str; 28] = [
+    "ip",
+    "ipaddr",
+    "ipaddress",
+    "address",
+    "host",
+    "hostname",
+    "device",
+    "deviceid",
+    "devicename",
+    "client",
+    "clientid",
+    "server",
+    "mac",
+    "macaddress",
+    "srcmac",
+    "sourcemac",
+    "dstmac",
+    "destinationmac",
+    "ethsrc",
+    "ethdst",
+    "user",
+    "username",
+    "userid",
+    "sensor",
+    "sensorid",
+    "exporter",
+    "exporterip",
+    "link",
+];
+
+/// Ports.
+pub(super) const SOURCE_PORTS: [&str; 11] = [
+    "srcport",
+    "sourceport",
+    "sport",
+    "srcpt",
+    "spt",
+    "l4srcport",
+    "idorigp",
+    "origp",
+    "tcpsrcport",
+    "udpsrcport",
+    "clientport",
+];
+/// Ports of the service.
+pub(super) const DESTINATION_PORTS: [&str; 13] = [
+    "dstport",
+    "destport",
+    "destinationport",
+    "dport",
+    "dstpt",
+    "dpt",
+    "l4dstport",
+    "idrespp",
+    "respp",
+    "tcpdstport",
+    "udpdstport",
+    "serverport",
+    "port",
+];
+
+/// IP protocols.
+pub(super) const PROTOCOLS: [&str; 9] = [
+    "protocol",
+    "proto",
+    "prot",
+    "ipprotocol",
+    "ipproto",
+    "l4proto",
+    "protocolname",
+    "transport",
+    "transportprotocol",
+];
+
+/// Numbers of records.
+pub(super) const IDENTIFIERS: [&str; 24] = [
+    "id",
+    "uid",
+    "uuid",
+    "guid",
+    "flowid",
+    "flowkey",
+    "index",
+    "idx",
+    "row",
+    "rowid",
+    "rowindex",
+    "recordid",
+    "record",
+    "no",
+    "number",
+    "sessionid",
+    "connid",
+    "connectionid",
+    "eventid",
+    "communityid",
+    "hash",
+    "key",
+    "sequence",
+    "pkseqid",
+];
+
+/// A name in small letters and digits.
+pub(super) fn plain(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase()
+}
