@@ -1,11 +1,24 @@
 // What `index.js` adds to the generated types.
 
 import { Detector } from './native'
-import type { RecipeOptions, Table } from './native'
+import type { Decision, FlowRecord, RecipeOptions, Table } from './native'
 
 export * from './native'
 
+/**
+ * One decision per row, as a read-only array whose items are made when they are read: having it costs nothing, however many
+ * rows there are. A loop over many rows is `for await`, which lets the event loop run; `slice(start, end)` gives a page.
+ */
+export type Decisions = readonly Decision[] & AsyncIterable<Decision>
+
 declare module './native' {
+  /** One decision per row; `for await` lets the event loop run. */
+  interface Assessment extends Iterable<Decision>, AsyncIterable<Decision> {
+    /** One decision per row, made when it is read. */
+    readonly decisions: Decisions
+  }
+  /** One record per row, as `records` gives them; `for await` lets the event loop run. */
+  interface Table extends Iterable<FlowRecord>, AsyncIterable<FlowRecord> {}
   interface TableReader extends AsyncIterable<Table> {}
   /** Leaving the loop stops it. */
   interface Follower extends AsyncIterable<Table> {}

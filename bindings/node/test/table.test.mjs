@@ -100,7 +100,7 @@ test('JSON lines and posted records give the same table as CSV', async () => {
   assert.equal(Table.fromRecords([RECORD, RECORD], Schema.preset('flow')).numRows, 2)
 })
 
-test('posted records hold nothing that JSON would change', () => {
+test('posted records hold nothing that JSON would change', async () => {
   const schema = Schema.preset('flow')
   for (const value of [undefined, 1n, Symbol('s'), () => 1, {}, [], new Date(0)]) {
     assert.throws(() => Table.fromRecords([RECORD, { ...RECORD, duration: value }], schema), {
@@ -110,8 +110,19 @@ test('posted records hold nothing that JSON would change', () => {
   for (const record of [null, undefined, 1, 'text', [RECORD]]) {
     assert.throws(() => Table.fromRecords([record], schema), { code: 'invalid_argument', message: /record 0/ })
   }
-  for (const value of [NaN, Infinity, null]) {
-    assert.equal(Table.fromRecords({ ...RECORD, duration: value }, schema).numRows, 1)
+  const duration = (value) => Table.fromRecords({ ...RECORD, duration: value }, schema).records()[0].duration
+  assert.deepEqual([NaN, null, 0.5].map(duration), [null, null, 0.5])
+  assert.deepEqual(Table.fromRecords([RECORD, { ...RECORD, dst_port: NaN, protocol: NaN }], schema).records()[1], {
+    ...RECORD, protocol: null, dst_port: null,
+  })
+  for (const value of [Infinity, -Infinity]) {
+    const lines = file('infinite.csv', `${HEADER}\n${row(1).replace(/0\.5$/, String(value))}\n`)
+    const read = (make) => make.then(({ report, numRows }) => [numRows, report.rejected], ({ code }) => code)
+    const record = { ...RECORD, duration: value }
+    assert.deepEqual(
+      await read(new Promise((resolve) => { resolve(Table.fromRecords(record, schema)) })),
+      await read(readCsv(lines, { schema })),
+    )
   }
 })
 
@@ -151,6 +162,31 @@ test('rows are taken in the order asked for', async () => {
   assert.equal((await flows.take([])).numRows, 0)
   await assert.rejects(flows.take([100]), { code: 'shape_mismatch', message: /100/ })
   for (const bad of [-1, 1.5, NaN, '3']) await assert.rejects(flows.take([bad]), { code: 'invalid_argument' }, String(bad))
+})
+
+test('a table gives its rows, its columns and parts of itself', async () => {
+  const flows = await simulate({ rows: 70_000, attackShare: 0.1, seed: 7 }) // more than one batch
+  const [start, end] = [65_500, 65_580]
+  const part = flows.slice(start, end)
+  assert.equal(part.numRows, 80)
+  assert.deepEqual(part.records(), flows.records(start, end))
+  assert.deepEqual(part.records(), (await flows.take(Array.from({ length: 80 }, (_, i) => start + i))).records())
+  assert.deepEqual(part.labels(), flows.labels().slice(start, end))
+  assert.deepEqual(part.families(), flows.families().slice(start, end))
+  for (const { name, kind } of flows.schema.columns) {
+    const cells = part.column(name)
+    assert.equal(cells instanceof Float64Array, kind !== 'text', name)
+    assert.deepEqual(Array.from(cells, (cell) => (Number.isNaN(cell) ? null : cell)), part.records().map((record) => record[name]), name)
+    assert.equal(flows.column(name).length, 70_000)
+  }
+  assert.deepEqual([...part], part.records())
+  assert.equal(flows.slice().numRows, 70_000)
+  assert.equal(flows.slice(69_999).numRows, 1)
+  assert.equal(flows.slice(5, 5).numRows, 0)
+  assert.deepEqual(flows.slice(9, 3).records(), [])
+  assert.deepEqual(flows.records(1e6, 2e6), [])
+  assert.throws(() => flows.column('nothing'), { name: 'QosguardError', code: 'invalid_argument', message: /src_ip.*nothing/ })
+  for (const bad of [-1, 1.5, NaN]) assert.throws(() => flows.slice(bad), { code: 'invalid_argument', message: /start/ })
 })
 
 test('Arrow IPC bytes go in and out, and apache-arrow reads and writes the same', async () => {
