@@ -11,19 +11,31 @@ export * from './native'
  */
 export type Decisions = readonly Decision[] & AsyncIterable<Decision>
 
+/** What `console.log` and `JSON.stringify` show of an instance. */
+export interface Shown {
+  toJSON(): object
+}
+
 declare module './native' {
+  interface Detector extends Shown {}
+  interface FittedDetector extends Shown {}
+  interface Guard extends Shown {}
+  interface GuardExplanation extends Shown {}
+  interface Policy extends Shown {}
+  interface Schema extends Shown {}
+  interface Series extends Shown {}
   /** One decision per row; `for await` lets the event loop run. */
-  interface Assessment extends Iterable<Decision>, AsyncIterable<Decision> {
+  interface Assessment extends Shown, Iterable<Decision>, AsyncIterable<Decision> {
     /** One decision per row, made when it is read. */
     readonly decisions: Decisions
   }
   /** One record per row, as `records` gives them; `for await` lets the event loop run. */
-  interface Table extends Iterable<FlowRecord>, AsyncIterable<FlowRecord> {}
-  interface TableReader extends AsyncIterable<Table> {}
+  interface Table extends Shown, Iterable<FlowRecord>, AsyncIterable<FlowRecord> {}
+  interface TableReader extends Shown, AsyncIterable<Table> {}
   /** Leaving the loop stops it. */
-  interface Follower extends AsyncIterable<Table> {}
+  interface Follower extends Shown, AsyncIterable<Table> {}
   /** Leaving the loop stops it. */
-  interface Collector extends AsyncIterable<Table> {}
+  interface Collector extends Shown, AsyncIterable<Table> {}
 }
 
 /** Kind of a failure; the same words in Rust and Python. */

@@ -39,8 +39,9 @@ const TRAVELS = {
   Table: 'send toIpc() and call Table.fromIpc() there',
 }
 
-/** Lets `console.log` show the instances of a class. */
+/** Lets `console.log` show the instances of a class, and `JSON.stringify` write what is shown. */
 function show(prototype, name) {
+  Object.defineProperty(prototype, 'toJSON', { value() { return SHOWN[name](this) }, configurable: true, writable: true })
   Object.defineProperty(prototype, inspect.custom, {
     value(depth, options) {
       if (depth < 0) return options.stylize(`[${name}]`, 'special')

@@ -175,7 +175,8 @@ impl Table {
         Ok(spawn(move || telemetry::IpcReader::new(bytes, "ipc", &options)?.read().map(Table::from)))
     }
 
-    /// The table as an Arrow IPC stream, which `tableFromIPC` of apache-arrow reads without a copy.
+    /// The table as an Arrow IPC stream, which `tableFromIPC` of apache-arrow reads without a copy. It is made on the calling
+    /// thread: of a large table take parts with `slice`, or `write` a file.
     #[napi(catch_unwind)]
     pub fn to_ipc(&self) -> Result<Buffer> {
         self.inner.to_ipc().map(Buffer::from).map_err(|e| into_js_err(&e))
@@ -189,10 +190,19 @@ impl Table {
         spawn(move || telemetry::write(path, &table))
     }
 
-    /// A new table with the given rows, from 0, in the given order. Rejects with `shape_mismatch` for a row past the last.
+    /// A new table with the given rows, from 0, in the given order, such as `assessment.anomalies`. Rejects with
+    /// `shape_mismatch` for a row past the last.
     #[napi(catch_unwind, ts_return_type = "Promise<Table>")]
-    pub fn take(&self, rows: Vec<f64>) -> Result<AsyncTask<Job<Table>>> {
-        let rows = rows.into_iter().map(|row| whole("rows", row)).collect::<Result<Vec<usize>>>()?;
+    pub fn take(
+        &self,
+        #[napi(ts_arg_type = "Uint32Array | ReadonlyArray<number>")] rows: Either<Uint32Array, Vec<f64>>,
+    ) -> Result<AsyncTask<Job<Table>>> {
+        let rows = match rows {
+            Either::A(rows) => rows.iter().map(|&row| row as usize).collect(),
+            Either::B(rows) => {
+                rows.into_iter().map(|row| whole("rows", row)).collect::<Result<Vec<usize>>>()?
+            }
+        };
         let table = Arc::clone(&self.inner);
         Ok(spawn(move || table.take(&rows).map(Table::from)))
     }

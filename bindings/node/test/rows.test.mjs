@@ -87,10 +87,12 @@ test('decisions are an array that cannot be changed or cloned', async () => {
   assert.match(inspect(decisions), /^Decisions\(5\) \[[^]*and 2 more$/)
 })
 
-test('anomalies are the rows that pass the threshold', () => {
+test('anomalies are the rows that pass the threshold', async () => {
   const rows = [...out.scores.keys()].filter((row) => out.scores[row] > out.decision(0).threshold)
   assert.ok(rows.length > 0)
   assert.deepEqual([...out.anomalies], rows)
+  assert.deepEqual((await flows.take(out.anomalies)).records(), (await flows.take(rows)).records())
+  assert.deepEqual(out.top(rows.length).map(({ row }) => row).sort((a, b) => a - b), rows)
 })
 
 test('every typed array that a getter gives is copied once', () => {

@@ -57,6 +57,13 @@ test('an instance of every class shows what it holds', () => {
   assert.match(inspect(new IsolationForest({ trees: 7 })), /^IsolationForest \{[^]*trees: 7/)
 })
 
+test('JSON has what is shown', () => {
+  for (const [name, [instance]] of Object.entries(shown)) assert.notEqual(JSON.stringify(instance), '{}', name)
+  const [policy] = shown.Policy
+  assert.deepEqual(Policy.fromObject(JSON.parse(JSON.stringify(policy))).toObject(), policy.toObject())
+  assert.equal(JSON.parse(JSON.stringify(shown.Assessment[0])).decisions.length, 1000)
+})
+
 test('an instance that is cloned or posted is an error, not an empty object', async () => {
   for (const [name, [instance]] of Object.entries(shown)) {
     const expected = { name: 'DataCloneError', message: new RegExp(`a ${name}: `) }
