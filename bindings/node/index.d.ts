@@ -1,7 +1,7 @@
 // What `index.js` adds to the generated types.
 
 import { Detector } from './native'
-import type { Decision, FlowRecord, RecipeOptions, Table } from './native'
+import type { Decision, RecipeOptions, Table, TableRow } from './native'
 
 export * from './native'
 
@@ -30,7 +30,7 @@ declare module './native' {
     readonly decisions: Decisions
   }
   /** One record per row, as `records` gives them; `for await` lets the event loop run. */
-  interface Table extends Shown, Iterable<FlowRecord>, AsyncIterable<FlowRecord> {}
+  interface Table extends Shown, Iterable<TableRow>, AsyncIterable<TableRow> {}
   interface TableReader extends Shown, AsyncIterable<Table> {}
   /** Leaving the loop stops it. */
   interface Follower extends Shown, AsyncIterable<Table> {}

@@ -4,7 +4,7 @@
 // one error class, promises that reject instead of throwing, records as JSON text, and large
 // results that are converted once, or row by row.
 
-const { isFloat32Array, isFloat64Array, isNativeError, isUint8Array } = require('node:util/types')
+const { isDate, isFloat32Array, isFloat64Array, isNativeError, isUint8Array } = require('node:util/types')
 const native = require('./lib/addon.js').load()
 const { lazyArray, pacedRows, rows } = require('./lib/rows.js')
 const { SHOWN, bar, show } = require('./lib/show.js')
@@ -143,22 +143,29 @@ function jsonOf(flows) {
   return JSON.stringify(records.map(plain))
 }
 
-/** A record that JSON can carry: it would turn infinities into "missing", which NaN is, and leave `undefined` out. */
+/** A record that JSON can carry; JSON makes NaN null, which means missing, and would leave `undefined` out. */
 function plain(record, row) {
   const refuse = (expected, got) => {
-    throw new QosguardError(`record ${row}: expected ${expected}, got ${kindOf(got)}`, 'invalid_argument')
+    throw new QosguardError(`record ${row}: expected ${expected}, got ${got}`, 'invalid_argument')
   }
-  if (record === null || typeof record !== 'object' || Array.isArray(record)) refuse('an object', record)
+  if (record === null || typeof record !== 'object' || Array.isArray(record)) refuse('an object', kindOf(record))
   let copy = record
   for (const [column, value] of Object.entries(record)) {
-    if (typeof value === 'number') {
-      // JSON makes NaN null, which means missing too; as text, infinities are read as in a CSV cell.
-      if (!Number.isFinite(value) && !Number.isNaN(value)) copy = { ...copy, [column]: String(value) }
+    const text = textOf(value)
+    if (text !== undefined) copy = { ...copy, [column]: text }
+    else if (typeof value === 'number') {
+      if (Math.abs(value) === Infinity) refuse(`\`${column}\` to be finite`, String(value))
     } else if (value !== null && typeof value !== 'string' && typeof value !== 'boolean') {
-      refuse(`\`${column}\` to be a number, text, true, false or null`, value)
+      refuse(`\`${column}\` to be a number, text, true, false, a date or null`, kindOf(value))
     }
   }
   return copy
+}
+
+/** What JSON has no form for, as the text that a file has for it. */
+function textOf(value) {
+  if (typeof value === 'bigint') return String(value)
+  return isDate(value) && !Number.isNaN(value.getTime()) ? value.toISOString() : undefined
 }
 
 /** napi would report another kind of array without its name. */

@@ -220,7 +220,7 @@ impl Table {
     /// The rows from `start`, 0 where it is left out, to before `end`, the last where it is left out, as records by column
     /// name, which `fromRecords` reads. A missing value is `null`, a time is in seconds since the epoch, and an infinity is
     /// the text that a CSV file has for it. `for await (const record of table)` gives all rows and lets the event loop run.
-    #[napi(catch_unwind, ts_return_type = "Array<FlowRecord>")]
+    #[napi(catch_unwind, ts_return_type = "Array<TableRow>")]
     pub fn records(&self, start: Option<f64>, end: Option<f64>) -> Result<Vec<Value>> {
         let columns = self.inner.schema().columns();
         let mut records = Vec::new();

@@ -6,7 +6,7 @@ import {
 } from '../index'
 import type {
   Action, Assessment, CalibrationError, Decision, Decisions, Detector, EnsembleMember, ErrorKind, Explanation, FlowRecord, PolicyFields,
-  Report, Role, SeriesReport, ThresholdRule,
+  Report, Role, SeriesReport, TableRow, ThresholdRule,
 } from '../index'
 
 export async function tenLines(): Promise<Decisions> {
@@ -51,7 +51,7 @@ export async function manyRows(guard: Guard, flows: Table): Promise<number> {
   const rows: Uint32Array = anomalies
   for (const record of flows.slice(10, 20)) if (record['protocol'] === 'tcp') actions += 1
   for await (const record of flows) if (record['protocol'] === 'tcp') actions += 1
-  const records: FlowRecord[] = flows.records(0, 5)
+  const records: TableRow[] = flows.records(0, 5)
   const column: Float64Array | Array<string | null> = flows.column('protocol')
   return actions + page.length + rows.length + records.length + column.length
 }
@@ -152,6 +152,7 @@ export const noRule: ThresholdRule = { kind: 'median' }
 export const noNumber: ThresholdRule = { kind: 'mad' }
 // @ts-expect-error scores are floats
 export const noFloats = evaluate([1, 2], [true, false], 1)
+export const posted: FlowRecord = { bytes: 12n, start: new Date(), rtt: NaN, note: null, isUp: true }
 // @ts-expect-error nested values are no records
 export const nested: FlowRecord = { a: { b: 1 } }
 // @ts-expect-error a policy must say its version

@@ -38,7 +38,8 @@ impl MixtureOfExpertsConfig {
         self.fit_rows(&rows, &kinds, monitor)
     }
 
-    /// Fits on rows of two or more classes; each class but the first, clean traffic, is a kind of attack.
+    /// Fits on rows of two or more classes; each class but the first, clean traffic, is a kind of attack. With two classes the
+    /// kinds are clusters, as in [`MixtureOfExpertsConfig::fit_with`], which gives the same bits.
     ///
     /// `labels[i]`, below `classes.len()`, is the class of row `i`. The score is the log-odds of any attack, as with two
     /// classes. With [`MixtureOfExpertsConfig::learn_classes`], boosted trees, logistic regressions and networks learn all
@@ -62,7 +63,11 @@ impl MixtureOfExpertsConfig {
         }
         let attacks: Vec<bool> = labels.iter().map(|&label| label > 0).collect();
         require_attacks(&attacks)?;
-        let kinds: Vec<Option<usize>> = labels.iter().map(|&label| (label as usize).checked_sub(1)).collect();
+        let kinds: Vec<Option<usize>> = if classes.len() == 2 {
+            kinds_by_features(x, |row| attacks[row], self.kinds, self.seed)?
+        } else {
+            labels.iter().map(|&label| (label as usize).checked_sub(1)).collect()
+        };
         let rows = Rows { x, attacks, classes: Some((labels, classes)), learn_classes: self.learn_classes };
         self.fit_rows(&rows, &kinds, monitor)
     }
