@@ -2,7 +2,7 @@
 
 import { Detector } from './native'
 import type {
-  Assessment, Explanation, FlowRecord, GuardExplanation, RecipeOptions, Schema, Table,
+  Assessment, Decision, Explanation, FlowRecord, GuardExplanation, RecipeOptions, Schema, Table, TableRow,
 } from './native'
 
 export * from './native'
@@ -15,6 +15,17 @@ export interface Cancellable {
 
 type Flows = Table | FlowRecord | ReadonlyArray<FlowRecord>
 
+/**
+ * One decision per row, as a read-only array whose items are made when they are read: having it costs nothing, however many
+ * rows there are. A loop over many rows is `for await`, which lets the event loop run; `slice(start, end)` gives a page.
+ */
+export type Decisions = readonly Decision[] & AsyncIterable<Decision>
+
+/** What `console.log` and `JSON.stringify` show of an instance. */
+export interface Shown {
+  toJSON(): object
+}
+
 declare module './native' {
   interface CalibrationOptions extends Cancellable {}
   interface EvaluateOptions extends Cancellable {}
@@ -24,27 +35,38 @@ declare module './native' {
   interface ReadOptions extends Cancellable {}
   interface SeriesOptions extends Cancellable {}
   interface SimulateOptions extends Cancellable {}
-  interface FittedDetector {
+  interface Detector extends Shown {}
+  interface FittedDetector extends Shown {
     score(x: Float32Array, nColumns: number, options: Cancellable): Promise<Float32Array>
     explain(x: Float32Array, nColumns: number, options: Cancellable): Promise<Explanation>
     probabilities(x: Float32Array, nColumns: number, options: Cancellable): Promise<Float64Array>
     pValues(x: Float32Array, nColumns: number, options: Cancellable): Promise<Float64Array>
     gateWeights(x: Float32Array, nColumns: number, options: Cancellable): Promise<Float32Array>
   }
-  interface Guard {
+  interface Guard extends Shown {
     assess(flows: Flows, options: Cancellable): Promise<Assessment>
     explain(flows: Flows, options: Cancellable): Promise<GuardExplanation>
   }
-  interface Table {
+  interface GuardExplanation extends Shown {}
+  interface Policy extends Shown {}
+  interface Schema extends Shown {}
+  interface Series extends Shown {}
+  /** One decision per row; `for await` lets the event loop run. */
+  interface Assessment extends Shown, Iterable<Decision>, AsyncIterable<Decision> {
+    /** One decision per row, made when it is read. */
+    readonly decisions: Decisions
+  }
+  /** One record per row, as `records` gives them; `for await` lets the event loop run. */
+  interface Table extends Shown, Iterable<TableRow>, AsyncIterable<TableRow> {
     write(path: string, options: Cancellable): Promise<void>
     take(rows: Array<number>, options: Cancellable): Promise<Table>
     mapTo(schema: Schema, options: Cancellable): Promise<Table>
   }
-  interface TableReader extends AsyncIterable<Table> {}
+  interface TableReader extends Shown, AsyncIterable<Table> {}
   /** Leaving the loop stops it. */
-  interface Follower extends AsyncIterable<Table> {}
+  interface Follower extends Shown, AsyncIterable<Table> {}
   /** Leaving the loop stops it. */
-  interface Collector extends AsyncIterable<Table> {}
+  interface Collector extends Shown, AsyncIterable<Table> {}
 }
 
 /** Kind of a failure; the same words in Rust and Python. */

@@ -2,10 +2,12 @@
 
 // The public face of the add-on. `native.js` is generated; this file adds what napi cannot say:
 // one error class, promises that reject instead of throwing, records as JSON text, and large
-// results that are converted once.
+// results that are converted once, or row by row.
 
-const { isFloat32Array, isFloat64Array, isNativeError, isUint8Array } = require('node:util/types')
-const native = require('./native.js')
+const { isDate, isFloat32Array, isFloat64Array, isNativeError, isUint8Array } = require('node:util/types')
+const native = require('./lib/addon.js').load()
+const { lazyArray, pacedRows, rows } = require('./lib/rows.js')
+const { SHOWN, bar, show } = require('./lib/show.js')
 
 /** What returns a promise. */
 const PROMISES = new Set([
@@ -38,11 +40,10 @@ const FIRST = {
   evaluate: floats,
   calibrationError: doubles,
 }
-/** Getters that convert as many values as there are rows. */
-const LARGE = {
-  Split: ['train', 'test'],
-  Assessment: ['scores', 'pValues', 'probabilities', 'memberPValues', 'gateWeights', 'decisions'],
-  GuardExplanation: ['contributions', 'scores'],
+/** What is done to a result before the caller sees it. */
+const RESULT = {
+  'Table.labels': (bytes) => bytes && mapped(bytes, (byte) => byte !== 0),
+  'Table.families': (coded) => coded && mapped(coded[1], (code) => coded[0][code]),
 }
 
 /** Every failure of this package; `code` is its kind, such as `schema_mismatch`. */
@@ -65,6 +66,7 @@ function adopt(error) {
 /** The same function, with adopted errors; one that returns a promise never throws. */
 function faced(name, fn) {
   const convert = FIRST[name]
+  const finish = RESULT[name] ?? barred
   const call = convert
     ? (self, [first, ...rest]) => fn.call(self, convert(first), ...rest)
     : (self, args) => fn.apply(self, args)
@@ -72,7 +74,8 @@ function faced(name, fn) {
     return async function (...args) {
       try {
         const { signal, rest } = signalOf(name, args)
-        return signal === undefined ? await call(this, rest) : await cancellable(signal, () => call(this, rest))
+        const job = () => call(this, rest)
+        return finish(signal === undefined ? await job() : await cancellable(signal, job))
       } catch (error) {
         throw adopt(error)
       }
@@ -80,7 +83,7 @@ function faced(name, fn) {
   }
   return function (...args) {
     try {
-      return call(this, args)
+      return finish(call(this, args))
     } catch (error) {
       throw adopt(error)
     }
@@ -128,36 +131,53 @@ function aborted(signal) {
   return error
 }
 
+/** The class of each prototype of the add-on. */
+const classes = new Map(Object.entries(native).filter(([name]) => name in SHOWN).map(([name, { prototype }]) => [prototype, name]))
+
+/** An instance of the add-on that cannot be cloned into an empty object; everything else as it is. */
+function barred(value) {
+  const name = classes.get(typeof value === 'object' && value !== null ? Object.getPrototypeOf(value) : undefined)
+  return name ? bar(value, name) : value
+}
+
 /** A class with the same prototype, whose methods, getters, statics and constructor are faced. */
 function facedClass(Class) {
   const construct = faced('constructor', (args, target) => Reflect.construct(Class, args, target))
   const Face = function (...args) {
     if (!new.target) throw new TypeError(`${Class.name} needs \`new\``)
-    return construct(args, new.target)
+    return bar(construct(args, new.target), Class.name)
   }
   Object.defineProperty(Face, 'name', { value: Class.name, configurable: true })
   Face.prototype = Class.prototype
   for (const [name, property] of Object.entries(Object.getOwnPropertyDescriptors(Class.prototype))) {
     if (typeof property.value === 'function') property.value = faced(`${Class.name}.${name}`, property.value)
-    if (property.get) property.get = faced(`${Class.name}.${name}`, property.get)
+    if (property.get) property.get = once(faced(`${Class.name}.${name}`, property.get))
     Object.defineProperty(Face.prototype, name, property)
   }
   Face.prototype.constructor = Face
   for (const name of Object.getOwnPropertyNames(Class)) {
     if (typeof Class[name] === 'function') Face[name] = faced(`${Class.name}.${name}`, Class[name].bind(Class))
   }
+  if (Class.name in SHOWN) show(Face.prototype, Class.name)
   return Face
 }
 
-/** Makes a getter convert once: every later read of the instance returns the same object. */
-function once(prototype, name) {
-  const property = Object.getOwnPropertyDescriptor(prototype, name)
-  const get = function () {
-    const value = property.get.call(this)
-    Object.defineProperty(this, name, { value, enumerable: true })
+/** A getter that makes a large value once: later reads of the instance return the same one. */
+function once(get, isLarge = ArrayBuffer.isView) {
+  const seen = new WeakMap()
+  return function () {
+    if (seen.has(this)) return seen.get(this)
+    const value = get.call(this)
+    if (isLarge(value)) seen.set(this, value)
     return value
   }
-  Object.defineProperty(prototype, name, { ...property, get })
+}
+
+/** An array of what `item` makes of each number. */
+function mapped(numbers, item) {
+  const items = new Array(numbers.length)
+  for (let i = 0; i < items.length; i += 1) items[i] = item(numbers[i])
+  return items
 }
 
 /** Records as the JSON text that the core reads; tables as they are. */
@@ -167,22 +187,29 @@ function jsonOf(flows) {
   return JSON.stringify(records.map(plain))
 }
 
-/** A record that JSON can carry: it would turn NaN and infinities into "missing" and leave `undefined` out. */
+/** A record that JSON can carry; JSON makes NaN null, which means missing, and would leave `undefined` out. */
 function plain(record, row) {
   const refuse = (expected, got) => {
-    throw new QosguardError(`record ${row}: expected ${expected}, got ${kindOf(got)}`, 'invalid_argument')
+    throw new QosguardError(`record ${row}: expected ${expected}, got ${got}`, 'invalid_argument')
   }
-  if (record === null || typeof record !== 'object' || Array.isArray(record)) refuse('an object', record)
+  if (record === null || typeof record !== 'object' || Array.isArray(record)) refuse('an object', kindOf(record))
   let copy = record
   for (const [column, value] of Object.entries(record)) {
-    if (typeof value === 'number') {
-      // As text they are read as in a CSV cell.
-      if (!Number.isFinite(value)) copy = { ...copy, [column]: String(value) }
+    const text = textOf(value)
+    if (text !== undefined) copy = { ...copy, [column]: text }
+    else if (typeof value === 'number') {
+      if (Math.abs(value) === Infinity) refuse(`\`${column}\` to be finite`, String(value))
     } else if (value !== null && typeof value !== 'string' && typeof value !== 'boolean') {
-      refuse(`\`${column}\` to be a number, text, true, false or null`, value)
+      refuse(`\`${column}\` to be a number, text, true, false, a date or null`, kindOf(value))
     }
   }
   return copy
+}
+
+/** What JSON has no form for, as the text that a file has for it. */
+function textOf(value) {
+  if (typeof value === 'bigint') return String(value)
+  return isDate(value) && !Number.isNaN(value.getTime()) ? value.toISOString() : undefined
 }
 
 /** napi would report another kind of array without its name. */
@@ -208,9 +235,6 @@ function kindOf(x) {
 const face = {}
 for (const [name, value] of Object.entries(native)) {
   if (typeof value === 'function') face[name] = /^[A-Z]/.test(name) ? facedClass(value) : faced(name, value)
-}
-for (const [name, getters] of Object.entries(LARGE)) {
-  for (const getter of getters) once(face[name].prototype, getter)
 }
 
 const {
@@ -275,6 +299,25 @@ async function* tables() {
 for (const { prototype } of [TableReader, Follower, Collector]) {
   Object.defineProperty(prototype, Symbol.asyncIterator, { value: tables, configurable: true, writable: true })
 }
+
+/** The decisions of an assessment, made when they are read. */
+const decisions = once(function () {
+  return lazyArray(this.length, (row) => this.decision(row), 'Decisions')
+}, Array.isArray)
+Object.defineProperties(Assessment.prototype, {
+  decisions: { get: decisions, configurable: true },
+  [Symbol.iterator]: { value() { return this.decisions[Symbol.iterator]() }, configurable: true, writable: true },
+  [Symbol.asyncIterator]: { value() { return this.decisions[Symbol.asyncIterator]() }, configurable: true, writable: true },
+})
+
+Object.defineProperties(Table.prototype, {
+  [Symbol.iterator]: {
+    value() { return rows(this.numRows, (start, end) => this.records(start, end)) }, configurable: true, writable: true,
+  },
+  [Symbol.asyncIterator]: {
+    value() { return pacedRows(this.numRows, (start, end) => this.records(start, end)) }, configurable: true, writable: true,
+  },
+})
 
 // Spelt out, so that `import { readCsv } from 'qosguard'` finds the names.
 module.exports = {

@@ -123,8 +123,8 @@ export declare class Assessment {
   get gateWeights(): Float32Array
   /** Cells that were missing or infinite and were imputed. */
   get imputed(): number
-  /** The decisions of all rows; made once, when first read. For large tables prefer `top` and `decision`. */
-  get decisions(): Array<Decision>
+  /** The rows that are anomalies, in row order; `decision` has the rest of each. Copied out once, when first read. */
+  get anomalies(): Uint32Array
   /** The decision for one row, or `null` past the last. */
   decision(row: number): Decision | null
   /** The `n` most anomalous rows, highest score first; of equal scores the earlier row. */
@@ -453,6 +453,22 @@ export declare class Table {
   write(path: string): Promise<void>
   /** A new table with the given rows, from 0, in the given order. Rejects with `shape_mismatch` for a row past the last. */
   take(rows: Array<number>): Promise<Table>
+  /**
+   * The rows from `start`, 0 where it is left out, to before `end`, the last where it is left out, as a table over the
+   * same memory.
+   */
+  slice(start?: number | undefined | null, end?: number | undefined | null): Table
+  /**
+   * The rows from `start`, 0 where it is left out, to before `end`, the last where it is left out, as records by column
+   * name, which `fromRecords` reads. A missing value is `null`, a time is in seconds since the epoch, and an infinity is
+   * the text that a CSV file has for it. `for await (const record of table)` gives all rows and lets the event loop run.
+   */
+  records(start?: number | undefined | null, end?: number | undefined | null): Array<FlowRecord>
+  /**
+   * The cells of a column: a `Float64Array` of numbers, or of times in seconds since the epoch, with NaN for missing; or
+   * texts, with `null` for missing. Throws `invalid_argument` for a column that is not there.
+   */
+  column(name: string): Float64Array | Array<string | undefined | null>
   /**
    * Takes the table to another schema: columns by name, by what they tell about a flow, or derived, each in the
    * schema's unit. `guard.inputs` is the schema that brings a table to a guard.

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +30,27 @@ def matrix() -> npt.NDArray[np.float32]:
     return x
 
 
-@pytest.fixture(scope="session")
-def data() -> Path:
-    """The folder of public data sets; tests that need it are skipped, loudly, where it is not there."""
-    folder = Path(os.environ.get("QOSGUARD_DATA", ROOT / ".." / "shared" / "data"))
+def _data() -> Path:
+    """The folder `QOSGUARD_DATA`, by default the first `shared/data` next to or above the repository."""
+    if "QOSGUARD_DATA" in os.environ:
+        return Path(os.environ["QOSGUARD_DATA"])
+    folders = [above / "shared" / "data" for above in (ROOT, *ROOT.parents)]
+    return next((folder for folder in folders if folder.is_dir()), folders[1])
+
+
+@pytest.fixture
+def data(request: pytest.FixtureRequest) -> Path:
+    """The folder of public data sets.
+
+    Without it a test is skipped, and its name is written to the file `QOSGUARD_SKIPPED`, which `make test` counts; with
+    `QOSGUARD_REQUIRE_DATA=1` it fails.
+    """
+    folder = _data()
     if not folder.is_dir():
-        with warnings.catch_warnings():
-            warnings.simplefilter("default")
-            warnings.warn(f"SKIPPED: no data sets in {folder}; set QOSGUARD_DATA", stacklevel=1)
+        if os.environ.get("QOSGUARD_REQUIRE_DATA") == "1":
+            pytest.fail(f"no data sets in {folder}, which QOSGUARD_REQUIRE_DATA asks for")
+        if "QOSGUARD_SKIPPED" in os.environ:
+            with Path(os.environ["QOSGUARD_SKIPPED"]).open("a") as skipped:
+                skipped.write(f"python {request.node.nodeid}\n")
         pytest.skip(f"no data sets in {folder}; set QOSGUARD_DATA")
     return folder

@@ -280,8 +280,13 @@ impl Assessment {
     /// The `n` most anomalous rows, highest score first; of equal scores the earlier row.
     pub fn top(&self, n: usize) -> Vec<Decision> {
         let mut rows: Vec<usize> = (0..self.len()).collect();
-        rows.sort_by(|&a, &b| self.scores[b].total_cmp(&self.scores[a]).then(a.cmp(&b)));
-        rows.into_iter().take(n).filter_map(|row| self.decision(row)).collect()
+        let order = |&a: &usize, &b: &usize| self.scores[b].total_cmp(&self.scores[a]).then(a.cmp(&b));
+        if n < rows.len() {
+            rows.select_nth_unstable_by(n, order);
+            rows.truncate(n);
+        }
+        rows.sort_unstable_by(order);
+        rows.into_iter().filter_map(|row| self.decision(row)).collect()
     }
 
     /// One row per record: `id`, `score`, `p_value`, `is_anomaly`, `severity`, `action`, `rule`.

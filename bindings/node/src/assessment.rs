@@ -1,6 +1,6 @@
 //! `Assessment`: what a guard says of a table.
 
-use napi::bindgen_prelude::{Float32Array, Float64Array};
+use napi::bindgen_prelude::{Float32Array, Float64Array, Uint32Array};
 use napi_derive::napi;
 
 use crate::convert::whole;
@@ -79,10 +79,13 @@ impl Assessment {
         self.inner.unread_addresses() as f64
     }
 
-    /// The decisions of all rows; made once, when first read. For large tables prefer `top` and `decision`.
+    /// The rows that are anomalies, in row order; `decision` has the rest of each. Copied out once, when first read.
     #[napi(getter, catch_unwind)]
-    pub fn decisions(&self) -> Vec<Decision> {
-        self.inner.decisions().map(Into::into).collect()
+    pub fn anomalies(&self) -> Uint32Array {
+        let threshold = self.inner.decision(0).map_or(f32::INFINITY, |decision| decision.verdict.threshold);
+        let scores = self.inner.scores().iter().zip(0..);
+        let rows: Vec<u32> = scores.filter(|&(&score, _)| score > threshold).map(|(_, row)| row).collect();
+        rows.into()
     }
 
     /// The decision for one row, or `null` past the last.

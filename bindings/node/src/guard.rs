@@ -297,7 +297,8 @@ impl Guard {
         Ok(spawn(move || Ok(guard.findings(&flows, &assessment, n)?.into())))
     }
 
-    /// Splits the score of every record into what each of its columns adds, off the event loop.
+    /// Splits the score of every record into what each of its columns adds, off the event loop. The result holds a number per
+    /// record and column: of a large table explain parts, or `take(assessment.anomalies)`.
     ///
     /// Rejects as `assess`, and with `invalid_argument` for a detector whose score belongs to no single features.
     #[napi(catch_unwind, ts_return_type = "Promise<GuardExplanation>")]

@@ -3,10 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use napi::bindgen_prelude::{AsyncTask, Buffer, ClassInstance, Object};
+use napi::bindgen_prelude::{
+    AsyncTask, Buffer, ClassInstance, Either, Float64Array, Object, Uint8Array, Uint32Array,
+};
 use napi_derive::napi;
+use qosguard::arrow::array::{Array, Float64Array as Numbers, RecordBatch, StringArray};
 use qosguard::telemetry::{self, BatchReader};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use crate::convert::{Settings, mirror, parse, settings, whole, whole_or};
 use crate::error::{Result, into_js_err, invalid};
@@ -175,7 +179,8 @@ impl Table {
         Ok(spawn(move || telemetry::IpcReader::new(bytes, "ipc", &options)?.read().map(Table::from)))
     }
 
-    /// The table as an Arrow IPC stream, which `tableFromIPC` of apache-arrow reads without a copy.
+    /// The table as an Arrow IPC stream, which `tableFromIPC` of apache-arrow reads without a copy. It is made on the calling
+    /// thread: of a large table take parts with `slice`, or `write` a file.
     #[napi(catch_unwind)]
     pub fn to_ipc(&self) -> Result<Buffer> {
         self.inner.to_ipc().map(Buffer::from).map_err(|e| into_js_err(&e))
@@ -189,12 +194,73 @@ impl Table {
         spawn(move || telemetry::write(path, &table))
     }
 
-    /// A new table with the given rows, from 0, in the given order. Rejects with `shape_mismatch` for a row past the last.
+    /// A new table with the given rows, from 0, in the given order, such as `assessment.anomalies`. Rejects with
+    /// `shape_mismatch` for a row past the last.
     #[napi(catch_unwind, ts_return_type = "Promise<Table>")]
-    pub fn take(&self, rows: Vec<f64>) -> Result<AsyncTask<Job<Table>>> {
-        let rows = rows.into_iter().map(|row| whole("rows", row)).collect::<Result<Vec<usize>>>()?;
+    pub fn take(
+        &self,
+        #[napi(ts_arg_type = "Uint32Array | ReadonlyArray<number>")] rows: Either<Uint32Array, Vec<f64>>,
+    ) -> Result<AsyncTask<Job<Table>>> {
+        let rows = match rows {
+            Either::A(rows) => rows.iter().map(|&row| row as usize).collect(),
+            Either::B(rows) => {
+                rows.into_iter().map(|row| whole("rows", row)).collect::<Result<Vec<usize>>>()?
+            }
+        };
         let table = Arc::clone(&self.inner);
         Ok(spawn(move || table.take(&rows).map(Table::from)))
+    }
+
+    /// The rows from `start`, 0 where it is left out, to before `end`, the last where it is left out, as a table over the
+    /// same memory.
+    #[napi(catch_unwind)]
+    pub fn slice(&self, start: Option<f64>, end: Option<f64>) -> Result<Self> {
+        let (report, batches) =
+            (telemetry::ReadReport::new(&self.inner.report().place), self.batches(start, end)?);
+        let table = telemetry::Table::new(Arc::clone(self.inner.schema()), batches, report);
+        table.map(Into::into).map_err(|e| into_js_err(&e))
+    }
+
+    /// The rows from `start`, 0 where it is left out, to before `end`, the last where it is left out, as records by column
+    /// name, which `fromRecords` reads. A missing value is `null`, a time is in seconds since the epoch, and an infinity is
+    /// the text that a CSV file has for it. `for await (const record of table)` gives all rows and lets the event loop run.
+    #[napi(catch_unwind, ts_return_type = "Array<TableRow>")]
+    pub fn records(&self, start: Option<f64>, end: Option<f64>) -> Result<Vec<Value>> {
+        let columns = self.inner.schema().columns();
+        let mut records = Vec::new();
+        for batch in self.batches(start, end)? {
+            let cells: Vec<Cells<'_>> = (0..columns.len()).map(|column| Cells::of(&batch, column)).collect();
+            for row in 0..batch.num_rows() {
+                let cell = |(column, cells): (&telemetry::Column, &Cells<'_>)| {
+                    (column.name.clone(), cells.value(row))
+                };
+                records.push(Value::Object(columns.iter().zip(&cells).map(cell).collect::<Map<_, _>>()));
+            }
+        }
+        Ok(records)
+    }
+
+    /// The cells of a column: a `Float64Array` of numbers, or of times in seconds since the epoch, with NaN for missing; or
+    /// texts, with `null` for missing. Throws `invalid_argument` for a column that is not there.
+    #[napi(catch_unwind, ts_return_type = "Float64Array | Array<string | null>")]
+    pub fn column(&self, name: String) -> Result<Either<Float64Array, Vec<Option<String>>>> {
+        let columns = self.inner.schema().columns();
+        let Some(index) = columns.iter().position(|column| column.name == name) else {
+            let names: Vec<&str> = columns.iter().map(|column| &*column.name).collect();
+            return Err(invalid("name", &format!("one of {}", names.join(", ")), name));
+        };
+        let (mut numbers, mut texts) = (Vec::new(), Vec::new());
+        for batch in self.inner.batches() {
+            match Cells::of(batch, index) {
+                Cells::Numbers(cells) => {
+                    numbers.extend(cells.iter().map(|cell| cell.unwrap_or(f64::NAN)));
+                }
+                Cells::Texts(cells) => texts.extend(cells.iter().map(|cell| cell.map(str::to_owned))),
+                Cells::None => {}
+            }
+        }
+        let is_text = columns[index].kind == telemetry::Kind::Text;
+        Ok(if is_text { Either::B(texts) } else { Either::A(numbers.into()) })
     }
 
     /// Takes the table to another schema: columns by name, by what they tell about a flow, or derived, each in the
@@ -226,9 +292,11 @@ impl Table {
 
     /// Ground truth, `true` for attacks: one per row, or `null` without a label column.
     /// Throws `bad_record` for an empty label.
-    #[napi(catch_unwind)]
-    pub fn labels(&self) -> Result<Option<Vec<bool>>> {
-        self.inner.labels().map_err(|e| into_js_err(&e))
+    // As bytes, which `index.js` makes booleans: napi would set them one by one, at ten times the cost.
+    #[napi(catch_unwind, ts_return_type = "Array<boolean> | null")]
+    pub fn labels(&self) -> Result<Option<Uint8Array>> {
+        let labels = self.inner.labels().map_err(|e| into_js_err(&e))?;
+        Ok(labels.map(|labels| labels.into_iter().map(u8::from).collect::<Vec<_>>().into()))
     }
 
     /// The rows whose label tells clean from attack: all but those with a label such as `Unknown`.
@@ -239,9 +307,67 @@ impl Table {
     }
 
     /// Attack class per row, empty for clean rows; `null` without one in the schema.
-    #[napi(catch_unwind)]
-    pub fn families(&self) -> Result<Option<Vec<String>>> {
-        self.inner.families().map_err(|e| into_js_err(&e))
+    // As codes of few names, for the same reason.
+    #[napi(catch_unwind, ts_return_type = "Array<string> | null")]
+    pub fn families(&self) -> Result<Option<(Vec<String>, Uint32Array)>> {
+        let families = self.inner.families().map_err(|e| into_js_err(&e))?;
+        Ok(families.map(|families| {
+            let (mut names, mut seen) = (Vec::new(), HashMap::new());
+            let mut code = |name: String| {
+                *seen.entry(name).or_insert_with_key(|name| {
+                    names.push(name.clone());
+                    names.len() as u32 - 1
+                })
+            };
+            let codes: Vec<u32> = families.into_iter().map(&mut code).collect();
+            (names, codes.into())
+        }))
+    }
+}
+
+impl Table {
+    /// The batches of some rows, over the same memory.
+    fn batches(&self, start: Option<f64>, end: Option<f64>) -> Result<Vec<RecordBatch>> {
+        let (mut first, end) = (whole_or("start", start, 0)?, whole_or("end", end, self.inner.n_rows())?);
+        let mut at: usize = 0;
+        let mut batches = Vec::new();
+        for batch in self.inner.batches() {
+            let next = at + batch.num_rows();
+            if first < next.min(end) {
+                batches.push(batch.slice(first - at, next.min(end) - first));
+                first = next;
+            }
+            at = next;
+        }
+        Ok(batches)
+    }
+}
+
+/// The cells of one column of a batch.
+enum Cells<'a> {
+    Numbers(&'a Numbers),
+    Texts(&'a StringArray),
+    /// Of a type that no schema has.
+    None,
+}
+
+impl<'a> Cells<'a> {
+    fn of(batch: &'a RecordBatch, column: usize) -> Self {
+        let cells = batch.column(column).as_any();
+        let numbers = cells.downcast_ref().map(Self::Numbers);
+        numbers.or_else(|| cells.downcast_ref().map(Self::Texts)).unwrap_or(Self::None)
+    }
+
+    fn value(&self, row: usize) -> Value {
+        match self {
+            Self::Numbers(cells) if cells.is_valid(row) => match cells.value(row) {
+                f64::INFINITY => "Infinity".into(),
+                f64::NEG_INFINITY => "-Infinity".into(),
+                number => number.into(), // NaN is null
+            },
+            Self::Texts(cells) if cells.is_valid(row) => cells.value(row).into(),
+            _ => Value::Null,
+        }
     }
 }
 

@@ -1,16 +1,30 @@
-// A public file, where there is one (`QOSGUARD_DATA`, else `../shared/data`).
+// A public file, where there is one.
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { appendFileSync, existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Guard, IsolationForest, evaluate, readCsv } from 'qosguard'
 
-const data = process.env.QOSGUARD_DATA ?? fileURLToPath(new URL('../../../../shared/data', import.meta.url))
-const path = join(data, 'flows/unsw-nb15/UNSW_NB15_82332.csv')
-const skip = existsSync(path) ? false : `SKIPPED: there is no ${path}; set QOSGUARD_DATA`
+/** The folder `QOSGUARD_DATA`, by default the first `shared/data` next to or above the repository. */
+function data() {
+  if (process.env.QOSGUARD_DATA) return process.env.QOSGUARD_DATA
+  const folders = []
+  for (let at = fileURLToPath(new URL('../../..', import.meta.url)); dirname(at) !== at; at = dirname(at)) folders.push(join(at, 'shared/data'))
+  return folders.find((folder) => existsSync(folder)) ?? folders[1]
+}
 
-test('UNSW-NB15 goes the whole way', { skip }, async () => {
+/** Why a test without its file is skipped; `make test` counts the names in `QOSGUARD_SKIPPED`. With `QOSGUARD_REQUIRE_DATA=1` it runs, and fails. */
+function missing(path, name) {
+  if (existsSync(path) || process.env.QOSGUARD_REQUIRE_DATA === '1') return false
+  if (process.env.QOSGUARD_SKIPPED) appendFileSync(process.env.QOSGUARD_SKIPPED, `node ${name}\n`)
+  return `SKIPPED: there is no ${path}; set QOSGUARD_DATA`
+}
+
+const path = join(data(), 'flows/unsw-nb15/UNSW_NB15_82332.csv')
+const whole = 'UNSW-NB15 goes the whole way'
+
+test(whole, { skip: missing(path, whole) }, async () => {
   const flows = await readCsv(path)
   assert.equal(flows.numRows, 82_332)
   assert.equal(flows.schema.name, 'unsw_nb15')

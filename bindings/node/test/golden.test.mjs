@@ -1,22 +1,18 @@
-// The cases that Rust, Python and JavaScript share: equal bits, equal kinds of error. `tests/golden.rs` says what they hold.
+// The cases that Rust, Python and JavaScript share: equal bits, equal kinds of error. `tests/golden.rs` and
+// `tests/golden_detectors.rs` say what they hold.
 import assert from 'node:assert/strict'
-import { readFileSync, readdirSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { Guard, IsolationForest, simulate } from 'qosguard'
+import { Detector, Guard, IsolationForest, TreeEnsemble, simulate } from 'qosguard'
 
-/** An emptied folder must not pass. */
-const LEAST_CASES = 11
+const read = (name) => JSON.parse(readFileSync(new URL(`../../../tests/golden/${name}`, import.meta.url), 'utf8'))
+const guards = read('guard.v1.json')
+const { columns, train, fresh, attacks, missing, cases: detectors } = read('detectors.v1.json')
 
-const folder = new URL('../../../tests/golden/', import.meta.url)
-const cases = readdirSync(folder).flatMap((file) => JSON.parse(readFileSync(new URL(file, folder), 'utf8')))
-
-const flows = ({ rows, attack_share: attackShare, seed }) => simulate({ rows, attackShare, seed })
-
-async function run({ train, forest: { trees, max_samples: maxSamples, seed: treeSeed }, threshold, seed, ...input }) {
-  const detector = new IsolationForest({ trees, maxSamples, seed: treeSeed })
-  const guard = await Guard.fit(await flows(train), { detector, threshold, seed })
-  return [guard, await guard.assess(input.flows ? await flows(input.flows) : input.records)]
-}
+test('no case is lost', () => {
+  assert.equal(guards.length, 11)
+  assert.equal(detectors.length, 57)
+})
 
 /** Bits as hexadecimal digits, as they stand in the files. */
 function hex(numbers) {
@@ -28,13 +24,21 @@ function hex(numbers) {
   })
 }
 
-for (const { name, expected, error, ...input } of cases) {
-  test(name, async () => {
+const flows = ({ rows, attack_share: attackShare, seed }) => simulate({ rows, attackShare, seed })
+
+async function assess({ train, forest: { trees, max_samples: maxSamples, seed: treeSeed }, threshold, seed, ...input }) {
+  const detector = new IsolationForest({ trees, maxSamples, seed: treeSeed })
+  const guard = await Guard.fit(await flows(train), { detector, threshold, seed })
+  return [guard, await guard.assess(input.flows ? await flows(input.flows) : input.records)]
+}
+
+for (const { name, expected, error, ...input } of guards) {
+  test(`guard: ${name}`, async () => {
     if (error) {
-      await assert.rejects(run(input), { name: 'QosguardError', code: error })
+      await assert.rejects(assess(input), { name: 'QosguardError', code: error })
       return
     }
-    const [guard, out] = await run(input)
+    const [guard, out] = await assess(input)
     assert.deepEqual(
       {
         digest: guard.digest,
@@ -49,6 +53,40 @@ for (const { name, expected, error, ...input } of cases) {
   })
 }
 
-test('there are at least the known cases', () => {
-  assert.ok(cases.length >= LEAST_CASES, `only ${cases.length} cases`)
-})
+const IMPORTS = { lightgbm: TreeEnsemble.fromLightgbm, xgboost: TreeEnsemble.fromXgboostJson, sklearn: TreeEnsemble.fromSklearnJson }
+const labels = Array.from({ length: train.length / columns }, (_, row) => attacks.includes(row))
+
+/** A matrix with NaN in some cells. */
+function matrix(numbers, cells) {
+  const x = Float32Array.from(numbers)
+  for (const cell of cells) x[cell] = NaN
+  return x
+}
+
+/** The names of settings as they are called here; those that are null are left out. */
+function camel(value) {
+  if (Array.isArray(value)) return value.map(camel)
+  if (typeof value !== 'object') return value
+  const fields = Object.entries(value).filter(([, field]) => field !== null)
+  return Object.fromEntries(fields.map(([key, field]) => [key.replace(/_(.)/g, (_, c) => c.toUpperCase()), camel(field)]))
+}
+
+async function fitted({ settings, import: model, labelled, missing: isMissing }) {
+  if (model) return IMPORTS[model.library](model.text)
+  const { kind, ...options } = camel(settings)
+  return new Detector(kind, options).fit(matrix(train, isMissing ? missing.train : []), columns, labelled ? { labels } : {})
+}
+
+async function score(input) {
+  const detector = await fitted(input)
+  const x = matrix(fresh, input.missing ? missing.fresh : [])
+  const probabilities = detector.classes ? hex(await detector.probabilities(x, columns)).join('') : undefined
+  return { scores: hex(await detector.score(x, columns)).join(''), probabilities }
+}
+
+for (const { name, scores, probabilities, error, ...input } of detectors) {
+  test(`detector: ${name}`, async () => {
+    if (error) await assert.rejects(score(input), { name: 'QosguardError', code: error })
+    else assert.deepEqual(await score(input), { scores, probabilities })
+  })
+}

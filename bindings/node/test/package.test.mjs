@@ -37,3 +37,18 @@ test('every declared method and getter exists', () => {
   }
   assert.ok(members >= 30, `only ${members} members found`)
 })
+
+test('every method and getter that exists is declared', () => {
+  const native = at('../native.d.ts')
+  const own = at('../index.d.ts')
+  let members = 0
+  for (const [, name, body] of native.matchAll(/^export declare class (\w+) \{\n([\s\S]*?)^\}/gm)) {
+    const [, added] = own.match(new RegExp(`^  interface ${name} extends [^{]*\\{([\\s\\S]*?)\\}`, 'm')) ?? []
+    const declared = new Set([...`${body}${added}toJSON(`.matchAll(/(\w+)(?=[(:])/g)].map(([, member]) => member))
+    const statics = Object.keys(esm[name])
+    const methods = Object.getOwnPropertyNames(esm[name].prototype).filter((member) => member !== 'constructor')
+    for (const member of [...statics, ...methods]) assert.ok(declared.has(member), `${name}.${member}`)
+    members += statics.length + methods.length
+  }
+  assert.ok(members >= 100, `only ${members} members found`)
+})

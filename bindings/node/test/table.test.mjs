@@ -102,7 +102,7 @@ test('JSON lines and posted records give the same table as CSV', async () => {
 
 test('posted records hold nothing that JSON would change', () => {
   const schema = Schema.preset('flow')
-  for (const value of [undefined, 1n, Symbol('s'), () => 1, {}, [], new Date(0)]) {
+  for (const value of [undefined, Infinity, -Infinity, Symbol('s'), () => 1, {}, [], new Date(NaN)]) {
     assert.throws(() => Table.fromRecords([RECORD, { ...RECORD, duration: value }], schema), {
       name: 'QosguardError', code: 'invalid_argument', message: /record 1: .*`duration`/,
     })
@@ -110,9 +110,17 @@ test('posted records hold nothing that JSON would change', () => {
   for (const record of [null, undefined, 1, 'text', [RECORD]]) {
     assert.throws(() => Table.fromRecords([record], schema), { code: 'invalid_argument', message: /record 0/ })
   }
-  for (const value of [NaN, Infinity, null]) {
-    assert.equal(Table.fromRecords({ ...RECORD, duration: value }, schema).numRows, 1)
-  }
+  const duration = (value) => Table.fromRecords({ ...RECORD, duration: value }, schema).records()[0].duration
+  assert.deepEqual([NaN, null, 0.5].map(duration), [null, null, 0.5])
+  assert.deepEqual(Table.fromRecords([RECORD, { ...RECORD, dst_port: NaN, protocol: NaN }], schema).records()[1], {
+    ...RECORD, protocol: null, dst_port: null,
+  })
+  assert.deepEqual([3n, 2n ** 60n].map(duration), [3, 2 ** 60])
+  const timed = Schema.fromToml(`
+    name = "timed"
+    columns = [{ name = "at", role = "time", kind = "time" }, { name = "load", role = "feature", kind = "number" }]`)
+  const at = new Date('2026-03-01T12:00:00.250Z')
+  assert.deepEqual(Table.fromRecords({ at, load: 1 }, timed).records(), [{ at: at.getTime() / 1000, load: 1 }])
 })
 
 test('foreign columns are named', async () => {
@@ -151,6 +159,31 @@ test('rows are taken in the order asked for', async () => {
   assert.equal((await flows.take([])).numRows, 0)
   await assert.rejects(flows.take([100]), { code: 'shape_mismatch', message: /100/ })
   for (const bad of [-1, 1.5, NaN, '3']) await assert.rejects(flows.take([bad]), { code: 'invalid_argument' }, String(bad))
+})
+
+test('a table gives its rows, its columns and parts of itself', async () => {
+  const flows = await simulate({ rows: 70_000, attackShare: 0.1, seed: 7 }) // more than one batch
+  const [start, end] = [65_500, 65_580]
+  const part = flows.slice(start, end)
+  assert.equal(part.numRows, 80)
+  assert.deepEqual(part.records(), flows.records(start, end))
+  assert.deepEqual(part.records(), (await flows.take(Array.from({ length: 80 }, (_, i) => start + i))).records())
+  assert.deepEqual(part.labels(), flows.labels().slice(start, end))
+  assert.deepEqual(part.families(), flows.families().slice(start, end))
+  for (const { name, kind } of flows.schema.columns) {
+    const cells = part.column(name)
+    assert.equal(cells instanceof Float64Array, kind !== 'text', name)
+    assert.deepEqual(Array.from(cells, (cell) => (Number.isNaN(cell) ? null : cell)), part.records().map((record) => record[name]), name)
+    assert.equal(flows.column(name).length, 70_000)
+  }
+  assert.deepEqual([...part], part.records())
+  assert.equal(flows.slice().numRows, 70_000)
+  assert.equal(flows.slice(69_999).numRows, 1)
+  assert.equal(flows.slice(5, 5).numRows, 0)
+  assert.deepEqual(flows.slice(9, 3).records(), [])
+  assert.deepEqual(flows.records(1e6, 2e6), [])
+  assert.throws(() => flows.column('nothing'), { name: 'QosguardError', code: 'invalid_argument', message: /src_ip.*nothing/ })
+  for (const bad of [-1, 1.5, NaN]) assert.throws(() => flows.slice(bad), { code: 'invalid_argument', message: /start/ })
 })
 
 test('Arrow IPC bytes go in and out, and apache-arrow reads and writes the same', async () => {

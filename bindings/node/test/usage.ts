@@ -5,11 +5,11 @@ import {
   read, readCsv, readExports, readJsonl, readSeries, simulate,
 } from '../index'
 import type {
-  Action, Assessment, CalibrationError, Decision, Detector, EnsembleMember, ErrorKind, Explanation, FlowRecord, PolicyFields,
-  Report, Role, SeriesReport, ThresholdRule,
+  Action, Assessment, CalibrationError, Decision, Decisions, Detector, EnsembleMember, ErrorKind, Explanation, FlowRecord, PolicyFields,
+  Report, Role, SeriesReport, TableRow, ThresholdRule,
 } from '../index'
 
-export async function tenLines(): Promise<Decision[]> {
+export async function tenLines(): Promise<Decisions> {
   const flows = await readCsv('flows.csv')
   const guard = await Guard.fit(flows, { detector: new IsolationForest(), falsePositiveRate: 0.01 })
   const { decisions } = await guard.assess(flows)
@@ -41,6 +41,19 @@ export function onePostedRecord(guard: Guard, record: FlowRecord): string {
   const out: Assessment = guard.assessSync(record)
   const [decision] = out.top(1)
   return decision ? tell(decision.action) : 'nothing'
+}
+
+export async function manyRows(guard: Guard, flows: Table): Promise<number> {
+  const { decisions, anomalies } = await guard.assess(flows)
+  let actions = 0
+  for await (const { action } of decisions) if (action.kind !== 'allow') actions += 1
+  const page: Decision[] = decisions.slice(0, 100)
+  const rows: Uint32Array = anomalies
+  for (const record of flows.slice(10, 20)) if (record['protocol'] === 'tcp') actions += 1
+  for await (const record of flows) if (record['protocol'] === 'tcp') actions += 1
+  const records: TableRow[] = flows.records(0, 5)
+  const column: Float64Array | Array<string | null> = flows.column('protocol')
+  return actions + page.length + rows.length + records.length + column.length
 }
 
 function tell(action: Action): string {
@@ -121,6 +134,8 @@ export function kindOf(error: unknown): ErrorKind | undefined {
 
 export const roles: Role[] = ['feature', 'label']
 
+// @ts-expect-error decisions are read-only
+export const changed = (out: Assessment) => { out.decisions.push() }
 // @ts-expect-error a misspelt setting
 export const misspelt = new IsolationForest({ nTrees: 3 })
 // @ts-expect-error a setting of another detector
@@ -137,6 +152,7 @@ export const noRule: ThresholdRule = { kind: 'median' }
 export const noNumber: ThresholdRule = { kind: 'mad' }
 // @ts-expect-error scores are floats
 export const noFloats = evaluate([1, 2], [true, false], 1)
+export const posted: FlowRecord = { bytes: 12n, start: new Date(), rtt: NaN, note: null, isUp: true }
 // @ts-expect-error nested values are no records
 export const nested: FlowRecord = { a: { b: 1 } }
 // @ts-expect-error a policy must say its version

@@ -53,7 +53,11 @@ impl MixtureOfExpertsConfig {
         }
         let attacks: Vec<bool> = labels.iter().map(|&label| label > 0).collect();
         require_attacks(&attacks)?;
-        let kinds: Vec<Option<usize>> = labels.iter().map(|&label| (label as usize).checked_sub(1)).collect();
+        let kinds: Vec<Option<usize>> = if classes.len() == 2 {
+            kinds_by_features(x, |row| attacks[row], self.kinds, self.seed)?
+        } else {
+            labels.iter().map(|&label| (label as usize).checked_sub(1)).collect()
+        };
         let rows =
             TrainingRows { x, attacks, classes: Some((labels, classes)), learn_classes: self.learn_classes };
         self.fit_rows(&rows, &kinds, resume)

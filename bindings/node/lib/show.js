@@ -1,0 +1,71 @@
+'use strict'
+
+// What `console.log` shows of each class, and what becomes of an instance that is sent to another thread.
+
+const { inspect } = require('node:util')
+
+const names = (columns) => columns.map(({ name }) => name)
+
+/** What is shown of an instance, by class. */
+const SHOWN = {
+  Assessment: ({ length, anomalies, members, experts, imputed, decisions }) => ({ length, anomalies, members, experts, imputed, decisions }),
+  Collector: ({ address, counts }) => ({ address, counts }),
+  Detector: (detector) => detector.toObject(),
+  FittedDetector: ({ nFeatures, classes, members, experts }) => ({ nFeatures, classes, members: names(members), experts }),
+  Follower: ({ schema, counts }) => ({ schema: schema?.name ?? null, counts }),
+  Guard: ({ schema, featureNames, threshold, training, families, policy, digest }) => ({
+    schema: schema.name, featureNames, threshold, training, families, dryRun: policy.toObject().dry_run, digest,
+  }),
+  GuardExplanation: ({ base, columns, scores }) => ({ base, columns, length: scores.length }),
+  Policy: (policy) => policy.toObject(),
+  Schema: ({ name, columns }) => ({ name, columns: columns.map((column) => `${column.name}: ${column.kind} ${column.role}`) }),
+  Series: ({ entities, columns, report }) => ({ entities, columns, report }),
+  Table: (table) => ({
+    schema: table.schema.name, numRows: table.numRows, columns: names(table.schema.columns), head: table.records(0, 3),
+  }),
+  TableReader: ({ schema }) => ({ schema: schema?.name ?? null }),
+}
+
+/** How an instance travels to another thread. */
+const BYTES = 'send toBuffer() and call fromBuffer() there'
+const TRAVELS = {
+  Assessment: 'send scores, pValues or decisions.slice()',
+  Detector: 'send toObject(), and make it anew there',
+  FittedDetector: BYTES,
+  Guard: BYTES,
+  GuardExplanation: 'send contributions or reasons()',
+  Policy: 'send toObject() and call Policy.fromObject() there',
+  Schema: 'send the name or the TOML text that it was made of',
+  Table: 'send toIpc() and call Table.fromIpc() there',
+}
+
+/** Lets `console.log` show the instances of a class, and `JSON.stringify` write what is shown. */
+function show(prototype, name) {
+  Object.defineProperty(prototype, 'toJSON', { value() { return SHOWN[name](this) }, configurable: true, writable: true })
+  Object.defineProperty(prototype, inspect.custom, {
+    value(depth, options) {
+      if (depth < 0) return options.stylize(`[${name}]`, 'special')
+      let shown
+      try {
+        shown = SHOWN[name](this)
+      } catch {
+        return `${name} {}` // the prototype itself, which has nothing to show
+      }
+      return `${this.constructor?.name ?? name} ${inspect(shown, options)}`
+    },
+    configurable: true,
+    writable: true,
+  })
+}
+
+const marks = new Map(Object.keys(SHOWN).map((name) => [name, Symbol(`a ${name}: ${TRAVELS[name] ?? 'make it where it is used'}`)]))
+
+/**
+ * Makes `structuredClone` and `postMessage` fail for an instance, with the way out in the message. They would give an empty
+ * object: all that it holds is on the other side of the border. What stops them is a value that cannot be cloned.
+ */
+function bar(instance, name) {
+  return Object.defineProperty(instance, 'notCloneable', { value: marks.get(name), enumerable: true, configurable: true })
+}
+
+module.exports = { SHOWN, bar, show }

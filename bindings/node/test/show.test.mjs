@@ -1,0 +1,99 @@
+// What `console.log` shows of an instance, and what becomes of one that is sent to a worker.
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { before, test } from 'node:test'
+import { inspect } from 'node:util'
+import { Worker } from 'node:worker_threads'
+import * as qosguard from 'qosguard'
+
+const { BoostedTrees, Collector, Guard, IsolationForest, Policy, Schema, Series, Table, open } = qosguard
+
+let shown
+before(async () => {
+  const flows = await qosguard.simulate({ rows: 1000, attackShare: 0.1, seed: 5 })
+  const guard = await Guard.fit(flows, { detector: new IsolationForest({ trees: 10 }) })
+  const schema = Schema.fromToml(`
+    name = "links"
+    columns = [
+      { name = "at", role = "time", kind = "time" },
+      { name = "link", role = "entity", kind = "text" },
+      { name = "kbps", role = "feature", kind = "number" },
+    ]`)
+  const links = Table.fromRecords([0, 300, 600].map((at) => ({ at, link: 'a', kbps: at })), schema)
+  const collector = await Collector.bind('127.0.0.1:0')
+  collector.stop()
+  shown = {
+    Assessment: [await guard.assess(flows), /^Assessment \{[^]*length: 1000[^]*decisions: Decisions\(1000\) \[/],
+    Collector: [collector, /^Collector \{[^]*address: '127/],
+    Detector: [new qosguard.Detector('kitsune'), /^Detector \{[^]*kind: 'kitsune'/],
+    FittedDetector: [await new BoostedTrees({ trees: 2 }).fit(new Float32Array(200).map(Math.sin), 2, { labels: Array.from({ length: 100 }, (_, i) => i % 2 === 0) }),
+      /^FittedDetector \{[^]*nFeatures: 2[^]*'attack'/],
+    Follower: [qosguard.follow(new URL(import.meta.url).pathname), /^Follower \{ schema: null, counts: \{/],
+    Guard: [guard, /^Guard \{[^]*schema: 'flow_detail'[^]*threshold: \{[^]*realised[^]*digest: '[0-9a-f]{64}'/],
+    GuardExplanation: [await guard.explain(flows), /^GuardExplanation \{[^]*length: 1000/],
+    Policy: [new Policy(), /^Policy \{[^]*dry_run: true/],
+    Schema: [flows.schema, /^Schema \{[^]*'src_ip: text entity'/],
+    Series: [await Series.fromTable(links, { entity: 'link', time: 'at', interval: 300 }), /^Series \{[^]*entities: \[ 'a' \]/],
+    Table: [flows, /^Table \{[^]*schema: 'flow_detail'[^]*numRows: 1000[^]*columns: \[[^]*'src_ip'[^]*head: \[[^]*src_ip: '/],
+    TableReader: [open('flows.csv'), /^TableReader \{ schema: null \}/],
+  }
+  shown.Follower[0].stop()
+})
+
+/** Every class whose instances there are. */
+function classes() {
+  const text = readFileSync(new URL('../native.d.ts', import.meta.url), 'utf8')
+  const names = [...text.matchAll(/^export declare class (\w+)/gm)].map(([, name]) => name)
+  return names.filter((name) => name !== 'TreeEnsemble') // only statics
+}
+
+test('an instance of every class shows what it holds', () => {
+  assert.deepEqual(Object.keys(shown).sort(), classes().sort())
+  for (const [name, [instance, expected]] of Object.entries(shown)) {
+    assert.match(inspect(instance), expected)
+    assert.match(inspect({ nested: { deep: { deeper: instance } } }), new RegExp(`\\[${name}\\]`))
+    assert.doesNotThrow(() => inspect(Object.getPrototypeOf(instance)))
+  }
+  assert.match(inspect(new IsolationForest({ trees: 7 })), /^IsolationForest \{[^]*trees: 7/)
+})
+
+test('JSON has what is shown', () => {
+  for (const [name, [instance]] of Object.entries(shown)) assert.notEqual(JSON.stringify(instance), '{}', name)
+  const [policy] = shown.Policy
+  assert.deepEqual(Policy.fromObject(JSON.parse(JSON.stringify(policy))).toObject(), policy.toObject())
+  assert.equal(JSON.parse(JSON.stringify(shown.Assessment[0])).decisions.length, 1000)
+})
+
+test('an instance that is cloned or posted is an error, not an empty object', async () => {
+  for (const [name, [instance]] of Object.entries(shown)) {
+    const expected = { name: 'DataCloneError', message: new RegExp(`a ${name}: `) }
+    assert.throws(() => structuredClone(instance), expected)
+    assert.throws(() => structuredClone({ nested: [instance] }), expected)
+  }
+  const guard = shown.Guard[0]
+  assert.throws(() => structuredClone(guard), { message: /toBuffer\(\).*fromBuffer\(\)/ })
+  assert.throws(() => structuredClone(new IsolationForest()), { name: 'DataCloneError', message: /toObject/ })
+  assert.throws(() => structuredClone(guard.policy), { name: 'DataCloneError', message: /Policy\.fromObject/ })
+  assert.throws(() => new Worker('', { eval: true, workerData: guard }), { name: 'DataCloneError' })
+  const worker = new Worker('', { eval: true })
+  assert.throws(() => worker.postMessage({ guard }), { name: 'DataCloneError' })
+  await worker.terminate()
+})
+
+test('what a message names travels', async () => {
+  const { Guard: [guard], Table: [flows], Policy: [policy], Assessment: [out] } = shown
+  const code = `
+    const { parentPort, workerData } = require('node:worker_threads')
+    const { Detector, Guard, Policy, Table } = require(${JSON.stringify(new URL('../index.js', import.meta.url).pathname)})
+    const { guard, flows, policy, detector: { kind, ...options } } = workerData
+    Promise.all([Guard.fromBuffer(guard), Table.fromIpc(flows)]).then(async ([guard, flows]) => {
+      const { scores, decisions } = await guard.withPolicy(Policy.fromObject(policy)).assess(flows)
+      parentPort.postMessage({ scores, decisions: decisions.slice(0, 10), detector: new Detector(kind, options).toObject() })
+    })`
+  const detector = new IsolationForest({ trees: 7 }).toObject()
+  const workerData = { guard: guard.toBuffer(), flows: flows.toIpc(), policy: policy.toObject(), detector }
+  const answer = await new Promise((resolve, reject) => {
+    new Worker(code, { eval: true, workerData }).on('message', resolve).on('error', reject)
+  })
+  assert.deepEqual(answer, { scores: out.scores, decisions: out.decisions.slice(0, 10), detector })
+})
