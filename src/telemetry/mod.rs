@@ -17,6 +17,7 @@ mod field;
 mod fit;
 mod follow;
 mod format;
+mod gzip;
 mod ipc;
 mod ipc_messages;
 mod ipc_writer;

@@ -127,6 +127,16 @@ pub struct ReadReport {
     pub skipped: HashMap<String, f64>,
     /// The first rejections, in file order.
     pub rejections: Vec<Rejection>,
+    /// Why there is not a single record although there was something to read, in one sentence; absent where records were
+    /// accepted, and for an input that holds nothing.
+    pub nothing_read: Option<String>,
+}
+
+impl ReadReport {
+    /// The report as JavaScript has it.
+    pub(crate) fn of(report: &telemetry::ReadReport) -> Result<Self> {
+        Ok(Self { nothing_read: report.nothing_read(), ..mirror(report)? })
+    }
 }
 
 /// Raw telemetry in memory: rows whose columns are those of a schema. Immutable; share it freely between calls.
@@ -217,7 +227,7 @@ impl Table {
     /// What was read and what was rejected on the way in.
     #[napi(getter, catch_unwind)]
     pub fn report(&self) -> Result<ReadReport> {
-        mirror(self.inner.report())
+        ReadReport::of(self.inner.report())
     }
 
     /// Ground truth, `true` for attacks: one per row, or `null` without a label column.

@@ -104,9 +104,17 @@ impl ReadReport {
         self.0.rejections.iter().cloned().map(Rejection).collect()
     }
 
+    /// Why there is not a single record although there was something to read, in one sentence; `None` where records
+    /// were accepted, and for an input that holds nothing.
+    #[getter]
+    fn nothing_read(&self) -> Option<String> {
+        self.0.nothing_read()
+    }
+
     fn __repr__(&self) -> String {
+        let nothing = self.0.nothing_read().map_or_else(String::new, |reason| format!(", nothing_read={reason:?}"));
         format!(
-            "ReadReport(place={:?}, accepted={}, rejected={})",
+            "ReadReport(place={:?}, accepted={}, rejected={}{nothing})",
             self.0.place, self.0.accepted, self.0.rejected
         )
     }

@@ -53,6 +53,7 @@ pub(crate) fn run(command: &Assess) -> Outcome {
         progress.add(assessment.len());
     }
     drop(progress);
+    input::something(reader.report())?;
     out.map_or(Ok(()), TableWriter::finish)?;
     eprintln!("{records} records, {anomalies} anomalies, {}", input::summary(reader.report(), unfit));
     Ok(if command.exit_code && anomalies > 0 { ExitCode::from(ANOMALIES) } else { ExitCode::SUCCESS })

@@ -15,16 +15,23 @@ Exit codes:
   3  input that cannot be read as telemetry, or too little of it
   4  a model that is no intact guard, or of a newer release
   5  a policy that does not validate
-  6  a file that cannot be read or written";
+  6  a file that cannot be read or written
+  7  nothing decoded: the input holds no flow that can be read, such as NetFlow data without templates or a capture
+     without IP packets";
 
 /// Anomalies were found and the caller asked to be told.
 pub(crate) const ANOMALIES: u8 = 1;
+
+/// The input was read and not a single flow was in it.
+const NOTHING: u8 = 7;
 
 /// Why a command stopped.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The library refused.
     Refused(qosguard::Error),
+    /// The input holds something, and no flow; the reason in one sentence.
+    Nothing(String),
     /// The reader of our output went away, as `head` does.
     Closed,
 }
@@ -44,7 +51,14 @@ impl From<qosguard::Error> for Failure {
 impl Failure {
     /// Prints the failure with its causes and gives its exit code.
     pub(crate) fn tell(self) -> ExitCode {
-        let Self::Refused(error) = self else { return ExitCode::SUCCESS };
+        let error = match self {
+            Self::Refused(error) => error,
+            Self::Nothing(reason) => {
+                eprintln!("qosguard: {reason}");
+                return ExitCode::from(NOTHING);
+            }
+            Self::Closed => return ExitCode::SUCCESS,
+        };
         let mut message = error.to_string();
         let mut cause = error.source();
         while let Some(inner) = cause {

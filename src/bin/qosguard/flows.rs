@@ -32,6 +32,7 @@ pub(crate) fn run(command: &Flows) -> Outcome {
         }
     }
     drop(progress);
+    input::something(reader.report())?;
     out.finish()?;
     eprintln!("{records} flows, {}", input::summary(reader.report(), unfit));
     Ok(ExitCode::SUCCESS)

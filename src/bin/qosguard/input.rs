@@ -8,6 +8,7 @@ use qosguard::telemetry::{self, BatchReader, ReadOptions, ReadReport, Schema, Ta
 use qosguard::{Error, Result};
 
 use crate::arguments::{Input, Meter};
+use crate::exit::Failure;
 use crate::interrupt::{self, SIGINT, SIGTERM};
 use crate::progress::Progress;
 
@@ -64,8 +65,8 @@ fn meter(meter: &Meter) -> FlowMeterConfig {
     }
 }
 
-/// Reads the whole input into memory.
-pub(crate) fn read(input: &Input) -> Result<Table> {
+/// Reads the whole input into memory; fails where it holds something and no flow.
+pub(crate) fn read(input: &Input) -> Result<Table, Failure> {
     let mut reader = open(input)?;
     let progress = Progress::new("read", None);
     let mut batches = Vec::new();
@@ -73,7 +74,13 @@ pub(crate) fn read(input: &Input) -> Result<Table> {
         progress.add(batch.num_rows());
         batches.push(batch);
     }
-    Table::new(reader.schema().clone(), batches, reader.report().clone())
+    something(reader.report())?;
+    Ok(Table::new(reader.schema().clone(), batches, reader.report().clone())?)
+}
+
+/// Fails where an input held something and not a single flow.
+pub(crate) fn something(report: &ReadReport) -> Result<(), Failure> {
+    report.nothing_read().map_or(Ok(()), |reason| Err(Failure::Nothing(reason)))
 }
 
 /// A built-in schema by name, or the one in a TOML file.
