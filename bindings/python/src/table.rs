@@ -112,7 +112,8 @@ impl ReadReport {
     }
 
     fn __repr__(&self) -> String {
-        let nothing = self.0.nothing_read().map_or_else(String::new, |reason| format!(", nothing_read={reason:?}"));
+        let nothing =
+            self.0.nothing_read().map_or_else(String::new, |reason| format!(", nothing_read={reason:?}"));
         format!(
             "ReadReport(place={:?}, accepted={}, rejected={}{nothing})",
             self.0.place, self.0.accepted, self.0.rejected

@@ -102,7 +102,9 @@ impl Slot {
         match self {
             Self::SrcV4 | Self::DstV4 => len == 4,
             Self::SrcV6 | Self::DstV6 => len == 16,
-            Self::StartMicros | Self::EndMicros | Self::StartNanos | Self::EndNanos | Self::EventNtp => len == 8,
+            Self::StartMicros | Self::EndMicros | Self::StartNanos | Self::EndNanos | Self::EventNtp => {
+                len == 8
+            }
             Self::SamplingProbability => len == 4 || len == 8,
             _ => 1 <= len && len <= 8,
         }

@@ -179,11 +179,13 @@ impl Record {
     #[inline]
     pub(super) fn addresses(&self) -> [Option<Address>; 2] {
         let is_v6 = self.is_v6();
-        [(Slot::SrcV4, Slot::SrcV6, self.v6[0]), (Slot::DstV4, Slot::DstV6, self.v6[1])].map(|(v4, v6, address)| {
-            let v4 = self.get(v4).map(|number| Address::V4((number as u32).to_be_bytes()));
-            let v6 = self.has(v6).then_some(Address::V6(address));
-            if is_v6 { v6.or(v4) } else { v4.or(v6) }
-        })
+        [(Slot::SrcV4, Slot::SrcV6, self.v6[0]), (Slot::DstV4, Slot::DstV6, self.v6[1])].map(
+            |(v4, v6, address)| {
+                let v4 = self.get(v4).map(|number| Address::V4((number as u32).to_be_bytes()));
+                let v6 = self.has(v6).then_some(Address::V6(address));
+                if is_v6 { v6.or(v4) } else { v4.or(v6) }
+            },
+        )
     }
 
     /// Whether its IPv6 addresses are meant. Of two families the one that is all zeros is not; where both are zeros it
@@ -224,7 +226,8 @@ impl Record {
             }
         }
         let mut duration = self.whole_milliseconds(&told);
-        if self.present & (Slot::StartUptime.bit() | Slot::EndUptime.bit()) != 0 {
+        let open = told.start.is_nan() || told.end.is_nan();
+        if open && self.present & (Slot::StartUptime.bit() | Slot::EndUptime.bit()) != 0 {
             let uptimes = self.uptimes(clock, &mut told);
             // The two lengths differ where only one clock tells both ends.
             duration = duration.or(uptimes);
@@ -383,7 +386,11 @@ mod tests {
         let ntp = |seconds: u64| seconds << 32 | 1 << 31;
         let ntp = [(Slot::StartMicros, ntp(2_208_988_801)), (Slot::EndMicros, ntp(2_208_988_803))];
         assert_eq!(times(&ntp, CLOCK), (1.5, 3.5, 2.0));
-        assert_eq!(times(&[(Slot::EndMicros, 1 << 32)], CLOCK).1, 4_294_967_297.0 - NTP_TO_UNIX, "the next era");
+        assert_eq!(
+            times(&[(Slot::EndMicros, 1 << 32)], CLOCK).1,
+            4_294_967_297.0 - NTP_TO_UNIX,
+            "the next era"
+        );
         let delta = [(Slot::StartDelta, 2_000_000), (Slot::EndDelta, 500_000)];
         assert_eq!(times(&delta, CLOCK), (998.0, 999.5, 1.5));
         let event = [(Slot::StartMillis, 1_500), (Slot::EventMillis, 1_750)];

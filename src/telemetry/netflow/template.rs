@@ -116,7 +116,11 @@ impl Template {
 
     /// The records of NetFlow v5, which need no template.
     pub(super) fn netflow5() -> Self {
-        Self::of(Purpose::Data, &NETFLOW5.map(|(id, len)| Field { element: Element { enterprise: 0, id }, len, scope: false }), 48)
+        Self::of(
+            Purpose::Data,
+            &NETFLOW5.map(|(id, len)| Field { element: Element { enterprise: 0, id }, len, scope: false }),
+            48,
+        )
     }
 
     /// The template of fields whose shortest record is known.
@@ -353,7 +357,9 @@ mod tests {
 
     #[test]
     fn a_number_is_as_wide_as_the_template_has_it() {
-        for (id, slot, max) in [(4, Slot::Protocol, 255_u64), (7, Slot::SrcPort, 65_535), (10, Slot::Input, u64::from(u32::MAX))] {
+        for (id, slot, max) in
+            [(4, Slot::Protocol, 255_u64), (7, Slot::SrcPort, 65_535), (10, Slot::Input, u64::from(u32::MAX))]
+        {
             for len in 1..=8_u16 {
                 let most = if len == 8 { u64::MAX } else { (1 << (8 * len)) - 1 };
                 for value in [0, 1, max.min(most), most] {
@@ -363,7 +369,11 @@ mod tests {
                     let mut got = None;
                     let decoded = template.decode(set, &mut Record::default(), |r| got = r.get(slot));
                     let expected = (value <= max).then_some(value);
-                    assert_eq!((got, decoded.unusable.len()), (expected, usize::from(value > max)), "{id} {len} {value}");
+                    assert_eq!(
+                        (got, decoded.unusable.len()),
+                        (expected, usize::from(value > max)),
+                        "{id} {len} {value}"
+                    );
                 }
             }
         }

@@ -90,7 +90,12 @@ struct Unsupported {
 impl Decoder {
     /// A decoder that has seen nothing.
     pub fn new(options: &DecodeOptions) -> Self {
-        Self { layer: options.layer, fragments: FragmentCache::default(), counts: CaptureCounts::default(), unsupported: Unsupported::default() }
+        Self {
+            layer: options.layer,
+            fragments: FragmentCache::default(),
+            counts: CaptureCounts::default(),
+            unsupported: Unsupported::default(),
+        }
     }
 
     /// Decodes one frame.
@@ -168,7 +173,8 @@ impl Decoder {
     /// ```
     pub fn unsupported(&self) -> impl Iterator<Item = (String, u64)> {
         let link = |(&link, &records): (&u16, &u64)| {
-            let name = LinkType(link).unsupported_name().map_or_else(String::new, |name| format!(" ({name})"));
+            let name =
+                LinkType(link).unsupported_name().map_or_else(String::new, |name| format!(" ({name})"));
             (format!("unsupported_link {link}{name}"), records)
         };
         let links = self.unsupported.links.iter().map(link);

@@ -150,7 +150,9 @@ impl<'a> FlowMeter<'a> {
             }
         }
         let counts = self.packets.counts();
-        for (reason, records) in counts.by_reason().into_iter().chain([("rejected_times", counts.rejected_times)]) {
+        for (reason, records) in
+            counts.by_reason().into_iter().chain([("rejected_times", counts.rejected_times)])
+        {
             if records > 0 {
                 self.report.skipped.insert(reason.to_owned(), records);
             }
