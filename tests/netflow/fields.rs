@@ -211,13 +211,14 @@ fn an_input_without_a_flow_says_why() {
         flows.report().nothing_read()
     };
     let data = set(256, &plain_record(1, 40));
-    for datagram in [netflow9(1, 1, &[data.clone()]), ipfix(1, 1, &[data.clone()])] {
+    let sets = std::slice::from_ref(&data);
+    for datagram in [netflow9(1, 1, sets), ipfix(1, 1, sets)] {
         let why = reason("data.dat", &[datagram]).unwrap();
         assert!(why.contains("data.dat: no flow could be decoded"), "{why}");
         assert!(why.contains("dropped_sets 1 (data without its template)"), "{why}");
     }
     let templates = set(2, &template(256, &PLAIN));
-    let why = reason("templates.dat", &[ipfix(1, 1, &[templates.clone()])]).unwrap();
+    let why = reason("templates.dat", &[ipfix(1, 1, std::slice::from_ref(&templates))]).unwrap();
     assert!(why.contains("templates 1"), "{why}");
     let why = reason("cut.dat", &[vec![0, 5, 0, 9]]).unwrap();
     assert!(why.contains("malformed_datagrams 1 (damaged)") && why.contains("rejected 1"), "{why}");

@@ -287,38 +287,57 @@ fn mpls(mut part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
         }
     }
     let version = part.head::<1>()?[0] >> 4;
+    let frame = Likeness::of_frame(part);
     match version {
         // A hardware address may begin with the same digit.
-        4 if fits_ipv4(part) || !is_frame(part) => Ok((IPV4, part)),
-        6 if fits_ipv6(part) || !is_frame(part) => Ok((IPV6, part)),
+        4 if frame != Likeness::Sure && (fits_ipv4(part) || frame == Likeness::None) => Ok((IPV4, part)),
+        6 if frame != Likeness::Sure && (fits_ipv6(part) || frame == Likeness::None) => Ok((IPV6, part)),
         0 => {
             let word = part.after(4)?;
-            Ok((BRIDGED_ETHERNET, if is_frame(part) && !is_frame(word) { part } else { word }))
+            Ok((BRIDGED_ETHERNET, if frame > Likeness::of_frame(word) { part } else { word }))
         }
-        _ if is_frame(part) => Ok((BRIDGED_ETHERNET, part)),
+        _ if frame > Likeness::None => Ok((BRIDGED_ETHERNET, part)),
         _ => Err(Skipped::NotIp),
     }
 }
 
-/// Whether the lengths of an IPv4 header fit what there is.
+/// Bytes of padding and check sequence that may follow an IP packet.
+const TRAILER: usize = 32;
+
+/// Whether an IPv4 header's length is that of what there is.
 fn fits_ipv4(part: Part<'_>) -> bool {
     let length = part.u16(2).map_or(0, usize::from);
-    part.captured.first().is_some_and(|first| first & 0x0f >= 5) && length <= part.wire
+    let header = part.captured.first().is_some_and(|first| first & 0x0f >= 5);
+    header && length >= 20 && (length..=length + TRAILER).contains(&part.wire)
 }
 
-/// Whether the length of an IPv6 header fits what there is.
+/// Whether an IPv6 header's length is that of what there is.
 fn fits_ipv6(part: Part<'_>) -> bool {
-    part.u16(4).map_or(0, usize::from) + 40 <= part.wire
+    let length = part.u16(4).map_or(0, usize::from) + 40;
+    (length..=length + TRAILER).contains(&part.wire)
 }
 
-/// Whether an Ethernet frame begins here that carries IP, or a tag.
-fn is_frame(part: Part<'_>) -> bool {
-    let version = part.captured.get(14).map(|first| first >> 4);
-    match part.u16(12) {
-        Ok(IPV4) => version == Some(4),
-        Ok(IPV6) => version == Some(6),
-        Ok(VLAN | QINQ | OLD_QINQ | MPLS | PPPOE_SESSION) => true,
-        _ => false,
+/// How much what stands somewhere looks like an Ethernet frame that carries IP or a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Likeness {
+    None,
+    /// By its type.
+    Likely,
+    /// By the length of the IP packet in it too.
+    Sure,
+}
+
+impl Likeness {
+    fn of_frame(part: Part<'_>) -> Self {
+        let Ok((kind, ip)) = behind(part, 12) else { return Self::None };
+        let version = ip.captured.first().map(|first| first >> 4);
+        match (kind, version) {
+            (IPV4, Some(4)) if fits_ipv4(ip) => Self::Sure,
+            (IPV6, Some(6)) if fits_ipv6(ip) => Self::Sure,
+            (IPV4, Some(4)) | (IPV6, Some(6)) => Self::Likely,
+            (VLAN | QINQ | OLD_QINQ | MPLS | PPPOE_SESSION, _) => Self::Likely,
+            _ => Self::None,
+        }
     }
 }
 
@@ -408,7 +427,10 @@ fn snap(part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
         // With and without a frame check sequence; ATM pads both to 4 bytes.
         [0, 0x80, 0xc2] if matches!(part.u16(3)?, 1 | 7) => {
             let frame = part.after(5)?;
-            Ok((BRIDGED_ETHERNET, if is_frame(frame) { frame } else { frame.after(2)? }))
+            Ok((
+                BRIDGED_ETHERNET,
+                if Likeness::of_frame(frame) > Likeness::None { frame } else { frame.after(2)? },
+            ))
         }
         _ => Err(Skipped::NotIp),
     }
