@@ -960,6 +960,11 @@ export interface ReadReport {
   skipped: Record<string, number>
   /** The first rejections, in file order. */
   rejections: Array<Rejection>
+  /**
+   * Why there is not a single record although there was something to read, in one sentence; absent where records were
+   * accepted, and for an input that holds nothing.
+   */
+  nothingRead?: string
 }
 
 /**

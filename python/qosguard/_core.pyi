@@ -631,6 +631,12 @@ class ReadReport:
         Lines without a single value, which are no records.
         """
     @property
+    def nothing_read(self, /) -> str | None:
+        """
+        Why there is not a single record although there was something to read, in one sentence; `None` where records
+        were accepted, and for an input that holds nothing.
+        """
+    @property
     def place(self, /) -> str:
         """
         File or stream.
