@@ -961,8 +961,8 @@ export interface ReadReport {
   /** The first rejections, in file order. */
   rejections: Array<Rejection>
   /**
-   * Why there is not a single record although there was something to read, in one sentence; absent where records were
-   * accepted, and for an input that holds nothing.
+   * Why an input that is not empty gave no record, in one sentence; absent if records were accepted or the input is
+   * empty.
    */
   nothingRead?: string
 }

@@ -633,8 +633,8 @@ class ReadReport:
     @property
     def nothing_read(self, /) -> str | None:
         """
-        Why there is not a single record although there was something to read, in one sentence; `None` where records
-        were accepted, and for an input that holds nothing.
+        Why an input that is not empty gave no record, in one sentence; `None` if records were accepted or the input is
+        empty.
         """
     @property
     def place(self, /) -> str:

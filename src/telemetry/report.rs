@@ -60,21 +60,21 @@ pub struct ReadReport {
     pub rejections: Vec<Rejection>,
 }
 
-/// What the counters mean that most often stand for all that an input holds.
+/// A short explanation of the counters that most often explain an input without a flow.
 fn meaning(kind: &str) -> Option<&'static str> {
     Some(match kind {
         "dropped_sets" => "data without its template",
         "unsupported_datagrams" => "another protocol or version",
         "malformed_datagrams" => "damaged",
-        "records_without_address" => "records of something else than flows",
-        "option_records" => "the exporter speaks of itself",
+        "records_without_address" => "records that are not flows",
+        "option_records" => "records about the exporter",
         "templates" => "descriptions of data",
         "counter_samples" => "samples of interface counters",
         "not_ip" => "frames without an IP packet",
-        "unsupported_link" => "link types that are not decoded",
-        "encapsulated" => "encapsulations that are not decoded",
+        "unsupported_link" => "unsupported link types",
+        "encapsulated" => "unsupported encapsulations",
         "truncated" => "frames captured without their IP header",
-        "malformed" => "frames that contradict themselves",
+        "malformed" => "damaged frames",
         _ => return None,
     })
 }
@@ -85,8 +85,8 @@ impl ReadReport {
         Self { place: place.to_owned(), ..Self::default() }
     }
 
-    /// Why there is not a single record although there was something to read, in one sentence; `None` where records
-    /// were accepted, and for an input that holds nothing.
+    /// Why an input that is not empty gave no record, in one sentence; `None` if records were accepted or the input is
+    /// empty.
     ///
     /// # Examples
     ///

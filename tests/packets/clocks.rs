@@ -113,7 +113,7 @@ fn a_capture_without_ip_says_why_it_gave_no_flow() {
     capture.record(1, 0, &frame::ethernet(0x0806, &[0; 46]));
     capture.record(1, 0, &frame::ethernet(0x88e5, &[0x2c; 60]));
     let report = read(&capture);
-    let expected = "lab.pcap: no flow could be decoded: encapsulated 1 (encapsulations that are not decoded); \
+    let expected = "lab.pcap: no flow could be decoded: encapsulated 1 (unsupported encapsulations); \
                     encapsulated MACsec 1; not_ip 1 (frames without an IP packet)";
     assert_eq!(report.nothing_read().as_deref(), Some(expected));
     assert_eq!(report.skipped["encapsulated MACsec"], 1);

@@ -127,8 +127,8 @@ pub struct ReadReport {
     pub skipped: HashMap<String, f64>,
     /// The first rejections, in file order.
     pub rejections: Vec<Rejection>,
-    /// Why there is not a single record although there was something to read, in one sentence; absent where records were
-    /// accepted, and for an input that holds nothing.
+    /// Why an input that is not empty gave no record, in one sentence; absent if records were accepted or the input is
+    /// empty.
     pub nothing_read: Option<String>,
 }
 

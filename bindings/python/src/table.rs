@@ -104,8 +104,8 @@ impl ReadReport {
         self.0.rejections.iter().cloned().map(Rejection).collect()
     }
 
-    /// Why there is not a single record although there was something to read, in one sentence; `None` where records
-    /// were accepted, and for an input that holds nothing.
+    /// Why an input that is not empty gave no record, in one sentence; `None` if records were accepted or the input is
+    /// empty.
     #[getter]
     fn nothing_read(&self) -> Option<String> {
         self.0.nothing_read()

@@ -16,7 +16,7 @@ Exit codes:
   4  a model that is no intact guard, or of a newer release
   5  a policy that does not validate
   6  a file that cannot be read or written
-  7  nothing decoded: the input holds no flow that can be read, such as NetFlow data without templates or a capture
+  7  nothing decoded: the input is not empty and gave no flow, such as NetFlow data without templates or a capture
      without IP packets";
 
 /// Anomalies were found and the caller asked to be told.

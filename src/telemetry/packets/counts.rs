@@ -52,8 +52,8 @@ pub struct CaptureCounts {
     pub fragments: u64,
     /// Fragments whose first fragment was not seen shortly before: they have no ports.
     pub fragments_without_first: u64,
-    /// Records whose time of capture 64 bits of nanoseconds cannot hold, before 1677 or after 2262: the time of the
-    /// record before stands for it.
+    /// Records with a time of capture before 1677 or after 2262, which 64 bits of nanoseconds cannot hold; they get the
+    /// time of the previous record.
     pub rejected_times: u64,
 }
 
