@@ -636,3 +636,51 @@ fn a_csv_that_nobody_has_seen_is_trained_on_and_its_schema_printed() {
     std::fs::write(at.join("own.toml"), toml.replace("\"rtt\", role = \"feature\"", "\"rtt\"")).unwrap();
     ok(at, &["flows", "own.csv", "--schema", "own.toml", "-o", "out.jsonl"], b"");
 }
+
+#[test]
+fn an_input_without_a_flow_has_an_exit_code_of_its_own() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    assert!(ok(at, &["--help"], b"").contains("7  nothing decoded"));
+
+    // IPFIX data of template 256, which nobody told.
+    let mut datagram = vec![0, 10, 0, 24, 0x65, 0x53, 0xf1, 0x00, 0, 0, 0, 0, 0, 0, 0, 1];
+    datagram.extend([1, 0, 0, 8, 10, 0, 0, 1]);
+    std::fs::write(at.join("data.dat"), &datagram).unwrap();
+    // A capture of one ARP frame.
+    let mut capture: Vec<u8> = [0xa1b2_c3d4_u32, 0x0002_0004, 0, 0, 65_535, 1, 1_700_000_000, 0, 42, 42]
+        .map(u32::to_be_bytes)
+        .concat();
+    capture.extend([2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 6]);
+    capture.extend([0; 28]);
+    std::fs::write(at.join("arp.pcap"), &capture).unwrap();
+    for (name, why) in
+        [("data.dat", "dropped_sets 1 (data without its template)"), ("arp.pcap", "not_ip 1 (frames")]
+    {
+        for arguments in [&["flows", name][..], &["train", name, "-o", "guard"]] {
+            let (code, message) = fails(at, arguments, b"");
+            assert_eq!(code, 7, "{arguments:?}: {message}");
+            assert!(message.contains(&format!("{name}: no flow could be decoded: ")), "{message}");
+            assert!(message.contains(why), "{message}");
+        }
+    }
+    // A capture that holds nothing is read whole.
+    std::fs::write(at.join("empty.pcap"), &capture[..24]).unwrap();
+    ok(at, &["flows", "empty.pcap"], b"");
+}
+
+#[test]
+fn zeros_behind_a_gzipped_file_are_padding() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let text = b"dst_port,protocol,packet_count,byte_count,duration\n443,tcp,12,1024,3.4\n";
+    let mut zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    zipped.write_all(text).unwrap();
+    let mut zipped = zipped.finish().unwrap();
+    std::fs::write(at.join("flows.csv.gz"), &zipped).unwrap();
+    let plain = ok(at, &["flows", "flows.csv.gz"], b"");
+    zipped.extend([0; 10_240]);
+    std::fs::write(at.join("padded.csv.gz"), &zipped).unwrap();
+    assert_eq!(ok(at, &["flows", "padded.csv.gz"], b""), plain);
+    assert_eq!(ok(at, &["flows", "-"], &zipped), plain);
+}

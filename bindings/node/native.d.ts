@@ -1066,6 +1066,11 @@ export interface ReadReport {
   skipped: Record<string, number>
   /** The first rejections, in file order. */
   rejections: Array<Rejection>
+  /**
+   * Why an input that is not empty gave no record, in one sentence; absent if records were accepted or the input is
+   * empty.
+   */
+  nothingRead?: string
 }
 
 /**

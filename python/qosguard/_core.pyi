@@ -658,6 +658,12 @@ class ReadReport:
         Lines without a single value, which are no records.
         """
     @property
+    def nothing_read(self, /) -> str | None:
+        """
+        Why an input that is not empty gave no record, in one sentence; `None` if records were accepted or the input is
+        empty.
+        """
+    @property
     def place(self, /) -> str:
         """
         File or stream.

@@ -215,6 +215,30 @@ def test_export_files_become_a_table(tmp_path: Path) -> None:
     assert flows.report.skipped == {"unsupported_datagrams": 1}
 
 
+def test_an_export_without_its_template_says_that_nothing_was_read(tmp_path: Path) -> None:
+    data = tmp_path / "data.dat"
+    header = struct.pack(">HHIII", 10, 24, 1_700_000_000, 0, 1)
+    data.write_bytes(header + bytes([1, 0, 0, 8, 10, 0, 0, 1]))
+    for flows in (qg.read_exports([data]), qg.read(data)):
+        assert len(flows) == 0
+        assert flows.report.skipped["dropped_sets"] == 1
+        assert flows.report.nothing_read is not None
+        assert "no flow could be decoded" in flows.report.nothing_read
+        assert "dropped_sets 1 (data without its template)" in repr(flows.report)
+    data.write_bytes(netflow5(7))
+    assert qg.read(data).report.nothing_read is None
+
+
+def test_a_field_that_cannot_be_used_is_counted_by_element(tmp_path: Path) -> None:
+    data = tmp_path / "wide.dat"
+    template = struct.pack(">HHHHHHHH", 256, 3, 8, 4, 7, 4, 1, 9)
+    record = bytes([10, 0, 0, 1]) + struct.pack(">I", 70_000) + bytes(9)
+    sets = struct.pack(">HH", 2, 4 + len(template)) + template + struct.pack(">HH", 256, 4 + len(record)) + record
+    data.write_bytes(struct.pack(">HHIII", 10, 16 + len(sets), 1_700_000_000, 0, 1) + sets)
+    skipped = qg.read(data).report.skipped
+    assert (skipped["unusable_element_7"], skipped["unusable_element_1"], skipped["unusable_fields"]) == (1, 1, 2)
+
+
 def write_series(folder: Path) -> Path:
     path = folder / "links.csv"
     path.write_text(

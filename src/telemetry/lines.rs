@@ -5,8 +5,7 @@ use std::io::{self, BufReader, Cursor, ErrorKind, Read};
 use std::ops::Range;
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
-
+use super::gzip::{Gunzip, is_gzip};
 use super::{number, split};
 use crate::error::{Error, Result};
 use crate::progress::Cancellable;
@@ -79,10 +78,10 @@ impl Lines {
             }
         }
         head.truncate(length);
-        let zipped = head == [0x1f, 0x8b];
+        let zipped = is_gzip(&head);
         let whole = Cancellable(Cursor::new(head).chain(input));
         let input: Box<dyn Read + Send> =
-            if zipped { Box::new(MultiGzDecoder::new(BufReader::new(whole))) } else { Box::new(whole) };
+            if zipped { Box::new(Gunzip::new(BufReader::new(whole))) } else { Box::new(whole) };
         let mut lines = Self {
             input,
             place: place.to_owned(),

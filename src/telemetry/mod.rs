@@ -17,6 +17,7 @@ mod field;
 mod fit;
 mod follow;
 mod format;
+mod gzip;
 mod infer;
 mod infer_names;
 mod ipc;

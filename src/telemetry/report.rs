@@ -78,10 +78,63 @@ pub struct ReadReport {
     pub(super) lines: Vec<(u64, u64)>,
 }
 
+/// A short explanation of the counters that most often explain an input without a flow.
+fn meaning(kind: &str) -> Option<&'static str> {
+    Some(match kind {
+        "dropped_sets" => "data without its template",
+        "unsupported_datagrams" => "another protocol or version",
+        "malformed_datagrams" => "damaged",
+        "records_without_address" => "records that are not flows",
+        "option_records" => "records about the exporter",
+        "templates" => "descriptions of data",
+        "counter_samples" => "samples of interface counters",
+        "not_ip" => "frames without an IP packet",
+        "unsupported_link" => "unsupported link types",
+        "encapsulated" => "unsupported encapsulations",
+        "truncated" => "frames captured without their IP header",
+        "malformed" => "damaged frames",
+        _ => return None,
+    })
+}
+
 impl ReadReport {
     /// An empty report for a place.
     pub fn new(place: &str) -> Self {
         Self { place: place.to_owned(), ..Self::default() }
+    }
+
+    /// Why an input that is not empty gave no record, in one sentence; `None` if records were accepted or the input is
+    /// empty.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[cfg(feature = "netflow")] {
+    /// use qosguard::telemetry::netflow::{Exporters, NetflowConfig};
+    ///
+    /// let mut datagram = vec![0, 10, 0, 24]; // IPFIX, 24 bytes
+    /// datagram.extend([0; 12]); // time, sequence, domain
+    /// datagram.extend([1, 0, 0, 8, 10, 0, 0, 1]); // a data set of template 256, which never came
+    /// let mut exporters = Exporters::new(&NetflowConfig::default())?;
+    /// exporters.push("192.0.2.1".parse()?, None, &datagram);
+    /// exporters.drop_kept();
+    /// let reason = exporters.report().nothing_read().ok_or("read")?;
+    /// assert!(reason.contains("dropped_sets 1 (data without its template)"), "{reason}");
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn nothing_read(&self) -> Option<String> {
+        if self.accepted > 0 || (self.rejected == 0 && self.skipped.is_empty()) {
+            return None;
+        }
+        let kinds = self.skipped.iter().map(|(kind, count)| match meaning(kind) {
+            Some(meaning) => format!("{kind} {count} ({meaning})"),
+            None => format!("{kind} {count}"),
+        });
+        let rejected = (self.rejected > 0).then(|| format!("rejected {}", self.rejected));
+        let first = self.rejections.first().map(|rejection| format!("the first: {rejection}"));
+        let reasons: Vec<String> = rejected.into_iter().chain(first).chain(kinds).collect();
+        Some(format!("{}: no flow could be decoded: {}", self.place, reasons.join("; ")))
     }
 
     /// Counts a record that is accepted, at a line.

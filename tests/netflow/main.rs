@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod collector;
+mod fields;
 mod formats;
 mod hostile;
 mod made;
@@ -12,6 +13,7 @@ mod properties;
 mod public_data;
 mod sflow;
 mod templates;
+mod times;
 mod vendors;
 
 use std::net::{IpAddr, Ipv4Addr};

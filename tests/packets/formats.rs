@@ -109,7 +109,7 @@ fn packets_of_undescribed_interfaces_are_counted() {
     capture.interface(RAW, 0, &[]);
     capture.packet(0, 2, &datagram());
     capture.packet(1, 3, &datagram());
-    capture.interface(RAW, 0, &[(9, &[77])]); // a clock of 10^-77 s
+    capture.interface(RAW, 0, &[(9, &[6, 6])]); // a clock of two bytes
     capture.packet(1, 4, &datagram());
     capture.interface(RAW, 0, &[]);
     capture.packet(2, 5, &datagram());
@@ -128,7 +128,7 @@ fn records_that_cannot_be_are_counted() {
     capture.block(3, &[]);
     capture.packet(0, 1, &datagram());
     let (packets, counts, failure) = read(&capture.bytes);
-    assert_eq!((packets.len(), counts.malformed, failure), (1, 4, None));
+    assert_eq!((packets.len(), counts.malformed, counts.rejected_times, failure), (2, 3, 1, None));
 
     let mut pcap = Pcap::new(Order::Little, 0xa1b2_c3d4, RAW);
     pcap.record(1, 0, &datagram());
@@ -282,6 +282,17 @@ fn streams_and_gzip_give_the_same_packets() {
             let mut reader = reader.unwrap();
             assert!(reader.by_ref().map(Result::unwrap).eq(packets.iter().copied()), "{}", reader.place());
             assert_eq!(reader.counts(), &counts, "{}", reader.place());
+        }
+        for padding in [1, 512, 100_000] {
+            let padded = [&zipped[..], &vec![0; padding]].concat();
+            for reader in [
+                PacketReader::from_bytes(&padded, "padded", &options),
+                PacketReader::new(&padded[..], "padded stream", &options),
+            ] {
+                let mut reader = reader.unwrap();
+                assert!(reader.by_ref().map(Result::unwrap).eq(packets.iter().copied()), "{padding}");
+                assert_eq!(reader.counts(), &counts, "{padding}");
+            }
         }
         let half = &zipped[..zipped.len() / 2];
         let mut cut = PacketReader::from_bytes(half, "cut", &options).unwrap();

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod capture;
+mod clocks;
+mod encapsulations;
 mod formats;
 mod frame;
 mod frames;

@@ -12,7 +12,7 @@ use qosguard::Error;
 use qosguard::telemetry::netflow::{self, ExportCounts};
 use qosguard::telemetry::{self, BatchReader, Follow, FollowHandle};
 
-use crate::convert::{mirror, settings};
+use crate::convert::settings;
 use crate::error::{Failure, Result, into_js_err};
 use crate::schema::Schema;
 use crate::table::{ReadOptions, ReadReport, Table};
@@ -141,7 +141,7 @@ impl Stream {
     }
 
     pub(crate) fn report(&self) -> Result<ReadReport> {
-        mirror(&lock(&self.seen).report)
+        ReadReport::of(&lock(&self.seen).report)
     }
 
     pub(crate) fn counts(&self) -> ExportCounts {

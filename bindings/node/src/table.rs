@@ -135,6 +135,16 @@ pub struct ReadReport {
     pub inferred: Vec<String>,
     /// The first rejections, in file order.
     pub rejections: Vec<Rejection>,
+    /// Why an input that is not empty gave no record, in one sentence; absent if records were accepted or the input is
+    /// empty.
+    pub nothing_read: Option<String>,
+}
+
+impl ReadReport {
+    /// The report as JavaScript has it.
+    pub(crate) fn of(report: &telemetry::ReadReport) -> Result<Self> {
+        Ok(Self { nothing_read: report.nothing_read(), ..mirror(report)? })
+    }
 }
 
 /// Raw telemetry in memory: rows whose columns are those of a schema. Immutable; share it freely between calls.
@@ -287,7 +297,7 @@ impl Table {
     /// What was read and what was rejected on the way in.
     #[napi(getter, catch_unwind)]
     pub fn report(&self) -> Result<ReadReport> {
-        mirror(self.inner.report())
+        ReadReport::of(self.inner.report())
     }
 
     /// Ground truth, `true` for attacks: one per row, or `null` without a label column.

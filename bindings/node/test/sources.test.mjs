@@ -209,6 +209,15 @@ test('export files become a table', async () => {
   assert.deepEqual(flows.report.skipped, { unsupported_datagrams: 1 })
 })
 
+test('an export without its template says that nothing was read', async () => {
+  const header = pack([2, 10], [2, 24], [4, 1_700_000_000], [4, 0], [4, 1])
+  const data = Buffer.concat([header, Buffer.from([1, 0, 0, 8, 10, 0, 0, 1])])
+  const { numRows, report } = await readExports([file('data.dat', data)])
+  assert.deepEqual([numRows, report.skipped.dropped_sets], [0, 1])
+  assert.match(report.nothingRead, /no flow could be decoded: .*dropped_sets 1 \(data without its template\)/)
+  assert.equal((await readExports([file('good.dat', netflow5(7))])).report.nothingRead, undefined)
+})
+
 test('a series says what is missing', async () => {
   const path = file('links.csv', `at,link,kbps
 2024-01-01T00:00:00Z,a,1

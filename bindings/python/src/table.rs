@@ -128,6 +128,13 @@ impl ReadReport {
         self.0.rejections.iter().cloned().map(Rejection).collect()
     }
 
+    /// Why an input that is not empty gave no record, in one sentence; `None` if records were accepted or the input is
+    /// empty.
+    #[getter]
+    fn nothing_read(&self) -> Option<String> {
+        self.0.nothing_read()
+    }
+
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
         Ok((slf.getattr("_from_json")?, (json(&slf.get().0),)))
     }
@@ -138,8 +145,10 @@ impl ReadReport {
     }
 
     fn __repr__(&self) -> String {
+        let nothing =
+            self.0.nothing_read().map_or_else(String::new, |reason| format!(", nothing_read={reason:?}"));
         format!(
-            "ReadReport(place={:?}, accepted={}, rejected={})",
+            "ReadReport(place={:?}, accepted={}, rejected={}{nothing})",
             self.0.place, self.0.accepted, self.0.rejected
         )
     }

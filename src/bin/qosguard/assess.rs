@@ -99,7 +99,7 @@ pub(crate) fn run(command: &Assess) -> Outcome {
     for notice in output::notices(&guard) {
         tell(notice);
     }
-    let read = input::outcome(records, reader.report(), unfit);
+    let read = input::outcome(records, reader.report(), unfit)?;
     Ok(if command.exit_code && anomalies > 0 { ExitCode::from(ANOMALIES) } else { read })
 }
 

@@ -18,20 +18,23 @@ Exit codes:
   4  a model that is no intact guard, or of a newer release
   5  a policy that does not validate
   6  a file that cannot be read or written
-  7  no record came out of the input, and something in it was left out
+  7  nothing decoded: the input is not empty and gave no record, such as NetFlow data without templates or a capture
+     without IP packets
   130  interrupted by Ctrl-C";
 
 /// Anomalies were found and the caller asked to be told.
 pub(crate) const ANOMALIES: u8 = 1;
 
-/// The input held something, and no record came out of it.
-pub(crate) const NOTHING_READ: u8 = 7;
+/// The input was read and not a single flow was in it.
+const NOTHING: u8 = 7;
 
 /// Why a command stopped.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The library returned an error.
     Refused(qosguard::Error),
+    /// The input is not empty and gave no record; the reason in one sentence.
+    Nothing(String),
     /// What reads the output closed it, as `head` does.
     Closed,
 }
@@ -51,8 +54,14 @@ impl From<qosguard::Error> for Failure {
 impl Failure {
     /// Prints the failure with its causes and returns its exit code.
     pub(crate) fn tell(self) -> ExitCode {
-        let Self::Refused(error) = self else { return ExitCode::SUCCESS };
-        let error = by_option(error);
+        let error = match self {
+            Self::Refused(error) => by_option(error),
+            Self::Nothing(reason) => {
+                tell(format_args!("qosguard: {reason}"));
+                return ExitCode::from(NOTHING);
+            }
+            Self::Closed => return ExitCode::SUCCESS,
+        };
         let mut message = error.to_string();
         let mut cause = error.source();
         while let Some(inner) = cause {

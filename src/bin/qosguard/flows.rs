@@ -34,7 +34,7 @@ pub(crate) fn run(command: &Flows) -> Outcome {
     drop(progress);
     out.finish()?;
     tell(format_args!("{records} flows, {}", input::summary(reader.report(), unfit)));
-    Ok(input::outcome(records as u64, reader.report(), unfit))
+    input::outcome(records as u64, reader.report(), unfit)
 }
 
 /// The columns of a schema that the records can fill; a message lists the others.

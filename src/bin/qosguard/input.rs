@@ -9,7 +9,7 @@ use qosguard::telemetry::{self, BatchReader, ReadOptions, ReadReport, Schema, Ta
 use qosguard::{Error, Result};
 
 use crate::arguments::{Input, Meter};
-use crate::exit::{NOTHING_READ, Outcome};
+use crate::exit::{Failure, Outcome};
 use crate::output;
 use crate::interrupt::{self, SIGINT, SIGTERM};
 use crate::progress::Progress;
@@ -98,8 +98,8 @@ fn meter(meter: &Meter) -> FlowMeterConfig {
     }
 }
 
-/// Reads the whole input into memory, as [`open_for`] does.
-pub(crate) fn read(input: &Input, guard: Option<&Schema>) -> Result<Table> {
+/// Reads the whole input into memory, as [`open_for`] does; fails if the input is not empty and gives no record.
+pub(crate) fn read(input: &Input, guard: Option<&Schema>) -> Result<Table, Failure> {
     let mut reader = open_for(input, guard)?;
     let progress = Progress::new("read", None);
     let mut batches = Vec::new();
@@ -107,7 +107,8 @@ pub(crate) fn read(input: &Input, guard: Option<&Schema>) -> Result<Table> {
         progress.add(batch.num_rows());
         batches.push(batch);
     }
-    Table::new(reader.schema().clone(), batches, reader.report().clone())
+    outcome(reader.report().accepted, reader.report(), 0)?;
+    Ok(Table::new(reader.schema().clone(), batches, reader.report().clone())?)
 }
 
 /// A built-in schema by name, or the one in a TOML file.
@@ -120,16 +121,13 @@ pub(crate) fn schema(name: &str) -> Result<Schema> {
     Schema::from_toml(&text)
 }
 
-/// The exit code of a command that made `records` records of its input, with a message where there are none although
-/// the input held something.
-pub(crate) fn outcome(records: u64, report: &ReadReport, unfit: u64) -> ExitCode {
-    let left_out = report.rejected + unfit + report.skipped.values().sum::<u64>();
-    if records > 0 || left_out == 0 {
-        return ExitCode::SUCCESS;
+/// The exit code of a command that made `records` records of its input; fails if the input is not empty and gave none.
+pub(crate) fn outcome(records: u64, report: &ReadReport, unfit: u64) -> Outcome {
+    if records == 0 && unfit > 0 {
+        let reason = format!("{}: all {unfit} records are outside the ranges of the other schema", report.place);
+        return Err(Failure::Nothing(reason));
     }
-    let why = counted(report).unwrap_or_else(|| format!("{left_out} rejected"));
-    tell(format_args!("qosguard: {}: no record could be read ({why})", report.place));
-    ExitCode::from(NOTHING_READ)
+    report.nothing_read().map_or(Ok(ExitCode::SUCCESS), |reason| Err(Failure::Nothing(reason)))
 }
 
 /// What was left out, and what the reader counted besides, in words; `unfit` records were read and do not fit another schema.

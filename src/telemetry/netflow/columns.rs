@@ -68,6 +68,8 @@ pub(super) struct Remarks {
     pub(super) estimated: bool,
     /// It ends before it starts.
     pub(super) backwards: bool,
+    /// It has a time that cannot be.
+    pub(super) rejected: bool,
 }
 
 /// Growing columns of the schema `ipfix`.
@@ -119,10 +121,17 @@ impl Columns {
         let times = record.times(&origin.clock);
         let backwards = times.duration < 0.0;
         let protocol = record.get(Slot::Protocol);
-        let icmp = matches!(protocol, Some(1 | 58));
-        let (icmp_type, icmp_code) = if icmp { icmp_of(record) } else { (f64::NAN, f64::NAN) };
+        let icmp = match protocol {
+            Some(1) => icmp_of(record, false),
+            Some(58) => icmp_of(record, true),
+            _ => None,
+        };
         // ICMP has no ports; exporters put other things there.
-        let port = |slot| if icmp { 0.0 } else { record.number(slot) };
+        let no_ports = matches!(protocol, Some(1 | 58));
+        let port = |slots: [Slot; 3]| match record.first_of(&slots) {
+            _ if no_ports => 0.0,
+            port => port.map_or(f64::NAN, |port| port as f64),
+        };
         let count = |slot| record.number(slot) * scale;
         let either = |a, b| count(if record.has(a) { a } else { b });
         let fwd_packets = either(Slot::Packets, Slot::InitiatorPackets);
@@ -135,8 +144,8 @@ impl Columns {
         set(Number::StartTime, times.start);
         set(Number::EndTime, times.end);
         set(Number::Duration, if backwards { f64::NAN } else { times.duration });
-        set(Number::SrcPort, port(Slot::SrcPort));
-        set(Number::DstPort, port(Slot::DstPort));
+        set(Number::SrcPort, port([Slot::SrcPort, Slot::UdpSrcPort, Slot::TcpSrcPort]));
+        set(Number::DstPort, port([Slot::DstPort, Slot::UdpDstPort, Slot::TcpDstPort]));
         set(Number::Packets, total(fwd_packets, bwd_packets));
         set(Number::FwdPackets, fwd_packets);
         set(Number::BwdPackets, bwd_packets);
@@ -149,9 +158,10 @@ impl Columns {
         set(Number::FrameBytes, count(Slot::FrameBytes));
         set(Number::TcpFlags, tcp_flags(record));
         set(Number::Tos, record.number(Slot::Tos));
-        set(Number::IcmpType, icmp_type);
-        set(Number::IcmpCode, icmp_code);
-        set(Number::VlanId, record.number(Slot::VlanId));
+        set(Number::IcmpType, icmp.map_or(f64::NAN, |(kind, _)| kind));
+        set(Number::IcmpCode, icmp.map_or(f64::NAN, |(_, code)| code));
+        let vlan_id = record.first_of(&[Slot::VlanId, Slot::Dot1qVlanId]);
+        set(Number::VlanId, vlan_id.map_or(f64::NAN, |id| id as f64));
         set(Number::InputInterface, record.number(Slot::Input));
         set(Number::OutputInterface, record.number(Slot::Output));
         set(Number::SamplingInterval, sampling.unwrap_or(f64::NAN));
@@ -159,10 +169,11 @@ impl Columns {
         let [exporter, format, src, dst, transport] = &mut self.texts;
         exporter.push(origin.exporter);
         format.push(origin.format);
-        src.push_address(record.src());
-        dst.push_address(record.dst());
+        let [from, to] = record.addresses();
+        src.push_address(from);
+        dst.push_address(to);
         transport.push_protocol(protocol);
-        Remarks { estimated: times.estimated, backwards }
+        Remarks { estimated: times.estimated, backwards, rejected: times.rejected }
     }
 
     /// The rows as a batch, leaving the columns empty; `None` without a row.
@@ -202,14 +213,28 @@ fn tcp_flags(record: &Record) -> f64 {
     }
 }
 
-/// ICMP type and code: of fields of their own, or as Cisco packs them into the destination port.
-fn icmp_of(record: &Record) -> (f64, f64) {
-    if record.has(Slot::IcmpType) {
-        return (record.number(Slot::IcmpType), record.number(Slot::IcmpCode));
+/// ICMP type and code: of elements of their own, or of the ports that exporters put them into.
+fn icmp_of(record: &Record, v6: bool) -> Option<(f64, f64)> {
+    // A template may have the elements of both families, and those of the other one hold 0.
+    let of = |v4: Slot, slot: Slot| record.first_of(&if v6 { [slot, v4] } else { [v4, slot] });
+    let number = |value: Option<u64>| value.map_or(f64::NAN, |value| value as f64);
+    let kind = of(Slot::IcmpType, Slot::Icmp6Type);
+    let code = of(Slot::IcmpCode, Slot::Icmp6Code);
+    let packed = of(Slot::IcmpTypeCode, Slot::Icmp6TypeCode);
+    let unpack = |packed: u64| Some((f64::from((packed >> 8) as u8), f64::from(packed as u8)));
+    match (kind, packed) {
+        (Some(0) | None, Some(packed)) if packed != 0 || kind.is_none() => return unpack(packed),
+        (Some(_), _) => return Some((number(kind), number(code))),
+        _ => {}
     }
-    let packed = record.get(Slot::IcmpTypeCode).or_else(|| record.get(Slot::DstPort));
-    let Some(packed) = packed else { return (f64::NAN, f64::NAN) };
-    (f64::from((packed >> 8) as u8), f64::from(packed as u8))
+    // Cisco packs both into the destination port; others put the type into the source port and the code into the
+    // destination port.
+    match (record.get(Slot::SrcPort).unwrap_or(0), record.get(Slot::DstPort)?) {
+        (_, packed @ 256..) | (0, packed) => unpack(packed),
+        (kind @ 1..=255, code) => Some((kind as f64, code as f64)),
+        // Something else stands there, such as the identifier of an echo.
+        _ => None,
+    }
 }
 
 fn finish_numbers(values: &mut Vec<f64>) -> Result<ArrayRef, ArrowError> {

@@ -60,6 +60,9 @@ counts! {
     records_without_address "Records of no flow: neither source nor destination address.";
     export_times "Flows whose times are not told, or by an unknown clock: the time of the export stands for them.";
     backward_times "Flows that end before they start: they have no duration.";
+    rejected_times "Flows with an impossible time, after the year 5138 or an uptime more than 24 days old, which is ignored.";
+    unset_clocks "Datagrams whose header time is before 1996, of a clock that was never set; the time of reception replaces it if it is known.";
+    unusable_fields "Fields of records with a length or value that their element cannot have; the report counts them by element.";
     counter_samples "sFlow samples of interface counters.";
     skipped_samples "sFlow samples of other kinds, and flow samples without a packet that can be read.";
 }

@@ -69,7 +69,7 @@ pub(super) struct ToldOptions {
     interval: Option<f64>,
     intervals: HashMap<Sampler, f64>,
     /// Milliseconds since the Unix epoch at which the exporter's uptime began.
-    boot_ms: Option<i64>,
+    boot_ms: Option<u64>,
 }
 
 impl ToldOptions {
@@ -88,15 +88,13 @@ impl ToldOptions {
 
     /// The clock of a datagram, with the uptime where the datagram does not tell it and options did.
     pub(super) fn clock(&self, clock: Clock) -> Clock {
-        let boot = self.boot_ms.zip(clock.export_ms);
-        let uptime_ms = clock.uptime_ms.or_else(|| boot.map(|(boot, now)| now.wrapping_sub(boot) as u32));
-        Clock { uptime_ms, ..clock }
+        Clock { uptime_ms: clock.uptime_ms.or_else(|| clock.since_boot(self.boot_ms?)), ..clock }
     }
 
     /// Learns from an options record.
     pub(super) fn learn(&mut self, options: &Record, config: &NetflowConfig, counts: &mut ExportCounts) {
         counts.option_records += 1;
-        if let Some(boot) = options.get(Slot::SystemInit).and_then(|ms| i64::try_from(ms).ok()) {
+        if let Some(boot) = options.get(Slot::SystemInit).filter(|&ms| ms != 0) {
             self.boot_ms = Some(boot);
         }
         let Some(interval) = options.sampling_interval() else { return };
@@ -177,7 +175,8 @@ mod tests {
     fn the_template_unused_for_longest_makes_room() {
         use super::super::template::{Field, Purpose};
         let template = || {
-            let fields = [Field { enterprise: 0, id: 1, len: 4, scope: false }];
+            let element = super::super::element::Element { enterprise: 0, id: 1 };
+            let fields = [Field { element, len: 4, scope: false }];
             Template::compile(Purpose::Data, &fields).unwrap()
         };
         let (mut domain, mut counts) = (Domain::default(), ExportCounts::default());

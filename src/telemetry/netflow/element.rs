@@ -1,7 +1,25 @@
 //! The information elements that tell of a flow, a sampler or a clock (RFC 7012, IANA "IPFIX Information Elements").
 
+use std::fmt;
+
 /// Enterprise number under which the elements of the reverse direction stand (RFC 5103).
 const REVERSE: u32 = 29_305;
+
+/// An information element: its private enterprise number, 0 for IANA's elements, and its own number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Element {
+    pub(super) enterprise: u32,
+    pub(super) id: u16,
+}
+
+impl fmt::Display for Element {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.enterprise {
+            0 => write!(f, "{}", self.id),
+            enterprise => write!(f, "{enterprise}/{}", self.id),
+        }
+    }
+}
 
 /// Where a record keeps what an element says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +31,11 @@ pub(super) enum Slot {
     DstV6,
     SrcPort,
     DstPort,
+    UdpSrcPort,
+    UdpDstPort,
+    TcpSrcPort,
+    TcpDstPort,
+    IpVersion,
     Protocol,
     Tos,
     TcpFlags,
@@ -20,7 +43,11 @@ pub(super) enum Slot {
     IcmpType,
     IcmpCode,
     IcmpTypeCode,
+    Icmp6Type,
+    Icmp6Code,
+    Icmp6TypeCode,
     VlanId,
+    Dot1qVlanId,
     Input,
     Output,
     Packets,
@@ -37,8 +64,10 @@ pub(super) enum Slot {
     EndSeconds,
     StartMillis,
     EndMillis,
-    StartNtp,
-    EndNtp,
+    StartMicros,
+    EndMicros,
+    StartNanos,
+    EndNanos,
     StartDelta,
     EndDelta,
     StartUptime,
@@ -66,19 +95,51 @@ impl Slot {
     }
 
     /// Whether a value of `len` bytes can be read into it.
+    ///
+    /// Numbers may be shorter or longer than the register has them: the template's length holds (RFC 3954 section 8,
+    /// RFC 7011 section 6.2).
     pub(super) const fn holds(self, len: u16) -> bool {
         match self {
             Self::SrcV4 | Self::DstV4 => len == 4,
             Self::SrcV6 | Self::DstV6 => len == 16,
-            Self::StartNtp | Self::EndNtp | Self::EventNtp => len == 8,
-            Self::SamplingProbability => len == 4 || len == 8,
-            Self::Protocol | Self::Tos | Self::IcmpType | Self::IcmpCode => len == 1,
-            Self::IcmpTypeCode => len == 2,
-            Self::SrcPort | Self::DstPort | Self::TcpFlags | Self::ReverseTcpFlags | Self::VlanId => {
-                1 <= len && len <= 2
+            Self::StartMicros | Self::EndMicros | Self::StartNanos | Self::EndNanos | Self::EventNtp => {
+                len == 8
             }
+            Self::SamplingProbability => len == 4 || len == 8,
             _ => 1 <= len && len <= 8,
         }
+    }
+
+    /// The greatest number that it can mean, however long its field is.
+    pub(super) const fn max(self) -> u64 {
+        match self {
+            Self::IpVersion
+            | Self::Protocol
+            | Self::Tos
+            | Self::IcmpType
+            | Self::IcmpCode
+            | Self::Icmp6Type
+            | Self::Icmp6Code => u8::MAX as u64,
+            Self::SrcPort
+            | Self::DstPort
+            | Self::UdpSrcPort
+            | Self::UdpDstPort
+            | Self::TcpSrcPort
+            | Self::TcpDstPort
+            | Self::TcpFlags
+            | Self::ReverseTcpFlags
+            | Self::IcmpTypeCode
+            | Self::Icmp6TypeCode
+            | Self::VlanId
+            | Self::Dot1qVlanId => u16::MAX as u64,
+            Self::Input | Self::Output => u32::MAX as u64,
+            _ => u64::MAX,
+        }
+    }
+
+    /// Whether a field of `len` bytes can hold more than [`Slot::max`].
+    pub(super) const fn overflows(self, len: u16) -> bool {
+        len < 8 && self.max() < (1 << (8 * len)) - 1 || len == 8 && self.max() < u64::MAX
     }
 }
 
@@ -87,8 +148,8 @@ impl Slot {
 /// Counts since the last report come before totals, and those of the observed packets before those of the
 /// packets as a middlebox sent them on. Elements above 32,767 without an enterprise are NetFlow v9's.
 #[rustfmt::skip]
-pub(super) const fn slot(enterprise: u32, id: u16) -> Option<(Slot, u8)> {
-    Some(match (enterprise, id) {
+pub(super) const fn slot(element: Element) -> Option<(Slot, u8)> {
+    Some(match (element.enterprise, element.id) {
         (0, 1) => (Slot::Bytes, 0),
         (0, 85) => (Slot::Bytes, 1),
         (0, 23) => (Slot::Bytes, 2),
@@ -101,28 +162,36 @@ pub(super) const fn slot(enterprise: u32, id: u16) -> Option<(Slot, u8)> {
         (0, 5) => (Slot::Tos, 0),
         (0, 6) => (Slot::TcpFlags, 0),
         (0, 7) => (Slot::SrcPort, 0),
-        (0, 180 | 182) => (Slot::SrcPort, 1),
+        (0, 180) => (Slot::UdpSrcPort, 0),
+        (0, 182) => (Slot::TcpSrcPort, 0),
         (0, 11) => (Slot::DstPort, 0),
-        (0, 181 | 183) => (Slot::DstPort, 1),
+        (0, 181) => (Slot::UdpDstPort, 0),
+        (0, 183) => (Slot::TcpDstPort, 0),
         (0, 8) => (Slot::SrcV4, 0),
         (0, 12) => (Slot::DstV4, 0),
         (0, 27) => (Slot::SrcV6, 0),
         (0, 28) => (Slot::DstV6, 0),
+        (0, 60) => (Slot::IpVersion, 0),
         (0, 10) => (Slot::Input, 0),
         (0, 14) => (Slot::Output, 0),
         (0, 58) => (Slot::VlanId, 0),
-        (0, 243) => (Slot::VlanId, 1),
-        (0, 32 | 139) => (Slot::IcmpTypeCode, 0),
-        (0, 176 | 178) => (Slot::IcmpType, 0),
-        (0, 177 | 179) => (Slot::IcmpCode, 0),
+        (0, 243) => (Slot::Dot1qVlanId, 0),
+        (0, 32) => (Slot::IcmpTypeCode, 0),
+        (0, 139) => (Slot::Icmp6TypeCode, 0),
+        (0, 176) => (Slot::IcmpType, 0),
+        (0, 178) => (Slot::Icmp6Type, 0),
+        (0, 177) => (Slot::IcmpCode, 0),
+        (0, 179) => (Slot::Icmp6Code, 0),
         (0, 22) => (Slot::StartUptime, 0),
         (0, 21) => (Slot::EndUptime, 0),
         (0, 150) => (Slot::StartSeconds, 0),
         (0, 151) => (Slot::EndSeconds, 0),
         (0, 152) => (Slot::StartMillis, 0),
         (0, 153) => (Slot::EndMillis, 0),
-        (0, 154 | 156) => (Slot::StartNtp, 0),
-        (0, 155 | 157) => (Slot::EndNtp, 0),
+        (0, 154) => (Slot::StartMicros, 0),
+        (0, 156) => (Slot::StartNanos, 0),
+        (0, 155) => (Slot::EndMicros, 0),
+        (0, 157) => (Slot::EndNanos, 0),
         (0, 158) => (Slot::StartDelta, 0),
         (0, 159) => (Slot::EndDelta, 0),
         (0, 160) => (Slot::SystemInit, 0),

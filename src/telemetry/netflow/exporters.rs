@@ -15,9 +15,9 @@ use super::domain::{Domain, DomainKey, Format};
 use super::flows::Flows;
 use super::kept::KeptSets;
 use super::message::{Malformed, Message};
-use super::record::{Clock, Record};
+use super::record::{Clock, FIRST_EXPORT_MS, Record};
 use super::sflow::{self, SampleReader};
-use super::template::Template;
+use super::template::{Template, UnusableFields};
 use crate::error::Result;
 use crate::telemetry::report::ReadReport;
 use crate::telemetry::schema::Schema;
@@ -85,7 +85,12 @@ impl Exporters {
             config: config.clone(),
             domains: HashMap::new(),
             kept: KeptSets::default(),
-            flows: Flows { columns, counts: ExportCounts::default(), record: Record::default() },
+            flows: Flows {
+                columns,
+                counts: ExportCounts::default(),
+                unusable: UnusableFields::new(),
+                record: Record::default(),
+            },
             netflow5: Template::netflow5(),
             samples: SampleReader::default(),
             report: ReadReport::new("exporters"),
@@ -153,10 +158,11 @@ impl Exporters {
     }
 
     /// The same counters as other readers give them: rows as accepted records, datagrams that could not be read
-    /// as rejected ones with the byte that is at fault, all else that was left out by name.
+    /// as rejected ones with the byte that is at fault, all else that was left out by name. The fields that could not
+    /// be used are counted by element too: `unusable_element_7`, with the enterprise `unusable_element_29305/1`.
     pub fn report(&mut self) -> &ReadReport {
         self.report.accepted = self.flows.counts.flows;
-        self.report.skipped = self.flows.counts.skipped();
+        self.report.skipped = self.flows.skipped();
         &self.report
     }
 
@@ -188,9 +194,9 @@ impl Exporters {
     fn read(&mut self, exporter: IpAddr, received: Option<f64>, message: &[u8]) -> Result<usize, Malformed> {
         let mut cursor = Cursor::new(message);
         let outcome = match message {
-            [0, 5, ..] => self.read_netflow5(exporter, &mut cursor),
-            [0, 9, ..] => self.read_netflow9(exporter, &mut cursor),
-            [0, 10, ..] => return self.read_ipfix(exporter, message),
+            [0, 5, ..] => self.read_netflow5(exporter, received, &mut cursor),
+            [0, 9, ..] => self.read_netflow9(exporter, received, &mut cursor),
+            [0, 10, ..] => return self.read_ipfix(exporter, received, message),
             [0, 0, 0, 5, ..] => self.read_sflow(exporter, received, &mut cursor),
             _ => {
                 self.flows.counts.unsupported_datagrams += 1;
@@ -214,8 +220,21 @@ impl Exporters {
         malformed
     }
 
+    /// The clock of a datagram, by its own time; by the time at which it came where its clock was never set.
+    fn clock(&mut self, export_ms: i64, uptime_ms: Option<u32>, received: Option<f64>) -> Clock {
+        let unset = export_ms < FIRST_EXPORT_MS;
+        self.flows.counts.unset_clocks += u64::from(unset);
+        let received = received.filter(|_| unset).map(milliseconds);
+        Clock { export_ms: Some(received.unwrap_or(export_ms)), uptime_ms }
+    }
+
     /// Reads a NetFlow v5 datagram; `None` where it ends too early.
-    fn read_netflow5(&mut self, exporter: IpAddr, cursor: &mut Cursor<'_>) -> Option<Result<(), Malformed>> {
+    fn read_netflow5(
+        &mut self,
+        exporter: IpAddr,
+        received: Option<f64>,
+        cursor: &mut Cursor<'_>,
+    ) -> Option<Result<(), Malformed>> {
         let _version = cursor.u16()?;
         let count = cursor.u16()?;
         let uptime = cursor.u32()?;
@@ -226,7 +245,7 @@ impl Exporters {
         let interval = cursor.u16()? & 0x3fff;
         let records = cursor.take(usize::from(count) * NETFLOW5_RECORD)?;
         let export_ms = i64::from(seconds) * 1_000 + i64::from(nanos / 1_000_000);
-        let clock = Clock { export_ms: Some(export_ms), uptime_ms: Some(uptime) };
+        let clock = self.clock(export_ms, Some(uptime), received);
         let key = DomainKey { exporter, format: Format::Netflow5, domain: u32::from(engine) };
         let domain = heard(&mut self.domains, key, &self.config, &mut self.flows.counts);
         let units = Some(u32::from(count));
@@ -239,18 +258,28 @@ impl Exporters {
     }
 
     /// Reads a NetFlow v9 datagram; `None` where its header is cut off.
-    fn read_netflow9(&mut self, exporter: IpAddr, cursor: &mut Cursor<'_>) -> Option<Result<(), Malformed>> {
+    fn read_netflow9(
+        &mut self,
+        exporter: IpAddr,
+        received: Option<f64>,
+        cursor: &mut Cursor<'_>,
+    ) -> Option<Result<(), Malformed>> {
         let (_version, _count) = (cursor.u16()?, cursor.u16()?);
         let uptime = cursor.u32()?;
         let seconds = cursor.u32()?;
         let sequence = cursor.u32()?;
         let key = DomainKey { exporter, format: Format::Netflow9, domain: cursor.u32()? };
-        let clock = Clock { export_ms: Some(i64::from(seconds) * 1_000), uptime_ms: Some(uptime) };
+        let clock = self.clock(i64::from(seconds) * 1_000, Some(uptime), received);
         Some(self.read_sets(key, clock, sequence, cursor))
     }
 
     /// Reads an IPFIX message, and gives its length.
-    fn read_ipfix(&mut self, exporter: IpAddr, message: &[u8]) -> Result<usize, Malformed> {
+    fn read_ipfix(
+        &mut self,
+        exporter: IpAddr,
+        received: Option<f64>,
+        message: &[u8],
+    ) -> Result<usize, Malformed> {
         let mut cursor = Cursor::new(message);
         let header = (cursor.u16(), cursor.u16(), cursor.u32(), cursor.u32(), cursor.u32());
         let (_, Some(len), Some(seconds), Some(sequence), Some(domain)) = header else {
@@ -263,7 +292,7 @@ impl Exporters {
             return Err(self.malformed(Malformed { at: 2, value: len, expected }));
         };
         let key = DomainKey { exporter, format: Format::Ipfix, domain };
-        let clock = Clock { export_ms: Some(i64::from(seconds) * 1_000), uptime_ms: None };
+        let clock = self.clock(i64::from(seconds) * 1_000, None, received);
         let mut cursor = Cursor::new(whole);
         cursor.take(IPFIX_HEADER);
         let outcome = self.read_sets(key, clock, sequence, &mut cursor);
@@ -312,12 +341,17 @@ impl Exporters {
         let domain = heard(&mut self.domains, key, &self.config, &mut self.flows.counts);
         let sequence = domain.follow(header.sequence, Some(1));
         self.flows.counts.follow(sequence, Some(1), false);
-        let clock = Clock { export_ms: received.map(|s| (s * 1e3).round() as i64), uptime_ms: None };
+        let clock = Clock { export_ms: received.map(milliseconds), uptime_ms: None };
         let origin =
             Origin { exporter: &self.exporter, format: key.format.name(), domain: key.domain, clock };
         self.samples.read(cursor, header.samples, &origin, &mut self.flows)?;
         Some(Ok(()))
     }
+}
+
+/// Seconds in whole milliseconds.
+fn milliseconds(seconds: f64) -> i64 {
+    (seconds * 1e3).round() as i64
 }
 
 /// What is remembered of a domain that was heard just now; the one silent for longest makes room.

@@ -1,11 +1,13 @@
 //! Records that become rows, and what becomes of the others.
 
+use std::collections::BTreeMap;
+
 use super::columns::{Columns, Origin};
 use super::counts::ExportCounts;
 use super::domain::Sequence;
 use super::element::Slot;
 use super::record::Record;
-use super::template::Template;
+use super::template::{Decoded, Template, UnusableFields};
 
 /// Slots that count packets or bytes.
 const COUNTED: u64 = Slot::Packets.bit()
@@ -26,6 +28,7 @@ const ADDRESSES: u64 = Slot::SrcV4.bit() | Slot::DstV4.bit() | Slot::SrcV6.bit()
 pub(super) struct Flows {
     pub(super) columns: Columns,
     pub(super) counts: ExportCounts,
+    pub(super) unusable: UnusableFields,
     pub(super) record: Record,
 }
 
@@ -38,14 +41,31 @@ impl Flows {
         origin: &Origin<'_>,
         interval: impl Fn(&Record) -> Option<f64>,
     ) -> u32 {
-        let Self { columns, counts, record } = self;
+        let Self { columns, counts, record, .. } = self;
         columns.reserve(template.most_records(set));
         let decoded = template.decode(set, record, |record| {
             accept(columns, counts, record, origin, interval(record));
         });
-        counts.records += u64::from(decoded.records);
-        counts.truncated_records += u64::from(decoded.truncated);
+        self.count(decoded)
+    }
+
+    /// Counts what became of the records of a set, and gives their number.
+    pub(super) fn count(&mut self, decoded: Decoded) -> u32 {
+        self.counts.records += u64::from(decoded.records);
+        self.counts.truncated_records += u64::from(decoded.truncated);
+        for (element, fields) in decoded.unusable {
+            self.counts.unusable_fields += fields;
+            *self.unusable.entry(element).or_default() += fields;
+        }
         decoded.records
+    }
+
+    /// What was left out, for a report: the counters that are not 0, and the unusable fields by element.
+    pub(super) fn skipped(&self) -> BTreeMap<String, u64> {
+        let mut skipped = self.counts.skipped();
+        let named = |(element, fields): (&_, &u64)| (format!("unusable_element_{element}"), *fields);
+        skipped.extend(self.unusable.iter().map(named));
+        skipped
     }
 
     /// Makes the record at hand a row.
@@ -73,6 +93,7 @@ fn accept(
         counts.flows += 1;
         counts.export_times += u64::from(remarks.estimated);
         counts.backward_times += u64::from(remarks.backwards);
+        counts.rejected_times += u64::from(remarks.rejected);
     }
 }
 

@@ -4,6 +4,7 @@ use super::columns::Origin;
 use super::config::NetflowConfig;
 use super::cursor::Cursor;
 use super::domain::{Domain, DomainKey, Format};
+use super::element::Element;
 use super::flows::Flows;
 use super::kept::KeptSets;
 use super::record::Clock;
@@ -152,7 +153,7 @@ impl Message<'_> {
                 number = if number == 2 { 10 } else { 0 };
             }
             if wanted {
-                fields.push(Field { enterprise, id: number, len, scope });
+                fields.push(Field { element: Element { enterprise, id: number }, len, scope });
             }
         }
         let template = Template::compile(purpose, &fields).filter(|_| wanted);
@@ -196,9 +197,7 @@ impl Message<'_> {
         if template.purpose == Purpose::Options {
             let Flows { counts, record, .. } = &mut *self.flows;
             let decoded = template.decode(set, record, |record| options.learn(record, self.config, counts));
-            counts.records += u64::from(decoded.records);
-            counts.truncated_records += u64::from(decoded.truncated);
-            return Some(decoded.records);
+            return Some(self.flows.count(decoded));
         }
         let origin = Origin {
             exporter: self.exporter,

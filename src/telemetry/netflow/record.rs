@@ -2,6 +2,19 @@
 
 use super::element::Slot;
 
+/// 1 January 1996, the year of the first flow export, in milliseconds since the Unix epoch: an exporter whose clock
+/// shows an earlier time never set it.
+pub(super) const FIRST_EXPORT_MS: i64 = 820_454_400_000;
+
+/// Seconds from 1970 to the year 5138, as far as the readers of text take times too.
+const LATEST: f64 = 1e11;
+
+/// Milliseconds that a flow lasts at most where one of its two uptimes is 0: routers report longer flows in between.
+const LONGEST_MS: u32 = 1_800_000;
+
+/// Milliseconds that an uptime may lie ahead of that of its datagram: the two are read one after the other.
+const AHEAD_MS: u32 = 60_000;
+
 /// Seconds from the NTP epoch (1900) to the Unix epoch.
 const NTP_TO_UNIX: f64 = 2_208_988_800.0;
 
@@ -45,6 +58,82 @@ pub(super) struct Times {
     pub(super) duration: f64,
     /// Whether the times are only that of the export.
     pub(super) estimated: bool,
+    /// Whether a time that was given cannot be.
+    pub(super) rejected: bool,
+}
+
+impl Clock {
+    /// Milliseconds since the exporter started at `boot_ms`, modulo 2^32; `None` where that start cannot be: not
+    /// given, after the export, or by a clock that was set only later.
+    pub(super) fn since_boot(self, boot_ms: u64) -> Option<u32> {
+        let now = self.export_ms?;
+        let boot = i64::try_from(boot_ms).ok().filter(|boot| (1..=now).contains(boot))?;
+        (boot >= FIRST_EXPORT_MS || now < FIRST_EXPORT_MS).then_some((now - boot) as u32)
+    }
+}
+
+/// How an element counts time.
+#[derive(Clone, Copy, Debug)]
+enum Unit {
+    Milliseconds,
+    Seconds,
+    /// 64 bits of NTP: seconds since 1900, and parts of 2^32 of one.
+    Ntp,
+    /// Microseconds before the export.
+    Delta,
+}
+
+/// The slots of a flow's start and end by units, in the order in which they are taken.
+const ABSOLUTE: [(Slot, Slot, Unit); 5] = [
+    (Slot::StartMillis, Slot::EndMillis, Unit::Milliseconds),
+    (Slot::StartSeconds, Slot::EndSeconds, Unit::Seconds),
+    (Slot::StartMicros, Slot::EndMicros, Unit::Ntp),
+    (Slot::StartNanos, Slot::EndNanos, Unit::Ntp),
+    (Slot::StartDelta, Slot::EndDelta, Unit::Delta),
+];
+
+/// Slots that tell the time of an event.
+const EVENTS: [(Slot, Unit); 3] = [
+    (Slot::EventMillis, Unit::Milliseconds),
+    (Slot::EventSeconds, Unit::Seconds),
+    (Slot::EventNtp, Unit::Ntp),
+];
+
+/// Times of a record as they are gathered.
+#[derive(Debug)]
+struct Told {
+    start: f64,
+    end: f64,
+    /// Whether a time is 0, which stands for none.
+    unfilled: bool,
+    /// Whether a time cannot be.
+    rejected: bool,
+}
+
+impl Told {
+    /// The seconds of a time since the Unix epoch; NaN where it is not given or cannot be.
+    fn read(&mut self, value: u64, unit: Unit, clock: &Clock) -> f64 {
+        if value == 0 {
+            self.unfilled = true;
+            return f64::NAN;
+        }
+        let time = match (unit, clock.export_ms) {
+            (Unit::Milliseconds, _) => value as f64 / 1e3,
+            (Unit::Seconds, _) => value as f64,
+            (Unit::Ntp, _) => {
+                let seconds = value as f64 / 4_294_967_296.0 - NTP_TO_UNIX;
+                // NTP's second era starts in 2036.
+                if seconds < 0.0 { seconds + 4_294_967_296.0 } else { seconds }
+            }
+            (Unit::Delta, Some(export)) => seconds(export) - value as f64 / 1e6,
+            (Unit::Delta, None) => return f64::NAN,
+        };
+        if time.abs() < LATEST {
+            return time;
+        }
+        self.rejected = true;
+        f64::NAN
+    }
 }
 
 impl Record {
@@ -72,54 +161,80 @@ impl Record {
         self.present |= slot.bit();
     }
 
-    /// The source address.
+    /// The first of some slots that is filled with something else than 0; else the first that is filled.
     #[inline]
-    pub(super) fn src(&self) -> Option<Address> {
-        self.address(Slot::SrcV4, Slot::SrcV6, self.v6[0])
-    }
-
-    /// The destination address.
-    #[inline]
-    pub(super) fn dst(&self) -> Option<Address> {
-        self.address(Slot::DstV4, Slot::DstV6, self.v6[1])
-    }
-
-    /// Where a record has both kinds, the one that is all zeros is not meant.
-    #[inline]
-    fn address(&self, v4: Slot, v6: Slot, address: [u8; 16]) -> Option<Address> {
-        let has_v6 = self.has(v6);
-        match self.get(v4) {
-            Some(number) if number != 0 || !has_v6 => Some(Address::V4((number as u32).to_be_bytes())),
-            _ => has_v6.then_some(Address::V6(address)),
+    pub(super) fn first_of(&self, slots: &[Slot]) -> Option<u64> {
+        let filled = slots.iter().filter_map(|&slot| self.get(slot));
+        let mut zero = None;
+        for value in filled {
+            if value != 0 {
+                return Some(value);
+            }
+            zero = Some(0);
         }
+        zero
+    }
+
+    /// Source and destination address, of one family where the record has both.
+    #[inline]
+    pub(super) fn addresses(&self) -> [Option<Address>; 2] {
+        let is_v6 = self.is_v6();
+        [(Slot::SrcV4, Slot::SrcV6, self.v6[0]), (Slot::DstV4, Slot::DstV6, self.v6[1])].map(
+            |(v4, v6, address)| {
+                let v4 = self.get(v4).map(|number| Address::V4((number as u32).to_be_bytes()));
+                let v6 = self.has(v6).then_some(Address::V6(address));
+                if is_v6 { v6.or(v4) } else { v4.or(v6) }
+            },
+        )
+    }
+
+    /// Whether its IPv6 addresses are meant. Of two families the one that is all zeros is not; where both are zeros it
+    /// is IPv4, and where neither is, the record's own IP version decides, if it has one.
+    #[inline]
+    fn is_v6(&self) -> bool {
+        const V4: u64 = Slot::SrcV4.bit() | Slot::DstV4.bit();
+        const V6: u64 = Slot::SrcV6.bit() | Slot::DstV6.bit();
+        if self.present & V4 == 0 || self.present & V6 == 0 {
+            return self.present & V4 == 0;
+        }
+        let v4 = [Slot::SrcV4, Slot::DstV4].into_iter().any(|slot| self.get(slot).is_some_and(|n| n != 0));
+        let v6 = [Slot::SrcV6, Slot::DstV6].into_iter().zip(self.v6);
+        let v6 = v6.into_iter().any(|(slot, address)| self.has(slot) && address != [0; 16]);
+        v6 && (!v4 || self.get(Slot::IpVersion) == Some(6))
     }
 
     /// Start, end and duration.
     ///
-    /// A record with one time has it at both ends. Times since the exporter's start need the clock of the
-    /// datagram; where that does not tell the uptime, and where a record has no time, the flow ends at the export.
+    /// A time of 0 is not given, and a record with one time has it at both ends. Absolute times come before those since
+    /// the exporter's start, which need the clock of the datagram; where that does not tell the uptime, and where a
+    /// record has no time, the flow ends at the export.
     #[inline]
     pub(super) fn times(&self, clock: &Clock) -> Times {
-        let uptimes = (self.get(Slot::StartUptime), self.get(Slot::EndUptime));
         let clock = &self.clock(clock);
-        let mut start = self.absolute(
-            clock,
-            uptimes.0,
-            [Slot::StartMillis, Slot::StartSeconds, Slot::StartNtp, Slot::StartDelta],
-        );
-        let mut end = self.absolute(
-            clock,
-            uptimes.1,
-            [Slot::EndMillis, Slot::EndSeconds, Slot::EndNtp, Slot::EndDelta],
-        );
-        if end.is_nan() && self.present & EVENTS != 0 {
-            end = self.absolute(
-                clock,
-                None,
-                [Slot::EventMillis, Slot::EventSeconds, Slot::EventNtp, Slot::EventNtp],
-            );
+        let mut told = Told { start: f64::NAN, end: f64::NAN, unfilled: false, rejected: false };
+        for (start, end, unit) in ABSOLUTE {
+            if let Some(value) = self.get(start).filter(|_| told.start.is_nan()) {
+                told.start = told.read(value, unit, clock);
+            }
+            if let Some(value) = self.get(end).filter(|_| told.end.is_nan()) {
+                told.end = told.read(value, unit, clock);
+            }
         }
-        let duration = self.duration(uptimes).unwrap_or(end - start);
+        for (event, unit) in EVENTS {
+            if let Some(value) = self.get(event).filter(|_| told.end.is_nan()) {
+                told.end = told.read(value, unit, clock);
+            }
+        }
+        let mut duration = self.whole_milliseconds(&told);
+        let open = told.start.is_nan() || told.end.is_nan();
+        if open && self.present & (Slot::StartUptime.bit() | Slot::EndUptime.bit()) != 0 {
+            let uptimes = self.uptimes(clock, &mut told);
+            // The two lengths differ where only one clock tells both ends.
+            duration = duration.or(uptimes);
+        }
+        let Told { mut start, mut end, unfilled, rejected } = told;
+        let length = self.length().filter(|&length| length != 0.0 || !unfilled);
+        let duration = duration.or(length).unwrap_or(end - start);
         let estimated = start.is_nan() && end.is_nan() && clock.export_ms.is_some();
         if estimated {
             end = clock.export_ms.map_or(f64::NAN, seconds);
@@ -131,55 +246,71 @@ impl Record {
         if end.is_nan() {
             end = start + length;
         }
-        Times { start, end, duration, estimated }
+        Times { start, end, duration, estimated, rejected }
     }
 
     /// The clock, with the uptime by the record's own word where it has one.
     #[inline]
     fn clock(&self, clock: &Clock) -> Clock {
-        let boot = self.get(Slot::SystemInit).zip(clock.export_ms);
-        let uptime_ms = boot.map(|(boot, now)| now.wrapping_sub(boot.cast_signed()) as u32);
-        Clock { uptime_ms: uptime_ms.or(clock.uptime_ms), ..*clock }
+        let own = self.get(Slot::SystemInit).and_then(|boot| clock.since_boot(boot));
+        Clock { uptime_ms: own.or(clock.uptime_ms), ..*clock }
     }
 
-    /// The first time that the record has, in seconds since the Unix epoch; 0 stands for none.
-    #[inline]
-    fn absolute(&self, clock: &Clock, uptime: Option<u64>, [ms, s, ntp, delta]: [Slot; 4]) -> f64 {
-        if let (Some(at), Some(now), Some(export)) = (uptime, clock.uptime_ms, clock.export_ms) {
-            // The 32-bit clock runs over after 49.7 days; a flow is never as old as half of that.
-            let age = now.wrapping_sub(at as u32).cast_signed();
-            return seconds(export.saturating_sub(i64::from(age)));
+    /// Fills up start and end by times since the exporter's start, and gives the seconds between the two where they
+    /// are the flow's.
+    ///
+    /// A stamp of 0 is not given, unless the other one says that the flow began or the clock ran over there. Stamps
+    /// that would lie in the future, or 24.9 days back, cannot be: the 32-bit clock runs over after 49.7 days.
+    fn uptimes(&self, clock: &Clock, told: &mut Told) -> Option<f64> {
+        let absolute = !told.start.is_nan() || !told.end.is_nan();
+        let stamps = [Slot::StartUptime, Slot::EndUptime].map(|slot| self.get(slot).map(|ms| ms as u32));
+        let between = match stamps {
+            [Some(first), Some(last)] => Some(last.wrapping_sub(first).cast_signed()),
+            _ => None,
+        };
+        let near = between.is_some_and(|ms| ms != 0 && ms.unsigned_abs() <= LONGEST_MS);
+        let given = stamps.map(|stamp| stamp.filter(|&stamp| stamp != 0 || near));
+        told.unfilled |= stamps != given;
+        if let (Some(now), Some(export)) = (clock.uptime_ms, clock.export_ms) {
+            let ahead = |stamp: u32| Some(stamp.wrapping_sub(now)).filter(|&ms| ms <= AHEAD_MS);
+            let now = now.wrapping_add(given.into_iter().flatten().filter_map(ahead).max().unwrap_or(0));
+            let mut place = |stamp: Option<u32>| {
+                let age = now.wrapping_sub(stamp?);
+                told.rejected |= age.cast_signed() < 0;
+                (age.cast_signed() >= 0).then(|| seconds(export.saturating_sub(i64::from(age))))
+            };
+            let [first, last] = given.map(&mut place);
+            if told.start.is_nan() {
+                told.start = first.unwrap_or(f64::NAN);
+            }
+            if told.end.is_nan() {
+                told.end = last.unwrap_or(f64::NAN);
+            }
+            // One stamp that cannot be tells no length either.
+            if first.is_some() != last.is_some() {
+                return None;
+            }
         }
-        let told = |slot| self.get(slot).filter(|&value| value != 0);
-        if let Some(ms) = told(ms) {
-            return ms as f64 / 1e3;
-        }
-        if let Some(s) = told(s) {
-            return s as f64;
-        }
-        if let Some(ntp) = told(ntp) {
-            let seconds = ntp as f64 / 4_294_967_296.0 - NTP_TO_UNIX;
-            // NTP's second era starts in 2036.
-            return if seconds < 0.0 { seconds + 4_294_967_296.0 } else { seconds };
-        }
-        match (self.get(delta), clock.export_ms) {
-            (Some(micros), Some(export)) if delta != Slot::EventNtp => seconds(export) - micros as f64 / 1e6,
-            _ => f64::NAN,
-        }
+        let both = given.iter().all(Option::is_some) && !absolute;
+        between.filter(|_| both).map(|ms| f64::from(ms) / 1e3)
     }
 
-    /// The duration in seconds, from whole milliseconds where there are any, so that no bit of it is lost.
+    /// The seconds between two times in milliseconds, so that no bit of them is lost.
     #[inline]
-    fn duration(&self, uptimes: (Option<u64>, Option<u64>)) -> Option<f64> {
-        if let (Some(first), Some(last)) = uptimes {
-            return Some(f64::from((last as u32).wrapping_sub(first as u32).cast_signed()) / 1e3);
-        }
-        let end = self.get(Slot::EndMillis).or_else(|| self.get(Slot::EventMillis));
-        if let (Some(first), Some(last)) = (self.get(Slot::StartMillis), end) {
-            return Some(last.wrapping_sub(first).cast_signed() as f64 / 1e3);
-        }
+    fn whole_milliseconds(&self, told: &Told) -> Option<f64> {
+        let given = |slot| self.get(slot).filter(|&ms| ms != 0);
+        let end = given(Slot::EndMillis).or_else(|| given(Slot::EventMillis));
+        let (first, last) = given(Slot::StartMillis).zip(end)?;
+        let exact = last.wrapping_sub(first).cast_signed() as f64 / 1e3;
+        Some(exact).filter(|_| told.start == first as f64 / 1e3 && told.end == last as f64 / 1e3)
+    }
+
+    /// The duration that the record itself tells, in seconds.
+    #[inline]
+    fn length(&self) -> Option<f64> {
         let told = self.get(Slot::DurationMillis).map(|ms| ms as f64 / 1e3);
-        told.or_else(|| self.get(Slot::DurationMicros).map(|us| us as f64 / 1e6))
+        let told = told.or_else(|| self.get(Slot::DurationMicros).map(|us| us as f64 / 1e6));
+        told.filter(|&length| length < LATEST)
     }
 
     /// The sampling interval that the record itself tells: one packet of this many was seen.
@@ -203,9 +334,6 @@ impl Record {
         interval.filter(|interval| (1.0..=f64::from(u32::MAX)).contains(interval))
     }
 }
-
-/// Slots that tell the time of an event.
-const EVENTS: u64 = Slot::EventMillis.bit() | Slot::EventSeconds.bit() | Slot::EventNtp.bit();
 
 /// Slots that tell a sampling interval.
 const SAMPLING: u64 = Slot::SamplingInterval.bit()
@@ -256,9 +384,13 @@ mod tests {
         let s = [(Slot::StartSeconds, 3), (Slot::EndSeconds, 5)];
         assert_eq!(times(&s, CLOCK), (3.0, 5.0, 2.0));
         let ntp = |seconds: u64| seconds << 32 | 1 << 31;
-        let ntp = [(Slot::StartNtp, ntp(2_208_988_801)), (Slot::EndNtp, ntp(2_208_988_803))];
+        let ntp = [(Slot::StartMicros, ntp(2_208_988_801)), (Slot::EndMicros, ntp(2_208_988_803))];
         assert_eq!(times(&ntp, CLOCK), (1.5, 3.5, 2.0));
-        assert_eq!(times(&[(Slot::EndNtp, 1 << 32)], CLOCK).1, 4_294_967_297.0 - NTP_TO_UNIX, "the next era");
+        assert_eq!(
+            times(&[(Slot::EndMicros, 1 << 32)], CLOCK).1,
+            4_294_967_297.0 - NTP_TO_UNIX,
+            "the next era"
+        );
         let delta = [(Slot::StartDelta, 2_000_000), (Slot::EndDelta, 500_000)];
         assert_eq!(times(&delta, CLOCK), (998.0, 999.5, 1.5));
         let event = [(Slot::StartMillis, 1_500), (Slot::EventMillis, 1_750)];

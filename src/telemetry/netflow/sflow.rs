@@ -139,6 +139,9 @@ impl SampleReader {
     fn packet(&mut self, record: &mut Cursor<'_>, origin: &Origin<'_>) -> Option<Packet> {
         let link = match record.u32()? {
             1 => LinkType::ETHERNET,
+            5 => LinkType::FRELAY,
+            7 => LinkType::PPP,
+            14 => LinkType::PPP_HDLC,
             11 | 12 => LinkType::RAW,
             _ => return None,
         };

@@ -1,7 +1,9 @@
 //! Templates, compiled once into the few reads that a record needs.
 
+use std::collections::BTreeMap;
+
 use super::cursor::{Cursor, unsigned};
-use super::element::{Slot, slot};
+use super::element::{Element, Slot, slot};
 use super::record::Record;
 
 /// The length that announces a field whose length stands in the record (RFC 7011 section 7).
@@ -34,10 +36,7 @@ const NETFLOW5: [(u16, u16); 20] = [
 /// A field of a template record.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Field {
-    /// Private enterprise number; 0 for IANA's elements.
-    pub(super) enterprise: u32,
-    /// Element.
-    pub(super) id: u16,
+    pub(super) element: Element,
     /// Bytes, or [`VARIABLE`].
     pub(super) len: u16,
     /// Whether it says what an options record is about.
@@ -58,6 +57,8 @@ pub(super) enum Purpose {
 pub(super) struct Template {
     pub(super) purpose: Purpose,
     layout: Layout,
+    /// Elements with a slot whose fixed length is not one that the slot holds.
+    unusable: Vec<Element>,
     /// When it was last used, as its domain counts.
     pub(super) used: u64,
 }
@@ -65,7 +66,9 @@ pub(super) struct Template {
 #[derive(Debug)]
 enum Layout {
     /// Every record is as long as the others.
-    Fixed { len: usize, reads: Vec<Read>, present: u64 },
+    ///
+    /// The slots of `reads` are always filled, those of `wide` where the value is not too great.
+    Fixed { len: usize, reads: Vec<Read>, wide: Vec<(Read, Element)>, present: u64 },
     /// Every field has to be walked; `least` is the shortest record.
     Variable { least: usize, steps: Vec<Step> },
 }
@@ -82,17 +85,22 @@ struct Read {
 #[derive(Clone, Copy, Debug)]
 struct Step {
     len: u16,
-    slot: Option<Slot>,
+    slot: Option<(Slot, Element)>,
 }
 
 /// What became of the records of a set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Decoded {
     /// Whole records.
     pub(super) records: u32,
     /// Whether a length pointed past the end of the set.
     pub(super) truncated: bool,
+    /// Fields of records whose length or value cannot be used, by element.
+    pub(super) unusable: UnusableFields,
 }
+
+/// How many fields of records could not be used, by element. There are no more elements than have a slot.
+pub(super) type UnusableFields = BTreeMap<Element, u64>;
 
 impl Template {
     /// Compiles the fields of a template; `None` where no record could be told from the next: a record of no
@@ -108,26 +116,36 @@ impl Template {
 
     /// The records of NetFlow v5, which need no template.
     pub(super) fn netflow5() -> Self {
-        Self::of(Purpose::Data, &NETFLOW5.map(|(id, len)| Field { enterprise: 0, id, len, scope: false }), 48)
+        Self::of(
+            Purpose::Data,
+            &NETFLOW5.map(|(id, len)| Field { element: Element { enterprise: 0, id }, len, scope: false }),
+            48,
+        )
     }
 
     /// The template of fields whose shortest record is known.
     fn of(purpose: Purpose, fields: &[Field], least: usize) -> Self {
-        let slots = slots(purpose, fields);
+        let (slots, unusable) = slots(purpose, fields);
         let layout = if fields.iter().any(|f| f.len == VARIABLE) {
             Layout::Variable { least, steps: steps(fields, &slots) }
         } else {
             let mut start = 0;
-            let mut reads = Vec::new();
+            let (mut reads, mut wide) = (Vec::new(), Vec::new());
             for (field, slot) in fields.iter().zip(slots) {
                 let end = start + field.len;
-                reads.extend(slot.map(|slot| Read { start, end, slot }));
+                match slot {
+                    Some(slot) if slot.overflows(field.len) => {
+                        wide.push((Read { start, end, slot }, field.element));
+                    }
+                    Some(slot) => reads.push(Read { start, end, slot }),
+                    None => {}
+                }
                 start = end;
             }
             let present = reads.iter().fold(0, |bits, read| bits | read.slot.bit());
-            Layout::Fixed { len: least, reads, present }
+            Layout::Fixed { len: least, reads, wide, present }
         };
-        Self { purpose, layout, used: 0 }
+        Self { purpose, layout, unusable, used: 0 }
     }
 
     /// Records that a data set holds at most.
@@ -141,14 +159,20 @@ impl Template {
     pub(super) fn decode(&self, set: &[u8], record: &mut Record, mut each: impl FnMut(&Record)) -> Decoded {
         let mut decoded = Decoded::default();
         match &self.layout {
-            Layout::Fixed { len, reads, present } => {
-                record.present = *present;
+            Layout::Fixed { len, reads, wide, present } => {
                 for bytes in set.chunks_exact(*len) {
+                    record.present = *present;
                     for read in reads {
-                        let Some(value) = bytes.get(usize::from(read.start)..usize::from(read.end)) else {
-                            continue;
-                        };
-                        record.put(read.slot, value);
+                        if let Some(value) = read.of(bytes) {
+                            record.put(read.slot, value);
+                        }
+                    }
+                    for (read, element) in wide {
+                        if read.of(bytes).is_some_and(|value| record.put(read.slot, value)) {
+                            record.present |= read.slot.bit();
+                        } else {
+                            *decoded.unusable.entry(*element).or_default() += 1;
+                        }
                     }
                     each(record);
                     decoded.records += 1;
@@ -158,7 +182,7 @@ impl Template {
                 let mut cursor = Cursor::new(set);
                 while cursor.rest().len() >= *least {
                     record.present = 0;
-                    if walk(&mut cursor, steps, record).is_none() {
+                    if walk(&mut cursor, steps, record, &mut decoded.unusable).is_none() {
                         decoded.truncated = true;
                         break;
                     }
@@ -167,12 +191,30 @@ impl Template {
                 }
             }
         }
+        if decoded.records > 0 {
+            for element in &self.unusable {
+                *decoded.unusable.entry(*element).or_default() += u64::from(decoded.records);
+            }
+        }
         decoded
     }
 }
 
+impl Read {
+    /// Its bytes in a record.
+    #[inline]
+    fn of(self, record: &[u8]) -> Option<&[u8]> {
+        record.get(usize::from(self.start)..usize::from(self.end))
+    }
+}
+
 /// Reads one record field by field; `None` when the set ends before it.
-fn walk(cursor: &mut Cursor<'_>, steps: &[Step], record: &mut Record) -> Option<()> {
+fn walk(
+    cursor: &mut Cursor<'_>,
+    steps: &[Step],
+    record: &mut Record,
+    unusable: &mut UnusableFields,
+) -> Option<()> {
     for step in steps {
         let len = match step.len {
             VARIABLE => match cursor.u8()? {
@@ -182,23 +224,32 @@ fn walk(cursor: &mut Cursor<'_>, steps: &[Step], record: &mut Record) -> Option<
             len => len,
         };
         let value = cursor.take(usize::from(len))?;
-        if let Some(slot) = step.slot.filter(|slot| slot.holds(len)) {
-            record.put(slot, value);
+        // A field without a byte has no value.
+        let Some((slot, element)) = step.slot.filter(|_| len > 0) else { continue };
+        if slot.holds(len) && record.put(slot, value) {
             record.present |= slot.bit();
+        } else {
+            *unusable.entry(element).or_default() += 1;
         }
     }
     Some(())
 }
 
-/// The slot that each field fills; of several fields for one slot only the best does.
-fn slots(purpose: Purpose, fields: &[Field]) -> Vec<Option<Slot>> {
+/// The slot that each field fills, and the elements whose length no slot holds; of several fields for one slot only
+/// the best fills it.
+fn slots(purpose: Purpose, fields: &[Field]) -> (Vec<Option<Slot>>, Vec<Element>) {
     let mut best: [Option<(u8, usize)>; 64] = [None; 64];
     let mut slots = vec![None; fields.len()];
+    let mut unusable = Vec::new();
     for (i, field) in fields.iter().enumerate() {
-        let Some((slot, rank)) = slot(field.enterprise, field.id) else { continue };
+        let Some((slot, rank)) = slot(field.element) else { continue };
         let holds = field.len == VARIABLE || slot.holds(field.len);
         // An interface in the scope is what the options are about; elsewhere it is one of many remarks.
         let remark = purpose == Purpose::Options && slot == Slot::Input && !field.scope;
+        // A field without a byte has no value that could be lost.
+        if !holds && !remark && field.len > 0 {
+            unusable.push(field.element);
+        }
         let taken = &mut best[slot as usize];
         if holds && !remark && taken.is_none_or(|(least, _)| rank < least) {
             if let Some((_, before)) = taken.replace((rank, i)) {
@@ -207,7 +258,7 @@ fn slots(purpose: Purpose, fields: &[Field]) -> Vec<Option<Slot>> {
             slots[i] = Some(slot);
         }
     }
-    slots
+    (slots, unusable)
 }
 
 /// The steps through a variable record; neighbours that are skipped become one step.
@@ -219,22 +270,30 @@ fn steps(fields: &[Field], slots: &[Option<Slot>]) -> Vec<Step> {
             Some(last) if slot.is_none() && field.len != VARIABLE && last.len < VARIABLE - field.len => {
                 last.len += field.len;
             }
-            _ => steps.push(Step { len: field.len, slot }),
+            _ => steps.push(Step { len: field.len, slot: slot.map(|slot| (slot, field.element)) }),
         }
     }
     steps
 }
 
 impl Record {
-    /// Puts the bytes of a field into its slot.
+    /// Puts the bytes of a field into its slot; false for a number greater than the slot can mean.
     #[inline]
-    fn put(&mut self, slot: Slot, bytes: &[u8]) {
-        match (slot, bytes.try_into()) {
-            (Slot::SrcV6, Ok(address)) => self.v6[0] = address,
-            (Slot::DstV6, Ok(address)) => self.v6[1] = address,
-            (Slot::SamplingProbability, _) => self.set(slot, probability(bytes)),
-            _ => self.values[slot as usize] = unsigned(bytes),
-        }
+    fn put(&mut self, slot: Slot, bytes: &[u8]) -> bool {
+        let number = match (slot, bytes.try_into()) {
+            (Slot::SrcV6, Ok(address)) => {
+                self.v6[0] = address;
+                return true;
+            }
+            (Slot::DstV6, Ok(address)) => {
+                self.v6[1] = address;
+                return true;
+            }
+            (Slot::SamplingProbability, _) => probability(bytes),
+            _ => unsigned(bytes),
+        };
+        self.values[slot as usize] = number;
+        number <= slot.max()
     }
 }
 
@@ -249,7 +308,7 @@ mod tests {
     use super::*;
 
     fn field(id: u16, len: u16) -> Field {
-        Field { enterprise: 0, id, len, scope: false }
+        Field { element: Element { enterprise: 0, id }, len, scope: false }
     }
 
     fn decode(fields: &[Field], set: &[u8]) -> (Vec<(u64, Option<u64>)>, Decoded) {
@@ -275,7 +334,7 @@ mod tests {
         let fields = [field(85, 1), field(1, 2), field(23, 1), field(1, 1)];
         let (rows, decoded) = decode(&fields, &[9, 0, 7, 8, 6, 0, 0]);
         assert_eq!(rows, [(bits, Some(7))]);
-        assert_eq!(decoded, Decoded { records: 1, truncated: false });
+        assert_eq!(decoded, Decoded { records: 1, ..Decoded::default() });
     }
 
     #[test]
@@ -284,14 +343,39 @@ mod tests {
         let set = [2, b'o', b'k', 0, 0, 0, 1, 5, 255, 0, 3, b'a', b'b', b'c', 0, 0, 0, 0];
         let (rows, decoded) = decode(&fields, &set);
         assert_eq!(rows, [(Slot::Bytes.bit(), Some(5)), (0, None)]);
-        assert_eq!(decoded, Decoded { records: 2, truncated: false });
+        assert_eq!(decoded, Decoded { records: 2, ..Decoded::default() });
         let (rows, decoded) = decode(&fields, &[200, b'o', b'k', 0, 0, 0, 1, 5]);
         assert_eq!((rows.len(), decoded.truncated), (0, true));
     }
 
     #[test]
-    fn a_number_of_more_than_eight_bytes_is_skipped() {
-        let (rows, _) = decode(&[field(1, 9), field(2, 1)], &[0; 10]);
-        assert_eq!(rows, [(Slot::Packets.bit(), None)]);
+    fn a_number_of_more_than_eight_bytes_is_skipped_and_counted() {
+        let (rows, decoded) = decode(&[field(1, 9), field(2, 1)], &[0; 20]);
+        assert_eq!(rows, [(Slot::Packets.bit(), None); 2]);
+        assert_eq!(decoded.unusable, [(field(1, 9).element, 2)].into());
+    }
+
+    #[test]
+    fn a_number_is_as_wide_as_the_template_has_it() {
+        for (id, slot, max) in
+            [(4, Slot::Protocol, 255_u64), (7, Slot::SrcPort, 65_535), (10, Slot::Input, u64::from(u32::MAX))]
+        {
+            for len in 1..=8_u16 {
+                let most = if len == 8 { u64::MAX } else { (1 << (8 * len)) - 1 };
+                for value in [0, 1, max.min(most), most] {
+                    let bytes = value.to_be_bytes();
+                    let set = &bytes[8 - usize::from(len)..];
+                    let template = Template::compile(Purpose::Data, &[field(id, len)]).unwrap();
+                    let mut got = None;
+                    let decoded = template.decode(set, &mut Record::default(), |r| got = r.get(slot));
+                    let expected = (value <= max).then_some(value);
+                    assert_eq!(
+                        (got, decoded.unusable.len()),
+                        (expected, usize::from(value > max)),
+                        "{id} {len} {value}"
+                    );
+                }
+            }
+        }
     }
 }

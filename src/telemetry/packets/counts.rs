@@ -1,5 +1,7 @@
 //! What became of each record of a capture.
 
+use super::link::Encapsulation;
+
 /// Why a record gives no [`Packet`](super::Packet).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -8,6 +10,8 @@ pub enum Skipped {
     NotIp,
     /// The link type is none of [`LinkType`](super::LinkType)'s constants.
     UnsupportedLink,
+    /// The frame carries something that may hold IP, in an encapsulation that is not decoded.
+    Encapsulated(Encapsulation),
     /// The capture holds too little of the frame to read its IP header.
     Truncated,
     /// A header up to the IP header contradicts itself or the length of the frame.
@@ -28,9 +32,11 @@ pub struct CaptureCounts {
     pub not_ip: u64,
     /// Records skipped as [`Skipped::UnsupportedLink`].
     pub unsupported_link: u64,
+    /// Records skipped as [`Skipped::Encapsulated`].
+    pub encapsulated: u64,
     /// Records skipped as [`Skipped::Truncated`].
     pub truncated: u64,
-    /// Records skipped as [`Skipped::Malformed`], and those whose own lengths or time cannot be.
+    /// Records skipped as [`Skipped::Malformed`], and those whose own lengths cannot be.
     pub malformed: u64,
     /// Records of an interface that the capture had not described before (pcapng).
     pub unknown_interface: u64,
@@ -46,6 +52,9 @@ pub struct CaptureCounts {
     pub fragments: u64,
     /// Fragments whose first fragment was not seen shortly before: they have no ports.
     pub fragments_without_first: u64,
+    /// Records with a time of capture before 1677 or after 2262, which 64 bits of nanoseconds cannot hold; they get the
+    /// time of the previous record.
+    pub rejected_times: u64,
 }
 
 impl CaptureCounts {
@@ -55,10 +64,11 @@ impl CaptureCounts {
     }
 
     /// The records that gave no packet, by the names of the fields.
-    pub(super) fn by_reason(&self) -> [(&'static str, u64); 6] {
+    pub(super) fn by_reason(&self) -> [(&'static str, u64); 7] {
         [
             ("not_ip", self.not_ip),
             ("unsupported_link", self.unsupported_link),
+            ("encapsulated", self.encapsulated),
             ("truncated", self.truncated),
             ("malformed", self.malformed),
             ("unknown_interface", self.unknown_interface),
@@ -70,6 +80,7 @@ impl CaptureCounts {
         match reason {
             Skipped::NotIp => self.not_ip += 1,
             Skipped::UnsupportedLink => self.unsupported_link += 1,
+            Skipped::Encapsulated(_) => self.encapsulated += 1,
             Skipped::Truncated => self.truncated += 1,
             Skipped::Malformed => self.malformed += 1,
         }

@@ -1,14 +1,19 @@
 //! From a frame to a [`Packet`].
 
+use std::collections::BTreeMap;
+
 use super::counts::{CaptureCounts, Skipped};
 use super::fragments::FragmentCache;
-use super::link::{self, LinkType};
+use super::link::{self, Encapsulation, LinkType};
 use super::packet::Packet;
 use super::part::Part;
 use super::{ip, transport, tunnel};
 
 /// Tunnels within tunnels that are followed at most.
 const MAX_TUNNELS: usize = 8;
+
+/// Unsupported link types that are counted by name; further ones only in [`CaptureCounts::unsupported_link`].
+const MAX_NAMED_LINKS: usize = 32;
 
 /// Which IP header of a tunnelled packet counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -72,12 +77,25 @@ pub struct Decoder {
     layer: Layer,
     fragments: FragmentCache,
     pub(super) counts: CaptureCounts,
+    unsupported: Unsupported,
+}
+
+/// Records that were skipped for what is not decoded.
+#[derive(Clone, Debug, Default)]
+struct Unsupported {
+    links: BTreeMap<u16, u64>,
+    encapsulations: BTreeMap<Encapsulation, u64>,
 }
 
 impl Decoder {
     /// A decoder that has seen nothing.
     pub fn new(options: &DecodeOptions) -> Self {
-        Self { layer: options.layer, fragments: FragmentCache::default(), counts: CaptureCounts::default() }
+        Self {
+            layer: options.layer,
+            fragments: FragmentCache::default(),
+            counts: CaptureCounts::default(),
+            unsupported: Unsupported::default(),
+        }
     }
 
     /// Decodes one frame.
@@ -119,9 +137,49 @@ impl Decoder {
         let outcome = self.decode(link, frame, packet);
         match outcome {
             Ok(()) => self.counts.packets += 1,
-            Err(reason) => self.counts.skip(reason),
+            Err(reason) => self.skip(reason, link, frame),
         }
         outcome
+    }
+
+    #[cold]
+    fn skip(&mut self, reason: Skipped, link: LinkType, frame: Part<'_>) {
+        self.counts.skip(reason);
+        let Unsupported { links, encapsulations } = &mut self.unsupported;
+        match reason {
+            Skipped::UnsupportedLink => {
+                let link = link::unsupported(link, frame).0;
+                if links.len() < MAX_NAMED_LINKS || links.contains_key(&link) {
+                    *links.entry(link).or_default() += 1;
+                }
+            }
+            Skipped::Encapsulated(encapsulation) => *encapsulations.entry(encapsulation).or_default() += 1,
+            _ => {}
+        }
+    }
+
+    /// The records that were skipped as [`Skipped::UnsupportedLink`] and [`Skipped::Encapsulated`], by the name of the
+    /// link type or encapsulation. At most 32 link types have a name; [`Decoder::counts`] has them all.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::telemetry::packets::{DecodeOptions, Decoder, LinkType};
+    ///
+    /// let mut decoder = Decoder::new(&DecodeOptions::default());
+    /// decoder.decode_frame(LinkType(127), &[0; 40], 40, 0);
+    /// let names: Vec<(String, u64)> = decoder.unsupported().collect();
+    /// assert_eq!(names, [("unsupported_link 127 (IEEE 802.11 with radiotap)".to_owned(), 1)]);
+    /// ```
+    pub fn unsupported(&self) -> impl Iterator<Item = (String, u64)> {
+        let link = |(&link, &records): (&u16, &u64)| {
+            let name =
+                LinkType(link).unsupported_name().map_or_else(String::new, |name| format!(" ({name})"));
+            (format!("unsupported_link {link}{name}"), records)
+        };
+        let links = self.unsupported.links.iter().map(link);
+        let encapsulations = self.unsupported.encapsulations.iter();
+        links.chain(encapsulations.map(|(of, &records)| (format!("encapsulated {}", of.as_str()), records)))
     }
 
     /// What became of the frames up to now.

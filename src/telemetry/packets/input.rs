@@ -3,10 +3,9 @@
 use std::io::{self, BufReader, Cursor, ErrorKind, Read};
 use std::path::Path;
 
-use flate2::read::MultiGzDecoder;
-
 use crate::error::{Error, Result};
 use crate::progress::{self, Cancellable};
+use crate::telemetry::gzip::{Gunzip, is_gzip};
 
 /// Bytes of a stream that are held at first; more only for a longer record.
 const WINDOW: usize = 256 << 10;
@@ -51,7 +50,7 @@ impl<'a> Input<'a> {
     /// Bytes in memory, which are not copied; a gzip stream is known by its first two bytes.
     pub(super) fn memory(bytes: &'a [u8], place: &str) -> Self {
         if is_gzip(bytes) {
-            return Self::of(place, Source::Stream(Stream::new(Box::new(MultiGzDecoder::new(bytes)))));
+            return Self::of(place, Source::Stream(Stream::new(Box::new(Gunzip::new(bytes)))));
         }
         Self::of(place, Source::Memory(bytes))
     }
@@ -63,7 +62,7 @@ impl<'a> Input<'a> {
         let zipped = is_gzip(&head);
         let whole = Cancellable(Cursor::new(head).chain(read));
         let read: Box<dyn Read + Send + 'a> =
-            if zipped { Box::new(MultiGzDecoder::new(BufReader::new(whole))) } else { Box::new(whole) };
+            if zipped { Box::new(Gunzip::new(BufReader::new(whole))) } else { Box::new(whole) };
         Ok(Self::of(place, Source::Stream(Stream::new(read))))
     }
 
@@ -183,8 +182,4 @@ impl<'a> Stream<'a> {
         }
         Ok(())
     }
-}
-
-fn is_gzip(head: &[u8]) -> bool {
-    head.starts_with(&[0x1f, 0x8b])
 }

@@ -18,8 +18,8 @@ pub(super) struct Interface {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Clock {
     tick: Tick,
-    /// Added to every time.
-    offset_ns: i64,
+    /// Seconds added to every time.
+    offset_s: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +33,7 @@ enum Tick {
 }
 
 impl Interface {
-    /// Reads an interface description block; none if it cannot be read, or its clock ticks too fast or too late for
-    /// nanoseconds in 64 bits.
+    /// Reads an interface description block; none if it cannot be read.
     pub(super) fn read(order: ByteOrder, block: &[u8]) -> Option<Self> {
         let (_, block) = match order {
             ByteOrder::Little => parse_interfacedescriptionblock_le(block).ok()?,
@@ -56,32 +55,35 @@ impl Interface {
         Some(Self {
             link: LinkType(u16::try_from(block.linktype.0).ok()?),
             snap_bytes: block.snaplen,
-            clock: Clock::new(resolution, offset_s)?,
+            clock: Clock::new(resolution, offset_s),
         })
     }
 }
 
 impl Clock {
     /// From `if_tsresol`, a negative power of 10, or of 2 with the highest bit set, and `if_tsoffset`.
-    fn new(resolution: u8, offset_s: i64) -> Option<Self> {
+    fn new(resolution: u8, offset_s: i64) -> Self {
         let tick = match resolution {
             0..=9 => Tick::Nanoseconds(10_u64.pow(9 - u32::from(resolution))),
             10..=28 => Tick::PartOfNanosecond(10_u64.pow(u32::from(resolution) - 9)),
-            29..=127 => return None,
+            // 64 bits of them are less than a nanosecond.
+            29..=127 => Tick::PowerOfTwo(127),
             128.. => Tick::PowerOfTwo(u32::from(resolution & 0x7f)),
         };
-        Some(Self { tick, offset_ns: offset_s.checked_mul(1_000_000_000)? })
+        Self { tick, offset_s }
     }
 
-    /// Nanoseconds since the Unix epoch, cut to whole ones; none beyond the year 2262.
+    /// Nanoseconds since the Unix epoch, cut to whole ones; none before the year 1677 and after 2262.
     #[inline]
     pub(super) fn nanoseconds(self, ticks: u64) -> Option<i64> {
+        let ticks = u128::from(ticks);
         let ns = match self.tick {
-            Tick::Nanoseconds(ns) => ticks.checked_mul(ns)?,
-            Tick::PartOfNanosecond(parts) => ticks / parts,
-            Tick::PowerOfTwo(power) => u64::try_from((u128::from(ticks) * 1_000_000_000) >> power).ok()?,
+            Tick::Nanoseconds(ns) => ticks * u128::from(ns),
+            Tick::PartOfNanosecond(parts) => ticks / u128::from(parts),
+            Tick::PowerOfTwo(power) => (ticks * 1_000_000_000) >> power,
         };
-        i64::try_from(ns).ok()?.checked_add(self.offset_ns)
+        // Both are far below 2^127.
+        i64::try_from(ns.cast_signed() + i128::from(self.offset_s) * 1_000_000_000).ok()
     }
 }
 
@@ -105,11 +107,15 @@ mod tests {
             (9, i64::MAX as u64 + 1, None),
             (0x80, u64::MAX, None),
         ] {
-            assert_eq!(Clock::new(resolution, 0).unwrap().nanoseconds(ticks), ns, "{resolution} {ticks}");
+            assert_eq!(Clock::new(resolution, 0).nanoseconds(ticks), ns, "{resolution} {ticks}");
         }
-        assert_eq!(Clock::new(29, 0), None);
-        assert_eq!(Clock::new(6, i64::MAX), None);
-        assert_eq!(Clock::new(6, -1).unwrap().nanoseconds(1), Some(-999_999_000));
-        assert_eq!(Clock::new(9, 1).unwrap().nanoseconds(i64::MAX as u64), None);
+        assert_eq!(Clock::new(29, 5).nanoseconds(u64::MAX), Some(5_000_000_000));
+        assert_eq!(Clock::new(127, 0).nanoseconds(u64::MAX), Some(0));
+        assert_eq!(Clock::new(6, i64::MAX).nanoseconds(0), None);
+        assert_eq!(Clock::new(0, i64::MAX).nanoseconds(u64::MAX), None);
+        assert_eq!(Clock::new(6, -1).nanoseconds(1), Some(-999_999_000));
+        assert_eq!(Clock::new(9, 1).nanoseconds(i64::MAX as u64), None);
+        // Each part may lie outside where the sum does not.
+        assert_eq!(Clock::new(9, -10_000_000_000).nanoseconds(u64::MAX), Some(8_446_744_073_709_551_615));
     }
 }

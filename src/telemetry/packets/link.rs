@@ -24,18 +24,91 @@ impl LinkType {
     pub const RAW_OPENBSD: Self = Self(14);
     /// PPP in HDLC-like framing, or Cisco HDLC.
     pub const PPP_HDLC: Self = Self(50);
+    /// PPPoE session packets without an Ethernet header.
+    pub const PPP_ETHER: Self = Self(51);
+    /// ATM with an 802.2 header (RFC 2684).
+    pub const ATM_RFC1483: Self = Self(100);
     /// IPv4 or IPv6 without a link layer.
     pub const RAW: Self = Self(101);
+    /// Cisco HDLC.
+    pub const C_HDLC: Self = Self(104);
+    /// Frame Relay, of RFC 2427 or Cisco.
+    pub const FRELAY: Self = Self(107);
     /// OpenBSD loopback: a protocol family in network byte order.
     pub const LOOP: Self = Self(108);
     /// Linux "cooked" capture, version 1.
     pub const LINUX_SLL: Self = Self(113);
+    /// PPP as Linux's pppd writes it, with the direction in place of the address byte.
+    pub const PPP_PPPD: Self = Self(166);
+    /// Per-Packet Information: a header that names the link type of the frame behind it.
+    pub const PPI: Self = Self(192);
+    /// PPP behind a byte of direction.
+    pub const PPP_WITH_DIR: Self = Self(204);
+    /// Cisco HDLC behind a byte of direction.
+    pub const C_HDLC_WITH_DIR: Self = Self(205);
+    /// Frame Relay behind a byte of direction.
+    pub const FRELAY_WITH_DIR: Self = Self(206);
     /// IPv4 without a link layer.
     pub const IPV4: Self = Self(228);
     /// IPv6 without a link layer.
     pub const IPV6: Self = Self(229);
     /// Linux "cooked" capture, version 2.
     pub const LINUX_SLL2: Self = Self(276);
+}
+
+impl LinkType {
+    /// What the tcpdump group calls the more common of the link types whose frames are not decoded.
+    pub(super) const fn unsupported_name(self) -> Option<&'static str> {
+        Some(match self.0 {
+            6 => "Token Ring",
+            8 => "SLIP",
+            10 => "FDDI",
+            105 => "IEEE 802.11",
+            109 => "OpenBSD encapsulation",
+            117 => "OpenBSD packet filter log",
+            119 => "IEEE 802.11 with a Prism header",
+            122 => "IP over Fibre Channel",
+            127 => "IEEE 802.11 with radiotap",
+            147..=162 => "user-defined",
+            163 => "IEEE 802.11 with an AVS header",
+            187 | 201 => "Bluetooth HCI",
+            189 | 220 => "USB",
+            195 | 230 => "IEEE 802.15.4",
+            227 => "CAN",
+            239 => "netfilter log",
+            242 => "IP over InfiniBand",
+            247 => "InfiniBand",
+            253 => "netlink",
+            274 => "Ethernet with preambles",
+            _ => return None,
+        })
+    }
+}
+
+/// An encapsulation that carries Ethernet or IP and is not decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Encapsulation {
+    /// IEEE 802.1AE: encrypted or authenticated Ethernet.
+    Macsec,
+    /// A Network Service Header (RFC 8300) that carries neither IP nor Ethernet nor MPLS.
+    Nsh,
+    /// The routing protocol B.A.T.M.A.N. advanced.
+    BatmanAdv,
+    /// The Lightweight Access Point Protocol.
+    Lwapp,
+}
+
+impl Encapsulation {
+    /// Its usual abbreviation.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Macsec => "MACsec",
+            Self::Nsh => "NSH",
+            Self::BatmanAdv => "BATMAN-adv",
+            Self::Lwapp => "LWAPP",
+        }
+    }
 }
 
 pub(super) const IPV4: u16 = ether_type::IPV4.0;
@@ -46,8 +119,32 @@ const PPPOE_SESSION: u16 = 0x8864;
 const MPLS: u16 = 0x8847;
 /// MPLS with multicast labels (RFC 5332).
 const MPLS_MULTICAST: u16 = 0x8848;
-/// A VLAN tag of before 802.1ad, put outside another one.
+/// VLAN tags of before 802.1ad, put outside another one.
 const OLD_QINQ: u16 = 0x9100;
+const OLD_QINQ_2: u16 = 0x9200;
+const OLD_QINQ_3: u16 = 0x9300;
+/// The port extender's tag of IEEE 802.1BR, and Cisco's forerunner of it.
+const E_TAG: u16 = 0x893f;
+const VN_TAG: u16 = 0x8926;
+/// Cisco MetaData, which carries a security group.
+const CISCO_METADATA: u16 = 0x8909;
+/// The service tag of a provider backbone bridge (IEEE 802.1ah), before a whole Ethernet frame.
+const PBB: u16 = 0x88e7;
+/// Cisco FabricPath, or Data Center Ethernet: a tag before a whole Ethernet frame.
+const FABRIC_PATH: u16 = 0x8903;
+/// TRILL (RFC 6325), before a whole Ethernet frame.
+const TRILL: u16 = 0x22f3;
+/// The redundancy tags of HSR (IEC 62439-3) and IEEE 802.1CB.
+const HSR: u16 = 0x892f;
+const R_TAG: u16 = 0xf1c1;
+/// Network Service Header (RFC 8300).
+const NSH: u16 = 0x894f;
+/// An 802.2 header in a frame that is too long for a length.
+const JUMBO_LLC: u16 = 0x8870;
+/// What is not decoded.
+const MACSEC: u16 = 0x88e5;
+const BATMAN_ADV: u16 = 0x4305;
+const LWAPP: u16 = 0x88bb;
 /// Ethernet frames within another protocol.
 const BRIDGED_ETHERNET: u16 = 0x6558;
 /// PPP within another protocol.
@@ -74,14 +171,54 @@ pub(super) fn network(link: LinkType, frame: Part<'_>) -> Result<Network<'_>, Sk
         LinkType::RAW | LinkType::RAW_BSD | LinkType::RAW_OPENBSD | LinkType::IPV4 | LinkType::IPV6 => {
             Ok(Network { ip: frame, vlan_id: 0 })
         }
+        _ => rarer(link, frame),
+    }
+}
+
+/// Finds the IP packet in a frame of the rarer link types.
+fn rarer(link: LinkType, frame: Part<'_>) -> Result<Network<'_>, Skipped> {
+    match link {
         LinkType::LINUX_SLL if frame.u16(2)? == NETLINK => Err(Skipped::NotIp),
         LinkType::LINUX_SLL => ether_payload(frame.u16(14)?, frame.after(16)?),
         LinkType::LINUX_SLL2 if frame.u16(8)? == NETLINK => Err(Skipped::NotIp),
         LinkType::LINUX_SLL2 => ether_payload(frame.u16(0)?, frame.after(20)?),
         LinkType::NULL | LinkType::LOOP => loopback(frame),
-        LinkType::PPP | LinkType::PPP_HDLC => ppp(frame),
+        LinkType::PPP | LinkType::PPP_HDLC | LinkType::C_HDLC => ppp(frame),
+        LinkType::PPP_WITH_DIR | LinkType::C_HDLC_WITH_DIR => ppp(frame.after(1)?),
+        LinkType::PPP_PPPD => ppp(frame.after(2)?),
+        LinkType::PPP_ETHER => ether_payload(PPPOE_SESSION, frame),
+        LinkType::FRELAY => frame_relay(frame),
+        LinkType::FRELAY_WITH_DIR => frame_relay(frame.after(1)?),
+        LinkType::ATM_RFC1483 => {
+            let (ether_type, part) = llc(frame)?;
+            ether_payload(ether_type, part)
+        }
+        LinkType::PPI => match ppi(frame)? {
+            (LinkType::PPI, _) => Err(Skipped::UnsupportedLink),
+            (link, frame) => network(link, frame),
+        },
         _ => Err(Skipped::UnsupportedLink),
     }
+}
+
+/// The link type that frames of an unsupported one were of, which Per-Packet Information may hold.
+pub(super) fn unsupported(link: LinkType, frame: Part<'_>) -> LinkType {
+    match ppi(frame) {
+        Ok((inner, _)) if link == LinkType::PPI => inner,
+        _ => link,
+    }
+}
+
+/// The link type and the frame behind Per-Packet Information, whose numbers are in little-endian order.
+fn ppi(frame: Part<'_>) -> Result<(LinkType, Part<'_>), Skipped> {
+    let &[_, _, low, high, a, b, c, d] = frame.head()?;
+    let length = usize::from(u16::from_le_bytes([low, high]));
+    if length < 8 {
+        return Err(Skipped::Malformed);
+    }
+    // No link type has a greater number.
+    let link = u16::try_from(u32::from_le_bytes([a, b, c, d])).unwrap_or(u16::MAX);
+    Ok((LinkType(link), frame.after(length)?))
 }
 
 /// Finds the IP packet in an Ethernet frame.
@@ -90,47 +227,136 @@ pub(super) fn ethernet(frame: Part<'_>) -> Result<Network<'_>, Skipped> {
     ether_payload(frame.u16(12)?, frame.after(14)?)
 }
 
-/// Finds the IP packet behind a type of Ethernet: behind VLAN tags, MPLS labels, PPPoE and SNAP.
+/// Finds the IP packet behind a type of Ethernet: behind VLAN and other tags, MPLS labels, PPPoE and 802.2.
 #[inline(always)]
-pub(super) fn ether_payload(ether_type: u16, mut part: Part<'_>) -> Result<Network<'_>, Skipped> {
-    let mut ether_type = ether_type;
+pub(super) fn ether_payload(ether_type: u16, part: Part<'_>) -> Result<Network<'_>, Skipped> {
+    match ether_type {
+        IPV4 | IPV6 => Ok(Network { ip: part, vlan_id: 0 }),
+        _ => tagged(ether_type, part),
+    }
+}
+
+/// Finds the IP packet behind tags and headers.
+fn tagged(mut ether_type: u16, mut part: Part<'_>) -> Result<Network<'_>, Skipped> {
     let mut vlan_id = 0;
     // Every turn reads on in the frame, so that the loop ends with it.
     loop {
         match ether_type {
             IPV4 | IPV6 => return Ok(Network { ip: part, vlan_id }),
-            VLAN | QINQ | OLD_QINQ => {
+            VLAN | QINQ | OLD_QINQ | OLD_QINQ_2 | OLD_QINQ_3 => {
                 if vlan_id == 0 {
                     vlan_id = part.u16(0)? & 0x0fff;
                 }
-                ether_type = part.u16(2)?;
-                part = part.after(4)?;
+                (ether_type, part) = behind(part, 2)?;
             }
             MPLS | MPLS_MULTICAST => (ether_type, part) = mpls(part)?,
             PPPOE_SESSION => (ether_type, part) = ppp_payload(part.after(6)?)?,
             PPP => (ether_type, part) = ppp_payload(part)?,
-            BRIDGED_ETHERNET => (ether_type, part) = (part.u16(12)?, part.after(14)?),
-            ..=LONGEST_LENGTH => (ether_type, part) = snap(part)?,
+            BRIDGED_ETHERNET => (ether_type, part) = behind(part, 12)?,
+            VN_TAG | HSR | R_TAG => (ether_type, part) = behind(part, 4)?,
+            E_TAG => (ether_type, part) = behind(part, 6)?,
+            // Its second byte counts 4 bytes each.
+            CISCO_METADATA => (ether_type, part) = behind(part, 2 + 4 * usize::from(part.head::<2>()?[1]))?,
+            PBB => (ether_type, part) = behind(part, 4 + 12)?,
+            FABRIC_PATH => (ether_type, part) = behind(part, 2 + 12)?,
+            // Options of 4 bytes each are counted in 5 bits.
+            TRILL => (ether_type, part) = behind(part, 6 + 4 * usize::from(part.u16(0)? >> 6 & 0x1f) + 12)?,
+            NSH => (ether_type, part) = nsh(part)?,
+            ..=LONGEST_LENGTH | JUMBO_LLC => (ether_type, part) = llc(part)?,
+            MACSEC => return Err(Skipped::Encapsulated(Encapsulation::Macsec)),
+            BATMAN_ADV => return Err(Skipped::Encapsulated(Encapsulation::BatmanAdv)),
+            LWAPP => return Err(Skipped::Encapsulated(Encapsulation::Lwapp)),
             _ => return Err(Skipped::NotIp),
         }
     }
 }
 
-/// Behind a stack of MPLS labels: IP, told by its version, or Ethernet behind the control word of a pseudowire
-/// (RFC 4385, RFC 4448).
+/// The type of Ethernet that stands behind `bytes` bytes, and what follows it.
+fn behind(part: Part<'_>, bytes: usize) -> Result<(u16, Part<'_>), Skipped> {
+    Ok((part.u16(bytes)?, part.after(bytes + 2)?))
+}
+
+/// Behind a stack of MPLS labels: IP, told by its version, or the Ethernet of a pseudowire, with or without a control
+/// word (RFC 4385, RFC 4448).
 fn mpls(mut part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
     loop {
         let label = u32::from_be_bytes(*part.head()?);
         part = part.after(4)?;
         if label & 0x100 != 0 {
-            return match part.head::<1>()?[0] >> 4 {
-                4 => Ok((IPV4, part)),
-                6 => Ok((IPV6, part)),
-                0 => Ok((BRIDGED_ETHERNET, part.after(4)?)),
-                _ => Err(Skipped::NotIp),
-            };
+            break;
         }
     }
+    let version = part.head::<1>()?[0] >> 4;
+    let frame = Likeness::of_frame(part);
+    match version {
+        // A hardware address may begin with the same digit.
+        4 if frame != Likeness::Sure && (fits_ipv4(part) || frame == Likeness::None) => Ok((IPV4, part)),
+        6 if frame != Likeness::Sure && (fits_ipv6(part) || frame == Likeness::None) => Ok((IPV6, part)),
+        0 => {
+            let word = part.after(4)?;
+            Ok((BRIDGED_ETHERNET, if frame > Likeness::of_frame(word) { part } else { word }))
+        }
+        _ if frame > Likeness::None => Ok((BRIDGED_ETHERNET, part)),
+        _ => Err(Skipped::NotIp),
+    }
+}
+
+/// Bytes of padding and check sequence that may follow an IP packet.
+const TRAILER: usize = 32;
+
+/// Whether an IPv4 header's length is that of what there is.
+fn fits_ipv4(part: Part<'_>) -> bool {
+    let length = part.u16(2).map_or(0, usize::from);
+    let header = part.captured.first().is_some_and(|first| first & 0x0f >= 5);
+    header && length >= 20 && (length..=length + TRAILER).contains(&part.wire)
+}
+
+/// Whether an IPv6 header's length is that of what there is.
+fn fits_ipv6(part: Part<'_>) -> bool {
+    let length = part.u16(4).map_or(0, usize::from) + 40;
+    (length..=length + TRAILER).contains(&part.wire)
+}
+
+/// How much what stands somewhere looks like an Ethernet frame that carries IP or a tag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Likeness {
+    None,
+    /// By its type.
+    Likely,
+    /// By the length of the IP packet in it too.
+    Sure,
+}
+
+impl Likeness {
+    fn of_frame(part: Part<'_>) -> Self {
+        let Ok((kind, ip)) = behind(part, 12) else { return Self::None };
+        let version = ip.captured.first().map(|first| first >> 4);
+        match (kind, version) {
+            (IPV4, Some(4)) if fits_ipv4(ip) => Self::Sure,
+            (IPV6, Some(6)) if fits_ipv6(ip) => Self::Sure,
+            (IPV4, Some(4)) | (IPV6, Some(6)) => Self::Likely,
+            (VLAN | QINQ | OLD_QINQ | MPLS | PPPOE_SESSION, _) => Self::Likely,
+            _ => Self::None,
+        }
+    }
+}
+
+/// Behind a Network Service Header, whose length counts 4 bytes each.
+fn nsh(part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
+    let &[_, length, _, next] = part.head()?;
+    let bytes = usize::from(length & 0x3f) * 4;
+    if bytes < 8 {
+        return Err(Skipped::Malformed);
+    }
+    let ether_type = match next {
+        1 => IPV4,
+        2 => IPV6,
+        3 => BRIDGED_ETHERNET,
+        4 => NSH,
+        5 => MPLS,
+        _ => return Err(Skipped::Encapsulated(Encapsulation::Nsh)),
+    };
+    Ok((ether_type, part.after(bytes)?))
 }
 
 /// Behind a PPP protocol number, which may be compressed to one byte (RFC 1661); HDLC address and control bytes
@@ -151,16 +377,61 @@ fn ppp_payload(part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
 /// A PPP frame, or one of Cisco HDLC, where a type of Ethernet follows address and control bytes.
 fn ppp(frame: Part<'_>) -> Result<Network<'_>, Skipped> {
     let (ether_type, part) = match *frame.head()? {
-        [0x0f | 0x8f, 0x00] => (frame.u16(2)?, frame.after(4)?),
+        [0x0f | 0x8f, 0x00] => behind(frame, 2)?,
         _ => ppp_payload(frame)?,
     };
     ether_payload(ether_type, part)
 }
 
-/// Behind an 802.2 header: IP in SNAP (RFC 1042).
+/// Behind the address of Frame Relay, of 2 to 4 bytes: a type of Ethernet as Cisco writes it, or a control byte and a
+/// protocol identifier (RFC 2427).
+fn frame_relay(frame: Part<'_>) -> Result<Network<'_>, Skipped> {
+    let last = frame.captured.iter().take(4).position(|byte| byte & 1 == 1).ok_or(Skipped::Malformed)?;
+    let part = frame.after(last + 1)?;
+    let (ether_type, part) = match *part.head()? {
+        [0x03, 0x00] => protocol_identifier(part.after(2)?)?,
+        [0x03, _] => protocol_identifier(part.after(1)?)?,
+        _ => behind(part, 0)?,
+    };
+    ether_payload(ether_type, part)
+}
+
+/// Behind a network layer protocol identifier (ISO/IEC TR 9577).
+fn protocol_identifier(part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
+    let [identifier] = *part.head()?;
+    let rest = part.after(1)?;
+    match identifier {
+        0xcc => Ok((IPV4, rest)),
+        0x8e => Ok((IPV6, rest)),
+        0xcf => Ok((PPP, rest)),
+        0x80 => snap(rest),
+        _ => Err(Skipped::NotIp),
+    }
+}
+
+/// Behind an 802.2 header: IP in SNAP (RFC 1042), by its own service access point, or by a protocol identifier
+/// (RFC 2684).
+fn llc(part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
+    match part.head()? {
+        [0xaa, 0xaa, 0x03] => snap(part.after(3)?),
+        [0x06, 0x06, 0x03] => Ok((IPV4, part.after(3)?)),
+        [0xfe, 0xfe, 0x03] => protocol_identifier(part.after(3)?),
+        _ => Err(Skipped::NotIp),
+    }
+}
+
+/// Behind SNAP: a type of Ethernet of RFC 1042 or of a bridge tunnel, or a bridged frame of RFC 2427 or RFC 2684.
 fn snap(part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
-    match part.head() {
-        Ok([0xaa, 0xaa, 0x03, 0, 0, 0]) => Ok((part.u16(6)?, part.after(8)?)),
+    match part.head()? {
+        [0, 0, 0 | 0xf8] => behind(part, 3),
+        // With and without a frame check sequence; ATM pads both to 4 bytes.
+        [0, 0x80, 0xc2] if matches!(part.u16(3)?, 1 | 7) => {
+            let frame = part.after(5)?;
+            Ok((
+                BRIDGED_ETHERNET,
+                if Likeness::of_frame(frame) > Likeness::None { frame } else { frame.after(2)? },
+            ))
+        }
         _ => Err(Skipped::NotIp),
     }
 }

@@ -149,11 +149,15 @@ impl<'a> FlowMeter<'a> {
                 }
             }
         }
-        for (reason, records) in self.packets.counts().by_reason() {
+        let counts = self.packets.counts();
+        for (reason, records) in
+            counts.by_reason().into_iter().chain([("rejected_times", counts.rejected_times)])
+        {
             if records > 0 {
                 self.report.skipped.insert(reason.to_owned(), records);
             }
         }
+        self.report.skipped.extend(self.packets.unsupported());
         let batch = if self.pending_since.take().is_some() && !self.is_finished {
             self.table.drain()?
         } else {
@@ -175,7 +179,8 @@ impl BatchReader for FlowMeter<'_> {
     }
 
     /// `accepted` counts flow records; `skipped` counts the records of the capture that gave no packet, by the
-    /// names of [`CaptureCounts`]' fields, and none of them is a rejected flow.
+    /// names of [`CaptureCounts`]' fields, and none of them is a rejected flow. What is not decoded is there by name
+    /// too ([`Decoder::unsupported`](super::Decoder::unsupported)), and so are [`CaptureCounts::rejected_times`].
     fn report(&self) -> &ReadReport {
         &self.report
     }

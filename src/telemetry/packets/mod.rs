@@ -34,7 +34,7 @@ pub use counts::{CaptureCounts, Skipped};
 pub use decode::{DecodeOptions, Decoded, Decoder, Layer};
 pub use end_reason::EndReason;
 pub use flow_counts::FlowCounts;
-pub use link::LinkType;
+pub use link::{Encapsulation, LinkType};
 pub use meter::{FlowMeter, read_flows};
 pub use packet::{Packet, TcpFlags};
 pub use profile::{FlowColumn, Profile};

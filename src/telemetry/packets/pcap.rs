@@ -67,6 +67,11 @@ impl Pcap {
         }
         input.take(self.record_header);
         let time_ns = i64::from(seconds) * 1_000_000_000 + i64::from(fraction) * i64::from(self.unit_ns);
-        Ok(Record::Frame { link: self.link, captured: input.take(captured), wire_bytes, time_ns })
+        Ok(Record::Frame {
+            link: self.link,
+            captured: input.take(captured),
+            wire_bytes,
+            time_ns: Some(time_ns),
+        })
     }
 }

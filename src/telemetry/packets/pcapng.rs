@@ -157,8 +157,8 @@ impl PcapNg {
         let Some(Some(interface)) = self.interfaces.get(interface as usize) else {
             return Record::UnknownInterface { captured_bytes, wire_bytes };
         };
-        let Some(time_ns) = interface.clock.nanoseconds(ticks) else { return Record::Malformed };
-        self.time_ns = time_ns;
+        let time_ns = interface.clock.nanoseconds(ticks);
+        self.time_ns = time_ns.unwrap_or(self.time_ns);
         Record::Frame { link: interface.link, captured, wire_bytes, time_ns }
     }
 
@@ -171,6 +171,6 @@ impl PcapNg {
         };
         let snapped = if interface.snap_bytes == 0 { u32::MAX } else { interface.snap_bytes };
         let captured = &padded[..padded.len().min(wire_bytes.min(snapped) as usize)];
-        Record::Frame { link: interface.link, captured, wire_bytes, time_ns: self.time_ns }
+        Record::Frame { link: interface.link, captured, wire_bytes, time_ns: Some(self.time_ns) }
     }
 }

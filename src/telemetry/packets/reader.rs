@@ -53,6 +53,8 @@ pub struct PacketReader<'a> {
     format: Format,
     decoder: Decoder,
     place: String,
+    /// Time of the last record.
+    time_ns: i64,
     is_done: bool,
 }
 
@@ -118,7 +120,7 @@ impl<'a> PacketReader<'a> {
             return Err(input.error(0, value, "the beginning of a pcap or pcapng capture"));
         };
         let decoder = Decoder::new(options);
-        Ok(Self { input, format, decoder, place: place.to_owned(), is_done: false })
+        Ok(Self { input, format, decoder, place: place.to_owned(), time_ns: 0, is_done: false })
     }
 
     /// Where the packets come from.
@@ -129,6 +131,11 @@ impl<'a> PacketReader<'a> {
     /// What became of the records up to now.
     pub fn counts(&self) -> &CaptureCounts {
         self.decoder.counts()
+    }
+
+    /// The records skipped for what is not decoded, by name; see [`Decoder::unsupported`].
+    pub fn unsupported(&self) -> impl Iterator<Item = (String, u64)> {
+        self.decoder.unsupported()
     }
 
     /// Reads the next packet into `packet`; false at the end.
@@ -146,6 +153,11 @@ impl<'a> PacketReader<'a> {
                     counts.malformed += 1;
                 }
                 Record::Frame { link, captured, wire_bytes, time_ns } => {
+                    let time_ns = time_ns.unwrap_or_else(|| {
+                        counts.rejected_times += 1;
+                        self.time_ns
+                    });
+                    self.time_ns = time_ns;
                     if self.decoder.decode_into(link, captured, wire_bytes, time_ns, packet).is_ok() {
                         return Ok(true);
                     }

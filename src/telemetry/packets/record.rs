@@ -12,9 +12,9 @@ pub(super) const MAX_WIRE: u32 = 1 << 20;
 /// The next record of a capture.
 #[derive(Debug)]
 pub(super) enum Record<'a> {
-    /// A frame.
-    Frame { link: LinkType, captured: &'a [u8], wire_bytes: u32, time_ns: i64 },
-    /// A record whose lengths or time cannot be.
+    /// A frame; without a time where 64 bits of nanoseconds cannot hold it.
+    Frame { link: LinkType, captured: &'a [u8], wire_bytes: u32, time_ns: Option<i64> },
+    /// A record whose lengths cannot be.
     Malformed,
     /// A frame of an interface that was not described.
     UnknownInterface { captured_bytes: u32, wire_bytes: u32 },
