@@ -15,7 +15,7 @@ const PROMISES = new Set([
   'Collector.read', 'Series.fromTable', 'Series.table',
   'Policy.load', 'Detector.fit', 'FittedDetector.score', 'FittedDetector.explain', 'FittedDetector.probabilities',
   'FittedDetector.pValues', 'FittedDetector.gateWeights', 'FittedDetector.save', 'FittedDetector.load', 'FittedDetector.fromBuffer',
-  'TreeEnsemble.fromLightgbm', 'TreeEnsemble.fromXgboostJson', 'TreeEnsemble.fromSklearnJson',
+  'TreeEnsemble.fromLightgbm', 'TreeEnsemble.fromXgboostBuffer', 'TreeEnsemble.fromXgboostJson', 'TreeEnsemble.fromSklearnJson',
   'Guard.fit', 'Guard.load', 'Guard.fromBuffer', 'Guard.save', 'Guard.assess', 'Guard.explain',
 ])
 /** What is done to a first argument before napi sees it. */

@@ -50,7 +50,7 @@ pub use neural::{
     NeuralClassifierConfig, NeuralClassifierParts, Precision, PretrainingConfig, Progress, Quality, Schedule,
     Stopped, TemporalCnnConfig, TimingChannel, TimingLayout, TrainingConfig, Variational,
 };
-pub use tree_ensemble::{Link, TreeEnsemble, TreeEnsembleParts};
+pub use tree_ensemble::{CategoryName, Link, TreeEnsemble, TreeEnsembleParts};
 
 /// Trains a detector from features.
 pub trait Fit {
