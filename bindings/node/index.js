@@ -34,6 +34,7 @@ const FIRST = {
   'FittedDetector.pValues': floats,
   'FittedDetector.gateWeights': floats,
   'FittedDetector.fromBuffer': bytes,
+  'TreeEnsemble.fromXgboostBuffer': bytes,
   evaluate: floats,
   calibrationError: doubles,
 }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -296,8 +295,8 @@ class TreeModel(_Trees):
     where it does not know them itself, and `clean_class` says which means clean traffic; see `Classifier`.
 
     A model that was trained on a data frame with columns of categories takes such frames: categories are found by
-    name, and one that is new is a missing value. A matrix holds the codes of categories instead, as in LightGBM and
-    XGBoost; for a model of scikit-learn it holds their values.
+    name, and a new one is what the library makes of it. A matrix holds the codes of categories instead, as in LightGBM
+    and XGBoost; for a model of scikit-learn it holds their values.
     """
 
     _columns_of: Columns | None = None
@@ -324,7 +323,7 @@ class TreeModel(_Trees):
         """
         source, missing = xgboost_model(model)
         native = _core.Detector.import_trees("xgboost", *source_of(source)).with_missing_value(missing)
-        columns = Columns("xgboost", native.facts["category_names"])
+        columns = Columns("xgboost", native.facts["category_names"], missing=missing)
         return cls._import(native, columns, _known(model, classes), clean_class)
 
     @classmethod

@@ -85,16 +85,23 @@ class Columns:
         The names of the categories of each feature, empty for a feature of numbers.
     frame_names
         For LightGBM: the names of the categories of each column of categories, in the order of a frame.
+    missing
+        For XGBoost: the value that is taken for missing, also as the code of a category.
     library
         `"lightgbm"`, `"xgboost"` or `"sklearn"`. Matrices hold codes, but for scikit-learn, which encodes values.
     """
 
     def __init__(
-        self, library: str, names: Sequence[Sequence[Any]] | None, frame_names: Sequence[Sequence[Any]] | None = None
+        self,
+        library: str,
+        names: Sequence[Sequence[Any]] | None,
+        frame_names: Sequence[Sequence[Any]] | None = None,
+        missing: float = float("nan"),
     ) -> None:
         self.library = library
         self.names = names
         self.frame_names = frame_names
+        self.missing = missing
 
     def reads_values(self) -> bool:
         """Whether a matrix holds values of categories instead of codes."""
@@ -106,7 +113,8 @@ class Columns:
         if columns is None:
             return self._matrix(X) if self.reads_values() else X
         for i, names in self._categories(X, columns).items():
-            X = _with_column(X, i, _codes(columns[i], names))
+            codes = self._xgboost_codes if self.library == "xgboost" else _codes
+            X = _with_column(X, i, codes(columns[i], names))
         return _with_blanks_replaced(X) if self.library == "lightgbm" else X
 
     def _categories(self, X: Any, columns: list[Any]) -> dict[int, Sequence[Any]]:
@@ -132,6 +140,33 @@ class Columns:
             advice = "the model's file has no names of its categories, so pass its codes (`cat.codes`)"
             raise SchemaMismatchError(f"column `{called[i]}` must hold numbers: {advice}")
         return by_feature
+
+    def _xgboost_codes(self, column: Any, names: Sequence[Any]) -> npt.NDArray[np.float64]:
+        """The codes of a column; a new category is one that no split sends right, and not a missing value."""
+        unknown = -1.0 if self.missing != -1.0 else -2.0
+        codes = _codes(column, self._xgboost_names(column, names), unknown)
+        new = np.flatnonzero(codes == unknown)
+        if len(new) and not isinstance(names[0], str):
+            # XGBoost 3.2 takes a new number for the category above it.
+            raise SchemaMismatchError(f"row {new[0]} has a category that is not among those of training, {names}")
+        return codes
+
+    def _xgboost_names(self, column: Any, names: Sequence[Any]) -> Sequence[Any]:
+        """The names of the categories that the codes of the model stand for, as this column spells them."""
+        listed = _listed(column)
+        if self.missing >= 0.0 and listed != names:
+            expected = f"the categories {names}, in that order, since the model takes code {self.missing} for missing"
+            raise SchemaMismatchError(f"a column must list {expected}, got {listed}")
+        if all(not isinstance(name, str) or name.isascii() for name in [*names, *listed]) or set(listed) <= set(names):
+            return names
+        # XGBoost 3.2 cuts the names of pandas at their numbers of characters, where it should count bytes.
+        text, end, cut = "".join(map(str, listed)), 0, []
+        for name in map(str, listed):
+            end += len(name)
+            cut.append(text.encode()[: len(text)][end - len(name) : end].decode(errors="replace"))
+        if cut == list(names) or listed == list(names):
+            return listed
+        raise SchemaMismatchError(f"a column with categories outside ASCII must list them as in training, got {listed}")
 
     def _matrix(self, X: Any) -> Any:
         """A matrix with codes where it holds values of categories."""
@@ -170,6 +205,15 @@ def _is_text(column: Any) -> bool:
     return kind.startswith(("str", "Str", "large_string"))
 
 
+def _listed(column: Any) -> list[Any]:
+    """The categories of a column in the order of its codes; those of Polars and pyarrow as they come."""
+    if hasattr(column, "cat") and hasattr(column.cat, "codes"):
+        return list(column.cat.categories.tolist())
+    if hasattr(column, "cat"):
+        return list(column.cat.get_categories().to_list())
+    return list(column.combine_chunks().dictionary.to_pylist()) if column.num_chunks else []
+
+
 def _with_column(X: Any, i: int, values: npt.NDArray[np.float64]) -> Any:
     if hasattr(X, "isetitem"):
         X = X.copy(deep=False)
@@ -192,27 +236,30 @@ def _with_blanks_replaced(X: Any) -> Any:
     return X.rename(dict(zip(names, written, strict=True))) if rename is None else rename(written)
 
 
-def _codes(column: Any, names: Sequence[Any]) -> npt.NDArray[np.float64]:
-    """The place of each value in `names`; NaN for a missing or an unknown one."""
-    places = {name: place for place, name in enumerate(names)}
+def _codes(column: Any, names: Sequence[Any], unknown: float = np.nan) -> npt.NDArray[np.float64]:
+    """The place of each value in `names`, or `unknown`; NaN for a missing one."""
+    places = {name: float(place) for place, name in enumerate(names)}
 
     def place(value: Any) -> float:
         try:
-            return float(places.get(value, np.nan))
+            return places.get(value, unknown)
         except TypeError:  # not hashable, so not a category
-            return float("nan")
+            return unknown
 
     if hasattr(column, "cat") and hasattr(column.cat, "codes"):
         # The code of a missing value is -1, the last entry.
         table = np.array([place(value) for value in column.cat.categories.tolist()] + [np.nan])
         return table[column.cat.codes.to_numpy()]
-    values = column.to_pylist() if hasattr(column, "to_pylist") else column.tolist() if hasattr(column, "tolist") else column.to_list()
-    known = {}
-    for value in set(map(_key, values)):
-        known[value] = place(value)
-    return np.array([known[_key(value)] for value in values], dtype=np.float64)
+    # Of pyarrow, of NumPy and pandas, of Polars.
+    listed = next(getattr(column, name) for name in ("to_pylist", "tolist", "to_list") if hasattr(column, name))
+    values = [_key(value) for value in listed()]
+    known = {value: np.nan if value is None else place(value) for value in set(values)}
+    return np.array([known[value] for value in values], dtype=np.float64)
 
 
 def _key(value: Any) -> Any:
-    """A value that compares with itself."""
-    return None if value is None or value != value else value
+    """A value that compares with itself; `None` for a missing one."""
+    try:
+        return None if value is None or value != value else value
+    except TypeError:  # NA of pandas compares with nothing
+        return None

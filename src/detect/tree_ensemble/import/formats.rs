@@ -4,12 +4,15 @@ use super::bad;
 use crate::error::{Error, Result};
 
 /// Formats that no import reads, and what to do with such a file.
-const OTHERS: [(&[u8], &str, &str); 9] = [
+const OTHERS: [(&[u8], &str, &str); 12] = [
     (b"\x80\x02", PICKLE, LOAD),
     (b"\x80\x03", PICKLE, LOAD),
     (b"\x80\x04", PICKLE, LOAD),
     (b"\x80\x05", PICKLE, LOAD),
-    (b"x\x9c", "zlib data, as joblib compresses pickles", LOAD),
+    (b"x\x01", ZLIB, LOAD),
+    (b"x\x5e", ZLIB, LOAD),
+    (b"x\x9c", ZLIB, LOAD),
+    (b"x\xda", ZLIB, LOAD),
     (b"\x1f\x8b", "gzip data", "decompress it first"),
     (b"PK\x03\x04", "a zip archive", "extract the model first"),
     (
@@ -20,6 +23,7 @@ const OTHERS: [(&[u8], &str, &str); 9] = [
     (b"CBM1", "CatBoost's binary format", "CatBoost models are not supported"),
 ];
 const PICKLE: &str = "a pickled Python object";
+const ZLIB: &str = "zlib data, as joblib compresses pickles";
 const LOAD: &str = "load it in Python and import the object, or save the model in its library's own format";
 
 /// Whether a JSON object in UBJSON begins here: its first key has a length, or the object a type or a count.

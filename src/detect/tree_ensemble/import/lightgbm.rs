@@ -9,7 +9,7 @@ use crate::detect::tree::{Categories, Test};
 use crate::detect::tree_ensemble::{Link, Missing, Output, TreeEnsemble};
 use crate::error::{Error, Result};
 
-/// Values this near to 0 are 0 to LightGBM where zero stands for a missing value.
+/// Values this near to 0 are 0 to LightGBM.
 const ZERO: f32 = 1e-35;
 
 /// What a decision type has at its bits 2 and 3 where 0 stands for a missing value.
@@ -244,6 +244,14 @@ fn numeric(
             let expected = "one that takes nothing, 0 or NaN for missing";
             return Err(section.refused("decision_type", node, expected, decision));
         }
+    };
+    // LightGBM reads values this near to 0 as 0, so none of them is parted from 0.
+    let at_most = if at_most.abs() > ZERO {
+        at_most
+    } else if threshold >= 0.0 {
+        ZERO
+    } else {
+        (-ZERO).next_down()
     };
     Ok((Test::AtMost(at_most), missing_left))
 }

@@ -104,8 +104,11 @@ struct Booster {
 
 #[derive(Deserialize)]
 struct Model {
+    /// Not there in a linear model.
+    #[serde(default)]
     trees: Vec<Tree>,
     /// The output that each tree belongs to.
+    #[serde(default)]
     tree_info: Vec<usize>,
     /// The first tree of each round, and the end; from version 2 on.
     #[serde(default)]

@@ -4,9 +4,6 @@ use serde::Deserialize;
 
 use crate::detect::tree_ensemble::CategoryName;
 
-/// The kind of an array of f32, as XGBoost's JSON numbers its kinds of values.
-const F32_ARRAY: u8 = 7;
-
 /// The names of all features.
 #[derive(Default, Deserialize)]
 pub(super) struct Containers {
@@ -21,8 +18,6 @@ struct Container {
     offsets: Option<Vec<usize>>,
     /// Numbers, or the bytes of all texts.
     values: Vec<Number>,
-    #[serde(rename = "type")]
-    kind: Option<u8>,
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -44,7 +39,7 @@ impl Containers {
         let names = self.enc.iter().enumerate().map(|(feature, container)| {
             container.names().ok_or_else(|| {
                 let field = format!("gradient_booster.model.cats.enc[{feature}].offsets");
-                (field, "ascending and within the UTF-8 bytes of `values`".into(), "others".into())
+                (field, "ascending and within the bytes of `values`".into(), "others".into())
             })
         });
         names.collect::<Result<_, _>>().map(Some)
@@ -59,28 +54,22 @@ impl Container {
 
     fn names(&self) -> Option<Vec<CategoryName>> {
         let Some(offsets) = &self.offsets else {
-            return Some(self.values.iter().map(|&value| self.number(value)).collect());
+            let name = |value: &Number| match *value {
+                Number::Integer(value) => CategoryName::Integer(value),
+                Number::Float(value) => CategoryName::Number(value),
+            };
+            return Some(self.values.iter().map(name).collect());
         };
         let byte = |number: &Number| match *number {
             Number::Integer(byte @ -128..=255) => Some(byte as u8),
             _ => None,
         };
         let bytes: Vec<u8> = self.values.iter().map(byte).collect::<Option<_>>()?;
+        // XGBoost 3.2 cuts texts of pandas at their numbers of characters, which may be within one.
         let text = |pair: &[usize]| {
-            let text = bytes.get(pair[0]..pair[1])?;
-            Some(CategoryName::Text(std::str::from_utf8(text).ok()?.to_owned()))
+            let text = String::from_utf8_lossy(bytes.get(pair[0]..pair[1])?).into_owned();
+            Some(CategoryName::Text(text))
         };
         offsets.windows(2).map(text).collect()
-    }
-
-    fn number(&self, value: Number) -> CategoryName {
-        match value {
-            Number::Integer(value) => CategoryName::Integer(value),
-            // The shortest decimal of an f32 is another f64.
-            Number::Float(value) if self.kind == Some(F32_ARRAY) => {
-                CategoryName::Number(f64::from(value as f32))
-            }
-            Number::Float(value) => CategoryName::Number(value),
-        }
     }
 }
