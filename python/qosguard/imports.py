@@ -249,7 +249,7 @@ def _codes(column: Any, names: Sequence[Any], unknown: float = np.nan) -> npt.ND
     if hasattr(column, "cat") and hasattr(column.cat, "codes"):
         # The code of a missing value is -1, the last entry.
         table = np.array([place(value) for value in column.cat.categories.tolist()] + [np.nan])
-        return table[column.cat.codes.to_numpy()]
+        return np.asarray(table[column.cat.codes.to_numpy()])
     # Of pyarrow, of NumPy and pandas, of Polars.
     listed = next(getattr(column, name) for name in ("to_pylist", "tolist", "to_list") if hasattr(column, name))
     values = [_key(value) for value in listed()]

@@ -169,7 +169,7 @@ def changed(df: pd.DataFrame) -> list[pd.DataFrame]:
     port = df["port"]
     known = port.cat.categories.tolist()
     missing = df.assign(port=port.where(np.arange(len(df)) % 3 > 0))
-    reversed_ = df.assign(port=port.cat.set_categories(port.cat.categories[::-1]))
+    reversed_ = df.assign(port=port.cat.set_categories(port.cat.categories[::-1].to_numpy().copy()))
     fewer = df[port == known[1]].assign(port=lambda d: d["port"].cat.remove_unused_categories())
     frames = [df, missing, reversed_, fewer, df[::-1]]
     if not isinstance(known[0], bool):
