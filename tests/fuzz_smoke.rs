@@ -237,6 +237,7 @@ end of trees
 "learner_model_param": {"base_score": "[5E-1]", "num_class": "0", "num_feature": "2", "num_target": "1"},
 "objective": {"name": "binary:logistic"}}}"#;
     smoke(targets::xgboost, &[xgboost]);
+    smoke(targets::xgboost_ubj, &[include_bytes!("oracle/xgboost_classifier.ubj"), xgboost]);
     let sklearn = br#"{"model": "RandomForestClassifier", "n_features": 2, "feature_names": null,
 "classes": ["0", "1"], "accepts_missing": true, "init": null, "scale": 1.0, "trees": [{"left": [1, -1, -1],
 "right": [2, -1, -1], "feature": [1, -2, -2], "threshold": [0.5, -2.0, -2.0],

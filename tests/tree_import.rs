@@ -1,7 +1,7 @@
 //! Models of other libraries: what they say, and what makes no model.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use qosguard::detect::{Classifier, Detector, Link, TreeEnsemble};
+use qosguard::detect::{AnyDetector, CategoryName, Classifier, Detector, Link, TreeEnsemble};
 use qosguard::ndarray::{Array2, array};
 use qosguard::{Error, ErrorKind};
 
@@ -202,26 +202,161 @@ fn lightgbm_text_that_is_no_model_is_refused_by_line_or_node() {
 }
 
 #[test]
-fn zero_taken_for_missing_is_followed_or_refused() {
-    let model = |threshold: &str, decision: u8| {
-        TreeEnsemble::from_lightgbm(&format!(
-            "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=0\nobjective=binary\n\
-             feature_names=a\nTree=0\nnum_leaves=2\nnum_cat=0\nsplit_feature=0\nthreshold={threshold}\n\
-             decision_type={decision}\nleft_child=-1\nright_child=-2\nleaf_value=1 2\nend of trees\n"
-        ))
+fn zero_taken_for_missing_goes_where_missing_values_go() {
+    let text = |splits: usize, thresholds: &str, decisions: &str, features: &str| {
+        let children = ["-1", "-1 -2"][splits - 1];
+        let right = ["-2", "1 -3"][splits - 1];
+        let values = ["1 2", "1 2 3"][splits - 1];
+        format!(
+            "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=1\nobjective=binary\n\
+             feature_names=a b\nTree=0\nnum_leaves={}\nnum_cat=0\nsplit_feature={features}\n\
+             threshold={thresholds}\ndecision_type={decisions}\nleft_child={children}\nright_child={right}\n\
+             leaf_value={values}\nend of trees\n",
+            splits + 1
+        )
     };
-    let scores = |model: TreeEnsemble| {
-        model.score(array![[0.0], [1e-36], [-1e-36], [f32::NAN], [1.0], [-1.0]].view()).unwrap()
+    let scores = |threshold: &str, decision: &str| {
+        let model = TreeEnsemble::from_lightgbm(&text(1, threshold, decision, "0")).unwrap();
+        let x = array![[0.0], [1e-35], [-1e-36], [f32::NAN], [1.0], [-1.0], [2e-35]];
+        let x = Array2::from_shape_fn((7, 2), |(i, j)| if j == 0 { x[[i, 0]] } else { 0.0 });
+        let scores = model.score(x.view()).unwrap();
+        assert_eq!(TreeEnsemble::from_parts(&model.to_parts()).unwrap().score(x.view()).unwrap(), scores);
+        let explained = model.explain(x.view()).unwrap().scores;
+        assert!(scores.iter().zip(explained).all(|(&score, explained)| f64::from(score) == explained));
+        let turned = model.with_clean_class("1").unwrap().score(x.view()).unwrap();
+        assert!(scores.iter().zip(turned).all(|(score, turned)| *score == -turned));
+        scores
     };
     // 6: 0 is missing and goes left; 4: it goes right; 0 and 2: NaN is taken for 0.
-    assert_eq!(scores(model("0.5", 6).unwrap()), [1.0, 1.0, 1.0, 1.0, 2.0, 1.0]);
-    assert_eq!(scores(model("-0.5", 4).unwrap()), [2.0, 2.0, 2.0, 2.0, 2.0, 1.0]);
-    assert_eq!(scores(model("0.5", 2).unwrap())[3], 1.0);
-    assert_eq!(scores(model("-0.5", 2).unwrap())[3], 2.0);
-    for (threshold, decision) in [("0.5", 4), ("-0.5", 6), ("0", 6), ("0", 4)] {
-        let error = model(threshold, decision).unwrap_err().to_string();
-        assert!(error.contains("trees[0].decision_type[0]` must be a split that sends 0"), "{error}");
+    assert_eq!(scores("0.5", "6"), [1.0, 1.0, 1.0, 1.0, 2.0, 1.0, 1.0]);
+    assert_eq!(scores("-0.5", "6"), [1.0, 1.0, 1.0, 1.0, 2.0, 1.0, 2.0]);
+    assert_eq!(scores("0.5", "4"), [2.0, 2.0, 2.0, 2.0, 2.0, 1.0, 1.0]);
+    assert_eq!(scores("-0.5", "4"), [2.0, 2.0, 2.0, 2.0, 2.0, 1.0, 2.0]);
+    assert_eq!(scores("0.5", "2")[3], 1.0);
+    assert_eq!(scores("-0.5", "2")[3], 2.0);
+    // A feature that takes 0 for missing in one split alone.
+    let error = TreeEnsemble::from_lightgbm(&text(2, "0.5 1.5", "6 2", "0 0")).unwrap_err().to_string();
+    assert!(
+        error.contains("trees[0].decision_type[0]` must be one that all splits of the feature have"),
+        "{error}"
+    );
+    // Another feature keeps its zeros.
+    let model = TreeEnsemble::from_lightgbm(&text(2, "0.5 -1.5", "4 2", "0 1")).unwrap();
+    assert_eq!(model.score(array![[0.0, 0.0], [0.0, -2.0]].view()).unwrap(), [3.0, 2.0]);
+}
+
+/// A classifier that XGBoost has saved, and what `tests/oracle/xgboost_formats.py` has written about it.
+const UBJ: &[u8] = include_bytes!("oracle/xgboost_classifier.ubj");
+
+#[derive(serde::Deserialize)]
+struct Classified {
+    names: Vec<String>,
+    rounds: usize,
+    x: Vec<Vec<Option<f32>>>,
+    probabilities: Vec<f64>,
+    booster: Vec<f64>,
+}
+
+#[test]
+fn the_file_of_an_xgboost_classifier_predicts_as_the_classifier() {
+    let expected: Classified = serde_json::from_str(include_str!("oracle/xgboost_classifier.json")).unwrap();
+    let x = Array2::from_shape_fn((expected.x.len(), 3), |(i, j)| expected.x[i][j].unwrap_or(f32::NAN));
+    let close = |model: &TreeEnsemble, theirs: &[f64]| {
+        let ours = model.probabilities(x.view()).unwrap();
+        ours.column(1).iter().zip(theirs).all(|(ours, theirs)| (ours - theirs).abs() < 1e-6)
+    };
+    let read = |bytes: &[u8]| TreeEnsemble::from_xgboost_slice(bytes).unwrap();
+    let model = read(UBJ).with_missing_value(0.0).unwrap();
+    assert_eq!(model.n_trees(), expected.rounds);
+    assert_eq!(model.feature_names().unwrap(), ["a", "service", "b"]);
+    let names = expected.names.iter().cloned().map(CategoryName::Text).collect();
+    assert_eq!(model.category_names().unwrap(), [Vec::new(), names, Vec::new()]);
+    assert!(close(&model, &expected.probabilities) && !close(&model, &expected.booster));
+    assert!(!close(&read(UBJ), &expected.probabilities), "0 is missing");
+
+    // A booster's file lacks the attribute that a classifier writes.
+    let at = UBJ.windows(12).position(|name| name == b"scikit_learn").unwrap();
+    let mut booster = UBJ.to_vec();
+    booster[at] = b'S';
+    let booster = read(&booster).with_missing_value(0.0).unwrap();
+    assert!(booster.n_trees() > model.n_trees() && close(&booster, &expected.booster));
+
+    // Everything comes along in parts and in a detector's file.
+    let parts = model.to_parts();
+    let text = serde_json::to_string(&parts).unwrap();
+    let again = TreeEnsemble::from_parts(&serde_json::from_str(&text).unwrap()).unwrap();
+    assert_eq!(again.to_parts(), parts);
+    let stored = AnyDetector::from_bytes(&AnyDetector::from(model.clone()).to_bytes().unwrap()).unwrap();
+    assert_eq!(stored.score(x.view()).unwrap(), model.score(x.view()).unwrap());
+    let AnyDetector::TreeEnsemble(stored) = stored else { panic!("another detector") };
+    assert_eq!(stored.to_parts(), parts);
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.ubj");
+    std::fs::write(&path, UBJ).unwrap();
+    assert_eq!(TreeEnsemble::from_xgboost_json_file(&path).unwrap().to_parts(), read(UBJ).to_parts());
+    for cut in (1..UBJ.len()).step_by(61) {
+        let error = TreeEnsemble::from_xgboost_slice(&UBJ[..cut]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BadRecord, "{error}");
     }
+    assert!(TreeEnsemble::from_xgboost_slice(&[UBJ, b"Z"].concat()).is_err());
+}
+
+#[test]
+fn a_missing_value_may_be_infinite_and_is_given_once() {
+    let case = case("xgboost", "missing");
+    let (mut x, expected) = (case.x(), case.read().margins(case.x().view()).unwrap());
+    x.mapv_inplace(|value| if value.is_nan() { f32::INFINITY } else { value });
+    let model = case.read().with_missing_value(f32::INFINITY).unwrap();
+    assert_eq!(model.margins(x.view()).unwrap(), expected);
+    x[[3, 2]] = f32::NEG_INFINITY;
+    let error = model.score(x.view()).unwrap_err().to_string();
+    assert_eq!(error, "row 3, column `2`: -inf is not finite");
+    assert!(model.clone().with_missing_value(f32::NAN).is_ok());
+    let error = model.with_missing_value(0.0).unwrap_err().to_string();
+    assert!(error.contains("`missing` must be NaN in a model that has a missing value"), "{error}");
+    let forest = self::case("sklearn", "gradient boosting").read();
+    assert!(forest.with_missing_value(0.0).is_err(), "it accepts no missing value");
+}
+
+#[test]
+fn the_exponential_loss_doubles_the_sums() {
+    let case = case("sklearn", "gradient boosting");
+    let log_odds = case.read().margins(case.x().view()).unwrap();
+    let with_loss = |loss: &str| {
+        TreeEnsemble::from_sklearn_json(&case.model.replacen('{', &format!("{{\"loss\": \"{loss}\", "), 1))
+    };
+    assert_eq!(with_loss("log_loss").unwrap().margins(case.x().view()).unwrap(), log_odds);
+    assert_eq!(with_loss("exponential").unwrap().margins(case.x().view()).unwrap(), log_odds * 2.0);
+    let error = with_loss("hinge").unwrap_err().to_string();
+    assert!(
+        error.contains("loss` must be `log_loss`, or `exponential` with two classes, got hinge"),
+        "{error}"
+    );
+}
+
+#[test]
+fn other_formats_are_named() {
+    let named = |bytes: &[u8], message: &str| {
+        for read in [
+            TreeEnsemble::from_lightgbm_slice,
+            TreeEnsemble::from_xgboost_slice,
+            TreeEnsemble::from_sklearn_slice,
+        ] {
+            let error = read(bytes).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::BadRecord);
+            assert!(error.to_string().contains(message), "{error}");
+        }
+    };
+    named(b"\x80\x04\x95\x12", "\"a pickled Python object\" is not a");
+    named(b"x\x9c\x00", "joblib");
+    named(b"\x1f\x8b\x08", "gzip");
+    named(b"PK\x03\x04", "zip");
+    named(b"binf\0\0", "XGBoost's binary format");
+    named(b"CBM1", "CatBoost");
+    named(b"\0\0\0?\xff", "UTF-8");
+    let error = TreeEnsemble::from_lightgbm_slice(UBJ).unwrap_err().to_string();
+    assert!(error.contains("UBJSON") && error.contains("import it as an XGBoost model"), "{error}");
 }
 
 #[test]

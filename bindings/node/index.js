@@ -17,7 +17,7 @@ const PROMISES = new Set([
   'Collector.read', 'Series.fromTable', 'Series.table',
   'Policy.load', 'Detector.fit', 'FittedDetector.score', 'FittedDetector.explain', 'FittedDetector.probabilities',
   'FittedDetector.pValues', 'FittedDetector.gateWeights', 'FittedDetector.save', 'FittedDetector.load', 'FittedDetector.fromBuffer',
-  'TreeEnsemble.fromLightgbm', 'TreeEnsemble.fromXgboostJson', 'TreeEnsemble.fromSklearnJson',
+  'TreeEnsemble.fromLightgbm', 'TreeEnsemble.fromXgboostBuffer', 'TreeEnsemble.fromXgboostJson', 'TreeEnsemble.fromSklearnJson',
   'Guard.fit', 'Guard.load', 'Guard.fromBuffer', 'Guard.save', 'Guard.assess', 'Guard.explain',
   'Guard.findings',
 ])
@@ -37,6 +37,7 @@ const FIRST = {
   'FittedDetector.pValues': floats,
   'FittedDetector.gateWeights': floats,
   'FittedDetector.fromBuffer': bytes,
+  'TreeEnsemble.fromXgboostBuffer': bytes,
   evaluate: floats,
   calibrationError: doubles,
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -15,6 +14,7 @@ from . import _core
 from .errors import InvalidArgumentError, ShapeMismatchError
 from .estimator import Estimator
 from .frames import column_names, matrix
+from .imports import Columns, lightgbm_model, pandas_categories, source_of, xgboost_model
 from .labels import classes_of, clean_of, label_vector, weight_vector
 from .sklearn_json import sklearn_json
 from .training import Watch
@@ -158,7 +158,11 @@ class _Trees(Classifier):
     """A classifier made of trees."""
 
     def to_onnx(self) -> bytes:
-        """The model as ONNX, a `TreeEnsembleClassifier` of float32 rows with equal probabilities."""
+        """The model as ONNX: float32 rows `x` in, `margins` and equal `probabilities` out, in the order of the core.
+
+        Its operator is `TreeEnsemble` of `ai.onnx.ml` 5; the metadata entry `classes` names the columns of
+        `probabilities`, the clean class first. Columns of categories hold codes.
+        """
         return self._fitted().to_onnx()
 
     @property
@@ -355,48 +359,67 @@ class TreeModel(_Trees):
 
     Make one by `from_lightgbm`, `from_xgboost` or `from_sklearn`. `classes` names the classes in the model's order,
     where it does not know them itself, and `clean_class` says which means clean traffic; see `Classifier`.
+
+    A model that was trained on a data frame with columns of categories takes such frames: categories are found by
+    name, and a new one is what the library makes of it. A matrix holds the codes of categories instead, as in LightGBM
+    and XGBoost; for a model of scikit-learn it holds their values.
     """
+
+    _columns_of: Columns | None = None
 
     @classmethod
     def from_lightgbm(cls, model: Any, *, classes: npt.ArrayLike | None = None, clean_class: Any = None) -> Self:
         """Take a `Booster` or `LGBMClassifier` of LightGBM, its text, or the path of its file."""
+        data, path = source_of(lightgbm_model(model))
+        native = _core.Detector.import_trees("lightgbm", data, path)
+        # An object has the categories themselves, its text has what JSON makes of them.
         booster = getattr(model, "booster_", model)
-        text = booster.model_to_string() if hasattr(booster, "model_to_string") else booster
-        return cls._import("lightgbm", text, _known(model, classes), clean_class)
+        frame_names = (
+            booster.pandas_categorical if hasattr(booster, "pandas_categorical") else pandas_categories(data, path)
+        )
+        columns = Columns("lightgbm", None, frame_names)
+        return cls._import(native, columns, _known(model, classes), clean_class)
 
     @classmethod
     def from_xgboost(cls, model: Any, *, classes: npt.ArrayLike | None = None, clean_class: Any = None) -> Self:
-        """Take a `Booster` or `XGBClassifier` of XGBoost, its JSON, or the path of its JSON file."""
-        booster = model.get_booster() if hasattr(model, "get_booster") else model
-        text = booster.save_raw(raw_format="json") if hasattr(booster, "save_raw") else booster
-        return cls._import("xgboost", text, _known(model, classes), clean_class)
+        """Take a `Booster` or `XGBClassifier` of XGBoost, its JSON or UBJSON, or the path of such a file.
+
+        A classifier counts the trees up to its best iteration, also one that was saved to a file, and its `missing`
+        is a missing value. A booster counts all trees.
+        """
+        source, missing = xgboost_model(model)
+        native = _core.Detector.import_trees("xgboost", *source_of(source)).with_missing_value(missing)
+        columns = Columns("xgboost", native.facts["category_names"], missing=missing)
+        return cls._import(native, columns, _known(model, classes), clean_class)
 
     @classmethod
     def from_sklearn(cls, model: Any, *, classes: npt.ArrayLike | None = None, clean_class: Any = None) -> Self:
         """Take a fitted classifier of scikit-learn, its JSON, or the path of its JSON file.
 
         It may be a `RandomForestClassifier`, `ExtraTreesClassifier`, `GradientBoostingClassifier` or
-        `HistGradientBoostingClassifier` without categories. A forest's anomaly score is the probability of an attack.
+        `HistGradientBoostingClassifier`. A forest's anomaly score is the probability of an attack.
         """
-        text = model if isinstance(model, str | bytes | os.PathLike) else sklearn_json(model)
-        return cls._import("sklearn", text, _known(model, classes), clean_class)
+        source = model if isinstance(model, str | bytes | bytearray | os.PathLike) else sklearn_json(model)
+        native = _core.Detector.import_trees("sklearn", *source_of(source))
+        columns = Columns("sklearn", native.facts["category_names"])
+        return cls._import(native, columns, _known(model, classes), clean_class)
+
+    def anomaly_score(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        """One score per row; higher is more anomalous."""
+        if self._columns_of is not None and self._columns_of.reads_values():
+            return self._fitted().score(self._checked(X))
+        return super().anomaly_score(X)
+
+    def _checked(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
+        return super()._checked(X if self._columns_of is None else self._columns_of(X))
 
     def _settings(self) -> dict[str, Any]:
         raise InvalidArgumentError("an imported model has no settings that it could be fitted with")
 
     @classmethod
     def _import(
-        cls,
-        library: str,
-        source: str | bytes | bytearray | os.PathLike[str],
-        classes: npt.NDArray[Any] | None,
-        clean_class: Any,
+        cls, native: _core.Detector, columns: Columns, classes: npt.NDArray[Any] | None, clean_class: Any
     ) -> Self:
-        if isinstance(source, bytes | bytearray):
-            source = source.decode()
-        is_text = isinstance(source, str) and ("\n" in source or source.lstrip().startswith("{"))
-        text, path = (str(source), None) if is_text else (None, Path(source))
-        native = _core.Detector.import_trees(library, text, path)
         if classes is None:
             classes = np.array([int(name) if name.isdecimal() else name for name in native.classes])
         ordered = np.unique(classes)
@@ -409,6 +432,7 @@ class TreeModel(_Trees):
         model._set_classes(ordered, np.array([places[str(label)] for label in ordered]))
         names = native.facts["feature_names"]
         made_up = names == [f"Column_{i}" for i in range(native.n_features)]  # by LightGBM, for columns without names
+        model._columns_of = columns
         model._remember(native, None if made_up else names)
         return model
 

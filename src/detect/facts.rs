@@ -146,6 +146,7 @@ impl AnyDetector {
                 "trees": trees.n_trees(),
                 "accepts_missing": trees.accepts_missing(),
                 "feature_names": trees.feature_names(),
+                "category_names": trees.category_names(),
             }),
             Self::LogisticRegression(model) => json!({
                 "coefficients": rows(&model.coefficients()),

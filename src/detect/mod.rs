@@ -53,7 +53,7 @@ pub use neural::{
     NeuralClassifierParts, Precision, PretrainingConfig, Quality, Schedule, Stopped, TemporalCnnConfig,
     TimingChannel, TimingLayout, TrainingConfig, Variational,
 };
-pub use tree_ensemble::{Link, TreeEnsemble, TreeEnsembleParts};
+pub use tree_ensemble::{CategoryName, Link, TreeEnsemble, TreeEnsembleParts};
 
 /// A fitted detector. Object safe; share one model between threads.
 ///

@@ -22,13 +22,13 @@ pub(crate) trait Stored: Sized {
 
 /// Implements [`Stored`] for parts whose fields are named as in the file; an empty optional tensor is left out.
 macro_rules! stored {
-    ($parts:ident as $header:ident { $($field:ident: $type:ty),* $(,)? } tensors { $($tensor:ident),* $(,)? }
+    ($parts:ident as $header:ident { $($(#[$attribute:meta])* $field:ident: $type:ty),* $(,)? } tensors { $($tensor:ident),* $(,)? }
     $(optional { $($optional:ident),* $(,)? })?) => {
         #[derive(serde::Serialize, serde::Deserialize)]
         #[serde(deny_unknown_fields)]
         #[allow(missing_docs, missing_debug_implementations, reason = "only files see it")]
         pub(crate) struct $header {
-            $($field: $type),*
+            $($(#[$attribute])* $field: $type),*
         }
 
         impl $crate::detect::stored::Stored for $parts {

@@ -215,10 +215,12 @@ pub struct ImportOptions {
     pub classes: Option<Vec<String>>,
     /// Name of the class that stands for clean traffic; the first one unless said otherwise.
     pub clean_class: Option<String>,
+    /// A value that is missing, like NaN: the parameter `missing` of an XGBoost classifier. Default: NaN alone.
+    pub missing: Option<f64>,
 }
 
 impl Settings for ImportOptions {
-    const KEYS: &'static [&'static str] = &["classes", "cleanClass"];
+    const KEYS: &'static [&'static str] = &["classes", "cleanClass", "missing"];
 }
 
 /// Models of other libraries as detectors; they score as the library does, to the last bit in 64 bits.
@@ -236,7 +238,7 @@ impl TreeEnsemble {
         text: String,
         #[napi(ts_arg_type = "ImportOptions")] options: Option<Object<'_>>,
     ) -> Result<AsyncTask<Job<FittedDetector>>> {
-        import(text, options, Trees::from_lightgbm)
+        import(options, move || Trees::from_lightgbm(&text))
     }
 
     /// An XGBoost model from the text of its JSON file.
@@ -245,7 +247,17 @@ impl TreeEnsemble {
         text: String,
         #[napi(ts_arg_type = "ImportOptions")] options: Option<Object<'_>>,
     ) -> Result<AsyncTask<Job<FittedDetector>>> {
-        import(text, options, Trees::from_xgboost_json)
+        import(options, move || Trees::from_xgboost_json(&text))
+    }
+
+    /// An XGBoost model from the bytes of its file, JSON or UBJSON (`model.ubj`). Copies `bytes`.
+    #[napi(catch_unwind, ts_return_type = "Promise<FittedDetector>")]
+    pub fn from_xgboost_buffer(
+        bytes: &[u8],
+        #[napi(ts_arg_type = "ImportOptions")] options: Option<Object<'_>>,
+    ) -> Result<AsyncTask<Job<FittedDetector>>> {
+        let bytes = bytes.to_vec();
+        import(options, move || Trees::from_xgboost_slice(&bytes))
     }
 
     /// A scikit-learn forest or gradient boosting, exported as JSON.
@@ -254,18 +266,20 @@ impl TreeEnsemble {
         text: String,
         #[napi(ts_arg_type = "ImportOptions")] options: Option<Object<'_>>,
     ) -> Result<AsyncTask<Job<FittedDetector>>> {
-        import(text, options, Trees::from_sklearn_json)
+        import(options, move || Trees::from_sklearn_json(&text))
     }
 }
 
 fn import(
-    text: String,
     options: Option<Object<'_>>,
-    read: fn(&str) -> qosguard::Result<Trees>,
+    read: impl FnOnce() -> qosguard::Result<Trees> + Send + 'static,
 ) -> Result<AsyncTask<Job<FittedDetector>>> {
     let options: ImportOptions = settings(options)?;
     Ok(spawn(move || {
-        let mut trees = read(&text)?;
+        let mut trees = read()?;
+        if let Some(missing) = options.missing {
+            trees = trees.with_missing_value(missing as f32)?;
+        }
         if let Some(classes) = options.classes {
             trees = trees.with_classes(classes)?;
         }

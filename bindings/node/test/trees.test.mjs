@@ -38,6 +38,23 @@ for (const { library, name, model, x: rows, margins, probabilities } of cases) {
   })
 }
 
+test('the file of an XGBoost classifier, in UBJSON', async () => {
+  const path = (suffix) => new URL(`../../../tests/oracle/xgboost_classifier.${suffix}`, import.meta.url)
+  const bytes = readFileSync(path('ubj'))
+  const { x: rows, probabilities } = JSON.parse(readFileSync(path('json'), 'utf8'))
+  const x = new Float32Array(rows.flat().map((value) => value ?? NaN))
+  const detector = await TreeEnsemble.fromXgboostBuffer(bytes, { missing: 0 })
+  const p = await detector.probabilities(x, 3)
+  probabilities.forEach((value, row) => assert.ok(Math.abs(p[2 * row + 1] - value) < 2e-6, `row ${row}`))
+  const again = await FittedDetector.fromBuffer(detector.toBuffer())
+  assert.deepEqual(again.scoreSync(x, 3), detector.scoreSync(x, 3))
+  const without = await TreeEnsemble.fromXgboostBuffer(bytes)
+  assert.notDeepEqual(without.scoreSync(x, 3), detector.scoreSync(x, 3))
+  await refused(TreeEnsemble.fromXgboostBuffer(Buffer.from([0x80, 4, 0x95])), 'bad_record', /pickled Python object/)
+  await refused(TreeEnsemble.fromXgboostBuffer(bytes.subarray(0, 900)), 'bad_record', /byte 900/)
+  await refused(TreeEnsemble.fromXgboostBuffer(bytes, { missing: 'a' }), 'invalid_argument', /missing/)
+})
+
 test('what is no model is refused by kind', async () => {
   for (const read of Object.values(READ)) {
     for (const text of ['', '{}', '[]', 'tree\n', '{"trees": [', '['.repeat(1e6)]) {

@@ -114,20 +114,20 @@ impl Detector {
         forward(py, || config.stream(n_features)).map(Self::new)
     }
 
-    /// Reads trees that `lightgbm`, `xgboost` or `sklearn` has trained, from text or from a file.
+    /// Reads trees that `lightgbm`, `xgboost` or `sklearn` has trained, from the bytes of a model or from a file.
     #[staticmethod]
     fn import_trees(
         py: Python<'_>,
         library: &str,
-        text: Option<&str>,
+        data: Option<&[u8]>,
         path: Option<PathBuf>,
     ) -> PyResult<Self> {
-        let read = || match (library, text, path) {
-            ("lightgbm", Some(text), _) => TreeEnsemble::from_lightgbm(text),
+        let read = || match (library, data, path) {
+            ("lightgbm", Some(data), _) => TreeEnsemble::from_lightgbm_slice(data),
             ("lightgbm", None, Some(path)) => TreeEnsemble::from_lightgbm_file(path),
-            ("xgboost", Some(text), _) => TreeEnsemble::from_xgboost_json(text),
+            ("xgboost", Some(data), _) => TreeEnsemble::from_xgboost_slice(data),
             ("xgboost", None, Some(path)) => TreeEnsemble::from_xgboost_json_file(path),
-            ("sklearn", Some(text), _) => TreeEnsemble::from_sklearn_json(text),
+            ("sklearn", Some(data), _) => TreeEnsemble::from_sklearn_slice(data),
             ("sklearn", None, Some(path)) => TreeEnsemble::from_sklearn_json_file(path),
             _ => Err(other("trees of lightgbm, xgboost or sklearn")),
         };
@@ -218,6 +218,11 @@ impl Detector {
             detector.as_trees()?.clone().with_classes(names)?.with_clean_class(clean)
         };
         self.made(py, |detector| renamed(detector).map(Into::into))
+    }
+
+    /// The same trees, which take this value for a missing one, like NaN.
+    fn with_missing_value(&self, py: Python<'_>, value: f32) -> PyResult<Self> {
+        self.made(py, |detector| Ok(detector.as_trees()?.clone().with_missing_value(value)?.into()))
     }
 
     /// The trees as a model of ONNX.

@@ -53,6 +53,8 @@ impl TreeEnsemble {
         let (averaged, accepts_missing) = (self.averaged, self.accepts_missing);
         let model = Self::from_outputs(self.n_features, self.classes, Vec::from_iter(output), self.link)?;
         let model = if averaged { model.averaged()? } else { model };
-        Ok(Self { feature_names: self.feature_names, accepts_missing, ..model })
+        let (feature_names, missing, category_names) =
+            (self.feature_names, self.missing, self.category_names);
+        Ok(Self { feature_names, accepts_missing, missing, category_names, ..model })
     }
 }

@@ -27,7 +27,7 @@ impl TreeEnsemble {
             return Err(Error::invalid("output", format!("below {}", self.n_outputs()), output));
         };
         let margins = self.margins(x)?.column(output).to_vec();
-        trees.explain(x, base / divisor, 1.0 / divisor, margins)
+        trees.explain(self.prepared(&x, 0)?.view(), base / divisor, 1.0 / divisor, margins)
     }
 
     /// Explains the score.

@@ -3,14 +3,17 @@
 mod classes;
 mod explain;
 mod import;
+mod input;
 mod link;
 mod onnx;
 mod parts;
 
 use ndarray::{Array2, ArrayView2, s};
 
+use input::Missing;
 use link::Scores;
 
+pub use input::CategoryName;
 pub use link::Link;
 pub(super) use parts::TreeEnsembleHeader;
 pub use parts::TreeEnsembleParts;
@@ -43,7 +46,8 @@ const LARGEST_SUM: f64 = 1e38;
 /// | [`Link::Mean`] | `m` itself | the probability of an attack, since log-odds may be infinite |
 ///
 /// The first class is clean traffic. NaN is a missing value and goes where each split says, unless the model
-/// was trained to refuse it; see [`TreeEnsemble::accepts_missing`]. Infinities are refused by row and column.
+/// was trained to refuse it; see [`TreeEnsemble::accepts_missing`] and [`TreeEnsemble::with_missing_value`].
+/// Infinities are refused by row and column.
 ///
 /// # Examples
 ///
@@ -70,6 +74,8 @@ pub struct TreeEnsemble {
     link: Link,
     averaged: bool,
     accepts_missing: bool,
+    missing: Option<Missing>,
+    category_names: Option<Vec<Vec<CategoryName>>>,
     n_features: usize,
     outputs: Vec<Summed>,
 }
@@ -148,6 +154,8 @@ impl TreeEnsemble {
             link,
             averaged: false,
             accepts_missing: true,
+            missing: None,
+            category_names: None,
             n_features,
             outputs,
         };
@@ -233,11 +241,10 @@ impl TreeEnsemble {
         parallel::for_each_chunk(&mut margins, CHUNK * width, |start, margins| {
             for (i, margins) in margins.chunks_mut(TILE * width).enumerate() {
                 let first = start / width + i * TILE;
-                let x = x.slice(s![first..first + margins.len() / width, ..]);
-                self.check_values(&x, first)?;
+                let x = self.prepared(&x.slice(s![first..first + margins.len() / width, ..]), first)?;
                 let mut sums = [0.0; TILE];
                 for (k, output) in self.outputs.iter().enumerate() {
-                    output.sum(&x, &mut sums[..x.nrows()]);
+                    output.sum(&x.view(), &mut sums[..x.nrows()]);
                     margins.iter_mut().skip(k).step_by(width).zip(sums).for_each(|(to, sum)| *to = sum);
                 }
             }
@@ -259,11 +266,11 @@ impl TreeEnsemble {
         first: usize,
         out: &mut [f32],
     ) -> Result<()> {
-        self.check_values(x, first)?;
+        let x = self.prepared(x, first)?;
         let (mut sums, mut scores) = ([0.0; N], Scores::<N>::new(self.link));
         let sums = &mut sums[..out.len()];
         for output in &self.outputs {
-            output.sum(x, sums);
+            output.sum(&x.view(), sums);
             scores.push(sums);
         }
         scores.write(out);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Link, Output, TreeEnsemble};
+use super::{CategoryName, Link, Missing, Output, TreeEnsemble};
 use crate::detect::stored::stored;
 use crate::detect::tree::{Categories, MAX_NODES, Node, Test};
 use crate::error::{Error, Result};
@@ -26,6 +26,15 @@ pub struct TreeEnsembleParts {
     pub averaged: bool,
     /// Whether NaN is taken for a missing value.
     pub accepts_missing: bool,
+    /// What the categories of each feature are called, by code; see [`TreeEnsemble::category_names`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category_names: Option<Vec<Vec<CategoryName>>>,
+    /// The lowest and the highest value that are taken for missing besides NaN; empty where there is none.
+    #[serde(default)]
+    pub missing_range: Vec<f32>,
+    /// Features that keep such values; ascending.
+    #[serde(default)]
+    pub missing_kept: Vec<u32>,
     /// Where the sum of each output begins.
     pub base: Vec<f64>,
     /// Trees of each output.
@@ -61,8 +70,12 @@ stored! {
         averaged: bool,
         accepts_missing: bool,
         category_sets: Vec<Vec<u32>>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        category_names: Option<Vec<Vec<CategoryName>>>,
     } tensors {
         base, tree_counts, set_counts, node_counts, feature, threshold, category_set, missing_left, right, value, cover
+    } optional {
+        missing_range, missing_kept
     }
 }
 
@@ -76,6 +89,9 @@ impl TreeEnsemble {
             link: self.link,
             averaged: self.averaged,
             accepts_missing: self.accepts_missing,
+            category_names: self.category_names.clone(),
+            missing_range: self.missing.iter().flat_map(|missing| [missing.low, missing.high]).collect(),
+            missing_kept: self.missing.iter().flat_map(|missing| missing.kept.clone()).collect(),
             base: self.outputs.iter().map(|output| output.base).collect(),
             tree_counts: self.outputs.iter().map(|output| output.trees.len() as u32).collect(),
             set_counts: self.outputs.iter().map(|output| output.trees.categories().len() as u32).collect(),
@@ -126,6 +142,12 @@ impl TreeEnsemble {
         }
         if !parts.accepts_missing {
             model = model.without_missing();
+        }
+        if let Some(missing) = parts.missing()? {
+            model = model.with_missing(missing)?;
+        }
+        if let Some(names) = &parts.category_names {
+            model = model.with_category_names(names.clone())?;
         }
         match &parts.feature_names {
             Some(names) => model.with_feature_names(names.clone()),
@@ -185,6 +207,22 @@ impl TreeEnsembleParts {
             return Err(Error::invalid("feature", format!("at most {MAX_NODES} nodes in all"), nodes));
         }
         Ok(())
+    }
+
+    /// What is taken for missing.
+    fn missing(&self) -> Result<Option<Missing>> {
+        let kept = self.missing_kept.clone();
+        if !kept.windows(2).all(|pair| pair[0] < pair[1]) {
+            return Err(Error::invalid("missing_kept", "ascending features", format!("{kept:?}")));
+        }
+        match self.missing_range[..] {
+            [] if kept.is_empty() => Ok(None),
+            [low, high] if low <= high => Ok(Some(Missing { low, high, kept })),
+            _ => {
+                let expected = "the lowest and the highest value that are taken for missing";
+                Err(Error::invalid("missing_range", expected, format!("{:?}", self.missing_range)))
+            }
+        }
     }
 
     /// The category sets.

@@ -142,6 +142,20 @@ fn parts_that_make_no_ensemble_are_refused_by_name() {
     refused(&|p| p.classes.truncate(1), "`classes`");
     refused(&|p| p.link = Link::Logistic, "`outputs` must be 1 output");
     refused(&|p| p.link = Link::Mean, "`averaged` must be true");
+    refused(&|p| p.missing_range = vec![0.0], "`missing_range` must be the lowest and the highest");
+    refused(&|p| p.missing_range = vec![1.0, 0.0], "`missing_range`");
+    refused(&|p| p.missing_range = vec![f32::NAN, 0.0], "`missing_range`");
+    refused(&|p| p.missing_kept = vec![0], "`missing_range`");
+    refused(&|p| p.missing_kept = vec![1, 1], "`missing_kept` must be ascending");
+    refused(
+        &|p| (p.missing_range, p.accepts_missing) = (vec![0.0, 0.0], false),
+        "`missing` must be NaN in a model without missing values",
+    );
+    refused(&|p| p.category_names = Some(vec![]), "category names: expected 2, got 0");
+    refused(
+        &|p| p.category_names = Some(vec![vec![], vec![CategoryName::Number(f64::NAN)]]),
+        "`category_names[1]` must be finite numbers",
+    );
     refused(&|p| p.base[1] = f64::NAN, "`value` must be leaf values");
     refused(&|p| p.base.push(0.0), "`tree_counts` must be an array of 3");
     refused(&|p| p.tree_counts[0] = 1_000_000_000, "`node_counts` must be an array of 1000000003");

@@ -160,15 +160,25 @@ pub fn xgboost(data: &[u8]) {
     imported(data, TreeEnsemble::from_xgboost_json);
 }
 
+/// XGBoost's UBJSON.
+pub fn xgboost_ubj(data: &[u8]) {
+    accepted(TreeEnsemble::from_xgboost_slice(data));
+}
+
 /// scikit-learn's trees as JSON.
 pub fn sklearn(data: &[u8]) {
     imported(data, TreeEnsemble::from_sklearn_json);
 }
 
-/// Reads a model; whatever is accepted scores finitely, and comes back from its parts.
+/// Reads a model from text.
 fn imported(data: &[u8], read: fn(&str) -> qosguard::Result<TreeEnsemble>) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let Ok(model) = read(text) else { return };
+    accepted(read(text));
+}
+
+/// What is accepted scores finitely, and comes back from its parts.
+fn accepted(model: qosguard::Result<TreeEnsemble>) {
+    let Ok(model) = model else { return };
     let parts = model.to_parts();
     assert_eq!(TreeEnsemble::from_parts(&parts).map(|again| again.to_parts()).ok(), Some(parts));
     if model.n_features() <= 1_000 {

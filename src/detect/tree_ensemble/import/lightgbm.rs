@@ -1,16 +1,22 @@
 //! LightGBM's text format.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::str::FromStr;
 
-use super::{Raw, at_or_below, bad, numbered, preorder, read};
+use super::{Raw, at_or_below, bad, formats, numbered, preorder, read};
 use crate::detect::tree::{Categories, Test};
-use crate::detect::tree_ensemble::{Link, Output, TreeEnsemble};
+use crate::detect::tree_ensemble::{Link, Missing, Output, TreeEnsemble};
 use crate::error::{Error, Result};
 
-/// Values this near to 0 are 0 to LightGBM where zero stands for a missing value.
-const ZERO: f64 = 1e-35_f32 as f64;
+/// Values this near to 0 are 0 to LightGBM.
+const ZERO: f32 = 1e-35;
+
+/// What a decision type has at its bits 2 and 3 where 0 stands for a missing value.
+const ZERO_IS_MISSING: u8 = 1;
+
+/// The bit of splits that test categories, in a set of missing types.
+const CATEGORIES: u8 = 1 << 4;
 
 impl TreeEnsemble {
     /// Reads a model that LightGBM has written as text (`Booster.save_model`, `model_to_string`; versions v3
@@ -20,14 +26,17 @@ impl TreeEnsemble {
     /// a threshold becomes the largest f32 at or below it, which parts f32 values exactly as the f64 does.
     /// Where `sigmoid` is not 1 the leaf values are multiplied by it, so that margins are log-odds. A random
     /// forest (`average_output`) is averaged, as its probabilities are there. NaN goes where LightGBM sends it,
-    /// which takes it for 0 where the feature had no missing value in training. Classes are called `0`, `1`, …;
-    /// see [`TreeEnsemble::with_classes`].
+    /// which takes it for 0 where the feature had no missing value in training; with `zero_as_missing`, 0 is a
+    /// missing value. Classes are called `0`, `1`, …; see [`TreeEnsemble::with_classes`].
+    ///
+    /// Columns of categories hold their codes. In a model that was trained on a pandas frame, the code of a
+    /// category is its position in the list of its column in `pandas_categorical`, the last line of the file.
     ///
     /// # Errors
     ///
     /// [`Error::BadRecord`] by line and key for text that is not such a model; [`Error::InvalidArgument`] by
     /// tree, node and key for nodes that make no tree, and for what is refused: other objectives, linear trees,
-    /// and splits that take 0 for missing and send it elsewhere than the threshold does.
+    /// and features of which some splits take 0 for missing and some do not.
     ///
     /// # Examples
     ///
@@ -45,7 +54,16 @@ impl TreeEnsemble {
     /// # Ok::<(), qosguard::Error>(())
     /// ```
     pub fn from_lightgbm(text: &str) -> Result<Self> {
-        parse(text, "LightGBM model")
+        Self::from_lightgbm_slice(text.as_bytes())
+    }
+
+    /// [`TreeEnsemble::from_lightgbm`] on bytes.
+    ///
+    /// # Errors
+    ///
+    /// Also [`Error::BadRecord`] that names the format of bytes that are not text.
+    pub fn from_lightgbm_slice(bytes: &[u8]) -> Result<Self> {
+        parse(bytes, "LightGBM model")
     }
 
     /// [`TreeEnsemble::from_lightgbm`] on a file of at most 1 GiB.
@@ -59,7 +77,8 @@ impl TreeEnsemble {
     }
 }
 
-fn parse(text: &str, place: &str) -> Result<TreeEnsemble> {
+fn parse(bytes: &[u8], place: &str) -> Result<TreeEnsemble> {
+    let text = formats::text(bytes, place, "a LightGBM model as text (`Booster.save_model`)")?;
     let mut sections = sections(text, place)?.into_iter();
     let Some(header) = sections.next().filter(|header| header.fields.contains_key("tree")) else {
         return Err(bad(place, 1, "", text.lines().next().unwrap_or_default(), "`tree`"));
@@ -80,15 +99,35 @@ fn parse(text: &str, place: &str) -> Result<TreeEnsemble> {
         let expected = format!("a positive multiple of {n_outputs}");
         return Err(Error::invalid(format!("{place}: trees"), expected, sections.len()));
     }
+    let types = missing_types(sections.as_slice())?;
     let empty = || Output { base: 0.0, trees: Vec::new(), categories: Vec::new() };
     let mut outputs: Vec<Output> = (0..n_outputs).map(|_| empty()).collect();
     for (i, section) in sections.enumerate() {
-        tree(&section, n_features, sigmoid, &mut outputs[i % n_outputs])?;
+        tree(&section, n_features, sigmoid, &types, &mut outputs[i % n_outputs])?;
     }
     let model = TreeEnsemble::from_outputs(n_features, numbered(classes), outputs, link)?;
     let model = if header.fields.contains_key("average_output") { model.averaged()? } else { model };
     let names = header.text("feature_names")?.split(' ').map(str::to_owned);
-    model.with_feature_names(names.collect())
+    let model = model.with_feature_names(names.collect())?;
+    if !types.values().any(|&types| types == 1 << ZERO_IS_MISSING) {
+        return Ok(model);
+    }
+    let kept = types.iter().filter(|&(_, &types)| types != 1 << ZERO_IS_MISSING).map(|(&feature, _)| feature);
+    model.with_missing(Missing { low: -ZERO, high: ZERO, kept: kept.collect() })
+}
+
+/// How the splits of each feature take missing values, as a set of bits: `1 << type`, or [`CATEGORIES`].
+fn missing_types(sections: &[Section<'_>]) -> Result<BTreeMap<u32, u8>> {
+    let mut types = BTreeMap::new();
+    for section in sections.iter().filter(|section| section.fields.contains_key("split_feature")) {
+        let features: Vec<u32> = section.list("split_feature", None)?;
+        let decisions: Vec<u8> = section.list("decision_type", Some(features.len()))?;
+        for (feature, decision) in features.into_iter().zip(decisions) {
+            let bit = if decision & 1 == 1 { CATEGORIES } else { 1 << (decision >> 2 & 3) };
+            *types.entry(feature).or_default() |= bit;
+        }
+    }
+    Ok(types)
 }
 
 /// What the margins mean, and what they are multiplied by.
@@ -114,7 +153,13 @@ fn objective(header: &Section<'_>) -> Result<(Link, f64)> {
 }
 
 /// Adds the tree of a section to its output.
-fn tree(section: &Section<'_>, n_features: usize, sigmoid: f64, output: &mut Output) -> Result<()> {
+fn tree(
+    section: &Section<'_>,
+    n_features: usize,
+    sigmoid: f64,
+    types: &BTreeMap<u32, u8>,
+    output: &mut Output,
+) -> Result<()> {
     if section.fields.contains_key("is_linear") && section.text("is_linear")? != "0" {
         return Err(section.refused("is_linear", 0, "0: linear trees are not supported", "1"));
     }
@@ -165,7 +210,7 @@ fn tree(section: &Section<'_>, n_features: usize, sigmoid: f64, output: &mut Out
             }
             (Test::OneOf(first_set + threshold as u32), false)
         } else {
-            numeric(section, id, decision, threshold)?
+            numeric(section, id, decision, threshold, types.get(&feature).copied().unwrap_or_default())?
         };
         Ok(Raw::Split { feature, test, missing_left, left, right, cover: internal_counts[id] })
     };
@@ -176,23 +221,37 @@ fn tree(section: &Section<'_>, n_features: usize, sigmoid: f64, output: &mut Out
     Ok(())
 }
 
-/// The test of a threshold, and whether NaN goes left.
-fn numeric(section: &Section<'_>, node: usize, decision: u8, threshold: f64) -> Result<(Test, bool)> {
+/// The test of a threshold, and whether NaN goes left; `types` are those of all splits of the feature.
+fn numeric(
+    section: &Section<'_>,
+    node: usize,
+    decision: u8,
+    threshold: f64,
+    types: u8,
+) -> Result<(Test, bool)> {
     let Some(at_most) = at_or_below(threshold) else {
         return Err(section.refused("threshold", node, "a number that an f32 can be at most", threshold));
     };
     let default_left = decision & 2 != 0;
     let missing_left = match decision >> 2 & 3 {
         0 => 0.0 <= threshold,
-        1 if default_left && ZERO > threshold || !default_left && -ZERO <= threshold => {
-            let expected = "a split that sends 0, taken for missing, where its threshold does";
+        ZERO_IS_MISSING if types != 1 << ZERO_IS_MISSING => {
+            let expected = "one that all splits of the feature have, where 0 is taken for missing";
             return Err(section.refused("decision_type", node, expected, decision));
         }
-        1 | 2 => default_left,
+        ZERO_IS_MISSING | 2 => default_left,
         _ => {
             let expected = "one that takes nothing, 0 or NaN for missing";
             return Err(section.refused("decision_type", node, expected, decision));
         }
+    };
+    // LightGBM reads values this near to 0 as 0, so none of them is parted from 0.
+    let at_most = if at_most.abs() > ZERO {
+        at_most
+    } else if threshold >= 0.0 {
+        ZERO
+    } else {
+        (-ZERO).next_down()
     };
     Ok((Test::AtMost(at_most), missing_left))
 }

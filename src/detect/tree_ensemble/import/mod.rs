@@ -1,8 +1,11 @@
 //! Models that other libraries have trained.
 
+mod formats;
 mod lightgbm;
 mod sklearn;
+mod ubj;
 mod xgboost;
+mod xgboost_categories;
 
 use std::fs::File;
 use std::io::Read;
@@ -15,7 +18,7 @@ use crate::error::{Error, Result};
 const MAX_BYTES: u64 = 1 << 30;
 
 /// Reads a model file.
-fn read(path: &Path) -> Result<String> {
+fn read(path: &Path) -> Result<Vec<u8>> {
     let file = File::open(path).map_err(|error| Error::io(path, error))?;
     let mut bytes = Vec::new();
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| Error::io(path, error))?;
@@ -23,10 +26,7 @@ fn read(path: &Path) -> Result<String> {
         let expected = format!("a file of at most {MAX_BYTES} bytes");
         return Err(Error::invalid(path.display().to_string(), expected, "a larger one"));
     }
-    String::from_utf8(bytes).map_err(|error| {
-        let line = error.as_bytes()[..error.utf8_error().valid_up_to()].split(|&byte| byte == b'\n').count();
-        bad(&path.display().to_string(), line as u64, "", "bytes", "UTF-8 text")
-    })
+    Ok(bytes)
 }
 
 /// [`Error::BadRecord`] with the value cut to a readable length.

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{Raw, at_or_below, bad, preorder, read};
-use crate::detect::tree::{Node, Test};
-use crate::detect::tree_ensemble::{Link, Output, TreeEnsemble};
+use super::{Raw, at_or_below, bad, formats, preorder, read};
+use crate::detect::tree::{Categories, Node, Test};
+use crate::detect::tree_ensemble::{CategoryName, Link, Output, TreeEnsemble};
 use crate::error::{Error, Result};
 
 impl TreeEnsemble {
@@ -20,7 +20,7 @@ impl TreeEnsemble {
     ///         init = model._baseline_prediction.ravel().tolist()
     ///         for predictor in (p for step in model._predictors for p in step):
     ///             nodes = predictor.nodes
-    ///             assert not nodes["is_categorical"].any(), "categories are not supported"
+    ///             assert not nodes["is_categorical"].any(), "these lines do not write categories"
     ///             leaf = nodes["is_leaf"].astype(bool)
     ///             trees.append({
     ///                 "left": np.where(leaf, -1, nodes["left"].astype(int)).tolist(),
@@ -52,25 +52,36 @@ impl TreeEnsemble {
     ///         "feature_names": None if names is None else list(names),
     ///         "classes": [str(c) for c in model.classes_],
     ///         "accepts_missing": bool(sklearn.utils.get_tags(model).input_tags.allow_nan),
-    ///         "init": init, "scale": scale, "trees": trees,
+    ///         "loss": getattr(model, "loss", None), "init": init, "scale": scale, "trees": trees,
     ///     })
     /// ```
     ///
-    /// It takes `RandomForestClassifier`, `ExtraTreesClassifier`, `GradientBoostingClassifier` (log loss) and
-    /// `HistGradientBoostingClassifier` without categories. `trees` holds those of the first iteration first;
+    /// It takes `RandomForestClassifier`, `ExtraTreesClassifier`, `GradientBoostingClassifier` and
+    /// `HistGradientBoostingClassifier`. `trees` holds those of the first iteration first;
     /// in each of them there is one for every output of a boosted model. A leaf has `left` and `right` −1;
-    /// `value` has one entry per class in a forest and one entry in a boosted model.
+    /// `value` has one entry per class in a forest and one entry in a boosted model. A tree may have `categories`,
+    /// for each node the codes that go left, or `null`; the model's `categories` has their names for each feature.
     ///
     /// The sums are those of scikit-learn to the last bit: the mean of the class probabilities of a forest
-    /// ([`Link::Mean`]), `init + Σ scale · value` of a boosted model. The first class is taken for clean
+    /// ([`Link::Mean`]), `init + Σ scale · value` of a boosted model. `loss` is `"log_loss"`, which is the default,
+    /// or `"exponential"`, whose sums are doubled: that is the log-odds. The first class is taken for clean
     /// traffic; see [`TreeEnsemble::with_clean_class`].
     ///
     /// # Errors
     ///
     /// [`Error::BadRecord`] by line and path for text that is not such a model; [`Error::InvalidArgument`] by
-    /// tree, node and field for nodes that make no tree.
+    /// tree, node and field for nodes that make no tree, and for another loss.
     pub fn from_sklearn_json(text: &str) -> Result<Self> {
-        parse(text, "scikit-learn model")
+        Self::from_sklearn_slice(text.as_bytes())
+    }
+
+    /// [`TreeEnsemble::from_sklearn_json`] on bytes.
+    ///
+    /// # Errors
+    ///
+    /// Also [`Error::BadRecord`] that names the format of bytes that are not text.
+    pub fn from_sklearn_slice(bytes: &[u8]) -> Result<Self> {
+        parse(bytes, "scikit-learn model")
     }
 
     /// [`TreeEnsemble::from_sklearn_json`] on a file of at most 1 GiB.
@@ -92,6 +103,10 @@ struct File {
     feature_names: Option<Vec<String>>,
     classes: Vec<String>,
     accepts_missing: bool,
+    /// Of a boosted model; not there in files of older exporters.
+    loss: Option<String>,
+    /// The names of the categories of each feature.
+    categories: Option<Vec<Vec<CategoryName>>>,
     init: Option<Vec<f64>>,
     scale: f64,
     trees: Vec<Tree>,
@@ -117,9 +132,12 @@ struct Tree {
     missing_left: Vec<bool>,
     value: Vec<Vec<f64>>,
     samples: Vec<f32>,
+    /// The codes that each node sends left, where it tests categories.
+    categories: Option<Vec<Option<Vec<u32>>>>,
 }
 
-fn parse(text: &str, place: &str) -> Result<TreeEnsemble> {
+fn parse(bytes: &[u8], place: &str) -> Result<TreeEnsemble> {
+    let text = formats::text(bytes, place, "a scikit-learn model as JSON")?;
     let mut json = serde_json::Deserializer::from_str(text);
     let file: File = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let line = error.inner().line() as u64;
@@ -138,12 +156,21 @@ fn parse(text: &str, place: &str) -> Result<TreeEnsemble> {
     if file.trees.is_empty() || !file.trees.len().is_multiple_of(per_step) {
         return Err(refused("trees", format!("a positive multiple of {per_step}"), file.trees.len()));
     }
+    let factor = match (file.loss.as_deref(), n_outputs) {
+        (None | Some("log_loss"), _) => 1.0,
+        // The probability of this loss is 1 / (1 + e^−2m).
+        (Some("exponential"), 1) if !forest => 2.0,
+        (Some(loss), _) => {
+            let expected = "`log_loss`, or `exponential` with two classes";
+            return Err(Error::invalid(format!("{place}: loss"), expected, loss));
+        }
+    };
     let base = if forest { vec![0.0; n_outputs] } else { file.init.unwrap_or_default() };
     if base.len() != n_outputs {
         return Err(refused("init", format!("{n_outputs} numbers"), base.len()));
     }
     let output = |base| Output { base, trees: Vec::new(), categories: Vec::new() };
-    let mut outputs: Vec<Output> = base.into_iter().map(output).collect();
+    let mut outputs: Vec<Output> = base.into_iter().map(|base| output(factor * base)).collect();
     for (number, tree) in file.trees.iter().enumerate() {
         let tree = Numbered { tree, number, place, values: if forest { classes } else { 1 } };
         tree.check()?;
@@ -155,7 +182,8 @@ fn parse(text: &str, place: &str) -> Result<TreeEnsemble> {
                 (false, _) if number % n_outputs == k => 0,
                 (false, _) => continue,
             };
-            output.trees.push(tree.nodes(file.n_features, entry, file.scale)?);
+            let sets = &mut output.categories;
+            output.trees.push(tree.nodes(file.n_features, entry, factor * file.scale, sets)?);
         }
     }
     let link = match (forest, n_outputs) {
@@ -165,8 +193,12 @@ fn parse(text: &str, place: &str) -> Result<TreeEnsemble> {
     };
     let model = TreeEnsemble::from_outputs(file.n_features, file.classes, outputs, link)?;
     let model = if file.accepts_missing { model } else { model.without_missing() };
-    match file.feature_names {
-        Some(names) => model.with_feature_names(names),
+    let model = match file.feature_names {
+        Some(names) => model.with_feature_names(names)?,
+        None => model,
+    };
+    match file.categories {
+        Some(names) => model.with_category_names(names),
         None => Ok(model),
     }
 }
@@ -194,6 +226,7 @@ impl Numbered<'_> {
             ("missing_left", tree.missing_left.len()),
             ("value", tree.value.len()),
             ("samples", tree.samples.len()),
+            ("categories", tree.categories.as_ref().map_or(n, Vec::len)),
         ];
         if let Some((field, got)) = lengths.into_iter().find(|&(_, length)| length != n) {
             return Err(self.refused(field, got.min(n), format!("{n} entries"), format!("{got} entries")));
@@ -207,8 +240,16 @@ impl Numbered<'_> {
         }
     }
 
-    /// The tree in preorder, each leaf with this one of its values.
-    fn nodes(&self, n_features: usize, entry: usize, scale: f64) -> Result<Vec<Node>> {
+    /// The tree in preorder, each leaf with this one of its values; its category sets follow those that are there.
+    fn nodes(
+        &self,
+        n_features: usize,
+        entry: usize,
+        scale: f64,
+        sets: &mut Vec<Categories>,
+    ) -> Result<Vec<Node>> {
+        // The set of each node that tests categories.
+        let set_of = self.sets(sets)?;
         let (tree, n) = (self.tree, self.tree.left.len());
         let node = |id: usize| {
             let (left, right, cover) = (tree.left[id], tree.right[id], tree.samples[id]);
@@ -226,14 +267,32 @@ impl Numbered<'_> {
                     return Err(self.refused("feature", id, format!("below {n_features}"), tree.feature[id]));
                 }
             };
-            let Some(at_most) = at_or_below(tree.threshold[id]) else {
-                let expected = "a number that an f32 can be at most";
-                return Err(self.refused("threshold", id, expected, tree.threshold[id]));
+            let test = match (set_of.get(id).copied().flatten(), at_or_below(tree.threshold[id])) {
+                (Some(set), _) => Test::OneOf(set),
+                (None, Some(at_most)) => Test::AtMost(at_most),
+                (None, None) => {
+                    let expected = "a number that an f32 can be at most";
+                    return Err(self.refused("threshold", id, expected, tree.threshold[id]));
+                }
             };
-            let (test, missing_left) = (Test::AtMost(at_most), tree.missing_left[id]);
+            let missing_left = tree.missing_left[id];
             Ok(Raw::Split { feature, test, missing_left, left, right, cover })
         };
         let again = |id| self.refused("left", id, "a node that is reached once", "a circle or two parents");
         preorder(n, 0, node, again)
+    }
+
+    /// Puts the category sets behind those that are there; the set of each node, or nothing without categories.
+    fn sets(&self, sets: &mut Vec<Categories>) -> Result<Vec<Option<u32>>> {
+        let set = |(node, codes): (usize, &Option<Vec<u32>>)| {
+            let Some(codes) = codes else { return Ok(None) };
+            if let Some(code) = codes.iter().find(|&&code| code >= Categories::END) {
+                let expected = format!("below {}", Categories::END);
+                return Err(self.refused("categories", node, expected, code));
+            }
+            sets.push(Categories::new(codes.iter().copied()));
+            Ok(Some(sets.len() as u32 - 1))
+        };
+        self.tree.categories.iter().flatten().enumerate().map(set).collect()
     }
 }

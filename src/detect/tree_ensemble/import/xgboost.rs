@@ -1,11 +1,13 @@
-//! XGBoost's JSON format.
+//! XGBoost's JSON format, as text and as UBJSON.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde::Deserialize;
 use serde::de::Deserializer;
 
-use super::{Raw, bad, numbered, preorder, read};
+use super::xgboost_categories::Containers;
+use super::{Raw, bad, formats, numbered, preorder, read, ubj};
 use crate::detect::tree::{Categories, Node, Test};
 use crate::detect::tree_ensemble::{Link, Output, TreeEnsemble};
 use crate::error::{Error, Result};
@@ -13,8 +15,13 @@ use crate::error::{Error, Result};
 impl TreeEnsemble {
     /// Reads a model that XGBoost has written as JSON (`Booster.save_model("model.json")`; versions 1.6 to 3),
     /// with the boosters `gbtree` and `dart` and the objectives `binary:logistic`, `binary:logitraw`,
-    /// `reg:logistic`, `multi:softmax` and `multi:softprob`. Every tree counts, also those after the best
-    /// iteration of early stopping.
+    /// `reg:logistic`, `multi:softmax` and `multi:softprob`.
+    ///
+    /// A file that an `XGBClassifier` has saved counts up to its best iteration where it has stopped early, as the
+    /// classifier does; of a file that a `Booster` has saved every tree counts.
+    ///
+    /// Columns of categories hold their codes; see [`TreeEnsemble::category_names`]. A missing value other than NaN
+    /// is not in the file; see [`TreeEnsemble::with_missing_value`].
     ///
     /// XGBoost sends `x < t` left, which is `x ≤ t′` with `t′` the next f32 below `t`: the same leaves for
     /// every row. Its f32 leaf values are summed in f64, from the base score on, so that a margin differs from
@@ -28,10 +35,20 @@ impl TreeEnsemble {
     /// tree, node and field for nodes that make no tree, and for what is refused: other boosters and
     /// objectives, several targets, leaves that hold vectors.
     pub fn from_xgboost_json(text: &str) -> Result<Self> {
-        parse(text, "XGBoost model")
+        Self::from_xgboost_slice(text.as_bytes())
     }
 
-    /// [`TreeEnsemble::from_xgboost_json`] on a file of at most 1 GiB.
+    /// [`TreeEnsemble::from_xgboost_json`] on bytes, which may be JSON or UBJSON (`Booster.save_raw()`).
+    ///
+    /// # Errors
+    ///
+    /// Also [`Error::BadBytes`] by offset for UBJSON that is not such a model, and [`Error::BadRecord`] that names
+    /// the format of other bytes.
+    pub fn from_xgboost_slice(bytes: &[u8]) -> Result<Self> {
+        parse(bytes, "XGBoost model")
+    }
+
+    /// [`TreeEnsemble::from_xgboost_slice`] on a file of at most 1 GiB, `model.json` or `model.ubj`.
     ///
     /// # Errors
     ///
@@ -49,6 +66,8 @@ struct File {
 
 #[derive(Deserialize)]
 struct Learner {
+    #[serde(default)]
+    attributes: HashMap<String, String>,
     #[serde(default)]
     feature_names: Vec<String>,
     gradient_booster: Booster,
@@ -85,9 +104,32 @@ struct Booster {
 
 #[derive(Deserialize)]
 struct Model {
+    /// Not there in a linear model.
+    #[serde(default)]
     trees: Vec<Tree>,
     /// The output that each tree belongs to.
+    #[serde(default)]
     tree_info: Vec<usize>,
+    /// The first tree of each round, and the end; from version 2 on.
+    #[serde(default)]
+    iteration_indptr: Vec<usize>,
+    #[serde(rename = "gbtree_model_param", default)]
+    parameters: ModelParameters,
+    /// What categories are called; from version 3.1 on.
+    #[serde(default)]
+    cats: Containers,
+}
+
+#[derive(Deserialize)]
+struct ModelParameters {
+    #[serde(deserialize_with = "number", default = "one")]
+    num_parallel_tree: usize,
+}
+
+impl Default for ModelParameters {
+    fn default() -> Self {
+        Self { num_parallel_tree: 1 }
+    }
 }
 
 #[derive(Deserialize)]
@@ -143,13 +185,38 @@ fn flags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<bool>, D::Err
     Ok(flags.into_iter().map(|flag| matches!(flag, Flag::Boolean(true) | Flag::Number(1..))).collect())
 }
 
-fn parse(text: &str, place: &str) -> Result<TreeEnsemble> {
+/// Reads JSON or UBJSON.
+fn deserialize(bytes: &[u8], place: &str) -> Result<File> {
+    let expected = "an XGBoost model as JSON or UBJSON (`Booster.save_model(\"model.json\")` or `.ubj`)";
+    if formats::is_ubj(bytes) {
+        let mut reader = ubj::Reader::new(bytes);
+        let file = serde_path_to_error::deserialize(&mut reader)
+            .map_err(|error| format!("{}: {}", error.path(), error.inner()))
+            .and_then(|file| reader.end().map(|()| file).map_err(|error| error.to_string()));
+        let (place, offset) = (place.to_owned(), reader.position() as u64);
+        return file.map_err(|value| Error::BadBytes { place, offset, value, expected: expected.into() });
+    }
+    let text = formats::text(bytes, place, expected)?;
     let mut json = serde_json::Deserializer::from_str(text);
-    let file: File = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let line = error.inner().line() as u64;
         bad(place, line, &error.path().to_string(), &error.inner().to_string(), "an XGBoost model")
-    })?;
-    let Learner { feature_names, gradient_booster, parameters, objective } = file.learner;
+    })
+}
+
+/// Trees that count: all, or those up to the best round where an `XGBClassifier` has saved the model.
+fn counted(model: &Model, attributes: &HashMap<String, String>, n_outputs: usize) -> usize {
+    let best = attributes.get("best_iteration").filter(|_| attributes.contains_key("scikit_learn"));
+    let Some(rounds) = best.and_then(|best| best.parse::<usize>().ok()?.checked_add(1)) else {
+        return model.trees.len();
+    };
+    let trees = rounds.saturating_mul(n_outputs).saturating_mul(model.parameters.num_parallel_tree);
+    model.iteration_indptr.get(rounds).copied().unwrap_or(trees).min(model.trees.len())
+}
+
+fn parse(bytes: &[u8], place: &str) -> Result<TreeEnsemble> {
+    let file = deserialize(bytes, place)?;
+    let Learner { attributes, feature_names, gradient_booster, parameters, objective } = file.learner;
     let refused = |field: &str, expected: String, got: String| {
         Error::invalid(format!("{place}: learner.{field}"), expected, got)
     };
@@ -196,7 +263,8 @@ fn parse(text: &str, place: &str) -> Result<TreeEnsemble> {
     }
     let output = |base| Output { base, trees: Vec::new(), categories: Vec::new() };
     let mut outputs: Vec<Output> = base.into_iter().map(output).collect();
-    for (i, (tree, &k)) in model.trees.iter().zip(&model.tree_info).enumerate() {
+    let counted = counted(&model, &attributes, n_outputs);
+    for (i, (tree, &k)) in model.trees.iter().zip(&model.tree_info).take(counted).enumerate() {
         let Some(output) = outputs.get_mut(k) else {
             return Err(refused(&format!("tree_info[{i}]"), format!("below {n_outputs}"), k.to_string()));
         };
@@ -204,8 +272,13 @@ fn parse(text: &str, place: &str) -> Result<TreeEnsemble> {
         let tree = Numbered { tree, number: i, place };
         output.trees.push(tree.nodes(num_feature, weight, &mut output.categories)?);
     }
+    let names = model.cats.names().map_err(|(field, expected, got)| refused(&field, expected, got))?;
     let model = TreeEnsemble::from_outputs(num_feature, numbered(classes), outputs, link)?;
-    if feature_names.is_empty() { Ok(model) } else { model.with_feature_names(feature_names) }
+    let model = if feature_names.is_empty() { model } else { model.with_feature_names(feature_names)? };
+    match names {
+        Some(names) => model.with_category_names(names),
+        None => Ok(model),
+    }
 }
 
 /// Where the sums begin: one number for all outputs or one each, a probability where the objective has one.

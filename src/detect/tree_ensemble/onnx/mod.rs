@@ -1,7 +1,9 @@
 //! The ensemble as an ONNX model.
 
+mod input;
 mod protobuf;
 
+use input::Input;
 use protobuf::Message;
 
 use super::{Link, TreeEnsemble};
@@ -19,6 +21,7 @@ const IR_VERSION: u64 = 10;
 /// `TensorProto.DataType`.
 const FLOAT: u64 = 1;
 const UINT8: u64 = 2;
+const INT64: u64 = 7;
 const DOUBLE: u64 = 11;
 
 /// `nodes_modes`.
@@ -35,7 +38,7 @@ impl TreeEnsemble {
     /// | output | `probabilities` | `double` | rows, classes |
     ///
     /// A runtime that adds in the order of the trees gives the same margins to the last bit; onnxruntime does
-    /// so on one thread. A category must be a whole number there, and a model that refuses NaN takes it there.
+    /// so on one thread. Infinities, which scoring refuses, and NaN in a model that refuses it, are taken there.
     /// Class names are the metadata entry `classes`, as a JSON list, and so are the `feature_names` where they
     /// are known.
     ///
@@ -61,8 +64,10 @@ impl TreeEnsemble {
             .message(12, rows("margins", DOUBLE, k))
             .message(12, rows("probabilities", DOUBLE, self.classes.len()))
             .message(1, operator("Cast", &["x"], "wide").message(5, attribute("to", 2).int(3, DOUBLE)));
+        let input = Input::new(self);
+        graph = input.parts().into_iter().fold(graph, |graph, (field, part)| graph.message(field, part));
         let sums = if self.averaged { "sums" } else { "margins" };
-        graph = graph.message(1, Table::new(self).operator(k, sums));
+        graph = graph.message(1, Table::new(self, &input).operator(input.name(), k, sums));
         if self.averaged {
             let divisors: Vec<u8> =
                 self.outputs().flat_map(|(_, _, divisor)| divisor.to_le_bytes()).collect();
@@ -156,21 +161,21 @@ struct Table {
 }
 
 impl Table {
-    fn new(model: &TreeEnsemble) -> Self {
+    fn new(model: &TreeEnsemble, input: &Input) -> Self {
         let mut table = Self::default();
         for (k, (base, trees, _)) in model.outputs().enumerate() {
             // The base is the first tree, so that the order of the additions stays.
             let leaf = [Node::Leaf { value: base, cover: 0.0 }];
             let first = (base != 0.0 || trees.len() == 0).then_some(&leaf[..]);
             for tree in first.into_iter().chain(trees.iter()) {
-                table.push(tree, k as u64, trees.categories());
+                table.push(tree, k as u64, trees.categories(), input);
             }
         }
         table
     }
 
     /// Adds a tree; one that is a leaf becomes a split with that leaf on both sides.
-    fn push(&mut self, tree: &[Node], target: u64, sets: &[Categories]) {
+    fn push(&mut self, tree: &[Node], target: u64, sets: &[Categories], input: &Input) {
         let first_split = self.features.len() as u64;
         let first_leaf = self.targets.len() as u64;
         self.roots.push(first_split);
@@ -211,7 +216,8 @@ impl Table {
                         }
                     };
                     let (left, right) = (places[i + 1], places[right as usize]);
-                    self.split(feature, threshold, mode, missing_left, left, right);
+                    let column = if mode == BRANCH_MEMBER { input.whole(feature) } else { feature };
+                    self.split(column, threshold, mode, missing_left, left, right);
                 }
             }
         }
@@ -235,7 +241,7 @@ impl Table {
     }
 
     /// The operator, whose sums are `output`.
-    fn operator(&self, n_targets: usize, output: &str) -> Message {
+    fn operator(&self, input: &str, n_targets: usize, output: &str) -> Message {
         let ints = |name, values: Vec<u64>| attribute(name, 7).ints(8, values);
         let doubles = |name, bytes: &[u8]| {
             attribute(name, 4).message(5, tensor(&[bytes.len() / size_of::<f64>()], DOUBLE, bytes))
@@ -263,7 +269,7 @@ impl Table {
         if !self.members.is_empty() {
             attributes.push(doubles("membership_values", &self.members));
         }
-        let node = operator("TreeEnsemble", &["wide"], output).text(7, "ai.onnx.ml");
+        let node = operator("TreeEnsemble", &[input], output).text(7, "ai.onnx.ml");
         attributes.into_iter().fold(node, |node, attribute| node.message(5, attribute))
     }
 }
