@@ -1,5 +1,7 @@
 //! From a p-value and a flow to an action, at line rate.
 
+use serde::{Deserialize, Serialize};
+
 use super::action::Action;
 use super::decision::{Decision, Verdict};
 use super::ladder::Ladder;
@@ -18,7 +20,8 @@ pub(super) const UNREAD_ADDRESS: &str = "unread-address";
 pub(super) const CLEAN: &str = "clean";
 
 /// Why an action was chosen; [`Recommender::rule_name`] names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RuleRef {
     /// One end of the flow is in the allow-list.
     AllowList,
@@ -33,7 +36,8 @@ pub enum RuleRef {
 }
 
 /// What the policy asks for.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Recommendation {
     /// How serious it is.

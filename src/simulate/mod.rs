@@ -120,7 +120,8 @@ pub fn table(config: &FlowSimulatorConfig) -> Result<Table> {
         progress::report(&Progress::new("simulate", Unit::Rows, done, config.rows as usize))?;
         batches.push(batch);
     }
-    let report = ReadReport { accepted: config.rows, ..ReadReport::new("simulator") };
+    let mut report = ReadReport::new("simulator");
+    report.accepted = config.rows;
     Table::new(schema, batches, report)
 }
 

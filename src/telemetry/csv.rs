@@ -245,7 +245,9 @@ fn place_with_hint(place: &str, first: &[String], options: &ReadOptions) -> Stri
         let cells: Vec<String> = line.split(delimiter).map(str::to_owned).collect();
         detect::familiarity(&cells, options.schema.as_ref())
     };
-    let cells = |delimiter: char| (fit(delimiter), if first.len() == 1 { line.matches(delimiter).count() } else { 0 });
+    let cells = |delimiter: char| {
+        (fit(delimiter), if first.len() == 1 { line.matches(delimiter).count() } else { 0 })
+    };
     let best = [',', ';', '\t', '|'].into_iter().filter(|&d| d != asked).max_by_key(|&d| cells(d));
     match best {
         Some(better) if cells(better) > cells(asked) => {

@@ -307,7 +307,10 @@ mod tests {
         match detect(&header).unwrap_err() {
             Error::NoPreset { columns, nearest, .. } => {
                 assert_eq!((columns.len(), columns[10].as_str()), (11, "and 32 more"));
-                assert_eq!((nearest[0].name.as_str(), nearest[0].found, nearest[0].columns), ("unsw_nb15", 41, 45));
+                assert_eq!(
+                    (nearest[0].name.as_str(), nearest[0].found, nearest[0].columns),
+                    ("unsw_nb15", 41, 45)
+                );
                 assert_eq!(nearest.len(), 2);
             }
             other => panic!("{other}"),

@@ -80,11 +80,13 @@ impl Schema {
     pub fn infer(batch: &RecordBatch) -> Result<Self> {
         let names: Vec<String> = batch.schema_ref().fields().iter().map(|f| f.name().clone()).collect();
         let names = unique_names(&names);
-        infer(&sample::of_batch(batch, &names)).map(|(schema, _)| schema).ok_or_else(|| Error::SchemaMismatch {
-            place: "batch".into(),
-            schema: NAME.into(),
-            missing: vec!["a column that can be a feature".into()],
-            unknown: Vec::new(),
+        infer(&sample::of_batch(batch, &names)).map(|(schema, _)| schema).ok_or_else(|| {
+            Error::SchemaMismatch {
+                place: "batch".into(),
+                schema: NAME.into(),
+                missing: vec!["a column that can be a feature".into()],
+                unknown: Vec::new(),
+            }
         })
     }
 }
@@ -151,7 +153,9 @@ impl<'a> Profile<'a> {
 
     /// Whether a value says that traffic is clean.
     fn has_clean_word(&self) -> bool {
-        let word = |value: &&str| CLEAN[..9].iter().any(|clean| value.trim_end_matches('.').eq_ignore_ascii_case(clean));
+        let word = |value: &&str| {
+            CLEAN[..9].iter().any(|clean| value.trim_end_matches('.').eq_ignore_ascii_case(clean))
+        };
         self.distinct.iter().any(word)
     }
 
@@ -178,8 +182,12 @@ impl<'a> Profile<'a> {
             return Taken { column, why: "0 is clean".into() };
         }
         let column = Column::new(&self.sample.name, Role::Label, Kind::Text);
-        let mut clean: Vec<&str> =
-            self.distinct.iter().copied().filter(|v| CLEAN.iter().any(|c| v.eq_ignore_ascii_case(c))).collect();
+        let mut clean: Vec<&str> = self
+            .distinct
+            .iter()
+            .copied()
+            .filter(|v| CLEAN.iter().any(|c| v.eq_ignore_ascii_case(c)))
+            .collect();
         clean.sort_unstable();
         let why = if clean.is_empty() {
             format!("no value up to record {} is known to be clean", self.sample.cells.len())
@@ -192,10 +200,8 @@ impl<'a> Profile<'a> {
     /// A column that is neither label nor family.
     fn ordinary(&self, labelled: bool) -> Taken {
         let name = &self.sample.name;
-        let ignored = |why: &str| Taken {
-            column: Column::new(name, Role::Ignore, Kind::Text),
-            why: why.to_owned(),
-        };
+        let ignored =
+            |why: &str| Taken { column: Column::new(name, Role::Ignore, Kind::Text), why: why.to_owned() };
         if self.sample.sort == Sort::Nested {
             return ignored("nested values");
         }
@@ -219,13 +225,20 @@ impl<'a> Profile<'a> {
             column.field = Some(Field::Protocol);
             return Taken { column, why: String::new() };
         }
-        if self.named(&IDENTIFIERS) || self.name.starts_with("unnamed") || self.name.starts_with("indexlevel") || self.counts() {
+        if self.named(&IDENTIFIERS)
+            || self.name.starts_with("unnamed")
+            || self.name.starts_with("indexlevel")
+            || self.counts()
+        {
             return ignored("a number of the record");
         }
         if is_reserved(name) {
             return ignored("a name of truth or identity");
         }
-        if self.distinct.len() == 1 && self.sample.cells.len() >= ENOUGH && self.present == self.sample.cells.len() {
+        if self.distinct.len() == 1
+            && self.sample.cells.len() >= ENOUGH
+            && self.present == self.sample.cells.len()
+        {
             let value: String = self.distinct.iter().flat_map(|v| v.chars()).take(32).collect();
             return ignored(&format!("always {value}"));
         }
@@ -249,7 +262,8 @@ impl<'a> Profile<'a> {
         let source = self.named(&SOURCES);
         let destination = self.named(&DESTINATIONS);
         // `source` and `dst` may be anything.
-        let named = (source || destination) && (addresses || self.name.contains("ip") || self.name.contains("addr"));
+        let named =
+            (source || destination) && (addresses || self.name.contains("ip") || self.name.contains("addr"));
         let entity = self.named(&ENTITIES);
         if !(named || entity || addresses) {
             return None;
@@ -327,7 +341,10 @@ impl<'a> Profile<'a> {
                 (false, true) => twin,
                 (true, true) => {
                     let ignored = Column::new(&self.sample.name, Role::Ignore, Kind::Text);
-                    return Some(Taken { column: ignored, why: format!("times that are `{format}` or `{}`", twin.unwrap_or("")) });
+                    return Some(Taken {
+                        column: ignored,
+                        why: format!("times that are `{format}` or `{}`", twin.unwrap_or("")),
+                    });
                 }
                 (false, false) => None,
             };

@@ -10,8 +10,8 @@ use crate::arrow::error::ArrowError;
 use crate::arrow::ipc::writer::{FileWriter, StreamWriter};
 
 use super::schema::Schema;
-use super::time_columns::TimeColumns;
 use super::table::Table;
+use super::time_columns::TimeColumns;
 use crate::error::{Error, Result};
 
 /// Writes batches of a schema as an Arrow IPC file (Feather version 2) or stream, not packed, so that it can be
@@ -58,7 +58,8 @@ impl<W: Write> IpcWriter<W> {
     /// Those of the inner writer.
     pub fn stream(out: W, schema: &Schema) -> io::Result<Self> {
         let (arrow, times) = (Arc::new(schema.to_arrow()), TimeColumns::of(schema));
-        let kind = StreamWriter::try_new(out, &times.arrow_schema(schema)).map(Kind::Stream).map_err(to_io)?;
+        let kind =
+            StreamWriter::try_new(out, &times.arrow_schema(schema)).map(Kind::Stream).map_err(to_io)?;
         Ok(Self { arrow, times, kind })
     }
 

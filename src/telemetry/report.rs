@@ -228,7 +228,8 @@ impl ReadReport {
         if self.accepted + self.rejected == 0 {
             let mut what = format!("{}: records", self.place);
             if !self.skipped.is_empty() {
-                let kinds: Vec<String> = self.skipped.iter().map(|(kind, n)| format!("{kind}: {n}")).collect();
+                let kinds: Vec<String> =
+                    self.skipped.iter().map(|(kind, n)| format!("{kind}: {n}")).collect();
                 let more = kinds.len().saturating_sub(NAMED);
                 what += &format!("; skipped {}", kinds[..kinds.len() - more].join(", "));
                 if more > 0 {

@@ -270,7 +270,11 @@ impl Schema {
         let mut given: toml::Table = toml::from_str(text).map_err(refused)?;
         for column in given.get_mut("columns").and_then(toml::Value::as_array_mut).into_iter().flatten() {
             let Some(column) = column.as_table_mut() else { continue };
-            let role = if column.get("kind").and_then(toml::Value::as_str) == Some("time") { "time" } else { "feature" };
+            let role = if column.get("kind").and_then(toml::Value::as_str) == Some("time") {
+                "time"
+            } else {
+                "feature"
+            };
             column.entry("role").or_insert_with(|| role.into());
         }
         let raw: RawSchema = given.clone().try_into().map_err(refused)?;
@@ -296,7 +300,8 @@ impl Schema {
     pub fn to_toml(&self) -> String {
         let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
         let clean: Vec<String> = self.clean.iter().map(|word| quoted(word)).collect();
-        let mut text = format!("name = {}\nclean = [{}]\ncolumns = [\n", quoted(&self.name), clean.join(", "));
+        let mut text =
+            format!("name = {}\nclean = [{}]\ncolumns = [\n", quoted(&self.name), clean.join(", "));
         for column in &self.columns {
             // A column is a struct of words and numbers, which TOML has.
             let fields = toml::Table::try_from(column).unwrap_or_default();
@@ -419,9 +424,8 @@ impl Schema {
 }
 
 /// The fields of a column, as a file has them.
-const COLUMN_KEYS: [&str; 11] = [
-    "name", "role", "kind", "field", "scale", "minimum", "maximum", "undefined", "unit", "format", "barred",
-];
+const COLUMN_KEYS: [&str; 11] =
+    ["name", "role", "kind", "field", "scale", "minimum", "maximum", "undefined", "unit", "format", "barred"];
 
 /// Whether what a column says of times is for times, and can be read.
 fn check_time(column: &Column) -> Result<()> {

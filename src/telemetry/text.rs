@@ -121,7 +121,8 @@ pub(super) fn push_number(out: &mut String, value: f64) {
 
 /// Appends a number that is written out, without zeros at the end of its fraction.
 pub(super) fn push_decimal(out: &mut String, number: &str) {
-    let number = if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number };
+    let number =
+        if number.contains('.') { number.trim_end_matches('0').trim_end_matches('.') } else { number };
     match number {
         "-0" => out.push('0'),
         "NaN" => {}
@@ -130,17 +131,8 @@ pub(super) fn push_decimal(out: &mut String, number: &str) {
 }
 
 /// What data sets write as the label of a record that nobody has looked at.
-const UNKNOWN: [&str; 9] = [
-    "unknown",
-    "unlabeled",
-    "unlabelled",
-    "no label",
-    "nolabel",
-    "needmanuallabel",
-    "n/a",
-    "?",
-    "-",
-];
+const UNKNOWN: [&str; 9] =
+    ["unknown", "unlabeled", "unlabelled", "no label", "nolabel", "needmanuallabel", "n/a", "?", "-"];
 
 /// Whether a label says that nobody knows.
 pub(super) fn is_unknown(label: &str) -> bool {

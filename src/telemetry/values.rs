@@ -90,7 +90,9 @@ pub(super) fn numbers(array: &ArrayRef) -> Option<ArrayRef> {
         DataType::Decimal256(precision, scale) => decimals::<Decimal256Type>(array, *precision, *scale),
         DataType::Boolean => {
             let truths = array.as_boolean_opt()?.iter();
-            Some(Arc::new(truths.map(|truth| truth.map(|t| f64::from(u8::from(t)))).collect::<Float64Array>()))
+            Some(Arc::new(
+                truths.map(|truth| truth.map(|t| f64::from(u8::from(t)))).collect::<Float64Array>(),
+            ))
         }
         DataType::Null => Some(new_null_array(&DataType::Float64, array.len())),
         _ => None,
@@ -120,7 +122,9 @@ fn ticks(array: &ArrayRef) -> Option<(Vec<i64>, Tick)> {
         DataType::Date32 => (of::<Date32Type>(array)?, Tick::Day),
         DataType::Date64 => (of::<Date64Type>(array)?, Tick::PerSecond(1_000)),
         DataType::Timestamp(Second, _) => (of::<TimestampSecondType>(array)?, Tick::PerSecond(1)),
-        DataType::Timestamp(Millisecond, _) => (of::<TimestampMillisecondType>(array)?, Tick::PerSecond(1_000)),
+        DataType::Timestamp(Millisecond, _) => {
+            (of::<TimestampMillisecondType>(array)?, Tick::PerSecond(1_000))
+        }
         DataType::Timestamp(Microsecond, _) => {
             (of::<TimestampMicrosecondType>(array)?, Tick::PerSecond(1_000_000))
         }
@@ -129,8 +133,12 @@ fn ticks(array: &ArrayRef) -> Option<(Vec<i64>, Tick)> {
         }
         DataType::Duration(Second) => (of::<DurationSecondType>(array)?, Tick::PerSecond(1)),
         DataType::Duration(Millisecond) => (of::<DurationMillisecondType>(array)?, Tick::PerSecond(1_000)),
-        DataType::Duration(Microsecond) => (of::<DurationMicrosecondType>(array)?, Tick::PerSecond(1_000_000)),
-        DataType::Duration(Nanosecond) => (of::<DurationNanosecondType>(array)?, Tick::PerSecond(1_000_000_000)),
+        DataType::Duration(Microsecond) => {
+            (of::<DurationMicrosecondType>(array)?, Tick::PerSecond(1_000_000))
+        }
+        DataType::Duration(Nanosecond) => {
+            (of::<DurationNanosecondType>(array)?, Tick::PerSecond(1_000_000_000))
+        }
         DataType::Time32(Second) => (of::<Time32SecondType>(array)?, Tick::PerSecond(1)),
         DataType::Time32(Millisecond) => (of::<Time32MillisecondType>(array)?, Tick::PerSecond(1_000)),
         DataType::Time64(Microsecond) => (of::<Time64MicrosecondType>(array)?, Tick::PerSecond(1_000_000)),

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use qosguard::arrow::array::{ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, TimestampMillisecondArray};
+use qosguard::arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, TimestampMillisecondArray,
+};
 use qosguard::telemetry::{
     self, ArrowReader, BatchReader, Field, IpcReader, Kind, ReadOptions, Role, Schema, Table, TimeUnit,
 };
@@ -12,7 +14,8 @@ use super::{csv, jsonl, numbers, texts};
 
 /// Records as no preset has them.
 fn own(rows: usize) -> String {
-    let mut text = "no,when,Source IP,dst,sport,dport,proto,rtt,state,build,note,Class,Attack Name\n".to_owned();
+    let mut text =
+        "no,when,Source IP,dst,sport,dport,proto,rtt,state,build,note,Class,Attack Name\n".to_owned();
     for row in 0..rows {
         let attack = row % 10 == 9;
         text += &format!(
@@ -44,7 +47,10 @@ fn an_unknown_csv_gets_roles_by_names_and_values() {
     use Role::{Entity, Family, Feature, Ignore, Label, Time};
     assert_eq!(
         roles,
-        [Ignore, Time, Entity, Ignore, Ignore, Feature, Feature, Feature, Feature, Ignore, Ignore, Label, Family]
+        [
+            Ignore, Time, Entity, Ignore, Ignore, Feature, Feature, Feature, Feature, Ignore, Ignore, Label,
+            Family
+        ]
     );
     assert_eq!(schema.columns()[1].unit, Some(TimeUnit::Milliseconds));
     assert_eq!(numbers(&table, "when")[1], Some(1_700_000_000.25));
@@ -54,12 +60,22 @@ fn an_unknown_csv_gets_roles_by_names_and_values() {
     assert_eq!(table.labels().unwrap().unwrap().iter().filter(|&&attack| attack).count(), 50);
     assert_eq!(table.families().unwrap().unwrap()[9], "scan");
     let told = table.report().inferred.join("\n");
-    for part in ["label: `Class` (clean: Benign)", "time: `when` (in milliseconds)", "`no` (a number of the record)", "`build` (always 7)"] {
+    for part in [
+        "label: `Class` (clean: Benign)",
+        "time: `when` (in milliseconds)",
+        "`no` (a number of the record)",
+        "`build` (always 7)",
+    ] {
         assert!(told.contains(part), "{told}");
     }
     let guard = Guard::builder().fit(&table).unwrap();
-    let one = csv(own(1), &ReadOptions { fallback: Some((**guard.schema()).clone()), ..ReadOptions::default() });
-    assert_eq!(guard.assess(&one.unwrap()).unwrap().len(), 1, "one record has the guard's schema, not its own");
+    let one =
+        csv(own(1), &ReadOptions { fallback: Some((**guard.schema()).clone()), ..ReadOptions::default() });
+    assert_eq!(
+        guard.assess(&one.unwrap()).unwrap().len(),
+        1,
+        "one record has the guard's schema, not its own"
+    );
 }
 
 #[test]
@@ -78,15 +94,20 @@ fn what_is_inferred_is_written_down_and_read() {
 fn every_reader_infers_the_same_roles() {
     let rows = || (0..40).map(|row| (f64::from(row) * 0.5, ["a", "b"][row as usize % 2], row % 3 == 0));
     let json: String = rows()
-        .map(|(rate, kind, label)| format!("{{\"rate\":{rate},\"kind\":\"{kind}\",\"is_attack\":{label},\"more\":[1]}}\n"))
+        .map(|(rate, kind, label)| {
+            format!("{{\"rate\":{rate},\"kind\":\"{kind}\",\"is_attack\":{label},\"more\":[1]}}\n")
+        })
         .collect();
-    let text: String =
-        rows().map(|(rate, kind, label)| format!("{rate},{kind},{}\n", if label { "True" } else { "False" })).collect();
+    let text: String = rows()
+        .map(|(rate, kind, label)| format!("{rate},{kind},{}\n", if label { "True" } else { "False" }))
+        .collect();
     let rate: ArrayRef = Arc::new(Float64Array::from(rows().map(|r| r.0).collect::<Vec<_>>()));
     let kind: ArrayRef = Arc::new(StringArray::from(rows().map(|r| r.1).collect::<Vec<_>>()));
     let label: ArrayRef = Arc::new(BooleanArray::from(rows().map(|r| r.2).collect::<Vec<_>>()));
     let at: ArrayRef = Arc::new(TimestampMillisecondArray::from((0..40).collect::<Vec<i64>>()));
-    let batch = RecordBatch::try_from_iter([("rate", rate), ("kind", kind), ("is_attack", label), ("seen", at)]).unwrap();
+    let batch =
+        RecordBatch::try_from_iter([("rate", rate), ("kind", kind), ("is_attack", label), ("seen", at)])
+            .unwrap();
     let arrow = Table::clone(&read_arrow(&batch));
     let ipc = IpcReader::new(std::io::Cursor::new(arrow.to_ipc().unwrap()), "ipc", &ReadOptions::default());
     let tables = [
@@ -180,6 +201,7 @@ fn a_role_has_a_default_in_toml() {
     )
     .unwrap();
     assert_eq!(schema.columns().iter().map(|c| c.role).collect::<Vec<_>>(), [Role::Time, Role::Feature]);
-    let error = Schema::from_toml("name = \"s\"\ncolumns = [{ name = \"label\", kind = \"number\" }]").unwrap_err();
+    let error =
+        Schema::from_toml("name = \"s\"\ncolumns = [{ name = \"label\", kind = \"number\" }]").unwrap_err();
     assert!(error.to_string().contains("label"), "{error}");
 }

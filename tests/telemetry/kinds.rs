@@ -117,7 +117,10 @@ fn every_type_of_numbers_becomes_numbers() {
     for table in everywhere(&schema, &batch("x", truths)) {
         assert_eq!(numbers(&table, "x"), [Some(1.0), Some(0.0), None]);
     }
-    assert_eq!(numbers(&csv("x\nTrue\nFALSE\n1\n", &options(&schema)).unwrap(), "x"), [1.0, 0.0, 1.0].map(Some));
+    assert_eq!(
+        numbers(&csv("x\nTrue\nFALSE\n1\n", &options(&schema)).unwrap(), "x"),
+        [1.0, 0.0, 1.0].map(Some)
+    );
     let nothing: ArrayRef = Arc::new(NullArray::new(2));
     for table in everywhere(&schema, &batch("x", nothing)) {
         assert_eq!(numbers(&table, "x"), [None, None]);
@@ -163,7 +166,9 @@ fn a_category_has_one_spelling_whatever_wrote_it() {
         Arc::new(Float32Array::from(vec![Some(443.0), Some(80.0), Some(f32::NAN)])),
         Arc::new(StringArray::from(vec![Some("443.0"), Some("80"), None])),
         Arc::new(
-            Decimal128Array::from(vec![Some(44_300), Some(8_000), None]).with_precision_and_scale(9, 2).unwrap(),
+            Decimal128Array::from(vec![Some(44_300), Some(8_000), None])
+                .with_precision_and_scale(9, 2)
+                .unwrap(),
         ),
         Arc::new(DictionaryArray::new(
             Int32Array::from(vec![Some(0), Some(1), None]),
@@ -216,8 +221,7 @@ fn a_guard_scores_the_same_rows_alike_from_every_source() {
     for table in everywhere(&schema, &floats) {
         assert_eq!(guard.assess(&table).unwrap().scores(), want.scores());
     }
-    let spelt: String =
-        text.lines().map(|line| line.replacen(',', ".0,", 1) + "\n").collect();
+    let spelt: String = text.lines().map(|line| line.replacen(',', ".0,", 1) + "\n").collect();
     let table = csv(format!("port,x\n{spelt}"), &options(&schema)).unwrap();
     assert_eq!(guard.assess(&table).unwrap().scores(), want.scores());
 }
@@ -317,7 +321,8 @@ fn a_label_that_nobody_knows_is_no_truth() {
 
 #[test]
 fn an_error_of_a_row_names_the_line_of_the_file() {
-    let schema = Schema::builder("s").feature("x").category("c").text_label("state", &["ok"]).build().unwrap();
+    let schema =
+        Schema::builder("s").feature("x").category("c").text_label("state", &["ok"]).build().unwrap();
     let error = |table: Table| table.labels().unwrap_err().to_string();
     let text = "x,c,state\n1,a,ok\n\n2,\"two\nlines\",ok\nbad,a,ok\n3,a,\n";
     let got = error(csv(text, &options(&schema)).unwrap());

@@ -409,11 +409,18 @@ fn the_scope_separator_of_zeek_may_be_any() {
         let table = zeek(format!("{HEADER}{fields}\n{ROW}\n")).unwrap();
         assert_eq!(table.batches(), want.batches(), "{separator}");
     }
-    let record = |ends: &str| format!("{{\"ts\":1.5,\"uid\":\"C\",{ends},\"proto\":\"udp\",\"orig_bytes\":3,\"conn_state\":\"SF\"}}\n");
+    let record = |ends: &str| {
+        format!(
+            "{{\"ts\":1.5,\"uid\":\"C\",{ends},\"proto\":\"udp\",\"orig_bytes\":3,\"conn_state\":\"SF\"}}\n"
+        )
+    };
     let plain = r#""id.orig_h":"10.0.0.1","id.orig_p":5,"id.resp_h":"10.0.0.2","id.resp_p":53"#;
     let nested = r#""id":{"orig_h":"10.0.0.1","orig_p":5,"resp_h":"10.0.0.2","resp_p":53}"#;
     let read = |text: String| {
-        telemetry::open_input(std::io::Cursor::new(text.into_bytes()), "conn", &lenient()).unwrap().read().unwrap()
+        telemetry::open_input(std::io::Cursor::new(text.into_bytes()), "conn", &lenient())
+            .unwrap()
+            .read()
+            .unwrap()
     };
     let want = read(record(plain));
     assert_eq!(texts(&want, "id.resp_h"), [Some("10.0.0.2".into())]);
@@ -428,7 +435,9 @@ fn the_scope_separator_of_zeek_may_be_any() {
 
 #[test]
 fn an_error_lists_the_records_that_were_skipped() {
-    let event = |kind: &str| format!("{{\"timestamp\":\"2023-08-08T12:30:00.0+0000\",\"flow_id\":1,\"event_type\":\"{kind}\"}}\n");
+    let event = |kind: &str| {
+        format!("{{\"timestamp\":\"2023-08-08T12:30:00.0+0000\",\"flow_id\":1,\"event_type\":\"{kind}\"}}\n")
+    };
     let error = eve(event("netflow") + &event("dns") + &event("dns")).unwrap_err().to_string();
     assert_eq!(error, "eve.json: records; skipped dns: 2, netflow: 1: needs at least 1, got 0");
     let log = "{\"_path\":\"dns\",\"ts\":1.5,\"id.orig_h\":\"::1\",\"conn_state\":\"SF\"}\n";
@@ -436,7 +445,8 @@ fn an_error_lists_the_records_that_were_skipped() {
     assert!(error.contains("skipped dns: 1"), "{error}");
     // Another exporter's JSON has the key too.
     let other = r#"{"event_type":"purge","ip_src":"10.0.0.1","ip_dst":"10.0.0.2","packets":3,"bytes":100}"#;
-    let table = telemetry::open_input(std::io::Cursor::new(other), "flows.json", &lenient()).unwrap().read().unwrap();
+    let table =
+        telemetry::open_input(std::io::Cursor::new(other), "flows.json", &lenient()).unwrap().read().unwrap();
     assert_eq!((table.schema().name(), table.n_rows()), ("inferred", 1));
     assert_eq!(numbers(&table, "bytes"), [Some(100.0)]);
 }

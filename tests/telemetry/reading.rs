@@ -7,7 +7,9 @@ use qosguard::arrow::array::{
     Array, ArrayRef, AsArray, DictionaryArray, Int8Array, Int32Array, LargeStringArray, RecordBatch,
     StringArray, StringViewArray,
 };
-use qosguard::arrow::datatypes::{Decimal128Type, Float32Type, Float64Type, Int32Type, Int64Type, UInt16Type};
+use qosguard::arrow::datatypes::{
+    Decimal128Type, Float32Type, Float64Type, Int32Type, Int64Type, UInt16Type,
+};
 use qosguard::telemetry::{Field, ReadOptions, Role, Schema, Table, read_csv, read_jsonl};
 use qosguard::{Error, ErrorKind};
 

@@ -10,8 +10,8 @@ use qosguard::{Error, Result};
 
 use crate::arguments::{Input, Meter};
 use crate::exit::{Failure, Outcome};
-use crate::output;
 use crate::interrupt::{self, SIGINT, SIGTERM};
+use crate::output;
 use crate::progress::Progress;
 use crate::tell::{few, tell};
 
@@ -124,7 +124,8 @@ pub(crate) fn schema(name: &str) -> Result<Schema> {
 /// The exit code of a command that made `records` records of its input; fails if the input is not empty and gave none.
 pub(crate) fn outcome(records: u64, report: &ReadReport, unfit: u64) -> Outcome {
     if records == 0 && unfit > 0 {
-        let reason = format!("{}: all {unfit} records are outside the ranges of the other schema", report.place);
+        let reason =
+            format!("{}: all {unfit} records are outside the ranges of the other schema", report.place);
         return Err(Failure::Nothing(reason));
     }
     report.nothing_read().map_or(Ok(ExitCode::SUCCESS), |reason| Err(Failure::Nothing(reason)))
@@ -134,7 +135,8 @@ pub(crate) fn outcome(records: u64, report: &ReadReport, unfit: u64) -> Outcome 
 pub(crate) fn summary(report: &ReadReport, unfit: u64) -> String {
     let rejected = format!("{} records rejected", report.rejected);
     let unfit = (unfit > 0).then(|| format!(", {unfit} outside the ranges of the other schema"));
-    let unlabelled = (report.unlabelled > 0).then(|| format!(", {} with an unknown label", report.unlabelled));
+    let unlabelled =
+        (report.unlabelled > 0).then(|| format!(", {} with an unknown label", report.unlabelled));
     let counted = counted(report).map(|counted| format!("; {counted}"));
     std::iter::once(rejected)
         .chain(unfit)

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Assessment;
 use crate::bits::{f32s, f64s};
 use crate::error::{Error, Result};
-use crate::qos::{Action, Policy, Recommendation, Recommender, RuleRef, Severity};
+use crate::qos::{Policy, Recommendation, Recommender};
 
 /// The fields of an [`Assessment`].
 #[derive(Serialize, Deserialize)]
@@ -25,31 +25,12 @@ struct Stored {
     probabilities: Vec<f64>,
     families: Vec<Option<(u32, u64)>>,
     family_names: Vec<String>,
-    recommendations: Vec<Chosen>,
+    recommendations: Vec<Recommendation>,
     ids: Vec<u64>,
     imputed: u64,
+    unread_addresses: u64,
     threshold: u32,
     policy: Policy,
-}
-
-/// A [`Recommendation`].
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Chosen {
-    severity: Severity,
-    action: Action,
-    rule: Rule,
-    dry_run: bool,
-}
-
-/// A [`RuleRef`].
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Rule {
-    AllowList,
-    Clean,
-    Band(Severity),
-    Rule(usize),
 }
 
 impl Assessment {
@@ -69,17 +50,6 @@ impl Assessment {
     /// # Ok::<(), qosguard::Error>(())
     /// ```
     pub fn to_bytes(&self) -> Vec<u8> {
-        let chosen = |r: &Recommendation| Chosen {
-            severity: r.severity,
-            action: r.action,
-            rule: match r.rule {
-                RuleRef::AllowList => Rule::AllowList,
-                RuleRef::Clean => Rule::Clean,
-                RuleRef::Band(severity) => Rule::Band(severity),
-                RuleRef::Rule(index) => Rule::Rule(index),
-            },
-            dry_run: r.dry_run,
-        };
         let stored = Stored {
             scores: self.scores.clone(),
             p_values: self.p_values.clone(),
@@ -90,9 +60,10 @@ impl Assessment {
             probabilities: self.probabilities.clone(),
             families: self.families.iter().map(|f| f.map(|(class, p)| (class, p.to_bits()))).collect(),
             family_names: self.family_names.to_vec(),
-            recommendations: self.recommendations.iter().map(chosen).collect(),
+            recommendations: self.recommendations.clone(),
             ids: self.ids.clone(),
             imputed: self.imputed,
+            unread_addresses: self.unread_addresses,
             threshold: self.threshold.to_bits(),
             policy: self.recommender.policy().clone(),
         };
@@ -110,17 +81,6 @@ impl Assessment {
         if !stored.is_consistent() {
             return Err(refuse("columns of other lengths".into()));
         }
-        let recommendation = |chosen: Chosen| Recommendation {
-            severity: chosen.severity,
-            action: chosen.action,
-            rule: match chosen.rule {
-                Rule::AllowList => RuleRef::AllowList,
-                Rule::Clean => RuleRef::Clean,
-                Rule::Band(severity) => RuleRef::Band(severity),
-                Rule::Rule(index) => RuleRef::Rule(index),
-            },
-            dry_run: chosen.dry_run,
-        };
         Ok(Self {
             scores: stored.scores,
             p_values: stored.p_values,
@@ -135,9 +95,10 @@ impl Assessment {
                 .map(|f| f.map(|(class, p)| (class, f64::from_bits(p))))
                 .collect(),
             family_names: stored.family_names.into(),
-            recommendations: stored.recommendations.into_iter().map(recommendation).collect(),
+            recommendations: stored.recommendations,
             ids: stored.ids,
             imputed: stored.imputed,
+            unread_addresses: stored.unread_addresses,
             threshold: f32::from_bits(stored.threshold),
             recommender: Recommender::new(stored.policy),
         })

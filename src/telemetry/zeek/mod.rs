@@ -159,15 +159,13 @@ pub(super) fn is_record(keys: &[String]) -> bool {
 fn first_names(head: &[u8], at_end: bool) -> Option<Vec<String>> {
     let mut separator = b'\t';
     let whole = |line: &&[u8]| at_end || line.ends_with(b"\n");
-    head.split_inclusive(|&b| b == b'\n').filter(whole).find_map(|line| {
-        match line.first() {
-            Some(b'#') => {
-                separator = header::separator(line).unwrap_or(separator);
-                header::fields(line.trim_ascii_end(), separator)
-            }
-            Some(b'{') => RecordKeys::of(line).ok().map(|keys| keys.0),
-            _ => None,
+    head.split_inclusive(|&b| b == b'\n').filter(whole).find_map(|line| match line.first() {
+        Some(b'#') => {
+            separator = header::separator(line).unwrap_or(separator);
+            header::fields(line.trim_ascii_end(), separator)
         }
+        Some(b'{') => RecordKeys::of(line).ok().map(|keys| keys.0),
+        _ => None,
     })
 }
 
