@@ -143,6 +143,16 @@ impl Lines {
         Ok(self.rest())
     }
 
+    /// What is unread, with more loaded until it is some 256 KiB, or all that there is yet and a line at least.
+    pub(super) fn sample(&mut self) -> Result<&[u8]> {
+        while self.rest().len() < CHUNK && self.fill()? {
+            if self.idle && memchr::memchr(b'\n', self.rest()).is_some() {
+                break;
+            }
+        }
+        Ok(self.rest())
+    }
+
     /// The longest line that is kept.
     pub(super) fn max_line_bytes(&self) -> usize {
         self.max_line_bytes

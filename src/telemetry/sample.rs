@@ -46,7 +46,7 @@ impl Sample {
 /// The records behind the header of a CSV file, which stay unread.
 pub(super) fn of_csv(lines: &mut Lines, records: &mut Records, names: &[String]) -> Result<Vec<Sample>> {
     let mut columns: Vec<Sample> = names.iter().map(|name| Sample::new(name, Sort::Text)).collect();
-    lines.head(|_| false)?;
+    lines.sample()?;
     let (mut rest, at_end) = (lines.rest(), lines.at_end());
     for _ in 0..ROWS {
         if rest.is_empty() {
@@ -70,7 +70,7 @@ pub(super) fn of_csv(lines: &mut Lines, records: &mut Records, names: &[String])
 /// `names` are the keys of the first object; a key of a later one is added behind them.
 pub(super) fn of_json(lines: &mut Lines, first: &[u8], names: &[String]) -> Result<Vec<Sample>> {
     let mut columns: Vec<Sample> = names.iter().map(|name| Sample::new(name, Sort::Number)).collect();
-    lines.head(|_| false)?;
+    lines.sample()?;
     let rest = lines.rest();
     // The last line may be cut.
     let whole = if lines.at_end() { rest.len() } else { memchr::memrchr(b'\n', rest).unwrap_or(0) };

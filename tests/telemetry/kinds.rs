@@ -51,7 +51,9 @@ fn everywhere(schema: &Schema, batch: &RecordBatch) -> Vec<Table> {
     #[cfg(feature = "parquet")]
     {
         use qosguard::arrow::datatypes::DataType;
-        if !matches!(batch.column(0).data_type(), DataType::RunEndEncoded(_, _)) {
+        // The writer of Parquet takes no others.
+        let packed = |of: &DataType| matches!(of, DataType::RunEndEncoded(_, _) | DataType::Dictionary(_, _));
+        if !packed(batch.column(0).data_type()) {
             tables.push(parquet(schema, batch).unwrap());
         }
     }

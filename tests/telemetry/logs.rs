@@ -387,7 +387,8 @@ fn a_last_line_without_an_end_is_read_as_one_with_it() {
     let event = r#"{"timestamp":"2023-08-08T12:30:00.0+0000","flow_id":1,"event_type":"flow","src_ip":"10.8.0.1","proto":"TCP","flow":{"pkts_toserver":11}}"#;
     let flow = "dst_port,protocol,packet_count,byte_count,duration\n443,tcp,12,1024,3.4";
     let line = r#"{"protocol":"tcp","dst_port":443,"packet_count":12,"byte_count":1024,"duration":3.4}"#;
-    for text in [&format!("{HEADER}{labelled}"), &labelled, json, event, flow, line, "rate,kind\n1.5,a"] {
+    let whole = format!("{HEADER}{labelled}");
+    for text in [whole.as_str(), labelled.as_str(), json, event, flow, line, "rate,kind\n1.5,a"] {
         let read = |text: String| {
             let input = std::io::Cursor::new(text.into_bytes());
             telemetry::open_input(input, "input", &ReadOptions::default()).unwrap().read().unwrap()
