@@ -386,6 +386,8 @@ export declare class Schema {
   static presets(): Array<string>
   /** A schema of your own, from the text of a TOML file. Throws `invalid_argument` naming the field. */
   static fromToml(text: string): Schema
+  /** The schema as TOML, one column on a line, to be changed and read by `Schema.fromToml`. */
+  toToml(): string
   /**
    * The same schema, with another role for one column. Throws `invalid_argument` for a column that is not there, and for
    * a role that it may not have.
@@ -486,6 +488,11 @@ export declare class Table {
    * Throws `bad_record` for an empty label.
    */
   labels(): Array<boolean> | null
+  /**
+   * The rows whose label tells clean from attack: all but those with a label such as `Unknown`.
+   * Throws `bad_record` for an empty label.
+   */
+  labelled(): Table
   /** Attack class per row, empty for clean rows; `null` without one in the schema. */
   families(): Array<string> | null
 }
@@ -1064,6 +1071,10 @@ export interface ReadReport {
    * flow, such as a packet cut short; by the name of the kind.
    */
   skipped: Record<string, number>
+  /** How many accepted records have a label such as `Unknown`: they have no truth. */
+  unlabelled: number
+  /** What each column was taken for, where the schema was inferred. */
+  inferred: Array<string>
   /** The first rejections, in file order. */
   rejections: Array<Rejection>
   /**

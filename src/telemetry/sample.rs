@@ -13,6 +13,8 @@ use crate::error::Result;
 /// Records that are looked at.
 pub(super) const ROWS: usize = 2_000;
 
+type Object = BTreeMap<String, serde_json::Value>;
+
 /// One column of a sample.
 #[derive(Debug)]
 pub(super) struct Sample {
@@ -75,7 +77,6 @@ pub(super) fn of_json(lines: &mut Lines, first: &[u8], names: &[String]) -> Resu
     // The last line may be cut.
     let whole = if lines.at_end() { rest.len() } else { memchr::memrchr(b'\n', rest).unwrap_or(0) };
     let texts = std::iter::once(first).chain(rest[..whole].split(|&b| b == b'\n')).take(ROWS);
-    type Object = BTreeMap<String, serde_json::Value>;
     let mut rows = 0;
     for mut object in texts.filter_map(|text| serde_json::from_slice::<Object>(text).ok()) {
         for column in &mut columns {

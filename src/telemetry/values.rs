@@ -218,23 +218,6 @@ impl<'a> Written<'a> {
         if let Some((ticks, of)) = &self.ticks {
             return self.push_time(*ticks.get(row)?, *of, out);
         }
-        fn whole<T: ArrowPrimitiveType>(array: &ArrayRef, row: usize, out: &mut String) -> Option<()>
-        where
-            T::Native: std::fmt::Display,
-        {
-            write!(out, "{}", array.as_primitive_opt::<T>()?.value(row)).ok()
-        }
-        fn decimal<T: DecimalType>(
-            array: &ArrayRef,
-            precision: u8,
-            scale: i8,
-            row: usize,
-            out: &mut String,
-        ) -> Option<()> {
-            let value = array.as_primitive_opt::<T>()?.value(row);
-            push_decimal(out, &T::format_decimal(value, precision, scale));
-            Some(())
-        }
         let array = self.array;
         match array.data_type() {
             DataType::Int8 => whole::<Int8Type>(array, row, out),
@@ -298,4 +281,23 @@ impl<'a> Written<'a> {
         }
         .ok()
     }
+}
+
+fn whole<T: ArrowPrimitiveType>(array: &ArrayRef, row: usize, out: &mut String) -> Option<()>
+where
+    T::Native: std::fmt::Display,
+{
+    write!(out, "{}", array.as_primitive_opt::<T>()?.value(row)).ok()
+}
+
+fn decimal<T: DecimalType>(
+    array: &ArrayRef,
+    precision: u8,
+    scale: i8,
+    row: usize,
+    out: &mut String,
+) -> Option<()> {
+    let value = array.as_primitive_opt::<T>()?.value(row);
+    push_decimal(out, &T::format_decimal(value, precision, scale));
+    Some(())
 }

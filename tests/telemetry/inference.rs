@@ -5,6 +5,7 @@ use std::sync::Arc;
 use qosguard::arrow::array::{
     ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, TimestampMillisecondArray,
 };
+use qosguard::telemetry::Role::{Entity, Family, Feature, Ignore, Label, Time};
 use qosguard::telemetry::{
     self, ArrowReader, BatchReader, Field, IpcReader, Kind, ReadOptions, Role, Schema, Table, TimeUnit,
 };
@@ -44,7 +45,6 @@ fn an_unknown_csv_gets_roles_by_names_and_values() {
     let schema = table.schema();
     assert_eq!((schema.name(), table.n_rows(), table.report().rejected), ("inferred", 500, 0));
     let roles: Vec<Role> = schema.columns().iter().map(|c| c.role).collect();
-    use Role::{Entity, Family, Feature, Ignore, Label, Time};
     assert_eq!(
         roles,
         [

@@ -8,7 +8,7 @@ use qosguard::arrow::array::{
     Int32Array, Int64Array, NullArray, RecordBatch, RecordBatchIterator, RunArray, StringArray,
     StringViewArray, Time32MillisecondArray, Time64NanosecondArray, TimestampMicrosecondArray, UInt16Array,
 };
-use qosguard::arrow::datatypes::Int32Type;
+use qosguard::arrow::datatypes::{DataType, Int32Type};
 use qosguard::arrow::ipc::writer::FileWriter;
 use qosguard::telemetry::{
     self, ArrowReader, BatchReader, Column, IpcReader, Kind, ReadOptions, Role, Schema, Table, TimeUnit,
@@ -50,7 +50,6 @@ fn everywhere(schema: &Schema, batch: &RecordBatch) -> Vec<Table> {
     let mut tables = vec![arrow(schema, batch).unwrap(), ipc(schema, batch).unwrap()];
     #[cfg(feature = "parquet")]
     {
-        use qosguard::arrow::datatypes::DataType;
         // The writer of Parquet takes no others.
         let packed = |of: &DataType| matches!(of, DataType::RunEndEncoded(_, _) | DataType::Dictionary(_, _));
         if !packed(batch.column(0).data_type()) {
