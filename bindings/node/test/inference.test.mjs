@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
-import { readCsv, Schema } from '../index.mjs'
+import { readCsv, Schema } from 'qosguard'
 
 test('an unknown file has its columns taken by names and values', async () => {
   const path = join(mkdtempSync(join(tmpdir(), 'qosguard-')), 'own.csv')
