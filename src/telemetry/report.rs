@@ -75,7 +75,7 @@ pub struct ReadReport {
     pub rejections: Vec<Rejection>,
     /// Accepted records behind which the lines do not follow one by one: the record's position and its line.
     #[serde(skip)]
-    pub(super) lines: Vec<(u64, u64)>,
+    pub(crate) lines: Vec<(u64, u64)>,
 }
 
 /// A short explanation of the counters that most often explain an input without a flow.
