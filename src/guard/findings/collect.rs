@@ -248,12 +248,11 @@ pub(super) fn describe(
     decisions: Vec<Decision>,
     reasons: usize,
 ) -> Result<Vec<Finding>> {
-    let explained = match guard.explain(rows) {
-        _ if reasons == 0 || decisions.is_empty() => None,
-        Ok(explained) => Some(explained),
+    let wanted = reasons > 0 && !decisions.is_empty();
+    let explained = match wanted.then(|| guard.explain(rows)).transpose() {
         // The detector's score belongs to no single features.
         Err(Error::InvalidArgument { .. }) => None,
-        Err(error) => return Err(error),
+        explained => explained?,
     };
     let endpoints = Endpoints::new(guard.schema(), rows);
     let finding = |(row, decision): (usize, Decision)| {
