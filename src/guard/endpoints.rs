@@ -7,7 +7,7 @@ use crate::telemetry::{Field, Kind, Role, Schema, Table};
 
 /// What identifies one record, as far as its columns say.
 #[derive(Debug, Default)]
-pub(super) struct Ends {
+pub(in crate::guard) struct Ends {
     pub(super) time: Option<String>,
     pub(super) src_ip: Option<String>,
     pub(super) src_port: Option<u16>,

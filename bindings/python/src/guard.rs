@@ -83,6 +83,9 @@ impl ThresholdRule {
     }
 }
 
+/// The texts of a finding and of its decision.
+type Texts = (String, String);
+
 /// A fitted pipeline: schema, featurizer, detector, calibration and policy.
 #[pyclass(frozen, module = "qosguard._core")]
 #[derive(Debug)]
@@ -142,7 +145,7 @@ impl Guard {
         table: &Table,
         assessment: &Assessment,
         n: Whole,
-    ) -> PyResult<(Record, Vec<(String, String)>, String)> {
+    ) -> PyResult<(Record, Vec<Texts>, String)> {
         let n = n.get(py, "n")?;
         let findings = forward(py, || self.0.findings(&table.0, &assessment.0, n))?;
         let texts = findings.worst.iter().map(|finding| (finding.to_string(), finding.decision.to_string()));
