@@ -139,7 +139,9 @@ class _Trained(Classifier):
     def _settings(self) -> dict[str, Any]:
         given = getattr(self, "class_weight", None)
         if isinstance(given, Mapping):
-            raise InvalidArgumentError(f'`class_weight` must be None or "balanced" in a guard or ensemble, got {given!r}')
+            raise InvalidArgumentError(
+                f'`class_weight` must be None or "balanced" in a guard or ensemble, got {given!r}'
+            )
         return super()._settings()
 
     def decision_function(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:

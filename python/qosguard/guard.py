@@ -308,7 +308,10 @@ class Guard:
         rows: list[tuple[str, Any]] = [
             ("schema", self.schema.name),
             ("features", len(self.feature_names)),
-            ("fitted on", f"{training.fitted} clean rows and {training.fitted_attacks} attacks of {training.rows} rows"),
+            (
+                "fitted on",
+                f"{training.fitted} clean rows and {training.fitted_attacks} attacks of {training.rows} rows",
+            ),
             ("threshold", f"{threshold.score:.6g}"),
         ]
         if threshold.asked is not None:

@@ -216,7 +216,12 @@ def test_labels_of_every_container_give_the_same_model() -> None:
         assert (model.predict_proba(X) == want.predict_proba(X)).all()
         assert model.score(X, labels) == want.score(X, text)
     flags = X[:, 0] > 0
-    for labels in (pd.array(flags, dtype="boolean"), pl.Series(flags), pa.array(flags), pd.array(flags * 1, dtype="Int64")):
+    for labels in (
+        pd.array(flags, dtype="boolean"),
+        pl.Series(flags),
+        pa.array(flags),
+        pd.array(flags * 1, dtype="Int64"),
+    ):
         assert qg.BoostedTrees(5).fit(X, labels).classes_.tolist() == [0, 1]
     with pytest.raises(errors.InvalidArgumentError, match="row 1 is 'DoS', expected a number"):
         qg.BoostedTrees(5).fit(X[:2], np.array([1, "DoS"], dtype=object))
