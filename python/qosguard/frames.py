@@ -80,6 +80,10 @@ def select(X: Any, known: list[str]) -> Any:
 def _is_frame(X: Any) -> bool:
     if isinstance(X, np.ndarray | list | tuple):
         return False
+    if hasattr(X, "collect_schema") and hasattr(X, "collect") and not hasattr(X, "to_numpy"):
+        raise InvalidTypeError(
+            f"`X` must be an array or a data frame, got {type(X).__name__}; call its `collect` first"
+        )
     streams = hasattr(X, "__arrow_c_stream__") and not hasattr(X, "__array__")
     return streams or any(hasattr(X, name) for name in ("columns", "column_names", "__dataframe__"))
 

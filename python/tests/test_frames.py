@@ -74,6 +74,11 @@ def test_names_that_are_partly_text_are_refused() -> None:
     assert not hasattr(qg.IsolationForest(5).fit(pd.DataFrame(X)), "feature_names_in_")
 
 
+def test_a_query_that_has_not_run_is_no_frame() -> None:
+    with pytest.raises(errors.InvalidTypeError, match="LazyFrame; call its `collect` first"):
+        qg.IsolationForest(5).fit(pl.DataFrame(PANDAS).lazy())
+
+
 GAPS = {
     "Int64": pd.array([1, None, 3, 0], dtype="Int64"),
     "Float64": pd.array([1.0, None, 3.0, 0.0], dtype="Float64"),

@@ -64,6 +64,12 @@ def test_what_is_no_table_is_a_type_error_that_names_the_way(guard: qg.Guard, wr
         qg.Table.from_arrow(wrong, flow_schema())
 
 
+@pytest.mark.parametrize("column", [pd.Series([1.0]), pl.Series([1.0]), pa.array([1.0]), pa.chunked_array([[1.0]])])
+def test_a_column_alone_is_no_table(column: Any) -> None:
+    with pytest.raises(errors.InvalidTypeError, match="`data` must be a table or data frame"):
+        qg.Table.from_arrow(column, PROBE)
+
+
 def flow_schema() -> qg.Schema:
     return qg.Schema.preset("flow")
 
