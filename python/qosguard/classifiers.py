@@ -139,7 +139,10 @@ class _Trained(Classifier):
     def _settings(self) -> dict[str, Any]:
         given = getattr(self, "class_weight", None)
         if isinstance(given, Mapping):
-            raise InvalidArgumentError(f'`class_weight` must be None or "balanced" in a guard or ensemble, got {given!r}')
+            expected = 'None or "balanced" in a guard or an ensemble'
+            raise InvalidArgumentError(f"`class_weight` must be {expected}, got {given!r}")
+        if given is not None and given != "balanced":
+            raise InvalidArgumentError(f'`class_weight` must be None, "balanced" or weights of labels, got {given!r}')
         return super()._settings()
 
     def decision_function(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:

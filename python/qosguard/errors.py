@@ -157,7 +157,9 @@ def not_fitted(message: str) -> NotFittedError:
 def _both(theirs: type[Exception]) -> type[NotFittedError]:
     """A `NotFittedError` that is also scikit-learn's; a pickle is rebuilt for the process that reads it."""
     reduce = {"__reduce__": lambda self: (not_fitted, (str(self),))}
-    return type("NotFittedError", (NotFittedError, theirs), {"__module__": __name__, "__doc__": NotFittedError.__doc__} | reduce)
+    return type(
+        "NotFittedError", (NotFittedError, theirs), {"__module__": __name__, "__doc__": NotFittedError.__doc__} | reduce
+    )
 
 
 def from_kind(kind: str, message: str, refusal: tuple[int, str] | None = None) -> QosguardError:

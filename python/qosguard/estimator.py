@@ -62,8 +62,10 @@ class Estimator:
         except AttributeError:
             raise self._unfitted() from None
         # The common case first: nothing to convert and no names to compare.
-        plain = type(X) is np.ndarray and X.dtype is _FLOAT32 and X.flags.c_contiguous and X.ndim == 2
-        x = X if plain and X.shape[1] == self.n_features_in_ else self._checked(X)
+        if type(X) is np.ndarray and X.dtype is _FLOAT32 and X.flags.c_contiguous and X.ndim == 2:
+            x = X if X.shape[1] == self.n_features_in_ else self._checked(X)
+        else:
+            x = self._checked(X)
         try:
             return model.score(x)
         except NotFiniteError as error:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 import numpy.typing as npt
 
 from . import _core
-from .errors import InvalidArgumentError, SchemaMismatchError
+from .errors import InvalidArgumentError, NotFiniteError, SchemaMismatchError
 from .estimator import OutlierDetector
 
 __all__ = ["IsolationForest"]
@@ -105,8 +105,12 @@ class IsolationForest(OutlierDetector):
         rows let a forest follow its traffic.
         """
         model, x = self._fitted(), self._checked(X)
-        with self._naming(self._fit_names()):
+        try:
             self._model = model.grow(x, n)
+        except NotFiniteError as error:
+            raise self._named(error, self._fit_names()) from None
+        except InvalidArgumentError as error:
+            raise InvalidArgumentError(str(error).replace("`trees`", "`n`")) from None
         return self
 
     @classmethod

@@ -42,7 +42,9 @@ def matrix(X: Any) -> npt.NDArray[np.float32]:
         raise InvalidArgumentError("sparse input is not supported; pass X.toarray()")
     x = _of_columns(X, _names(X)) if _is_frame(X) else _of_array(np.asarray(X))
     if x.shape[1] == 0:
-        raise InsufficientDataError(f"Found array with 0 feature(s) (shape={x.shape}) while a minimum of 1 is required.")
+        raise InsufficientDataError(
+            f"Found array with 0 feature(s) (shape={x.shape}) while a minimum of 1 is required."
+        )
     return x
 
 
@@ -78,6 +80,10 @@ def select(X: Any, known: list[str]) -> Any:
 def _is_frame(X: Any) -> bool:
     if isinstance(X, np.ndarray | list | tuple):
         return False
+    if hasattr(X, "collect_schema") and hasattr(X, "collect") and not hasattr(X, "to_numpy"):
+        raise InvalidTypeError(
+            f"`X` must be an array or a data frame, got {type(X).__name__}; call its `collect` first"
+        )
     streams = hasattr(X, "__arrow_c_stream__") and not hasattr(X, "__array__")
     return streams or any(hasattr(X, name) for name in ("columns", "column_names", "__dataframe__"))
 
@@ -96,9 +102,9 @@ def _names(X: Any) -> list[Any] | None:
 
 
 def _of_columns(X: Any, names: list[Any] | None) -> npt.NDArray[np.float32]:
-    dtypes = getattr(X, "dtypes", None)
-    plain = dtypes is not None and all(isinstance(dtype, np.dtype) and dtype.kind in _NUMBERS for dtype in dtypes)
-    if plain and len({dtype for dtype in dtypes}) == 1:
+    dtypes = list(getattr(X, "dtypes", []))
+    plain = all(isinstance(dtype, np.dtype) and dtype.kind in _NUMBERS for dtype in dtypes)
+    if plain and len(set(dtypes)) == 1:
         return _of_array(np.asarray(X))  # one block of memory
     if not any(hasattr(X, name) for name in ("iloc", "to_series", "column")):
         X = _arrow(X)
@@ -113,12 +119,12 @@ def _of_columns(X: Any, names: list[Any] | None) -> npt.NDArray[np.float32]:
 
 def _arrow(X: Any) -> Any:
     """A frame of an unknown library as a pyarrow table."""
-    import pyarrow
+    import pyarrow  # type: ignore[import-untyped]
 
     if hasattr(X, "__arrow_c_stream__"):
         return pyarrow.table(X)
     if hasattr(X, "__dataframe__"):
-        from pyarrow.interchange import from_dataframe
+        from pyarrow.interchange import from_dataframe  # type: ignore[import-untyped]
 
         return from_dataframe(X)
     raise InvalidTypeError(f"`X` must be an array or a data frame, got {type(X).__name__}")

@@ -363,7 +363,10 @@ class Guard:
         rows: list[tuple[str, Any]] = [
             ("schema", self.schema.name),
             ("features", len(self.feature_names)),
-            ("fitted on", f"{training.fitted} clean rows and {training.fitted_attacks} attacks of {training.rows} rows"),
+            (
+                "fitted on",
+                f"{training.fitted} clean rows and {training.fitted_attacks} attacks of {training.rows} rows",
+            ),
             ("threshold", f"{threshold.score:.6g}"),
         ]
         if threshold.asked is not None:
@@ -376,22 +379,24 @@ class Guard:
         return f"<p>{html.escape(repr(self))}</p>{_html_table([], rows)}"
 
 
-def _table(flows: Any, schema: Schema | None, max_rejected_share: float = 0.05) -> Table:
-    """Records as a table: a table as it is, a frame by `schema`."""
-    if isinstance(flows, Table):
-        return flows
-    frame = any(hasattr(flows, name) for name in ("__arrow_c_stream__", "__arrow_c_array__", "__dataframe__"))
-    if not frame:
-        expected = "a Table, which qosguard.read makes of a file, or a data frame that Table.from_arrow takes"
-        raise InvalidTypeError(f"`flows` must be {expected}, got {type(flows).__name__}")
-    return Table.from_arrow(flows, schema, max_rejected_share)
+def _table(flows: Any, schema: Schema | None) -> Table:
+    """Records to fit on as a table: a table as it is, a frame by `schema`."""
+    return flows if isinstance(flows, Table) else Table.from_arrow(_frame(flows), schema)
 
 
 def _records(flows: Any, inputs: Schema) -> Table:
     """Records to assess as a table, one row for each; other columns of a frame than a guard's own are left out."""
     if isinstance(flows, Table):
         return flows
-    return _table(select(flows, [column.name for column in inputs.columns]), inputs, 0.0)
+    return Table.from_arrow(select(_frame(flows), [column.name for column in inputs.columns]), inputs, 0.0)
+
+
+def _frame(flows: Any) -> Any:
+    """Refuses what is not a data frame."""
+    if any(hasattr(flows, name) for name in ("__arrow_c_stream__", "__arrow_c_array__", "__dataframe__")):
+        return flows
+    expected = "a Table, which qosguard.read makes of a file, or a data frame that Table.from_arrow takes"
+    raise InvalidTypeError(f"`flows` must be {expected}, got {type(flows).__name__}")
 
 
 def _html_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -73,7 +73,8 @@ def attacks_of(y: Any, clean_class: Any = None) -> npt.NDArray[np.bool_]:
         expected = f"0, False or one of {sorted(_CLEAN_NAMES)}, or `clean_class` must name them"
         count = "1 class" if len(labels) == 1 else f"{len(labels)} classes"
         raise InvalidArgumentError(f"`y` must name clean rows as {expected}; got {count}: {labels.tolist()[:10]}")
-    return ~clean[numbers]
+    attacks: npt.NDArray[np.bool_] = ~clean[numbers]
+    return attacks
 
 
 def attack_flags(labels: Any) -> npt.NDArray[np.bool_]:
@@ -82,7 +83,9 @@ def attack_flags(labels: Any) -> npt.NDArray[np.bool_]:
     if values.dtype.kind not in "biuf" or not np.isin(values, [0, 1]).all():
         bad = 0 if values.dtype.kind not in "biuf" else int((~np.isin(values, [0, 1])).argmax())
         value = values.tolist()[bad]
-        raise InvalidArgumentError(f"`labels` must be true for attacks and false for clean rows; row {bad} is {value!r}")
+        raise InvalidArgumentError(
+            f"`labels` must be true for attacks and false for clean rows; row {bad} is {value!r}"
+        )
     return np.ascontiguousarray(values, dtype=np.bool_)
 
 

@@ -81,7 +81,9 @@ TEXT_LABELS = [("normal", "DoS"), ("clean", "attack"), ("Benign", "Attack"), ("B
 
 
 @pytest.mark.parametrize("names", TEXT_LABELS)
-@pytest.mark.parametrize("model", [qg.BoostedTrees(20), qg.LogisticRegression(), qg.NeuralClassifier(training={"epochs": 5})], ids=str)
+@pytest.mark.parametrize(
+    "model", [qg.BoostedTrees(20), qg.LogisticRegression(), qg.NeuralClassifier(training={"epochs": 5})], ids=str
+)
 def test_scikit_learns_scorers_give_the_values_of_numbers(x: Matrix, names: tuple[str, str], model: Any) -> None:
     attack = (x[:, 0] > 0.5).astype(int)
     text = np.array(names)[attack]

@@ -178,14 +178,32 @@ SMALL_ENSEMBLE = qg.Ensemble([(*FOREST, 1.0), ("mixture", qg.GaussianMixture(2),
 SMALL_MIXTURE = qg.MixtureOfExperts([("boosted", qg.BoostedTrees(5)), FOREST], training={"epochs": 2})
 
 # Checks whose data an estimator cannot take: their names, each once for every time that it is run.
-FITS = """check_fit_score_takes_y check_estimators_overwrite_params check_dont_overwrite_parameters
-    check_estimators_fit_returns_self check_readonly_memmap_input check_n_features_in_after_fitting
-    check_estimators_dtypes check_dtype_object check_pipeline_consistency check_estimators_nan_inf
-    check_estimators_pickle check_estimators_pickle check_f_contiguous_array_estimator
-    check_methods_sample_order_invariance check_methods_subset_invariance check_dict_unchanged check_fit2d_predict1d
-    """.split()
-ALL_FITS = [*FITS, "check_fit_idempotent", "check_fit_check_is_fitted", "check_n_features_in"]
-ALL_FITS.append("check_positive_only_tag_during_fit")
+FITS = [
+    "check_fit_score_takes_y",
+    "check_estimators_overwrite_params",
+    "check_dont_overwrite_parameters",
+    "check_estimators_fit_returns_self",
+    "check_readonly_memmap_input",
+    "check_n_features_in_after_fitting",
+    "check_estimators_dtypes",
+    "check_dtype_object",
+    "check_pipeline_consistency",
+    "check_estimators_nan_inf",
+    "check_estimators_pickle",
+    "check_estimators_pickle",
+    "check_f_contiguous_array_estimator",
+    "check_methods_sample_order_invariance",
+    "check_methods_subset_invariance",
+    "check_dict_unchanged",
+    "check_fit2d_predict1d",
+]
+ALL_FITS = [
+    *FITS,
+    "check_fit_idempotent",
+    "check_fit_check_is_fitted",
+    "check_n_features_in",
+    "check_positive_only_tag_during_fit",
+]
 # (estimator, checks that scikit-learn collects, what the error of an expected failure contains, expected failures)
 CHECKED: list[tuple[Any, int, str, list[str]]] = [
     (qg.IsolationForest(20), 47, "", []),
@@ -204,7 +222,12 @@ CHECKED: list[tuple[Any, int, str, list[str]]] = [
         ["check_sample_weight_equivalence_on_dense_data"],
     ),
     # The checks have 10 to 30 rows of several classes, and calibration needs 20 clean ones.
-    (SMALL_ENSEMBLE, 47, "clean scores for a calibration: needs at least 20", [*FITS, "check_classifier_data_not_an_array"]),
+    (
+        SMALL_ENSEMBLE,
+        47,
+        "clean scores for a calibration: needs at least 20",
+        [*FITS, "check_classifier_data_not_an_array"],
+    ),
     (
         SMALL_MIXTURE,
         55,
@@ -251,7 +274,9 @@ def run_checks(estimator: Any) -> tuple[int, dict[str, list[str]]]:
     return collected, failed
 
 
-@pytest.mark.parametrize(("estimator", "collected", "reason", "expected"), CHECKED, ids=lambda v: name(v) if hasattr(v, "fit") else "")
+@pytest.mark.parametrize(
+    ("estimator", "collected", "reason", "expected"), CHECKED, ids=lambda v: name(v) if hasattr(v, "fit") else ""
+)
 @pytest.mark.filterwarnings("ignore:Estimator .* does not inherit:UserWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_scikit_learns_own_checks(estimator: Any, collected: int, reason: str, expected: list[str]) -> None:
@@ -287,7 +312,9 @@ class LargeMixture(ManyRows, qg.MixtureOfExperts):
 
 
 @pytest.mark.parametrize(
-    "estimator", [LargeEnsemble(SMALL_ENSEMBLE.members, folds=2), LargeMixture(SMALL_MIXTURE.experts, training={"epochs": 2})], ids=name
+    "estimator",
+    [LargeEnsemble(SMALL_ENSEMBLE.members, folds=2), LargeMixture(SMALL_MIXTURE.experts, training={"epochs": 2})],
+    ids=name,
 )
 @pytest.mark.filterwarnings("ignore:Estimator .* does not inherit:UserWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")

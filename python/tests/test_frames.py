@@ -74,6 +74,11 @@ def test_names_that_are_partly_text_are_refused() -> None:
     assert not hasattr(qg.IsolationForest(5).fit(pd.DataFrame(X)), "feature_names_in_")
 
 
+def test_a_query_that_has_not_run_is_no_frame() -> None:
+    with pytest.raises(errors.InvalidTypeError, match="LazyFrame; call its `collect` first"):
+        qg.IsolationForest(5).fit(pl.DataFrame(PANDAS).lazy())
+
+
 GAPS = {
     "Int64": pd.array([1, None, 3, 0], dtype="Int64"),
     "Float64": pd.array([1.0, None, 3.0, 0.0], dtype="Float64"),
@@ -216,7 +221,12 @@ def test_labels_of_every_container_give_the_same_model() -> None:
         assert (model.predict_proba(X) == want.predict_proba(X)).all()
         assert model.score(X, labels) == want.score(X, text)
     flags = X[:, 0] > 0
-    for labels in (pd.array(flags, dtype="boolean"), pl.Series(flags), pa.array(flags), pd.array(flags * 1, dtype="Int64")):
+    for labels in (
+        pd.array(flags, dtype="boolean"),
+        pl.Series(flags),
+        pa.array(flags),
+        pd.array(flags * 1, dtype="Int64"),
+    ):
         assert qg.BoostedTrees(5).fit(X, labels).classes_.tolist() == [0, 1]
     with pytest.raises(errors.InvalidArgumentError, match="row 1 is 'DoS', expected a number"):
         qg.BoostedTrees(5).fit(X[:2], np.array([1, "DoS"], dtype=object))

@@ -78,7 +78,8 @@ def test_networks_learn_clean_rows_and_keep_their_bits(detector: Any, x: Matrix)
 def test_networks_learn_labels_and_keep_their_bits(classifier: Any, x: Matrix, y: Any) -> None:
     p = classifier.fit(x, y).predict_proba(x)
     np.testing.assert_allclose(p.sum(axis=1), 1.0)
-    assert classifier.classes_.tolist() == ["normal", "attack"]
+    assert classifier.classes_.tolist() == ["attack", "normal"]
+    assert classifier.clean_class_ == "normal"
     assert classifier.score(x, y) > 0.6
     again = pickle.loads(pickle.dumps(classifier))
     np.testing.assert_array_equal(again.predict_proba(x), p)

@@ -64,6 +64,12 @@ def test_what_is_no_table_is_a_type_error_that_names_the_way(guard: qg.Guard, wr
         qg.Table.from_arrow(wrong, flow_schema())
 
 
+@pytest.mark.parametrize("column", [pd.Series([1.0]), pl.Series([1.0]), pa.array([1.0]), pa.chunked_array([[1.0]])])
+def test_a_column_alone_is_no_table(column: Any) -> None:
+    with pytest.raises(errors.InvalidTypeError, match="`data` must be a table or data frame"):
+        qg.Table.from_arrow(column, PROBE)
+
+
 def flow_schema() -> qg.Schema:
     return qg.Schema.preset("flow")
 
@@ -107,7 +113,10 @@ def test_nullable_columns_of_a_frame_are_missing_or_a_category() -> None:
             "s": pd.array([None, "tcp"], dtype="string"),
         }
     )
-    want = [{"i": 1, "f": None, "b": 1, "none": None, "s": None}, {"i": None, "f": 2.5, "b": None, "none": None, "s": "tcp"}]
+    want = [
+        {"i": 1, "f": None, "b": 1, "none": None, "s": None},
+        {"i": None, "f": 2.5, "b": None, "none": None, "s": "tcp"},
+    ]
     polars = pl.DataFrame(want).with_columns(none=pl.lit(None, pl.Null), b=pl.col("b").cast(pl.Boolean))
     empty = pa.table(frame).set_column(3, "none", pa.nulls(2))
     for given in (frame, polars, pa.table(frame), empty):
@@ -130,7 +139,11 @@ def test_nullable_columns_of_a_frame_are_missing_or_a_category() -> None:
     ],
 )
 def test_records_hold_values_of_other_libraries(value: Any, want: Any) -> None:
-    for records in ({**RECORD, "byte_count": value}, [{**RECORD, "byte_count": value}], ({**RECORD, "byte_count": value},)):
+    for records in (
+        {**RECORD, "byte_count": value},
+        [{**RECORD, "byte_count": value}],
+        ({**RECORD, "byte_count": value},),
+    ):
         table = qg.Table.from_records(records, flow_schema())
         assert table[0]["byte_count"] == want
     rows = pd.DataFrame([RECORD, {**RECORD, "byte_count": value}]).to_dict("records")
@@ -140,9 +153,9 @@ def test_records_hold_values_of_other_libraries(value: Any, want: Any) -> None:
 
 def test_records_that_cannot_be_read_are_named_by_place() -> None:
     for value in (float("inf"), np.float32("-inf")):
-        with pytest.raises(errors.InvalidArgumentError, match="record 1, column `duration`: -?inf is not finite"):
+        with pytest.raises(errors.InvalidArgumentError, match=r"record 1, column `duration`: -?inf is not finite"):
             qg.Table.from_records([RECORD, {**RECORD, "duration": value}], flow_schema())
-    with pytest.raises(errors.InvalidTypeError, match="record 0, column `duration`: .*got object"):
+    with pytest.raises(errors.InvalidTypeError, match=r"record 0, column `duration`: .*got object"):
         qg.Table.from_records({**RECORD, "duration": object()}, flow_schema())
     with pytest.raises(errors.InvalidTypeError, match=r"`records\[0\]` must be a dictionary"):
         qg.Table.from_records([np.float32(3)], flow_schema())  # type: ignore[list-item]
@@ -340,7 +353,7 @@ def test_arrays_as_parameters_print_clone_and_compare() -> None:
         clone = sklearn.base.clone(model)
         assert repr(clone) == repr(model)
         assert (clone == model) is False
-        assert (model == model) is True  # noqa: PLR0124
+        assert (model == model) is True
         assert set(model.get_params(deep=False)) <= set(model.get_params())
     nested = qg.EntityAutoencoders(autoencoder=qg.Autoencoder()).set_params(autoencoder__latent=3)
     assert nested.get_params()["autoencoder__latent"] == 3

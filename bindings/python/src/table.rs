@@ -349,15 +349,16 @@ impl FromPyObject<'_, '_> for FrameInput {
     fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
         let py = object.py();
         let object = py.import("qosguard.frames")?.call_method1("arrow_input", (object,))?;
+        let expected = "a table or data frame of pyarrow, Polars, pandas 2.2 or newer, or any library with the Arrow C \
+                        stream interface";
         if object.hasattr("__arrow_c_stream__")? || object.hasattr("__arrow_c_array__")? {
-            return object.extract().map(Self);
+            // A column alone, such as a series, is not a table.
+            return object.extract().map(Self).map_err(|_| wrong_type(py, "data", expected, &object));
         }
         if object.hasattr("__dataframe__")? {
             let interchange = py.import("pyarrow.interchange")?;
             return interchange.call_method1("from_dataframe", (object,))?.extract().map(Self);
         }
-        let expected = "a table or data frame of pyarrow, Polars, pandas 2.2 or newer, or any library with the Arrow C \
-                        stream interface";
         Err(wrong_type(py, "data", expected, &object))
     }
 }
