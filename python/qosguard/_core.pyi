@@ -7,7 +7,7 @@ from os import PathLike
 from typing import Any, Final, SupportsFloat, SupportsIndex, final
 
 from _typeshed import SupportsGetItem
-from numpy import bool_, float32, float64, uint32
+from numpy import bool_, float32, float64, int64, uint32
 from numpy.typing import ArrayLike, NDArray
 from pandas import DataFrame
 from typing_extensions import disjoint_base
@@ -37,9 +37,11 @@ __all__ = [
     "_settings",
     "calibration_error",
     "combine_p_values",
+    "distinct",
     "ensemble_recipe",
     "evaluate",
     "follow",
+    "leak_audit",
     "open",
     "read",
     "read_csv",
@@ -49,6 +51,10 @@ __all__ = [
     "read_parquet",
     "read_series",
     "simulate",
+    "split_by_time",
+    "split_k_fold",
+    "split_leave_one_family_out",
+    "split_stratified",
 ]
 
 __version__: Final[str]
@@ -122,6 +128,11 @@ class Assessment:
     def top(self, /, n: SupportsIndex) -> list[tuple[dict[str, Any], str]]:
         """
         The decisions for the `n` most anomalous rows.
+        """
+    @property
+    def unread_addresses(self, /) -> int:
+        """
+        Rows with an address that cannot be read.
         """
 
 @final
@@ -451,6 +462,7 @@ class Guard:
     @staticmethod
     def fit(
         table: Table,
+        featurizer: Any,
         detector: Any | None,
         threshold: ThresholdRule,
         policy: Policy,
@@ -479,6 +491,15 @@ class Guard:
     def load(path: str | PathLike[str]) -> Guard:
         """
         Reads a guard's file.
+        """
+    @property
+    def model_digest(self, /) -> str:
+        """
+        SHA-256 of everything that makes a verdict, so without the policy.
+        """
+    def notices(self, /) -> list[tuple[bool, str]]:
+        """
+        What a user should know before relying on the guard: whether it is a warning, and its words.
         """
     @property
     def policy(self, /) -> Policy:
@@ -546,7 +567,7 @@ class Policy:
 
     `Policy()` is a cautious default, in dry run. TOML, YAML, JSON and dictionaries share one model; a
     field that the model does not know is refused, and a section that is left out is that of the default.
-    What does not validate raises `qosguard.errors.PolicyError`, which names the field.
+    What does not validate raises `qosguard.errors.PolicyError`, which names the field and, in text, its line.
 
     >>> import qosguard as qg
     >>> policy = qg.Policy.from_dict({"version": 1, "dry_run": False, "allow": ["192.0.2.53"]})
@@ -560,6 +581,11 @@ class Policy:
     def __new__(cls, /) -> Policy: ...
     def __reduce__(self, /) -> tuple[Any, tuple[str]]: ...
     def __repr__(self, /) -> str: ...
+    @property
+    def digest(self, /) -> str:
+        """
+        SHA-256 of the policy's fields, 64 hexadecimal digits.
+        """
     @property
     def dry_run(self, /) -> bool:
         """
@@ -593,6 +619,22 @@ class Policy:
     def to_dict(self, /) -> dict[str, Any]:
         """
         The whole policy as a dictionary, defaults included.
+        """
+    def to_json(self, /) -> str:
+        """
+        The whole policy as JSON, defaults included.
+        """
+    def to_toml(self, /) -> str:
+        """
+        The whole policy as TOML, defaults included.
+        """
+    def to_yaml(self, /) -> str:
+        """
+        The whole policy as YAML, defaults included.
+        """
+    def with_dry_run(self, /, dry_run: bool) -> Policy:
+        """
+        The same policy with dry run switched on or off.
         """
 
 @final
@@ -1038,6 +1080,11 @@ def combine_p_values(p: NDArray[float64], method: str, weights: NDArray[float64]
     Combines the p-values of each row of a matrix of shape (rows, members).
     """
 
+def distinct(table: Table) -> tuple[NDArray[int64], int, int]:
+    """
+    The first occurrence of each distinct feature row, how many rows repeat one, and how many of these have another label.
+    """
+
 def ensemble_recipe(
     attacks: SupportsGetItem[int, bool] | None, rows: SupportsIndex, seed: SupportsIndex
 ) -> dict[str, Any]:
@@ -1077,6 +1124,11 @@ def follow(
     It begins at the start of the file, or with `from_end` at the next line, and looks for more every `poll` seconds.
     A file that vanished for more than `give_up` seconds raises `IoError`; without it that is waited for. The other
     options are those of `read`.
+    """
+
+def leak_audit(train: Table, test: Table, level: SupportsFloat | SupportsIndex) -> tuple[dict[str, Any], str]:
+    """
+    What a result on a train and a test table is worth; also how the audit prints.
     """
 
 def open(
@@ -1199,4 +1251,33 @@ def simulate(
     >>> flows = qg.simulate(rows=1_000, attack_share=0.1, seed=7)
     >>> len(flows), int(flows.labels.sum())
     (1000, 100)
+    """
+
+def split_by_time(table: Table, cut: str) -> tuple[NDArray[int64], NDArray[int64]]:
+    """
+    Rows before a time, and rows from it on.
+    """
+
+def split_k_fold(
+    labels: NDArray[bool_], k: SupportsIndex, seed: SupportsIndex
+) -> list[tuple[NDArray[int64], NDArray[int64]]]:
+    """
+    `k` splits whose test parts are disjoint and together are all rows.
+    """
+
+def split_leave_one_family_out(
+    labels: NDArray[bool_],
+    families: SupportsGetItem[int, str],
+    clean_test_share: SupportsFloat | SupportsIndex,
+    seed: SupportsIndex,
+) -> list[tuple[str, tuple[NDArray[int64], NDArray[int64]]]]:
+    """
+    For each attack family, a split whose training part has never seen it.
+    """
+
+def split_stratified(
+    labels: NDArray[bool_], test_share: SupportsFloat | SupportsIndex, seed: SupportsIndex
+) -> tuple[NDArray[int64], NDArray[int64]]:
+    """
+    A random split with the same share of each label in both parts.
     """
