@@ -123,7 +123,7 @@ class CancelledError(QosguardError, RuntimeError):
 
 
 class UnsupportedError(QosguardError, RuntimeError):
-    """This build lacks the cargo feature that the call needs."""
+    """The build lacks the cargo feature that the call needs."""
 
     kind = "unsupported"
 

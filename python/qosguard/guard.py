@@ -47,8 +47,8 @@ class Guard:
         What to do about which verdict; `Policy()` unless said otherwise.
     featurizer
         How raw columns become features: `scaling` (`"none"`, `"standard"` or `"robust"`; default: `"standard"`),
-        `categories` (`{"kind": "ordinal", "cap": 255}`, the default, or `{"kind": "one_hot", "cap": 10}`) and `auto_log`,
-        whether skewed columns are taken to their logarithm (default: `True`).
+        `categories` (`{"kind": "ordinal", "cap": 255}`, the default, or `{"kind": "one_hot", "cap": 10}`) and
+        `auto_log`, whether skewed columns are taken to their logarithm (default: `True`).
     attack_share
         Share of attacks in the traffic that the guard will see, in (0, 1), for the probabilities of a detector that
         learns from labels; that of the training rows unless said otherwise.

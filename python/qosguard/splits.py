@@ -52,8 +52,8 @@ class Split:
     ) -> dict[str, Self]:
         """For each attack family, make a split whose training part has no row of it.
 
-        The test part is the whole family and the same random `clean_test_share` of the clean rows. `families[i]` names the
-        family of row i (`Table.families`).
+        The test part is the whole family and the same random `clean_test_share` of the clean rows. `families[i]` names
+        the family of row i (`Table.families`).
 
         Raises `ShapeMismatchError` when the lengths differ, `InvalidArgumentError` for a share outside (0, 1),
         `InsufficientDataError` without attacks and when a part would have no clean row.
@@ -79,7 +79,7 @@ class Split:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Distinct:
-    """The distinct rows of a table, by its feature columns; find them before splitting.
+    r"""The distinct rows of a table, by its feature columns; find them before splitting.
 
     >>> import qosguard as qg
     >>> schema = qg.Schema.from_toml('name = "t"\\n[[columns]]\\nname = "x"\\nrole = "feature"\\nkind = "number"')
@@ -109,7 +109,7 @@ class FeatureAuc:
     by_value: float
     """AUC of the attack share that the training rows have at the row's value."""
     by_order: float | None
-    """`max(AUC, 1 − AUC)` of the values as scores; `None` for text."""
+    """`max(AUC, 1 - AUC)` of the values as scores; `None` for text."""
     flagged: bool
     """Whether the larger of the two reaches the level of the audit."""
 

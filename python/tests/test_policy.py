@@ -92,7 +92,14 @@ def test_a_rule_on_the_attack_class_decides() -> None:
 
 def test_an_address_that_cannot_be_read_is_never_acted_upon() -> None:
     schema = qg.Schema.preset("flow")
-    record = {"dst_ip": "198.51.100.7", "dst_port": 443, "protocol": "tcp", "packet_count": 1, "byte_count": 1, "duration": 1}
+    record = {
+        "dst_ip": "198.51.100.7",
+        "dst_port": 443,
+        "protocol": "tcp",
+        "packet_count": 1,
+        "byte_count": 1,
+        "duration": 1,
+    }
     train = [record | {"src_ip": "192.0.2.1", "packet_count": n, "byte_count": n, "duration": n} for n in range(200)]
     guard = qg.Guard(false_positive_rate=0.5).fit(qg.Table.from_records(train, schema))
     policy = 'version = 1\nallow = ["10.0.0.0/8", "2001:db8::/32"]\nrules = []'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import re
 import warnings
 from collections.abc import Iterator
@@ -20,17 +21,17 @@ Path = tuple[str | int, ...]
 # Small enough to be fitted for every setting in turn.
 NET = {"training": {"epochs": 2, "batch_rows": 64}}
 FOREST = {"kind": "isolation_forest", "trees": 5, "seed": 1}
-TREES = {"kind": "boosted_trees", "trees": 5, "seed": 1}
+TREES = {"kind": "boosted_trees", "trees": 5, "seed": 1, "row_share": 0.5}
 BASES: dict[str, list[dict[str, Any]]] = {
     "isolation_forest": [
         {"trees": 5},
         {"trees": 5, "splits": {"kind": "extended", "features": 2}},
-        {"trees": 5, "splits": {"kind": "pooled_gain", "features": 2, "tries": 2, "share": 0.5}},
+        {"trees": 5, "splits": {"kind": "pooled_gain", "features": 1, "tries": 2, "share": 0.5}},
     ],
     "gaussian_mixture": [{}],
     "half_space_trees": [{"trees": 5}],
     "contrast_trees": [{"trees": 5}],
-    "boosted_trees": [{"trees": 8}],
+    "boosted_trees": [{"trees": 8, "row_share": 0.5}],
     "logistic_regression": [{}],
     "autoencoder": [NET],
     "entity_autoencoders": [{"entity": "service", "autoencoder": NET}],
@@ -40,10 +41,32 @@ BASES: dict[str, list[dict[str, Any]]] = {
     "mixture_of_experts": [{"experts": [{"name": "a", **FOREST}, {"name": "b", **TREES}]}],
 }
 
-# Values of settings that are left out, where a number does not do.
-NESTED: list[Any] = []
+# Values that no rule below finds, by the end of the setting's name.
+VALUES: dict[str, list[Any]] = {
+    "splits": [{"kind": "extended", "features": 2}],
+    "early_stopping": [{"share": 0.3, "patience": 1}],
+    "min_hessian": [5.0, 20.0],
+    "monotone": [[1] * 13],
+    "categorical": [[1]],
+    "variational": [{}, {"beta": 1.0}],
+    "columns": [{"categorical": [1]}, {"categorical": []}],
+    "pretraining": [{}, {"epochs": 2}],
+    "entity": ["protocol"],
+    "training_rows": [50, 100],
+}
 
-EXCEPT: dict[str, str] = {}
+# Settings that do not change what a guard assesses here, and why.
+EXCEPT: dict[str, str] = {
+    r".*\.(members|experts)\.\d\.name": "a name; `Assessment.members` and `experts` have it",
+    r"kitsune\.training_rows": "the rows that a stream learns from before it scores; `fit` takes all of its rows",
+    r"neural_classifier\.pretraining": "only FT-Transformers have it; tests/neural_pretraining.rs covers it",
+    r".*\.training\.(patience|schedule\.(patience|factor))": "read once the loss stops falling, not in two epochs",
+    r"mixture_of_experts\.learn_classes": "guards hand labels over, not classes; `fit_classes` reads it",
+    r"mixture_of_experts\.(gate\.(balance|floor)|training\.(clip_norm|validation_share))": "limits that a gate of two "
+    "small experts does not reach; the tests in src/detect/neural/mixture cover them",
+    r"isolation_forest:(extended|pooled_gain)\.missing": "guards impute missing cells, and oblique forests refuse `follow`",
+    r"isolation_forest:extended\.categorical": "oblique forests refuse categories",
+}
 
 
 def fields(settings: dict[str, Any], path: Path) -> list[str]:
@@ -77,7 +100,8 @@ def leaves(settings: dict[str, Any], whole: dict[str, Any], path: Path = ()) -> 
 
 
 def candidates(settings: dict[str, Any], path: Path, value: Any) -> Iterator[Any]:
-    """Other values of a setting, those that serde names first."""
+    """Other values of a setting, those that are listed and those that serde names first."""
+    yield from VALUES.get(str(path[-1]), [])
     probe = copy.deepcopy(settings)
     at(probe, path[:-1])[path[-1]] = "?"
     try:
@@ -92,7 +116,7 @@ def candidates(settings: dict[str, Any], path: Path, value: Any) -> Iterator[Any
         if isinstance(value, int):
             yield from (value // 2, value // 10, value * 10)
     elif value is None:
-        yield from (True, 1, 2, 3, 0.1, 0.5, 2.5, [0.1, 0.9], *NESTED)
+        yield from (True, 1, 2, 3, 0.1, 0.5, 2.5, [0.1, 0.9])
     elif isinstance(value, list):
         yield from (value[:-1], [*value, *value], *([feature] for feature in range(12)))
     elif isinstance(value, str):
@@ -104,7 +128,9 @@ def tables() -> tuple[qg.Table, qg.Table]:
     return qg.simulate(rows=500, attack_share=0.3, seed=1), qg.simulate(rows=200, attack_share=0.3, seed=2)
 
 
-def assess(settings: dict[str, Any], tables: tuple[qg.Table, qg.Table], featurizer: dict[str, Any]) -> npt.NDArray[np.float64]:
+def assess(
+    settings: dict[str, Any], tables: tuple[qg.Table, qg.Table], featurizer: dict[str, Any]
+) -> npt.NDArray[np.float64]:
     rule = qg.ThresholdRule.false_positive_rate(0.05)
     guard = _core.Guard.fit(tables[0], featurizer, settings, rule, qg.Policy(), None, 0, None)
     out = guard.assess(tables[1])
@@ -125,7 +151,8 @@ def test_every_setting_of_a_detector_changes_what_a_guard_assesses(
     assert named, kind
     paths = [*leaves(settings, whole), *((name,) for name in sorted(named - set(whole)))]
     for path in paths:
-        name = ".".join(str(step) for step in (kind, *path))
+        splits = base.get("splits", {"kind": "random"})["kind"]
+        name = ".".join(str(step) for step in (kind, *path)).replace("forest.", f"forest:{splits}.", 1)
         if any(re.fullmatch(pattern, name) for pattern in EXCEPT):
             continue
         value = at(whole, path) if len(path) > 1 or path[0] in whole else None
@@ -140,13 +167,18 @@ def test_every_setting_of_a_detector_changes_what_a_guard_assesses(
                 break
         else:
             silent.append(name)
-    assert silent == []
+    assert silent == [], f"SILENT {silent}"
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("scaling", "none"), ("scaling", "robust"), ("categories", {"kind": "one_hot", "cap": 10}),
-     ("categories", {"kind": "ordinal", "cap": 2}), ("auto_log", False)],
+    [
+        ("scaling", "none"),
+        ("scaling", "robust"),
+        ("categories", {"kind": "one_hot", "cap": 10}),
+        ("categories", {"kind": "ordinal", "cap": 2}),
+        ("auto_log", False),
+    ],
 )
 def test_every_setting_of_the_featurizer_changes_what_a_guard_assesses(
     name: str, value: Any, tables: tuple[qg.Table, qg.Table]
@@ -162,8 +194,6 @@ def test_no_setting_of_the_featurizer_is_left_out(flows: qg.Table) -> None:
 
 
 def test_every_setting_of_the_guard_changes_its_file(flows: qg.Table) -> None:
-    import inspect
-
     changes: dict[str, Any] = {
         "detector": "auto",
         "false_positive_rate": 0.05,

@@ -30,7 +30,8 @@ def test_splits_are_disjoint_and_keep_the_share_of_each_label(flows: qg.Table) -
         assert family not in {families[row] for row in split.train}
 
     times = qg.Split.by_time(flows, 1767571400)
-    assert len(times.train) and len(times.test)
+    assert len(times.train)
+    assert len(times.test)
     assert max(times.train) < min(times.test)
     with pytest.raises(errors.InvalidArgumentError):
         qg.Split.stratified(labels, 1.5)

@@ -29,7 +29,7 @@ def rust_items() -> set[str]:
             if found := re.match(r"impl(?:<[^>]*>)? (?:\w+(?:<.*>)? for )?(\w+)", line):
                 owner = None if " for " in line else found[1]
             elif found := re.match(r"pub (?:const )?fn (\w+)", line):
-                if found[1] in public or path.name == "mod.rs" and path.parent.name in PUBLIC_MODULES:
+                if found[1] in public or (path.name == "mod.rs" and path.parent.name in PUBLIC_MODULES):
                     items.add(found[1])
             elif (found := re.match(r"    pub (?:const )?fn (\w+)", line)) and owner in public:
                 items.add(f"{owner}::{found[1]}")
@@ -72,7 +72,9 @@ def node_names() -> dict[str, set[str]]:
         names[""].update(re.findall(r"^export declare function (\w+)", text, re.MULTILINE))
         blocks = r"^export (?:declare )?(?:class|interface) (\w+)[^{]*\{\n(.*?)^\}"
         for name, body in re.findall(blocks, text, re.MULTILINE | re.DOTALL):
-            names.setdefault(name, set()).update(re.findall(r"^  (?:static |get |readonly )*(\w+)\??[(:]", body, re.MULTILINE))
+            names.setdefault(name, set()).update(
+                re.findall(r"^  (?:static |get |readonly )*(\w+)\??[(:]", body, re.MULTILINE)
+            )
     return names
 
 
