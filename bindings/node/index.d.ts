@@ -98,16 +98,6 @@ export class QosguardError extends Error {
   readonly code: ErrorKind
 }
 
-/** How raw columns become features. */
-export interface FeaturizerOptions {
-  /** Centre and scale of number columns; default: `standard`. */
-  scaling?: 'none' | 'standard' | 'robust'
-  /** Encoding of text columns, for at most `cap` values each; default: ordinal codes of 255 values. */
-  categories?: { kind: 'ordinal', cap: number } | { kind: 'one_hot', cap: number }
-  /** Whether skewed columns are taken to their logarithm; default: true. */
-  autoLog?: boolean
-}
-
 /** Settings of an isolation forest. */
 export interface IsolationForestOptions {
   /** Number of trees, 1 to 10,000; 100 unless said otherwise. */

@@ -82,7 +82,7 @@ class Distinct:
     r"""The distinct rows of a table, by its feature columns; find them before splitting.
 
     >>> import qosguard as qg
-    >>> schema = qg.Schema.from_toml('name = "t"\\n[[columns]]\\nname = "x"\\nrole = "feature"\\nkind = "number"')
+    >>> schema = qg.Schema("t", [qg.Column("x", role="feature", kind="number")])
     >>> found = qg.Distinct.of(qg.Table.from_records([{"x": 1}, {"x": 2}, {"x": 1}], schema))
     >>> found.rows.tolist(), found.removed
     ([0, 1], 1)

@@ -61,7 +61,7 @@ impl Split {
     /// `k` splits whose test parts are disjoint and together are all rows, each with its share of each label.
     ///
     /// Throws `invalid_argument` for fewer than 2 folds, `insufficient_data` for fewer rows than folds.
-    #[napi(catch_unwind)]
+    #[napi(catch_unwind, ts_return_type = "Array<Split>")]
     pub fn k_fold(
         labels: Vec<bool>,
         k: f64,
@@ -76,7 +76,7 @@ impl Split {
     /// The test part is the whole family and the same random `cleanTestShare` of the clean rows. Throws `shape_mismatch` when
     /// the lengths differ, `invalid_argument` for a share outside (0, 1), `insufficient_data` without attacks and when a part
     /// would have no clean row.
-    #[napi(catch_unwind)]
+    #[napi(catch_unwind, ts_return_type = "Array<Split>")]
     pub fn leave_one_family_out(
         labels: Vec<bool>,
         families: Vec<String>,

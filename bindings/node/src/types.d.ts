@@ -19,6 +19,16 @@ export type ThresholdRule =
   /** The best F1 on clean and attack rows. */
   | { kind: 'best_f1' }
 
+/** How raw columns become features. */
+export interface FeaturizerOptions {
+  /** Centre and scale of number columns; default: `standard`. */
+  scaling?: 'none' | 'standard' | 'robust'
+  /** Encoding of text columns, for at most `cap` values each; default: ordinal codes of 255 values. */
+  categories?: { kind: 'ordinal', cap: number } | { kind: 'one_hot', cap: number }
+  /** Whether skewed columns are taken to their logarithm; default: true. */
+  autoLog?: boolean
+}
+
 /** A delay-sensitive service class of RFC 4594. */
 export type ServiceClass =
   | 'telephony' | 'signaling' | 'multimedia_conferencing' | 'real_time_interactive'
