@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use std::{env, fs};
 
 use qosguard::Result;
-use qosguard::detect::{AnyDetector, AnyDetectorConfig, FitContext, Detector as _, Fit as _, TreeEnsemble};
+use qosguard::detect::{AnyDetector, AnyDetectorConfig, Detector as _, Fit as _, FitContext, TreeEnsemble};
 use qosguard::ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -123,7 +123,8 @@ impl Suite {
                 let config: AnyDetectorConfig = serde_json::from_value(settings.clone()).unwrap();
                 let train = self.matrix(&self.train, &missing(&self.missing.train));
                 let labels: Vec<bool> = (0..train.nrows()).map(|row| self.attacks.contains(&row)).collect();
-                let context = if case.labelled { FitContext::labelled(&labels) } else { FitContext::default() };
+                let context =
+                    if case.labelled { FitContext::labelled(&labels) } else { FitContext::default() };
                 config.fit(train.view(), context)?.model
             }
             (None, Some(Import { library, text })) => match library.as_str() {

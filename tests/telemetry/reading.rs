@@ -230,7 +230,11 @@ fn arrow_rows_outside_the_range_are_rejected_by_number() {
     );
 
     let list: ArrayRef = Arc::new(qosguard::arrow::array::ListArray::new_null(
-        Arc::new(qosguard::arrow::datatypes::Field::new("item", qosguard::arrow::datatypes::DataType::Int32, true)),
+        Arc::new(qosguard::arrow::datatypes::Field::new(
+            "item",
+            qosguard::arrow::datatypes::DataType::Int32,
+            true,
+        )),
         1,
     ));
     let refused =
