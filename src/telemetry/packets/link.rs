@@ -126,11 +126,11 @@ const OLD_QINQ_3: u16 = 0x9300;
 /// The port extender's tag of IEEE 802.1BR, and Cisco's forerunner of it.
 const E_TAG: u16 = 0x893f;
 const VN_TAG: u16 = 0x8926;
-/// Cisco MetaData, which carries a security group.
+/// Cisco metadata, which carries a security group.
 const CISCO_METADATA: u16 = 0x8909;
 /// The service tag of a provider backbone bridge (IEEE 802.1ah), before a whole Ethernet frame.
 const PBB: u16 = 0x88e7;
-/// Cisco FabricPath, or Data Center Ethernet: a tag before a whole Ethernet frame.
+/// Cisco `FabricPath`, or Data Center Ethernet: a tag before a whole Ethernet frame.
 const FABRIC_PATH: u16 = 0x8903;
 /// TRILL (RFC 6325), before a whole Ethernet frame.
 const TRILL: u16 = 0x22f3;
@@ -334,8 +334,9 @@ impl Likeness {
         match (kind, version) {
             (IPV4, Some(4)) if fits_ipv4(ip) => Self::Sure,
             (IPV6, Some(6)) if fits_ipv6(ip) => Self::Sure,
-            (IPV4, Some(4)) | (IPV6, Some(6)) => Self::Likely,
-            (VLAN | QINQ | OLD_QINQ | MPLS | PPPOE_SESSION, _) => Self::Likely,
+            (IPV4, Some(4)) | (IPV6, Some(6)) | (VLAN | QINQ | OLD_QINQ | MPLS | PPPOE_SESSION, _) => {
+                Self::Likely
+            }
             _ => Self::None,
         }
     }
