@@ -219,7 +219,7 @@ fn every_field_of_a_policy_is_seen() {
                     };
                     let mut policy = plain();
                     longer(&mut policy);
-                    let first = severity.parse_severity();
+                    let first: Severity = serde_json::from_value(json!(severity)).unwrap();
                     for d in assess(&policy).decisions().filter(|d| d.verdict.is_anomaly) {
                         let ttl_s = if d.verdict.severity >= first { 700 } else { 600 };
                         assert_eq!(d.action, Action::Drop { ttl_s }, "{severity}: {d}");
@@ -228,16 +228,6 @@ fn every_field_of_a_policy_is_seen() {
             }
             other => panic!("no test shows that the field `{other}` of a policy changes anything"),
         }
-    }
-}
-
-trait ParseSeverity {
-    fn parse_severity(&self) -> Severity;
-}
-
-impl ParseSeverity for String {
-    fn parse_severity(&self) -> Severity {
-        serde_json::from_value(json!(self)).unwrap()
     }
 }
 
