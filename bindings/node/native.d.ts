@@ -520,6 +520,8 @@ export declare class TreeEnsemble {
   static fromLightgbm(text: string, options?: ImportOptions): Promise<FittedDetector>
   /** An XGBoost model from the text of its JSON file. */
   static fromXgboostJson(text: string, options?: ImportOptions): Promise<FittedDetector>
+  /** An XGBoost model from the bytes of its file, JSON or UBJSON (`model.ubj`). Copies `bytes`. */
+  static fromXgboostBuffer(bytes: Uint8Array, options?: ImportOptions): Promise<FittedDetector>
   /** A scikit-learn forest or gradient boosting, exported as JSON. */
   static fromSklearnJson(text: string, options?: ImportOptions): Promise<FittedDetector>
 }
@@ -923,6 +925,8 @@ export interface ImportOptions {
   classes?: Array<string>
   /** Name of the class that stands for clean traffic; the first one unless said otherwise. */
   cleanClass?: string
+  /** A value that is missing, like NaN: the parameter `missing` of an XGBoost classifier. Default: NaN alone. */
+  missing?: number
 }
 
 /** Where a share lies, at 95 %. */

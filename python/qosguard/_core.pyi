@@ -323,9 +323,9 @@ class Detector:
         An isolation forest with more trees, grown on a matrix of shape (rows, features).
         """
     @staticmethod
-    def import_trees(library: str, text: str | None, path: str | PathLike[str] | None) -> Detector:
+    def import_trees(library: str, data: bytes | None, path: str | PathLike[str] | None) -> Detector:
         """
-        Reads trees that `lightgbm`, `xgboost` or `sklearn` has trained, from text or from a file.
+        Reads trees that `lightgbm`, `xgboost` or `sklearn` has trained, from the bytes of a model or from a file.
         """
     def learn(self, /, x: NDArray[float32]) -> None:
         """
@@ -365,6 +365,10 @@ class Detector:
     def with_classes(self, /, names: SupportsGetItem[int, str], clean: str) -> Detector:
         """
         The same trees with other names of the classes, and with the class of clean traffic first.
+        """
+    def with_missing_value(self, /, value: SupportsFloat | SupportsIndex) -> Detector:
+        """
+        The same trees, which take this value for a missing one, like NaN.
         """
     def without(self, /, name: str) -> Detector:
         """

@@ -154,7 +154,7 @@ class Columns:
     def _xgboost_names(self, column: Any, names: Sequence[Any]) -> Sequence[Any]:
         """The names of the categories that the codes of the model stand for, as this column spells them."""
         listed = _listed(column)
-        if self.missing >= 0.0 and listed != names:
+        if 0.0 <= self.missing < len(listed) and listed != names:
             expected = f"the categories {names}, in that order, since the model takes code {self.missing} for missing"
             raise SchemaMismatchError(f"a column must list {expected}, got {listed}")
         if all(not isinstance(name, str) or name.isascii() for name in [*names, *listed]) or set(listed) <= set(names):
