@@ -22,7 +22,7 @@ pub mod fitted;
 pub mod follow;
 pub mod guard;
 
-mod job;
+pub mod job;
 pub mod policy;
 #[cfg(feature = "panic-probe")]
 pub mod probe;
