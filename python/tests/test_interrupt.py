@@ -26,7 +26,7 @@ JOBS = {
     "forest": "qg.IsolationForest(10_000, max_samples=1 << 17, max_depth=32).fit(x)",
     "half-space trees": "qg.HalfSpaceTrees(1000, depth=12).fit(x)",
     "logistic": "qg.LogisticRegression(max_iter=100_000, tol=1e-300).fit(np.concatenate([x] * 4), rng.integers(0, 60, 600_000))",
-    "autoencoder": "qg.Autoencoder(training={'epochs': 100_000}).fit(x)",
+    "autoencoder": "qg.Autoencoder(training={'epochs': 10_000}).fit(x)",
     "one epoch": "qg.Autoencoder((512, 512), 64, training={'epochs': 1, 'batch_rows': 64}).fit(x)",
     "ensemble": "qg.Ensemble('auto').fit(np.concatenate([x] * 4), np.concatenate([y] * 4))",
     "simulate": "qg.simulate(rows=500_000_000)",
