@@ -98,7 +98,7 @@ impl Suite {
             serde_json::to_string(value).unwrap()
         }
         let mut text = format!("{{\"columns\": {}, \"train\": {},\n", self.columns, json(&self.train));
-        write!(text, "\"fresh\": {}, \"attacks\": {},\n", json(&self.fresh), json(&self.attacks)).unwrap();
+        writeln!(text, "\"fresh\": {}, \"attacks\": {},", json(&self.fresh), json(&self.attacks)).unwrap();
         write!(text, "\"missing\": {},\n\"cases\": [\n", json(&self.missing)).unwrap();
         for (i, case) in self.cases.iter().enumerate() {
             let end = if i + 1 < self.cases.len() { "," } else { "" };
@@ -136,11 +136,16 @@ impl Suite {
             _ => panic!("{}: settings or an import", case.name),
         };
         let fresh = self.matrix(&self.fresh, &missing(&self.missing.fresh));
-        let scores = detector.score(fresh.view())?.iter().map(|s| format!("{:08x}", s.to_bits())).collect();
-        let probabilities = detector.as_classifier().map(|classifier| classifier.probabilities(fresh.view()));
-        let digits = |p: Array2<f64>| p.iter().map(|p| format!("{:016x}", p.to_bits())).collect();
-        let probabilities = probabilities.transpose()?.map(digits);
-        Ok((scores, probabilities))
+        let mut scores = String::new();
+        for score in detector.score(fresh.view())? {
+            write!(scores, "{:08x}", score.to_bits()).unwrap();
+        }
+        let Some(classifier) = detector.as_classifier() else { return Ok((scores, None)) };
+        let mut probabilities = String::new();
+        for p in classifier.probabilities(fresh.view())? {
+            write!(probabilities, "{:016x}", p.to_bits()).unwrap();
+        }
+        Ok((scores, Some(probabilities)))
     }
 }
 
