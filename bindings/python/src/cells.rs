@@ -105,7 +105,7 @@ pub(crate) fn html(table: &Table, caption: &str) -> String {
     let columns = table.schema().columns();
     let shown = columns.len().min(SHOWN_COLUMNS);
     let row = |tag: &str, cells: &mut dyn Iterator<Item = String>| {
-        let cells: String = cells.map(|cell| format!("<{tag}>{cell}</{tag}>")).collect();
+        let cells = cells.map(|cell| format!("<{tag}>{cell}</{tag}>")).collect::<Vec<_>>().concat();
         let more = if shown < columns.len() { format!("<{tag}>…</{tag}>") } else { String::new() };
         format!("<tr>{cells}{more}</tr>")
     };
@@ -120,7 +120,7 @@ pub(crate) fn html(table: &Table, caption: &str) -> String {
             }),
         )
     });
-    let body: String = rows.collect();
+    let body = rows.collect::<Vec<_>>().concat();
     format!("<p>{}</p><table><thead>{head}</thead><tbody>{body}</tbody></table>", escaped(caption))
 }
 
