@@ -297,7 +297,7 @@ class Detector:
         config: Any,
         x: NDArray[float32],
         labels: NDArray[bool_] | None,
-        watch: tuple[Any, str | PathLike[str] | None, str | PathLike[str] | None] | None,
+        watch: tuple[Any | None, str | PathLike[str] | None, str | PathLike[str] | None] | None,
     ) -> Detector:
         """
         Fits on a matrix of shape (rows, features); `labels` are true for attacks.
@@ -309,7 +309,7 @@ class Detector:
         labels: NDArray[uint32],
         classes: SupportsGetItem[int, str],
         weights: NDArray[float32] | None,
-        watch: tuple[Any, str | PathLike[str] | None, str | PathLike[str] | None] | None,
+        watch: tuple[Any | None, str | PathLike[str] | None, str | PathLike[str] | None] | None,
     ) -> Detector:
         """
         Fits a classifier; `labels` are numbers of `classes`, the first of which is clean.
@@ -472,7 +472,7 @@ class Guard:
         policy: Policy,
         attack_share: SupportsFloat | SupportsIndex | None,
         seed: SupportsIndex,
-        watch: tuple[Any, str | PathLike[str] | None, str | PathLike[str] | None] | None,
+        watch: tuple[Any | None, str | PathLike[str] | None, str | PathLike[str] | None] | None,
     ) -> Guard:
         """
         Fits every stage, each on rows that the stages before it did not see; without a detector it chooses one.
@@ -704,6 +704,11 @@ class ReadReport:
         Lines without a single value, which are no records.
         """
     @property
+    def inferred(self, /) -> list[str]:
+        """
+        What each column was taken for, where the schema was inferred.
+        """
+    @property
     def nothing_read(self, /) -> str | None:
         """
         Why an input that is not empty gave no record, in one sentence; `None` if records were accepted or the input is
@@ -729,6 +734,11 @@ class ReadReport:
         """
         How many records were of another kind than the reader's, such as the alerts among Suricata's events, or could
         give no flow, such as a packet cut short; by the name of the kind.
+        """
+    @property
+    def unlabelled(self, /) -> int:
+        """
+        How many accepted records have a label such as `Unknown`: they have no truth.
         """
 
 @final
@@ -802,6 +812,19 @@ class Schema:
         """
         Reads a schema from TOML text.
         """
+    @staticmethod
+    def infer(data: object) -> Schema:
+        """
+        A schema for data that no preset describes, from the names and the first 2,000 rows of its columns.
+
+        Takes what `Table.from_arrow` takes. The readers do the same where no schema is given and no preset fits;
+        `Table.report.inferred` then says what each column was taken for.
+
+        >>> import polars, qosguard as qg
+        >>> frame = polars.DataFrame({"rate": [0.5, 2.5], "class": ["Normal", "Flood"]})
+        >>> [column.role for column in qg.Schema.infer(frame).columns]
+        ['feature', 'label']
+        """
     @property
     def name(self, /) -> str:
         """
@@ -816,6 +839,10 @@ class Schema:
     def presets() -> list[str]:
         """
         Names of the schemas that come with the package.
+        """
+    def to_toml(self, /) -> str:
+        """
+        The schema as TOML, one column on a line, to be changed and read by `Schema.from_toml`.
         """
     def with_role(self, /, column: str, role: str) -> Schema:
         """
@@ -944,6 +971,10 @@ class Table:
     def head(self, /, n: SupportsIndex = ...) -> Table:
         """
         The first `n` rows.
+        """
+    def labelled(self, /) -> Table:
+        """
+        The rows whose label tells clean from attack: all but those with a label such as `Unknown`.
         """
     @property
     def labels(self, /) -> NDArray[bool_] | None:

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::array::Vector;
 use crate::convert::{Config, Record, refuse};
-use crate::error::interruptible;
+use crate::error::{forward, interruptible};
 use crate::table::Table;
 
 /// Numbers by entity and time, on a regular grid: traffic series. What is missing stays missing: NaN, and a gap of the
