@@ -33,7 +33,7 @@ def test_a_guard_is_fitted_on_a_frame(convert) -> None:
     frame = convert(own())
     guard = qg.Guard().fit(frame)
     roles = {column.name: column.role for column in guard.schema.columns}
-    assert roles == {"rtt": "feature", "link": "feature", "seen at": "time", "src_ip": "entity", "Label": "label"}
+    assert roles == {"rtt": "feature", "link": "entity", "seen at": "time", "src_ip": "entity", "Label": "label"}
     assert len(guard.assess(frame[:3])) == 3
 
 

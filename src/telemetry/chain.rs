@@ -55,9 +55,12 @@ pub fn open_all<P: AsRef<Path>>(
         if let Some((reader, first)) = begin(&path, options, &mut before)? {
             let report = before.with(reader.report());
             let mut options = options.clone();
-            if !reader.report().inferred.is_empty() {
+            let schema = (**reader.schema()).clone();
+            if reader.report().inferred.is_empty() {
+                options.fallback.get_or_insert(schema);
+            } else {
                 // What the first file is taken for holds for all.
-                options.schema = Some((**reader.schema()).clone());
+                options.schema = Some(schema);
             }
             return Ok(Box::new(Chain {
                 reader,

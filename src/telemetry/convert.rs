@@ -173,12 +173,13 @@ impl Converter {
         match (column.kind, meaning) {
             (Kind::Text, _) => write_out(i, array, column, faults),
             (_, Meaning::Instants) => checked(i, seconds(i, array, faults)?, limits, faults),
+            // A length of time is not a point in time.
+            (_, Meaning::Durations) if column.role == Role::Time => None,
             (Kind::Number, Meaning::Durations) => {
                 checked(i, values::durations(array, unit(column))?, limits, faults)
             }
             (Kind::Number, Meaning::Numbers) => checked(i, values::numbers(array)?, limits, faults),
             (Kind::Time, Meaning::Numbers) => read_times(i, &values::numbers(array)?, column, faults),
-            // A length of time is no point in time.
             (Kind::Time, Meaning::Durations) => None,
         }
     }

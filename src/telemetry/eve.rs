@@ -127,8 +127,13 @@ impl EveReader {
 /// Whether an object with these keys is an EVE event.
 pub(super) fn is_event(keys: &[String]) -> bool {
     let has = |wanted: &str| keys.iter().any(|key| key == wanted);
-    // Other exporters have the first key too, and some the first two.
-    has(KIND) && has("timestamp") && ["flow_id", "flow", "stats"].into_iter().any(has)
+    // Other exporters have the first key too.
+    is_kinded(keys) && ["flow_id", "flow", "stats"].into_iter().any(has)
+}
+
+/// Whether an object with these keys names a kind of event.
+pub(super) fn is_kinded(keys: &[String]) -> bool {
+    keys.iter().any(|key| key == KIND)
 }
 
 /// Fills up the row at hand.

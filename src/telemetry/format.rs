@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::ipc;
 use super::json_record::RecordKeys;
+use super::options::ReadOptions;
 use super::schema::Schema;
 use super::{eve, zeek};
 
@@ -71,12 +72,12 @@ impl Format {
         }
     }
 
-    /// The format of a text that begins with `head`, of a file for the reader's own schema if there is one.
+    /// The format of a text that begins with `head`, of a file for the schemas of the options if there are any.
     ///
     /// What stands in the first line decides, then the name: JSON lines for `.jsonl`, `.ndjson` and `.json`,
     /// CSV for any other; a `.gz` behind it does not count. JSON of Zeek and Suricata is read as such unless the
     /// schema is another than theirs.
-    pub(super) fn of_text(path: &Path, head: &[u8], schema: Option<&Schema>) -> Self {
+    pub(super) fn of_text(path: &Path, head: &[u8], options: &ReadOptions) -> Self {
         let lines = || head.split(|&b| b == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
         if lines().next().is_some_and(zeek::is_log) {
             return Self::Zeek;
@@ -84,9 +85,13 @@ impl Format {
         let json = is_json(path);
         // The first object may stand behind lines that are broken, in a file that is JSON by its name.
         let keys = lines().take(if json { usize::MAX } else { 1 }).find_map(|line| RecordKeys::of(line).ok());
-        let fits = |name: &str| schema.is_none_or(|schema| schema.name() == name);
+        let named = |schema: &Option<Schema>, name: &str| schema.as_ref().is_some_and(|s| s.name() == name);
+        let fits = |name: &str| options.schema.is_none() || named(&options.schema, name);
+        let given =
+            |name: &str| fits(name) && [&options.schema, &options.fallback].iter().any(|s| named(s, name));
         match keys {
             Some(keys) if eve::is_event(&keys.0) && fits("eve_flow") => Self::Eve,
+            Some(keys) if eve::is_kinded(&keys.0) && given("eve_flow") => Self::Eve,
             Some(keys) if zeek::is_record(&keys.0) && fits("zeek_conn") => Self::Zeek,
             Some(_) => Self::JsonLines,
             None if json => Self::JsonLines,
@@ -113,7 +118,7 @@ mod tests {
 
     #[test]
     fn the_ending_before_gz_decides_where_the_text_does_not() {
-        let of = |name: &str| Format::of_text(Path::new(name), b"", None);
+        let of = |name: &str| Format::of_text(Path::new(name), b"", &ReadOptions::default());
         for name in ["a.jsonl", "a.b.ndjson.gz", "EVE.JSON"] {
             assert_eq!(of(name), Format::JsonLines, "{name}");
         }
@@ -124,6 +129,9 @@ mod tests {
 
     #[test]
     fn the_first_line_decides_before_the_name() {
+        let of = |name: &str, head: &str| {
+            Format::of_text(Path::new(name), head.as_bytes(), &ReadOptions::default())
+        };
         let conn = r#"{"ts":1.5,"uid":"C","id.orig_h":"::1","conn_state":"SF"}"#;
         for (head, format) in [
             ("\n {\"a\": 1}\n", Format::JsonLines),
@@ -134,11 +142,12 @@ mod tests {
             ("{\"event_type\":\"purge\",\"timestamp\":\"t\"}\n", Format::JsonLines),
             (conn, Format::Zeek),
         ] {
-            assert_eq!(Format::of_text(Path::new("a.log"), head.as_bytes(), None), format, "{head}");
+            assert_eq!(of("a.log", head), format, "{head}");
         }
         let broken = format!("\"cut\":1}}\n{conn}\n");
-        assert_eq!(Format::of_text(Path::new("conn.json"), broken.as_bytes(), None), Format::Zeek);
-        let own = Schema::builder("own").feature("ts").build().unwrap();
-        assert_eq!(Format::of_text(Path::new("a.log"), conn.as_bytes(), Some(&own)), Format::JsonLines);
+        assert_eq!(of("conn.json", &broken), Format::Zeek);
+        let own = Some(Schema::builder("own").feature("ts").build().unwrap());
+        let own = ReadOptions { schema: own, ..ReadOptions::default() };
+        assert_eq!(Format::of_text(Path::new("a.log"), conn.as_bytes(), &own), Format::JsonLines);
     }
 }

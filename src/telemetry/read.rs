@@ -115,7 +115,7 @@ fn open_any(
         _ => {}
     }
     let mut lines = Lines::new(Box::new(input), place, options.max_line_bytes)?;
-    Ok(match Format::of_text(path, lines.head(format::has_line)?, options.schema.as_ref()) {
+    Ok(match Format::of_text(path, lines.head(format::has_line)?, options) {
         Format::Eve => Box::new(EveReader::start(lines, options)?),
         Format::Zeek => Box::new(ZeekReader::start(lines, options)?),
         Format::JsonLines => Box::new(JsonReader::start(lines, options)?),

@@ -175,9 +175,11 @@ fn check_others(read: impl Fn(&ReadOptions) -> qosguard::Result<Table>) {
     assert_eq!(table.batches().iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [15, 16, 8]);
     let told = table.report().rejections[0].to_string();
     assert_eq!(told, "line 8, column `dst_port`: \"70000\" is not at most 65535");
-    // Without a schema nothing says that the others may be left out.
-    let error = read(&ReadOptions::default()).unwrap_err().to_string();
-    assert!(error.contains("colour") && error.contains("nested"), "{error}");
+    // Without a schema one is inferred, since the others are not columns of a preset.
+    let inferred = read(&ReadOptions::default()).unwrap();
+    assert_eq!((inferred.n_rows(), inferred.schema().name()), (40, "inferred"));
+    let told = inferred.report().inferred.join("; ");
+    assert!(told.contains("`colour` (always red)") && told.contains("`nested` (nested values)"), "{told}");
     let mine = Schema::builder("mine").feature("x").build().unwrap();
     let error = read(&ReadOptions { schema: Some(mine), ..ReadOptions::default() }).unwrap_err().to_string();
     assert!(error.contains("missing `x`") && error.contains("colour"), "{error}");

@@ -85,11 +85,13 @@ fn a_duration_is_its_seconds_in_every_reader_and_unit() {
         assert_eq!(numbers(&table, "Flow Duration"), [Some(3_400_000.0)]);
     }
     // No length of time is a point in time.
-    let schema = Schema::builder("s").time("at").build().unwrap();
     let array: ArrayRef = Arc::new(DurationSecondArray::from(vec![3]));
-    let error = arrow(&schema, &batch("at", array)).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::BadRecord);
-    assert!(error.to_string().contains("Duration(s)"), "{error}");
+    for kind in [Kind::Number, Kind::Time] {
+        let schema = Schema::builder("s").column(Column::new("at", Role::Time, kind)).build().unwrap();
+        let error = arrow(&schema, &batch("at", array.clone())).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BadRecord);
+        assert!(error.to_string().contains("Duration(s)"), "{error}");
+    }
 }
 
 #[test]
@@ -281,7 +283,7 @@ fn times_are_the_same_instants_after_any_number_of_round_trips() {
 
 #[test]
 fn a_leap_second_is_not_before_the_second_in_front_of_it() {
-    let schema = Schema::builder("s").time("at").feature("x").build().unwrap();
+    let schema = time(None, None);
     for leap in ["2016-12-31T23:59:60Z", "2016-12-31 23:59:60", "2017-01-01T08:59:60.0+0900"] {
         let table = csv(format!("at,x\n2016-12-31T23:59:59.9Z,1\n{leap},2\n"), &options(&schema)).unwrap();
         let times = numbers(&table, "at");
