@@ -39,6 +39,10 @@ impl<'de> DeserializeSeed<'de> for Place<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        if self.0.is_empty() {
+            // Any value fails here: a list or fields where they begin, anything else in the visitor.
+            return deserializer.deserialize_bool(self);
+        }
         deserializer.deserialize_any(self)
     }
 }
