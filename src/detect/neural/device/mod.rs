@@ -103,7 +103,7 @@ impl TryFrom<String> for Device {
         let number = text.strip_prefix("cuda:").and_then(|number| number.parse().ok());
         match number.map_or(Self::Cpu, Self::Cuda) {
             device if device.to_string() == text => Ok(device),
-            _ => Err(Error::invalid("device", EXPECTED, text)),
+            _ => Err(Error::invalid("device", EXPECTED, format!("{text:?}"))),
         }
     }
 }

@@ -127,7 +127,7 @@ fn devices_are_read_and_written_as_text() {
         ["", "CPU", "gpu", "cuda", "cuda:", "cuda:-1", "cuda:+1", "cuda:01", "cuda:99999999999999999999"]
     {
         let message = serde_json::from_value::<Device>(text.into()).unwrap_err().to_string();
-        assert!(message.contains(&format!("`{text}`")), "{message}");
+        assert!(message.ends_with(&format!(", got {text:?}")), "{message}");
     }
     let config = TrainingConfig::default();
     assert!(!serde_json::to_string(&config).unwrap().contains("device"), "files stay as they are");
