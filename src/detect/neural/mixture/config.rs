@@ -92,7 +92,7 @@ impl ExpertConfig {
 /// where their kind is known. Of the clean rows that the gate and the calibrations learn from, `novel_share` are scored
 /// as new and the rest as known. Of the attacks, `blind_share` show nothing at all to the supervised experts, whose
 /// scores are those of clean rows; of the others, `novel_share` are scored as new and the rest as known. A kind with
-/// `n` rows counts in proportion to `√n`. Kinds of attacks are the classes, where they are given, else `kinds` clusters
+/// `n` rows counts in proportion to `√n`. Kinds of attacks are the classes, where there are two or more of attacks, else `kinds` clusters
 /// by scaled features; kinds of clean rows are `clean_kinds` such clusters.
 ///
 /// **Validation.** For each part, a gate, calibrations and joint networks that were fitted on the other parts alone,
@@ -146,7 +146,7 @@ pub struct MixtureOfExpertsConfig {
     /// Whether experts that can learn the classes do, where they are given. If not, they learn attacks from clean rows,
     /// which is quicker with many classes; the classes are the kinds of attacks all the same.
     pub learn_classes: bool,
-    /// Clusters of attacks that stand for kinds where no classes are given, 2 to 64.
+    /// Clusters of attacks that stand for kinds where the labels have fewer than two classes of attack, 2 to 64.
     pub kinds: usize,
     /// Clusters of clean rows that stand for kinds of traffic, 1 to 64; with 1, clean rows are dealt at random and none
     /// is of a new kind.

@@ -164,7 +164,8 @@ impl MixtureOfExpertsConfig {
 impl Fit for MixtureOfExpertsConfig {
     type Model = MixtureOfExperts;
 
-    /// Fits on labels of attacks, or on classes: each class but the first, clean traffic, is a kind of attack then.
+    /// Fits on labels of attacks, or on classes: each class but the first, clean traffic, is a kind of attack where there
+    /// are three or more. Two classes give the same bits as labels.
     ///
     /// The score is the log-odds of any attack, as with two classes. With
     /// [`MixtureOfExpertsConfig::learn_classes`], boosted trees, logistic regressions and networks learn all classes;
@@ -182,12 +183,12 @@ impl Fit for MixtureOfExpertsConfig {
             config.name_columns(columns)?;
         }
         let resume = context.resume;
-        let fit = || match context.labels {
-            Labels::Binary(labels) => config.fit_binary(x, labels, resume),
-            _ => {
-                let (labels, classes) = context.every_class(x.nrows())?;
-                config.fit_classes(x, &labels, &classes, resume)
+        let fit = || {
+            if let Labels::Binary(labels) = context.labels {
+                return config.fit_binary(x, labels, resume);
             }
+            let (labels, classes) = context.every_class(x.nrows())?;
+            config.fit_classes(x, &labels, &classes, resume)
         };
         context.run(fit).map(Into::into)
     }

@@ -215,6 +215,20 @@ fn classes_of_attack_are_told_apart_by_the_experts_that_know_them() {
 }
 
 #[test]
+fn two_classes_give_the_bits_of_labels() {
+    let (x, classes) = rows(900);
+    let labels: Vec<bool> = classes.iter().map(|&class| class > 0).collect();
+    let codes: Vec<Option<u32>> = labels.iter().map(|&attack| Some(u32::from(attack))).collect();
+    let names = ["clean", "attack"].map(String::from);
+    let of = |context: FitContext<'_>| {
+        let mixture = config().fit(x.view(), context).unwrap().model;
+        let report = mixture.report().clone();
+        (mixture.with_choice(Choice::Mixture).unwrap().score(x.view()).unwrap(), report)
+    };
+    assert_eq!(of(FitContext::classes(&codes, &names)), of(FitContext::labelled(&labels)));
+}
+
+#[test]
 fn classes_may_be_kinds_of_attacks_that_no_expert_learns() {
     let (x, classes) = rows(900);
     let names = ["clean", "a", "b", "c"].map(String::from);

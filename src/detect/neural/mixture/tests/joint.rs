@@ -198,19 +198,21 @@ fn it_is_judged_on_rows_and_kinds_that_it_did_not_learn_from() {
     assert!(network.mean_weight > 0.1, "{network:?}");
 }
 
-/// Attacks inside the range of clean rows, which only a network sees; all of one kind.
+/// Attacks inside the range of clean rows, which only a network sees; their two classes are alike.
 #[test]
 fn the_word_goes_to_a_joint_network_that_is_best() {
     let mut random = Stream::new(8, 0);
     let x = Array2::from_shape_fn((800, 2), |_| random.normal() as f32);
-    let labels: Vec<u32> = x.rows().into_iter().map(|row| u32::from(row[0] * row[1] > 0.0)).collect();
+    let class = |(i, attack): (usize, bool)| if attack { 1 + (i % 2) as u32 } else { 0 };
+    let attacks = x.rows().into_iter().map(|row| row[0] * row[1] > 0.0);
+    let labels: Vec<u32> = attacks.enumerate().map(class).collect();
     let forest = ExpertConfig::new("forest", IsolationForestConfig { trees: 5, ..Default::default() });
     let experts = vec![forest, ExpertConfig::joint("network", network())];
     let gate = GateConfig { hidden: Vec::new(), ..Default::default() };
     let mut config =
         MixtureOfExpertsConfig { experts, gate, even_share: 1.0, blind_share: 0.0, ..with_network() };
     config.training.epochs = 40;
-    let names = ["clean", "attack"].map(String::from);
+    let names = ["clean", "even", "odd"].map(String::from);
     let mixture = config.fit_classes(x.view(), &labels, &names, None).unwrap();
     assert_eq!(mixture.report().chosen, Choice::Expert("network".into()), "{:?}", mixture.report());
     assert_eq!(mixture.score(x.view()).unwrap(), mixture.detectors()[1].score(x.view()).unwrap());
