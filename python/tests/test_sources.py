@@ -169,20 +169,25 @@ def test_ctrl_c_interrupts_a_stream_that_waits(tmp_path: Path) -> None:
     path = tmp_path / "eve.json"
     path.touch()
     script = (
-        "import sys, qosguard as qg\n"
+        "import signal, sys, qosguard as qg\n"
+        # A parent that runs in the background may leave the signal ignored.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "follower = qg.follow(sys.argv[1], poll=0.01)\n"
         "print('waiting', flush=True)\n"
         "try:\n    next(follower)\nexcept KeyboardInterrupt:\n    pass\n"
         "print(len(next(follower)), flush=True)\n"
     )
-    child = subprocess.Popen([sys.executable, "-c", script, path], stdout=subprocess.PIPE, text=True)
-    assert child.stdout is not None
-    assert child.stdout.readline() == "waiting\n"
-    time.sleep(0.3)
-    child.send_signal(2)
-    time.sleep(0.3)
-    path.write_text(event(1) + event(2))
-    out, _ = child.communicate(timeout=20)
+    with subprocess.Popen([sys.executable, "-c", script, path], stdout=subprocess.PIPE, text=True) as child:
+        try:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "waiting\n"
+            time.sleep(0.3)
+            child.send_signal(2)
+            time.sleep(0.3)
+            path.write_text(event(1) + event(2))
+            out, _ = child.communicate(timeout=20)
+        finally:
+            child.kill()
     assert (out, child.returncode) == ("2\n", 0)
 
 
