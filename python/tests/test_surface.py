@@ -70,11 +70,12 @@ def node_names() -> dict[str, set[str]]:
     for file in ("native.d.ts", "index.d.ts"):
         text = (ROOT / "bindings" / "node" / file).read_text()
         names[""].update(re.findall(r"^export declare function (\w+)", text, re.MULTILINE))
-        blocks = r"^export (?:declare )?(?:class|interface) (\w+)[^{]*\{\n(.*?)^\}"
-        for name, body in re.findall(blocks, text, re.MULTILINE | re.DOTALL):
-            names.setdefault(name, set()).update(
-                re.findall(r"^  (?:static |get |readonly )*(\w+)\??[(:]", body, re.MULTILINE)
-            )
+        # Interfaces of `declare module` stand two spaces further in.
+        for indent, start in (("", r"export (?:declare )?(?:class|interface)"), ("  ", "interface")):
+            blocks = rf"^{indent}{start} (\w+)[^\n]*\{{\n(.*?)^{indent}\}}"
+            member = rf"^{indent}  (?:static |get |readonly )*(\w+)\??[(:]"
+            for name, body in re.findall(blocks, text, re.MULTILINE | re.DOTALL):
+                names.setdefault(name, set()).update(re.findall(member, body, re.MULTILINE))
     return names
 
 
