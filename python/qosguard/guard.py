@@ -120,7 +120,8 @@ class Guard:
         """Fit every stage, each on rows that the stages before it did not see.
 
         `flows` is a `Table`, or a data frame of pandas, Polars, pyarrow or any other library that `Table.from_arrow`
-        takes, with the roles of its columns in `schema`. Default: a preset that fits the columns, or an inferred schema.
+        takes, with the roles of its columns in `schema`. Default: a preset that fits the columns, or an inferred
+        schema.
 
         The rows labelled clean (all rows, where there are no labels) are cut in three: 40 % fit the
         features and the detector, 40 % calibrate p-values and threshold, 20 % are held out to state what

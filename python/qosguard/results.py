@@ -161,8 +161,8 @@ class Finding:
     entities: dict[str, str]
     """Other columns that name what the record is about: device, link, country."""
     count: int
-    """Anomalies in the group: the same protocol, attack class and action between the same hosts, or from three sources or
-    more to one port, or from one source to three destinations or more."""
+    """Anomalies in the group: the same protocol, attack class and action between the same hosts, or from three sources
+    or more to one port, or from one source to three destinations or more."""
     sources: int
     """Different sources among them."""
     destinations: int
@@ -178,9 +178,9 @@ class Finding:
     def _of(cls, record: dict[str, Any], text: str, decision: str) -> Self:
         reasons = [Reason(**reason) for reason in record.pop("reasons")]
         entities = dict(record.pop("entities", []))
-        names = ("time", "src_ip", "src_port", "dst_ip", "dst_port", "protocol")
-        names += ("count", "sources", "destinations", "dst_ports")
-        known = {name: record.pop(name) for name in names}
+        of_record = ("time", "src_ip", "src_port", "dst_ip", "dst_port", "protocol")
+        of_group = ("count", "sources", "destinations", "dst_ports")
+        known = {name: record.pop(name) for name in (*of_record, *of_group)}
         return cls(**known, decision=Decision._of(record, decision), entities=entities, reasons=reasons, text=text)
 
     def __str__(self) -> str:
