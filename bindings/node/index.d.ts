@@ -51,6 +51,7 @@ declare module './native' {
   interface Policy extends Shown {}
   interface Schema extends Shown {}
   interface Series extends Shown {}
+  interface Split extends Shown {}
   /** One decision per row; `for await` lets the event loop run. */
   interface Assessment extends Shown, Iterable<Decision>, AsyncIterable<Decision> {
     /** One decision per row, made when it is read. */

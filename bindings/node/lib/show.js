@@ -19,6 +19,7 @@ const SHOWN = {
   GuardExplanation: ({ base, columns, scores }) => ({ base, columns, length: scores.length }),
   Policy: (policy) => policy.toObject(),
   Schema: ({ name, columns }) => ({ name, columns: columns.map((column) => `${column.name}: ${column.kind} ${column.role}`) }),
+  Split: ({ family, train, test }) => ({ family, train: train.length, test: test.length }),
   Series: ({ entities, columns, report }) => ({ entities, columns, report }),
   Table: (table) => ({
     schema: table.schema.name, numRows: table.numRows, columns: names(table.schema.columns), head: table.records(0, 3),
@@ -36,6 +37,7 @@ const TRAVELS = {
   GuardExplanation: 'send contributions or reasons()',
   Policy: 'send toObject() and call Policy.fromObject() there',
   Schema: 'send the name or the TOML text that it was made of',
+  Split: 'send train and test',
   Table: 'send toIpc() and call Table.fromIpc() there',
 }
 

@@ -6,7 +6,7 @@ import { inspect } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import * as qosguard from 'qosguard'
 
-const { BoostedTrees, Collector, Guard, IsolationForest, Policy, Schema, Series, Table, open } = qosguard
+const { BoostedTrees, Collector, Guard, IsolationForest, Policy, Schema, Series, Split, Table, open } = qosguard
 
 let shown
 before(async () => {
@@ -34,6 +34,7 @@ before(async () => {
     Policy: [new Policy(), /^Policy \{[^]*dry_run: true/],
     Schema: [flows.schema, /^Schema \{[^]*'src_ip: text entity'/],
     Series: [await Series.fromTable(links, { entity: 'link', time: 'at', interval: 300 }), /^Series \{[^]*entities: \[ 'a' \]/],
+    Split: [Split.stratified(flows.labels(), 0.25), /^Split \{[^]*train: 750[^]*test: 250/],
     Table: [flows, /^Table \{[^]*schema: 'flow_detail'[^]*numRows: 1000[^]*columns: \[[^]*'src_ip'[^]*head: \[[^]*src_ip: '/],
     TableReader: [open('flows.csv'), /^TableReader \{ schema: null \}/],
   }
