@@ -61,6 +61,7 @@ node: build $(NODE)/node_modules/.installed ## put the built add-on, its loader 
 lint: lint-rust lint-python lint-node drift ## everything that needs no test run
 
 lint-rust:
+	mkdir -p $(NAPI_TYPE_DEF_TMP_FOLDER)
 	cargo fmt --all --check
 	cargo clippy $(WORKSPACE) --all-targets -- -D warnings
 	cargo clippy --lib --no-default-features -- -D warnings
@@ -97,7 +98,7 @@ test-rust: $(NEXTEST)
 	$(call forget,rust)
 	$(NEXTEST) nextest run $(WORKSPACE) --status-level slow --final-status-level fail
 	cargo test $(WORKSPACE) --doc --quiet
-	cargo run $(WORKSPACE) --quiet --example quickstart
+	$(TARGET)/debug/examples/quickstart
 	$(CHECK_CLEAN) tests/golden
 
 test-builds: ## the smallest and the default build, by a few tests

@@ -5,7 +5,7 @@ use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use qosguard::detect::{
-    Covariance, Detector, Fit, FitContext, GaussianMixtureConfig, HalfSpaceTreesConfig,
+    Covariance, Detector, Fit, FitContext, GaussianMixtureConfig, HalfSpaceTreesConfig, KitsuneConfig,
     LogisticRegressionConfig,
 };
 use qosguard::ndarray::{Array2, s};
@@ -75,12 +75,9 @@ fn bench(criterion: &mut Criterion) {
     fit(criterion, "half_space_trees", &config, &x, None);
     score(criterion, "half_space_trees", &config.fit(x.view(), FitContext::default()).unwrap().model, &x);
 
-    #[cfg(feature = "neural")]
-    {
-        let config = qosguard::detect::KitsuneConfig::default();
-        fit(criterion, "kitsune", &config, &x, None);
-        score(criterion, "kitsune", &config.fit(x.view(), FitContext::default()).unwrap().model, &x);
-    }
+    let config = KitsuneConfig::default();
+    fit(criterion, "kitsune", &config, &x, None);
+    score(criterion, "kitsune", &config.fit(x.view(), FitContext::default()).unwrap().model, &x);
 
     let few = x.slice(s![..20_000, ..]).to_owned();
     for (name, covariance, components) in [

@@ -73,8 +73,7 @@ fn train(
             });
             let context = FitContext { monitor: Some(&monitor), ..FitContext::labelled(&labels) };
             config(iterations as usize + 1).fit(x.view(), context).unwrap();
-            let taken = *taken.lock().unwrap();
-            taken
+            *taken.lock().unwrap()
         });
     });
     group.finish();

@@ -24,6 +24,9 @@ fn ensemble(leaves: u32) -> TreeEnsemble {
     let mut parts = TreeEnsembleParts {
         n_features: FEATURES as usize,
         feature_names: None,
+        category_names: None,
+        missing_kept: vec![],
+        missing_range: vec![],
         classes: vec!["clean".into(), "attack".into()],
         link: Link::Logistic,
         averaged: false,

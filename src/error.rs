@@ -1,5 +1,6 @@
 //! One error type for the whole crate, and its coarse, stable category.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Result of every fallible call in this crate.
@@ -77,6 +78,12 @@ pub struct NearPreset {
     pub columns: usize,
 }
 
+impl fmt::Display for NearPreset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "; `{}` has {} of them among its {}", self.name, self.found, self.columns)
+    }
+}
+
 /// Everything that can go wrong in `qosguard`.
 ///
 /// A message never repeats its `source()`; join the chain with `": "` to show both.
@@ -129,7 +136,7 @@ pub enum Error {
     #[error(
         "{place}: no preset fits the columns {}{}; give a schema",
         columns.join(", "),
-        nearest.iter().map(|near| format!("; `{}` has {} of them among its {}", near.name, near.found, near.columns)).collect::<String>()
+        nearest.iter().map(ToString::to_string).collect::<String>()
     )]
     NoPreset {
         /// File or table.

@@ -21,6 +21,8 @@ fn field_of(result: qosguard::Result<Policy>) -> String {
     }
 }
 
+type Read = fn(&str) -> qosguard::Result<Policy>;
+
 #[test]
 fn the_sample_file_loads() {
     let policy = Policy::load(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/policy.toml")).unwrap();
@@ -300,7 +302,7 @@ fn every_mistake_names_its_line() {
         ("family", "familly", "rules[0].when.familly", "`family`"),
         ("dos", " dos ", "rules[0].when.family[0]", "without blanks"),
     ];
-    let read: [(&str, &str, fn(&str) -> qosguard::Result<Policy>); 3] = [
+    let read: [(&str, &str, Read); 3] = [
         ("toml", toml, Policy::from_toml),
         ("yaml", yaml, Policy::from_yaml),
         ("json", json, Policy::from_json),

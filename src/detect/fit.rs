@@ -119,6 +119,9 @@ pub struct FitContext<'a> {
     pub resume: Option<&'a Checkpoint>,
 }
 
+/// The code of each row that has a class, and the names of the classes.
+type CodesAndNames<'a> = (Cow<'a, [Option<u32>]>, Cow<'a, [String]>);
+
 impl<'a> FitContext<'a> {
     /// With labels that are `true` for attacks.
     pub fn labelled(labels: &'a [bool]) -> Self {
@@ -187,7 +190,7 @@ impl<'a> FitContext<'a> {
     }
 
     /// The class of each row that has one, and the names of the classes.
-    pub(crate) fn some_classes(&self, rows: usize) -> Result<(Cow<'a, [Option<u32>]>, Cow<'a, [String]>)> {
+    pub(crate) fn some_classes(&self, rows: usize) -> Result<CodesAndNames<'a>> {
         match self.labels {
             Labels::None => {
                 Err(Error::InsufficientData { what: "labels".into(), needed: rows.max(1), got: 0 })

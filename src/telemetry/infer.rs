@@ -368,11 +368,11 @@ fn is_address(value: &str) -> bool {
 
 /// The label: the first of the names that a column has whose values can be one.
 fn label(profiles: &[Profile<'_>]) -> Option<usize> {
-    let of = |name: &&str| profiles.iter().position(|p| p.name == **name && p.tells_truth());
-    let by_name = LABELS.iter().find_map(|name| of(&name));
+    let of = |name: &&str| profiles.iter().position(|p| p.name == *name && p.tells_truth());
+    let by_name = LABELS.iter().find_map(of);
     // A class of attack with a word for clean traffic says both.
-    let clean = |name: &&str| profiles.iter().position(|p| p.name == **name && p.has_clean_word());
-    by_name.or_else(|| FAMILIES.iter().find_map(|name| clean(&name)))
+    let clean = |name: &&str| profiles.iter().position(|p| p.name == *name && p.has_clean_word());
+    by_name.or_else(|| FAMILIES.iter().find_map(clean))
 }
 
 fn family(profiles: &[Profile<'_>], label: Option<usize>) -> Option<usize> {
@@ -423,8 +423,8 @@ fn words(taken: &[Taken]) -> Vec<String> {
         },
     };
     let line = |what: &str, why: bool, fits: &dyn Fn(&Column) -> bool| {
-        let names: Vec<String> = taken.iter().filter(|t| fits(&t.column)).map(|t| named(t, why)).collect();
-        (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")))
+        let listed: Vec<String> = taken.iter().filter(|t| fits(&t.column)).map(|t| named(t, why)).collect();
+        (!listed.is_empty()).then(|| format!("{what}: {}", listed.join(", ")))
     };
     let role = |role: Role| move |c: &Column| c.role == role;
     let feature = |text: bool| move |c: &Column| c.role == Role::Feature && (c.kind == Kind::Text) == text;

@@ -231,10 +231,9 @@ impl ReadReport {
                 let kinds: Vec<String> =
                     self.skipped.iter().map(|(kind, n)| format!("{kind}: {n}")).collect();
                 let more = kinds.len().saturating_sub(NAMED);
-                what += &format!("; skipped {}", kinds[..kinds.len() - more].join(", "));
-                if more > 0 {
-                    what += &format!(" and {more} kinds more");
-                }
+                let named = kinds[..kinds.len() - more].join(", ");
+                let more = if more > 0 { format!(" and {more} more kinds") } else { String::new() };
+                what = format!("{what}; skipped {named}{more}");
             }
             return Err(Error::InsufficientData { what, needed: 1, got: 0 });
         }

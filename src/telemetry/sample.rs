@@ -77,8 +77,8 @@ pub(super) fn of_json(lines: &mut Lines, first: &[u8], names: &[String]) -> Resu
     // The last line may be cut.
     let whole = if lines.at_end() { rest.len() } else { memchr::memrchr(b'\n', rest).unwrap_or(0) };
     let texts = std::iter::once(first).chain(rest[..whole].split(|&b| b == b'\n')).take(ROWS);
-    let mut rows = 0;
-    for mut object in texts.filter_map(|text| serde_json::from_slice::<Object>(text).ok()) {
+    let objects = texts.filter_map(|text| serde_json::from_slice::<Object>(text).ok());
+    for (rows, mut object) in objects.enumerate() {
         for column in &mut columns {
             let value = object.remove(&column.name);
             column.push_json(value);
@@ -90,7 +90,6 @@ pub(super) fn of_json(lines: &mut Lines, first: &[u8], names: &[String]) -> Resu
             column.push_json(Some(value));
             columns.push(column);
         }
-        rows += 1;
     }
     Ok(columns)
 }

@@ -307,7 +307,7 @@ impl Schema {
             let fields = toml::Table::try_from(column).unwrap_or_default();
             let field = |key: &&str| fields.get(*key).map(|value| format!("{key} = {value}"));
             let fields: Vec<String> = COLUMN_KEYS.iter().filter_map(field).collect();
-            text += &format!("  {{ {} }},\n", fields.join(", "));
+            text.extend(["  { ", &fields.join(", "), " },\n"]);
         }
         text + "]\n"
     }

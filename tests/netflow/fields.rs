@@ -15,6 +15,9 @@ fn one(fields: &[(u16, u16)], values: Bytes) -> RecordBatch {
     read(&[ipfix(0, 1, &[set(2, &template(256, fields)), set(256, &values.0)])]).0
 }
 
+/// Fields of a template, their values, and the ICMP type and code that they give.
+type Case<'a> = (&'a [(u16, u16)], Bytes, f64, f64);
+
 #[test]
 fn every_number_may_be_1_to_8_bytes_long() {
     // Element, a value that needs one byte, its column.
@@ -127,7 +130,7 @@ fn a_variable_field_that_cannot_be_used_is_counted_too() {
 fn icmp_is_found_where_exporters_put_it() {
     let flow = |protocol: u8| bytes().put(&[10, 0, 0, 1]).u8(protocol);
     // Further fields, their values, type and code.
-    let cases: [(&[(u16, u16)], Bytes, f64, f64); 14] = [
+    let cases: [Case<'_>; 14] = [
         (&[(7, 2), (11, 2)], bytes().u16(8).u16(0), 8.0, 0.0),
         (&[(7, 2), (11, 2)], bytes().u16(3).u16(13), 3.0, 13.0),
         (&[(7, 2), (11, 2)], bytes().u16(0).u16(0x0800), 8.0, 0.0),

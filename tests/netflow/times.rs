@@ -15,7 +15,7 @@ fn one(fields: &[(u16, u16)], values: Bytes) -> (RecordBatch, ExportCounts) {
     read(&[ipfix(0, 1, &[set(2, &template(256, &fields)), set(256, &record)])])
 }
 
-/// One NetFlow v9 record of FIRST_SWITCHED and LAST_SWITCHED and some fields behind, at an uptime.
+/// One NetFlow v9 record of `FIRST_SWITCHED` and `LAST_SWITCHED` and some fields behind, at an uptime.
 fn switched(
     uptime: u32,
     first: u32,

@@ -8,10 +8,10 @@ use super::frame::{self, chain};
 
 fn decode(link: LinkType, bytes: &[u8]) -> (Decoded, Vec<(String, u64)>) {
     let mut decoder = Decoder::new(&DecodeOptions::default());
-    let decoded = decoder.decode_frame(link, bytes, bytes.len() as u32, 0);
+    let outcome = decoder.decode_frame(link, bytes, bytes.len() as u32, 0);
     let counts = decoder.counts();
     assert_eq!((counts.records, counts.packets + counts.skipped()), (1, 1));
-    (decoded, decoder.unsupported().collect())
+    (outcome, decoder.unsupported().collect())
 }
 
 fn packet(link: LinkType, bytes: &[u8]) -> Packet {

@@ -30,7 +30,7 @@ thread_local! {
 /// Binds the next job that this thread starts to a monitor that `cancelJob` cancels; `index.js` calls it where a call has
 /// an `AbortSignal`.
 #[napi(skip_typescript, catch_unwind)]
-pub(crate) fn bind_next_job() -> External<Monitor> {
+pub fn bind_next_job() -> External<Monitor> {
     let monitor = Monitor::default();
     NEXT.set(Some(monitor.clone()));
     External::new(monitor)
@@ -38,13 +38,13 @@ pub(crate) fn bind_next_job() -> External<Monitor> {
 
 /// Leaves the next job unbound, if it was not started.
 #[napi(skip_typescript, catch_unwind)]
-pub(crate) fn release_next_job() {
+pub fn release_next_job() {
     NEXT.take();
 }
 
 /// Cancels the job that was bound.
 #[napi(skip_typescript, catch_unwind)]
-pub(crate) fn cancel_job(monitor: &External<Monitor>) {
+pub fn cancel_job(monitor: &External<Monitor>) {
     monitor.cancel();
 }
 

@@ -82,6 +82,7 @@ impl Policy {
 
     /// The same policy with dry run switched on or off.
     #[napi(catch_unwind)]
+    #[must_use]
     pub fn with_dry_run(&self, dry_run: bool) -> Self {
         self.inner.clone().with_dry_run(dry_run).into()
     }

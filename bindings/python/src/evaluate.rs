@@ -54,11 +54,16 @@ pub(crate) fn calibration_error(
     Ok((Record::new(&error), error.to_string()))
 }
 
+/// A row number; a table in memory has fewer than 2^63 rows.
+fn number(row: usize) -> i64 {
+    i64::try_from(row).unwrap_or(i64::MAX)
+}
+
 /// Row numbers of the training part and of the test part, from 0.
 type Parts = (Vector<i64>, Vector<i64>);
 
 fn parts(split: Split) -> Parts {
-    let rows = |rows: Vec<usize>| Vector(rows.into_iter().map(|row| row as i64).collect());
+    let rows = |rows: Vec<usize>| Vector(rows.into_iter().map(number).collect());
     (rows(split.train), rows(split.test))
 }
 
@@ -110,7 +115,7 @@ pub(crate) fn split_by_time(py: Python<'_>, table: &Table, cut: &str) -> PyResul
 #[pyfunction]
 pub(crate) fn distinct(py: Python<'_>, table: &Table) -> PyResult<(Vector<i64>, usize, usize)> {
     let found = forward(py, || Distinct::of(&table.0))?;
-    let rows = found.rows.into_iter().map(|row| row as i64).collect();
+    let rows = found.rows.into_iter().map(number).collect();
     Ok((Vector(rows), found.removed, found.conflicting))
 }
 

@@ -323,7 +323,7 @@ fn bad_input_gives_typed_errors() {
         assert_eq!((error.kind(), error.to_string().contains(words)), (kind, true), "{error}");
     };
     let good = rows(40, 1);
-    small().fit(good.view(), FitContext::default()).unwrap().model;
+    small().fit(good.view(), FitContext::default()).unwrap();
     let mut x = good.clone();
     x[[3, 1]] = f32::NAN;
     refused(&small(), &x, ErrorKind::NotFinite, "row 3, column `1`");

@@ -303,6 +303,6 @@ mod tests {
             let error = read(bytes).unwrap_err();
             assert!(error.contains(message), "{error}, not {message}");
         }
-        assert!(read(&[b'['; 100_000]).unwrap_err().contains("128 arrays"));
+        assert!(read(&vec![b'['; 100_000]).unwrap_err().contains("128 arrays"));
     }
 }
