@@ -30,7 +30,9 @@ test('a CSV file is read, plain and gzipped, and its schema detected', async () 
     assert.equal(table.numRows, 20)
     assert.equal(table.schema.name, 'flow')
     assert.deepEqual(table.schema.columns.map((c) => c.name), HEADER.split(','))
-    assert.deepEqual(table.report, { place: path, accepted: 20, rejected: 0, blank: 0, skipped: {}, rejections: [] })
+    assert.deepEqual(table.report, {
+      place: path, accepted: 20, rejected: 0, blank: 0, skipped: {}, unlabelled: 0, inferred: [], rejections: [],
+    })
     assert.equal(table.labels(), null)
     assert.equal(table.families(), null)
   }
@@ -124,7 +126,10 @@ test('posted records hold nothing that JSON would change', () => {
 })
 
 test('foreign columns are named', async () => {
-  await assert.rejects(readCsv(file('foreign.csv', 'a,b\n1,2\n')), { name: 'QosguardError', code: 'schema_mismatch' })
+  const path = file('foreign.csv', 'a,b\n1,2\n')
+  assert.equal((await readCsv(path)).schema.name, 'inferred')
+  const schema = Schema.preset('flow')
+  await assert.rejects(readCsv(path, { schema }), { name: 'QosguardError', code: 'schema_mismatch', message: /byte_count/ })
   const { byte_count: _, ...short } = RECORD
   assert.throws(() => Table.fromRecords(short, Schema.preset('flow')), { code: 'schema_mismatch', message: /byte_count/ })
 })
