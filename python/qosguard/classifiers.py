@@ -13,7 +13,7 @@ import numpy.typing as npt
 from . import _core
 from .errors import InvalidArgumentError, ShapeMismatchError
 from .estimator import Estimator
-from .frames import column_names, matrix
+from .frames import Cast, below, column_names, matrix
 from .imports import Columns, lightgbm_model, pandas_categories, source_of, xgboost_model
 from .labels import classes_of, clean_of, label_vector, weight_vector
 from .sklearn_json import sklearn_json
@@ -405,6 +405,7 @@ class TreeModel(_Trees):
         source = model if isinstance(model, str | bytes | bytearray | os.PathLike) else sklearn_json(model)
         native = _core.Detector.import_trees("sklearn", *source_of(source))
         columns = Columns("sklearn", native.facts["category_names"])
+        columns.compares_doubles = _has_histograms(source)
         return cls._import(native, columns, _known(model, classes), clean_class)
 
     def anomaly_score(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
@@ -412,6 +413,11 @@ class TreeModel(_Trees):
         if self._columns_of is not None and self._columns_of.reads_values():
             return self._fitted().score(self._checked(X))
         return super().anomaly_score(X)
+
+    @property
+    def _cast(self) -> Cast:
+        """Libraries that compare 64-bit numbers have thresholds that are rounded down here, so numbers are too."""
+        return below if self._columns_of is not None and self._columns_of.compares_doubles else super()._cast
 
     def _checked(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
         return super()._checked(X if self._columns_of is None else self._columns_of(X))
@@ -447,6 +453,13 @@ class TreeModel(_Trees):
 
 def _is_text(labels: npt.NDArray[Any]) -> bool:
     return labels.dtype.kind in "OU"
+
+
+def _has_histograms(source: str | bytes | bytearray | os.PathLike[str]) -> bool:
+    """Whether the JSON of a model of scikit-learn, or its file, is one of histograms."""
+    data, path = source_of(source)
+    text = path.read_bytes() if path is not None else data or b""
+    return b'"HistGradientBoostingClassifier"' in text[:4096]
 
 
 def _known(model: Any, classes: npt.ArrayLike | None) -> npt.NDArray[Any] | None:

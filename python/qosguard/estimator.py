@@ -24,7 +24,7 @@ from .errors import (
     not_fitted,
 )
 from .explanation import Explanation
-from .frames import column_names, matrix
+from .frames import Cast, column_names, matrix, nearest
 from .training import Watch
 
 if TYPE_CHECKING:
@@ -163,6 +163,11 @@ class Estimator:
     def _unfitted(self) -> NotFittedError:
         return not_fitted(f"This {type(self).__name__} instance is not fitted yet. Call `fit` first")
 
+    @property
+    def _cast(self) -> Cast:
+        """How numbers are rounded to float32."""
+        return nearest
+
     def _checked(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """The matrix in the core's form, after comparing column names and their number with those of `fit`."""
         names, expected = column_names(X), self._fit_names()
@@ -170,7 +175,7 @@ class Estimator:
             raise SchemaMismatchError(
                 f"The feature names should match those that were passed during fit: expected {expected}, got {names}"
             )
-        x = matrix(X)
+        x = matrix(X, self._cast)
         width = getattr(self, "n_features_in_", x.shape[1])
         if x.shape[1] != width:
             name = type(self).__name__

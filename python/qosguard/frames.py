@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,10 @@ import numpy.typing as npt
 
 from .errors import InsufficientDataError, InvalidArgumentError, InvalidTypeError, ShapeMismatchError
 
-__all__ = ["arrow_input", "column_names", "is_missing", "matrix", "select"]
+__all__ = ["Cast", "arrow_input", "below", "column_names", "is_missing", "matrix", "nearest", "select"]
+
+Cast = Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]]
+"""Rounds numbers to float32."""
 
 _NUMBERS = "fiub"
 _PLAIN = frozenset({bool, int, float, str, type(None), np.bool_, np.int64, np.float64, np.float32, np.int32})
@@ -32,15 +36,17 @@ def column_names(X: Any) -> list[str] | None:
     return names if names and all(text) else None
 
 
-def matrix(X: Any) -> npt.NDArray[np.float32]:
+def matrix(X: Any, cast: Cast | None = None) -> npt.NDArray[np.float32]:
     """`X` as a float32 matrix in C order; a copy only where it is not one already.
 
-    None, NaN, NA and NaT become NaN. Raises `InvalidArgumentError` with row and column for a cell that is not a
-    number, `ShapeMismatchError` unless there are two dimensions, and `InsufficientDataError` without a column.
+    None, NaN, NA and NaT become NaN. `cast` rounds numbers to float32; default: `nearest`. Raises
+    `InvalidArgumentError` with row and column for a cell that is not a number, `ShapeMismatchError` unless there are two
+    dimensions, and `InsufficientDataError` without a column.
     """
     if hasattr(X, "toarray"):
         raise InvalidArgumentError("sparse input is not supported; pass X.toarray()")
-    x = _of_columns(X, _names(X)) if _is_frame(X) else _of_array(np.asarray(X))
+    cast = cast or nearest
+    x = _of_columns(X, _names(X), cast) if _is_frame(X) else _of_array(np.asarray(X), cast)
     if x.shape[1] == 0:
         raise InsufficientDataError(
             f"Found array with 0 feature(s) (shape={x.shape}) while a minimum of 1 is required."
@@ -71,7 +77,8 @@ def select(X: Any, known: list[str]) -> Any:
     names = column_names(X)
     if names is None or not any(hasattr(X, name) for name in ("iloc", "to_series", "column")):
         return X
-    keep = [name for name in names if name in known]
+    # Readers cut the blanks around names.
+    keep = [name for name in names if name.strip() in known]
     if len(keep) == len(names):
         return X
     return X.loc[:, keep] if hasattr(X, "iloc") else X.select(keep)
@@ -91,6 +98,10 @@ def _is_frame(X: Any) -> bool:
 def _names(X: Any) -> list[Any] | None:
     if not _is_frame(X):
         return None
+    # A stream can be read once, so its names come from its schema.
+    schema_names = getattr(getattr(X, "schema", None), "names", None)
+    if hasattr(X, "read_next_batch") and schema_names is not None:
+        return list(schema_names)
     # The `columns` of a pyarrow table are its arrays, so `column_names` comes first.
     for name in ("column_names", "columns"):
         names = getattr(X, name, None)
@@ -101,15 +112,15 @@ def _names(X: Any) -> list[Any] | None:
     return list(_arrow(X).column_names)
 
 
-def _of_columns(X: Any, names: list[Any] | None) -> npt.NDArray[np.float32]:
+def _of_columns(X: Any, names: list[Any] | None, cast: Cast) -> npt.NDArray[np.float32]:
     dtypes = list(getattr(X, "dtypes", []))
     plain = all(isinstance(dtype, np.dtype) and dtype.kind in _NUMBERS for dtype in dtypes)
     if plain and len(set(dtypes)) == 1:
-        return _of_array(np.asarray(X))  # one block of memory
+        return _of_array(np.asarray(X), cast)  # one block of memory
     if not any(hasattr(X, name) for name in ("iloc", "to_series", "column")):
         X = _arrow(X)
     names = names or []
-    columns = [_column(_series(X, i), name) for i, name in enumerate(names)]
+    columns = [_column(_series(X, i), name, cast) for i, name in enumerate(names)]
     rows = len(columns[0]) if columns else 0
     out = np.empty((rows, len(columns)), np.float32)
     for i, column in enumerate(columns):
@@ -142,25 +153,25 @@ def _series(X: Any, i: int) -> npt.NDArray[Any]:
     return np.asarray(X.column(i).to_numpy(zero_copy_only=False))
 
 
-def _of_array(x: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+def _of_array(x: npt.NDArray[Any], cast: Cast) -> npt.NDArray[np.float32]:
     if x.ndim != 2:
         raise ShapeMismatchError(
             f"Expected 2D array, got {x.ndim}D array instead. Reshape your data: array.reshape(-1, 1) makes "
             "it one feature, array.reshape(1, -1) one row"
         )
     if x.dtype.kind in _NUMBERS:
-        return _float32(x)
+        return cast(x)
     out = np.empty(x.shape, np.float32)
     for i in range(x.shape[1]):
-        out[:, i] = _column(x[:, i], str(i))
+        out[:, i] = _column(x[:, i], str(i), cast)
     return out
 
 
-def _column(values: npt.NDArray[Any], name: Any) -> npt.NDArray[np.float32]:
+def _column(values: npt.NDArray[Any], name: Any, cast: Cast) -> npt.NDArray[np.float32]:
     """One column as numbers, NaN where a cell is missing."""
     kind = values.dtype.kind
     if kind == "O":
-        return _of_objects(values, name)
+        return _of_objects(values, name, cast)
     if kind == "c":
         raise InvalidArgumentError(f"Complex data not supported: column `{name}` is {values.dtype}")
     if kind in "US":
@@ -168,17 +179,17 @@ def _column(values: npt.NDArray[Any], name: Any) -> npt.NDArray[np.float32]:
         raise InvalidArgumentError(f"row 0, column `{name}`: expected a number, got the text {value!r}")
     if kind not in _NUMBERS:
         raise InvalidArgumentError(_no_number(values.dtype, name))
-    return _float32(values)
+    return cast(values)
 
 
-def _of_objects(values: npt.NDArray[Any], name: Any) -> npt.NDArray[np.float32]:
+def _of_objects(values: npt.NDArray[Any], name: Any, cast: Cast) -> npt.NDArray[np.float32]:
     cells = values.tolist()
     if set(map(type, cells)) <= _PLAIN:
         try:
-            return _float32(np.array(cells, dtype=object).astype(np.float64))
+            return cast(np.array(cells, dtype=object).astype(np.float64))
         except ValueError:
             pass  # text that is not a number, which the loop finds
-    return _float32(np.array([_number(cell, row, name) for row, cell in enumerate(cells)], dtype=np.float64))
+    return cast(np.array([_number(cell, row, name) for row, cell in enumerate(cells)], dtype=np.float64))
 
 
 def _number(cell: Any, row: int, name: Any) -> float:
@@ -201,7 +212,13 @@ def _no_number(dtype: object, name: Any) -> str:
     return f"column `{name}` is {dtype}, expected numbers; leave it out, or turn times into numbers such as seconds"
 
 
-def _float32(x: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    # What is too large for 32 bits becomes infinite, and the core returns its row and column.
+def nearest(x: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """The nearest float32; what is too large becomes infinite, and the core returns its row and column."""
     with np.errstate(over="ignore"):
         return np.ascontiguousarray(x, dtype=np.float32)
+
+
+def below(x: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """The largest float32 at or below each number, for thresholds that are rounded down too."""
+    out = nearest(x)
+    return np.where(np.isfinite(out) & (out > x), np.nextafter(out, np.float32(-np.inf)), out)

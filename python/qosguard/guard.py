@@ -136,6 +136,8 @@ class Guard:
         than 100 clean rows, no usable column, or a rule or a detector that needs attacks where there are none,
         and `BadRecordError` for a row without a label. Warns with `GuardWarning` of what `warnings` lists.
         """
+        if self._params is None:
+            raise InvalidArgumentError("a guard that was read from a file has no parameters; build one with `Guard(…)`")
         table = _table(flows, schema)
         settings = self._detector_settings()
         with self._detector._naming():
@@ -240,7 +242,11 @@ class Guard:
 
     def with_policy(self, policy: Policy) -> Self:
         """The same fitted guard with another policy."""
-        return self._of(self._fitted().with_policy(policy))
+        other = self._of(self._fitted().with_policy(policy))
+        if self._params is not None:
+            other.__init__(**(self._params | {"policy": policy}))  # type: ignore[misc]
+            other._native = self._fitted().with_policy(policy)
+        return other
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's parameters, for `sklearn.base.clone`; `deep` adds those of the detector.

@@ -102,6 +102,7 @@ class Columns:
         self.names = names
         self.frame_names = frame_names
         self.missing = missing
+        self.compares_doubles = library == "lightgbm"
 
     def reads_values(self) -> bool:
         """Whether a matrix holds values of categories instead of codes."""

@@ -132,6 +132,8 @@ def label_vector(y: Any) -> npt.NDArray[Any]:
 
 def _array(y: Any) -> npt.NDArray[Any]:
     """`y` as an array; lists stay objects while they may hold gaps, which NumPy would turn into text."""
+    if isinstance(y, np.ma.MaskedArray):
+        return np.array(y.tolist(), dtype=object) if np.ma.is_masked(y) else np.asarray(y.data)
     if isinstance(y, list | tuple):
         if any(is_missing(label) for label in y):
             gaps = np.empty(len(y), dtype=object)

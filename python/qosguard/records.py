@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import decimal
 import json
 import math
@@ -47,6 +48,10 @@ def _value(value: Any, place: str) -> Any:
         return [_value(one, place) for one in value]
     if is_missing(value):
         return None
+    if isinstance(value, datetime.timedelta):
+        return value.total_seconds()
+    if isinstance(value, np.timedelta64):
+        return float(value / np.timedelta64(1, "s"))
     if isinstance(value, np.datetime64):
         return np.datetime_as_string(value, unit="ns", timezone="UTC")
     if isinstance(value, np.generic):

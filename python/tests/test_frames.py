@@ -242,3 +242,18 @@ def test_measures_refuse_labels_that_are_not_flags() -> None:
             qg.calibration_error(scores / 4, labels)
     with pytest.raises(errors.ShapeMismatchError):
         qg.evaluate(scores[:, None], [0, 0, 1, 1], 1.5)
+
+
+def test_a_stream_of_batches_is_read_whole() -> None:
+    frame = pd.DataFrame({"a": np.arange(50.0), "b": np.arange(50.0) % 7})
+    model = qg.IsolationForest(n_estimators=5).fit(frame)
+    table = pa.Table.from_pandas(frame)
+    assert (model.score_samples(table.to_reader()) == model.score_samples(frame)).all()
+    with pytest.raises(errors.SchemaMismatchError, match="feature names"):
+        model.score_samples(table.select(["b", "a"]).to_reader())
+
+
+def test_masked_labels_are_missing() -> None:
+    y = np.ma.masked_array(["clean", "ghost", "bad", "clean"], mask=[False, True, False, False])
+    with pytest.raises(errors.InvalidArgumentError, match="row 1 has none"):
+        qg.BoostedTrees().fit(np.arange(4.0).reshape(-1, 1), y)

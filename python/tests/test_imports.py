@@ -578,3 +578,18 @@ def test_onnx_between_categories(x: Matrix) -> None:
         with pytest.raises(errors.NotFiniteError):
             model.predict_proba(np.full_like(rows, np.inf))
     equal(models[1], lgbm, strange, atol=1e-12)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_numbers_on_a_threshold_go_where_the_library_sends_them(classes: int) -> None:
+    """Thresholds of histograms are values of the data, so 64-bit rows lie on them."""
+    random = np.random.default_rng(5)
+    x = random.normal(size=(1000, 3))
+    y = np.digitize(x[:, 0] + x[:, 1], [0.0, 0.8][: classes - 1])
+    histograms = sklearn.ensemble.HistGradientBoostingClassifier(max_iter=20).fit(x, y)
+    trees = lightgbm.LGBMClassifier(n_estimators=20, verbose=-1).fit(x, y)
+    for theirs, ours in [
+        (histograms, qg.TreeModel.from_sklearn(histograms)),
+        (trees, qg.TreeModel.from_lightgbm(trees)),
+    ]:
+        np.testing.assert_allclose(ours.predict_proba(x), theirs.predict_proba(x), rtol=0, atol=1e-12)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import datetime
 import pickle
 import subprocess
 import sys
@@ -363,3 +364,29 @@ def test_completion_shows_public_names_only() -> None:
     assert dir(qg) == sorted([*qg.__all__, "__version__"])
     assert not any(name.startswith("_") for name in dir(qg) if name != "__version__")
     assert all(hasattr(qg, name) for name in dir(qg))
+
+
+def test_a_guard_of_names_with_blanks_assesses_the_frame_it_was_fitted_on() -> None:
+    random = np.random.default_rng(0)
+    frame = pd.DataFrame({" rtt ": random.normal(size=300), "loss ": random.normal(size=300)})
+    guard = qg.Guard().fit(frame)
+    assert len(guard.assess(frame)) == 300
+    assert len(guard.assess(pl.from_pandas(frame))) == 300
+
+
+def test_a_guard_with_another_policy_keeps_its_parameters() -> None:
+    flows = qg.simulate(rows=500)
+    guard = qg.Guard(qg.IsolationForest(n_estimators=7), false_positive_rate=0.05).fit(flows)
+    other = guard.with_policy(qg.Policy())
+    assert other.digest == guard.digest
+    again = other.fit(flows)
+    assert again.threshold.asked == 0.05
+    assert again.digest == guard.digest
+    with pytest.raises(errors.InvalidArgumentError, match="read from a file"):
+        qg.Guard.from_bytes(guard.to_bytes()).fit(flows)
+
+
+def test_lengths_of_time_in_records_are_seconds() -> None:
+    schema = qg.Schema("s", [qg.Column("duration")])
+    for length in [datetime.timedelta(seconds=3.4), np.timedelta64(3_400_000_000, "ns"), pd.Timedelta(seconds=3.4)]:
+        assert qg.Table.from_records({"duration": length}, schema).to_pandas()["duration"].tolist() == [3.4]
