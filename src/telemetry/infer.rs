@@ -109,6 +109,7 @@ pub(super) fn infer(samples: &[Sample]) -> Option<(Schema, Vec<String>)> {
     }
     only_one_time(&mut taken);
     only_one_of_a_field(&mut taken);
+    ends_by_values(&mut taken, &profiles);
     taken.iter().any(|t| t.column.role == Role::Feature).then_some(())?;
     let words = words(&taken);
     let columns = taken.into_iter().map(|t| t.column).collect();
@@ -186,7 +187,7 @@ impl<'a> Profile<'a> {
             .distinct
             .iter()
             .copied()
-            .filter(|v| CLEAN.iter().any(|c| v.eq_ignore_ascii_case(c)))
+            .filter(|v| CLEAN.iter().any(|c| v.trim_end_matches('.').eq_ignore_ascii_case(c)))
             .collect();
         clean.sort_unstable();
         let why = if clean.is_empty() {
@@ -257,14 +258,19 @@ impl<'a> Profile<'a> {
         self.numbers.as_ref().is_some_and(steps)
     }
 
+    /// Whether all values are addresses.
+    fn holds_addresses(&self) -> bool {
+        self.numbers.is_none() && self.present > 0 && self.distinct.iter().all(|value| is_address(value))
+    }
+
     fn address(&self) -> Option<Taken> {
-        let addresses = self.numbers.is_none() && self.distinct.iter().all(|value| is_address(value));
+        let addresses = self.holds_addresses();
         let source = self.named(&SOURCES);
         let destination = self.named(&DESTINATIONS);
         // `source` and `dst` may be anything.
         let named =
             (source || destination) && (addresses || self.name.contains("ip") || self.name.contains("addr"));
-        let entity = self.named(&ENTITIES);
+        let entity = self.named(&ENTITIES) && self.numbers.is_none();
         if !(named || entity || addresses) {
             return None;
         }
@@ -406,6 +412,21 @@ fn only_one_of_a_field(taken: &mut [Taken]) {
     for t in taken {
         if t.column.field.is_some_and(|field| !seen.insert(field)) {
             t.column.field = None;
+        }
+    }
+}
+
+/// Addresses under names of no known end are the ends that no column has by name, so that the prefixes of a policy match them.
+fn ends_by_values(taken: &mut [Taken], profiles: &[Profile<'_>]) {
+    for field in [Field::SrcIp, Field::DstIp] {
+        if taken.iter().any(|t| t.column.field == Some(field)) {
+            continue;
+        }
+        let unnamed = taken.iter_mut().zip(profiles).find(|(t, profile)| {
+            t.column.role == Role::Entity && t.column.field.is_none() && profile.holds_addresses()
+        });
+        if let Some((t, _)) = unnamed {
+            t.column.field = Some(field);
         }
     }
 }

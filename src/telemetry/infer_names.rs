@@ -122,7 +122,7 @@ pub(super) const TIMES: [&str; 42] = [
 pub(super) const CLOCKS: [&str; 5] = ["timestamp", "time", "ts", "datetime", "epoch"];
 
 /// Where a flow comes from.
-pub(super) const SOURCES: [&str; 18] = [
+pub(super) const SOURCES: [&str; 19] = [
     "srcip",
     "sourceip",
     "ipsrc",
@@ -141,10 +141,11 @@ pub(super) const SOURCES: [&str; 18] = [
     "srchost",
     "src",
     "source",
+    "sa",
 ];
 
 /// Where a flow goes to.
-pub(super) const DESTINATIONS: [&str; 20] = [
+pub(super) const DESTINATIONS: [&str; 21] = [
     "dstip",
     "destip",
     "destinationip",
@@ -165,6 +166,7 @@ pub(super) const DESTINATIONS: [&str; 20] = [
     "dst",
     "dest",
     "destination",
+    "da",
 ];
 
 /// Whom a record is about besides the two ends of a flow.
@@ -200,7 +202,7 @@ pub(super) const ENTITIES: [&str; 28] = [
 ];
 
 /// Ports.
-pub(super) const SOURCE_PORTS: [&str; 11] = [
+pub(super) const SOURCE_PORTS: [&str; 12] = [
     "srcport",
     "sourceport",
     "sport",
@@ -212,9 +214,10 @@ pub(super) const SOURCE_PORTS: [&str; 11] = [
     "tcpsrcport",
     "udpsrcport",
     "clientport",
+    "sp",
 ];
 /// Ports of the service.
-pub(super) const DESTINATION_PORTS: [&str; 13] = [
+pub(super) const DESTINATION_PORTS: [&str; 14] = [
     "dstport",
     "destport",
     "destinationport",
@@ -228,10 +231,11 @@ pub(super) const DESTINATION_PORTS: [&str; 13] = [
     "udpdstport",
     "serverport",
     "port",
+    "dp",
 ];
 
 /// IP protocols.
-pub(super) const PROTOCOLS: [&str; 9] = [
+pub(super) const PROTOCOLS: [&str; 10] = [
     "protocol",
     "proto",
     "prot",
@@ -241,6 +245,7 @@ pub(super) const PROTOCOLS: [&str; 9] = [
     "protocolname",
     "transport",
     "transportprotocol",
+    "pr",
 ];
 
 /// Numbers of records.

@@ -205,3 +205,27 @@ fn a_role_has_a_default_in_toml() {
         Schema::from_toml("name = \"s\"\ncolumns = [{ name = \"label\", kind = \"number\" }]").unwrap_err();
     assert!(error.to_string().contains("label"), "{error}");
 }
+
+#[test]
+fn addresses_of_any_name_are_the_ends_of_a_flow() {
+    let mut text = "ts,sa,peer,bytes,link,label\n".to_owned();
+    for row in 0..40 {
+        text += &format!(
+            "{},10.0.0.{row},192.0.2.{},{},{}.5,normal.\n",
+            1_700_000_000 + row,
+            row % 7,
+            row * 37 % 11,
+            row % 5
+        );
+    }
+    let table = csv(text, &ReadOptions::default()).unwrap();
+    let field = |name: &str| {
+        let schema = table.schema();
+        let column = &schema.columns()[schema.index_of(name).unwrap()];
+        (column.role, column.field)
+    };
+    assert_eq!(field("sa"), (Entity, Some(Field::SrcIp)));
+    assert_eq!(field("peer"), (Entity, Some(Field::DstIp)));
+    // A link of numbers is a measurement.
+    assert_eq!(field("link"), (Feature, None));
+}
