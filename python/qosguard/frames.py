@@ -40,8 +40,8 @@ def matrix(X: Any, cast: Cast | None = None) -> npt.NDArray[np.float32]:
     """`X` as a float32 matrix in C order; a copy only where it is not one already.
 
     None, NaN, NA and NaT become NaN. `cast` rounds numbers to float32; default: `nearest`. Raises
-    `InvalidArgumentError` with row and column for a cell that is not a number, `ShapeMismatchError` unless there are two
-    dimensions, and `InsufficientDataError` without a column.
+    `InvalidArgumentError` with row and column for a cell that is not a number, `ShapeMismatchError` unless there are
+    two dimensions, and `InsufficientDataError` without a column.
     """
     if hasattr(X, "toarray"):
         raise InvalidArgumentError("sparse input is not supported; pass X.toarray()")
