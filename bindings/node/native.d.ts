@@ -422,7 +422,7 @@ export declare class Schema {
   static presets(): Array<string>
   /** A schema of your own, from the text of a TOML file. Throws `invalid_argument` naming the field. */
   static fromToml(text: string): Schema
-  /** The schema as TOML, one column on a line, to be changed and read by `Schema.fromToml`. */
+  /** The schema as TOML, one column per line. `Schema.fromToml` reads it, also after edits. */
   toToml(): string
   /**
    * The same schema, with another role for one column. Throws `invalid_argument` for a column that is not there, and for

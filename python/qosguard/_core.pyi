@@ -842,7 +842,7 @@ class Schema:
         """
     def to_toml(self, /) -> str:
         """
-        The schema as TOML, one column on a line, to be changed and read by `Schema.from_toml`.
+        The schema as TOML, one column per line. `Schema.from_toml` reads it, also after edits.
         """
     def with_role(self, /, column: str, role: str) -> Schema:
         """

@@ -136,8 +136,7 @@ class Guard:
         than 100 clean rows, no usable column, or a rule or a detector that needs attacks where there are none,
         and `BadRecordError` for a row without a label. Warns with `GuardWarning` of what `warnings` lists.
         """
-        if self._params is None:
-            raise InvalidArgumentError("a guard that was read from a file has no parameters; build one with `Guard(…)`")
+        self._parameters()  # a guard that was read from a file has none to fit with
         table = _table(flows, schema)
         settings = self._detector_settings()
         with self._detector._naming():
@@ -242,10 +241,11 @@ class Guard:
 
     def with_policy(self, policy: Policy) -> Self:
         """The same fitted guard with another policy."""
-        other = self._of(self._fitted().with_policy(policy))
-        if self._params is not None:
-            other.__init__(**(self._params | {"policy": policy}))  # type: ignore[misc]
-            other._native = self._fitted().with_policy(policy)
+        native = self._fitted().with_policy(policy)
+        if self._params is None:
+            return self._of(native)
+        other = type(self)(**(self._params | {"policy": policy}))
+        other._native = native
         return other
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
@@ -253,9 +253,7 @@ class Guard:
 
         Raises `InvalidArgumentError` for a guard that was read from a file, which holds no constructor's parameters.
         """
-        if self._params is None:
-            raise InvalidArgumentError("a guard that was read from a file has no parameters; build one with `Guard(…)`")
-        params = dict(self._params)
+        params = self._parameters()
         if deep and isinstance(params["detector"], Estimator):
             params |= {f"detector__{name}": value for name, value in params["detector"].get_params().items()}
         return params
@@ -352,6 +350,12 @@ class Guard:
         if self._detector.get_params() != Ensemble("auto").get_params() | ignored:
             raise InvalidArgumentError("an ensemble that the guard chooses takes no settings but the guard's `seed`")
         return None
+
+    def _parameters(self) -> dict[str, Any]:
+        """A copy of the constructor's parameters; raises for a guard that was read from a file."""
+        if self._params is None:
+            raise InvalidArgumentError("a guard that was read from a file has no parameters; build one with `Guard(…)`")
+        return dict(self._params)
 
     def _fitted(self) -> _core.Guard:
         if self._native is None:

@@ -153,7 +153,7 @@ class Columns:
         return codes
 
     def _xgboost_names(self, column: Any, names: Sequence[Any]) -> Sequence[Any]:
-        """The names of the categories that the codes of the model stand for, as this column spells them."""
+        """The category names behind the model's codes, in the spelling of this column."""
         listed = _listed(column)
         if 0.0 <= self.missing < len(listed) and listed != names:
             expected = f"the categories {names}, in that order, since the model takes code {self.missing} for missing"

@@ -285,7 +285,7 @@ impl Schema {
         raw.try_into()
     }
 
-    /// The schema as TOML that [`Schema::from_toml`] reads, one column on a line, to be changed by hand.
+    /// The schema as TOML, one column per line. [`Schema::from_toml`] reads it, also after edits.
     ///
     /// # Examples
     ///

@@ -121,7 +121,7 @@ impl Schema {
         telemetry::Schema::from_toml(&text).map(Into::into).map_err(|e| into_js_err(&e))
     }
 
-    /// The schema as TOML, one column on a line, to be changed and read by `Schema.fromToml`.
+    /// The schema as TOML, one column per line. `Schema.fromToml` reads it, also after edits.
     #[napi(catch_unwind)]
     pub fn to_toml(&self) -> String {
         self.inner.to_toml()

@@ -205,7 +205,7 @@ impl Schema {
         forward(py, || telemetry::Schema::infer(&first)).map(Self)
     }
 
-    /// The schema as TOML, one column on a line, to be changed and read by `Schema.from_toml`.
+    /// The schema as TOML, one column per line. `Schema.from_toml` reads it, also after edits.
     fn to_toml(&self) -> String {
         self.0.to_toml()
     }

@@ -51,7 +51,7 @@ pub(crate) struct Input {
     /// Schema of the records: a built-in name or a TOML file; detected unless given
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) schema: Option<String>,
-    /// Print the schema of the records as TOML, to be changed and given with --schema, and end
+    /// Print the schema of the records as TOML and exit. Edit it and pass it with --schema
     #[arg(long)]
     pub(crate) print_schema: bool,
     /// What separates the cells of a CSV file
