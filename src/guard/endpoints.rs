@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use super::subjects::column_of;
 use crate::arrow::array::{Array, ArrayRef, Float64Array, StringArray};
 use crate::telemetry::{Field, Kind, Role, Schema, Table};
 
@@ -31,13 +32,9 @@ pub(super) struct Endpoints<'a> {
 const FIELDS: [Field; 5] = [Field::SrcIp, Field::SrcPort, Field::DstIp, Field::DstPort, Field::Protocol];
 
 impl<'a> Endpoints<'a> {
-    /// A field is where the table's own schema has it, or else where the guard's has it.
     pub(super) fn new(guard: &'a Schema, table: &'a Table) -> Self {
         let schema: &'a Schema = table.schema();
-        let by_field = |field| {
-            let find = |s: &'a Schema| s.columns().get(s.index_of_field(field)?);
-            find(schema).or_else(|| find(guard).filter(|c| schema.index_of(&c.name).is_some()))
-        };
+        let by_field = |field| column_of(field, guard, schema);
         let fields = FIELDS.map(|field| by_field(field).map(|column| column.name.as_str()));
         let time = by_field(Field::StartTime)
             .or_else(|| schema.index_of_role(Role::Time).map(|i| &schema.columns()[i]))

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 
 use crate::qos::{Protocol, Subject, read_address};
-use crate::telemetry::{Field, Schema};
+use crate::telemetry::{Column, Field, Schema};
 
 /// The columns of one batch that tell a flow's addresses, ports, protocol and service.
 #[derive(Debug)]
@@ -20,13 +20,8 @@ pub(super) struct Subjects<'a> {
 }
 
 impl<'a> Subjects<'a> {
-    /// A field is where the table's own schema says, or else where the guard's does: a guard that was fitted
-    /// on records without addresses must still heed them.
     pub(super) fn new(guard: &Schema, table: &Schema, batch: &'a RecordBatch) -> Self {
-        let any = |field| {
-            let column = [table, guard].iter().find_map(|s| s.columns().get(s.index_of_field(field)?))?;
-            batch.column_by_name(&column.name).map(Array::as_any)
-        };
+        let any = |field| batch.column_by_name(&column_of(field, guard, table)?.name).map(Array::as_any);
         let text = |field| any(field).and_then(|a| a.downcast_ref::<StringArray>());
         let number = |field| any(field).and_then(|a| a.downcast_ref::<Float64Array>());
         Self {
@@ -81,6 +76,13 @@ impl End {
             Self::Missing | Self::Unread => None,
         }
     }
+}
+
+/// The table's column with a field: by the table's own schema, or else by the guard's, since a guard that was fitted on
+/// records without addresses must still match those of a table.
+pub(super) fn column_of<'s>(field: Field, guard: &'s Schema, table: &'s Schema) -> Option<&'s Column> {
+    let find = |schema: &'s Schema| schema.columns().get(schema.index_of_field(field)?);
+    find(table).or_else(|| find(guard).filter(|column| table.index_of(&column.name).is_some()))
 }
 
 fn cell(texts: Option<&StringArray>, row: usize) -> Option<&str> {
