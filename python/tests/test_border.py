@@ -98,7 +98,7 @@ def test_the_source_distribution_holds_what_it_takes_to_build(tmp_path: Path) ->
         "bindings/python/Cargo.toml",
         "bindings/python/src/lib.rs",
         "src/lib.rs",
-        "src/telemetry/presets/flow.toml",
+        "src/telemetry/schema/presets/flow.toml",
     }
     assert wanted <= names, wanted - names
     manifest = tomllib.loads((ROOT / "Cargo.toml").read_text())

@@ -16,9 +16,9 @@ use super::counts::ExportCounts;
 use super::exporters::Exporters;
 use super::queue::{Datagram, Queue, Waited};
 use crate::error::{Error, Result};
-use crate::telemetry::batches::BatchReader;
-use crate::telemetry::report::ReadReport;
 use crate::telemetry::schema::Schema;
+use crate::telemetry::table::batches::BatchReader;
+use crate::telemetry::table::report::ReadReport;
 
 /// Bytes of the largest UDP datagram.
 const DATAGRAM_BYTES: usize = 65_535;

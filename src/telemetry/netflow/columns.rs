@@ -12,8 +12,8 @@ use crate::arrow::error::ArrowError;
 use super::element::Slot;
 use super::record::{Address, Clock, Record};
 use crate::error::Result;
+use crate::telemetry::cell::spelling::protocol_name;
 use crate::telemetry::schema::{Kind, Schema};
-use crate::telemetry::text::protocol_name;
 
 /// The number columns of the schema `ipfix`, in its order.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +72,7 @@ pub(super) struct Remarks {
     pub(super) rejected: bool,
 }
 
-/// Growing columns of the schema `ipfix`.
+/// ColumnBuilder columns of the schema `ipfix`.
 #[derive(Debug)]
 pub(super) struct Columns {
     schema: Arc<Schema>,

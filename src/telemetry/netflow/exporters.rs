@@ -19,8 +19,8 @@ use super::record::{Clock, FIRST_EXPORT_MS, Record};
 use super::sflow::{self, SampleReader};
 use super::template::{Template, UnusableFields};
 use crate::error::Result;
-use crate::telemetry::report::ReadReport;
 use crate::telemetry::schema::Schema;
+use crate::telemetry::table::report::ReadReport;
 
 /// Bytes of a NetFlow v5 record.
 const NETFLOW5_RECORD: usize = 48;

@@ -13,9 +13,9 @@ use super::counts::ExportCounts;
 use super::exporters::Exporters;
 use crate::error::{Error, Result};
 use crate::progress;
-use crate::telemetry::batches::BatchReader;
-use crate::telemetry::report::ReadReport;
 use crate::telemetry::schema::Schema;
+use crate::telemetry::table::batches::BatchReader;
+use crate::telemetry::table::report::ReadReport;
 
 /// Bytes of a file at most.
 const FILE_BYTES: u64 = 64 << 20;

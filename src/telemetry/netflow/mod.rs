@@ -3,8 +3,8 @@
 //! | type | what it is |
 //! |---|---|
 //! | [`Exporters`] | datagrams pushed in one by one, Arrow batches taken out |
-//! | [`ExportReader`] | files of datagrams as a [`BatchReader`](super::BatchReader) |
-//! | [`Collector`] | a UDP port as a [`BatchReader`](super::BatchReader) |
+//! | [`ExportReader`] | files of datagrams as a [`BatchReader`](crate::telemetry::BatchReader) |
+//! | [`Collector`] | a UDP port as a [`BatchReader`](crate::telemetry::BatchReader) |
 //!
 //! All give the columns of the schema `ipfix`.
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::progress::{self, Cancellable};
-use crate::telemetry::gzip::{Gunzip, is_gzip};
+use crate::telemetry::files::gzip::{Gunzip, is_gzip};
 
 /// Bytes of a stream that are held at first; more only for a longer record.
 const WINDOW: usize = 256 << 10;

@@ -9,7 +9,7 @@ use super::source::Source;
 use super::stamps::{self, Dated};
 use super::{Axis, EntitySeries, Series};
 use crate::error::{Error, Result};
-use crate::telemetry::clock::Stamp;
+use crate::telemetry::cell::clock::Stamp;
 use crate::telemetry::{Column, Kind, ReadReport, Role, Schema, Table};
 
 /// Makes a series of a table, of whose rows a share may be rejected.

@@ -63,8 +63,8 @@ pub use config::{Duplicates, Interval, SeriesConfig};
 pub use read::{read_series, read_series_with};
 pub use report::{ColumnReport, Daylight, Gap, SeriesReport};
 
-use super::{ReadOptions, ReadReport, Role, Schema, Table};
 use crate::error::Result;
+use crate::telemetry::{ReadOptions, ReadReport, Role, Schema, Table};
 
 /// Rows of a batch of [`Series::table`], and bytes of names in one.
 const BATCH_ROWS: usize = 65_536;

@@ -6,8 +6,10 @@ use super::Series;
 use super::build::build;
 use super::config::SeriesConfig;
 use crate::error::{Error, Result};
-use crate::telemetry::clock::Clock;
-use crate::telemetry::{Column, Kind, ReadOptions, Role, Schema, TimeUnit, csv, format, json, read};
+use crate::telemetry::cell::clock::Clock;
+use crate::telemetry::files::{format, read};
+use crate::telemetry::text::{csv, json};
+use crate::telemetry::{Column, Kind, ReadOptions, Role, Schema, TimeUnit};
 
 /// Reads a file as a series: JSON lines for `.jsonl`, `.ndjson` and `.json`, CSV for any other name.
 ///

@@ -8,7 +8,7 @@ use crate::arrow::datatypes::Float64Type;
 use super::config::{Interval, SeriesConfig};
 use super::report::SeriesReport;
 use crate::error::{Error, Result};
-use crate::telemetry::clock::{Clock, Stamp};
+use crate::telemetry::cell::clock::{Clock, Stamp};
 use crate::telemetry::{Column, Kind, Role, Table};
 
 /// A value column, a cell per row of the table, NaN where there is no number.

@@ -3,7 +3,7 @@
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
 use super::report::Daylight;
-use crate::telemetry::clock::{self, Stamp};
+use crate::telemetry::cell::clock::{self, Stamp};
 
 /// One row on its way: its time in seconds since the epoch, and its number in the table.
 pub(super) type Dated = (f64, usize);

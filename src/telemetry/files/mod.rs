@@ -1,0 +1,8 @@
+//! Files: which reader or writer a file gets, compression, sets of files, and logs that grow.
+
+pub(crate) mod chain;
+pub(crate) mod follow;
+pub(crate) mod format;
+pub(crate) mod gzip;
+pub(crate) mod read;
+pub(crate) mod write;

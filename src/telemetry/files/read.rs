@@ -1,0 +1,211 @@
+//! Files of any kind.
+
+use std::fs::File;
+use std::io::{self, BufReader, Cursor, Read};
+use std::path::Path;
+
+use super::format::{self, Format};
+use crate::error::{Error, Result};
+use crate::telemetry::columnar::ipc::IpcReader;
+use crate::telemetry::table::Table;
+use crate::telemetry::table::batches::BatchReader;
+use crate::telemetry::table::options::ReadOptions;
+use crate::telemetry::text::csv::CsvReader;
+use crate::telemetry::text::eve::EveReader;
+use crate::telemetry::text::json::JsonReader;
+use crate::telemetry::text::lines::{self, Lines};
+use crate::telemetry::text::zeek::ZeekReader;
+
+/// Reads a file of flows, whatever its kind: see [`open`].
+///
+/// # Errors
+///
+/// As [`open`], and of the reader's batches.
+pub fn read(path: impl AsRef<Path>) -> Result<Table> {
+    read_with(path, &ReadOptions::default())
+}
+
+/// Reads a file of flows with settings, as [`read`] does.
+///
+/// # Errors
+///
+/// As [`open`], and of the reader's batches.
+pub fn read_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table> {
+    open(path, options)?.read()
+}
+
+/// Opens a file of flows with the reader of its kind; gzip around text is unpacked, and `-` is standard input.
+///
+/// | what the file holds | reader |
+/// |---|---|
+/// | packets in pcap or pcapng, or the name `.pcap`, `.pcapng`, `.cap`, plain or gzipped | [`FlowMeter`](crate::telemetry::packets::FlowMeter) with [`ReadOptions::meter`] (feature `packets`) |
+/// | `PAR1`, or the name `.parquet` | [`ParquetReader`](crate::telemetry::ParquetReader) (feature `parquet`) |
+/// | NetFlow v5 or v9, IPFIX or sFlow v5, in a file | [`ExportReader`](crate::telemetry::netflow::ExportReader) (feature `netflow`) |
+/// | Arrow IPC, or the name `.arrow`, `.ipc`, `.feather` | [`IpcReader`] |
+/// | a first line that begins with `#separator` or `#fields`, or JSON with the keys of conn.log | [`ZeekReader`] |
+/// | JSON with the key `event_type` | [`EveReader`] |
+/// | a first line that is any JSON object, or the name `.jsonl`, `.ndjson`, `.json` | [`JsonReader`] |
+/// | anything else | [`CsvReader`] |
+///
+/// A schema in the options that is not the preset of Zeek or Suricata makes their JSON plain JSON lines.
+///
+/// # Errors
+///
+/// Those of the reader's own `open`; [`Error::BadRecord`] for a capture, an export or Parquet without the feature,
+/// and for an export that is no file.
+///
+/// # Examples
+///
+/// ```no_run
+/// use qosguard::telemetry::{self, ReadOptions};
+///
+/// for batch in telemetry::open("flows.csv.gz", &ReadOptions::default())? {
+///     println!("{} flows", batch?.num_rows());
+/// }
+/// # Ok::<(), qosguard::Error>(())
+/// ```
+pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Box<dyn BatchReader>> {
+    let path = path.as_ref();
+    if path == Path::new("-") {
+        return open_input(std::io::stdin(), "standard input", options);
+    }
+    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    // Only what stands on a disk can be opened again.
+    let again = path.is_file().then_some(path);
+    open_any(file, &path.display().to_string(), again, options)
+}
+
+/// Opens any input, such as standard input, as [`open`] does a file; `place` names it, and may tell its kind.
+///
+/// It waits for the first bytes and, of a text, the first line, of an input that would block, as a
+/// [`Follow`](crate::telemetry::Follow) of an empty file does.
+///
+/// # Errors
+///
+/// As [`open`].
+pub fn open_input(
+    input: impl Read + Send + 'static,
+    place: &str,
+    options: &ReadOptions,
+) -> Result<Box<dyn BatchReader>> {
+    open_any(input, place, None, options)
+}
+
+fn open_any(
+    mut input: impl Read + Send + 'static,
+    place: &str,
+    file: Option<&Path>,
+    options: &ReadOptions,
+) -> Result<Box<dyn BatchReader>> {
+    options.check()?;
+    let path = Path::new(place);
+    let head = head(&mut input).map_err(|e| Error::io(path, e))?;
+    let binary = Format::of_bytes(path, &head);
+    let input = Cursor::new(head).chain(input);
+    match binary {
+        Some(Format::Capture) => return open_capture(input, place, options),
+        Some(Format::Export) => return open_export(file.into_iter(), place, options),
+        Some(Format::Parquet) => return open_parquet(input, place, file, options),
+        Some(Format::Ipc) => {
+            return Ok(Box::new(match file {
+                Some(path) => IpcReader::open(path, options)?,
+                None => IpcReader::new(BufReader::new(input), place, options)?,
+            }));
+        }
+        _ => {}
+    }
+    let mut lines = Lines::new(Box::new(input), place, options.max_line_bytes)?;
+    Ok(match Format::of_text(path, lines.head(format::has_line)?, options) {
+        Format::Eve => Box::new(EveReader::start(lines, options)?),
+        Format::Zeek => Box::new(ZeekReader::start(lines, options)?),
+        Format::JsonLines => Box::new(JsonReader::start(lines, options)?),
+        _ => Box::new(CsvReader::start(lines, options)?),
+    })
+}
+
+/// The first bytes, however slowly they come.
+fn head(input: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut head = Vec::new();
+    let mut input = input.take(format::HEAD_BYTES);
+    loop {
+        match input.read_to_end(&mut head) {
+            Err(e) if lines::would_block(&e) => {}
+            read => return read.map(|_| head),
+        }
+    }
+}
+
+#[cfg(feature = "parquet")]
+fn open_parquet(
+    input: impl Read,
+    place: &str,
+    file: Option<&Path>,
+    options: &ReadOptions,
+) -> Result<Box<dyn BatchReader>> {
+    Ok(Box::new(match file {
+        Some(path) => crate::telemetry::ParquetReader::open(path, options)?,
+        None => crate::telemetry::ParquetReader::new(input, place, options)?,
+    }))
+}
+
+#[cfg(not(feature = "parquet"))]
+fn open_parquet(
+    _input: impl Read,
+    place: &str,
+    _file: Option<&Path>,
+    _options: &ReadOptions,
+) -> Result<Box<dyn BatchReader>> {
+    Err(Error::unsupported(format!("{place}: Parquet"), "parquet"))
+}
+
+#[cfg(feature = "packets")]
+fn open_capture(
+    input: impl Read + Send + 'static,
+    place: &str,
+    options: &ReadOptions,
+) -> Result<Box<dyn BatchReader>> {
+    Ok(Box::new(crate::telemetry::packets::FlowMeter::new(input, place, &options.meter)?))
+}
+
+#[cfg(not(feature = "packets"))]
+fn open_capture(_input: impl Read, place: &str, _options: &ReadOptions) -> Result<Box<dyn BatchReader>> {
+    Err(Error::unsupported(format!("{place}: a packet capture"), "packets"))
+}
+
+/// Opens files of exporters, whose templates may stand in one file and their data in another.
+#[cfg(feature = "netflow")]
+pub(crate) fn open_export<'a>(
+    files: impl ExactSizeIterator<Item = &'a Path>,
+    place: &str,
+    options: &ReadOptions,
+) -> Result<Box<dyn BatchReader>> {
+    if files.len() == 0 {
+        return Err(Error::BadRecord {
+            place: place.to_owned(),
+            line: 0,
+            column: String::new(),
+            value: "NetFlow, IPFIX or sFlow".into(),
+            expected: "read from a stream: exports are read from files, or received on a UDP socket".into(),
+        });
+    }
+    let config =
+        crate::telemetry::netflow::NetflowConfig { batch_rows: options.batch_rows, ..Default::default() };
+    Ok(Box::new(crate::telemetry::netflow::ExportReader::open(files, &config)?))
+}
+
+#[cfg(not(feature = "netflow"))]
+pub(crate) fn open_export<'a>(
+    _files: impl ExactSizeIterator<Item = &'a Path>,
+    place: &str,
+    _options: &ReadOptions,
+) -> Result<Box<dyn BatchReader>> {
+    Err(Error::unsupported(format!("{place}: a file of NetFlow, IPFIX or sFlow"), "netflow"))
+}
+
+/// Whether a file holds export datagrams.
+pub(crate) fn is_export(path: &Path) -> Result<bool> {
+    let mut head = Vec::new();
+    let read = File::open(path).and_then(|file| file.take(format::HEAD_BYTES).read_to_end(&mut head));
+    read.map_err(|e| Error::io(path, e))?;
+    Ok(Format::of_bytes(path, &head) == Some(Format::Export))
+}

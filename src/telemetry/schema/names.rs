@@ -1,0 +1,282 @@
+//! Column names that say what a column is for, in small letters and digits.
+
+/// Truth: clean or attack. The first that a source has is its label.
+pub(crate) const LABELS: [&str; 22] = [
+    "label",
+    "labels",
+    "attacklabel",
+    "binarylabel",
+    "labelbinary",
+    "isattack",
+    "isanomaly",
+    "isanomalous",
+    "ismalicious",
+    "isintrusion",
+    "groundtruth",
+    "anomaly",
+    "anomalous",
+    "malicious",
+    "intrusion",
+    "attack",
+    "class",
+    "target",
+    "outcome",
+    "classification",
+    "traffictype",
+    "y",
+];
+
+/// Attack classes.
+pub(crate) const FAMILIES: [&str; 19] = [
+    "attackcat",
+    "attackcategory",
+    "attacktype",
+    "attackname",
+    "attackclass",
+    "attackfamily",
+    "trafficcategory",
+    "traffictype",
+    "labelmulticlass",
+    "labelmulti",
+    "multiclass",
+    "detailedlabel",
+    "attack",
+    "label",
+    "class",
+    "family",
+    "category",
+    "subcategory",
+    "type",
+];
+
+/// Names that are truth in a data set and an ordinary column in another: they are truth where their values say so.
+pub(crate) const PERHAPS: [&str; 9] =
+    ["class", "target", "outcome", "classification", "family", "category", "subcategory", "type", "y"];
+
+/// Parts of names that only truth has.
+pub(crate) const TRUTH_PARTS: [&str; 4] = ["attack", "label", "malicious", "anomal"];
+
+/// Labels of clean traffic; the kinds of the public data sets among them.
+pub(crate) const CLEAN: [&str; 12] = [
+    "normal",
+    "benign",
+    "clean",
+    "legitimate",
+    "legit",
+    "background",
+    "ok",
+    "good",
+    "no",
+    "none",
+    "false",
+    "0",
+];
+
+/// Times, the best first.
+pub(crate) const TIMES: [&str; 42] = [
+    "timestamp",
+    "time",
+    "datetime",
+    "ts",
+    "date",
+    "starttime",
+    "stime",
+    "flowstart",
+    "flowstarttime",
+    "firstseen",
+    "flowstartmilliseconds",
+    "flowstartmicroseconds",
+    "flowstartnanoseconds",
+    "flowstartseconds",
+    "bidirectionalfirstseenms",
+    "firstswitched",
+    "timestart",
+    "timefirst",
+    "begin",
+    "start",
+    "first",
+    "eventtime",
+    "frametime",
+    "frametimeepoch",
+    "timereceived",
+    "timereceivedns",
+    "timeflowstartns",
+    "timeflowstart",
+    "epoch",
+    "at",
+    "when",
+    "created",
+    "createdat",
+    "received",
+    "stamp",
+    "endtime",
+    "ltime",
+    "flowend",
+    "lastseen",
+    "timeend",
+    "end",
+    "last",
+];
+
+/// The times that are read as seconds even where they count from another moment than 1970.
+pub(crate) const CLOCKS: [&str; 5] = ["timestamp", "time", "ts", "datetime", "epoch"];
+
+/// Where a flow comes from.
+pub(crate) const SOURCES: [&str; 19] = [
+    "srcip",
+    "sourceip",
+    "ipsrc",
+    "saddr",
+    "srcaddr",
+    "sourceaddress",
+    "srcaddress",
+    "sourceipaddress",
+    "srcipaddr",
+    "ipv4srcaddr",
+    "ipv6srcaddr",
+    "idorigh",
+    "origh",
+    "sip",
+    "clientip",
+    "srchost",
+    "src",
+    "source",
+    "sa",
+];
+
+/// Where a flow goes to.
+pub(crate) const DESTINATIONS: [&str; 21] = [
+    "dstip",
+    "destip",
+    "destinationip",
+    "ipdst",
+    "daddr",
+    "dstaddr",
+    "destinationaddress",
+    "dstaddress",
+    "destinationipaddress",
+    "dstipaddr",
+    "ipv4dstaddr",
+    "ipv6dstaddr",
+    "idresph",
+    "resph",
+    "dip",
+    "serverip",
+    "dsthost",
+    "dst",
+    "dest",
+    "destination",
+    "da",
+];
+
+/// Whom a record is about besides the two ends of a flow.
+pub(crate) const ENTITIES: [&str; 28] = [
+    "ip",
+    "ipaddr",
+    "ipaddress",
+    "address",
+    "host",
+    "hostname",
+    "device",
+    "deviceid",
+    "devicename",
+    "client",
+    "clientid",
+    "server",
+    "mac",
+    "macaddress",
+    "srcmac",
+    "sourcemac",
+    "dstmac",
+    "destinationmac",
+    "ethsrc",
+    "ethdst",
+    "user",
+    "username",
+    "userid",
+    "sensor",
+    "sensorid",
+    "exporter",
+    "exporterip",
+    "link",
+];
+
+/// Ports.
+pub(crate) const SOURCE_PORTS: [&str; 12] = [
+    "srcport",
+    "sourceport",
+    "sport",
+    "srcpt",
+    "spt",
+    "l4srcport",
+    "idorigp",
+    "origp",
+    "tcpsrcport",
+    "udpsrcport",
+    "clientport",
+    "sp",
+];
+/// Ports of the service.
+pub(crate) const DESTINATION_PORTS: [&str; 14] = [
+    "dstport",
+    "destport",
+    "destinationport",
+    "dport",
+    "dstpt",
+    "dpt",
+    "l4dstport",
+    "idrespp",
+    "respp",
+    "tcpdstport",
+    "udpdstport",
+    "serverport",
+    "port",
+    "dp",
+];
+
+/// IP protocols.
+pub(crate) const PROTOCOLS: [&str; 10] = [
+    "protocol",
+    "proto",
+    "prot",
+    "ipprotocol",
+    "ipproto",
+    "l4proto",
+    "protocolname",
+    "transport",
+    "transportprotocol",
+    "pr",
+];
+
+/// Numbers of records.
+pub(crate) const IDENTIFIERS: [&str; 24] = [
+    "id",
+    "uid",
+    "uuid",
+    "guid",
+    "flowid",
+    "flowkey",
+    "index",
+    "idx",
+    "row",
+    "rowid",
+    "rowindex",
+    "recordid",
+    "record",
+    "no",
+    "number",
+    "sessionid",
+    "connid",
+    "connectionid",
+    "eventid",
+    "communityid",
+    "hash",
+    "key",
+    "sequence",
+    "pkseqid",
+];
+
+/// A name in small letters and digits.
+pub(crate) fn plain(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase()
+}

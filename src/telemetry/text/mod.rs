@@ -1,0 +1,12 @@
+//! Text: CSV, JSON lines, Zeek's and Suricata's logs.
+
+pub(crate) mod csv;
+pub(crate) mod csv_writer;
+pub(crate) mod eve;
+pub(crate) mod json;
+pub(crate) mod json_nested;
+pub(crate) mod json_record;
+pub(crate) mod json_writer;
+pub(crate) mod lines;
+pub(crate) mod records;
+pub(crate) mod zeek;
