@@ -104,11 +104,9 @@ fn parts(protocol: &str, path: &Path) -> Result<Vec<(String, Table, Table)>> {
             });
             named.collect()
         }
-        other => Err(Error::InvalidArgument {
-            name: "protocol".into(),
-            expected: "nsl-kdd, unsw-nb15, cicids2017 or leave-one-family-out".into(),
-            got: other.into(),
-        }),
+        other => {
+            Err(Error::invalid("protocol", "nsl-kdd, unsw-nb15, cicids2017 or leave-one-family-out", other))
+        }
     }
 }
 

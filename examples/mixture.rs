@@ -200,11 +200,7 @@ fn parts(protocol: &str, path: &Path) -> Result<(Table, Table)> {
             let others = [tuesday.train, wednesday.test].concat();
             Ok((table.take(&others)?, before.take(&tuesday.test)?))
         }
-        other => Err(Error::InvalidArgument {
-            name: "protocol".into(),
-            expected: PROTOCOLS.into(),
-            got: other.into(),
-        }),
+        other => Err(Error::invalid("protocol", PROTOCOLS, other)),
     }
 }
 

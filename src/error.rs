@@ -3,6 +3,10 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use serde_json::{Value, json};
+
+use crate::problem::Problem;
+
 /// Result of every fallible call in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -91,14 +95,12 @@ impl fmt::Display for NearPreset {
 #[non_exhaustive]
 pub enum Error {
     /// A setting or argument is outside its documented domain.
-    #[error("`{name}` must be {expected}, got {got}")]
+    #[error("`{path}` {problem}")]
     InvalidArgument {
-        /// The argument, as the caller wrote it.
-        name: String,
-        /// What would have been accepted.
-        expected: String,
-        /// What came instead.
-        got: String,
+        /// The setting or argument, such as `experts[1].training.epochs`.
+        path: String,
+        /// What is wrong with it.
+        problem: Problem,
     },
     /// A matrix or vector has another shape than the model.
     #[error("{what}: expected {expected}, got {got}")]
@@ -217,18 +219,16 @@ pub enum Error {
         reason: String,
     },
     /// A QoS policy does not validate.
-    #[error("{place}{}: `{field}` must be {expected}, got {got}", at_line(*line))]
+    #[error("{place}{}: `{path}` {problem}", at_line(*line))]
     Policy {
         /// File, or `policy`.
         place: String,
         /// Line of the field in the text, from 1, or of what lacks it; `None` for a policy that is not read from text.
         line: Option<u64>,
         /// Path of the field, such as `rules[2].ttl_s`.
-        field: String,
-        /// What would have been accepted.
-        expected: String,
-        /// What came instead.
-        got: String,
+        path: String,
+        /// What is wrong with it.
+        problem: Problem,
     },
     /// A training came to numbers that are not finite.
     #[error("{stage}, step {step}: {what} of `{layer}` is not finite; try a smaller learning rate")]
@@ -319,9 +319,85 @@ impl Error {
         }
     }
 
-    /// [`Error::InvalidArgument`] from anything that prints.
-    pub(crate) fn invalid(name: impl Into<String>, expected: impl Into<String>, got: impl ToString) -> Self {
-        Self::InvalidArgument { name: name.into(), expected: expected.into(), got: got.to_string() }
+    /// [`Error::InvalidArgument`] for a value outside its domain.
+    pub fn invalid(path: impl Into<String>, expected: impl Into<String>, got: impl ToString) -> Self {
+        Self::InvalidArgument { path: path.into(), problem: Problem::out_of_domain(expected, got) }
+    }
+
+    /// The same error with its path changed, where it has one: a prefix, or the name that the caller used.
+    #[must_use]
+    pub fn with_path(self, change: impl FnOnce(String) -> String) -> Self {
+        match self {
+            Self::InvalidArgument { path, problem } => Self::InvalidArgument { path: change(path), problem },
+            Self::Policy { place, line, path, problem } => {
+                Self::Policy { place, line, path: change(path), problem }
+            }
+            other => other,
+        }
+    }
+
+    /// The fields of the error by name, for a program that reads more than the message: `path`, `problem`, `expected`, `got`,
+    /// `known`, `place`, `line`, `column`, `row`, `value`, `feature` and the like, as far as the error has them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let error = qosguard::Error::invalid("trees", "from 1 to 10000", 0);
+    /// let details = error.details();
+    /// assert_eq!(details["path"], "trees");
+    /// assert_eq!(details["problem"], "out_of_domain");
+    /// assert_eq!(details["expected"], "from 1 to 10000");
+    /// ```
+    pub fn details(&self) -> Value {
+        match self {
+            Self::InvalidArgument { path, problem } => problem_details(json!({ "path": path }), problem),
+            Self::Policy { place, line, path, problem } => {
+                problem_details(json!({ "place": place, "line": line, "path": path }), problem)
+            }
+            Self::ShapeMismatch { what, expected, got } => {
+                json!({ "what": what, "expected": expected, "got": got })
+            }
+            Self::NotFinite { row, column, value } => {
+                json!({ "row": row, "column": column, "value": value.to_string() })
+            }
+            Self::SchemaMismatch { place, schema, missing, unknown } => {
+                json!({ "place": place, "schema": schema, "missing": missing, "unknown": unknown })
+            }
+            Self::NoPreset { place, columns, nearest } => {
+                let nearest: Vec<Value> = nearest
+                    .iter()
+                    .map(|near| json!({ "name": near.name, "found": near.found, "columns": near.columns }))
+                    .collect();
+                json!({ "place": place, "columns": columns, "nearest": nearest })
+            }
+            Self::BadRecord { place, line, column, value, expected } => {
+                json!({ "place": place, "line": line, "column": column, "value": value, "expected": expected })
+            }
+            Self::BadBytes { place, offset, value, expected } => {
+                json!({ "place": place, "offset": offset, "value": value, "expected": expected })
+            }
+            Self::TooManyRejected { place, rejected, rows, allowed, first } => json!({
+                "place": place, "rejected": rejected, "rows": rows, "allowed": allowed, "first": first
+            }),
+            Self::InsufficientData { what, needed, got } => {
+                json!({ "what": what, "needed": needed, "got": got })
+            }
+            Self::FormatTooNew { path, found, supported } => {
+                json!({ "file": path.display().to_string(), "found": found, "supported": supported })
+            }
+            Self::CorruptArtifact { path, reason } => {
+                json!({ "file": path.display().to_string(), "reason": reason })
+            }
+            Self::Diverged { stage, step, what, layer } => {
+                json!({ "stage": stage, "step": step, "what": what, "layer": layer })
+            }
+            Self::Tensor { reason } => json!({ "reason": reason }),
+            Self::Unsupported { what, feature } => json!({ "what": what, "feature": feature }),
+            Self::Io { path, source } => {
+                json!({ "file": path.display().to_string(), "errno": source.raw_os_error() })
+            }
+            Self::Cancelled => json!({}),
+        }
     }
 
     /// [`Error::Unsupported`] by a build without a cargo feature.
@@ -352,6 +428,20 @@ impl Error {
         }
         Self::Io { path: path.to_path_buf(), source }
     }
+}
+
+/// The details of a problem after some others.
+fn problem_details(mut details: Value, problem: &Problem) -> Value {
+    details["problem"] = problem.code().into();
+    match problem {
+        Problem::OutOfDomain { expected, got } | Problem::WrongType { expected, got } => {
+            details["expected"] = expected.as_str().into();
+            details["got"] = got.as_str().into();
+        }
+        Problem::Unknown { known } => details["known"] = known.as_slice().into(),
+        Problem::Missing | Problem::Repeated => {}
+    }
+    details
 }
 
 /// Where in a file, for a message.

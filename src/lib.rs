@@ -49,11 +49,13 @@ mod bits;
 mod error;
 mod folds;
 mod parallel;
+mod problem;
 pub mod progress;
 mod quantile;
 mod ranking;
 mod replace;
 mod rng;
+pub mod settings;
 mod strict;
 
 pub mod calibrate;
@@ -70,6 +72,7 @@ pub use detect::{Classifier, Detector, Fit, FitContext, IsolationForest, Isolati
 pub use error::{Error, ErrorKind, Result};
 pub use guard::{Assessment, Guard, GuardBuilder};
 pub use parallel::{is_parallel, set_parallel};
+pub use problem::Problem;
 pub use progress::{Monitor, Progress};
 
 pub use ndarray;

@@ -220,7 +220,7 @@ fn bad_input_is_refused_by_kind() {
     assert!(matches!(refused(&[], &[], 5), Error::InsufficientData { .. }));
     for bins in [0, 1001, usize::MAX] {
         assert!(
-            matches!(refused(&[0.5], &[true], bins), Error::InvalidArgument { name, .. } if name == "bins")
+            matches!(refused(&[0.5], &[true], bins), Error::InvalidArgument { path, .. } if path == "bins")
         );
     }
     for p in [-0.1, 1.1, f64::NAN] {

@@ -16,7 +16,7 @@ fn json(change: impl FnOnce(&mut serde_json::Value)) -> String {
 
 fn field_of(result: qosguard::Result<Policy>) -> String {
     match result {
-        Err(Error::Policy { field, .. }) => field,
+        Err(Error::Policy { path, .. }) => path,
         other => panic!("expected a policy error, got {other:?}"),
     }
 }
@@ -322,7 +322,7 @@ fn every_mistake_names_its_line() {
             let error = read(&text).unwrap_err();
             let words = error.to_string();
             match error {
-                Error::Policy { line: Some(got), field: at, .. } => {
+                Error::Policy { line: Some(got), path: at, .. } => {
                     assert_eq!((got, at.as_str()), (line, field), "{format}: {words}");
                 }
                 other => panic!("{format}, {from} → {to}: {other}"),
@@ -441,7 +441,7 @@ fn a_list_stands_for_no_fields() {
     let named = r#"{"medium": 1e-3, "high": 1e-4, "critical": 1e-5}"#;
     assert!(Policy::from_json(&bands(named)).is_ok());
     let refused = |result: qosguard::Result<Policy>, field: &str| match result.unwrap_err() {
-        Error::Policy { field: place, .. } => assert_eq!(place, field),
+        Error::Policy { path: place, .. } => assert_eq!(place, field),
         other => panic!("{other}"),
     };
     refused(Policy::from_json(&bands("[1e-3, 1e-4, 1e-5]")), "bands");

@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 import sys
 from functools import cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 __all__ = [
     "BadRecordError",
@@ -44,6 +44,12 @@ class QosguardError(Exception):
     """Base of every exception of this package."""
 
     kind: ClassVar[str] = "unknown"
+    details: dict[str, Any]
+    """What the message is made of, by name: `path`, `problem`, `expected`, `got`, `row`, `column`, `line` and the like."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+        self.details = {}
 
 
 class InvalidArgumentError(QosguardError, ValueError):
@@ -162,10 +168,11 @@ def _both(theirs: type[Exception]) -> type[NotFittedError]:
     )
 
 
-def from_kind(kind: str, message: str, refusal: tuple[int, str] | None = None) -> QosguardError:
-    """The exception of a kind; `refusal` is the `errno` and the path of a refused file access."""
-    error = _BY_KIND.get(kind, QosguardError)
-    if refusal is not None:
-        code, path = refusal
-        return error(code, os.strerror(code), os.fspath(path))
-    return error(message)
+def from_kind(
+    kind: str, message: str, details: dict[str, Any] | None = None, refusal: tuple[int, str] | None = None
+) -> QosguardError:
+    """The exception of a kind; `refusal` is the `errno` and the path of a failed file access."""
+    cls = _BY_KIND.get(kind, QosguardError)
+    error = cls(message) if refusal is None else cls(refusal[0], os.strerror(refusal[0]), os.fspath(refusal[1]))
+    error.details = details or {}
+    return error

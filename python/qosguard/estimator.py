@@ -119,17 +119,7 @@ class Estimator:
         try:
             yield
         except InvalidArgumentError as error:
-            message = str(error)
-            for name, setting in self._SETTINGS.items():
-                if name == "random_state":
-                    continue  # checked before, and a guard has a `seed` of its own
-                message = re.sub(rf"^`{setting}\b", f"`{name}", message)
-            cell = re.match(r"`x\[(\d+), (\d+)\]`", message)
-            if cell is not None:
-                column = int(cell[2])
-                name = str(column) if names is None else names[column]
-                message = f"row {cell[1]}, column `{name}`{message[cell.end() :]}"
-            raise type(error)(message) from None
+            raise self._renamed(error, names) from None
         except NotFiniteError as error:
             raise self._named(error, names) from None
         except InsufficientDataError as error:
@@ -138,13 +128,32 @@ class Estimator:
             text = f"{error} (n_samples={shape[0]}, n_features={shape[1]})"
             raise InsufficientDataError(text) from None
 
+    def _renamed(self, error: InvalidArgumentError, names: list[str] | None) -> InvalidArgumentError:
+        """The error with the parameter's or the column's name in Python instead of the path in the core."""
+        path = error.details.get("path", "")
+        cell = re.fullmatch(r"x\[(\d+), (\d+)\]", path)
+        if cell is not None:
+            column = cell[2] if names is None else names[int(cell[2])]
+            renamed = f"row {cell[1]}, column `{column}`"
+        else:
+            # `random_state` is checked before, and a guard has a `seed` of its own.
+            here = {setting: name for name, setting in self._SETTINGS.items() if name != "random_state"}
+            head = re.split(r"[.\[]", path, maxsplit=1)[0]
+            renamed = f"`{here.get(head, head)}{path[len(head) :]}`"
+        other = type(error)(str(error).replace(f"`{path}`", renamed, 1))
+        other.details = error.details | {"path": renamed.strip("`")}
+        return other
+
     @staticmethod
     def _named(error: NotFiniteError, names: list[str] | None) -> NotFiniteError:
-        """The error with the name of the column that it has by number."""
-        place = re.match(r"(row \d+, column )`(\d+)`", str(error))
-        if names is None or place is None or int(place[2]) >= len(names):
+        """The error with the name of the column instead of its number."""
+        column = error.details.get("column", "")
+        if names is None or not column.isdecimal() or int(column) >= len(names):
             return error
-        return NotFiniteError(f"{place[1]}`{names[int(place[2])]}`{str(error)[place.end() :]}")
+        name = names[int(column)]
+        named = NotFiniteError(str(error).replace(f"`{column}`", f"`{name}`", 1))
+        named.details = error.details | {"column": name}
+        return named
 
     def _remember(self, model: _core.Detector, names: list[str] | None) -> None:
         """Become fitted."""

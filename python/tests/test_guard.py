@@ -303,7 +303,7 @@ def test_the_featurizer_has_settings(flows: qg.Table) -> None:
     assert len(other.feature_names) > len(usual.feature_names)
     assert (other.assess(flows).scores != usual.assess(flows).scores).any()
     for bad, message in [
-        ({"scalling": "robust"}, "`featurizer` must be settings named .*scaling"),
+        ({"scalling": "robust"}, "`featurizer.scalling` is unknown here; .*scaling"),
         ({"scaling": "huge"}, r"`featurizer.scaling` must be one of .*robust"),
         ({"categories": {"kind": "one_hot", "cap": 0}}, "cap"),
     ]:

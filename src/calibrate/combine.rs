@@ -302,7 +302,7 @@ mod tests {
             (Combination::Fisher, &[1.0, 1.0]),
         ] {
             let error = rule.combine_weighted(&[0.1, 0.2], weights).unwrap_err();
-            assert!(matches!(&error, Error::InvalidArgument { name, .. } if name.starts_with("weights")));
+            assert!(matches!(&error, Error::InvalidArgument { path, .. } if path.starts_with("weights")));
         }
         let error = Combination::Cauchy.combine_weighted(&[0.1, 0.2], &[1.0]).unwrap_err();
         assert!(matches!(error, Error::ShapeMismatch { expected: 2, got: 1, .. }), "{error}");

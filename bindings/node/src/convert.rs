@@ -2,11 +2,12 @@
 
 use napi::bindgen_prelude::{BigInt, Either, FromNapiValue, Object};
 use napi::{JsValue, ValueType};
+use qosguard::{Error, Problem, settings};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::error::{Failure, Result, invalid};
+use crate::error::{Failure, Result, into_js_err, invalid};
 
 /// Greatest whole number up to which every whole number is a JavaScript number.
 const MAX_SAFE: f64 = 9_007_199_254_740_991.0;
@@ -58,24 +59,22 @@ pub(crate) fn mirror<T: DeserializeOwned>(record: &impl Serialize) -> Result<T> 
 }
 
 /// A setting of the core that JavaScript wrote as it stands in files.
-pub(crate) fn parse<T: DeserializeOwned>(name: &str, value: Value) -> Result<T> {
-    serde_json::from_value(value).map_err(|error| invalid(name, "as documented", error))
+pub(crate) fn parse<T: DeserializeOwned + Serialize>(name: &str, value: Value) -> Result<T> {
+    settings::from_value(value).map_err(|error| {
+        let path = |path: String| if path == "settings" { name.to_owned() } else { format!("{name}.{path}") };
+        into_js_err(&in_camel_case(error.with_path(path)))
+    })
 }
 
-/// As [`parse`], for an object whose fields can be left out; an error names the field.
-pub(crate) fn parse_settings<T: DeserializeOwned>(name: &str, value: Value) -> Result<T> {
-    for (field, one) in value.as_object().into_iter().flatten() {
-        let alone = Value::Object([(field.clone(), one.clone())].into_iter().collect());
-        if let Err(error) = serde_json::from_value::<T>(alone) {
-            let text = error.to_string();
-            let expected = text.split_once(", expected ").map_or(&*text, |(_, expected)| expected);
-            let unknown = text.starts_with("unknown field");
-            let place = if unknown { name.to_owned() } else { format!("{name}.{}", camel(field)) };
-            let got = if unknown { camel(field) } else { one.to_string() };
-            return Err(invalid(&place, expected, got));
+/// The error with the names of settings as JavaScript spells them.
+pub(crate) fn in_camel_case(error: Error) -> Error {
+    match error.with_path(|path| camel(&path)) {
+        Error::InvalidArgument { path, problem: Problem::Unknown { known } } => {
+            let known = known.iter().map(|name| camel(name)).collect();
+            Error::InvalidArgument { path, problem: Problem::Unknown { known } }
         }
+        other => other,
     }
-    parse(name, value)
 }
 
 /// `maxSamples` as `max_samples`.

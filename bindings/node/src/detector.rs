@@ -4,10 +4,13 @@ use napi::bindgen_prelude::{AsyncTask, Object};
 use napi::{JsValue, ValueType};
 use napi_derive::napi;
 use qosguard::detect::{AnyDetectorConfig, EnsembleConfig, Fit, FitContext, Labels};
+use qosguard::settings::from_value;
 use serde_json::{Map, Value};
 
-use crate::convert::{Settings, camel, mirror, refused, rename, settings, snake, whole, whole_or};
-use crate::error::{Failure, Result, invalid};
+use crate::convert::{
+    Settings, camel, in_camel_case, mirror, refused, rename, settings, snake, whole, whole_or,
+};
+use crate::error::{Result, into_js_err, invalid};
 use crate::fitted::{FittedDetector, matrix};
 use crate::job::{Job, spawn};
 use crate::watch::{OnProgress, Watch};
@@ -107,68 +110,26 @@ pub fn ensemble_recipe(name: String, rows: f64, options: Option<Object<'_>>) -> 
     Ok(Detector { config: config.into() })
 }
 
-/// The settings of a kind as the core reads them; names the one that it refuses.
+/// The settings of a kind. An error names the setting.
 fn config(kind: &str, options: Option<Object<'_>>) -> Result<AnyDetectorConfig> {
-    let read = |settings: Map<String, Value>| {
-        let kind = ("kind".to_owned(), Value::from(kind));
-        serde_json::from_value::<AnyDetectorConfig>([kind].into_iter().chain(settings).collect())
-    };
-    let default = read(Map::new()).map_err(|error| unread("kind", &error))?;
-    let Some(options) = options else { return Ok(default) };
-    // The reader tells the names that there are where it refuses one.
-    let refusal = read(Map::from_iter([("?".to_owned(), Value::Null)])).err();
-    let words = refusal.map(|error| error.to_string()).unwrap_or_default();
-    let known: Vec<String> = words.split('`').skip(1).step_by(2).skip(1).map(camel).collect();
-    let mut settings = Map::new();
-    for (key, value) in entries(options, &known)? {
-        let (name, value) = (snake(&key), rename(value, snake));
-        // Alone, since the reader does not tell which setting it refuses.
-        let read =
-            read(Map::from_iter([(name.clone(), value.clone())])).map_err(|error| unread(&key, &error))?;
-        let read: Value = mirror(&read)?;
-        if value.is_array() && read.get(&name).is_some_and(Value::is_object) {
-            return Err(invalid(&key, "an object", "a list"));
-        }
-        settings.insert(name, value);
-    }
-    read(settings).map_err(|error| unread("options", &error))
+    let mut settings = options.map_or(Ok(Map::new()), entries)?;
+    settings.insert("kind".into(), kind.into());
+    from_value(settings.into()).map_err(|error| into_js_err(&in_camel_case(error)))
 }
 
-/// The properties of an object that are not undefined; refuses a name that is not `known`.
-fn entries(object: Object<'_>, known: &[String]) -> Result<Vec<(String, Value)>> {
+/// The properties of an object that are not undefined, as the core names them.
+fn entries(object: Object<'_>) -> Result<Map<String, Value>> {
     if object.to_unknown().get_type().map_err(refused)? != ValueType::Object {
         return Err(invalid("options", "an object", "something else"));
     }
-    let mut entries = Vec::new();
+    let mut entries = Map::new();
     for key in Object::keys(&object).map_err(refused)? {
-        if !known.contains(&key) {
-            return Err(invalid("options", &format!("an object with only {}", known.join(", ")), key));
-        }
         let expected = "a finite number, text, true, false, or a list or an object of these";
         let value = object.get::<Value>(&key).map_err(|_| invalid(&key, expected, "something else"))?;
         if value == Some(Value::Null) {
             return Err(invalid(&key, "left out for its default", "null"));
         }
-        entries.extend(value.map(|value| (key, value)));
+        entries.extend(value.map(|value| (snake(&key), rename(value, snake))));
     }
     Ok(entries)
-}
-
-/// What the core's reader refused, in words that JavaScript has.
-fn unread(name: &str, error: &serde_json::Error) -> Failure {
-    let reason = error.to_string();
-    // A setting that checks itself names itself.
-    if let Some(inner) = reason.strip_prefix('`').filter(|inner| inner.contains("` must be ")) {
-        return Failure::new("invalid_argument", format!("`{name}.{inner}"));
-    }
-    let Some((got, expected)) = reason.split_once(", expected ") else {
-        return Failure::new("invalid_argument", format!("`{name}`: {reason}"));
-    };
-    let expected = match expected {
-        "usize" | "u64" => "a whole number from 0",
-        "i8" => "a whole number",
-        "f64" => "a number",
-        other => other,
-    };
-    invalid(name, expected, got.trim_start_matches("invalid type: ").trim_start_matches("invalid value: "))
 }

@@ -22,9 +22,5 @@ pub(crate) fn into_js_err(error: &qosguard::Error) -> Failure {
 
 /// An argument that JavaScript let through and the core's types cannot hold.
 pub(crate) fn invalid(name: &str, expected: &str, got: impl ToString) -> Failure {
-    into_js_err(&qosguard::Error::InvalidArgument {
-        name: name.to_owned(),
-        expected: expected.to_owned(),
-        got: got.to_string(),
-    })
+    into_js_err(&qosguard::Error::invalid(name, expected, got))
 }

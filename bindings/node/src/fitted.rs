@@ -292,7 +292,7 @@ fn import(
 
 /// A method of other detectors.
 fn unlike(expected: &str, got: &str) -> Error {
-    Error::InvalidArgument { name: "detector".into(), expected: expected.into(), got: got.into() }
+    Error::invalid("detector", expected, got)
 }
 
 /// A row-major view of `values`, which must be whole rows.

@@ -10,9 +10,7 @@ use qosguard::telemetry;
 use serde_json::Value;
 
 use crate::assessment::Assessment;
-use crate::convert::{
-    Settings, mirror, number_or_bigint, parse, parse_settings, rename, settings, snake, whole_or,
-};
+use crate::convert::{Settings, mirror, number_or_bigint, parse, rename, settings, snake, whole_or};
 use crate::detector::Detector;
 use crate::error::{Result, into_js_err, invalid};
 use crate::explanation::GuardExplanation;
@@ -170,7 +168,7 @@ impl Guard {
             builder = builder.threshold(parse("threshold", rule)?);
         }
         if let Some(featurizer) = options.featurizer {
-            builder = builder.featurizer(parse_settings("featurizer", rename(featurizer, snake))?);
+            builder = builder.featurizer(parse("featurizer", rename(featurizer, snake))?);
         }
         if let Some(policy) = &options.policy {
             builder = builder.policy(policy.inner.clone());

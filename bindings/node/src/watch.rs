@@ -119,9 +119,8 @@ fn ask(call: &OnProgress, progress: &Progress<'_>) -> Result<bool> {
     if call.call_with_return_value(progress, ThreadsafeFunctionCallMode::Blocking, answer) != Status::Ok {
         return Ok(false);
     }
-    receive.recv().unwrap_or(Ok(false)).map_err(|got| Error::InvalidArgument {
-        name: "onProgress".into(),
-        expected: "a function that does not throw".into(),
-        got,
-    })
+    receive
+        .recv()
+        .unwrap_or(Ok(false))
+        .map_err(|got| Error::invalid("onProgress", "a function that does not throw", got))
 }

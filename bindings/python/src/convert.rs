@@ -4,7 +4,7 @@ use pyo3::inspect::PyStaticExpr;
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict, PyList, PyString};
 use pyo3::{type_hint_identifier, type_hint_subscript, type_hint_union};
-use qosguard::Error;
+use qosguard::{Error, settings};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -13,8 +13,7 @@ use crate::error::to_py;
 
 /// `InvalidArgument` as a Python exception.
 pub(crate) fn refuse(py: Python<'_>, name: &str, expected: &str, got: impl ToString) -> PyErr {
-    let (name, expected, got) = (name.to_owned(), expected.to_owned(), got.to_string());
-    to_py(py, &Error::InvalidArgument { name, expected, got })
+    to_py(py, &Error::invalid(name, expected, got))
 }
 
 /// An `InvalidTypeError`, which is a `TypeError` too.
@@ -56,12 +55,8 @@ impl FromPyObject<'_, '_> for Whole {
 }
 
 /// Reads one of the core's words, such as the role `feature`.
-pub(crate) fn word<T: DeserializeOwned>(py: Python<'_>, name: &str, value: &str) -> PyResult<T> {
-    serde_json::from_value(value.into()).map_err(|error| {
-        // serde says "unknown variant `x`, expected one of …".
-        let text = error.to_string();
-        refuse(py, name, text.split_once("expected ").map_or(&*text, |(_, words)| words), value)
-    })
+pub(crate) fn word<T: DeserializeOwned + Serialize>(py: Python<'_>, name: &str, value: &str) -> PyResult<T> {
+    settings::from_value(value.into()).map_err(|error| to_py(py, &error.with_path(|_| name.to_owned())))
 }
 
 /// One of the core's words as text.
@@ -106,8 +101,8 @@ pub(crate) struct Config(pub(crate) Value);
 
 impl Config {
     /// The record; what is left out has its default.
-    pub(crate) fn read<T: DeserializeOwned>(self, py: Python<'_>) -> PyResult<T> {
-        serde_json::from_value(self.0).map_err(|error| refuse(py, "options", "as documented", error))
+    pub(crate) fn read<T: DeserializeOwned + Serialize>(self, py: Python<'_>) -> PyResult<T> {
+        settings::from_value(self.0).map_err(|error| to_py(py, &error))
     }
 }
 

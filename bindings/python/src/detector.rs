@@ -244,7 +244,7 @@ impl Detector {
 
 /// Says that the detector is of another kind.
 fn other(expected: &str) -> Error {
-    Error::InvalidArgument { name: "detector".into(), expected: expected.into(), got: "another kind".into() }
+    Error::invalid("detector", expected, "another kind")
 }
 
 fn classifier(detector: &AnyDetector) -> Result<&dyn Classifier> {

@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use qosguard::{Error, Monitor};
+use serde_json::Value;
+
+use crate::convert::Record;
 
 /// Fewer rows are done before a signal can arrive.
 const FEW: usize = 256;
@@ -87,7 +90,8 @@ fn convert<T>(py: Python<'_>, outcome: thread::Result<qosguard::Result<T>>) -> P
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(to_py(py, &error)),
         Err(_) => {
-            Err(exception(py, "internal", "qosguard panicked; please report it with what stands above", None))
+            let message = "qosguard panicked; please report it with the output above";
+            Err(exception(py, "internal", message, &Value::Null, None))
         }
     }
 }
@@ -104,15 +108,21 @@ pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
         Error::Io { path, source } => source.raw_os_error().map(|code| (code, path.clone())),
         _ => None,
     };
-    exception(py, error.kind().as_str(), &message, refusal)
+    exception(py, error.kind().as_str(), &message, &error.details(), refusal)
 }
 
-/// Asks the Python face for the exception of a kind.
-fn exception(py: Python<'_>, kind: &str, message: &str, refusal: Option<(i32, std::path::PathBuf)>) -> PyErr {
+/// The exception of a kind, which the Python package defines.
+fn exception(
+    py: Python<'_>,
+    kind: &str,
+    message: &str,
+    details: &Value,
+    refusal: Option<(i32, std::path::PathBuf)>,
+) -> PyErr {
     let built = py
         .import("qosguard.errors")
         .and_then(|errors| errors.getattr("from_kind"))
-        .and_then(|from_kind| from_kind.call1((kind, message, refusal)));
+        .and_then(|from_kind| from_kind.call1((kind, message, Record::new(details), refusal)));
     match built {
         Ok(error) => PyErr::from_value(error),
         Err(error) => error,

@@ -91,14 +91,10 @@ const OPTIONS: [(&str, &str); 12] = [
 
 /// The same error, with the option that was typed for the argument that it set.
 fn by_option(error: qosguard::Error) -> qosguard::Error {
-    match error {
-        qosguard::Error::InvalidArgument { name, expected, got } => {
-            let option = OPTIONS.iter().find(|(argument, _)| *argument == name);
-            let name = option.map_or(name, |(_, option)| (*option).to_owned());
-            qosguard::Error::InvalidArgument { name, expected, got }
-        }
-        other => other,
-    }
+    error.with_path(|path| {
+        let option = OPTIONS.iter().find(|(argument, _)| *argument == path);
+        option.map_or(path, |(_, option)| (*option).to_owned())
+    })
 }
 
 fn code(kind: ErrorKind) -> u8 {

@@ -66,11 +66,7 @@ fn reader(input: &Input, guard: Option<&Schema>) -> Result<Box<dyn BatchReader>>
     }
     interrupt::cancel()?;
     if let Some(stream) = input.paths.iter().find(|path| is_stream(path)) {
-        return Err(Error::InvalidArgument {
-            name: "IN".into(),
-            expected: "files only, or one stream alone".into(),
-            got: stream.display().to_string(),
-        });
+        return Err(Error::invalid("IN", "files only, or one stream alone", stream.display()));
     }
     telemetry::open_all(&input.paths, &options)
 }

@@ -21,11 +21,7 @@ pub(crate) fn create(path: &Path, schema: &Schema) -> Result<TableWriter> {
 pub(crate) fn spare<'a>(output: &Path, read: impl IntoIterator<Item = &'a PathBuf>) -> Result<()> {
     let Ok(file) = output.canonicalize() else { return Ok(()) };
     if read.into_iter().any(|path| path.canonicalize().is_ok_and(|path| path == file)) {
-        return Err(Error::InvalidArgument {
-            name: "output".into(),
-            expected: "another file than those that are read".into(),
-            got: output.display().to_string(),
-        });
+        return Err(Error::invalid("output", "a file that is not an input", output.display()));
     }
     Ok(())
 }

@@ -6,8 +6,8 @@ use std::process::ExitCode;
 
 use qosguard::detect::AnyDetectorConfig;
 use qosguard::qos::Policy;
-use qosguard::{Error, Guard, Monitor, Result};
-use serde_json::{Value, json};
+use qosguard::{Error, Guard, Monitor, Result, settings};
+use serde_json::json;
 
 use crate::arguments::Train;
 use crate::exit::Outcome;
@@ -65,25 +65,23 @@ pub(crate) fn run(command: &Train) -> Outcome {
 
 /// Settings from a file, or the defaults of a kind with the seed.
 fn detector(text: &str, seed: u64) -> Result<AnyDetectorConfig> {
-    let refused = |expected: &str, got: String| Error::InvalidArgument {
-        name: "--detector".into(),
-        expected: expected.into(),
-        got,
-    };
+    let invalid = |expected: &str, got: &dyn std::fmt::Display| Error::invalid("--detector", expected, got);
     let path = Path::new(text);
     if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json")) {
         let json = std::fs::read_to_string(path).map_err(|source| Error::Io { path: path.into(), source })?;
-        return serde_json::from_str(&json)
-            .map_err(|e| refused("a file with the settings of a detector", format!("{text}: {e}")));
+        let settings = serde_json::from_str(&json).map_err(|error| {
+            invalid("a JSON file with the settings of a detector", &format!("{text}: {error}"))
+        })?;
+        return settings::from_value(settings)
+            .map_err(|error| error.with_path(|path| format!("{text}: {path}")));
     }
     if ["ensemble", "mixture_of_experts"].contains(&text) {
-        return Err(refused("`auto`, or a JSON file that lists the detectors to combine", text.into()));
+        return Err(invalid("`auto`, or a JSON file that lists the detectors to combine", &text));
     }
     let seeded = json!({ "kind": text, "seed": seed });
     let plain = json!({ "kind": text });
-    let parse = |settings: Value| serde_json::from_value::<AnyDetectorConfig>(settings);
     // Logistic regression draws nothing at random.
-    parse(seeded)
-        .or_else(|_| parse(plain))
-        .map_err(|e| refused("auto, a kind of detector or a .json file", e.to_string()))
+    settings::from_value(seeded)
+        .or_else(|_| settings::from_value(plain))
+        .map_err(|_| invalid("auto, a kind of detector or a .json file", &text))
 }

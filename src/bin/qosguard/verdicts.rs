@@ -60,9 +60,6 @@ pub(crate) fn beside(
 ) -> Result<RecordBatch> {
     let verdicts = said(guard).map(|(_, _, column)| column(assessment));
     let columns = records.columns().iter().cloned().chain(verdicts).collect();
-    RecordBatch::try_new(Arc::new(schema.to_arrow()), columns).map_err(|error| Error::InvalidArgument {
-        name: "verdicts".into(),
-        expected: "an Arrow batch".into(),
-        got: error.to_string(),
-    })
+    RecordBatch::try_new(Arc::new(schema.to_arrow()), columns)
+        .map_err(|error| Error::invalid("verdicts", "an Arrow batch", error))
 }

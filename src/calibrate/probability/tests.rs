@@ -204,7 +204,7 @@ fn logits_and_classes_that_do_not_fit_are_refused() {
     let fit = |logits: &Array2<f32>, classes: &[usize]| Temperature::fit(logits.view(), classes).unwrap_err();
     assert!(matches!(fit(&logits, &[0, 1]), Error::NotFinite { row: 1, column, .. } if column == "logit 1"));
     assert!(matches!(fit(&good, &[0]), Error::ShapeMismatch { expected: 2, got: 1, .. }));
-    assert!(matches!(fit(&good, &[0, 3]), Error::InvalidArgument { name, .. } if name == "classes[1]"));
+    assert!(matches!(fit(&good, &[0, 3]), Error::InvalidArgument { path, .. } if path == "classes[1]"));
     assert!(matches!(fit(&Array2::zeros((2, 1)), &[0, 0]), Error::InsufficientData { needed: 2, .. }));
     assert!(matches!(fit(&Array2::zeros((0, 3)), &[]), Error::InsufficientData { needed: 1, .. }));
     let constant = Temperature::fit(good.view(), &[0, 1]).unwrap();

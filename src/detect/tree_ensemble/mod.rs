@@ -296,12 +296,7 @@ fn check_classes(classes: &[String]) -> Result<()> {
 
 /// Says which output a tree belongs to.
 fn of_output(k: usize, error: Error) -> Error {
-    match error {
-        Error::InvalidArgument { name, expected, got } => {
-            Error::invalid(format!("outputs[{k}].{name}"), expected, got)
-        }
-        other => other,
-    }
+    error.with_path(|path| format!("outputs[{k}].{path}"))
 }
 
 impl Detector for TreeEnsemble {

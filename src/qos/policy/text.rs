@@ -11,6 +11,8 @@ use serde_json::Value;
 use super::locate::{Place, line_at, line_of};
 use super::{Policy, PolicyConfig};
 use crate::error::{Error, Result};
+use crate::problem::Problem;
+use crate::settings;
 use crate::strict::list_for_fields;
 
 /// Largest policy file, 1 MiB.
@@ -63,7 +65,7 @@ impl Policy {
     /// # Errors
     ///
     /// [`Error::Policy`] for text beyond 1 MiB, a syntax error, an unknown or missing field, and a value
-    /// outside its documented range; its `field` is the path of the field, such as `rules[2].then.ttl_s`, and its `line`
+    /// outside its documented range; its `path` is the path of the field, such as `rules[2].then.ttl_s`, and its `line`
     /// the line of the text.
     pub fn from_toml(text: &str) -> Result<Self> {
         parse("policy", text, Format::Toml)
@@ -124,9 +126,9 @@ fn parse(place: &str, text: &str, format: Format) -> Result<Policy> {
         return Err(refuse(place, "file", format!("at most {MAX_BYTES} bytes"), "more"));
     }
     let located = |error| match error {
-        Error::Policy { place, field, expected, got, line } => {
-            let line = line_of(&field, |at| format.line_at(text, at)).or(line);
-            Error::Policy { place, field, expected, got, line }
+        Error::Policy { place, path, problem, line } => {
+            let line = line_of(&path, |at| format.line_at(text, at)).or(line);
+            Error::Policy { place, path, problem, line }
         }
         other => other,
     };
@@ -142,16 +144,8 @@ fn parse(place: &str, text: &str, format: Format) -> Result<Policy> {
 impl Format {
     /// The fields of a policy, and the same text as a value of any shape.
     fn read(self, place: &str, text: &str) -> Result<(PolicyConfig, Value)> {
-        let syntax = |kind, line, error: &dyn ToString| match refuse(
-            place,
-            "file",
-            kind,
-            error.to_string().trim_end(),
-        ) {
-            Error::Policy { place, field, expected, got, .. } => {
-                Error::Policy { place, field, expected, got, line }
-            }
-            other => other,
+        let syntax = |kind, line, error: &dyn ToString| {
+            at_line(refuse(place, "file", kind, error.to_string().trim_end()), line)
         };
         match self {
             Self::Toml => {
@@ -218,71 +212,46 @@ where
     D: Deserializer<'de>,
 {
     serde_path_to_error::deserialize(deserializer).map_err(|e| {
-        let (message, found) = told(e.inner());
-        match explain(place, &e.path().to_string(), &message) {
-            Error::Policy { place, field, expected, got, .. } => {
-                Error::Policy { place, field, expected, got, line: found }
-            }
-            other => other,
-        }
+        let (message, line) = told(e.inner());
+        let path = e.path().to_string();
+        let (path, problem) = settings::problem(if path == "." { "" } else { &path }, &message);
+        let path = if path == "settings" { "file".to_owned() } else { path };
+        at_line(policy_error(place, &path, problem), line)
     })
 }
 
-/// Takes serde's message apart: `invalid type: string "x", expected u32` at a path.
-fn explain(place: &str, path: &str, message: &str) -> Error {
-    let here = if path == "." { "file" } else { path };
-    let quoted = || message.split('`').nth(1).unwrap_or_default();
-    let child = || match quoted() {
-        name if path == "." => name.to_owned(),
-        name if path == name || path.ends_with(&format!(".{name}")) => path.to_owned(),
-        name => format!("{path}.{name}"),
-    };
-    let has = |needle: &str| message.contains(needle);
-    if has("missing field `") {
-        return refuse(place, child(), "given", "nothing");
+/// The same error at a line.
+fn at_line(error: Error, line: Option<u64>) -> Error {
+    match error {
+        Error::Policy { place, path, problem, .. } => Error::Policy { place, path, problem, line },
+        other => other,
     }
-    if has("duplicate field `") || has("duplicate key") {
-        return refuse(place, child(), "given once", "two");
-    }
-    if has("unknown field `") {
-        let expected = match message.split_once(", expected ") {
-            Some((_, names)) => names,
-            None => "left out: this action does not take it",
-        };
-        return refuse(place, child(), expected, format!("`{}`", quoted()));
-    }
-    for kind in ["invalid type: ", "invalid value: ", "invalid length: ", "unknown variant "] {
-        if let Some((got, expected)) =
-            message.split_once(kind).and_then(|(_, rest)| rest.split_once(", expected "))
-        {
-            let expected = match expected.split(" at line ").next().unwrap_or_default() {
-                "u32" | "u64" => "a whole number, not negative",
-                "f64" => "a number",
-                "a boolean" => "true or false",
-                other => other,
-            };
-            return refuse(place, here, expected, got);
-        }
-    }
-    refuse(place, here, "well-formed", message)
 }
 
-/// [`Error::Policy`], with what came cut to a readable length.
+/// [`Error::Policy`] for a value outside its domain.
 #[allow(clippy::needless_pass_by_value, reason = "callers hand over what they just made")]
 pub(super) fn refuse(
     place: &str,
-    field: impl AsRef<str>,
+    path: impl AsRef<str>,
     expected: impl AsRef<str>,
     got: impl ToString,
 ) -> Error {
+    policy_error(place, path.as_ref(), Problem::out_of_domain(expected.as_ref(), got))
+}
+
+/// [`Error::Policy`], with what came cut to a readable length.
+fn policy_error(place: &str, path: &str, problem: Problem) -> Error {
     let clip = |text: &str, length| {
         text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(length).collect()
     };
-    Error::Policy {
-        place: place.to_owned(),
-        field: clip(field.as_ref(), 128),
-        expected: clip(expected.as_ref(), 256),
-        got: clip(&got.to_string(), 256),
-        line: None,
-    }
+    let problem = match problem {
+        Problem::OutOfDomain { expected, got } => {
+            Problem::OutOfDomain { expected: clip(&expected, 256), got: clip(&got, 256) }
+        }
+        Problem::WrongType { expected, got } => {
+            Problem::WrongType { expected: clip(&expected, 256), got: clip(&got, 256) }
+        }
+        other => other,
+    };
+    Error::Policy { place: place.to_owned(), path: clip(path, 128), problem, line: None }
 }

@@ -103,12 +103,10 @@ impl NeuralClassifierConfig {
         }
         self.training.validate()?;
         let Some(pretraining) = &self.pretraining else { return Ok(()) };
-        pretraining.training.validate().map_err(|error| match error {
-            Error::InvalidArgument { name, expected, got } => {
-                Error::InvalidArgument { name: format!("pretraining.{name}"), expected, got }
-            }
-            other => other,
-        })?;
+        pretraining
+            .training
+            .validate()
+            .map_err(|error| error.with_path(|path| format!("pretraining.{path}")))?;
         if !self.architecture.has_tokens() {
             let expected = "none, as only a feature-tokenizer transformer has what it trains";
             return Err(Error::invalid("pretraining", expected, "some"));

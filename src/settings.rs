@@ -1,0 +1,237 @@
+//! Settings read from values such as JSON, with errors that name the setting by its path.
+//!
+//! serde's messages are taken apart here and nowhere else: the bindings, the command line and policy files use this module.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::problem::Problem;
+use crate::strict::list_for_fields;
+
+/// Reads settings, such as a detector's or a featurizer's, from a JSON value.
+///
+/// # Errors
+///
+/// [`Error::InvalidArgument`] with the path of the first setting that is wrong, such as `experts[1].training.epochs`, and the
+/// [`Problem`].
+///
+/// # Examples
+///
+/// ```
+/// use qosguard::detect::AnyDetectorConfig;
+/// use qosguard::settings;
+/// use serde_json::json;
+///
+/// let read = |value| settings::from_value::<AnyDetectorConfig>(value);
+/// let member = |trees| json!({"detector": {"kind": "isolation_forest", "trees": trees}});
+/// read(json!({"kind": "ensemble", "members": [member(json!(50))]}))?;
+/// let error = read(json!({"kind": "ensemble", "members": [member(json!("x"))]})).unwrap_err();
+/// assert_eq!(error.to_string(), "`members[0].detector.trees` must be a whole number from 0, got string \"x\"");
+/// # Ok::<(), qosguard::Error>(())
+/// ```
+pub fn from_value<T: DeserializeOwned + Serialize>(value: Value) -> Result<T> {
+    match read::<T>(&value) {
+        Ok(settings) => match list_for_fields(&value, &settings) {
+            None => Ok(settings),
+            Some(path) => {
+                let (expected, got) = ("an object with named settings".into(), "a list".into());
+                Err(Error::InvalidArgument { path, problem: Problem::WrongType { expected, got } })
+            }
+        },
+        Err(failure) => {
+            let path = blame::<T>(&value, &failure);
+            let (path, problem) = problem(&path, &failure.message);
+            Err(Error::InvalidArgument { path, problem })
+        }
+    }
+}
+
+/// serde's message, and the path as far as serde follows it.
+#[derive(PartialEq)]
+struct Failure {
+    path: String,
+    message: String,
+}
+
+fn read<T: DeserializeOwned>(value: &Value) -> Result<T, Failure> {
+    serde_path_to_error::deserialize(value).map_err(|error| Failure {
+        path: match error.path().to_string() {
+            path if path == "." => String::new(),
+            path => path,
+        },
+        message: error.into_inner().to_string(),
+    })
+}
+
+/// The whole path of the value that fails.
+///
+/// serde buffers an enum whose `kind` is a field and loses the path inside it. From where its path ends, the value whose removal
+/// changes the error is followed inwards.
+fn blame<T: DeserializeOwned>(value: &Value, failure: &Failure) -> String {
+    let mut path = failure.path.clone();
+    let Some(mut pointer) = pointer(&path) else { return path };
+    // Only a buffered enum hides a path.
+    if !value.pointer(&pointer).is_some_and(holds_kind) {
+        return path;
+    }
+    while let Some(step) = culprit::<T>(value, &pointer, failure) {
+        pointer.push('/');
+        match step {
+            Step::Key(key) => {
+                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+                let dot = if path.is_empty() { "" } else { "." };
+                path = format!("{path}{dot}{key}");
+            }
+            Step::Index(index) => {
+                pointer.push_str(&index.to_string());
+                path = format!("{path}[{index}]");
+            }
+        }
+    }
+    path
+}
+
+enum Step {
+    Key(String),
+    Index(usize),
+}
+
+/// The child of the value at a pointer whose removal changes the failure.
+fn culprit<T: DeserializeOwned>(value: &Value, pointer: &str, failure: &Failure) -> Option<Step> {
+    let fails_otherwise = |without: &dyn Fn(&mut Value)| {
+        let mut copy = value.clone();
+        copy.pointer_mut(pointer).map(without)?;
+        (read::<T>(&copy).err().as_ref() != Some(failure)).then_some(())
+    };
+    match value.pointer(pointer)? {
+        Value::Object(fields) => fields.keys().filter(|key| *key != "kind").find_map(|key| {
+            fails_otherwise(&|object| drop(object.as_object_mut().map(|object| object.remove(key))))?;
+            Some(Step::Key(key.clone()))
+        }),
+        Value::Array(items) => (0..items.len()).find_map(|index| {
+            fails_otherwise(&|list| drop(list.as_array_mut().map(|list| list.remove(index))))?;
+            Some(Step::Index(index))
+        }),
+        _ => None,
+    }
+}
+
+fn holds_kind(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields.contains_key("kind") || fields.values().any(holds_kind),
+        Value::Array(items) => items.iter().any(holds_kind),
+        _ => false,
+    }
+}
+
+/// A path such as `experts[1].training` as a JSON pointer; `None` if a step of it is not in the path itself.
+fn pointer(path: &str) -> Option<String> {
+    let steps = path.split(['.', '[']).filter(|step| !step.is_empty());
+    steps.map(|step| (step != "?").then(|| format!("/{}", step.trim_end_matches(']')))).collect()
+}
+
+/// The path and the problem behind serde's message for the value at a path; an empty path is the whole.
+pub(crate) fn problem(path: &str, message: &str) -> (String, Problem) {
+    let whole = if path.is_empty() { "settings" } else { path };
+    // A setting that is checked while it is read writes our own message.
+    if let Some((inner, rest)) = message.strip_prefix('`').and_then(|text| text.split_once("` must be ")) {
+        let (expected, got) = rest.rsplit_once(", got ").unwrap_or((rest, ""));
+        return (child(path, inner), Problem::out_of_domain(expected, got));
+    }
+    let quoted = || message.split('`').nth(1).unwrap_or_default();
+    if message.contains("missing field `") {
+        return (child(path, quoted()), Problem::Missing);
+    }
+    if message.contains("duplicate field `") || message.contains("duplicate key") {
+        return (child(path, quoted()), Problem::Repeated);
+    }
+    if message.contains("unknown field `") {
+        let known = message.split('`').skip(3).step_by(2).map(str::to_owned).collect();
+        return (child(path, quoted()), Problem::Unknown { known });
+    }
+    for kind in ["invalid type: ", "invalid value: ", "invalid length: ", "unknown variant "] {
+        let Some((_, rest)) = message.split_once(kind) else { continue };
+        let Some((got, expected)) = rest.split_once(", expected ") else { continue };
+        let (expected, got) =
+            (plain(expected.split(" at line ").next().unwrap_or_default()), got.replace('`', "\""));
+        let problem = match kind {
+            "invalid type: " => Problem::WrongType { expected, got },
+            _ => Problem::OutOfDomain { expected, got },
+        };
+        return (whole.to_owned(), problem);
+    }
+    (whole.to_owned(), Problem::out_of_domain("well-formed", message))
+}
+
+/// The path of a field in the value at a path, unless the path already ends with it.
+fn child(path: &str, field: &str) -> String {
+    if path.is_empty() || path == field || path.ends_with(&format!(".{field}")) {
+        return if path.is_empty() { field.to_owned() } else { path.to_owned() };
+    }
+    format!("{path}.{field}")
+}
+
+/// serde's names of types in plain words.
+fn plain(expected: &str) -> String {
+    match expected {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number from 0".into(),
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number".into(),
+        "f32" | "f64" => "a number".into(),
+        "a boolean" => "true or false".into(),
+        "a string" | "string" => "text".into(),
+        "a sequence" => "a list".into(),
+        "a map" => "an object with named settings".into(),
+        tagged if tagged.starts_with("internally tagged enum") => "an object that names its `kind`".into(),
+        named if named.starts_with("struct ") => "an object with named settings".into(),
+        words => words.replace('`', ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::detect::AnyDetectorConfig;
+    use crate::features::FlowFeaturizerConfig;
+
+    fn failed<T: DeserializeOwned + Serialize>(value: Value) -> String {
+        match from_value::<T>(value) {
+            Err(error @ Error::InvalidArgument { .. }) => error.to_string(),
+            Err(other) => panic!("{other}"),
+            Ok(_) => panic!("reads"),
+        }
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named_at_any_depth() {
+        let forest = |name: &str, value: Value| json!({"kind": "isolation_forest", name: value});
+        let ensemble = |detector: Value| json!({"kind": "ensemble", "members": [{"detector": detector}]});
+        let number = "must be a whole number from 0, got string \"x\"";
+        let read = failed::<AnyDetectorConfig>;
+        assert_eq!(read(forest("trees", json!("x"))), format!("`trees` {number}"));
+        assert_eq!(
+            read(ensemble(forest("trees", json!("x")))),
+            format!("`members[0].detector.trees` {number}")
+        );
+        let twice =
+            json!({"kind": "ensemble", "members": [{"detector": ensemble(forest("trees", json!("x")))}]});
+        assert_eq!(read(twice), format!("`members[0].detector.members[0].detector.trees` {number}"));
+        assert!(
+            read(ensemble(forest("treez", json!(5))))
+                .starts_with("`members[0].detector.treez` is unknown here; ")
+        );
+        assert!(read(json!({"kind": "forest"})).starts_with("`kind` must be one of"));
+        assert_eq!(read(json!({"trees": 5})), "`kind` is missing");
+        assert_eq!(read(json!([5])), "`settings` must be an object that names its `kind`, got a list");
+    }
+
+    #[test]
+    fn a_list_does_not_stand_for_named_settings() {
+        let categories = json!({"categories": ["one_hot", 5]});
+        let error = failed::<FlowFeaturizerConfig>(categories);
+        assert!(error.starts_with("`categories` must be an object"), "{error}");
+    }
+}
