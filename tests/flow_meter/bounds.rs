@@ -76,7 +76,7 @@ fn memory_is_flat_under_the_cap_and_every_flow_is_counted() {
         assert!(most - early < 1 << 20, "{most} bytes after {early}");
         assert!(most < 32 << 20, "{most}");
         assert_eq!((counts.started, counts.evicted, counts.end), (300_000, 290_000, 10_000));
-        assert_eq!((rows, counts.most_held), (300_000, 10_000));
+        assert_eq!((rows, counts.max_held), (300_000, 10_000));
     }
 }
 
@@ -93,7 +93,7 @@ fn the_flow_that_was_silent_for_longest_makes_room() {
     assert_eq!(rows.all("src_port"), [2.0, 1.0, 3.0, 4.0]);
     assert_eq!(rows.texts("end_reason"), ["evicted", "evicted", "end", "end"]);
     assert_eq!(rows.all("expiration_id"), [-1.0, -1.0, 0.0, 0.0]);
-    assert_eq!((counts.evicted, counts.most_held), (2, 2));
+    assert_eq!((counts.evicted, counts.max_held), (2, 2));
 }
 
 #[test]

@@ -167,7 +167,7 @@ fn a_clock_that_runs_backwards_does_no_harm() {
     packets[100].time_ns = i64::MAX;
     packets[200].time_ns = i64::MIN;
     let (_, counts) = flows(&packets, &config(Profile::Nfstream));
-    assert!(counts.most_held < 1_400, "{counts:?}");
+    assert!(counts.max_held < 1_400, "{counts:?}");
 }
 
 #[test]
