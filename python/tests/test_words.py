@@ -21,7 +21,7 @@ def found(line):
         ("const MOST_ROWS: usize = 3;", "MOST_ROWS"),
         ("pub least_rows: usize,", "least_rows"),
         ("  leastRows: number", "leastRows"),
-        ("struct Voice {", "Voice"),
+        ("struct Voice {", "struct Voice"),
         ("evenness = 0.1", "evenness"),
     ],
 )
@@ -35,6 +35,7 @@ def test_banned_words_are_found_in_text_and_names(line, word):
         "There is no column of this name, and there are no rows.",
         "It is no longer read; a standard library at least understands it.",
         "fn at_most_one_row() { at_least_two(); almost_all(); of_course }",
+        "Voice calls, of course",
         '#[serde(alias = "evenness")]',
         'assert_eq!(read("least_rows"), 3); // an old name',
     ],

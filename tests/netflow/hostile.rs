@@ -11,11 +11,11 @@ use super::{exporters, push, read};
 fn a_template_of_65535_fields_is_refused() {
     let body = bytes().u16(256).u16(65_535).put(&[0, 1, 0, 4].repeat(10)).0;
     let (_, counts) = read(&[ipfix(0, 1, &[set(2, &body)])]);
-    assert_eq!((counts.refused_templates, counts.malformed_datagrams, counts.templates), (1, 1, 0));
+    assert_eq!((counts.rejected_templates, counts.malformed_datagrams, counts.templates), (1, 1, 0));
     // As many as a datagram holds, all there.
     let fields = vec![(1, 4); 16_000];
     let (_, counts) = read(&[ipfix(0, 1, &[set(2, &template(256, &fields))])]);
-    assert_eq!((counts.refused_templates, counts.malformed_datagrams, counts.templates), (1, 0, 0));
+    assert_eq!((counts.rejected_templates, counts.malformed_datagrams, counts.templates), (1, 0, 0));
 }
 
 #[test]
@@ -23,9 +23,9 @@ fn records_without_a_byte_do_not_loop() {
     let zero = [(1, 0), (2, 0), (8, 0)];
     let data = set(256, &[0; 100]);
     let (batch, counts) = read(&[ipfix(0, 1, &[set(2, &template(256, &zero)), data.clone()])]);
-    assert_eq!((batch.num_rows(), counts.refused_templates, counts.kept_sets), (0, 1, 1));
+    assert_eq!((batch.num_rows(), counts.rejected_templates, counts.kept_sets), (0, 1, 1));
     let (_, counts) = read(&[netflow9(0, 1, &[set(0, &template(256, &[])), data.clone()])]);
-    assert_eq!((counts.refused_templates, counts.kept_sets), (1, 1));
+    assert_eq!((counts.rejected_templates, counts.kept_sets), (1, 1));
     // Only variable fields, all of them empty: a record is as many bytes as it has fields.
     let variable = [(96, VARIABLE), (94, VARIABLE)];
     let (_, counts) = read(&[ipfix(0, 1, &[set(2, &template(256, &variable)), data])]);
@@ -39,13 +39,13 @@ fn a_refused_template_does_not_leave_the_old_one_in_force() {
         ipfix(0, 1, &[set(2, &template(256, &PLAIN))]),
         ipfix(0, 1, &[set(2, &template(256, &[(1, 0)])), data]),
     ]);
-    assert_eq!((batch.num_rows(), counts.refused_templates, counts.kept_sets), (0, 1, 1));
+    assert_eq!((batch.num_rows(), counts.rejected_templates, counts.kept_sets), (0, 1, 1));
 }
 
 #[test]
 fn set_lengths_that_lie_are_named_with_their_byte() {
     let good = set(256, &plain_record(1, 40));
-    for (length, expected) in [(0, "at least 4"), (3, "at least 4"), (65_535, "ends in its message")] {
+    for (length, expected) in [(0, "at least 4"), (3, "at least 4"), (65_535, "within its message")] {
         let bad = bytes().u16(256).u16(length).u32(1).0;
         let mut exporters = exporters();
         push(&mut exporters, &[ipfix(0, 1, &[set(2, &template(256, &PLAIN)), good.clone(), bad])]);
@@ -103,13 +103,13 @@ fn options_whose_scope_lies_are_refused() {
     for scopes in [0, 3, u16::MAX] {
         let body = bytes().u16(400).u16(2).u16(scopes).u16(149).u16(4).u16(34).u16(4).0;
         let (_, counts) = read(&[ipfix(0, 1, &[set(3, &body), set(400, &[0; 8])])]);
-        assert_eq!((counts.refused_templates, counts.option_records), (1, 0), "{scopes}");
+        assert_eq!((counts.rejected_templates, counts.option_records), (1, 0), "{scopes}");
     }
     // NetFlow v9: lengths beyond the set, and such as are no fields.
     for (scope, options) in [(4, 400), (65_532, 4), (3, 5), (65_535, 65_535)] {
         let body = bytes().u16(400).u16(scope).u16(options).u16(1).u16(4).u16(34).u16(4).0;
         let (_, counts) = read(&[netflow9(0, 1, &[set(1, &body), set(400, &[0; 8])])]);
-        assert_eq!((counts.refused_templates, counts.malformed_datagrams), (1, 1), "{scope}, {options}");
+        assert_eq!((counts.rejected_templates, counts.malformed_datagrams), (1, 1), "{scope}, {options}");
     }
 }
 
@@ -141,7 +141,7 @@ fn zeros_that_are_no_padding_do_not_cost_their_square() {
     for _ in 0..20 {
         let mut exporters = exporters();
         push(&mut exporters, &[netflow9(0, 0, &[set(0, &body)])]);
-        assert_eq!(exporters.counts().refused_templates, 65_001 / 4);
+        assert_eq!(exporters.counts().rejected_templates, 65_001 / 4);
     }
     assert!(begun.elapsed().as_secs_f64() < 1.0, "{:?} for 1.3 MB", begun.elapsed());
 }

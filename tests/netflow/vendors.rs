@@ -69,7 +69,7 @@ fn every_datagram_is_read_once_its_templates_came() {
     for (names, flows, others, unknown) in EXPORTERS {
         let Some((_, counts)) = files(names) else { return };
         assert_eq!(
-            counts.malformed_datagrams + counts.refused_templates + counts.truncated_records,
+            counts.malformed_datagrams + counts.rejected_templates + counts.truncated_records,
             0,
             "{names:?}"
         );

@@ -194,7 +194,8 @@ fn lengths_that_lie_are_errors_at_an_offset() {
     capture.block(0x0bad, &[1, 2, 3, 4]);
     let at = capture.bytes.len() - 4;
     capture.bytes[at] = 99;
-    let message = format!("test, byte {at}: a length of 99 after a block is not 16, the length before the block");
+    let message =
+        format!("test, byte {at}: a length of 99 after a block is not 16, the length before the block");
     assert_eq!(read(&capture.bytes).2, Some(message));
     // Of a block that is read past, nothing but its end is missing.
     let mut capture = PcapNg::new(Order::Little);

@@ -179,7 +179,9 @@ impl Decoder {
         };
         let links = self.unsupported.links.iter().map(link);
         let encapsulations = self.unsupported.encapsulations.iter();
-        links.chain(encapsulations.map(|(kind, &records)| (format!("encapsulated {}", kind.as_str()), records)))
+        links.chain(
+            encapsulations.map(|(kind, &records)| (format!("encapsulated {}", kind.as_str()), records)),
+        )
     }
 
     /// The counters of the frames up to now.
