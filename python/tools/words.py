@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 WORDS = "docs/words.toml"
-PATTERNS = "*.md *.rs *.py *.mjs *.js *.ts *.toml Makefile".split()
+PATTERNS = ["*.md", "*.rs", "*.py", "*.mjs", "*.js", "*.ts", "*.toml", "Makefile"]
 FOLDERS = ("src/", "bindings/", "python/", "examples/", "benches/", "tests/", "docs/")
 # Generated files, and those that list the words.
 EXCLUDED = {WORDS, "python/tests/test_words.py", "bindings/node/native.d.ts", "bindings/node/native.js"}

@@ -1,4 +1,4 @@
-//! Captures to flows: a known example, public captures, the featurizer of a data set.
+//! Flows of captures: a published example, public captures, and the featurizer of a data set.
 
 use std::path::Path;
 
@@ -34,7 +34,7 @@ pub(crate) fn pcap(packets: &[(u32, bool, u8, u32)]) -> Vec<u8> {
     capture
 }
 
-/// The example of `NFStream`'s documentation, `google_ssl`: sizes and times that have its published figures.
+/// Packets with the published figures of the example `google_ssl` in `NFStream`'s documentation.
 fn google_ssl() -> Vec<u8> {
     let there = [74, 76, 66, 165, 66, 77, 66, 66, 66, 152, 66, 66, 75, 74, 67, 66];
     let back = [74, 66, 1502, 1371, 1488, 1409, 969, 73, 67, 82, 154, 153];
@@ -87,7 +87,7 @@ fn the_google_ssl_example_has_its_published_figures() {
 }
 
 #[test]
-fn the_identity_of_a_flow_is_spelt_as_in_the_data_sets() {
+fn the_flow_id_has_the_format_of_the_data_sets() {
     let capture = google_ssl();
     let rows = |profile| {
         let meter = FlowMeter::from_bytes(&capture, "inline", &config(profile)).unwrap();
@@ -102,7 +102,7 @@ fn the_identity_of_a_flow_is_spelt_as_in_the_data_sets() {
 }
 
 #[test]
-fn the_flows_before_a_lying_record_come_before_the_error() {
+fn the_flows_before_a_damaged_record_come_before_the_error() {
     let mut capture = google_ssl();
     capture.extend([0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xe8, 0xff, 0xff, 0xff, 0xe8]);
     let mut meter = FlowMeter::from_bytes(&capture, "lying", &FlowMeterConfig::default()).unwrap();
@@ -123,7 +123,7 @@ fn records_without_a_packet_are_in_the_report() {
 }
 
 #[test]
-fn a_table_written_as_csv_is_known_by_its_header() {
+fn a_table_written_as_csv_is_recognised_by_its_header() {
     let capture = google_ssl();
     for profile in Profile::ALL {
         let table = FlowMeter::from_bytes(&capture, "inline", &config(profile)).unwrap().read().unwrap();
@@ -134,7 +134,7 @@ fn a_table_written_as_csv_is_known_by_its_header() {
     }
 }
 
-/// Packets and bytes of all records, by profile, must be those of the capture.
+/// Checks that the records of each profile have all packets and bytes of the capture.
 fn check_totals(path: &Path) {
     let reader = PacketReader::open(path, &DecodeOptions::default()).unwrap();
     let (mut packets, mut frames, mut payload) = (0.0, 0.0, 0.0);
@@ -180,7 +180,7 @@ fn check_totals(path: &Path) {
 }
 
 #[test]
-fn every_packet_of_the_public_captures_is_in_a_flow_and_twice_is_the_same() {
+fn every_packet_of_the_public_captures_is_in_one_flow_and_a_second_run_is_equal() {
     let folders = ["packets/attack", "packets/benign", "packets/encapsulation", "packets/malformed"];
     for path in folders.into_iter().flat_map(public_data::files) {
         if FlowMeter::open(&path, &FlowMeterConfig::default()).is_ok() {
@@ -202,7 +202,7 @@ fn the_featurizer_of_a_data_set_accepts_a_capture() {
         let features = featurizer.transform(&flows).unwrap();
         assert_eq!(features.matrix.nrows(), flows.n_rows());
         assert!(flows.n_rows() > 10 && features.matrix.iter().all(|v| v.is_finite()));
-        // And the other way: what learned from a capture reads the data set.
+        // The reverse: a featurizer fitted on a capture accepts the data set.
         let featurizer = FlowFeaturizerConfig::default().fit(&flows).unwrap();
         let batch = CsvReader::open(&path, &ReadOptions::default()).unwrap().next().unwrap().unwrap();
         for column in featurizer.columns() {

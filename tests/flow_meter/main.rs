@@ -1,4 +1,4 @@
-//! The flow meter: each column against its textbook formula, ends of flows, bounds, captures.
+//! The flow meter: columns against their textbook formulas, ends of flows, memory bounds, captures.
 #![cfg(feature = "packets")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

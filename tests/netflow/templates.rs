@@ -39,7 +39,7 @@ fn kept_data_is_bounded_in_number_bytes_and_age() {
     assert_eq!(kept(&by_bytes, &sets), (vec![3.0, 4.0, 5.0], 2, 3));
     let nothing = NetflowConfig { max_kept_sets: 0, ..NetflowConfig::default() };
     assert_eq!(kept(&nothing, &sets), (vec![], 5, 0));
-    // The first datagram was sent an hour before.
+    // The first datagram was sent an hour earlier.
     let mut old = sets.clone();
     old[0][8..12].copy_from_slice(&(super::made::SENT - 3_600).to_be_bytes());
     assert_eq!(kept(&NetflowConfig::default(), &old), (vec![2.0, 3.0, 4.0, 5.0], 1, 4));
@@ -116,11 +116,15 @@ fn templates_domains_and_samplers_are_bounded() {
     let mut exporters = Exporters::new(&config).unwrap();
     let one = |id| set(2, &template(id, &PLAIN));
     push(&mut exporters, &[ipfix(0, 1, &[one(256), one(257), one(258)]), ipfix(0, 1, &[data(1)])]);
-    assert_eq!((exporters.counts().evicted_templates, exporters.counts().kept_sets), (1, 1), "256 made room");
+    assert_eq!(
+        (exporters.counts().evicted_templates, exporters.counts().kept_sets),
+        (1, 1),
+        "template 256 was evicted"
+    );
     push(&mut exporters, &[ipfix(0, 2, &[]), ipfix(0, 1, &[]), ipfix(0, 3, &[]), ipfix(0, 1, &[])]);
     assert_eq!(exporters.counts().evicted_domains, 1);
     push(&mut exporters, &[ipfix(0, 1, &[set(258, &plain_record(5, 5))])]);
-    assert_eq!(exporters.rows(), 1, "domain 2 made room, not domain 1");
+    assert_eq!(exporters.rows(), 1, "domain 2 was evicted, not domain 1");
     push(&mut exporters, &[ipfix(0, 1, &[set(2, &template(259, &[&PLAIN[..], &[(5, 1)]].concat()))])]);
     assert_eq!(exporters.counts().rejected_templates, 1);
     let samplers = bytes().u16(400).u16(2).u16(1).u16(302).u16(1).u16(34).u16(1).0;
