@@ -1,7 +1,7 @@
 """Compare qosguard with common libraries: the same work in the same run on one thread, as ratios.
 
-Each round measures every library once, so that a drift of the machine's speed affects all of them alike. A result is the
-median over the rounds. Run it with `make bench`.
+Each round measures every library once, so that a drift of the machine's speed affects all of them alike. A result
+is the median over the rounds. Run it with `make bench`.
 """
 
 from __future__ import annotations

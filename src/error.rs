@@ -42,6 +42,23 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Every category.
+    pub const ALL: [Self; 13] = [
+        Self::InvalidArgument,
+        Self::ShapeMismatch,
+        Self::NotFinite,
+        Self::SchemaMismatch,
+        Self::BadRecord,
+        Self::InsufficientData,
+        Self::IncompatibleFormat,
+        Self::CorruptArtifact,
+        Self::Policy,
+        Self::Io,
+        Self::Training,
+        Self::Cancelled,
+        Self::Unsupported,
+    ];
+
     /// The category as a stable string.
     ///
     /// ```
@@ -369,6 +386,15 @@ impl From<candle_core::Error> for Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_kinds_are_listed_once() {
+        // `Unsupported` is the last variant.
+        assert_eq!(ErrorKind::Unsupported as usize + 1, ErrorKind::ALL.len());
+        assert!(ErrorKind::ALL.iter().enumerate().all(|(i, &kind)| i == kind as usize));
+        let names: std::collections::BTreeSet<_> = ErrorKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        assert_eq!(names.len(), ErrorKind::ALL.len());
+    }
 
     #[test]
     fn a_message_has_only_the_known_parts_of_the_place() {

@@ -6,6 +6,7 @@ use crate::arrow::array::{Array, AsArray, Float64Array, StringArray};
 use crate::arrow::compute::concat_batches;
 use crate::arrow::datatypes::Float64Type;
 use proptest::prelude::*;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::telemetry::{Field, Kind, Role};
@@ -80,6 +81,34 @@ fn the_same_seed_gives_the_same_flows() {
         (a.join().unwrap(), b.join().unwrap())
     });
     assert_eq!(twins.0, twins.1);
+}
+
+/// Paths of all settings, such as `/background/web`, with their values.
+fn settings(prefix: &str, value: &Value) -> Vec<(String, Value)> {
+    match value {
+        Value::Object(fields) => {
+            fields.iter().flat_map(|(name, value)| settings(&format!("{prefix}/{name}"), value)).collect()
+        }
+        value => vec![(prefix.to_owned(), value.clone())],
+    }
+}
+
+#[test]
+fn every_setting_changes_the_flows() {
+    let whole = serde_json::to_value(config(2_000, 0.2, 3)).unwrap();
+    let base = simulated(&serde_json::from_value(whole.clone()).unwrap());
+    let settings = settings("", &whole);
+    assert_eq!(settings.len(), 13);
+    for (path, value) in settings {
+        let other = match &value {
+            Value::Array(_) => json!(["flood"]),
+            Value::Number(number) if number.is_f64() => json!(number.as_f64().unwrap() / 2.0),
+            number => json!(number.as_u64().unwrap() + 1),
+        };
+        let mut changed = whole.clone();
+        *changed.pointer_mut(&path).unwrap() = other;
+        assert_ne!(simulated(&serde_json::from_value(changed).unwrap()), base, "{path}");
+    }
 }
 
 #[test]

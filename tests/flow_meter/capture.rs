@@ -6,7 +6,7 @@ use qosguard::features::{Featurizer, FlowFeaturizerConfig};
 use qosguard::telemetry::packets::{
     DecodeOptions, FlowMeter, FlowMeterConfig, PacketReader, Profile, read_flows,
 };
-use qosguard::telemetry::{BatchReader, CsvReader, ReadOptions, Schema, read_csv};
+use qosguard::telemetry::{BatchReader, CsvReader, ReadOptions, Schema, open, read_csv};
 
 use super::public_data;
 use super::table::{ACK, FIN, PSH, Rows, SYN, config};
@@ -120,6 +120,47 @@ fn records_without_a_packet_are_in_the_report() {
     let mut meter = FlowMeter::from_bytes(&capture, "arp", &FlowMeterConfig::default()).unwrap();
     let flows = meter.read().unwrap();
     assert_eq!(flows.report().skipped, [("not_ip".to_owned(), 1)].into());
+}
+
+/// The capture of some packets with another source port in each.
+fn one_packet_flows(packets: usize) -> Vec<u8> {
+    let mut capture = pcap(&vec![(0, false, SYN, 60); packets]);
+    for i in 0..packets {
+        capture[24 + i * (16 + 60) + 16 + 14 + 20] = i as u8;
+    }
+    capture
+}
+
+#[test]
+fn the_report_of_open_has_the_counters_of_the_flow_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |capture: Vec<u8>, max_flows| {
+        let path = folder.path().join("capture");
+        std::fs::write(&path, capture).unwrap();
+        let meter = FlowMeterConfig { max_flows, ..FlowMeterConfig::default() };
+        let mut reader = open(&path, &ReadOptions { meter, ..ReadOptions::default() }).unwrap();
+        let accepted = reader.read().unwrap().n_rows();
+        (accepted, reader.report().skipped.clone())
+    };
+    assert_eq!(open(one_packet_flows(5), 2), (5, [("evicted_flows".to_owned(), 3)].into()));
+    let decreasing = pcap(&[(90, false, SYN, 60), (50, true, SYN | ACK, 60), (60, false, ACK, 60)]);
+    assert_eq!(open(decreasing, 2), (1, [("backward_packets".to_owned(), 2)].into()));
+    assert_eq!(open(one_packet_flows(5), 9), (5, [].into()));
+}
+
+#[test]
+fn open_recognises_every_magic_number_of_pcap() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("capture");
+    // The records of the last variant have 8 more bytes before the frame.
+    for (magic, more) in [(0xa1b2_c3d4_u32, 0), (0xa1b2_3c4d, 0), (0xa1b2_cd34, 8)] {
+        let mut capture = pcap(&[(0, false, SYN, 60)]);
+        capture[..4].copy_from_slice(&magic.to_le_bytes());
+        capture.splice(40..40, vec![0; more]);
+        std::fs::write(&path, capture).unwrap();
+        let table = open(&path, &ReadOptions::default()).unwrap().read().unwrap();
+        assert_eq!((table.n_rows(), table.schema().name()), (1, "nfstream"), "{magic:#x}");
+    }
 }
 
 #[test]

@@ -9,5 +9,6 @@ mod ends;
 mod properties;
 #[path = "../public_data/mod.rs"]
 mod public_data;
+mod settings;
 mod table;
 mod twin;

@@ -33,7 +33,7 @@ pub(super) enum Waited {
 pub(super) struct Queue {
     max_bytes: usize,
     inner: Mutex<Inner>,
-    changed: Condvar,
+    came: Condvar,
 }
 
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ struct Inner {
 
 impl Queue {
     pub(super) fn new(max_bytes: usize) -> Self {
-        Self { max_bytes, inner: Mutex::default(), changed: Condvar::new() }
+        Self { max_bytes, inner: Mutex::default(), came: Condvar::new() }
     }
 
     /// No function of the queue can panic while it holds the lock.
@@ -66,7 +66,7 @@ impl Queue {
         inner.bytes = bytes;
         inner.datagrams.push_back(datagram);
         drop(inner);
-        self.changed.notify_one();
+        self.came.notify_one();
     }
 
     /// Marks the end of the datagrams.
@@ -75,7 +75,7 @@ impl Queue {
         inner.closed = true;
         inner.error = error;
         drop(inner);
-        self.changed.notify_one();
+        self.came.notify_one();
     }
 
     /// Number of dropped datagrams.
@@ -95,14 +95,14 @@ impl Queue {
                 return Waited::Closed(inner.error.take());
             }
             let Some(deadline) = deadline else {
-                inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+                inner = self.came.wait(inner).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Waited::TimedOut;
             }
-            inner = self.changed.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
+            inner = self.came.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }

@@ -156,15 +156,6 @@ impl<'a> FlowMeter<'a> {
                 }
             }
         }
-        let counts = self.packets.counts();
-        for (reason, records) in
-            counts.by_reason().into_iter().chain([("rejected_times", counts.rejected_times)])
-        {
-            if records > 0 {
-                self.report.skipped.insert(reason.to_owned(), records);
-            }
-        }
-        self.report.skipped.extend(self.packets.unsupported());
         let batch = if self.pending_since.take().is_some() && !self.is_finished {
             self.table.drain()?
         } else {
@@ -178,6 +169,23 @@ impl<'a> FlowMeter<'a> {
             None => self.error.take().map_or(Ok(None), Err),
         }
     }
+
+    /// Copies the counters of the capture and of the flow table that are not 0 into the report.
+    fn update_report(&mut self) {
+        let (capture, flows) = (self.packets.counts(), self.table.counts());
+        let others = [
+            ("rejected_times", capture.rejected_times),
+            ("backward_packets", flows.backwards),
+            ("evicted_flows", flows.evicted),
+            ("forgotten_connections", flows.forgotten),
+        ];
+        for (name, count) in capture.by_reason().into_iter().chain(others) {
+            if count > 0 {
+                self.report.skipped.insert(name.to_owned(), count);
+            }
+        }
+        self.report.skipped.extend(self.packets.unsupported());
+    }
 }
 
 impl BatchReader for FlowMeter<'_> {
@@ -187,8 +195,9 @@ impl BatchReader for FlowMeter<'_> {
 
     /// `accepted` counts flow records. `skipped` counts the records of the capture that are not packets, by the names of
     /// the fields of [`CaptureCounts`], and again by the names of unsupported link types and encapsulations
-    /// ([`Decoder::unsupported`](super::Decoder::unsupported)). It also has [`CaptureCounts::rejected_times`].
-    /// `rejected` is always 0.
+    /// ([`Decoder::unsupported`](super::Decoder::unsupported)). It also has [`CaptureCounts::rejected_times`]
+    /// and three counters of the flow table, of [`FlowCounts`]: `backward_packets`, `evicted_flows` and
+    /// `forgotten_connections`. `rejected` is always 0.
     fn report(&self) -> &ReadReport {
         &self.report
     }
@@ -198,6 +207,8 @@ impl Iterator for FlowMeter<'_> {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_batch().transpose()
+        let batch = self.next_batch();
+        self.update_report();
+        batch.transpose()
     }
 }
