@@ -138,6 +138,28 @@ fn less_common_link_types_are_decoded() {
 }
 
 #[test]
+fn tags_of_switches_are_skipped_and_may_contain_a_vlan() {
+    for (kind, ip) in datagrams() {
+        let ethernet = frame::ethernet(kind, &ip);
+        let tagged = |tag: &[u8]| chain(&[&ethernet[..12], tag, &ethernet[12..]]);
+        let vlan = frame::ethernet(0x8100, &chain(&[&[0, 9], &kind.to_be_bytes(), &ip]));
+        for (link, bytes, vlan_id) in [
+            (LinkType::DSA_TAG_BRCM, tagged(&[0x20, 0, 0, 5]), 0),
+            (LinkType::DSA_TAG_BRCM_PREPEND, chain(&[&[0x20, 0, 0, 5], &ethernet]), 0),
+            (LinkType::DSA_TAG_BRCM_PREPEND, chain(&[&[0x20, 0, 0, 5], &vlan]), 9),
+            (LinkType::DSA_TAG_DSA, tagged(&[0xc0, 0x18, 0, 7]), 0),
+            (LinkType::DSA_TAG_DSA, tagged(&[0xe0, 0x18, 0x10, 7]), 7),
+            (LinkType::DSA_TAG_EDSA, tagged(&[0xda, 0xda, 0, 0, 0xe0, 0x18, 0x60, 7]), 7),
+            (LinkType::DSA_TAG_EDSA, tagged(&[0xda, 0xda, 0, 0, 0xc0, 0x18, 0, 7]), 0),
+        ] {
+            let packet = packet(link, &bytes);
+            assert_eq!(packet.vlan_id, vlan_id, "{link:?}");
+            assert_udp(packet, &ip, &format!("{link:?}"));
+        }
+    }
+}
+
+#[test]
 fn frames_that_are_not_decoded_are_counted_by_name() {
     let ip = frame::udp(53, b"12345");
     let ppi = |link: u8| chain(&[&[0, 0, 8, 0, link, 0, 0, 0], &ip]);

@@ -54,6 +54,14 @@ impl LinkType {
     pub const IPV6: Self = Self(229);
     /// Linux "cooked" capture, version 2.
     pub const LINUX_SLL2: Self = Self(276);
+    /// Ethernet with the tag of a Broadcom switch after the addresses.
+    pub const DSA_TAG_BRCM: Self = Self(281);
+    /// Ethernet with the tag of a Broadcom switch before the addresses.
+    pub const DSA_TAG_BRCM_PREPEND: Self = Self(282);
+    /// Ethernet with the tag of a Marvell switch after the addresses.
+    pub const DSA_TAG_DSA: Self = Self(284);
+    /// Ethernet with the tag of a Marvell switch after the addresses, with an Ethernet type of its own.
+    pub const DSA_TAG_EDSA: Self = Self(285);
 }
 
 impl LinkType {
@@ -182,6 +190,10 @@ fn other_link(link: LinkType, frame: Part<'_>) -> Result<Network<'_>, Skipped> {
         LinkType::LINUX_SLL => ether_payload(frame.u16(14)?, frame.after(16)?),
         LinkType::LINUX_SLL2 if frame.u16(8)? == NETLINK => Err(Skipped::NotIp),
         LinkType::LINUX_SLL2 => ether_payload(frame.u16(0)?, frame.after(20)?),
+        LinkType::DSA_TAG_BRCM => ether_payload(frame.u16(16)?, frame.after(18)?),
+        LinkType::DSA_TAG_BRCM_PREPEND => ethernet(frame.after(4)?),
+        LinkType::DSA_TAG_DSA => marvell(frame, 12),
+        LinkType::DSA_TAG_EDSA => marvell(frame, 16),
         LinkType::NULL | LinkType::LOOP => loopback(frame),
         LinkType::PPP | LinkType::PPP_HDLC | LinkType::C_HDLC => ppp(frame),
         LinkType::PPP_WITH_DIR | LinkType::C_HDLC_WITH_DIR => ppp(frame.after(1)?),
@@ -377,6 +389,15 @@ fn ppp_payload(part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
         0x0281 | 0x0283 => Ok((MPLS, part)),
         _ => Err(Skipped::NotIp),
     }
+}
+
+/// A frame with the 4-byte tag of a Marvell switch at byte `at`. If a bit of the tag is set, it replaces a VLAN tag and
+/// contains its identifier.
+fn marvell(frame: Part<'_>, at: usize) -> Result<Network<'_>, Skipped> {
+    let &[flags, _, high, low] = frame.after(at)?.head()?;
+    let network = ether_payload(frame.u16(at + 4)?, frame.after(at + 6)?)?;
+    let vlan_id = if flags & 0x20 == 0 { 0 } else { u16::from_be_bytes([high, low]) & 0x0fff };
+    Ok(if vlan_id == 0 { network } else { Network { vlan_id, ..network } })
 }
 
 /// A PPP frame, or a frame of Cisco HDLC, which has an Ethernet type after its address and control bytes.
