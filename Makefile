@@ -57,8 +57,8 @@ node: build $(NODE)/node_modules/.installed ## put the built add-on, its loader 
 
 # --- lint -----------------------------------------------------------------------------------------------------------
 
-.PHONY: lint lint-rust lint-python lint-node stubs drift
-lint: lint-rust lint-python lint-node drift ## everything that needs no test run
+.PHONY: lint lint-rust lint-python lint-node lint-words stubs drift
+lint: lint-rust lint-python lint-node lint-words drift ## everything that needs no test run
 
 lint-rust:
 	mkdir -p $(NAPI_TYPE_DEF_TMP_FOLDER)
@@ -75,6 +75,9 @@ lint-python: stubs
 
 lint-node: node
 	cd $(NODE) && npm run --silent lint
+
+lint-words: ## words that the project does not use; docs/words.toml lists them
+	$(PYTHON) python/tools/words.py
 
 stubs: python node ## regenerate the committed interface files
 	$(TARGET)/debug/qosguard-stubs $(TARGET)/debug/lib_core.so | $(BIN)/python python/tools/stubs.py

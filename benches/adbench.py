@@ -1,10 +1,10 @@
-"""The unsupervised default beside scikit-learn's isolation forest on ADBench's classical tables.
+"""Compare the unsupervised default with scikit-learn's isolation forest on ADBench's classical tables.
 
     python benches/adbench.py FOLDER_WITH_NPZ
 
-Each table is split 70/30, stratified, with three seeds, and scaled to [0, 1] by its training part; tables of
-more than 40,000 rows are cut to as many at random. Both detectors are fitted on the training part without
-labels and score the test part once.
+Each table is split 70/30, stratified, with three seeds, and scaled to [0, 1] by its training part. Of larger
+tables, 40,000 random rows are used. Both detectors are fitted on the training part without labels, and score
+the test part once.
 """
 
 import argparse
@@ -19,20 +19,20 @@ from sklearn.model_selection import train_test_split
 import qosguard as qg
 
 SEEDS = range(3)
-MOST_ROWS = 40_000
+MAX_ROWS = 40_000
 
 
 def tables(folder: pathlib.Path):
-    """Name, rows and truth of each table."""
+    """Yield the name, the rows and the labels of each table."""
     for path in sorted(folder.glob("*.npz")):
         data = np.load(path, allow_pickle=True)
         yield path.stem, data["X"].astype(np.float64), data["y"].astype(int).ravel()
 
 
 def split(X, y, seed):
-    """Scaled training part, scaled test part and its truth."""
-    if len(y) > MOST_ROWS:
-        rows = np.random.default_rng(seed).choice(len(y), MOST_ROWS, replace=False)
+    """Return the scaled training part, the scaled test part and its labels."""
+    if len(y) > MAX_ROWS:
+        rows = np.random.default_rng(seed).choice(len(y), MAX_ROWS, replace=False)
         X, y = X[rows], y[rows]
     train, test, _, truth = train_test_split(X, y, test_size=0.3, stratify=y, random_state=seed)
     low, high = train.min(axis=0), train.max(axis=0)

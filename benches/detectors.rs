@@ -71,7 +71,7 @@ fn bench(criterion: &mut Criterion) {
     );
 
     let config = HalfSpaceTreesConfig::default();
-    // Fitting is learning row by row, so this is how fast a stream is learned.
+    // Half-space trees are fitted row by row, so this is the speed of learning from a stream.
     fit(criterion, "half_space_trees", &config, &x, None);
     score(criterion, "half_space_trees", &config.fit(x.view(), FitContext::default()).unwrap().model, &x);
 

@@ -1,4 +1,4 @@
-//! A capture in memory to flow records, one thread, each profile; `QOSGUARD_DATA` adds public captures.
+//! Flow records from a capture in memory, on one thread, for each profile; `QOSGUARD_DATA` adds public captures.
 
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot read its data may stop")]
@@ -15,7 +15,7 @@ use qosguard::telemetry::packets::{FlowMeter, FlowMeterConfig, FlowTable, Packet
 /// Packets of a capture.
 const PACKETS: usize = 1_000_000;
 
-/// Bytes of a frame that a capture keeps.
+/// Captured bytes per frame.
 const KEPT: usize = 256;
 
 /// A frame, its bytes on the wire and its time in microseconds.
@@ -33,7 +33,7 @@ fn capture(frames: impl Iterator<Item = Frame>) -> Vec<u8> {
     capture
 }
 
-/// 20,000 packets a second in TCP and UDP flows of 1 to 40 packets, some hundred at a time.
+/// 20,000 packets per second in some hundred concurrent TCP and UDP flows of 1 to 40 packets.
 fn synthetic() -> Vec<u8> {
     let mut state = 1_u32;
     let mut random = move |below: u32| {
@@ -69,7 +69,7 @@ fn synthetic() -> Vec<u8> {
     }))
 }
 
-/// The frames of a capture file, with times from its first; none of a file that is no plain Ethernet pcap.
+/// The frames of a capture file, with times relative to its first frame; none for another format than Ethernet in pcap.
 fn frames(bytes: &[u8]) -> Vec<Frame> {
     let word = |at: &[u8]| u32::from_le_bytes(*at.first_chunk().unwrap());
     let mut frames = Vec::new();
@@ -88,7 +88,7 @@ fn frames(bytes: &[u8]) -> Vec<Frame> {
     frames
 }
 
-/// The public captures merged by time, and that again every 20 s with other IPv4 addresses.
+/// The public captures merged by time, and repeated every 20 s with other IPv4 addresses.
 fn public() -> Option<Vec<u8>> {
     let mut all = Vec::new();
     for folder in ["attack", "benign"] {
@@ -139,13 +139,13 @@ fn meter(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Kilobytes of memory that the process holds, where the system tells.
+/// Resident memory of the process, kilobytes; `None` if the system does not report it.
 fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().trim_end_matches(" kB").parse().ok()
 }
 
-/// An hour of 10 million TCP flows of two packets, in a table of 100,000: what it holds must not grow.
+/// An hour of 10 million TCP flows of two packets, in a table of 100,000: its memory must not grow.
 fn churn(criterion: &mut Criterion) {
     const FLOWS: u64 = 10_000_000;
     let mut group = criterion.benchmark_group("packets/churn");

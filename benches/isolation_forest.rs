@@ -9,7 +9,7 @@ use qosguard::detect::{
 };
 use qosguard::ndarray::{Array2, s};
 
-/// Rows that differ in every column, from a congruential generator, so that all trees grow to the full.
+/// Rows that differ in every column, from a congruential generator, so that all trees grow to their full depth.
 fn rows(n: usize, features: usize) -> Array2<f32> {
     let mut state = 1_u32;
     Array2::from_shape_simple_fn((n, features), || {
@@ -46,8 +46,8 @@ fn bench(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The variants, on 100,000 rows of 42 features, ten of them categories where there are any; one in five
-/// values is missing for the last.
+/// The variants, on 100,000 rows of 42 features, ten of them categorical in the variants with categories. One in five
+/// values is missing in the last one.
 fn variants(criterion: &mut Criterion) {
     qosguard::set_parallel(false);
     let base = IsolationForestConfig::default;

@@ -1,4 +1,4 @@
-//! Export datagrams to Arrow batches, one thread: records a second of NetFlow v5, NetFlow v9, IPFIX and sFlow.
+//! Decoding export datagrams on one thread: records per second of NetFlow v5, NetFlow v9, IPFIX and sFlow.
 
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot read its data may stop")]
@@ -8,10 +8,10 @@ use std::net::{IpAddr, Ipv4Addr};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use qosguard::telemetry::netflow::{Exporters, NetflowConfig};
 
-/// Datagrams of a run, each of some 1,400 bytes as exporters send them.
+/// Datagrams per run, each of about 1,400 bytes.
 const DATAGRAMS: u32 = 4_000;
 
-/// Elements of a usual template of NetFlow v9: addresses, ports, interfaces, counts, times, flags, masks, systems.
+/// Elements of a typical template of NetFlow v9: addresses, ports, interfaces, counts, times, flags, masks, systems.
 const NETFLOW9: [(u16, u16); 18] = [
     (8, 4),
     (12, 4),
@@ -33,7 +33,7 @@ const NETFLOW9: [(u16, u16); 18] = [
     (13, 1),
 ];
 
-/// The same as IPFIX has it, with longer counts and times.
+/// The same for IPFIX, with longer counts and times.
 const IPFIX: [(u16, u16); 14] = [
     (8, 4),
     (12, 4),
@@ -51,7 +51,7 @@ const IPFIX: [(u16, u16); 14] = [
     (136, 1),
 ];
 
-/// Numbers that look random.
+/// Pseudo-random numbers.
 struct Random(u64);
 
 impl Random {
@@ -61,7 +61,7 @@ impl Random {
     }
 }
 
-/// A record of some elements with values as real ones have them.
+/// A record of some elements with realistic values.
 fn record(fields: &[(u16, u16)], v6: bool, random: &mut Random) -> Vec<u8> {
     let mut record = Vec::new();
     for &(element, len) in fields {
@@ -101,7 +101,7 @@ fn template(fields: &[(u16, u16)]) -> Vec<u8> {
     numbers.flat_map(u16::to_be_bytes).collect()
 }
 
-/// Datagrams of a format, and the records in them.
+/// Datagrams of a format, and their number of records.
 fn datagrams(format: &str) -> (Vec<Vec<u8>>, u64) {
     let mut random = Random(1);
     let (seconds, uptime) = (1_700_000_000, 3_600_000);

@@ -1,7 +1,7 @@
-"""What torch makes of the same networks on one thread: training steps and scores a second.
+"""Measure the same networks in torch on one thread: training steps and scores per second.
 
-Run it with `python benches/neural_peers.py` in the same minutes as `cargo bench -p qosguard-benches --bench neural`.
-torch stands in no requirements file, for it takes gigabytes: `pip install torch==2.15.0`.
+Run `python benches/neural_peers.py` right after `cargo bench -p qosguard-benches --bench neural`.
+torch takes gigabytes and is not in a requirements file: `pip install torch==2.15.0`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def autoencoder() -> nn.Module:
 
 
 class Transformer(nn.Module):
-    """A token for each feature and one that gathers, through three layers."""
+    """A token for each feature and a class token, in three layers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,14 +59,14 @@ class Transformer(nn.Module):
         self.layers = nn.TransformerEncoder(layer, 3, nn.LayerNorm(WIDTH), enable_nested_tensor=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """What the gathering token holds at the end."""
+        """Return the class token after the last layer."""
         tokens = x.unsqueeze(-1) * self.weight + self.bias
         tokens = torch.cat([self.gathering.expand(len(x), -1, -1), tokens], dim=1)
         return self.layers(tokens)[:, 0]
 
 
 class Mixture(nn.Module):
-    """A transformer over the columns, convolutions over the timing statistics, and a gate that weighs their vectors."""
+    """A transformer over the columns, convolutions over the timing statistics, and a gate for their vectors."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,14 +87,14 @@ class Mixture(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """A logit for each class."""
+        """Return a logit for each class."""
         tabular, timing = self.tabular(x[:, :TABULAR]), self.timing(x[:, TABULAR:].unsqueeze(1))
         shares = self.gate(torch.cat([tabular, timing], dim=1)).softmax(dim=1)
         return self.classifier(shares[:, :1] * tabular + shares[:, 1:] * timing)
 
 
 def report(name: str, rows: int, taken: float) -> None:
-    """One line of the table."""
+    """Print one line of the table."""
     print(f"{name:<28} {rows / taken:>12,.0f} rows/s   {taken * 1e6:>12,.1f} µs a call", flush=True)
 
 
@@ -139,7 +139,7 @@ def mixtures(rounds: int) -> None:
 
 
 def main() -> None:
-    """Prints a line for each figure."""
+    """Print a line for each result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds

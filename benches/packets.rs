@@ -1,4 +1,4 @@
-//! A capture in memory to packets, one thread; `QOSGUARD_DATA` adds public captures.
+//! Decoding the packets of a capture in memory on one thread; `QOSGUARD_DATA` adds public captures.
 
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot read its data may stop")]
@@ -52,7 +52,7 @@ fn synthetic() -> Vec<u8> {
     capture
 }
 
-/// The Ethernet captures of the public data in one, again and again; none where the data is not there.
+/// The public Ethernet captures in one, repeated; `None` without the data.
 fn public() -> Option<Vec<u8>> {
     let mut frames = Vec::new();
     for folder in ["attack", "benign"] {

@@ -1,7 +1,7 @@
-"""The same work by the libraries people use now, in the same run, on one thread, as ratios.
+"""Compare qosguard with common libraries: the same work in the same run on one thread, as ratios.
 
-Every measure is taken in rounds, each library once a round, so that a machine whose speed drifts slows all of
-them alike; a figure is the median of its rounds. Run it with `make bench`.
+Each round measures every library once, so that a drift of the machine's speed affects all of them alike. A result
+is the median over the rounds. Run it with `make bench`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS"):
     os.environ[variable] = "1"
 
-os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # pandas and pyarrow bring threads of their own
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})  # pandas and pyarrow start their own threads
 
 import argparse
 import json
@@ -53,7 +53,7 @@ def seconds(work: Work) -> float:
 def measure(
     name: str, unit: str, amount: float, works: dict[str, Work], rounds: int, calls: int = 1
 ) -> dict[str, object]:
-    """Median over `rounds`; `amount / seconds` in `unit`, or seconds a call where `amount` is 0."""
+    """Return the median over `rounds`: `amount / seconds` in `unit`, or seconds per call if `amount` is 0."""
     taken: dict[str, list[float]] = {who: [] for who in works}
     for work in works.values():
         work()
@@ -135,7 +135,7 @@ def variants(rounds: int) -> list[dict[str, object]]:
 
 
 def labelled() -> tuple[np.ndarray, np.ndarray]:
-    """Rows of 42 features, of which ten tell the label in pairs, with noise."""
+    """Return rows of 42 features. Ten of them, in pairs and with noise, determine the label."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((ROWS, FEATURES)).astype(np.float32)
     y = (x[:, :5] * x[:, 5:10] + 0.5 * x[:, :5]).sum(axis=1) + rng.standard_normal(ROWS) > 1.0
@@ -181,7 +181,7 @@ def boosted(rounds: int) -> list[dict[str, object]]:
 
 
 def forest_attribution(rounds: int) -> list[dict[str, object]]:
-    """Explain an isolation forest: here its score, by shap the mean depth, which is not what it scores by."""
+    """Explain an isolation forest: qosguard explains its score, shap the mean depth."""
     x = np.random.default_rng(0).standard_normal((ROWS, FEATURES)).astype(np.float32)
     few = x[:EXPLAINED].copy()
     ours = qg.IsolationForest(TREES, SAMPLES).fit(x)
@@ -195,7 +195,7 @@ def forest_attribution(rounds: int) -> list[dict[str, object]]:
 
 
 def csv_files(folder: Path) -> dict[str, Path]:
-    """A simulated file, and real ones where `QOSGUARD_DATA` has them."""
+    """Return a simulated file, and real files if `QOSGUARD_DATA` has them."""
     made = folder / "simulated.csv"
     pd.DataFrame(qg.simulate(rows=200_000, seed=0).to_pandas()).to_csv(made, index=False)
     data = Path(os.environ.get("QOSGUARD_DATA", "../shared/data"))
@@ -225,7 +225,7 @@ def readers(rounds: int) -> list[dict[str, object]]:
 
 
 def merged_capture(folder: Path, packets: int) -> tuple[Path, int] | None:
-    """The public Ethernet captures, an hour apart and with gaps of a minute at most, again and again."""
+    """Write the public Ethernet captures, repeated with an hour between them and gaps of at most a minute."""
     data = Path(os.environ.get("QOSGUARD_DATA", "../shared/data")) / "packets"
     records: list[tuple[int, bytes]] = []
     moment = 0
@@ -256,7 +256,7 @@ def merged_capture(folder: Path, packets: int) -> tuple[Path, int] | None:
 
 
 def meters(rounds: int) -> list[dict[str, object]]:
-    """A capture file to flow records in memory, with NFStream's statistical columns, beside NFStream itself."""
+    """Read flow records with NFStream's statistical columns from a capture file; the peer is NFStream."""
     with tempfile.TemporaryDirectory() as folder:
         capture = merged_capture(Path(folder), 200_000)
         if capture is None:
@@ -286,7 +286,7 @@ def imports(rounds: int) -> dict[str, object]:
 
 
 def main() -> None:
-    """Run everything, print it, and write JSON where asked."""
+    """Run everything, print the results, and write them as JSON if a path is given."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, help="also write the figures here")

@@ -1,4 +1,4 @@
-//! The whole way on one thread: Arrow table → features → score → p-value → action, and loading a guard.
+//! The whole pipeline on one thread: Arrow table → features → score → p-value → action, and loading a guard.
 #![allow(missing_docs, clippy::unwrap_used, reason = "criterion's macros and fixed inputs")]
 
 #[path = "../tests/public_data/mod.rs"]
@@ -11,7 +11,7 @@ use qosguard::Guard;
 use qosguard::simulate::{self, FlowSimulatorConfig};
 use qosguard::telemetry::{self, Table};
 
-/// Simulated flows, and UNSW-NB15 (42 features before encoding) where `QOSGUARD_DATA` has it.
+/// Simulated flows, and UNSW-NB15 (42 features before encoding) if `QOSGUARD_DATA` has it.
 fn tables() -> Vec<(&'static str, Table)> {
     let config = FlowSimulatorConfig { rows: 100_000, ..Default::default() };
     let mut tables = vec![("simulated", simulate::table(&config).unwrap())];

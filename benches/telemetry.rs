@@ -1,4 +1,4 @@
-//! CSV, JSON lines, Parquet and Arrow IPC to Arrow, one thread; `QOSGUARD_DATA` adds public files.
+//! Reading CSV, JSON lines, Parquet and Arrow IPC on one thread; `QOSGUARD_DATA` adds public files.
 
 #![allow(missing_docs, reason = "criterion's macros make public functions")]
 #![allow(clippy::unwrap_used, reason = "a bench that cannot read its data may stop")]
@@ -18,7 +18,7 @@ use qosguard::telemetry::{
 
 const ROWS: u64 = 50_000;
 
-/// Flow records with cells as long as those of real ones: counts, bytes, and decimals of up to 9 digits.
+/// Flow records with cells of realistic lengths: counts, bytes, and decimals of up to 9 digits.
 fn records() -> Vec<Vec<(String, String)>> {
     let schema = Schema::preset("flow_detail").unwrap();
     let mut state = 1_u64;
@@ -60,7 +60,7 @@ fn json_text(records: &[Vec<(String, String)>]) -> String {
     text
 }
 
-/// Reads a text that lives as long as the program.
+/// Reads texts.
 fn read_text(c: &mut Criterion) {
     let records = records();
     let csv: &'static str = csv_text(&records).leak();
@@ -98,7 +98,7 @@ fn read_files(c: &mut Criterion) {
     group.finish();
 }
 
-/// Files of columns to tables, and Arrow memory that fits: without limits nothing is even looked at.
+/// Reads columnar files, and Arrow memory that matches the schema. Without limits in the schema, its values are not read.
 fn read_columns(c: &mut Criterion) {
     let csv: &'static str = csv_text(&records()).leak();
     let table = CsvReader::new(csv.as_bytes(), "csv", &ReadOptions::default()).unwrap().read().unwrap();

@@ -1,4 +1,4 @@
-//! Floats as whole numbers of the same bits, for records whose JSON must keep NaN and infinities.
+//! Floating-point numbers as integers of the same bits, so that JSON keeps NaN and infinities.
 
 /// A vector of `f32` for `#[serde(with = …)]`.
 pub(crate) mod f32s {

@@ -1,4 +1,4 @@
-//! One error type for the whole crate, and its coarse, stable category.
+//! The error type of the crate, and its coarse, stable category.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -23,11 +23,11 @@ pub enum ErrorKind {
     ShapeMismatch,
     /// A NaN or an infinity where a number is needed.
     NotFinite,
-    /// The columns are not those of the schema.
+    /// The columns do not match the schema.
     SchemaMismatch,
     /// A file holds records that cannot be read.
     BadRecord,
-    /// There are too few rows (or classes) to do what was asked.
+    /// There are too few rows or classes.
     InsufficientData,
     /// The file was written by a newer release.
     IncompatibleFormat,
@@ -35,9 +35,9 @@ pub enum ErrorKind {
     CorruptArtifact,
     /// A QoS policy does not validate.
     Policy,
-    /// The operating system refused a read or a write.
+    /// Reading or writing a file failed.
     Io,
-    /// A training ran away, or a tensor library refused a step.
+    /// Training diverged, or the tensor library failed.
     Training,
     /// The work was cancelled.
     Cancelled,
@@ -46,6 +46,23 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Every category.
+    pub const ALL: [Self; 13] = [
+        Self::InvalidArgument,
+        Self::ShapeMismatch,
+        Self::NotFinite,
+        Self::SchemaMismatch,
+        Self::BadRecord,
+        Self::InsufficientData,
+        Self::IncompatibleFormat,
+        Self::CorruptArtifact,
+        Self::Policy,
+        Self::Io,
+        Self::Training,
+        Self::Cancelled,
+        Self::Unsupported,
+    ];
+
     /// The category as a stable string.
     ///
     /// ```
@@ -70,15 +87,15 @@ impl ErrorKind {
     }
 }
 
-/// A preset that knows some of the columns that are there.
+/// A preset with some of the columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NearPreset {
-    /// Its name.
+    /// Name of the preset.
     pub name: String,
-    /// How many of its columns are there.
+    /// Number of its columns that were found.
     pub found: usize,
-    /// How many columns it has.
+    /// Number of its columns.
     pub columns: usize,
 }
 
@@ -88,9 +105,9 @@ impl fmt::Display for NearPreset {
     }
 }
 
-/// Everything that can go wrong in `qosguard`.
+/// Any error of `qosguard`.
 ///
-/// A message never repeats its `source()`; join the chain with `": "` to show both.
+/// A message never repeats its `source()`. Join the chain with `": "` to show both.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -107,9 +124,9 @@ pub enum Error {
     ShapeMismatch {
         /// What was counted, such as `feature columns`.
         what: &'static str,
-        /// The count that the model needs.
+        /// The expected count.
         expected: usize,
-        /// The count that came.
+        /// The actual count.
         got: usize,
     },
     /// A NaN or an infinity at a known place.
@@ -117,21 +134,21 @@ pub enum Error {
     NotFinite {
         /// Row, from 0.
         row: usize,
-        /// Column name, or its index where the matrix has no names.
+        /// Column name, or its index if the matrix has no names.
         column: String,
         /// The offending value.
         value: f64,
     },
-    /// The columns are not those of the schema.
+    /// The columns do not match the schema.
     #[error("{place}: columns do not fit schema `{schema}`: {}", lists(missing, unknown))]
     SchemaMismatch {
         /// File or table.
         place: String,
-        /// Name of the schema that was asked for, or the nearest one.
+        /// Name of the given schema, or of the nearest one.
         schema: String,
-        /// Columns of the schema that are not there.
+        /// Columns of the schema that are missing.
         missing: Vec<String>,
-        /// Columns that the schema does not know.
+        /// Columns that are not in the schema.
         unknown: Vec<String>,
     },
     /// No schema was given, no preset fits the columns, and none can be inferred from them.
@@ -143,12 +160,12 @@ pub enum Error {
     NoPreset {
         /// File or table.
         place: String,
-        /// The first of the columns that are there.
+        /// The first columns.
         columns: Vec<String>,
-        /// The two presets that know the most of the columns.
+        /// The two presets with the most columns in common.
         nearest: Vec<NearPreset>,
     },
-    /// One record cannot be read and nothing after it can be trusted.
+    /// A record cannot be read, and reading stops there.
     #[error("{place}{}: {value:?} is not {expected}", within(*line, column))]
     BadRecord {
         /// File or table.
@@ -162,14 +179,14 @@ pub enum Error {
         /// What was expected there.
         expected: String,
     },
-    /// Binary input breaks its format and nothing after it can be trusted.
+    /// Binary input violates its format, and reading stops there.
     #[error("{place}, byte {offset}: {value} is not {expected}")]
     BadBytes {
         /// File or stream.
         place: String,
-        /// Bytes before the offending ones.
+        /// Offset of the offending bytes.
         offset: u64,
-        /// What stands there.
+        /// The value there.
         value: String,
         /// What was expected there.
         expected: String,
@@ -183,21 +200,21 @@ pub enum Error {
         place: String,
         /// Rejected records.
         rejected: u64,
-        /// Records read in all.
+        /// Records in total.
         rows: u64,
         /// The allowed share, in `[0, 1]`.
         allowed: f64,
-        /// The first rejection, in words.
+        /// The first rejection as text.
         first: String,
     },
-    /// There are too few rows to do what was asked.
+    /// There are too few rows.
     #[error("{what}: needs at least {needed}, got {got}")]
     InsufficientData {
         /// What is short, such as `clean rows`.
         what: String,
-        /// The least that would do.
+        /// The required minimum.
         needed: usize,
-        /// What there is.
+        /// The actual count.
         got: usize,
     },
     /// The file was written by a newer release.
@@ -215,7 +232,7 @@ pub enum Error {
     CorruptArtifact {
         /// The file.
         path: PathBuf,
-        /// What does not hold.
+        /// What is wrong.
         reason: String,
     },
     /// A QoS policy does not validate.
@@ -223,14 +240,14 @@ pub enum Error {
     Policy {
         /// File, or `policy`.
         place: String,
-        /// Line of the field in the text, from 1, or of what lacks it; `None` for a policy that is not read from text.
+        /// Line of the field in the text, from 1, or the line where it is missing; `None` for a policy without text.
         line: Option<u64>,
         /// Path of the field, such as `rules[2].ttl_s`.
         path: String,
         /// What is wrong with it.
         problem: Problem,
     },
-    /// A training came to numbers that are not finite.
+    /// Training produced a number that is not finite.
     #[error("{stage}, step {step}: {what} of `{layer}` is not finite; try a smaller learning rate")]
     Diverged {
         /// What was trained, such as `autoencoder`.
@@ -239,40 +256,40 @@ pub enum Error {
         step: u64,
         /// What was not finite: `loss`, `validation loss`, `gradient` or `weight`.
         what: String,
-        /// The first weight where it shows, or `loss`.
+        /// The first weight that is not finite, or `loss`.
         layer: String,
     },
     /// A [`Monitor`](crate::Monitor) cancelled the work.
     #[error("the work was cancelled")]
     Cancelled,
-    /// The tensor library refused a step; a bug of this crate.
+    /// The tensor library failed, which is a bug of this crate.
     #[error("tensor computation: {reason}")]
     Tensor {
-        /// Its own words.
+        /// The message of the library.
         reason: String,
     },
     /// This build lacks a cargo feature.
     #[error("{what} needs the cargo feature `{feature}`, which this build of qosguard does not have")]
     Unsupported {
-        /// What was asked for, such as `a packet capture`.
+        /// What the call needs, such as `a packet capture`.
         what: String,
-        /// The feature that has it.
+        /// The missing feature.
         feature: &'static str,
     },
-    /// The operating system refused a read or a write.
+    /// Reading or writing a file failed.
     #[error("cannot access {}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
-        /// The refusal.
+        /// The error of the operating system.
         source: std::io::Error,
     },
 }
 
-/// Columns that a message lists before it counts the others.
-const LISTED: usize = 8;
+/// Maximum number of columns in a message. Further columns are counted.
+const MAX_LISTED: usize = 8;
 
-/// The columns that are missing and those that are unknown, each list if there is one.
+/// The missing and the unknown columns.
 fn lists(missing: &[String], unknown: &[String]) -> String {
     match (missing, unknown) {
         ([], []) => "their order or their types differ".into(),
@@ -282,16 +299,16 @@ fn lists(missing: &[String], unknown: &[String]) -> String {
     }
 }
 
-/// The first of some names, and how many more there are.
+/// The first of some names, and the number of the others.
 pub(crate) fn few(names: &[String]) -> String {
-    let listed: Vec<String> = names.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
-    match names.len().saturating_sub(LISTED) {
+    let listed: Vec<String> = names.iter().take(MAX_LISTED).map(|name| format!("`{name}`")).collect();
+    match names.len().saturating_sub(MAX_LISTED) {
         0 => listed.join(", "),
         more => format!("{} and {more} more", listed.join(", ")),
     }
 }
 
-/// The line and the column of a record, as far as they are given.
+/// The line and the column of a record, if they are given.
 fn within(line: u64, column: &str) -> String {
     let line = if line > 0 { format!(", line {line}") } else { String::new() };
     if column.is_empty() { line } else { format!("{line}, column `{column}`") }
@@ -400,7 +417,7 @@ impl Error {
         }
     }
 
-    /// [`Error::Unsupported`] by a build without a cargo feature.
+    /// Creates an [`Error::Unsupported`] for a missing cargo feature.
     #[cfg_attr(
         all(feature = "netflow", feature = "packets", feature = "parquet", feature = "yaml"),
         expect(dead_code, reason = "every feature is there")
@@ -409,7 +426,7 @@ impl Error {
         Self::Unsupported { what: what.into(), feature }
     }
 
-    /// [`Error::NotFinite`] of a part of a matrix, with the row of the whole.
+    /// Replaces the row of an [`Error::NotFinite`], for errors in a part of a matrix.
     pub(crate) fn at_row(self, row: usize) -> Self {
         match self {
             Self::NotFinite { column, value, .. } => Self::NotFinite { row, column, value },
@@ -417,7 +434,7 @@ impl Error {
         }
     }
 
-    /// [`Error::Io`] with the path that caused it.
+    /// Creates an [`Error::Io`] with its path.
     pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
         if source
             .get_ref()
@@ -461,7 +478,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_names_only_what_is_known() {
+    fn all_kinds_are_listed_once() {
+        // `Unsupported` is the last variant.
+        assert_eq!(ErrorKind::Unsupported as usize + 1, ErrorKind::ALL.len());
+        assert!(ErrorKind::ALL.iter().enumerate().all(|(i, &kind)| i == kind as usize));
+        let names: std::collections::BTreeSet<_> = ErrorKind::ALL.iter().map(|kind| kind.as_str()).collect();
+        assert_eq!(names.len(), ErrorKind::ALL.len());
+    }
+
+    #[test]
+    fn a_message_has_only_the_known_parts_of_the_place() {
         let record = |line, column: &str| Error::BadRecord {
             place: "a.csv".into(),
             line,

@@ -1,4 +1,4 @@
-//! Dealing rows into folds, cross-fitting, and holding rows out.
+//! Held-out rows, folds and cross-fitting.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,10 +10,10 @@ use crate::parallel;
 use crate::progress::{self, Progress, Unit};
 use crate::rng::Stream;
 
-/// Parts rows `0..rows` into those to train on and those held out, each in rising order.
+/// Splits rows `0..rows` into training rows and held-out rows, each in ascending order.
 ///
-/// `share`, in [0, 1), of the rows of each class is held out, rounded down. There is one label for each row; without
-/// labels all rows are of one class.
+/// The share `share`, in [0, 1), of the rows of each class is held out, rounded down. There is one label per row; without
+/// labels all rows belong to one class.
 pub(crate) fn hold_out(
     labels: Option<&[u32]>,
     rows: usize,
@@ -36,7 +36,7 @@ pub(crate) fn hold_out(
     (0..rows).partition(|&row| !held_out[row])
 }
 
-/// Rows of the clean and of the attacks, each in a random order.
+/// The clean rows and the attack rows, each in random order.
 pub(crate) fn shuffled_by_label(labels: &[bool], seed: u64) -> [Vec<usize>; 2] {
     [false, true].map(|label| {
         let mut rows: Vec<usize> = (0..labels.len()).filter(|&row| labels[row] == label).collect();
@@ -45,7 +45,7 @@ pub(crate) fn shuffled_by_label(labels: &[bool], seed: u64) -> [Vec<usize>; 2] {
     })
 }
 
-/// Deals rows into `folds` parts in turn, each list from the first fold on: returns the fold of each of `n` rows.
+/// Assigns rows to `folds` folds in turn. Each list starts with the first fold. Returns the fold of each of `n` rows.
 pub(crate) fn deal<'a>(lists: impl IntoIterator<Item = &'a [usize]>, n: usize, folds: usize) -> Vec<usize> {
     let mut fold = vec![0; n];
     for rows in lists {
@@ -54,14 +54,14 @@ pub(crate) fn deal<'a>(lists: impl IntoIterator<Item = &'a [usize]>, n: usize, f
     fold
 }
 
-/// A row that one fold leaves out; a row may be left out in several.
+/// A row that one fold leaves out. Several folds may leave out the same row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LeftOut {
     pub(crate) row: usize,
     pub(crate) fold: usize,
 }
 
-/// Whether a fold learns from a row, shape (rows, folds): not where the fold leaves it out.
+/// Whether a row is a training row of a fold, shape (rows, folds).
 pub(crate) fn kept(left: impl IntoIterator<Item = LeftOut>, rows: usize, folds: usize) -> Vec<bool> {
     let mut kept = vec![true; rows * folds];
     for LeftOut { row, fold } in left {
@@ -70,9 +70,9 @@ pub(crate) fn kept(left: impl IntoIterator<Item = LeftOut>, rows: usize, folds: 
     kept
 }
 
-/// What is cross-fitted.
+/// Cross-fitting of several members.
 pub(crate) struct CrossFit<'a> {
-    /// The stage that progress is reported under.
+    /// The stage of progress reports.
     pub(crate) stage: &'a str,
     /// Names of the members.
     pub(crate) members: &'a [&'a str],
@@ -82,14 +82,14 @@ pub(crate) struct CrossFit<'a> {
 }
 
 impl CrossFit<'_> {
-    /// Fits every member on all rows and on all but each fold; also returns the score that each member gives each row
-    /// that was left out, shape (left, members).
+    /// Fits each member on all rows, and for each fold on the rows that the fold does not leave out. Returns the models of
+    /// all rows, and the scores of the left-out rows, shape (left, members).
     ///
-    /// `fit` gets a member and which rows take part, `score` a model and rows.
+    /// `fit` gets a member and a function that is true for its training rows. `score` gets a model and rows.
     ///
     /// # Errors
     ///
-    /// That of the first fit that fails.
+    /// The error of the first fit that fails.
     pub(crate) fn run<M: Send>(
         &self,
         fit: impl Fn(usize, &dyn Fn(usize) -> bool) -> Result<M> + Sync,
@@ -99,7 +99,7 @@ impl CrossFit<'_> {
         let kept = kept(self.left.iter().copied(), self.rows, folds);
         let n_jobs = self.members.len() * (folds + 1);
         let done = AtomicUsize::new(0);
-        // All fits are independent of each other; one more than folds sees all rows.
+        // All fits are independent. Each member has one fit per fold and one on all rows.
         let jobs = parallel::map(n_jobs, |job| -> Result<_> {
             let (member, fold) = (job / (folds + 1), job % (folds + 1));
             progress::check()?;
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_class_gives_its_share() {
+    fn the_share_of_each_class_is_held_out() {
         let labels: Vec<u32> = (0..1000).map(|row| if row % 10 == 0 { 7 } else { row % 2 }).collect();
         let (training, held) = hold_out(Some(&labels), 1000, 0.25, &mut Stream::new(3, 0));
         let of = |rows: &[usize], class: u32| rows.iter().filter(|&&row| labels[row] == class).count();
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_share_of_too_few_rows_is_none() {
+    fn a_share_below_one_row_holds_out_nothing() {
         let rows = |labels, rows, share| hold_out(labels, rows, share, &mut Stream::new(1, 0));
         assert_eq!(rows(None, 9, 0.1), ((0..9).collect(), vec![]));
         assert_eq!(rows(None, 10, 0.1).1.len(), 1);

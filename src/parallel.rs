@@ -1,4 +1,4 @@
-//! The one switch between many threads and one, and the two loops that obey it.
+//! The switch between several threads and one, and the two loops that use it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,10 +9,10 @@ use crate::progress;
 
 static ENABLED: AtomicBool = AtomicBool::new(true);
 
-/// Lets this process use rayon's threads, or keeps all work on the calling thread.
+/// Allows or forbids the use of rayon's threads in this process. Without them, all work runs on the calling thread.
 ///
-/// Results are the same bits either way. A forked child must call `set_parallel(false)`: it inherits
-/// the thread pool's memory, but not its threads.
+/// The results have the same bits in both cases. A forked child process must call `set_parallel(false)`, because it
+/// inherits the memory of the thread pool but not its threads.
 ///
 /// # Examples
 ///
@@ -41,8 +41,8 @@ pub(crate) fn map<T: Send>(n: usize, f: impl Fn(usize) -> T + Send + Sync) -> Ve
 
 /// Calls `f(start, part)` on each part of `out`, `chunk` long (the last may be shorter).
 ///
-/// No more than one chunk means no threads. The error is that of the first failing part, in order; work that is
-/// cancelled ends before the next part.
+/// A single chunk runs on the calling thread. The error is the error of the first failing part, in order. Cancelled work
+/// ends before the next part.
 pub(crate) fn for_each_chunk<T: Send>(
     out: &mut [T],
     chunk: usize,

@@ -1,8 +1,8 @@
 //! Progress and cancellation of long work.
 //!
-//! A [`Monitor`] is told how far fits and other long calls are, and ends them. Work that runs inside
-//! [`Monitor::run`], on this thread and on the threads that it uses, checks the monitor at least every few
-//! thousand rows; [`FitContext::monitor`](crate::detect::FitContext::monitor) does the same for one fit.
+//! A [`Monitor`] receives progress reports of fits and other long calls, and can cancel them. It applies to all work inside
+//! [`Monitor::run`], on this thread and on the threads that the work uses. Such work checks the monitor at least every
+//! few thousand rows. [`FitContext::monitor`](crate::detect::FitContext::monitor) applies to one fit.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// The shortest time between two reports of the same fine-grained work.
-const INTERVAL: Duration = Duration::from_millis(50);
+/// Minimum time between two reports of the same fine-grained work.
+const MIN_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What a [`Progress`] counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -53,7 +53,7 @@ impl Unit {
         }
     }
 
-    /// Whether every step is reported; the others at most every 50 ms, and the last one always.
+    /// Whether every step is reported. Steps of other units are reported at most every 50 ms, and at the end.
     const fn is_coarse(self) -> bool {
         matches!(self, Self::Fits | Self::Epochs)
     }
@@ -65,40 +65,40 @@ impl Unit {
 pub struct EpochRecord {
     /// The epoch, from 1.
     pub epoch: usize,
-    /// Steps since the training began.
+    /// Steps since the start of the training.
     pub steps: u64,
     /// Learning rate of the last step.
     pub learning_rate: f64,
     /// Mean over the epoch's rows.
     pub training_loss: f64,
-    /// On the held-out rows, after the epoch; `None` where there are none.
+    /// Loss of the held-out rows after the epoch; `None` without held-out rows.
     pub validation_loss: Option<f64>,
     /// Mean over the epoch's steps, before clipping.
     pub gradient_norm: f64,
 }
 
 impl EpochRecord {
-    /// The loss that decides which epoch is the best: the validation loss, or without one the training loss.
+    /// The loss that determines the best epoch: the validation loss, or the training loss without one.
     pub fn watched_loss(&self) -> f64 {
         self.validation_loss.unwrap_or(self.training_loss)
     }
 }
 
-/// How far a piece of work is.
+/// The progress of a piece of work.
 pub struct Progress<'a> {
-    /// What runs, such as `boosted_trees`, `ensemble` or `autoencoder`.
+    /// The work, such as `boosted_trees`, `ensemble` or `autoencoder`.
     pub stage: &'a str,
     /// What `done` and `total` count.
     pub unit: Unit,
     /// Units that are done.
     pub done: u64,
-    /// Units in all; the work may end before.
+    /// Units in total. The work may end earlier.
     pub total: u64,
-    /// The member or expert that was just fitted, where fits are counted.
+    /// The member or expert that was fitted last, if the unit is fits.
     pub member: Option<&'a str>,
-    /// The fold that it was fitted without, from 0; `None` for a fit on all rows.
+    /// The fold that was left out of the fit, from 0; `None` for a fit on all rows.
     pub fold: Option<usize>,
-    /// The epoch that just ended, where epochs are counted.
+    /// The epoch that ended last, if the unit is epochs.
     pub epoch: Option<&'a EpochRecord>,
     checkpoint: Option<&'a dyn Fn() -> Result<Vec<u8>>>,
 }
@@ -109,12 +109,12 @@ impl<'a> Progress<'a> {
         Self { stage, unit, done, total, member: None, fold: None, epoch: None, checkpoint: None }
     }
 
-    /// Names the fit that was just done.
+    /// Adds the member and the fold of the last fit.
     pub(crate) fn of_member(self, member: &'a str, fold: Option<usize>) -> Self {
         Self { member: Some(member), fold, ..self }
     }
 
-    /// Adds the epoch, and how to save the training.
+    /// Adds the epoch, and the function that saves the training.
     #[cfg(feature = "neural")]
     pub(crate) fn of_epoch(
         self,
@@ -152,7 +152,7 @@ impl fmt::Debug for Progress<'_> {
     }
 }
 
-/// What is called with every report.
+/// The function that receives the reports.
 type Watch = dyn FnMut(&Progress<'_>) -> ControlFlow<()> + Send;
 
 struct Shared {
@@ -160,10 +160,10 @@ struct Shared {
     watch: Option<Mutex<(Option<Instant>, Box<Watch>)>>,
 }
 
-/// Follows long work and cancels it. Clones share one state, so that another thread can cancel.
+/// Receives the progress of long work, and cancels it. Clones share one state, so that another thread can cancel.
 ///
-/// Cancelled work returns [`Error::Cancelled`]. The training of a network that has completed an epoch ends
-/// instead, with the best weights so far.
+/// Cancelled work returns [`Error::Cancelled`]. The training of a network that has completed an epoch ends instead without an
+/// error and keeps the best weights so far.
 ///
 /// # Examples
 ///
@@ -203,13 +203,13 @@ impl fmt::Debug for Monitor {
 impl Monitor {
     /// A monitor that calls `watch` with every report, one call at a time, on the thread that does the work.
     ///
-    /// `Break` after an epoch ends that training, which keeps its best weights; any other `Break` cancels.
+    /// `Break` after an epoch ends that training, which keeps its best weights. Any other `Break` cancels the work.
     pub fn new(watch: impl FnMut(&Progress<'_>) -> ControlFlow<()> + Send + 'static) -> Self {
         let watch: Box<Watch> = Box::new(watch);
         Self(Arc::new(Shared { cancelled: AtomicBool::new(false), watch: Some(Mutex::new((None, watch))) }))
     }
 
-    /// Cancels the work that this monitor follows, now and later.
+    /// Cancels all present and future work under this monitor.
     pub fn cancel(&self) {
         self.0.cancelled.store(true, Ordering::Relaxed);
     }
@@ -219,7 +219,7 @@ impl Monitor {
         self.0.cancelled.load(Ordering::Relaxed)
     }
 
-    /// Runs `work` under this monitor, and under those that already apply here.
+    /// Runs `work` under this monitor, and under the monitors that already apply on this thread.
     ///
     /// # Examples
     ///
@@ -238,16 +238,16 @@ impl Monitor {
         Scope { link, quiet }.run(work)
     }
 
-    /// Calls the watch; whether the work goes on.
+    /// Calls the watch. Returns whether the work continues.
     fn report(&self, progress: &Progress<'_>) -> ControlFlow<()> {
         let Some(watch) = &self.0.watch else { return ControlFlow::Continue(()) };
-        // A watch that itself starts work may be handed a task of the work that it watches.
+        // A watch that starts work of its own may run a task of the reported work, which would report again.
         if REPORTING.replace(true) {
             return ControlFlow::Continue(());
         }
         let _reset = Reset;
         let (last, watch) = &mut *watch.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = last.is_none_or(|last| last.elapsed() >= INTERVAL);
+        let is_due = last.is_none_or(|last| last.elapsed() >= MIN_INTERVAL);
         if !progress.unit.is_coarse() && progress.done < progress.total && !is_due {
             return ControlFlow::Continue(());
         }
@@ -256,7 +256,7 @@ impl Monitor {
     }
 }
 
-/// Ends a report, also one that panics.
+/// Marks the end of a report, also after a panic.
 struct Reset;
 
 impl Drop for Reset {
@@ -265,13 +265,13 @@ impl Drop for Reset {
     }
 }
 
-/// A monitor that applies, and those around it.
+/// A monitor, and the monitors around it.
 struct Link {
     monitor: Monitor,
     outer: Option<Arc<Self>>,
 }
 
-/// Which monitors apply on a thread.
+/// The monitors that apply on a thread.
 #[derive(Clone, Default)]
 pub(crate) struct Scope {
     link: Option<Arc<Link>>,
@@ -283,7 +283,7 @@ thread_local! {
     static REPORTING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The scope of this thread, to be taken along to another one.
+/// The scope of this thread, to enter it on another thread.
 pub(crate) fn scope() -> Scope {
     SCOPE.with_borrow(Clone::clone)
 }
@@ -295,14 +295,14 @@ impl Scope {
         work()
     }
 
-    /// Makes the scope that of this thread until the result is dropped, on this thread and before those that were
-    /// entered earlier.
+    /// Makes this the scope of the thread until the result is dropped. Results must be dropped on the same thread, in the
+    /// reverse order of the calls.
     pub(crate) fn enter(&self) -> Entered {
         Entered { before: SCOPE.replace(self.clone()), on_this_thread: PhantomData }
     }
 }
 
-/// A scope that applies until this is dropped.
+/// A scope applies until this is dropped.
 pub(crate) struct Entered {
     before: Scope,
     on_this_thread: PhantomData<*const ()>,
@@ -314,7 +314,7 @@ impl Drop for Entered {
     }
 }
 
-/// Runs a part of some work that reports nothing but can be cancelled.
+/// Runs a part of some work without reports. It can still be cancelled.
 pub(crate) fn quiet<T>(work: impl FnOnce() -> T) -> T {
     Scope { quiet: true, ..scope() }.run(work)
 }
@@ -328,13 +328,13 @@ pub(crate) fn is_cancelled() -> bool {
     SCOPE.with_borrow(|scope| links(scope.link.as_ref()).any(|link| link.monitor.is_cancelled()))
 }
 
-/// Whether reports of this thread reach anyone.
+/// Whether a watch receives the reports of this thread.
 pub(crate) fn is_watched() -> bool {
     let watched = |scope: &Scope| links(scope.link.as_ref()).any(|link| link.monitor.0.watch.is_some());
     SCOPE.with_borrow(|scope| !scope.quiet && watched(scope))
 }
 
-/// Ends cancelled work.
+/// Returns an error if the work on this thread is cancelled.
 ///
 /// # Errors
 ///
@@ -343,7 +343,7 @@ pub(crate) fn check() -> Result<()> {
     if is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
 }
 
-/// Reports how far the work is, and ends it where a monitor asks for it.
+/// Reports progress, and returns an error if a monitor cancels the work.
 ///
 /// # Errors
 ///
@@ -366,7 +366,7 @@ pub(crate) fn report(progress: &Progress<'_>) -> Result<()> {
 pub(crate) fn report_epoch(progress: &Progress<'_>) -> ControlFlow<()> {
     if is_watched() {
         let broken = |link: &Link| link.monitor.report(progress).is_break();
-        // Every monitor gets the report, also where an earlier one ends the training.
+        // Every monitor receives the report, also if an earlier one ends the training.
         if links(scope().link.as_ref()).filter(|link| broken(link)).count() > 0 {
             return ControlFlow::Break(());
         }
@@ -374,7 +374,7 @@ pub(crate) fn report_epoch(progress: &Progress<'_>) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
 
-/// An input whose reads fail once the work is cancelled; [`Error::io`] turns that into [`Error::Cancelled`].
+/// A reader that fails after the work is cancelled. [`Error::io`] converts its error to [`Error::Cancelled`].
 pub(crate) struct Cancellable<R>(pub(crate) R);
 
 impl<R: Read> Read for Cancellable<R> {

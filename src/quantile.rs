@@ -1,6 +1,6 @@
 //! Quantiles of sorted values.
 
-/// Quantile of ascending, finite values, linear between neighbours, for `q` in [0, 1]; 0 for none.
+/// Quantile of ascending, finite values by linear interpolation, for `q` in [0, 1]; 0 without values.
 pub(crate) fn quantile<T: Copy + Into<f64>>(sorted: &[T], q: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
     let place = q * last as f64;

@@ -1,15 +1,15 @@
-//! Rows in the order of their scores: what the metrics of `evaluate` and the learnt weight of an ensemble stand on.
+//! Rows in the order of their scores, for the metrics of `evaluate` and the fitted weights of an ensemble.
 
 use crate::error::{Error, Result};
 
-/// Rows in the order of their scores, sorted once for any number of weightings.
+/// Rows in the order of their scores. They are sorted once for any number of weightings.
 pub(crate) struct Ranking {
-    /// Rows by falling score: index, label, and whether the next row scores less.
+    /// Rows in descending order of their scores: index, label, and whether the next row has a lower score.
     rows: Vec<(usize, bool, bool)>,
 }
 
 impl Ranking {
-    /// Sorts; the errors are those of [`roc_auc`](crate::evaluate::roc_auc).
+    /// Sorts the rows. It has the errors of [`roc_auc`](crate::evaluate::roc_auc).
     pub(crate) fn new<T: Copy + Into<f64>>(values: &[T], labels: &[bool]) -> Result<Self> {
         check_lengths("labels", values.len(), labels.len())?;
         if let Some(row) = values.iter().position(|&v| v.into().is_nan()) {
@@ -31,7 +31,7 @@ impl Ranking {
         Ok(Self { rows })
     }
 
-    /// Counts attacks and clean rows at or above each distinct score; row `i` counts `weight(i)` times.
+    /// Counts attacks and clean rows at or above each distinct score. Row `i` counts `weight(i)` times.
     pub(crate) fn curve(&self, weight: impl Fn(usize) -> u32) -> Curve {
         let (mut caught, mut alarms) = (0, 0);
         let mut points = vec![(0, 0)];

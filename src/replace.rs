@@ -1,4 +1,4 @@
-//! Files that appear under their name only when they are complete.
+//! Files that replace their target only when they are complete.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
 
-/// A new file that takes its name at [`Replacement::commit`]; dropped before, it leaves nothing behind.
+/// A new file that replaces its target at [`Replacement::commit`]. If it is dropped earlier, it is deleted.
 ///
-/// It is written next to its target, so that the rename stays within one file system. A link keeps pointing to its
-/// target, which is replaced. A target that exists and is not a regular file (a device, a named pipe) is written directly.
+/// It is written into the folder of its target, so that the rename stays within one file system. For a symbolic link, the
+/// file that it points to is replaced. A target that exists and is not a regular file (a device, a named pipe) is written directly.
 #[derive(Debug)]
 pub(crate) enum Replacement {
     /// A sibling of the target, and the target.
@@ -25,7 +25,7 @@ impl Replacement {
             Ok(target) if !target.is_file() => {
                 return OpenOptions::new().write(true).open(path).map(Self::Direct);
             }
-            // A file that may not be written is not replaced either.
+            // A file without write permission is not replaced.
             Ok(_) => drop(OpenOptions::new().append(true).open(path)?),
             Err(_) => {}
         }
@@ -34,12 +34,12 @@ impl Replacement {
         let mut builder = Builder::new();
         builder.prefix(".qosguard-").suffix(".part");
         #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // less the umask, as any new file
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)); // minus the umask, as for any new file
         let sibling = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
         Ok(Self::Sibling(sibling, target))
     }
 
-    /// Flushes the file to disk and gives it its name.
+    /// Flushes the file to disk and renames it to its target.
     pub(crate) fn commit(self) -> io::Result<()> {
         match self {
             Self::Sibling(sibling, target) => {
@@ -91,7 +91,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_link_keeps_pointing_to_what_is_replaced() {
+    fn a_symbolic_link_is_kept_and_its_target_replaced() {
         let folder = tempfile::tempdir().unwrap();
         let (target, link) = (folder.path().join("target"), folder.path().join("link"));
         std::fs::write(&target, "old").unwrap();

@@ -1,12 +1,12 @@
-//! The one source of randomness: a `ChaCha` stream per seed and index.
+//! The only source of random numbers: a `ChaCha` stream per seed and index.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// A seeded, counter-based random stream.
 ///
-/// Streams of one seed with different indices are independent, so work that is split over threads
-/// by index gives the same numbers for any thread count.
+/// Streams of one seed with different indices are independent, so work that is split among threads
+/// by index gives the same numbers for any number of threads.
 #[derive(Clone, Debug)]
 pub(crate) struct Stream(ChaCha8Rng);
 

@@ -1,12 +1,12 @@
-//! Lists where a file must have named fields.
+//! Finds lists in the place of named fields in a file.
 
 use serde::Serialize;
 use serde_json::Value;
 
-/// Where a list was given for something with named fields, if anywhere.
+/// The path of a list in the place of named fields, if there is one.
 ///
-/// serde takes a list for a struct, field by field in the order of the code, which is no file format. What
-/// was read is written out again beside what was given: a list must have stayed one.
+/// serde accepts a list for a struct, with its fields in the order of the code, which must not become a file format. The
+/// result is therefore serialised again and compared with the input: a list must still be a list.
 pub(crate) fn list_for_fields<T: Serialize>(given: &Value, read: &T) -> Option<String> {
     let read = serde_json::to_value(read).unwrap_or_default();
     find(given, &read, String::new())
@@ -23,7 +23,7 @@ fn find(given: &Value, read: &Value, path: String) -> Option<String> {
             let dot = if path.is_empty() { "" } else { "." };
             find(given, read.get(key)?, format!("{path}{dot}{key}"))
         }),
-        // One value may stand for a list of one.
+        // A single value may replace a list of one value.
         (Value::Object(_), Value::Array(read)) => find(given, read.first()?, path),
         _ => None,
     }

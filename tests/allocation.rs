@@ -1,4 +1,4 @@
-//! What is called for every row allocates nothing.
+//! Functions that are called per row do not allocate.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(unsafe_code, reason = "an allocator that counts is the only way to see an allocation")]
 
@@ -18,16 +18,16 @@ thread_local! {
 
 struct Counting;
 
-// SAFETY: every call is handed to the system's allocator as it came.
+// SAFETY: every call is passed on to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's.
+        // SAFETY: the caller guarantees the contract of the allocator.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's.
+        // SAFETY: the caller guarantees the contract of the allocator.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -55,7 +55,7 @@ fn scoring_allocates_nothing() {
         IsolationForestConfig { missing: IsolationMissing::Follow, categorical: vec![1], ..base() },
     ] {
         let forest = config.fit(x.view(), FitContext::default()).unwrap().model;
-        assert!(ALLOCATIONS.get() > 0, "the counter counts");
+        assert!(ALLOCATIONS.get() > 0, "the counter works");
         assert_eq!(allocations(&forest, &x.view()), 0, "{config:?}");
         assert_eq!(allocations(&forest, &x.slice(s![..1, ..])), 0, "{config:?}");
         let column_major = x.t().as_standard_layout().into_owned();
@@ -85,7 +85,7 @@ fn probabilities_and_combinations_allocate_nothing() {
 }
 
 #[test]
-fn the_other_detectors_allocate_nothing_either() {
+fn the_other_detectors_allocate_nothing() {
     qosguard::set_parallel(false);
     let x = Array2::from_shape_fn((3000, 6), |(i, j)| ((i * (j + 3)) % 101) as f32);
     let labels: Vec<bool> = (0..3000).map(|i| i % 5 == 0).collect();
@@ -128,7 +128,7 @@ fn kitsune_allocates_nothing_for_a_row() {
 
 #[cfg(feature = "neural")]
 #[test]
-fn networks_allocate_nothing_once_they_have_scored() {
+fn networks_allocate_nothing_after_the_first_row() {
     use qosguard::detect::{
         Architecture, AutoencoderConfig, Columns, MixtureNetworkConfig, MlpConfig, NeuralClassifierConfig,
         TimingChannel, TrainingConfig, Variational,

@@ -1,4 +1,4 @@
-//! Metrics against scikit-learn's, and properties of metrics, splits and reports.
+//! Metrics compared with scikit-learn, and properties of metrics, splits and reports.
 #![allow(clippy::unwrap_used, reason = "tests panic when something is wrong")]
 #![allow(clippy::float_cmp, reason = "these values are exact")]
 
@@ -32,9 +32,9 @@ struct Case {
     calibration_error: f64,
 }
 
-/// `tests/oracle/metrics.py` wrote the numbers with scikit-learn.
+/// `tests/oracle/metrics.py` computed the numbers with scikit-learn.
 #[test]
-fn metrics_are_those_of_scikit_learn() {
+fn metrics_equal_scikit_learn() {
     let suite: Suite = serde_json::from_str(include_str!("oracle/metrics.json")).unwrap();
     assert!(suite.cases.len() >= 5);
     for case in suite.cases {
@@ -101,7 +101,7 @@ fn auc_of_pairs(scores: &[f32], labels: &[bool]) -> f64 {
 
 proptest! {
     #[test]
-    fn auc_counts_pairs_and_knows_only_the_order((scores, labels) in scored()) {
+    fn auc_is_the_share_of_ordered_pairs_and_depends_only_on_the_order((scores, labels) in scored()) {
         let auc = roc_auc(&scores, &labels).unwrap();
         prop_assert!((auc - auc_of_pairs(&scores, &labels)).abs() < 1e-12);
         let mapped: Vec<f32> = scores.iter().map(|s| s.powi(3) * 1e20 + 7.0 * s).collect();
@@ -111,7 +111,7 @@ proptest! {
     }
 
     #[test]
-    fn tpr_at_fpr_is_the_best_that_keeps_the_cap((scores, labels) in scored(), cap in 0.0_f64..=1.0) {
+    fn tpr_at_fpr_is_the_largest_within_the_cap((scores, labels) in scored(), cap in 0.0_f64..=1.0) {
         let best = tpr_at_fpr(&scores, &labels, cap).unwrap();
         let mut reached = 0.0_f64;
         for threshold in scores.iter().chain(&[f32::NEG_INFINITY]) {
@@ -125,7 +125,7 @@ proptest! {
     }
 
     #[test]
-    fn stratified_parts_are_disjoint_complete_and_alike(
+    fn stratified_parts_are_disjoint_complete_and_balanced(
         labels in prop::collection::vec(any::<bool>(), 20..300), share in 0.1_f64..0.9, seed: u64,
     ) {
         let split = Split::stratified(&labels, share, seed).unwrap();
@@ -165,7 +165,7 @@ fn another_seed_gives_another_split() {
 }
 
 #[test]
-fn a_left_out_family_is_never_trained_on() {
+fn a_left_out_family_has_no_training_rows() {
     let families: Vec<String> =
         ["", "dos", "", "scan", "", "dos", "", "worm"].into_iter().map(str::to_owned).collect();
     let labels: Vec<bool> = families.iter().map(|family| !family.is_empty()).collect();
@@ -185,7 +185,7 @@ fn a_left_out_family_is_never_trained_on() {
 }
 
 #[test]
-fn reports_say_the_same_for_the_same_seed_and_are_summed_up() {
+fn reports_are_equal_for_equal_seeds_and_have_a_spread() {
     let labels: Vec<bool> = (0..400).map(|i| i % 4 == 0).collect();
     let scores: Vec<f32> =
         (0..400).map(|i| ((i * 37) % 100) as f32 + if i % 4 == 0 { 30.0 } else { 0.0 }).collect();
@@ -249,8 +249,8 @@ fn reports_say_the_same_for_the_same_seed_and_are_summed_up() {
 }
 
 #[test]
-fn macro_recall_counts_a_rare_family_as_much_as_a_flood() {
-    // All of 96 floods are caught, 1 of 4 scans is; a clean row never counts, whatever its family says.
+fn macro_recall_weights_all_families_equally() {
+    // All of 96 floods and 1 of 4 scans are flagged. Clean rows do not count, also with a family.
     let rows = |flood: bool| if flood { (5.0, "flood") } else { (0.0, "scan") };
     let (mut scores, mut families): (Vec<f32>, Vec<String>) =
         (0..100).map(|i| rows(i < 96)).map(|(score, name)| (score, name.to_owned())).unzip();
@@ -272,13 +272,13 @@ fn macro_recall_counts_a_rare_family_as_much_as_a_flood() {
     let mut named = report;
     named.families.clear();
     named.macro_recall = None;
-    assert_eq!(named, without, "families change nothing else");
+    assert_eq!(named, without, "families do not change the other metrics");
     assert!(!without.to_string().contains("macro"), "{without}");
     assert_eq!(Report::spread(std::slice::from_ref(&without)).unwrap().macro_recall, None);
 }
 
 #[test]
-fn a_threshold_or_an_asked_rate_that_is_no_such_thing_is_refused() {
+fn invalid_thresholds_and_rates_are_rejected() {
     let run = |threshold, asked| {
         evaluate(&[1.0, 2.0], &[false, true], None, threshold, asked, &EvaluateOptions::default())
     };
@@ -316,7 +316,7 @@ fn intervals_cover_the_true_auc() {
 }
 
 #[test]
-fn bad_input_is_refused_by_kind() {
+fn invalid_input_returns_the_documented_kind_of_error() {
     let options = EvaluateOptions::default();
     let labels = [true, false];
     let family = ["dos".to_owned()];

@@ -1,4 +1,4 @@
-//! `docs/FLOW_FIELDS.md` says what the columns of every source mean; this test writes it and holds it to the code.
+//! `docs/FLOW_FIELDS.md` lists the fields and their columns in every source. This test generates it from the code.
 //!
 //! `QOSGUARD_BLESS=1 cargo test --test flow_fields` writes the file.
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
@@ -9,26 +9,26 @@ use std::{env, fs};
 use qosguard::telemetry::{Column, Field, Schema};
 
 const HEAD: &str = "\
-# Fields of a flow, and the columns that tell them
+# Fields of a flow, and their columns in each source
 
 Written by `tests/flow_fields.rs`; do not edit.
 
-A field has one name, one meaning and one unit, whatever the source calls it. `guard.fits(schema)` says whether tables of
-a source can feed a guard that was trained on another one, and names what is missing; `table.map_to(schema)` brings them
-over. The preset `canonical_flow` has one column for every field.
+A field has the same name, meaning and unit for all sources. `guard.fits(schema)` checks whether tables of one source can
+be used with a guard that was trained on another source, and lists what is missing. `table.map_to(schema)` converts the
+tables. The preset `canonical_flow` has one column for every field.
 
-Names bring columns together, and no name makes two sensors alike. What to know before a guard changes its source:
+Columns of the same field still differ between sensors. Before a guard changes its source, note:
 
-- `state` is in the source's own words: those of Argus (UNSW-NB15) are not those of Zeek, which KDD shares.
-- Argus leaves the first packet out of `rate`, `sload` and `dload`; all others divide by the whole duration.
-- CICFlowMeter as published wrote some counters of flags, bulks and subflows wrongly; the names and units are the same.
-- UNSW-NB15 writes `-` where it knows no service.
+- `state` has the names of its source. Argus (UNSW-NB15) and Zeek (also KDD) use different names.
+- Argus excludes the first packet from `rate`, `sload` and `dload`. All other sources include it.
+- The published CICFlowMeter counts some flags, bulks and subflows incorrectly. Names and units are the same.
+- UNSW-NB15 writes `-` for an unknown service.
 ";
 
-/// How a source tells a field: its columns with what takes them to the field's unit, or a formula in italics.
+/// The columns of a field in a source with their factors to the unit of the field, or a formula in italics.
 fn cell(field: Field, source: &Schema, derived: &[(String, String)]) -> String {
-    let tells = |column: &&Column| column.field == Some(field);
-    let names = source.columns().iter().filter(tells).map(|column| match column.scale {
+    let has_field = |column: &&Column| column.field == Some(field);
+    let names = source.columns().iter().filter(has_field).map(|column| match column.scale {
         Some(scale) => format!("`{}` × {scale:e}", column.name),
         None => format!("`{}`", column.name),
     });
@@ -45,8 +45,8 @@ fn document() -> String {
     for field in Field::ALL {
         writeln!(text, "| `{}` | {} | {} |", field.name(), field.unit(), field.meaning()).unwrap();
     }
-    text += "\n## Sources\n\nA cell names the column, and what its cells are multiplied by to get the field's unit; \
-             in italics, how the field is derived.\n\n";
+    text += "\n## Sources\n\nA cell contains the column and the factor to the unit of the field. A formula in italics derives the \
+             field from other columns.\n\n";
     let canonical = Schema::preset("canonical_flow").unwrap();
     let sources: Vec<&Schema> = Schema::presets().iter().filter(|s| s.name() != canonical.name()).collect();
     let fits: Vec<_> = sources.iter().map(|source| canonical.fits(source)).collect();
@@ -62,7 +62,7 @@ fn document() -> String {
 }
 
 #[test]
-fn the_document_is_what_the_code_says() {
+fn the_document_is_generated_from_the_code() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/FLOW_FIELDS.md");
     let text = document();
     if env::var_os("QOSGUARD_BLESS").is_some() {
@@ -73,7 +73,7 @@ fn the_document_is_what_the_code_says() {
 }
 
 #[test]
-fn times_of_the_public_sets_are_in_the_units_that_their_papers_state() {
+fn times_of_public_data_sets_have_the_units_of_their_papers() {
     for (preset, column, scale) in [
         ("cicids2017", "Flow Duration", Some(1e-6)),
         ("cicids2017_corrected", "Bwd IAT Max", Some(1e-6)),

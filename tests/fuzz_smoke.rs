@@ -1,4 +1,4 @@
-//! Every fuzz target on some thousand inputs: seeds, and seeds with bytes changed, cut, doubled and put in.
+//! Runs every fuzz target on some thousand inputs: seeds, and seeds with changed, removed, repeated and inserted bytes.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use rand_chacha::ChaCha8Rng;
@@ -8,10 +8,10 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 #[path = "fuzz/src/lib.rs"]
 mod targets;
 
-/// Inputs that are made of each seed.
+/// Mutations of each seed.
 const INPUTS: usize = 2_000;
 
-/// Runs a target on each seed and on inputs made of it.
+/// Runs a target on each seed and on mutations of it.
 fn smoke(target: fn(&[u8]), seeds: &[&[u8]]) {
     for (number, seed) in seeds.iter().enumerate() {
         target(seed);
@@ -175,7 +175,7 @@ fn columnar_readers() {
 #[test]
 fn export_datagrams() {
     let netflow5 = [&[0, 5, 0, 1, 0, 0, 9, 9, 0x65, 0, 0, 0][..], &[0; 12], &[10; 48]].concat();
-    // A template of addresses and counts with a record, and options that tell a sampling interval.
+    // A template of addresses and counts with a record, and options with a sampling interval.
     let netflow9 = b"\0\x09\0\x03\0\0\x09\x09\x65\0\0\0\0\0\0\x01\0\0\0\x01\
         \0\0\0\x18\x01\0\0\x04\0\x08\0\x04\0\x0c\0\x04\0\x02\0\x04\0\x01\0\x04\
         \0\x01\0\x12\x01\x01\0\x04\0\x04\0\x01\0\x04\0\x22\0\x04\

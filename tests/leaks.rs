@@ -21,7 +21,7 @@ fn table(rows: &[Row]) -> Table {
         Column::new("label", Role::Label, Kind::Number),
     ];
     let schema = Arc::new(Schema::new("small", columns, vec![]).unwrap());
-    // One row a batch, so that nothing depends on where batches end.
+    // One row per batch, so that the boundaries of batches are tested.
     let batch = |row: &Row| {
         let cells: Vec<ArrayRef> = vec![
             Arc::new(StringArray::from(vec![row.0])),
@@ -42,7 +42,7 @@ fn numbers(rows: &[(f64, f64, f64)]) -> Table {
 }
 
 #[test]
-fn duplicates_are_equal_in_every_feature_and_nothing_else() {
+fn duplicates_are_rows_with_equal_features() {
     let nan = f64::NAN;
     let rows: [Row; 10] = [
         (Some("2024-01-01"), Some(0.0), Some(1.0), Some("dns"), 0.0),
@@ -71,7 +71,7 @@ fn timed(times: &[Option<&'static str>]) -> Table {
 }
 
 #[test]
-fn time_is_cut_by_the_clock_and_not_by_the_text() {
+fn text_times_are_split_as_times() {
     let times = [
         "2017-07-05 11:57:51.590705",
         "2017-07-06T00:00:00",
@@ -102,7 +102,7 @@ fn time_is_cut_by_the_clock_and_not_by_the_text() {
 }
 
 #[test]
-fn time_in_numbers_is_cut_by_a_number() {
+fn numeric_times_are_split_as_numbers() {
     let columns = vec![Column::new("epoch", Role::Time, Kind::Number)];
     let schema = Arc::new(Schema::new("epochs", columns, vec![]).unwrap());
     let of = |cells: Vec<Option<f64>>| {
@@ -148,8 +148,8 @@ fn the_audit_counts_shared_and_repeated_rows() {
 }
 
 #[test]
-fn the_audit_names_columns_that_tell_by_order_or_by_value() {
-    // Attacks have fewer `bytes`, but for one pair of 16; their `duration` is exactly 7; `service` is missing.
+fn the_audit_flags_columns_that_separate_by_order_or_by_value() {
+    // Attacks have fewer `bytes` in all but one of 16 pairs. Their `duration` is exactly 7. Their `service` is missing.
     let clean = [(9.0, 1.0), (8.0, 30.0), (7.0, 6.0), (4.0, 8.0)];
     let attacks = [(5.0, 7.0), (3.0, 7.0), (2.0, 7.0), (1.0, 7.0)];
     let row = |(bytes, duration), service, label| (None, Some(bytes), Some(duration), service, label);
@@ -167,7 +167,7 @@ fn the_audit_names_columns_that_tell_by_order_or_by_value() {
         "{audit}"
     );
 
-    // A value that training has not seen tells nothing.
+    // A value without training rows does not separate.
     let moved: Vec<Row> = rows.iter().map(|&(t, b, d, _, l)| (t, b, d, Some("new"), l)).collect();
     let audit = LeakAudit::of(&table, &self::table(&moved), 0.95).unwrap();
     let service = audit.features.iter().find(|feature| feature.name == "service").unwrap();
@@ -175,7 +175,7 @@ fn the_audit_names_columns_that_tell_by_order_or_by_value() {
 }
 
 #[test]
-fn a_column_that_is_missing_from_one_class_is_telling() {
+fn a_column_that_is_missing_in_one_class_is_flagged() {
     let row = |bytes: Option<f64>, label: f64| -> Row { (None, bytes, Some(1.0), None, label) };
     let table = table(&[row(None, 1.0), row(Some(f64::NAN), 1.0), row(Some(-5.0), 0.0), row(Some(3.0), 0.0)]);
     let audit = LeakAudit::of(&table, &table, 0.9).unwrap();

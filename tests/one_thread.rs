@@ -1,4 +1,4 @@
-//! What `set_parallel(false)` promises; alone in its process, for the switch is the process's.
+//! `set_parallel(false)` keeps work on the calling thread. This test has its own process, because the switch is global.
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 use std::collections::HashSet;
@@ -8,7 +8,7 @@ use std::thread;
 use qosguard::evaluate::bootstrap_intervals;
 
 #[test]
-fn the_bootstrap_stays_on_the_calling_thread_when_told_so() {
+fn the_bootstrap_stays_on_the_calling_thread_without_parallel() {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
     let seen = Mutex::new(HashSet::new());
     let statistic = |drawn: &[u32]| {

@@ -33,6 +33,7 @@ __all__ = [
     "TableRows",
     "ThresholdRule",
     "_after_fork",
+    "_error_kinds",
     "_provoke_panic",
     "_settings",
     "calibration_error",
@@ -1085,6 +1086,11 @@ class ThresholdRule:
 def _after_fork() -> None:
     """
     Scores on the calling thread from now on: a forked child has none of its parent's worker threads.
+    """
+
+def _error_kinds() -> list[str]:
+    """
+    The kinds of all errors of the core, for a test of `qosguard.errors`.
     """
 
 def _provoke_panic() -> None:

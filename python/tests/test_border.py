@@ -73,11 +73,6 @@ def test_import_brings_numpy_and_nothing_heavy() -> None:
     assert not {"pandas", "polars", "pyarrow", "scipy", "sklearn"} & set(loaded)
 
 
-def test_free_threaded_python_may_keep_its_gil_off() -> None:
-    source = (ROOT / "bindings" / "python" / "src" / "lib.rs").read_text()
-    assert "#[pymodule(gil_used = false)]" in source
-
-
 def test_the_one_version_stands_everywhere() -> None:
     cargo = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
     node = json.loads((ROOT / "bindings" / "node" / "package.json").read_text())["version"]

@@ -46,7 +46,7 @@ impl ReliabilityBin {
 /// ```
 /// use qosguard::evaluate::{EvaluateOptions, calibration_error};
 ///
-/// // Says .2 and .8; a quarter and three quarters come true.
+/// // The predicted probabilities are .2 and .8, the observed shares a quarter and three quarters.
 /// let probabilities = [0.2, 0.2, 0.2, 0.2, 0.8, 0.8, 0.8, 0.8];
 /// let labels = [true, false, false, false, true, true, true, false];
 /// let error = calibration_error(&probabilities, &labels, 2, &EvaluateOptions::default())?;

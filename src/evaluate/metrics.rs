@@ -142,7 +142,7 @@ impl Confusion {
 pub struct Caught {
     /// Rows of the family.
     pub rows: usize,
-    /// Those of them that were flagged.
+    /// Flagged rows of the family.
     pub caught: usize,
 }
 

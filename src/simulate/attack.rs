@@ -1,4 +1,4 @@
-//! Attack traffic, in episodes: one attacker, one target, one tool, many flows.
+//! Attack traffic. An episode is many flows of one attacker with one tool against one target.
 
 use std::net::Ipv4Addr;
 
@@ -7,7 +7,7 @@ use super::flow::{Ends, Exchange, Flags, Flow, Half};
 use super::network::{KNOWN_PORTS, Network, high_port, service_of};
 use crate::rng::Stream;
 
-/// One attacker at work: what stays the same from flow to flow.
+/// One episode: the values that all its flows share.
 #[derive(Clone, Debug)]
 pub(super) struct Episode {
     attack: Attack,
@@ -15,16 +15,16 @@ pub(super) struct Episode {
     target: Ipv4Addr,
     /// The attacked port, or the first one of a scan.
     port: u16,
-    /// Which of three tools is used.
+    /// Which of three tools the attacker uses.
     tool: usize,
-    /// A typical size, interval or stride; each attack says what it means.
-    habit: f64,
+    /// A typical size, interval or step; its meaning depends on the attack.
+    typical: f64,
     /// Mean seconds from one flow to the next.
     pace: f64,
 }
 
 impl Episode {
-    /// Flows of one episode, least and most.
+    /// Minimum and maximum number of flows of an episode.
     pub(super) const fn size(attack: Attack) -> (u64, u64) {
         match attack {
             Attack::Flood => (200, 2_000),
@@ -40,12 +40,12 @@ impl Episode {
         let tool = rng.below(3);
         let (attacker, target) = match attack {
             Attack::Flood | Attack::SlowDos | Attack::BruteForce => {
-                (Network::stranger(rng), Network::server(rng))
+                (Network::external(rng), Network::server(rng))
             }
-            // From a host that was taken over, or from outside.
+            // From a compromised internal host, or from outside.
             Attack::PortScan if tool == 0 => (network.client(rng), Network::server(rng)),
-            Attack::PortScan => (Network::stranger(rng), Network::server(rng)),
-            Attack::Beaconing | Attack::Exfiltration => (network.client(rng), Network::stranger(rng)),
+            Attack::PortScan => (Network::external(rng), Network::server(rng)),
+            Attack::Beaconing | Attack::Exfiltration => (network.client(rng), Network::external(rng)),
         };
         let port = match (attack, tool) {
             (Attack::Flood | Attack::SlowDos, 0) => 80,
@@ -58,10 +58,10 @@ impl Episode {
             (Attack::Exfiltration, 1) => 53,
             _ => high_port(rng),
         };
-        let (habit, pace) = match attack {
+        let (typical, pace) = match attack {
             // Seconds between the packets of one source.
             Attack::Flood => (rng.log_normal(4e-4, 0.7), 1.0 / rng.between(200.0, 2_000.0)),
-            // Seconds between two drips.
+            // Seconds between two small writes.
             Attack::SlowDos => (rng.log_normal(9.0, 0.4), 1.0 / rng.between(2.0, 20.0)),
             // Steps from one port to the next.
             Attack::PortScan => (rng.count(1, 7) as f64, 1.0 / rng.between(10.0, 400.0)),
@@ -74,7 +74,7 @@ impl Episode {
             Attack::Exfiltration if tool == 1 => (rng.log_normal(4e5, 0.8), rng.between(60.0, 600.0)),
             Attack::Exfiltration => (rng.log_normal(2e7, 0.8), rng.between(60.0, 900.0)),
         };
-        Self { attack, attacker, target, port, tool, habit, pace }
+        Self { attack, attacker, target, port, tool, typical, pace }
     }
 
     /// Seconds until the episode's next flow.
@@ -85,7 +85,7 @@ impl Episode {
         }
     }
 
-    /// The episode's flow number `ordinal`.
+    /// Flow number `ordinal` of the episode.
     pub(super) fn flow(&self, rng: &mut Stream, ordinal: u32) -> Flow {
         let exchange = match self.attack {
             Attack::Flood => self.flood(rng),
@@ -96,8 +96,8 @@ impl Episode {
             Attack::Exfiltration => self.exfiltration(rng),
         };
         let src = match self.attack {
-            Attack::Flood => Network::stranger(rng),
-            // A handful of neighbours.
+            Attack::Flood => Network::external(rng),
+            // Up to eight neighbouring addresses.
             Attack::SlowDos => Ipv4Addr::from(u32::from(self.attacker) ^ rng.below(8) as u32),
             _ => self.attacker,
         };
@@ -110,7 +110,7 @@ impl Episode {
             0 => {
                 let open = Exchange::unanswered(service_of(self.port), self.port, packets, rng.chance(0.05));
                 if rng.chance(0.1) {
-                    // The victim still finds room for the connection.
+                    // The victim still has room for the connection.
                     let flags = Flags { syn: packets + 1, ..Flags::default() };
                     Exchange { bwd: Half { packets: 1, payload: 0.0 }, flags, ..open }
                 } else {
@@ -124,34 +124,34 @@ impl Episode {
             _ => Exchange::ping("iot", packets, if rng.chance(0.1) { packets } else { 0 }),
         };
         let gaps = exchange.packets().saturating_sub(1) as f64;
-        exchange.timed(gaps * self.habit * rng.log_normal(1.0, 0.5), rng.between(0.3, 1.5))
+        exchange.timed(gaps * self.typical * rng.log_normal(1.0, 0.5), rng.between(0.3, 1.5))
     }
 
     fn slow_dos(&self, rng: &mut Stream) -> Exchange {
         let service = service_of(self.port);
         if rng.chance(0.25) {
-            // Half open: the handshake is never finished and the server repeats its half.
+            // Half open: the client never completes the handshake, and the server repeats its SYN-ACK.
             let (syns, replies) = (rng.count(1, 2), rng.count(2, 5));
             return Exchange {
                 bwd: Half { packets: replies, payload: 0.0 },
                 flags: Flags { syn: syns + replies, ..Flags::default() },
                 ..Exchange::unanswered(service, self.port, syns, false)
             }
-            .timed(self.habit * rng.between(2.0, 7.0), rng.between(0.3, 0.8));
+            .timed(self.typical * rng.between(2.0, 7.0), rng.between(0.3, 0.8));
         }
-        let drips = rng.count(8, 40);
+        let writes = rng.count(8, 40);
         let exchange = Exchange {
-            fwd: Half { packets: drips + 3, payload: drips as f64 * rng.between(4.0, 24.0) + 180.0 },
-            bwd: Half { packets: drips / 2 + 1, payload: 0.0 },
+            fwd: Half { packets: writes + 3, payload: writes as f64 * rng.between(4.0, 24.0) + 180.0 },
+            bwd: Half { packets: writes / 2 + 1, payload: 0.0 },
             flags: Flags { syn: 2, fin: 0, rst: u64::from(rng.chance(0.4)) },
             ..Exchange::tcp(service, self.port, 0.0, 0.0)
         };
-        let duration = drips as f64 * self.habit * rng.log_normal(1.0, 0.2);
+        let duration = writes as f64 * self.typical * rng.log_normal(1.0, 0.2);
         exchange.timed(duration, rng.between(0.5, 1.2))
     }
 
     fn port_scan(&self, rng: &mut Stream, ordinal: u32) -> Exchange {
-        let step = u64::from(ordinal) * self.habit as u64;
+        let step = u64::from(ordinal) * self.typical as u64;
         let port = if rng.chance(0.15) {
             KNOWN_PORTS[rng.below(KNOWN_PORTS.len())]
         } else {
@@ -162,10 +162,10 @@ impl Episode {
         match rng.uniform() {
             p if p < 0.55 => Exchange::unanswered(service, port, 1, true).timed(answer, 0.0),
             p if p < 0.95 => {
-                let knocks = rng.count(1, 2);
-                Exchange::unanswered(service, port, knocks, false).timed(rng.between(0.9, 1.1), 0.0)
+                let packets = rng.count(1, 2);
+                Exchange::unanswered(service, port, packets, false).timed(rng.between(0.9, 1.1), 0.0)
             }
-            // An open port answers and the scanner hangs up.
+            // An open port answers, and the scanner resets the connection.
             _ => Exchange {
                 fwd: Half { packets: 2, payload: 0.0 },
                 bwd: Half { packets: 1, payload: 0.0 },
@@ -177,14 +177,14 @@ impl Episode {
     }
 
     fn brute_force(&self, rng: &mut Stream) -> Exchange {
-        // The tool says the same thing every time, but for the length of the password.
-        let up = self.habit + rng.between(0.0, 16.0);
-        let down = self.habit * if self.port == 21 { 2.0 } else { 1.2 } + rng.between(0.0, 8.0);
+        // All attempts of the tool are equal except for the length of the password.
+        let up = self.typical + rng.between(0.0, 16.0);
+        let down = self.typical * if self.port == 21 { 2.0 } else { 1.2 } + rng.between(0.0, 8.0);
         let turns = if self.port == 21 { rng.count(4, 6) } else { rng.count(8, 11) };
         let exchange = Exchange::tcp(service_of(self.port), self.port, up, down);
         let more = |half: Half| Half { packets: half.packets + turns, ..half };
         let flags = if rng.chance(0.2) { Flags { syn: 2, fin: 1, rst: 1 } } else { exchange.flags };
-        // The server waits about two seconds before it says no.
+        // The server waits about two seconds before it rejects the password.
         let duration = 2.0 + rng.log_normal(0.4, 0.5);
         let exchange = Exchange { fwd: more(exchange.fwd), bwd: more(exchange.bwd), flags, ..exchange };
         exchange.timed(duration, rng.between(3.0, 4.5))
@@ -193,23 +193,23 @@ impl Episode {
     fn beaconing(&self, rng: &mut Stream) -> Exchange {
         let messages = rng.count(3, 8);
         let half = |payload: f64| Half { packets: messages, payload: payload * messages as f64 };
-        let (ask, reply) = (rng.between(40.0, 48.0), rng.between(24.0, 40.0));
+        let (request, reply) = (rng.between(40.0, 48.0), rng.between(24.0, 40.0));
         let exchange = if self.tool == 1 {
-            Exchange::udp(service_of(self.port), self.port, half(ask), half(reply))
+            Exchange::udp(service_of(self.port), self.port, half(request), half(reply))
         } else {
-            // The session stays open, so most records see neither its start nor its end.
+            // The session stays open, so most records contain neither its start nor its end.
             let flags = if rng.chance(0.3) { Flags { syn: 2, fin: 2, rst: 0 } } else { Flags::default() };
             let tcp = Exchange::tcp(service_of(self.port), self.port, 0.0, 0.0);
-            Exchange { fwd: half(ask), bwd: half(reply), flags, ..tcp }
+            Exchange { fwd: half(request), bwd: half(reply), flags, ..tcp }
         };
         let gaps = (exchange.packets() - 1) as f64;
-        exchange.timed(gaps * self.habit * (1.0 + 0.02 * rng.normal()), rng.between(0.005, 0.05))
+        exchange.timed(gaps * self.typical * (1.0 + 0.02 * rng.normal()), rng.between(0.005, 0.05))
     }
 
     fn exfiltration(&self, rng: &mut Stream) -> Exchange {
-        let size = self.habit * rng.log_normal(1.0, 0.3);
+        let size = self.typical * rng.log_normal(1.0, 0.3);
         if self.tool == 1 {
-            // Data in the names that are asked for.
+            // The data is in the names of the queries.
             let packets = (size / rng.between(120.0, 200.0)).ceil();
             let reply = packets * rng.between(60.0, 110.0);
             let fwd = Half { packets: packets as u64, payload: size };

@@ -1,9 +1,9 @@
-//! Clean traffic: what each application's flows look like.
+//! Clean traffic: the flows of each application.
 //!
-//! Sizes, rates, durations and idle times are log-normal, as traffic studies find them (Downey 2001; Paxson 1994).
-//! The tails reach into every attack on purpose: backups upload far more than they fetch, keep-alives
-//! are as regular as beacons, scripted SSH logins as short as password guesses, idle mail sessions as slow
-//! as a slow-rate attack, and some connections fail.
+//! Sizes, rates, durations and idle times are log-normal, as in traffic studies (Downey 2001; Paxson 1994). Their tails
+//! overlap with each attack on purpose. Backups upload far more than they download. Keep-alives are as regular as
+//! beacons. Scripted SSH logins are as short as password guesses, and idle mail sessions as slow as a slow-rate attack.
+//! Some connections fail.
 
 use super::config::BackgroundMix;
 use super::flow::{Ends, Exchange, Flags, Flow, Half, Protocol};
@@ -13,8 +13,8 @@ use crate::rng::Stream;
 /// The applications, in the order of [`BackgroundMix::weights`].
 const APPLICATIONS: [fn(&mut Stream) -> Exchange; 7] = [web, dns, voip, video, bulk, mail, iot];
 
-/// Share of clean flows whose service no classifier names.
-const UNNAMED: f64 = 0.02;
+/// Share of clean flows with an unknown service.
+const UNKNOWN_SHARE: f64 = 0.02;
 
 /// Draws clean flows.
 #[derive(Clone, Debug)]
@@ -34,14 +34,14 @@ impl Background {
     }
 
     pub(super) fn flow(&self, rng: &mut Stream) -> Flow {
-        let exchange = if rng.chance(UNNAMED) {
-            unnamed(rng)
+        let exchange = if rng.chance(UNKNOWN_SHARE) {
+            unknown(rng)
         } else {
             let point = rng.uniform();
             let which = self.cumulative.iter().filter(|&&c| c <= point).count();
             APPLICATIONS[which.min(APPLICATIONS.len() - 1)](rng)
         };
-        let exchange = imperfect(rng, exchange);
+        let exchange = with_failures(rng, exchange);
         let ends = self.ends(rng, exchange.service);
         exchange.into_flow(rng, ends, None)
     }
@@ -52,21 +52,21 @@ impl Background {
             "dns" if rng.chance(0.9) => Ends { src, dst: Network::resolver(rng) },
             "bulk" | "ssh" | "ftp" if rng.chance(0.5) => Ends { src, dst: Network::server(rng) },
             "web" | "mail" | "ssh" | "ftp" if rng.chance(0.15) => {
-                Ends { src: Network::outside(rng), dst: Network::server(rng) }
+                Ends { src: Network::popular(rng), dst: Network::server(rng) }
             }
-            _ => Ends { src, dst: Network::outside(rng) },
+            _ => Ends { src, dst: Network::popular(rng) },
         }
     }
 }
 
-/// Lets some TCP connections fail, end by a reset, or be cut by the exporter's timeout.
-fn imperfect(rng: &mut Stream, exchange: Exchange) -> Exchange {
+/// Makes some TCP connections fail, end by a reset, or end by the timeout of the exporter.
+fn with_failures(rng: &mut Stream, exchange: Exchange) -> Exchange {
     if exchange.protocol != Protocol::Tcp {
         return exchange;
     }
     let flags = match rng.uniform() {
         p if p < 0.015 => {
-            // Retries come after 1, 2 and 4 s (RFC 6298), and a refusal after each.
+            // Retries follow after 1, 2 and 4 s (RFC 6298).
             let syns = rng.count(1, 4);
             let duration = ((1_u64 << (syns - 1)) - 1) as f64 + rng.between(0.0, 0.01);
             return Exchange::unanswered(exchange.service, exchange.dst_port, syns, false)
@@ -84,7 +84,7 @@ fn imperfect(rng: &mut Stream, exchange: Exchange) -> Exchange {
     Exchange { flags, ..exchange }
 }
 
-/// Seconds to move `bytes` with a typical path, after `turns` round trips.
+/// Seconds to transfer `bytes` over a typical path, after `turns` round trips.
 fn transfer(rng: &mut Stream, turns: f64, bytes: f64, rate: f64) -> f64 {
     turns * rng.log_normal(0.03, 0.6) + bytes / rng.log_normal(rate, 0.8)
 }
@@ -104,7 +104,7 @@ fn web(rng: &mut Stream) -> Exchange {
 }
 
 fn dns(rng: &mut Stream) -> Exchange {
-    // A stub resolver asks for A and AAAA over one socket, a forwarder for many names.
+    // A stub resolver queries A and AAAA over one socket, a forwarder many names.
     let queries = match rng.uniform() {
         p if p < 0.40 => 1,
         p if p < 0.97 => 2,
@@ -132,12 +132,12 @@ fn voip(rng: &mut Stream) -> Exchange {
         let variation = rng.between(0.8, 2.0);
         return Exchange::udp("voip", 5060, half, half).timed(rng.log_normal(4.0, 0.8), variation);
     }
-    // 50 packets a second each way: a 12-byte RTP header and 60 (Opus) or 160 (G.711) bytes of sound.
+    // 50 packets per second in each direction: a 12-byte RTP header and 60 (Opus) or 160 (G.711) bytes of audio.
     let seconds = rng.log_normal(90.0, 1.0).clamp(1.0, 3_600.0);
-    let sound = if rng.chance(0.6) { rng.between(50.0, 80.0) } else { 160.0 };
+    let audio = if rng.chance(0.6) { rng.between(50.0, 80.0) } else { 160.0 };
     let mut side = || {
         let packets = (50.0 * seconds * rng.between(0.93, 1.0)).round();
-        Half { packets: packets as u64, payload: packets * (12.0 + sound) }
+        Half { packets: packets as u64, payload: packets * (12.0 + audio) }
     };
     let (fwd, bwd) = (side(), side());
     let port = 16_384 + 2 * rng.below(8_192) as u16;
@@ -146,7 +146,7 @@ fn voip(rng: &mut Stream) -> Exchange {
 
 fn video(rng: &mut Stream) -> Exchange {
     if rng.chance(0.25) {
-        // A conference: both ways, about 1,000 bytes a packet.
+        // A conference: both directions, about 1,000 bytes per packet.
         let seconds = rng.log_normal(300.0, 1.0).clamp(2.0, 3_600.0);
         let mut side = || {
             let packets = (seconds * rng.log_normal(150.0, 0.5)).max(1.0).round();
@@ -178,7 +178,7 @@ fn bulk(rng: &mut Stream) -> Exchange {
     };
     let service = if port == 443 { "bulk" } else { service_of(port) };
     if rng.chance(scripted) {
-        // A scheduled login that finds little to do.
+        // A scheduled login with little to do.
         let (up, down) = (rng.log_normal(2_200.0, 0.5), rng.log_normal(2_800.0, 0.5));
         let duration = rng.log_normal(1.5, 0.9);
         let variation = rng.between(0.8, 2.5);
@@ -200,7 +200,7 @@ fn mail(rng: &mut Stream) -> Exchange {
         p if p < 0.25 => Exchange::tcp("mail", 25, size, talk).timed(duration, variation),
         p if p < 0.45 => Exchange::tcp("mail", 587, size, talk).timed(duration, variation),
         p if p < 0.80 => Exchange::tcp("mail", 993, talk, size).timed(duration, variation),
-        // A client that waits for news.
+        // A client that waits for new mail.
         _ => {
             let idle = rng.log_normal(300.0, 0.9).min(1_740.0);
             Exchange::tcp("mail", 993, talk, talk * 1.5).timed(idle, rng.log_normal(2.2, 0.3))
@@ -225,9 +225,9 @@ fn iot(rng: &mut Stream) -> Exchange {
         }
         p if p < 0.80 => {
             let port = if rng.chance(0.5) { 123 } else { 5683 };
-            let (ask, reply) = (rng.between(12.0, 48.0), rng.between(4.0, 200.0));
+            let (request, reply) = (rng.between(12.0, 48.0), rng.between(4.0, 200.0));
             let half = |payload| Half { packets: 1, payload };
-            Exchange::udp("iot", port, half(ask), half(reply)).timed(rng.log_normal(0.025, 0.8), 0.0)
+            Exchange::udp("iot", port, half(request), half(reply)).timed(rng.log_normal(0.025, 0.8), 0.0)
         }
         p if p < 0.90 => {
             let sent = rng.count(1, 10);
@@ -245,8 +245,8 @@ fn iot(rng: &mut Stream) -> Exchange {
     }
 }
 
-/// Games, tunnels, peers: any high port.
-fn unnamed(rng: &mut Stream) -> Exchange {
+/// Games, tunnels and peer-to-peer traffic on any high port.
+fn unknown(rng: &mut Stream) -> Exchange {
     let (up, down) = (rng.log_normal(3_000.0, 2.5).min(4e8), rng.log_normal(5_000.0, 2.5).min(4e8));
     let duration = transfer(rng, 4.0, up + down, 1e6) + rng.log_normal(2.0, 1.5).min(1_800.0);
     let variation = rng.log_normal(1.3, 0.8);

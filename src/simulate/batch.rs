@@ -1,4 +1,4 @@
-//! Flow records into Arrow columns.
+//! The Arrow columns of flow records.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use crate::arrow::error::ArrowError;
 use super::config::Attack;
 use super::flow::Flow;
 
-/// Number columns, in the order of [`schema`](super::schema) without its text columns.
+/// Number of numeric columns, in the order of the schema `flow_detail` without its text columns.
 const NUMBERS: usize = 14;
 
-/// Grows the columns of one batch.
+/// Builds the columns of one batch.
 #[derive(Debug)]
 pub(super) struct BatchBuilder {
     src_ip: StringBuilder,
@@ -40,7 +40,7 @@ impl BatchBuilder {
     pub(super) fn push(&mut self, time: f64, flow: &Flow) {
         let exchange = &flow.exchange;
         for (builder, address) in [(&mut self.src_ip, flow.ends.src), (&mut self.dst_ip, flow.ends.dst)] {
-            // Writing into a string builder cannot fail; the empty value closes the cell.
+            // Writing into a string builder cannot fail. The empty value ends the cell.
             let _ = write!(builder, "{address}");
             builder.append_value("");
         }
@@ -67,7 +67,8 @@ impl BatchBuilder {
             builder.append_value(value);
         }
     }
-    /// The batch, columns in the order of the schema.
+
+    /// The batch, with its columns in the order of the schema.
     pub(super) fn finish(mut self, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
         let numbers: Vec<ArrayRef> =
             self.numbers.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef).collect();

@@ -1,22 +1,22 @@
-//! What the simulator is asked for.
+//! The settings of the simulator.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
 /// Last second of the year 9999.
-const LAST_SECOND: u64 = 253_402_300_799;
+const MAX_START_TIME: u64 = 253_402_300_799;
 
-/// An attack that the simulator can make.
+/// An attack of the simulator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Attack {
     /// Many sources send tiny packets to one victim, fast and mostly without a reply.
     Flood,
-    /// A few sources hold many nearly silent connections to one web server open.
+    /// A few sources keep many nearly idle connections to one web server open.
     SlowDos,
-    /// One source knocks at many ports with one or two packets each.
+    /// One source sends one or two packets to each of many ports.
     PortScan,
     /// Password guesses: short SSH or FTP sessions of almost equal size.
     BruteForce,
@@ -31,7 +31,7 @@ impl Attack {
     pub const ALL: [Self; 6] =
         [Self::Flood, Self::SlowDos, Self::PortScan, Self::BruteForce, Self::Beaconing, Self::Exfiltration];
 
-    /// The name that stands in the `family` column.
+    /// The name in the column `family`.
     ///
     /// ```
     /// assert_eq!(qosguard::simulate::Attack::SlowDos.as_str(), "slow_dos");
@@ -48,7 +48,7 @@ impl Attack {
     }
 }
 
-/// Relative weights of the clean applications; only their ratios count.
+/// Relative weights of the clean applications, each in `[0, 10^9]`; at least one is positive.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct BackgroundMix {
@@ -56,7 +56,7 @@ pub struct BackgroundMix {
     pub web: f64,
     /// Name lookups.
     pub dns: f64,
-    /// Calls: media and signalling.
+    /// Voice calls: media and signalling.
     pub voip: f64,
     /// Streaming and conferences.
     pub video: f64,
@@ -64,7 +64,7 @@ pub struct BackgroundMix {
     pub bulk: f64,
     /// Sending and fetching mail.
     pub mail: f64,
-    /// Device telemetry, keep-alives, clock queries and pings.
+    /// Device telemetry, keep-alives, NTP queries and pings.
     pub iot: f64,
 }
 
@@ -100,19 +100,19 @@ impl BackgroundMix {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FlowSimulatorConfig {
-    /// Flows to make, 1 to 10^9.
+    /// Number of flows, 1 to 10^9. Default: 10,000.
     pub rows: u64,
-    /// Share of the flows that belong to attacks, in `[0, 1)`. It is met to the nearest flow.
+    /// Share of attack flows, in `[0, 1)`, realised to the nearest flow. Default: 0.05.
     pub attack_share: f64,
-    /// The attacks to make, each once; every one gets the same number of flows, give or take one.
+    /// The attacks, without repetition. Their numbers of flows differ by at most one. Default: all.
     pub attacks: Vec<Attack>,
-    /// The clean applications.
+    /// The weights of the clean applications.
     pub background: BackgroundMix,
-    /// When the first flow may start: seconds since the Unix epoch, at most the year 9999.
+    /// Earliest start of a flow, seconds since the Unix epoch, at most the year 9999. Default: 2026-01-05, 00:00 UTC.
     pub start_time: u64,
-    /// Hosts of the inside network, 1 to 10^6. Each starts a clean flow about every 50 s.
+    /// Number of hosts in the internal network, 1 to 10^6. Each starts a clean flow about every 50 s. Default: 250.
     pub hosts: u32,
-    /// Seed of all randomness.
+    /// Seed of all random draws. Default: 0.
     pub seed: u64,
 }
 
@@ -155,7 +155,7 @@ impl FlowSimulatorConfig {
         if total <= 0.0 {
             return Err(Error::invalid("background", "at least one weight above 0", total));
         }
-        if self.start_time > LAST_SECOND {
+        if self.start_time > MAX_START_TIME {
             return Err(Error::invalid("start_time", "at most 253402300799", self.start_time));
         }
         if !(1..=1_000_000).contains(&self.hosts) {
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_field_is_checked_by_name() {
+    fn errors_name_the_field() {
         let ok = FlowSimulatorConfig::default();
         assert!(ok.validate().is_ok());
         let mix = |web: f64| BackgroundMix { web, ..BackgroundMix::default() };
@@ -198,13 +198,13 @@ mod tests {
     }
 
     #[test]
-    fn no_attacks_are_needed_for_clean_traffic() {
+    fn clean_traffic_needs_no_attacks() {
         let config = FlowSimulatorConfig { attack_share: 0.0, attacks: vec![], ..Default::default() };
         assert!(config.validate().is_ok());
     }
 
     #[test]
-    fn a_file_names_only_what_differs() {
+    fn missing_fields_get_their_defaults() {
         let config: FlowSimulatorConfig =
             serde_json::from_str(r#"{"rows": 5, "attacks": ["slow_dos"], "background": {"web": 2}}"#)
                 .unwrap();

@@ -1,4 +1,4 @@
-//! The distributions that traffic is drawn from.
+//! The distributions of the traffic.
 
 use crate::rng::Stream;
 
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_those_of_the_formulas() {
+    fn moments_match_the_formulas() {
         let mut rng = Stream::new(1, 0);
         let n = 100_000;
         let mean = (0..n).map(|_| rng.exponential(3.0)).sum::<f64>() / f64::from(n);

@@ -1,11 +1,11 @@
-//! One flow, and the arithmetic that keeps its counters consistent.
+//! One flow with consistent counters.
 
 use std::net::Ipv4Addr;
 
 use super::config::Attack;
 use crate::rng::Stream;
 
-/// Largest packet, with its headers.
+/// Maximum size of a packet with its headers, bytes.
 pub(super) const MTU: u64 = 1500;
 
 /// Transport protocol.
@@ -34,14 +34,14 @@ impl Protocol {
     }
 }
 
-/// Who talks to whom.
+/// The two hosts of a flow.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ends {
     pub(super) src: Ipv4Addr,
     pub(super) dst: Ipv4Addr,
 }
 
-/// TCP flags seen in both directions.
+/// Numbers of TCP flags in both directions.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Flags {
     pub(super) syn: u64,
@@ -49,15 +49,15 @@ pub(super) struct Flags {
     pub(super) rst: u64,
 }
 
-/// What one side sent.
+/// The packets of one side.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Half {
     pub(super) packets: u64,
-    /// Bytes above the transport header.
+    /// Bytes after the transport headers.
     pub(super) payload: f64,
 }
 
-/// What two hosts said to each other.
+/// The packets of two hosts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Exchange {
     pub(super) protocol: Protocol,
@@ -66,9 +66,9 @@ pub(super) struct Exchange {
     pub(super) fwd: Half,
     pub(super) bwd: Half,
     pub(super) flags: Flags,
-    /// First to last packet, seconds.
+    /// Seconds from the first to the last packet.
     pub(super) duration: f64,
-    /// Standard deviation of the gaps between packets over their mean.
+    /// Standard deviation of the gaps between packets, divided by their mean.
     pub(super) variation: f64,
 }
 
@@ -117,9 +117,9 @@ impl Exchange {
         Self { protocol: Protocol::Icmp, ..Self::udp(service, 0, half(sent), half(answered)) }
     }
 
-    /// A connection that was refused (one reset) or never answered.
-    pub(super) fn unanswered(service: &'static str, dst_port: u16, syns: u64, refused: bool) -> Self {
-        let resets = u64::from(refused);
+    /// A connection that the server resets or never answers.
+    pub(super) fn unanswered(service: &'static str, dst_port: u16, syns: u64, is_reset: bool) -> Self {
+        let resets = u64::from(is_reset);
         Self {
             fwd: Half { packets: syns, payload: 0.0 },
             bwd: Half { packets: resets, payload: 0.0 },
@@ -128,7 +128,7 @@ impl Exchange {
         }
     }
 
-    /// Sets how long it took and how uneven it was.
+    /// Sets the duration and the variation of the gaps.
     pub(super) fn timed(self, duration: f64, variation: f64) -> Self {
         Self { duration, variation, ..self }
     }
@@ -138,19 +138,19 @@ impl Exchange {
         self.fwd.packets + self.bwd.packets
     }
 
-    /// Bytes of one side with headers, never more than full packets hold.
+    /// Bytes of one side with headers, at most the size of full packets.
     fn bytes(&self, half: Half) -> f64 {
         let headers = half.packets * self.protocol.header();
         (headers as f64 + half.payload.round()).min((half.packets * MTU) as f64)
     }
 
-    /// The finished flow record.
+    /// The flow record.
     pub(super) fn into_flow(self, rng: &mut Stream, ends: Ends, attack: Option<Attack>) -> Flow {
         let gaps = self.packets().saturating_sub(1);
         let duration = if gaps == 0 { 0.0 } else { micro(self.duration).max(1e-6) };
         let iat_mean_ms = if gaps == 0 { 0.0 } else { micro(duration / gaps as f64 * 1e3) };
-        // All time in one gap is the most uneven that `gaps` gaps can be.
-        let most = (gaps.saturating_sub(1) as f64).sqrt();
+        // The variation is maximal if one gap takes all the time.
+        let max_variation = (gaps.saturating_sub(1) as f64).sqrt();
         let ephemeral = 32_768 + rng.below(28_232) as u16;
         Flow {
             ends,
@@ -159,7 +159,7 @@ impl Exchange {
             bwd_bytes: self.bytes(self.bwd),
             duration,
             iat_mean_ms,
-            iat_std_ms: micro(iat_mean_ms * self.variation.min(most)),
+            iat_std_ms: micro(iat_mean_ms * self.variation.min(max_variation)),
             exchange: self,
             attack,
         }
@@ -180,7 +180,7 @@ pub(super) struct Flow {
     pub(super) attack: Option<Attack>,
 }
 
-/// Rounds to six decimals: the clock of a flow meter ticks in microseconds.
+/// Rounds to six decimals, the microseconds of a flow meter.
 pub(super) fn micro(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
 }
@@ -204,12 +204,12 @@ mod tests {
     }
 
     #[test]
-    fn one_packet_lasts_no_time_and_two_cannot_vary() {
+    fn one_packet_has_no_duration_and_two_have_no_variation() {
         let one = finish(Exchange::unanswered("other", 9, 1, false).timed(5.0, 2.0));
         assert_eq!((one.duration, one.iat_mean_ms, one.iat_std_ms), (0.0, 0.0, 0.0));
         let two = finish(Exchange::unanswered("other", 9, 1, true).timed(5.0, 2.0));
         assert_eq!((two.duration, two.iat_mean_ms, two.iat_std_ms), (5.0, 5_000.0, 0.0));
-        // Two gaps vary at most as 0 and 2 * mean do: by the mean.
+        // The standard deviation of two gaps is at most their mean, for gaps of 0 and 2 * mean.
         let three = finish(Exchange::unanswered("other", 9, 3, false).timed(4.0, 9.0));
         assert_eq!((three.iat_mean_ms, three.iat_std_ms), (2_000.0, 2_000.0));
     }

@@ -1,29 +1,29 @@
 //! Seeded traffic with ground truth.
 //!
-//! [`flows`] makes flow records of an inside network: seven clean applications with a daily rhythm, and six attacks
-//! in episodes. The same configuration gives the same records on every machine with the same
-//! floating-point library, and a chunk of 65,536 flows is all that is ever in memory.
+//! [`flows`] generates flow records of an internal network: seven clean applications with a daily pattern, and six attacks
+//! in episodes. The same configuration gives the same records on every machine with the same floating-point library.
+//! At most one batch of 65,536 flows is in memory.
 //!
-//! | clean | `service` | what its flows look like |
+//! | clean | `service` | flows |
 //! |---|---|---|
-//! | web | `web` | small request, larger answer; TCP 443, 80, 8080 and QUIC |
-//! | dns | `dns` | one or two questions and answers of some 100 bytes |
-//! | voip | `voip` | 50 packets a second each way, or a few signalling messages |
-//! | video | `video` | megabytes down, or a conference both ways |
-//! | bulk | `bulk`, `ssh`, `ftp` | megabytes either way; scripted logins |
-//! | mail | `mail` | kilobytes either way; sessions that idle for minutes |
-//! | iot | `iot` | regular keep-alives, clock queries, pings, uploads |
+//! | web | `web` | small request, larger response; TCP 443, 80, 8080 and QUIC |
+//! | dns | `dns` | one or two queries and responses of about 100 bytes |
+//! | voip | `voip` | 50 packets per second in each direction, or a few signalling messages |
+//! | video | `video` | megabytes of download, or a conference in both directions |
+//! | bulk | `bulk`, `ssh`, `ftp` | megabytes in either direction; scripted logins |
+//! | mail | `mail` | kilobytes in either direction; sessions that are idle for minutes |
+//! | iot | `iot` | regular keep-alives, NTP queries, pings, uploads |
 //!
-//! Two in a hundred clean flows are `other`, and three in a hundred TCP connections fail.
+//! 2 % of the clean flows have the service `other`, and 3 % of the TCP connections fail.
 //!
-//! | attack | what a record shows | what clean traffic shares its range |
+//! | attack | its records | clean traffic in the same range |
 //! |---|---|---|
-//! | flood | a few tiny packets, microseconds apart, no reply | failed connections, unanswered pings |
+//! | flood | a few tiny packets, microseconds apart, without a reply | failed connections, unanswered pings |
 //! | slow DoS | minutes long, seconds between packets, few bytes, no FIN | idle mail, keep-alives |
-//! | port scan | one or two packets without payload, a reset or nothing | failed connections, clock queries |
+//! | port scan | one or two packets without payload, a reset or no reply | failed connections, NTP queries |
 //! | brute force | SSH or FTP, two to three seconds, nearly equal sizes | scripted logins |
 //! | beaconing | tiny packets at nearly equal gaps of seconds | keep-alives |
-//! | exfiltration | far more up than down, slow for its size | backups, uploads, forwarders |
+//! | exfiltration | far more upload than download, slow for its size | backups, uploads, forwarders |
 
 mod attack;
 mod background;
@@ -54,17 +54,17 @@ use crate::progress::{self, Progress, Unit};
 use crate::rng::Stream;
 use crate::telemetry::{ReadReport, Schema, Table};
 
-/// Flows of one batch; the last one may have fewer.
+/// Flows per batch. The last batch may have fewer.
 const BATCH_ROWS: u64 = 65_536;
 
-/// Starts to make flows of the schema `flow_detail`, in batches of 65,536 that are made as they are asked for.
+/// Returns an iterator of simulated flows of the schema `flow_detail`, in batches of 65,536 that are generated on demand.
 ///
-/// Times never go back. `duration`, `iat_mean_ms` and `iat_std_ms` are over the packets of both
-/// directions and rounded to six decimals; bytes count IP headers; flags count both directions.
+/// Times never decrease. `duration`, `iat_mean_ms` and `iat_std_ms` cover the packets of both directions and are rounded
+/// to six decimals. Bytes include IP headers. Flags count both directions.
 ///
 /// # Errors
 ///
-/// [`Error::InvalidArgument`] that names the first field outside its documented range.
+/// [`Error::InvalidArgument`] with the name of the first field outside its documented range.
 ///
 /// # Examples
 ///
@@ -88,16 +88,16 @@ pub fn flows(config: &FlowSimulatorConfig) -> Result<FlowSimulator> {
         schema,
         background: Background::new(&config.background, Network { hosts: config.hosts }),
         config: config.clone(),
-        made: 0,
+        generated: 0,
         clock: 0.0,
     })
 }
 
-/// Makes all flows at once.
+/// Generates all flows at once.
 ///
 /// # Errors
 ///
-/// As [`flows`].
+/// The errors of [`flows`].
 ///
 /// # Examples
 ///
@@ -125,7 +125,7 @@ pub fn table(config: &FlowSimulatorConfig) -> Result<Table> {
     Table::new(schema, batches, report)
 }
 
-/// The error of a batch that a [`FlowSimulator`] could not make: [`Error::Cancelled`], or [`Error::BadRecord`].
+/// Converts the error of a [`FlowSimulator`]: to [`Error::Cancelled`], or to [`Error::BadRecord`].
 pub fn not_a_batch(error: ArrowError) -> Error {
     match error {
         ArrowError::ExternalError(error) if matches!(error.downcast_ref(), Some(Error::Cancelled)) => {
@@ -143,16 +143,16 @@ pub fn not_a_batch(error: ArrowError) -> Error {
 
 /// A stream of simulated flows: an iterator of Arrow batches, and an Arrow [`RecordBatchReader`].
 ///
-/// Each batch draws from its own random stream, keyed by the seed and the batch's number.
+/// Each batch has its own random stream, which depends on the seed and the number of the batch.
 #[derive(Clone, Debug)]
 pub struct FlowSimulator {
     config: FlowSimulatorConfig,
     schema: Arc<Schema>,
     arrow_schema: SchemaRef,
     background: Background,
-    /// Flows made so far.
-    made: u64,
-    /// Seconds since the start that the made flows took.
+    /// Flows generated so far.
+    generated: u64,
+    /// Seconds from the start to the end of the generated flows.
     clock: f64,
 }
 
@@ -167,12 +167,12 @@ impl Iterator for FlowSimulator {
     type Item = Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.made >= self.config.rows {
+        if self.generated >= self.config.rows {
             return None;
         }
-        let to = self.config.rows.min(self.made + BATCH_ROWS);
-        let mut rng = Stream::new(self.config.seed, self.made / BATCH_ROWS);
-        let plan = Plan::new(&self.config, &mut rng, self.made, to, self.clock);
+        let to = self.config.rows.min(self.generated + BATCH_ROWS);
+        let mut rng = Stream::new(self.config.seed, self.generated / BATCH_ROWS);
+        let plan = Plan::new(&self.config, &mut rng, self.generated, to, self.clock);
         let mut batch = BatchBuilder::new(plan.starts.len());
         let epoch = self.config.start_time as f64;
         for (i, start) in plan.starts.iter().enumerate() {
@@ -189,13 +189,13 @@ impl Iterator for FlowSimulator {
             };
             batch.push(micro(epoch + start.time), &flow);
         }
-        self.made = to;
+        self.generated = to;
         self.clock = plan.end;
         Some(batch.finish(&self.arrow_schema))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = (self.config.rows - self.made).div_ceil(BATCH_ROWS) as usize;
+        let left = (self.config.rows - self.generated).div_ceil(BATCH_ROWS) as usize;
         (left, Some(left))
     }
 }

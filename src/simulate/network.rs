@@ -1,53 +1,53 @@
-//! The hosts that talk, and the name of a port.
+//! The hosts of the network, and the services of ports.
 
 use std::net::Ipv4Addr;
 
 use crate::rng::Stream;
 
-/// Addresses outside: 198.18.0.0/15, which RFC 2544 sets apart for tests, so no record blames a real host.
+/// External addresses: 198.18.0.0/15, which RFC 2544 reserves for tests. No record contains a real host.
 const OUTSIDE: u32 = 0xC612_0000;
 const OUTSIDE_HOSTS: f64 = 131_072.0;
 
-/// Clients in 10.0.0.0/8, sixteen servers and two resolvers in 10.255.0.0/24, and the world outside.
+/// Clients in 10.0.0.0/8, sixteen servers and two resolvers in 10.255.0.0/24, and external hosts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Network {
     pub(super) hosts: u32,
 }
 
 impl Network {
-    /// Any client inside.
+    /// A random client.
     pub(super) fn client(self, rng: &mut Stream) -> Ipv4Addr {
         Ipv4Addr::from(0x0A00_0001 + rng.below(self.hosts as usize) as u32)
     }
 
-    /// Any server inside.
+    /// A random server.
     pub(super) fn server(rng: &mut Stream) -> Ipv4Addr {
         Ipv4Addr::from(0x0AFF_0010 + rng.below(16) as u32)
     }
 
-    /// Any resolver inside.
+    /// A random resolver.
     pub(super) fn resolver(rng: &mut Stream) -> Ipv4Addr {
         Ipv4Addr::from(0x0AFF_0002 + rng.below(2) as u32)
     }
 
-    /// Any host outside.
-    pub(super) fn stranger(rng: &mut Stream) -> Ipv4Addr {
+    /// A random external host.
+    pub(super) fn external(rng: &mut Stream) -> Ipv4Addr {
         Ipv4Addr::from(OUTSIDE + rng.below(OUTSIDE_HOSTS as usize) as u32)
     }
 
-    /// A host outside that people use; a few are far more popular than the rest.
-    pub(super) fn outside(rng: &mut Stream) -> Ipv4Addr {
+    /// An external host, drawn by popularity: a few hosts are far more popular than the others.
+    pub(super) fn popular(rng: &mut Stream) -> Ipv4Addr {
         let rank = rng.uniform().powi(4) * OUTSIDE_HOSTS;
-        // An odd multiplier spreads the popular ones over the prefix.
+        // An odd multiplier spreads the popular hosts over the prefix.
         Ipv4Addr::from(OUTSIDE + (rank as u32).wrapping_mul(40_503) % OUTSIDE_HOSTS as u32)
     }
 }
 
-/// The ports that [`service_of`] knows.
+/// The ports with a service.
 pub(super) const KNOWN_PORTS: [u16; 16] =
     [21, 22, 25, 53, 80, 123, 443, 445, 587, 873, 993, 1883, 5060, 5683, 8080, 8883];
 
-/// The service that a port stands for; `other` where it says nothing.
+/// The service of a port; `other` for a port without one.
 pub(super) const fn service_of(port: u16) -> &'static str {
     match port {
         80 | 443 | 8080 => "web",
@@ -84,7 +84,7 @@ mod tests {
         for _ in 0..10_000 {
             assert_eq!(network.client(&mut rng).octets()[0], 10);
             assert_eq!(Network::server(&mut rng).octets()[..3], [10, 255, 0]);
-            for address in [Network::outside(&mut rng), Network::stranger(&mut rng)] {
+            for address in [Network::popular(&mut rng), Network::external(&mut rng)] {
                 assert!(matches!(address.octets(), [198, 18 | 19, ..]), "{address}");
             }
         }

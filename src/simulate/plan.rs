@@ -1,4 +1,4 @@
-//! Which flow starts when: the timetable of one chunk.
+//! The schedule of a batch: which flow starts at which time.
 
 use super::attack::Episode;
 use super::config::{Attack, FlowSimulatorConfig};
@@ -8,30 +8,30 @@ use crate::rng::Stream;
 /// Clean flows that a host starts per second, averaged over the day.
 const CLEAN_RATE: f64 = 0.02;
 
-/// One entry of the timetable.
+/// The start of one flow.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Start {
-    /// Seconds since the simulation began.
+    /// Seconds since the start of the simulation.
     pub(super) time: f64,
-    /// Episode and number of the flow in it; `None` for a clean flow.
+    /// The episode and the number of the flow in it; `None` for a clean flow.
     pub(super) attack: Option<(usize, u32)>,
 }
 
-/// The flows of one chunk in the order of their start, and the episodes that they belong to.
+/// The flows of one batch in the order of their start, and their episodes.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) starts: Vec<Start>,
     pub(super) episodes: Vec<Episode>,
-    /// When the next chunk begins.
+    /// Start of the next batch.
     pub(super) end: f64,
 }
 
-/// Attack flows among the first `rows` flows: the asked share, to the nearest flow.
+/// Number of attack flows among the first `rows` flows: the given share, to the nearest flow.
 fn attacks_among(rows: u64, share: f64) -> u64 {
     (rows as f64 * share).round() as u64
 }
 
-/// Clean flows per second at `time` seconds: quiet at 03:00, busy at 15:00 UTC.
+/// Clean flows per second at `time` seconds: minimal at 03:00, maximal at 15:00 UTC.
 fn clean_rate(config: &FlowSimulatorConfig, time: f64) -> f64 {
     let hour = (config.start_time % 86_400) as f64 / 3_600.0 + time / 3_600.0;
     let day = 1.0 + 0.6 * ((hour - 9.0) / 24.0 * std::f64::consts::TAU).sin();
@@ -39,10 +39,10 @@ fn clean_rate(config: &FlowSimulatorConfig, time: f64) -> f64 {
 }
 
 impl Plan {
-    /// Plans flows `from..to`, the first of which starts after `begin`.
+    /// Plans the flows `from..to`, the first of which starts after `begin`.
     ///
-    /// The number of attack flows is what is asked for, by construction: each chunk gets the
-    /// difference of two rounded totals, shared out evenly over the attacks and then cut into episodes.
+    /// The number of attack flows is exact by construction: each batch gets the difference of two rounded totals, divided
+    /// evenly among the attacks and then into episodes.
     pub(super) fn new(
         config: &FlowSimulatorConfig,
         rng: &mut Stream,
@@ -58,7 +58,7 @@ impl Plan {
             time += rng.exponential(1.0 / clean_rate(config, time));
             starts.push(Start { time, attack: None });
         }
-        // A chunk of attacks alone still takes a while.
+        // A batch without clean flows takes a second.
         let end = time.max(begin + 1.0);
 
         let mut episodes = Vec::new();
@@ -80,14 +80,14 @@ impl Plan {
     }
 }
 
-/// Flows of the next episode out of the `left` ones; the last takes a rest that is too short for another.
+/// Number of flows of the next episode, of `left` flows. A rest that is too small for another episode is included.
 fn episode_size(rng: &mut Stream, attack: Attack, left: u64) -> u64 {
-    let (least, most) = Episode::size(attack);
-    let size = rng.count(least, most).min(left);
-    if left - size < least { left } else { size }
+    let (min, max) = Episode::size(attack);
+    let size = rng.count(min, max).min(left);
+    if left - size < min { left } else { size }
 }
 
-/// Places an episode's flows in `begin..=end`, faster than its pace where the chunk is too short for it.
+/// Schedules the flows of an episode in `begin..=end`. They follow faster if the batch is too short for the episode.
 fn schedule(
     starts: &mut Vec<Start>,
     rng: &mut Stream,
@@ -103,9 +103,9 @@ fn schedule(
         starts.push(Start { time, attack: Some((index, ordinal)) });
         time += episode.gap(rng);
     }
-    let squeeze = (0.9 * (end - begin) / time.max(1e-9)).min(1.0);
-    let offset = rng.between(begin, end - time * squeeze);
+    let compression = (0.9 * (end - begin) / time.max(1e-9)).min(1.0);
+    let offset = rng.between(begin, end - time * compression);
     for start in starts.iter_mut().skip(first) {
-        start.time = offset + start.time * squeeze;
+        start.time = offset + start.time * compression;
     }
 }

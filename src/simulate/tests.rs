@@ -1,4 +1,4 @@
-//! What the made traffic must be, whatever it is made of.
+//! Properties of the simulated traffic.
 
 #![allow(clippy::float_cmp, reason = "counts, flags and rounded shares are exact")]
 
@@ -6,12 +6,13 @@ use crate::arrow::array::{Array, AsArray, Float64Array, StringArray};
 use crate::arrow::compute::concat_batches;
 use crate::arrow::datatypes::Float64Type;
 use proptest::prelude::*;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::telemetry::{Field, Kind, Role};
 
 /// All flows of a configuration as one batch.
-fn made(config: &FlowSimulatorConfig) -> RecordBatch {
+fn simulated(config: &FlowSimulatorConfig) -> RecordBatch {
     let simulator = flows(config).unwrap();
     let schema = RecordBatchReader::schema(&simulator);
     concat_batches(&schema, &simulator.collect::<Result<Vec<_>, _>>().unwrap()).unwrap()
@@ -35,10 +36,10 @@ fn share(column: &StringArray, values: &[&str]) -> f64 {
 }
 
 #[test]
-fn the_realised_share_is_the_asked_one() {
+fn the_share_of_attacks_is_realised_exactly() {
     for rows in [1_000, 10_000, 100_000] {
         for asked in [0.0, 0.01, 0.05, 0.333, 0.5, 0.99] {
-            let batch = made(&config(rows, asked, 3));
+            let batch = simulated(&config(rows, asked, 3));
             assert_eq!(batch.num_rows() as u64, rows);
             let attacks: f64 = numbers(&batch, "label").values().iter().sum();
             assert_eq!(attacks, (rows as f64 * asked).round(), "{rows} rows at {asked}");
@@ -47,9 +48,9 @@ fn the_realised_share_is_the_asked_one() {
 }
 
 #[test]
-fn every_asked_family_is_there_in_equal_numbers_and_no_other() {
+fn the_configured_families_occur_in_equal_numbers_and_no_others() {
     for rows in [1_000, 70_000] {
-        let batch = made(&config(rows, 0.05, 5));
+        let batch = simulated(&config(rows, 0.05, 5));
         let (label, family) = (numbers(&batch, "label"), texts(&batch, "family"));
         for i in 0..batch.num_rows() {
             assert_eq!(label.value(i) == 1.0, family.is_valid(i), "row {i}");
@@ -61,29 +62,57 @@ fn every_asked_family_is_there_in_equal_numbers_and_no_other() {
     }
     let two =
         FlowSimulatorConfig { attacks: vec![Attack::PortScan, Attack::Beaconing], ..config(5_000, 0.2, 5) };
-    let batch = made(&two);
+    let batch = simulated(&two);
     assert_eq!(share(texts(&batch, "family"), &["port_scan"]), 0.1);
     assert_eq!(share(texts(&batch, "family"), &["beaconing"]), 0.1);
 }
 
 #[test]
-fn the_seed_and_nothing_else_decides() {
-    let first = made(&config(70_000, 0.05, 11));
-    assert_eq!(first, made(&config(70_000, 0.05, 11)));
-    assert_ne!(first, made(&config(70_000, 0.05, 12)));
-    // A whole chunk is the same in a longer run.
-    assert_eq!(first.slice(0, 65_536), made(&config(140_000, 0.05, 11)).slice(0, 65_536));
-    // Threads only run simulators side by side.
+fn the_same_seed_gives_the_same_flows() {
+    let first = simulated(&config(70_000, 0.05, 11));
+    assert_eq!(first, simulated(&config(70_000, 0.05, 11)));
+    assert_ne!(first, simulated(&config(70_000, 0.05, 12)));
+    // A whole batch is the same in a longer run.
+    assert_eq!(first.slice(0, 65_536), simulated(&config(140_000, 0.05, 11)).slice(0, 65_536));
+    // Two threads give the same flows.
     let twins = std::thread::scope(|scope| {
-        let run = || made(&config(2_000, 0.05, 11));
+        let run = || simulated(&config(2_000, 0.05, 11));
         let (a, b) = (scope.spawn(run), scope.spawn(run));
         (a.join().unwrap(), b.join().unwrap())
     });
     assert_eq!(twins.0, twins.1);
 }
 
+/// Paths of all settings, such as `/background/web`, with their values.
+fn settings(prefix: &str, value: &Value) -> Vec<(String, Value)> {
+    match value {
+        Value::Object(fields) => {
+            fields.iter().flat_map(|(name, value)| settings(&format!("{prefix}/{name}"), value)).collect()
+        }
+        value => vec![(prefix.to_owned(), value.clone())],
+    }
+}
+
 #[test]
-fn batches_are_bounded_and_counted_beforehand() {
+fn every_setting_changes_the_flows() {
+    let whole = serde_json::to_value(config(2_000, 0.2, 3)).unwrap();
+    let base = simulated(&serde_json::from_value(whole.clone()).unwrap());
+    let settings = settings("", &whole);
+    assert_eq!(settings.len(), 13);
+    for (path, value) in settings {
+        let other = match &value {
+            Value::Array(_) => json!(["flood"]),
+            Value::Number(number) if number.is_f64() => json!(number.as_f64().unwrap() / 2.0),
+            number => json!(number.as_u64().unwrap() + 1),
+        };
+        let mut changed = whole.clone();
+        *changed.pointer_mut(&path).unwrap() = other;
+        assert_ne!(simulated(&serde_json::from_value(changed).unwrap()), base, "{path}");
+    }
+}
+
+#[test]
+fn batches_have_at_most_65536_rows_and_a_known_number() {
     let mut simulator = flows(&config(200_000, 0.5, 1)).unwrap();
     let mut sizes = Vec::new();
     while simulator.len() > 0 {
@@ -96,9 +125,9 @@ fn batches_are_bounded_and_counted_beforehand() {
 }
 
 #[test]
-fn the_background_mix_is_the_asked_one() {
+fn the_background_has_the_configured_mix() {
     let services = |b: &BackgroundMix| {
-        let batch = made(&FlowSimulatorConfig { background: b.clone(), ..config(60_000, 0.0, 2) });
+        let batch = simulated(&FlowSimulatorConfig { background: b.clone(), ..config(60_000, 0.0, 2) });
         let service = texts(&batch, "service");
         let names: [&[&str]; 7] =
             [&["web"], &["dns"], &["voip"], &["video"], &["bulk", "ssh", "ftp"], &["mail"], &["iot"]];
@@ -107,7 +136,7 @@ fn the_background_mix_is_the_asked_one() {
     let check = |mix: BackgroundMix| {
         let total: f64 = mix.weights().iter().map(|(_, w)| w).sum();
         for (got, (name, weight)) in services(&mix).iter().zip(mix.weights()) {
-            // Two in a hundred are `other`.
+            // 2 % are `other`.
             let expected = 0.98 * weight / total;
             assert!((got - expected).abs() < 0.01, "{name}: {got} instead of {expected}");
         }
@@ -117,7 +146,7 @@ fn the_background_mix_is_the_asked_one() {
 }
 
 #[test]
-fn the_table_reads_its_own_labels() {
+fn the_table_has_labels_and_families() {
     let table = table(&config(2_000, 0.1, 9)).unwrap();
     assert_eq!((table.n_rows(), table.report().accepted), (2_000, 2_000));
     let (labels, families) = (table.labels().unwrap().unwrap(), table.families().unwrap().unwrap());
@@ -126,9 +155,9 @@ fn the_table_reads_its_own_labels() {
 }
 
 #[test]
-fn the_day_has_a_rhythm() {
+fn the_rate_of_flows_follows_the_time_of_day() {
     // 20 hosts start about 35,000 clean flows a day.
-    let batch = made(&FlowSimulatorConfig { hosts: 20, ..config(34_000, 0.0, 4) });
+    let batch = simulated(&FlowSimulatorConfig { hosts: 20, ..config(34_000, 0.0, 4) });
     let hours = numbers(&batch, "time").values().iter().map(|t| (t % 86_400.0) / 3_600.0);
     let (mut night, mut day) = (0, 0);
     for hour in hours {
@@ -149,7 +178,7 @@ proptest! {
         hosts in 1_u32..5_000,
         start_time in 0_u64..4_000_000_000,
     ) {
-        let batch = made(&FlowSimulatorConfig { start_time, hosts, ..config(rows, share, seed) });
+        let batch = simulated(&FlowSimulatorConfig { start_time, hosts, ..config(rows, share, seed) });
         let column = |name: &str| numbers(&batch, name).values();
         let (times, durations) = (column("time"), column("duration"));
         let (means, stds) = (column("iat_mean_ms"), column("iat_std_ms"));
@@ -191,7 +220,7 @@ proptest! {
     }
 }
 
-/// Area under the ROC curve of one column, whichever way it points; ties count half.
+/// Area under the ROC curve of one column, in the better of both directions; ties count half.
 fn separation(attack: &[f64], clean: &[f64]) -> f64 {
     let mut sorted = clean.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -208,9 +237,9 @@ fn separation(attack: &[f64], clean: &[f64]) -> f64 {
 }
 
 #[test]
-fn every_attack_shows_in_its_records_but_has_no_mark_of_its_own() {
+fn every_attack_is_detectable_but_no_column_identifies_it() {
     // 5,000 flows of each attack are several episodes with every tool.
-    let batch = made(&config(120_000, 0.25, 8));
+    let batch = simulated(&config(120_000, 0.25, 8));
     let schema = Schema::preset("flow_detail").unwrap();
     let family = texts(&batch, "family");
     let rows = |attack: Option<Attack>| -> Vec<usize> {
@@ -242,7 +271,7 @@ fn every_attack_shows_in_its_records_but_has_no_mark_of_its_own() {
                 Kind::Number | Kind::Time => {}
             }
         }
-        // Ports and services aside, one column orders most pairs, and none orders all of them.
+        // Apart from ports and services, the best column orders most pairs, but not all.
         assert!((0.8..0.999).contains(&best), "{attack:?}: {best}");
     }
 }

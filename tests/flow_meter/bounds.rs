@@ -1,4 +1,4 @@
-//! Memory under the cap, whatever comes.
+//! The memory of the flow table is bounded for any traffic.
 #![allow(unsafe_code, reason = "an allocator that counts is the only way to see an allocation")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -15,18 +15,18 @@ thread_local! {
 
 struct Counting;
 
-// SAFETY: every call is handed to the system's allocator as it came.
+// SAFETY: every call is passed on to the system's allocator unchanged.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         HELD.set(HELD.get().wrapping_add_unsigned(layout.size()));
         ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller's.
+        // SAFETY: the caller guarantees the contract of the allocator.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         HELD.set(HELD.get().wrapping_sub_unsigned(layout.size()));
-        // SAFETY: the caller's.
+        // SAFETY: the caller guarantees the contract of the allocator.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
@@ -34,7 +34,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The `i`-th flow of a churn: one packet each, or two.
+/// A packet of the `i`-th short flow, in either direction.
 fn churn(i: u32, seconds: f64, back: bool) -> Packet {
     let mut packet = if i.is_multiple_of(3) {
         udp(seconds, back, 60)
@@ -48,7 +48,7 @@ fn churn(i: u32, seconds: f64, back: bool) -> Packet {
 }
 
 #[test]
-fn memory_is_flat_under_the_cap_and_every_flow_is_counted() {
+fn memory_is_bounded_and_every_flow_is_counted() {
     const FLOWS: u32 = 300_000;
     for profile in Profile::ALL {
         let config = FlowMeterConfig { max_flows: 10_000, batch_rows: 4_096, ..config(profile) };
@@ -76,12 +76,12 @@ fn memory_is_flat_under_the_cap_and_every_flow_is_counted() {
         assert!(most - early < 1 << 20, "{most} bytes after {early}");
         assert!(most < 32 << 20, "{most}");
         assert_eq!((counts.started, counts.evicted, counts.end), (300_000, 290_000, 10_000));
-        assert_eq!((rows, counts.most_held), (300_000, 10_000));
+        assert_eq!((rows, counts.max_held), (300_000, 10_000));
     }
 }
 
 #[test]
-fn the_flow_that_was_silent_for_longest_makes_room() {
+fn a_full_table_ends_the_flow_that_is_idle_for_longest() {
     let config = FlowMeterConfig { max_flows: 2, ..config(Profile::Nfstream) };
     let from = |port: u16, seconds: f64| {
         let mut packet = udp(seconds, false, 1);
@@ -93,11 +93,11 @@ fn the_flow_that_was_silent_for_longest_makes_room() {
     assert_eq!(rows.all("src_port"), [2.0, 1.0, 3.0, 4.0]);
     assert_eq!(rows.texts("end_reason"), ["evicted", "evicted", "end", "end"]);
     assert_eq!(rows.all("expiration_id"), [-1.0, -1.0, 0.0, 0.0]);
-    assert_eq!((counts.evicted, counts.most_held), (2, 2));
+    assert_eq!((counts.evicted, counts.max_held), (2, 2));
 }
 
 #[test]
-fn silent_connections_are_forgotten_before_flows_are_cut_short() {
+fn a_full_table_removes_idle_connections_before_open_flows() {
     let config = FlowMeterConfig { max_flows: 2, ..config(Profile::Cic) };
     let mut other = udp(200.0, false, 1);
     other.src_port = 1;
@@ -111,7 +111,7 @@ fn silent_connections_are_forgotten_before_flows_are_cut_short() {
 }
 
 #[test]
-fn a_packet_of_a_known_flow_allocates_nothing() {
+fn a_packet_of_an_open_flow_allocates_nothing() {
     for profile in Profile::ALL {
         let mut table = FlowTable::new(&config(profile)).unwrap();
         table.push(&tcp(0.0, false, SYN, 0));

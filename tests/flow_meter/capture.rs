@@ -1,4 +1,4 @@
-//! Captures to flows: a known example, public captures, the featurizer of a data set.
+//! Flows of captures: a published example, public captures, and the featurizer of a data set.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use qosguard::features::{Featurizer, FlowFeaturizerConfig};
 use qosguard::telemetry::packets::{
     DecodeOptions, FlowMeter, FlowMeterConfig, PacketReader, Profile, read_flows,
 };
-use qosguard::telemetry::{BatchReader, CsvReader, ReadOptions, Schema, read_csv};
+use qosguard::telemetry::{BatchReader, CsvReader, ReadOptions, Schema, open, read_csv};
 
 use super::public_data;
 use super::table::{ACK, FIN, PSH, Rows, SYN, config};
@@ -34,7 +34,7 @@ pub(crate) fn pcap(packets: &[(u32, bool, u8, u32)]) -> Vec<u8> {
     capture
 }
 
-/// The example of `NFStream`'s documentation, `google_ssl`: sizes and times that have its published figures.
+/// Packets with the published figures of the example `google_ssl` in `NFStream`'s documentation.
 fn google_ssl() -> Vec<u8> {
     let there = [74, 76, 66, 165, 66, 77, 66, 66, 66, 152, 66, 66, 75, 74, 67, 66];
     let back = [74, 66, 1502, 1371, 1488, 1409, 969, 73, 67, 82, 154, 153];
@@ -87,7 +87,7 @@ fn the_google_ssl_example_has_its_published_figures() {
 }
 
 #[test]
-fn the_identity_of_a_flow_is_spelt_as_in_the_data_sets() {
+fn the_flow_id_has_the_format_of_the_data_sets() {
     let capture = google_ssl();
     let rows = |profile| {
         let meter = FlowMeter::from_bytes(&capture, "inline", &config(profile)).unwrap();
@@ -102,7 +102,7 @@ fn the_identity_of_a_flow_is_spelt_as_in_the_data_sets() {
 }
 
 #[test]
-fn the_flows_before_a_lying_record_come_before_the_error() {
+fn the_flows_before_a_damaged_record_come_before_the_error() {
     let mut capture = google_ssl();
     capture.extend([0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0xe8, 0xff, 0xff, 0xff, 0xe8]);
     let mut meter = FlowMeter::from_bytes(&capture, "lying", &FlowMeterConfig::default()).unwrap();
@@ -122,8 +122,49 @@ fn records_without_a_packet_are_in_the_report() {
     assert_eq!(flows.report().skipped, [("not_ip".to_owned(), 1)].into());
 }
 
+/// The capture of some packets with another source port in each.
+fn one_packet_flows(packets: usize) -> Vec<u8> {
+    let mut capture = pcap(&vec![(0, false, SYN, 60); packets]);
+    for i in 0..packets {
+        capture[24 + i * (16 + 60) + 16 + 14 + 20] = i as u8;
+    }
+    capture
+}
+
 #[test]
-fn a_table_written_as_csv_is_known_by_its_header() {
+fn the_report_of_open_has_the_counters_of_the_flow_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = |capture: Vec<u8>, max_flows| {
+        let path = folder.path().join("capture");
+        std::fs::write(&path, capture).unwrap();
+        let meter = FlowMeterConfig { max_flows, ..FlowMeterConfig::default() };
+        let mut reader = open(&path, &ReadOptions { meter, ..ReadOptions::default() }).unwrap();
+        let accepted = reader.read().unwrap().n_rows();
+        (accepted, reader.report().skipped.clone())
+    };
+    assert_eq!(open(one_packet_flows(5), 2), (5, [("evicted_flows".to_owned(), 3)].into()));
+    let decreasing = pcap(&[(90, false, SYN, 60), (50, true, SYN | ACK, 60), (60, false, ACK, 60)]);
+    assert_eq!(open(decreasing, 2), (1, [("backward_packets".to_owned(), 2)].into()));
+    assert_eq!(open(one_packet_flows(5), 9), (5, [].into()));
+}
+
+#[test]
+fn open_recognises_every_magic_number_of_pcap() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("capture");
+    // The records of the last variant have 8 more bytes before the frame.
+    for (magic, more) in [(0xa1b2_c3d4_u32, 0), (0xa1b2_3c4d, 0), (0xa1b2_cd34, 8)] {
+        let mut capture = pcap(&[(0, false, SYN, 60)]);
+        capture[..4].copy_from_slice(&magic.to_le_bytes());
+        capture.splice(40..40, vec![0; more]);
+        std::fs::write(&path, capture).unwrap();
+        let table = open(&path, &ReadOptions::default()).unwrap().read().unwrap();
+        assert_eq!((table.n_rows(), table.schema().name()), (1, "nfstream"), "{magic:#x}");
+    }
+}
+
+#[test]
+fn a_table_written_as_csv_is_recognised_by_its_header() {
     let capture = google_ssl();
     for profile in Profile::ALL {
         let table = FlowMeter::from_bytes(&capture, "inline", &config(profile)).unwrap().read().unwrap();
@@ -134,7 +175,7 @@ fn a_table_written_as_csv_is_known_by_its_header() {
     }
 }
 
-/// Packets and bytes of all records, by profile, must be those of the capture.
+/// Checks that the records of each profile have all packets and bytes of the capture.
 fn check_totals(path: &Path) {
     let reader = PacketReader::open(path, &DecodeOptions::default()).unwrap();
     let (mut packets, mut frames, mut payload) = (0.0, 0.0, 0.0);
@@ -180,7 +221,7 @@ fn check_totals(path: &Path) {
 }
 
 #[test]
-fn every_packet_of_the_public_captures_is_in_a_flow_and_twice_is_the_same() {
+fn every_packet_of_the_public_captures_is_in_one_flow_and_a_second_run_is_equal() {
     let folders = ["packets/attack", "packets/benign", "packets/encapsulation", "packets/malformed"];
     for path in folders.into_iter().flat_map(public_data::files) {
         if FlowMeter::open(&path, &FlowMeterConfig::default()).is_ok() {
@@ -202,7 +243,7 @@ fn the_featurizer_of_a_data_set_accepts_a_capture() {
         let features = featurizer.transform(&flows).unwrap();
         assert_eq!(features.matrix.nrows(), flows.n_rows());
         assert!(flows.n_rows() > 10 && features.matrix.iter().all(|v| v.is_finite()));
-        // And the other way: what learned from a capture reads the data set.
+        // The reverse: a featurizer fitted on a capture accepts the data set.
         let featurizer = FlowFeaturizerConfig::default().fit(&flows).unwrap();
         let batch = CsvReader::open(&path, &ReadOptions::default()).unwrap().next().unwrap().unwrap();
         for column in featurizer.columns() {

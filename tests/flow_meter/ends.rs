@@ -1,4 +1,4 @@
-//! When flows start and end, and which way they face.
+//! When flows start and end, and their direction.
 
 use qosguard::telemetry::packets::{FlowMeterConfig, Packet, Profile};
 
@@ -12,7 +12,7 @@ fn handshake(start: f64) -> Vec<Packet> {
     vec![tcp(start, false, SYN, 0), tcp(start + 0.01, true, SYN | ACK, 0), tcp(start + 0.02, false, ACK, 0)]
 }
 
-fn farewell(start: f64) -> Vec<Packet> {
+fn closing(start: f64) -> Vec<Packet> {
     vec![
         tcp(start, false, FIN | ACK, 0),
         tcp(start + 0.01, true, FIN | ACK, 0),
@@ -21,16 +21,16 @@ fn farewell(start: f64) -> Vec<Packet> {
 }
 
 #[test]
-fn both_fins_and_an_ack_end_a_flow_and_the_next_syn_opens_another() {
-    let packets = [handshake(0.0), farewell(1.0), handshake(2.0), farewell(3.0)].concat();
+fn both_fins_and_an_ack_end_a_flow_and_the_next_syn_starts_another() {
+    let packets = [handshake(0.0), closing(1.0), handshake(2.0), closing(3.0)].concat();
     let rows = cic(&packets);
     assert_eq!(rows.texts("End Reason"), ["fin", "fin"]);
     assert_eq!(rows.all("FIN Flag Count"), [2.0, 2.0]);
     assert_eq!(rows.all("Total TCP Flow Time"), [1_020_000.0, 1_020_000.0]);
-    // What comes late without SYN still belongs to the first.
-    let late = [handshake(0.0), farewell(1.0), vec![tcp(1.5, true, ACK, 0)]].concat();
+    // Late packets without SYN still belong to the first flow.
+    let late = [handshake(0.0), closing(1.0), vec![tcp(1.5, true, ACK, 0)]].concat();
     assert_eq!(cic(&late).all("ACK Flag Count"), [6.0]);
-    // One FIN and an ACK end nothing, and neither do two of one side.
+    // One FIN and an ACK do not end a flow. Two FINs of one side do not end it either.
     let half = [tcp(0.0, false, FIN | ACK, 0), tcp(0.1, false, FIN | ACK, 0), tcp(0.2, true, ACK, 0)];
     assert_eq!(cic(&half).texts("End Reason"), ["end"]);
 }
@@ -41,12 +41,12 @@ fn a_reset_ends_a_flow() {
     let rows = cic(&packets);
     assert_eq!(rows.texts("End Reason"), ["rst", "end"]);
     assert_eq!((rows.all("Fwd RST Flags"), rows.all("Bwd RST Flags")), (vec![0.0; 2], vec![1.0, 0.0]));
-    // A SYN within an open connection opens nothing.
+    // A SYN within an open connection does not start a flow.
     assert_eq!(cic(&[handshake(0.0), handshake(1.0)].concat()).len(), 1);
 }
 
 #[test]
-fn a_syn_ack_that_comes_first_is_the_answer() {
+fn a_syn_ack_as_the_first_packet_comes_from_the_server() {
     let packets = [tcp(0.0, true, SYN | ACK, 0), tcp(0.1, false, ACK, 5)];
     let rows = cic(&packets);
     assert_eq!((rows.texts("Src IP"), rows.all("Dst Port")), (vec!["10.0.0.1".to_owned()], vec![443.0]));
@@ -72,7 +72,7 @@ fn a_connection_that_a_timeout_splits_keeps_its_direction_and_its_start() {
     assert_eq!(rows.all("Total Length of Bwd Packet"), [0.0, 7.0, 7.0]);
     assert_eq!(rows.texts("Src IP"), ["10.0.0.1"; 3]);
 
-    // Other traffic that moves the clock changes nothing of it.
+    // Other traffic, which advances the clock, does not change that.
     let mut other = udp(400.0, false, 1);
     other.src_port = 9;
     packets.insert(6, other);
@@ -82,7 +82,7 @@ fn a_connection_that_a_timeout_splits_keeps_its_direction_and_its_start() {
 }
 
 #[test]
-fn udp_ends_by_timeout_only_and_a_dialogue_keeps_its_direction() {
+fn udp_ends_by_timeouts_only_and_keeps_its_direction() {
     let dialogue = [udp(0.0, false, 1), udp(100.0, false, 1), udp(121.0, true, 1)];
     let rows = cic(&dialogue);
     assert_eq!(
@@ -98,7 +98,7 @@ fn udp_ends_by_timeout_only_and_a_dialogue_keeps_its_direction() {
 
 #[test]
 fn the_legacy_profile_ends_at_the_first_fin_and_ignores_rst() {
-    let packets = [handshake(0.0), vec![tcp(0.5, true, RST, 0)], farewell(1.0)].concat();
+    let packets = [handshake(0.0), vec![tcp(0.5, true, RST, 0)], closing(1.0)].concat();
     let (rows, counts) = flows(&packets, &config(Profile::CicLegacy));
     assert_eq!(rows.texts("End Reason"), ["fin", "end"]);
     assert_eq!((counts.fin, counts.rst, counts.end), (1, 0, 1));
@@ -106,9 +106,9 @@ fn the_legacy_profile_ends_at_the_first_fin_and_ignores_rst() {
 }
 
 #[test]
-fn nfstream_expires_at_its_timeouts_and_by_nothing_else() {
+fn nfstream_flows_end_only_by_timeouts() {
     let nfstream = config(Profile::Nfstream);
-    let packets = [handshake(0.0), farewell(1.0), vec![tcp(2.0, true, RST, 0)], handshake(3.0)].concat();
+    let packets = [handshake(0.0), closing(1.0), vec![tcp(2.0, true, RST, 0)], handshake(3.0)].concat();
     assert_eq!(flows(&packets, &nfstream).0.texts("end_reason"), ["end"]);
     let idle = |gap: f64| flows(&[udp(0.0, false, 1), udp(gap, true, 1)], &nfstream).0;
     assert_eq!(idle(119.999).len(), 1);
@@ -121,7 +121,7 @@ fn nfstream_expires_at_its_timeouts_and_by_nothing_else() {
 }
 
 #[test]
-fn silent_flows_expire_by_the_clock_of_the_others() {
+fn idle_flows_expire_by_the_packet_times_of_other_flows() {
     let mut packets = vec![udp(0.0, false, 1)];
     for i in 0..130_u16 {
         let mut other = udp(f64::from(i), false, 1);
@@ -134,7 +134,7 @@ fn silent_flows_expire_by_the_clock_of_the_others() {
 }
 
 #[test]
-fn a_flow_that_goes_on_writes_interim_records_in_order() {
+fn a_long_flow_writes_interim_records_in_order() {
     let config = FlowMeterConfig { interim_s: Some(10.0), ..config(Profile::Cic) };
     let packets: Vec<Packet> = [0.0, 5.0, 10.0, 12.0, 35.0, 36.0, 40.0].map(|t| tcp(t, false, PSH, 1)).into();
     let (rows, counts) = flows(&packets, &config);
@@ -146,7 +146,7 @@ fn a_flow_that_goes_on_writes_interim_records_in_order() {
 }
 
 #[test]
-fn a_clock_that_runs_backwards_does_no_harm() {
+fn decreasing_packet_times_are_counted_and_flows_still_expire() {
     let packets = [udp(10.0, false, 1), udp(9.0, true, 1), udp(9.5, false, 1), udp(11.0, false, 1)];
     for profile in Profile::ALL {
         let (rows, counts) = flows(&packets, &config(profile));
@@ -156,7 +156,7 @@ fn a_clock_that_runs_backwards_does_no_harm() {
     assert_eq!((rows.all("Flow Duration"), rows.all("Flow IAT Min")), (vec![1e6], vec![0.0]));
     assert_eq!((rows.all("Flow IAT Max"), rows.all("Flow IAT Mean")), (vec![1e6], vec![1e6 / 3.0]));
 
-    // A stamp in the far future, and one before all time, stop neither the clock nor the expiry of flows.
+    // A time in the far future, and the earliest possible one, stop neither the clock nor the expiry of flows.
     let mut packets: Vec<Packet> = (0..20_000)
         .map(|i| {
             let mut packet = udp(f64::from(i), false, 1);
@@ -167,7 +167,7 @@ fn a_clock_that_runs_backwards_does_no_harm() {
     packets[100].time_ns = i64::MAX;
     packets[200].time_ns = i64::MIN;
     let (_, counts) = flows(&packets, &config(Profile::Nfstream));
-    assert!(counts.most_held < 1_400, "{counts:?}");
+    assert!(counts.max_held < 1_400, "{counts:?}");
 }
 
 #[test]
@@ -179,7 +179,7 @@ fn both_vlans_of_a_routed_packet_are_two_flows() {
 }
 
 #[test]
-fn bulks_subflows_and_activity_of_a_small_flow_are_known() {
+fn bulks_subflows_and_activity_of_a_small_flow_are_counted() {
     let times = [0.0, 0.1, 0.2, 0.5, 0.9, 2.9, 3.0, 10.0, 10.25];
     let packets: Vec<Packet> = times
         .iter()
@@ -189,7 +189,7 @@ fn bulks_subflows_and_activity_of_a_small_flow_are_known() {
     let rows = cic(&packets);
     let known = [
         ("Flow Duration", 10_250_000.0),
-        // 0.0 to 0.9 s: five packets with payload; what comes later is alone.
+        // 0.0 to 0.9 s: five packets with payload. Later packets are single.
         ("Fwd Bytes/Bulk Avg", 600.0),
         ("Fwd Packet/Bulk Avg", 5.0),
         ("Fwd Bulk Rate Avg", 600.0 / 0.9),
@@ -199,7 +199,7 @@ fn bulks_subflows_and_activity_of_a_small_flow_are_known() {
         ("Subflow Fwd Bytes", 305.0),
         ("Subflow Bwd Packets", 1.0),
         ("Subflow Bwd Bytes", 25.0),
-        // Active from 0 to 3 s, idle until 10 s, then cut off by the end.
+        // Active from 0 to 3 s, idle until 10 s, then the capture ends.
         ("Active Mean", 3e6),
         ("Active Std", 0.0),
         ("Idle Max", 7e6),

@@ -1,4 +1,4 @@
-//! The flow meter: each column against its textbook formula, ends of flows, bounds, captures.
+//! The flow meter: columns against their textbook formulas, ends of flows, memory bounds, captures.
 #![cfg(feature = "packets")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -9,5 +9,6 @@ mod ends;
 mod properties;
 #[path = "../public_data/mod.rs"]
 mod public_data;
+mod settings;
 mod table;
 mod twin;

@@ -1,4 +1,4 @@
-//! Fast and slow say the same of random conversations, in every number column of every profile.
+//! The flow meter and its slow twin agree on random traffic, in every number column of every profile.
 
 use proptest::prelude::*;
 use qosguard::telemetry::packets::{Packet, Profile, TcpFlags};
@@ -6,7 +6,7 @@ use qosguard::telemetry::packets::{Packet, Profile, TcpFlags};
 use super::table::{Rows, config, flows, tcp};
 use super::twin;
 
-/// Packets of a few conversations, with gaps around those that mean something, and some that run backwards.
+/// Packets of a few flows, with gaps around the timeouts and some decreasing times.
 fn packets() -> impl Strategy<Value = Vec<Packet>> {
     let gap = prop_oneof![
         6 => 0_i64..2_000_000_000,
@@ -46,7 +46,7 @@ fn packets() -> impl Strategy<Value = Vec<Packet>> {
     })
 }
 
-/// Whether every number column of every record is what the twin says, and in the same order.
+/// Checks every number column of every record, and the order of the records, against the twin.
 fn same(rows: &Rows, slow: &[twin::Record], profile: Profile) -> Result<(), TestCaseError> {
     let reasons = rows.texts(if profile == Profile::Nfstream { "end_reason" } else { "End Reason" });
     let expected: Vec<_> = slow.iter().map(|(_, why)| why.clone()).collect();
@@ -74,7 +74,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn fast_is_slow(packets in packets()) {
+    fn the_flow_meter_equals_its_twin(packets in packets()) {
         for profile in Profile::ALL {
             let (rows, counts) = flows(&packets, &config(profile));
             same(&rows, &twin::records(&packets, profile), profile)?;
@@ -84,7 +84,7 @@ proptest! {
     }
 
     #[test]
-    fn small_batches_and_hashing_change_nothing(packets in packets()) {
+    fn the_batch_size_and_the_hash_key_do_not_change_the_records(packets in packets()) {
         for profile in Profile::ALL {
             let whole = flows(&packets, &config(profile));
             let mut small = config(profile);

@@ -1,4 +1,4 @@
-//! Packets to make flows of, and a look into the tables that come out.
+//! Test packets, and access to the columns of the resulting tables.
 
 use qosguard::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 use qosguard::telemetry::packets::{FlowCounts, FlowMeterConfig, FlowTable, Packet, Profile, TcpFlags};
@@ -9,7 +9,7 @@ pub(crate) const FIN: u8 = TcpFlags::FIN;
 pub(crate) const RST: u8 = TcpFlags::RST;
 pub(crate) const PSH: u8 = TcpFlags::PSH;
 
-/// From 10.0.0.1 port 40,000 to 10.0.0.2 port 443 at a time in seconds, or back.
+/// A packet from 10.0.0.1 port 40,000 to 10.0.0.2 port 443 at a time in seconds, or in the reverse direction.
 pub(crate) fn tcp(seconds: f64, back: bool, flags: u8, payload: u32) -> Packet {
     let mut packet = Packet::default();
     packet.time_ns = (seconds * 1e9).round() as i64;

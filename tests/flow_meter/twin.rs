@@ -1,4 +1,4 @@
-//! The slow twin: keeps every packet and computes each column by its textbook formula.
+//! The slow twin of the flow meter: it keeps every packet and computes each column by its textbook formula.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ struct Seen {
     packet: Packet,
 }
 
-/// What tells conversations apart, as the source and as the destination see it.
+/// The key of a flow, as seen from the source or from the destination.
 type Ends = (([u8; 16], u16), ([u8; 16], u16), u8, u8, u16);
 
 struct Slow {
@@ -33,7 +33,7 @@ fn ends(packet: &Packet) -> [Ends; 2] {
 /// A record: the number columns by name, null as `None`, and the reason.
 pub(crate) type Record = (BTreeMap<String, Option<f64>>, String);
 
-/// Times that end flows: a profile's second in ticks, then idle and active timeouts in ticks.
+/// Ticks per second of a profile, and its idle and active timeouts in ticks.
 fn rules(profile: Profile) -> (i64, i64, i64) {
     match profile {
         Profile::Nfstream => (1_000, 120_000, 1_800_000),
@@ -121,7 +121,7 @@ pub(crate) fn records(packets: &[Packet], profile: Profile) -> Vec<Record> {
     records
 }
 
-/// Whether FIN, FIN and ACK or RST were among the packets, whichever came first.
+/// Whether the packets have two FINs and an ACK, or an RST, whichever is first.
 fn closed(flow: &Slow, profile: Profile) -> Option<&'static str> {
     let mut fins = [false; 2];
     for p in flow.packets.iter().filter(|_| profile == Profile::Cic) {
@@ -137,7 +137,7 @@ fn closed(flow: &Slow, profile: Profile) -> Option<&'static str> {
     None
 }
 
-/// `[min, mean, sample std, max]`; zeros of nothing.
+/// `[min, mean, sample std, max]`; zeros without numbers.
 fn summary(x: &[f64]) -> [f64; 4] {
     if x.is_empty() {
         return [0.0; 4];
@@ -150,7 +150,7 @@ fn summary(x: &[f64]) -> [f64; 4] {
     [fold(f64::min), mean, std, fold(f64::max)]
 }
 
-/// Times between packets; one that is earlier than all before comes at their greatest time.
+/// Times between packets. A packet that is earlier than one before it gets the latest time before it.
 fn gaps(packets: &[Seen]) -> Vec<f64> {
     let mut last = i64::MIN;
     let mut gaps = Vec::new();
@@ -221,7 +221,7 @@ fn nfstream(
         put(format!("{side}_duration_ms"), span(packets));
         put(format!("{side}_packets"), packets.len() as f64);
         put(format!("{side}_bytes"), frame_bytes.iter().sum());
-        for (of, suffix) in [(summary(&frame_bytes), "ps"), (summary(&gaps(packets)), "piat_ms")] {
+        for (values, suffix) in [(summary(&frame_bytes), "ps"), (summary(&gaps(packets)), "piat_ms")] {
             for (name, value) in ["min", "mean", "stddev", "max"].iter().zip(of) {
                 put(format!("{side}_{name}_{suffix}"), value);
             }
@@ -233,7 +233,7 @@ fn nfstream(
     }
 }
 
-/// Bulks of a direction: how many, their packets, bytes and microseconds.
+/// Bulks of a direction: their number, packets, bytes and microseconds.
 fn bulks(all: &[Seen], back: bool) -> [f64; 4] {
     let mut runs: Vec<Vec<Seen>> = Vec::new();
     for p in all.iter().filter(|p| p.packet.payload_bytes > 0) {
@@ -256,7 +256,7 @@ fn bulks(all: &[Seen], back: bool) -> [f64; 4] {
     sums
 }
 
-/// Periods of activity that an idle gap ended, and the idle gaps.
+/// Periods of activity before an idle gap, and the idle gaps.
 fn periods(all: &[Seen]) -> (Vec<f64>, Vec<f64>) {
     let (mut active, mut idle) = (Vec::new(), Vec::new());
     let (mut start, mut last) = (all[0].t, all[0].t);
@@ -344,7 +344,7 @@ fn cic(flow: &Slow, there: &[Seen], back: &[Seen], id: usize, cells: &mut BTreeM
     put("Sequence", 0.0);
 }
 
-/// Today's names of `cic` and what the first release called them.
+/// Names of the profile `cic`, and the names in the first release.
 const NAMES: [(&str, &str); 19] = [
     ("Src Port", "Source Port"),
     ("Dst Port", "Destination Port"),

@@ -1,4 +1,4 @@
-//! A collector on the loopback device, bounded in number and time.
+//! A collector on the loopback device, with bounded numbers and times.
 
 use std::net::UdpSocket;
 use std::thread;
@@ -21,7 +21,7 @@ fn collector(batch_rows: usize, flush_interval_s: f64) -> (Collector, UdpSocket)
 }
 
 #[test]
-fn batches_come_by_size_and_the_rest_when_it_is_stopped() {
+fn full_batches_come_at_once_and_the_rest_after_the_stop() {
     let (mut collector, socket) = collector(4, 3_600.0);
     socket.send(&ipfix(0, 1, &[set(2, &template(256, &PLAIN))])).unwrap();
     for n in 1..=5 {
@@ -53,7 +53,7 @@ fn a_row_does_not_wait_longer_than_the_flush_interval() {
 }
 
 #[test]
-fn it_stops_while_datagrams_keep_coming() {
+fn it_stops_while_datagrams_arrive() {
     let (mut collector, socket) = collector(1_000_000, 3_600.0);
     let stop = collector.stop_handle();
     let sender = thread::spawn(move || {
@@ -80,7 +80,7 @@ fn a_full_queue_drops_and_counts() {
     let mut collector = Collector::bind("127.0.0.1:0", &config).unwrap();
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let datagram = netflow5(0, 0, &vec![netflow5_record([1, 2], 17, 1, 40); 30]);
-    // Nobody reads meanwhile, so that no more than 64 KiB are kept.
+    // The queue is not read meanwhile, so it keeps at most 64 KiB.
     for _ in 0..100 {
         socket.send_to(&datagram, collector.local_addr()).unwrap();
         thread::sleep(Duration::from_millis(1));

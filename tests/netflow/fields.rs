@@ -1,5 +1,5 @@
-//! Fields of other widths than the register's, ICMP in every place that exporters put it, records of both families,
-//! and inputs without a flow.
+//! Fields with other lengths than in the registry, ICMP in every field that exporters use, records of both families, and
+//! inputs without a flow.
 
 use qosguard::telemetry::BatchReader;
 use qosguard::telemetry::netflow::{ExportReader, NetflowConfig};
@@ -65,7 +65,7 @@ fn every_number_may_be_1_to_8_bytes_long() {
 }
 
 #[test]
-fn a_field_that_cannot_be_used_is_counted_by_element() {
+fn an_unusable_field_is_counted_by_element() {
     // A port above 65,535, an address of 3 bytes, a counter of 9, an IPv6 address of 4, a reverse counter of 16.
     let head =
         bytes().u16(256).u16(7).u16(8).u16(4).u16(7).u16(4).u16(12).u16(3).u16(1).u16(9).u16(28).u16(4);
@@ -106,7 +106,7 @@ fn a_field_that_cannot_be_used_is_counted_by_element() {
 }
 
 #[test]
-fn a_variable_field_that_cannot_be_used_is_counted_too() {
+fn an_unusable_variable_field_is_counted_by_element() {
     let fields = [(8, VARIABLE), (7, VARIABLE), (12, 4)];
     let template = set(2, &template(256, &fields));
     let records = bytes()
@@ -123,11 +123,11 @@ fn a_variable_field_that_cannot_be_used_is_counted_too() {
     assert_row(&batch, 1, &[("src_port", NULL)]);
     let skipped = &exporters.report().skipped;
     assert_eq!((skipped.get("unusable_element_8"), skipped.get("unusable_element_7")), (Some(&1), Some(&1)));
-    assert_eq!(skipped["unusable_fields"], 2, "a field without a byte has no value");
+    assert_eq!(skipped["unusable_fields"], 2, "a field of zero bytes has no value");
 }
 
 #[test]
-fn icmp_is_found_where_exporters_put_it() {
+fn icmp_is_read_from_every_field_that_exporters_use() {
     let flow = |protocol: u8| bytes().put(&[10, 0, 0, 1]).u8(protocol);
     // Further fields, their values, type and code.
     let cases: [Case<'_>; 14] = [
@@ -137,7 +137,7 @@ fn icmp_is_found_where_exporters_put_it() {
         (&[(7, 2), (11, 2)], bytes().u16(0).u16(0x030d), 3.0, 13.0),
         (&[(7, 2), (11, 2)], bytes().u16(0).u16(0), 0.0, 0.0),
         (&[(11, 2)], bytes().u16(0x0b01), 11.0, 1.0),
-        // The identifier of an echo is no type.
+        // The identifier of an echo is not a type.
         (&[(7, 2), (11, 2)], bytes().u16(40_000).u16(0), NULL, NULL),
         (&[(7, 2), (11, 2)], bytes().u16(40_000).u16(0x0800), 8.0, 0.0),
         (&[(32, 2), (7, 2), (11, 2)], bytes().u16(0x0b01).u16(9).u16(9), 11.0, 1.0),
@@ -170,14 +170,14 @@ fn icmp_is_found_where_exporters_put_it() {
 }
 
 #[test]
-fn ports_and_tags_of_several_elements_are_the_one_that_is_filled() {
+fn of_several_elements_for_a_port_or_tag_the_one_that_is_not_zero_is_used() {
     let fields = [(8, 4), (4, 1), (180, 2), (181, 2), (182, 2), (183, 2), (58, 2), (243, 2)];
     let values = bytes().put(&[10, 0, 0, 1, 6]).u16(0).u16(0).u16(40_000).u16(443).u16(0).u16(77);
     assert_row(&one(&fields, values), 0, &[("src_port", 40_000.0), ("dst_port", 443.0), ("vlan_id", 77.0)]);
 }
 
 #[test]
-fn of_both_families_the_one_that_is_filled_is_meant() {
+fn of_both_address_families_the_one_that_is_not_zero_is_used() {
     let v4 = [[10, 0, 0, 1], [10, 0, 0, 2]];
     let v6: [[u8; 16]; 2] = [1, 2].map(|last| [0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last]);
     let hosts = |record: [&[u8]; 4], version: Option<u8>| {
@@ -196,14 +196,14 @@ fn of_both_families_the_one_that_is_filled_is_meant() {
     assert_eq!(hosts([&v6[0], &v4[0], &v6[1], &v4[1]], None), of_v4);
     assert_eq!(hosts([&v6[0], &v4[0], &v6[1], &v4[1]], Some(6)), of_v6);
     assert_eq!(hosts([&v6[0], &v4[0], &v6[1], &v4[1]], Some(4)), of_v4);
-    // Both ends are of one family, also where an end is unspecified.
+    // Source and destination have the same family, also if one of them is unspecified.
     assert_eq!(hosts([&zero6, &zero4, &zero6, &v4[1]], None), ["0.0.0.0", "10.0.0.2"]);
     assert_eq!(hosts([&zero6, &v4[0], &zero6, &zero4], Some(6)), ["10.0.0.1", "0.0.0.0"]);
     assert_eq!(hosts([&zero6, &zero4, &v6[1], &zero4], Some(4)), ["::", "2001:db8::2"]);
 }
 
 #[test]
-fn an_input_without_a_flow_says_why() {
+fn the_report_of_an_input_without_flows_has_the_reason() {
     let folder = tempfile::tempdir().unwrap();
     let reason = |name: &str, datagrams: &[Vec<u8>]| {
         let path = folder.path().join(name);

@@ -1,4 +1,4 @@
-//! What the columns hold for NetFlow v5, v9 and IPFIX.
+//! The columns of NetFlow v5, v9 and IPFIX.
 
 use qosguard::Guard;
 use qosguard::telemetry::{ReadReport, Schema, Table};
@@ -87,7 +87,7 @@ fn ipfix_reads_variable_enterprise_and_shortened_fields() {
 
 #[test]
 fn biflows_fill_both_directions() {
-    // RFC 5103: the reverse elements stand under enterprise 29305.
+    // RFC 5103: the reverse elements have the enterprise number 29305.
     let head = bytes().u16(256).u16(9);
     let head = PLAIN.iter().fold(head, |bytes, &(element, len)| bytes.u16(element).u16(len));
     let reverse = |bytes: super::made::Bytes, element: u16| bytes.u16(0x8000 | element).u16(4).u32(29_305);
@@ -100,7 +100,7 @@ fn biflows_fill_both_directions() {
         ("fwd_ip_bytes", 1_000.0), ("bwd_ip_bytes", 9_000.0),
     ]);
 
-    // A firewall tells payload by initiator and responder.
+    // Firewalls count payload by initiator and responder.
     let fields = [(8, 4), (12, 4), (231, 4), (232, 4), (298, 4), (299, 4)];
     let record = bytes().put(&[10, 0, 0, 1, 10, 0, 0, 2]).u32(100).u32(250).u32(3).u32(4).0;
     let (batch, _) =
@@ -113,7 +113,7 @@ fn biflows_fill_both_directions() {
 }
 
 #[test]
-fn options_tell_the_sampling_of_the_domain_of_a_sampler_and_of_an_interface() {
+fn options_set_the_sampling_interval_of_a_domain_a_sampler_and_an_interface() {
     let fields = [(8, 4), (12, 4), (2, 4), (1, 4), (48, 1), (10, 2)];
     let record = |sampler: u8, interface: u16| {
         bytes().put(&[10, 0, 0, 1, 10, 0, 0, 2]).u32(2).u32(100).u8(sampler).u16(interface).0
@@ -133,37 +133,37 @@ fn options_tell_the_sampling_of_the_domain_of_a_sampler_and_of_an_interface() {
         netflow9(1, 6, &[set(0, &template(300, &fields)), data]),
     ]);
     let none = [None; 3];
-    let told = [Some(50.0), Some(200.0), Some(10.0)];
+    let scaled = [Some(50.0), Some(200.0), Some(10.0)];
     assert_eq!(
         numbers(&batch, "sampling_interval"),
-        [none, told, none].concat(),
-        "domain 6 was told nothing"
+        [none, scaled, none].concat(),
+        "domain 6 has no options"
     );
     assert_eq!(numbers(&batch, "packets")[3..6], [Some(100.0), Some(400.0), Some(20.0)]);
     assert_eq!(counts.option_records, 3);
 
-    // IPFIX: 2 packets taken, 98 left, for a selector that the scope names.
+    // IPFIX: 2 packets sampled, 98 skipped, for the selector in the scope.
     let template_record = bytes().u16(400).u16(3).u16(1).u16(302).u16(8).u16(305).u16(4).u16(306).u16(4).0;
-    let told = set(400, &bytes().u64(3).u32(2).u32(98).0);
+    let options = set(400, &bytes().u64(3).u32(2).u32(98).0);
     let fields = [(8, 4), (12, 4), (2, 4), (302, 1)];
     let records = bytes().put(&[10, 0, 0, 1, 10, 0, 0, 2]).u32(4).u8(3).0;
     let (batch, _) = read(&[ipfix(
         0,
         1,
-        &[set(2, &template(256, &fields)), set(3, &template_record), told, set(256, &records)],
+        &[set(2, &template(256, &fields)), set(3, &template_record), options, set(256, &records)],
     )]);
     assert_row(&batch, 0, &[("packets", 200.0), ("sampling_interval", 50.0)]);
 }
 
 #[test]
-fn ipfix_places_uptimes_by_the_start_that_options_told() {
+fn ipfix_uptimes_are_relative_to_the_start_time_in_the_options() {
     let fields = [(8, 4), (12, 4), (22, 4), (21, 4)];
     let record = bytes().put(&[10, 0, 0, 1, 10, 0, 0, 2]).u32(1_000).u32(3_500).0;
     let data = || vec![set(2, &template(256, &fields)), set(256, &record)];
     let boot = bytes().u16(400).u16(2).u16(1).u16(149).u16(4).u16(160).u16(8).0;
-    let told = set(400, &bytes().u32(1).u64((u64::from(SENT) - 10) * 1_000).0);
+    let options = set(400, &bytes().u32(1).u64((u64::from(SENT) - 10) * 1_000).0);
     let (batch, counts) =
-        read(&[ipfix(0, 1, &data()), ipfix(1, 1, &[set(3, &boot), told]), ipfix(2, 1, &data())]);
+        read(&[ipfix(0, 1, &data()), ipfix(1, 1, &[set(3, &boot), options]), ipfix(2, 1, &data())]);
     let sent = f64::from(SENT);
     assert_row(&batch, 0, &[("start_time", sent - 2.5), ("end_time", sent), ("duration", 2.5)]);
     assert_row(&batch, 1, &[("start_time", sent - 9.0), ("end_time", sent - 6.5), ("duration", 2.5)]);
@@ -196,7 +196,7 @@ fn missing_records_and_datagrams_are_counted() {
 }
 
 #[test]
-fn several_messages_stand_in_one_file() {
+fn a_file_may_have_several_messages() {
     let message = ipfix(0, 1, &[set(2, &template(256, &PLAIN)), set(256, &plain_record(1, 40))]);
     let file = [message.clone(), message, vec![0; 7]].concat();
     let (batch, counts) = read(&[file]);

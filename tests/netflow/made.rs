@@ -1,15 +1,15 @@
-//! Datagrams made field by field.
+//! Writes datagrams field by field.
 
-/// Time at which made datagrams are sent, seconds since the Unix epoch.
+/// Export time of the datagrams, seconds since the Unix epoch.
 pub(super) const SENT: u32 = 1_700_000_000;
 
 /// Uptime of the exporter at that time, milliseconds.
 pub(super) const UPTIME: u32 = 3_600_000;
 
-/// A length that stands in the record.
+/// The length of a field with its length in the record.
 pub(super) const VARIABLE: u16 = 65_535;
 
-/// Numbers in network order, one after the other.
+/// Numbers in network byte order.
 #[derive(Clone, Default)]
 pub(super) struct Bytes(pub(super) Vec<u8>);
 
@@ -81,7 +81,7 @@ pub(super) fn netflow5_record(ports: [u16; 2], protocol: u8, packets: u32, octet
     record.u8(0).u8(0x1b).u8(protocol).u8(0x10).put(&[0; 8]).0
 }
 
-/// Fields of the plainest flow, [`plain_record`].
+/// Fields of a minimal flow, [`plain_record`].
 pub(super) const PLAIN: [(u16, u16); 7] = [(8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (2, 4), (1, 4)];
 
 /// Addresses 10.0.0.1 and 10.0.0.2, ports 40000 and 443, TCP.

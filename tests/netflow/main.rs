@@ -1,4 +1,4 @@
-//! Export datagrams: made ones of every format, those of real exporters, hostile ones, and the collector.
+//! Export datagrams: written ones of every format, datagrams of real exporters, hostile ones, and the collector.
 
 #![cfg(feature = "netflow")]
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
@@ -35,7 +35,7 @@ fn push(exporters: &mut Exporters, datagrams: &[Vec<u8>]) {
     }
 }
 
-/// Reads datagrams of one exporter; an empty batch where there is no flow.
+/// Reads datagrams of one exporter; the batch is empty if there is no flow.
 fn read(datagrams: &[Vec<u8>]) -> (RecordBatch, ExportCounts) {
     let mut exporters = exporters();
     push(&mut exporters, datagrams);
@@ -56,7 +56,7 @@ fn text(batch: &RecordBatch, row: usize, column: &str) -> Option<String> {
     batch.column_by_name(column).unwrap().as_string::<i32>().iter().nth(row).unwrap().map(str::to_owned)
 }
 
-/// Asserts numbers of a row; NaN stands for null.
+/// Asserts numbers of a row; NaN means null.
 fn assert_row(batch: &RecordBatch, row: usize, expected: &[(&str, f64)]) {
     for &(column, value) in expected {
         let expected = (!value.is_nan()).then_some(value);

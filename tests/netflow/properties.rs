@@ -1,4 +1,4 @@
-//! Any bytes are read without a panic, and everything is counted.
+//! Random bytes are read without a panic, and everything is counted.
 
 use std::slice::from_ref;
 
@@ -7,13 +7,13 @@ use proptest::prelude::*;
 use super::made::{PLAIN, ipfix, netflow9, plain_record, set, template};
 use super::{exporters, push, read};
 
-/// Bytes behind the version of one of the formats, so that they get past the first look.
+/// Random bytes after the version of one of the formats.
 fn datagram() -> impl Strategy<Value = Vec<u8>> {
     let version = prop_oneof![Just(vec![0, 5]), Just(vec![0, 9]), Just(vec![0, 10]), Just(vec![0, 0, 0, 5])];
     (version, prop::collection::vec(any::<u8>(), 0..300)).prop_map(|(version, rest)| [version, rest].concat())
 }
 
-/// Sets of any identifier near the interesting ones, with true or untrue lengths.
+/// Sets with identifiers near the special ones, and with correct or wrong lengths.
 fn sets() -> impl Strategy<Value = Vec<Vec<u8>>> {
     let id = prop_oneof![0_u16..4, 255_u16..260];
     let one = (id, prop::collection::vec(0_u8..8, 0..60), prop::option::of(any::<u8>())).prop_map(
@@ -51,7 +51,7 @@ proptest! {
     }
 
     #[test]
-    fn data_gives_the_same_rows_before_and_behind_its_template(packets in prop::collection::vec(1_u32..1_000, 1..50)) {
+    fn data_gives_the_same_rows_before_and_after_its_template(packets in prop::collection::vec(1_u32..1_000, 1..50)) {
         let records: Vec<u8> = packets.iter().flat_map(|&n| plain_record(n, n * 60)).collect();
         let (head, data) = (set(2, &template(256, &PLAIN)), set(256, &records));
         let (behind, _) = read(&[ipfix(0, 1, from_ref(&head)), ipfix(0, 1, from_ref(&data))]);

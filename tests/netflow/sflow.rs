@@ -1,4 +1,4 @@
-//! sFlow v5 datagrams made by hand.
+//! sFlow v5 datagrams, written field by field.
 
 use qosguard::telemetry::netflow::Exporters;
 
@@ -95,7 +95,7 @@ fn counters_and_unreadable_samples_are_counted() {
 }
 
 #[test]
-fn lengths_that_lie_end_the_datagram() {
+fn wrong_lengths_end_the_datagram() {
     let whole = datagram(1, &[flow(10, &[raw_header()]), flow(10, &[raw_header()])]);
     for end in 0..whole.len() {
         let mut exporters = exporters();
@@ -104,7 +104,7 @@ fn lengths_that_lie_end_the_datagram() {
         assert_eq!(counts.malformed_datagrams + counts.unsupported_datagrams, 1, "{end}");
         assert!(counts.flows <= 1);
     }
-    // A record that claims more than its sample, a header that claims more than its record.
+    // A record longer than its sample, and a header longer than its record.
     for (at, value) in
         [(28 + 8 + 32 + 4, u32::MAX), (28 + 8 + 32 + 8 + 12, u32::MAX), (28 + 8 + 28, u32::MAX)]
     {

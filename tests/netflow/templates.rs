@@ -1,4 +1,4 @@
-//! Templates that come late, change, are withdrawn, or are too many; records that are no flows.
+//! Templates that arrive late, change, are withdrawn, or are too many; records that are not flows.
 
 use qosguard::telemetry::netflow::{Exporters, NetflowConfig};
 
@@ -39,7 +39,7 @@ fn kept_data_is_bounded_in_number_bytes_and_age() {
     assert_eq!(kept(&by_bytes, &sets), (vec![3.0, 4.0, 5.0], 2, 3));
     let nothing = NetflowConfig { max_kept_sets: 0, ..NetflowConfig::default() };
     assert_eq!(kept(&nothing, &sets), (vec![], 5, 0));
-    // The first datagram was sent an hour before.
+    // The first datagram was sent an hour earlier.
     let mut old = sets.clone();
     old[0][8..12].copy_from_slice(&(super::made::SENT - 3_600).to_be_bytes());
     assert_eq!(kept(&NetflowConfig::default(), &old), (vec![2.0, 3.0, 4.0, 5.0], 1, 4));
@@ -48,6 +48,24 @@ fn kept_data_is_bounded_in_number_bytes_and_age() {
     push(&mut exporters, &sets);
     exporters.drop_kept();
     assert_eq!((exporters.counts().kept_sets, exporters.counts().dropped_sets), (5, 5));
+}
+
+#[test]
+fn one_exporter_cannot_remove_the_data_of_the_others() {
+    let config = NetflowConfig { max_kept_sets: 8, ..NetflowConfig::default() };
+    let mut exporters = Exporters::new(&config).unwrap();
+    let (honest, forger) = ("192.0.2.7".parse().unwrap(), "192.0.2.66".parse().unwrap());
+    for n in 1..=3 {
+        exporters.push(honest, None, &netflow9(n, 1, &[data(n)]));
+    }
+    for n in 0..100 {
+        exporters.push(forger, None, &netflow9(n, n, &[data(900 + n)]));
+    }
+    exporters.push(honest, None, &netflow9(4, 1, &[set(0, &template(256, &PLAIN)), data(4)]));
+    let batch = exporters.take_batch().unwrap().unwrap();
+    assert_eq!(numbers(&batch, "packets"), [1, 2, 3, 4].map(|n| Some(f64::from(n))));
+    let counts = exporters.counts();
+    assert_eq!((counts.kept_sets, counts.replayed_sets, counts.dropped_sets), (103, 3, 95));
 }
 
 #[test]
@@ -98,13 +116,17 @@ fn templates_domains_and_samplers_are_bounded() {
     let mut exporters = Exporters::new(&config).unwrap();
     let one = |id| set(2, &template(id, &PLAIN));
     push(&mut exporters, &[ipfix(0, 1, &[one(256), one(257), one(258)]), ipfix(0, 1, &[data(1)])]);
-    assert_eq!((exporters.counts().evicted_templates, exporters.counts().kept_sets), (1, 1), "256 made room");
+    assert_eq!(
+        (exporters.counts().evicted_templates, exporters.counts().kept_sets),
+        (1, 1),
+        "template 256 was evicted"
+    );
     push(&mut exporters, &[ipfix(0, 2, &[]), ipfix(0, 1, &[]), ipfix(0, 3, &[]), ipfix(0, 1, &[])]);
     assert_eq!(exporters.counts().evicted_domains, 1);
     push(&mut exporters, &[ipfix(0, 1, &[set(258, &plain_record(5, 5))])]);
-    assert_eq!(exporters.rows(), 1, "domain 2 made room, not domain 1");
+    assert_eq!(exporters.rows(), 1, "domain 2 was evicted, not domain 1");
     push(&mut exporters, &[ipfix(0, 1, &[set(2, &template(259, &[&PLAIN[..], &[(5, 1)]].concat()))])]);
-    assert_eq!(exporters.counts().refused_templates, 1);
+    assert_eq!(exporters.counts().rejected_templates, 1);
     let samplers = bytes().u16(400).u16(2).u16(1).u16(302).u16(1).u16(34).u16(1).0;
     push(&mut exporters, &[ipfix(0, 1, &[set(3, &samplers), set(400, &[1, 10, 2, 20, 1, 30])])]);
     assert_eq!((exporters.counts().option_records, exporters.counts().ignored_samplers), (3, 1));
@@ -118,7 +140,7 @@ fn templates_domains_and_samplers_are_bounded() {
 }
 
 #[test]
-fn records_that_are_no_flows_are_counted_by_name() {
+fn records_that_are_not_flows_are_counted_by_name() {
     let wireless = set(0, &template(300, &[(365, 6), (366, 4), (1, 8), (2, 8)]));
     let denied = set(0, &template(301, &[(8, 4), (12, 4), (233, 1), (323, 8)]));
     let denied_old = set(0, &template(302, &[(8, 4), (12, 4), (40_005, 1), (323, 8)]));

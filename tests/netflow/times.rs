@@ -1,4 +1,4 @@
-//! Times of 0, uptimes that cannot be, and clocks that were never set.
+//! Times of 0, impossible uptimes, and clocks that were never set.
 
 use super::made::{Bytes, SENT, bytes, ipfix, set, template};
 use super::{EXPORTER, assert_row, exporters, read};
@@ -8,14 +8,14 @@ use qosguard::telemetry::netflow::ExportCounts;
 const NULL: f64 = f64::NAN;
 const DAY_MS: u32 = 86_400_000;
 
-/// One IPFIX record of 10.0.0.1 with some fields behind the address.
+/// One IPFIX record of 10.0.0.1 with further fields.
 fn one(fields: &[(u16, u16)], values: Bytes) -> (RecordBatch, ExportCounts) {
     let fields = [&[(8, 4)], fields].concat();
     let record = bytes().put(&[10, 0, 0, 1]).put(&values.0).0;
     read(&[ipfix(0, 1, &[set(2, &template(256, &fields)), set(256, &record)])])
 }
 
-/// One NetFlow v9 record of `FIRST_SWITCHED` and `LAST_SWITCHED` and some fields behind, at an uptime.
+/// One NetFlow v9 record with `FIRST_SWITCHED`, `LAST_SWITCHED` and further fields, at an uptime.
 fn switched(
     uptime: u32,
     first: u32,
@@ -35,10 +35,10 @@ fn assert_times(batch: &RecordBatch, start: f64, end: f64, duration: f64) {
 }
 
 #[test]
-fn a_time_of_zero_is_not_given_in_any_unit() {
+fn a_time_of_zero_is_missing_in_every_unit() {
     let sent = f64::from(SENT);
     let ntp = |unix: u32| u64::from(unix - SENT + 3_908_988_800) << 32;
-    // Start and end element, bytes of a value, the value, and the seconds since the Unix epoch that it means.
+    // Start and end element, length of a value, the value, and its seconds since the Unix epoch.
     for (start, end, len, value, time) in [
         (150, 151, 4, u64::from(SENT), sent),
         (152, 153, 8, u64::from(SENT) * 1_000 + 250, sent + 0.25),
@@ -67,7 +67,7 @@ fn a_time_of_zero_is_not_given_in_any_unit() {
 }
 
 #[test]
-fn a_duration_of_zero_counts_only_beside_times_that_are_filled() {
+fn a_duration_of_zero_is_used_only_with_times_that_are_not_zero() {
     let ms = u64::from(SENT) * 1_000;
     let (batch, _) = one(&[(152, 8), (161, 4)], bytes().u64(ms).u32(0));
     assert_times(&batch, f64::from(SENT), f64::from(SENT), 0.0);
@@ -78,7 +78,7 @@ fn a_duration_of_zero_counts_only_beside_times_that_are_filled() {
 }
 
 #[test]
-fn uptimes_of_zero_are_not_given() {
+fn uptimes_of_zero_are_missing() {
     let sent = f64::from(SENT);
     for uptime in [3_600_000, 30 * DAY_MS] {
         let (batch, counts) = switched(uptime, 0, 0, &[], bytes());
@@ -90,7 +90,7 @@ fn uptimes_of_zero_are_not_given() {
             assert_eq!((counts.export_times, counts.backward_times), (0, 0));
         }
     }
-    // A flow that began with the exporter, and one over which the clock of 32 bits ran over.
+    // A flow from the start of the exporter, and a flow during which the 32-bit clock wraps around.
     let (batch, _) = switched(60_000, 0, 5_000, &[], bytes());
     assert_times(&batch, sent - 60.0, sent - 55.0, 5.0);
     let (batch, _) = switched(5_000, u32::MAX, 0, &[], bytes());
@@ -100,7 +100,7 @@ fn uptimes_of_zero_are_not_given() {
 }
 
 #[test]
-fn absolute_times_come_before_uptimes() {
+fn absolute_times_are_preferred_to_uptimes() {
     let sent = f64::from(SENT);
     let ms = u64::from(SENT) * 1_000;
     let fields = [(152, 8), (153, 8)];
@@ -110,19 +110,19 @@ fn absolute_times_come_before_uptimes() {
         assert_times(&batch, sent - 5.0, sent - 1.0, 4.0);
         assert_eq!(counts.export_times, 0);
     }
-    // Where they are not given, the uptimes hold.
+    // Without absolute times, the uptimes are used.
     let (batch, _) = switched(3_600_000, 3_598_000, 3_599_000, &fields, bytes().u64(0).u64(0));
     assert_times(&batch, sent - 2.0, sent - 1.0, 1.0);
 }
 
 #[test]
-fn no_uptime_puts_a_flow_into_the_future() {
+fn flows_never_end_after_their_export() {
     let sent = f64::from(SENT);
-    // A stamp a little ahead of that of the datagram: the later of the two is the export.
+    // An uptime slightly after the uptime of the datagram: the later of the two is the export.
     let (batch, counts) = switched(3_600_000, 3_599_000, 3_600_500, &[], bytes());
     assert_times(&batch, sent - 1.5, sent, 1.5);
     assert_eq!(counts.rejected_times, 0);
-    // Stamps far ahead, or of 30 days ago, cannot be.
+    // Uptimes far in the future, or 30 days ago, are impossible.
     for (uptime, first, last) in [(3_600_000, 9_000_000, 9_001_000), (30 * DAY_MS, 5_000, 6_000)] {
         let (batch, counts) = switched(uptime, first, last, &[], bytes());
         assert_times(&batch, sent - 1.0, sent, 1.0);
@@ -134,13 +134,13 @@ fn no_uptime_puts_a_flow_into_the_future() {
 }
 
 #[test]
-fn a_start_of_the_exporter_that_cannot_be_places_nothing() {
+fn an_impossible_start_of_the_exporter_is_ignored() {
     let sent = f64::from(SENT);
     let ms = u64::from(SENT) * 1_000;
     let fields = [(160, 8), (22, 4), (21, 4)];
     let (batch, _) = one(&fields, bytes().u64(ms - 10_000).u32(1_000).u32(3_000));
     assert_times(&batch, sent - 9.0, sent - 7.0, 2.0);
-    // Not given, by a clock that was set only later, and after the export.
+    // Missing, before the clock was set, and after the export.
     for boot in [0, 5_000, ms + 3_600_000, u64::MAX] {
         let (batch, counts) = one(&fields, bytes().u64(boot).u32(1_000).u32(3_000));
         assert_times(&batch, sent - 2.0, sent, 2.0);

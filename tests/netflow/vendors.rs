@@ -9,7 +9,7 @@ use super::{assert_hosts, assert_row, numbers, public_data, text};
 
 const NULL: f64 = f64::NAN;
 
-/// Reads some files of one exporter, by the end of their names.
+/// Reads the files of one exporter whose names end with `names`.
 fn files(names: &[&str]) -> Option<(RecordBatch, ExportCounts)> {
     let data = public_data::find("logs/netflow")?;
     let paths = names.iter().map(|name| data.join(format!("{name}.dat")));
@@ -24,7 +24,7 @@ fn files(names: &[&str]) -> Option<(RecordBatch, ExportCounts)> {
     Some((concat_batches(&table.schema().to_arrow().into(), table.batches()).unwrap(), counts))
 }
 
-/// Files of an exporter, templates first; flows; records that are no flows; data sets without a template.
+/// Files of an exporter, templates first; numbers of flows, of other records, and of data sets without a template.
 #[rustfmt::skip]
 const EXPORTERS: [(&[&str], u64, u64, u64); 29] = [
     (&["ipfix_test_barracuda_tpl", "ipfix_test_barracuda_data256"], 8, 0, 0),
@@ -65,11 +65,11 @@ const EXPORTERS: [(&[&str], u64, u64, u64); 29] = [
 ];
 
 #[test]
-fn every_datagram_is_read_once_its_templates_came() {
+fn every_datagram_is_read_after_its_templates() {
     for (names, flows, others, unknown) in EXPORTERS {
         let Some((_, counts)) = files(names) else { return };
         assert_eq!(
-            counts.malformed_datagrams + counts.refused_templates + counts.truncated_records,
+            counts.malformed_datagrams + counts.rejected_templates + counts.truncated_records,
             0,
             "{names:?}"
         );
@@ -89,7 +89,7 @@ fn every_datagram_is_read_once_its_templates_came() {
 }
 
 #[test]
-fn every_file_is_of_some_exporter() {
+fn every_file_belongs_to_an_exporter() {
     let Some(data) = public_data::find("logs/netflow") else { return };
     let mut files: Vec<String> = std::fs::read_dir(data)
         .unwrap()
@@ -129,7 +129,11 @@ fn netflow5_against_its_bytes() {
         ("src_port", 443.0), ("dst_port", 61_608.0), ("sampling_interval", 1_000.0),
     ]);
     let Some((_, counts)) = files(&["netflow5_test_invalid01"]) else { return };
-    assert_eq!((counts.flows, counts.malformed_datagrams), (0, 1), "it says 55,582 records and holds 30");
+    assert_eq!(
+        (counts.flows, counts.malformed_datagrams),
+        (0, 1),
+        "its header has 55,582 records, and it holds 30"
+    );
 }
 
 #[test]
@@ -143,7 +147,7 @@ fn netflow9_against_its_bytes() {
         ("packets", 697.0), ("ip_bytes", 1_027_087.0), ("duration", 89.519), ("sampling_interval", NULL),
     ]);
 
-    // Options of interface 0 tell an interval of 100.
+    // Options of interface 0 have an interval of 100.
     let Some((batch, _)) = files(&["netflow9_test_invalid01"]) else { return };
     assert_hosts(&batch, 0, ["2001:44b8:1118:7200::10", "2001:44b8:4030:cd91:8075:bae:d39d:2621", "udp"]);
     assert_row(
@@ -198,7 +202,7 @@ fn ipfix_against_its_bytes() {
         ("start_time", 1_511_274_735.0), ("duration", 0.0), ("tos", 48.0), ("input_interface", 11.0),
     ]);
 
-    // These tell uptimes, and nothing of when the exporter started.
+    // These have uptimes without the start of the exporter.
     let names = ["ipfix_test_mikrotik_tpl", "ipfix_test_mikrotik_data259"];
     let Some((batch, counts)) = files(&names) else { return };
     assert_hosts(&batch, 0, ["fe80::ff:fe00:401", "fe80::ff:fe00:401", "udp"]);

@@ -1,4 +1,4 @@
-//! Captures, written byte by byte.
+//! Writes captures byte by byte.
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Order {
@@ -25,7 +25,7 @@ impl Order {
 /// A classic pcap file.
 pub(crate) struct Pcap {
     pub(crate) bytes: Vec<u8>,
-    /// Bytes between a record's header and its frame.
+    /// Bytes between the header of a record and its frame.
     pub(crate) extra: usize,
     order: Order,
 }

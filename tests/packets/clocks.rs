@@ -1,4 +1,4 @@
-//! Clocks of captures outside what 64 bits of nanoseconds hold, and of the finest and coarsest ticks.
+//! Times that 64 bits of nanoseconds cannot represent, and clocks with the finest and coarsest ticks.
 
 use qosguard::telemetry::BatchReader;
 use qosguard::telemetry::packets::{CaptureCounts, DecodeOptions, FlowMeter, FlowMeterConfig, PacketReader};
@@ -17,7 +17,7 @@ fn read(bytes: &[u8]) -> (Vec<i64>, CaptureCounts) {
 }
 
 #[test]
-fn a_time_that_cannot_be_is_that_of_the_packet_before() {
+fn an_impossible_time_is_replaced_by_the_time_of_the_packet_before() {
     let datagram = frame::udp(53, b"12345");
     for order in [Order::Little, Order::Big] {
         let offset = |seconds: i64| match order {
@@ -57,7 +57,7 @@ fn a_time_that_cannot_be_is_that_of_the_packet_before() {
 }
 
 #[test]
-fn the_finest_ticks_are_no_time_at_all() {
+fn the_finest_ticks_round_to_zero() {
     let datagram = frame::udp(53, b"12345");
     let mut capture = PcapNg::new(Order::Little);
     let resolutions = [28_u8, 29, 77, 127, 0x8a, 0xff];
@@ -74,7 +74,7 @@ fn the_finest_ticks_are_no_time_at_all() {
 }
 
 #[test]
-fn seconds_of_pcap_have_no_sign() {
+fn seconds_of_pcap_are_unsigned() {
     for magic in [0xa1b2_c3d4, 0xa1b2_3c4d] {
         let mut capture = Pcap::new(Order::Little, magic, RAW);
         for seconds in [1 << 31, u32::MAX, 0] {
@@ -87,7 +87,7 @@ fn seconds_of_pcap_have_no_sign() {
 }
 
 #[test]
-fn flows_are_metered_through_times_that_cannot_be() {
+fn flows_continue_over_impossible_times() {
     let mut capture = PcapNg::new(Order::Little);
     capture.interface(RAW, 0, &[(9, &[9])]);
     let at = 1_700_000_000 * SECOND as u64;
@@ -96,13 +96,13 @@ fn flows_are_metered_through_times_that_cannot_be() {
     }
     let mut meter = FlowMeter::from_bytes(&capture.bytes, "clock", &FlowMeterConfig::default()).unwrap();
     let flows = meter.read().unwrap();
-    assert_eq!(flows.n_rows(), 1, "one flow, which no stamp of the future cuts");
+    assert_eq!(flows.n_rows(), 1, "one flow, which a time in the future does not split");
     assert_eq!(flows.report().skipped, [("rejected_times".to_owned(), 1)].into());
     assert_eq!(flows.report().nothing_read(), None);
 }
 
 #[test]
-fn a_capture_without_ip_says_why_it_gave_no_flow() {
+fn the_report_of_a_capture_without_ip_has_the_reason() {
     let mut capture = Pcap::new(Order::Little, 0xa1b2_c3d4, 1);
     let read = |capture: &Pcap| {
         let mut meter =

@@ -1,4 +1,4 @@
-//! Rarer link types, tags and headers before the IP packet, and those that are counted by name.
+//! Less common link types, tags and headers before the IP packet, and encapsulations that are counted by name.
 
 use qosguard::telemetry::packets::{
     DecodeOptions, Decoded, Decoder, Encapsulation, LinkType, Packet, Skipped,
@@ -34,7 +34,7 @@ fn assert_udp(packet: Packet, ip: &[u8], what: &str) {
 }
 
 #[test]
-fn tags_before_a_type_are_read_past() {
+fn tags_before_an_ethernet_type_are_skipped() {
     for (kind, ip) in datagrams() {
         let typed = |tag: &[u8]| chain(&[tag, &kind.to_be_bytes(), &ip]);
         let tagged = typed(&[0, 5]);
@@ -83,9 +83,9 @@ fn tags_before_a_type_are_read_past() {
 }
 
 #[test]
-fn pseudowires_have_a_control_word_or_none() {
+fn pseudowires_are_decoded_with_and_without_a_control_word() {
     for (kind, ip) in datagrams() {
-        // Hardware addresses may begin as an IP header or a control word does.
+        // Hardware addresses may begin like an IP header or a control word.
         for first in [0x00, 0x02, 0x45, 0x60, 0x6c, 0x4a, 0xa8] {
             let mut frame = frame::ethernet(kind, &ip);
             frame[0] = first;
@@ -103,7 +103,7 @@ fn pseudowires_have_a_control_word_or_none() {
 }
 
 #[test]
-fn rarer_link_types_lead_to_the_ip_packet() {
+fn less_common_link_types_are_decoded() {
     for (kind, ip) in datagrams() {
         let protocol: [u8; 2] = if kind == 0x0800 { [0, 0x21] } else { [0, 0x57] };
         let identifier = if kind == 0x0800 { 0xcc } else { 0x8e };
@@ -138,7 +138,29 @@ fn rarer_link_types_lead_to_the_ip_packet() {
 }
 
 #[test]
-fn what_is_not_decoded_is_counted_by_name() {
+fn tags_of_switches_are_skipped_and_may_contain_a_vlan() {
+    for (kind, ip) in datagrams() {
+        let ethernet = frame::ethernet(kind, &ip);
+        let tagged = |tag: &[u8]| chain(&[&ethernet[..12], tag, &ethernet[12..]]);
+        let vlan = frame::ethernet(0x8100, &chain(&[&[0, 9], &kind.to_be_bytes(), &ip]));
+        for (link, bytes, vlan_id) in [
+            (LinkType::DSA_TAG_BRCM, tagged(&[0x20, 0, 0, 5]), 0),
+            (LinkType::DSA_TAG_BRCM_PREPEND, chain(&[&[0x20, 0, 0, 5], &ethernet]), 0),
+            (LinkType::DSA_TAG_BRCM_PREPEND, chain(&[&[0x20, 0, 0, 5], &vlan]), 9),
+            (LinkType::DSA_TAG_DSA, tagged(&[0xc0, 0x18, 0, 7]), 0),
+            (LinkType::DSA_TAG_DSA, tagged(&[0xe0, 0x18, 0x10, 7]), 7),
+            (LinkType::DSA_TAG_EDSA, tagged(&[0xda, 0xda, 0, 0, 0xe0, 0x18, 0x60, 7]), 7),
+            (LinkType::DSA_TAG_EDSA, tagged(&[0xda, 0xda, 0, 0, 0xc0, 0x18, 0, 7]), 0),
+        ] {
+            let packet = packet(link, &bytes);
+            assert_eq!(packet.vlan_id, vlan_id, "{link:?}");
+            assert_udp(packet, &ip, &format!("{link:?}"));
+        }
+    }
+}
+
+#[test]
+fn frames_that_are_not_decoded_are_counted_by_name() {
     let ip = frame::udp(53, b"12345");
     let ppi = |link: u8| chain(&[&[0, 0, 8, 0, link, 0, 0, 0], &ip]);
     for (link, bytes, name) in [
@@ -166,7 +188,7 @@ fn what_is_not_decoded_is_counted_by_name() {
             assert_eq!(names, [(name.to_owned(), 1)]);
         }
     }
-    // A hostile capture cannot make up names without end.
+    // The number of names is bounded for a hostile capture.
     let mut decoder = Decoder::new(&DecodeOptions::default());
     for link in 1_000..2_000 {
         decoder.decode_frame(LinkType(link), &ip, ip.len() as u32, 0);
@@ -175,7 +197,7 @@ fn what_is_not_decoded_is_counted_by_name() {
 }
 
 #[test]
-fn headers_that_are_cut_or_lie_harm_nothing() {
+fn truncated_and_contradictory_headers_do_not_panic() {
     let ip = frame::udp(53, b"12345");
     let inner = frame::ethernet(0x0800, &ip);
     for bytes in [

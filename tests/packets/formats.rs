@@ -1,4 +1,4 @@
-//! Capture formats: byte orders, clocks, interfaces, streams, and what is cut or lies.
+//! Capture formats: byte orders, clocks, interfaces, streams, and damaged captures.
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
@@ -62,7 +62,7 @@ fn pcap_of_every_magic_number() {
 }
 
 #[test]
-fn a_check_sequence_length_beside_the_link_type_is_no_part_of_it() {
+fn the_length_of_a_check_sequence_is_not_part_of_the_link_type() {
     let mut pcap = Pcap::new(Order::Little, 0xa1b2_c3d4, RAW);
     pcap.bytes[23] = 0x54;
     pcap.record(1, 0, &datagram());
@@ -91,7 +91,7 @@ fn pcapng_sections_interfaces_and_clocks() {
 }
 
 #[test]
-fn a_simple_packet_is_snapped_as_its_interface_says() {
+fn a_simple_packet_has_the_snap_length_of_its_interface() {
     let mut capture = PcapNg::new(Order::Little);
     capture.interface(RAW, 28, &[]);
     let datagram = datagram();
@@ -119,7 +119,7 @@ fn packets_of_undescribed_interfaces_are_counted() {
 }
 
 #[test]
-fn records_that_cannot_be_are_counted() {
+fn impossible_records_are_counted() {
     let mut capture = PcapNg::new(Order::Little);
     capture.interface(RAW, 0, &[]);
     capture.packet(0, u64::MAX, &datagram()); // in the year 586,524
@@ -139,7 +139,7 @@ fn records_that_cannot_be_are_counted() {
 }
 
 #[test]
-fn a_capture_cut_anywhere_gives_all_whole_packets() {
+fn a_truncated_capture_gives_all_complete_packets() {
     let mut pcap = Pcap::new(Order::Big, 0xa1b2_c3d4, RAW);
     let mut pcapng = PcapNg::new(Order::Little);
     pcapng.interface(RAW, 0, &[]);
@@ -164,7 +164,7 @@ fn a_capture_cut_anywhere_gives_all_whole_packets() {
 }
 
 #[test]
-fn lengths_that_lie_are_errors_at_an_offset() {
+fn wrong_lengths_are_errors_with_an_offset() {
     let mut pcap = Pcap::new(Order::Little, 0xa1b2_c3d4, RAW);
     pcap.record(1, 0, &datagram());
     let good = pcap.bytes.len();
@@ -194,9 +194,10 @@ fn lengths_that_lie_are_errors_at_an_offset() {
     capture.block(0x0bad, &[1, 2, 3, 4]);
     let at = capture.bytes.len() - 4;
     capture.bytes[at] = 99;
-    let message = format!("test, byte {at}: a length of 99 behind a block is not 16, as before it");
+    let message =
+        format!("test, byte {at}: a length of 99 after a block is not 16, the length before the block");
     assert_eq!(read(&capture.bytes).2, Some(message));
-    // Of a block that is read past, nothing but its end is missing.
+    // Only the end of a skipped block is missing.
     let mut capture = PcapNg::new(Order::Little);
     capture.bytes.extend([0x0bad, 3_900_000_000_u32, 0].map(u32::to_le_bytes).concat());
     let (_, counts, failure) = read(&capture.bytes);
@@ -204,7 +205,7 @@ fn lengths_that_lie_are_errors_at_an_offset() {
 }
 
 #[test]
-fn what_is_no_capture_is_refused() {
+fn an_input_that_is_not_a_capture_is_rejected() {
     for bytes in [&b""[..], b"a,b,c\n1,2,3\n", &[0xd4, 0xc3], &[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0]] {
         let error = PacketReader::from_bytes(bytes, "test", &DecodeOptions::default()).unwrap_err();
         assert!(error.to_string().starts_with("test, byte 0: "), "{error}");
@@ -217,7 +218,7 @@ fn what_is_no_capture_is_refused() {
     assert_eq!((counts.records, failure.as_deref()), (0, Some(message)));
 }
 
-/// Gives one piece a call, and counts the calls.
+/// Returns one piece per call, and counts the calls.
 struct Pieces(VecDeque<Vec<u8>>, Arc<AtomicUsize>);
 
 impl Read for Pieces {
@@ -234,7 +235,7 @@ impl Read for Pieces {
 }
 
 #[test]
-fn a_live_stream_gives_each_packet_as_it_comes() {
+fn a_live_stream_gives_each_packet_at_once() {
     let mut pcap = Pcap::new(Order::Little, 0xa1b2_c3d4, RAW);
     let mut pieces = VecDeque::from([pcap.bytes.split_off(0)]);
     for second in 0..5 {
@@ -258,7 +259,7 @@ fn streams_and_gzip_give_the_same_packets() {
     let mut pcapng = PcapNg::new(Order::Big);
     pcapng.interface(1, 0, &[]);
     for number in 0..2_000_u32 {
-        // Frames of all lengths, so that they lie across the edges of the window.
+        // Frames of all lengths, so that some cross the end of the buffer.
         let payload = vec![7; number as usize % 1_500];
         let frame = frame::ethernet(0x0800, &frame::udp(number as u16, &payload));
         pcap.record(number, 1, &frame);

@@ -1,6 +1,6 @@
-//! Frames and captures, byte by byte.
+//! Writes frames byte by byte.
 
-/// One after the other.
+/// Concatenates parts.
 pub(crate) fn chain(parts: &[&[u8]]) -> Vec<u8> {
     parts.concat()
 }

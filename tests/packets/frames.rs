@@ -1,4 +1,4 @@
-//! Hand-made frames of every link type and tunnel.
+//! Frames of every link type and tunnel, written byte by byte.
 
 use etherparse::PacketBuilder;
 use qosguard::telemetry::packets::{
@@ -65,7 +65,7 @@ fn assert_udp6(packet: Packet) {
 }
 
 #[test]
-fn every_link_type_leads_to_the_ip_packet() {
+fn every_link_type_is_decoded() {
     let (v4, v6) = (tcp4(), udp6());
     let sll = |kind: u16, ip: &[u8]| chain(&[&[0, 0, 0, 1, 0, 6], &[0; 8], &kind.to_be_bytes(), ip]);
     let sll2 = |kind: u16, ip: &[u8]| chain(&[&kind.to_be_bytes(), &[0; 6], &[0, 1, 0, 6], &[0; 8], ip]);
@@ -93,7 +93,7 @@ fn every_link_type_leads_to_the_ip_packet() {
 }
 
 #[test]
-fn tags_labels_and_sessions_are_read_past() {
+fn tags_labels_and_sessions_are_skipped() {
     let v4 = tcp4();
     let mpls = |bottom: u8, rest: &[u8]| chain(&[&[0, 1, bottom, 64], rest]);
     let pppoe = chain(&[&[0x11, 0, 0, 1, 0, 47, 0, 0x21], &v4]);
@@ -116,7 +116,7 @@ fn tags_labels_and_sessions_are_read_past() {
 }
 
 #[test]
-fn tunnels_have_an_inner_flow() {
+fn tunnels_have_an_inner_packet() {
     let (v4, v6) = (tcp4(), udp6());
     let inner_frame = frame::ethernet(0x0800, &v4);
     let tagged = frame::ethernet(0x8100, &chain(&[&[0, 3, 8, 0], &v4]));
@@ -170,7 +170,7 @@ fn tunnels_have_an_inner_flow() {
 }
 
 #[test]
-fn what_is_no_tunnel_keeps_its_outer_flow() {
+fn a_packet_that_is_not_a_tunnel_keeps_its_outer_header() {
     let v4 = tcp4();
     for outer in [
         frame::udp(2152, &chain(&[&[0x30, 1, 0, 0, 0, 0, 0, 0], &v4])), // GTP-U echo
@@ -189,7 +189,7 @@ fn what_is_no_tunnel_keeps_its_outer_flow() {
 }
 
 #[test]
-fn tunnels_are_followed_to_a_limit() {
+fn nested_tunnels_are_decoded_to_a_limit() {
     let mut bytes = tcp4();
     for _ in 0..200 {
         bytes = frame::ipv4(4, &bytes);
@@ -199,7 +199,7 @@ fn tunnels_are_followed_to_a_limit() {
 }
 
 #[test]
-fn extension_headers_are_read_past() {
+fn extension_headers_are_skipped() {
     let udp = &frame::udp(53, b"abc")[20..];
     let authentication = chain(&[&[17, 4], &[0; 22]]);
     for (first, extensions) in [
@@ -236,15 +236,15 @@ fn other_transports_have_ports_or_types() {
 }
 
 #[test]
-fn sizes_are_those_on_the_wire() {
+fn sizes_are_sizes_on_the_wire() {
     let v4 = tcp4();
-    // Ethernet pads to 60 bytes: padding is no payload.
+    // Ethernet pads frames to 60 bytes. The padding is not payload.
     let padded = frame::ethernet(0x0800, &chain(&[&v4[..40], &[0; 6]]));
     let mut ack = padded.clone();
     ack[17] = 40;
     let ack = packet(Layer::Outer, LinkType::ETHERNET, &ack);
     assert_eq!((ack.frame_bytes, ack.ip_bytes, ack.payload_bytes), (60, 40, 0));
-    // A snapped packet: addresses, ports and sizes come from what is there.
+    // A truncated packet: addresses, ports and sizes come from the captured headers.
     let frame = frame::ethernet(0x0800, &frame::ipv4(6, &chain(&[&v4[20..40], &[0; 1400]])));
     for captured in [38, 47, 48, 54, 60, 200] {
         let decoded = decoder(Layer::Outer).decode_frame(LinkType::ETHERNET, &frame[..captured], 1454, 0);
@@ -254,18 +254,18 @@ fn sizes_are_those_on_the_wire() {
         assert_eq!(packet.header_bytes, if is_known { 20 } else { 0 }, "{captured}");
         assert_eq!(packet.payload_bytes, if is_known { 1400 } else { 1420 }, "{captured}");
     }
-    // Segmentation offload: no length in the header, that of the frame counts.
+    // Segmentation offload: the header has no length, so the length of the frame is used.
     let mut whole = v4.clone();
     whole[2..4].fill(0);
     assert_tcp4(packet(Layer::Outer, LinkType::RAW, &whole));
     let mut whole = udp6();
     whole[4..6].fill(0);
     assert_udp6(packet(Layer::Outer, LinkType::RAW, &whole));
-    // A header that claims more than the frame holds is believed for what it can hold.
+    // The length in the header exceeds the frame, so the length of the frame is used.
     let mut lying = v4.clone();
     lying[2..4].fill(0xff);
     assert_tcp4(packet(Layer::Outer, LinkType::RAW, &lying));
-    // A frame that is captured longer than it says it was.
+    // More bytes are captured than the length on the wire.
     let Decoded::Packet(long) = decoder(Layer::Outer).decode_frame(LinkType::RAW, &v4, 0, 7) else {
         panic!()
     };
@@ -274,7 +274,7 @@ fn sizes_are_those_on_the_wire() {
 }
 
 #[test]
-fn a_wrong_tcp_header_length_does_no_harm() {
+fn a_wrong_tcp_header_length_counts_as_unknown() {
     for (offset, header, payload) in [(0x40, 0, 25), (0x50, 20, 5), (0x60, 24, 1), (0xf0, 25, 0)] {
         let mut bytes = tcp4();
         bytes[32] = offset;
@@ -316,7 +316,7 @@ fn fragments_get_the_ports_of_the_first() {
 }
 
 #[test]
-fn what_is_no_packet_is_counted() {
+fn frames_without_an_ip_packet_are_counted() {
     let v4 = tcp4();
     let ethernet = LinkType::ETHERNET;
     assert_eq!(skipped(ethernet, &frame::ethernet(0x0806, &[0; 46])), Skipped::NotIp);

@@ -1,4 +1,4 @@
-//! Captures to packets: hand-made frames, capture formats, public captures, properties.
+//! Packets of captures: frames, capture formats, public captures, properties.
 #![cfg(feature = "packets")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 

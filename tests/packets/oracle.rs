@@ -1,4 +1,4 @@
-//! The slow twins: etherparse for frames, pcap-parser for captures.
+//! The oracles: etherparse for frames, pcap-parser for captures.
 
 use std::fs::File;
 use std::path::Path;
@@ -16,7 +16,8 @@ pub(crate) struct Frame {
     pub(crate) time_ns: i64,
 }
 
-/// What etherparse says of a whole Ethernet frame, and whether it knows the transport header; none if it sees no IP.
+/// The packet that etherparse decodes from a whole Ethernet frame, and whether it decodes the transport header; `None`
+/// without IP.
 pub(crate) fn by_etherparse(frame: &[u8]) -> Option<(Packet, bool)> {
     let sliced = LaxSlicedPacket::from_ethernet(frame).ok()?;
     let mut packet = Packet::default();
@@ -82,7 +83,7 @@ pub(crate) fn by_etherparse(frame: &[u8]) -> Option<(Packet, bool)> {
     Some((packet, header_bytes > 0))
 }
 
-/// A packet without what its transport header says.
+/// A packet without the fields of its transport header.
 pub(crate) fn network_layer(packet: Packet) -> Packet {
     let mut rest = Packet::default();
     (rest.time_ns, rest.frame_bytes, rest.vlan_id) = (packet.time_ns, packet.frame_bytes, packet.vlan_id);

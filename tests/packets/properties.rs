@@ -97,7 +97,7 @@ proptest! {
     }
 
     #[test]
-    fn a_snapped_frame_says_the_same_as_a_whole_one(bytes in ethernet(), cut in 0_usize..200) {
+    fn a_truncated_frame_decodes_like_the_whole_frame(bytes in ethernet(), cut in 0_usize..200) {
         let wire_bytes = bytes.len() as u32;
         let whole = decode(Layer::Outer, LinkType::ETHERNET, &bytes, wire_bytes).unwrap();
         let snapped = decode(Layer::Outer, LinkType::ETHERNET, &bytes[..cut.min(bytes.len())], wire_bytes);
@@ -110,7 +110,7 @@ proptest! {
     }
 
     #[test]
-    fn damaged_captures_do_no_harm(
+    fn damaged_captures_do_not_panic(
         is_pcap in any::<bool>(),
         frames in vec(ethernet(), 1..4),
         damage in vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),

@@ -1,4 +1,4 @@
-//! Public captures from `QOSGUARD_DATA`, held against tshark where that is installed.
+//! Public captures from `QOSGUARD_DATA`, compared with tshark if it is installed.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
@@ -14,7 +14,7 @@ use super::public_data;
 
 const ALL: [&str; 4] = ["packets/attack", "packets/benign", "packets/encapsulation", "packets/malformed"];
 
-/// All packets up to the end or the first error, which must say where it is.
+/// All packets up to the end or the first error, which must have an offset.
 fn read(path: &Path, layer: Layer) -> (Vec<Packet>, CaptureCounts, bool) {
     let options = DecodeOptions::default().with_layer(layer);
     let mut reader = PacketReader::open(path, &options).unwrap();
@@ -36,7 +36,7 @@ fn read(path: &Path, layer: Layer) -> (Vec<Packet>, CaptureCounts, bool) {
     (packets, counts, is_whole)
 }
 
-/// What tshark says of a frame, and of the outermost IP packet in it, unless that is bogus.
+/// The fields that tshark prints for a frame and for its outermost IP packet, unless it reports the packet as bogus.
 struct Row {
     frame_bytes: u64,
     captured_bytes: u64,
@@ -118,7 +118,7 @@ fn intact_captures_are_read_to_their_end() {
 }
 
 #[test]
-fn malformed_captures_are_read_or_refused_at_an_offset() {
+fn malformed_captures_are_read_or_rejected_with_an_offset() {
     for path in public_data::files("packets/malformed") {
         for layer in [Layer::Outer, Layer::Inner] {
             read(&path, layer);
@@ -127,7 +127,7 @@ fn malformed_captures_are_read_or_refused_at_an_offset() {
 }
 
 #[test]
-fn tunnels_hide_other_flows() {
+fn tunnels_contain_other_packets() {
     for (name, changed) in [("ndpi_4in6.pcap", 4), ("ndpi_gtp.pcap", 2), ("suri_erspan2.pcap", 4)] {
         for path in public_data::files("packets/encapsulation").iter().filter(|path| path.ends_with(name)) {
             let (outer, ..) = read(path, Layer::Outer);
@@ -139,7 +139,7 @@ fn tunnels_hide_other_flows() {
 }
 
 #[test]
-fn all_ways_in_give_the_same_packets() {
+fn files_streams_and_memory_give_the_same_packets() {
     for path in ["packets/attack", "packets/malformed"].into_iter().flat_map(public_data::files) {
         let bytes = std::fs::read(&path).unwrap();
         let (packets, counts, _) = read(&path, Layer::Outer);
@@ -151,7 +151,7 @@ fn all_ways_in_give_the_same_packets() {
 
 /// Frames and bytes of every capture, and addresses, protocol, ports and sizes of every packet.
 #[test]
-fn packets_are_those_of_tshark() {
+fn packets_equal_the_output_of_tshark() {
     if Command::new("tshark").arg("--version").output().is_err() {
         eprintln!("SKIPPED: tshark is not installed (Debian: apt-get install tshark)");
         return;
@@ -161,7 +161,7 @@ fn packets_are_those_of_tshark() {
         let (packets, counts, _) = read(&path, Layer::Outer);
         let rows = tshark(&path);
         assert_eq!(counts.records - counts.cut_off, rows.len() as u64, "{name}");
-        // A length on the wire that no frame has is counted as malformed here.
+        // An impossible length on the wire is counted as malformed here.
         let rows: Vec<_> = rows.into_iter().filter(|row| row.frame_bytes < 1 << 20).collect();
         assert_eq!(counts.frame_bytes, rows.iter().map(|row| row.frame_bytes).sum::<u64>(), "{name}");
         assert_eq!(counts.captured_bytes, rows.iter().map(|row| row.captured_bytes).sum::<u64>(), "{name}");
@@ -172,7 +172,7 @@ fn packets_are_those_of_tshark() {
             assert_eq!(packet.protocol, row.protocol.unwrap_or(packet.protocol), "{name}: {packet:?}");
             let ports = (packet.src_port, packet.dst_port);
             assert_eq!(ports, row.ports.unwrap_or(ports), "{name}: {packet:?}");
-            // tshark believes a header that claims more than the frame holds.
+            // tshark uses the length in the header even if it exceeds the frame.
             let is_believed = u64::from(row.ip_bytes) > row.frame_bytes - 14;
             assert!(is_believed || packet.ip_bytes == row.ip_bytes, "{name}: {packet:?} {}", row.ip_bytes);
         }
@@ -180,7 +180,7 @@ fn packets_are_those_of_tshark() {
 }
 
 #[test]
-fn packets_are_those_of_the_slow_twins() {
+fn packets_equal_the_output_of_the_oracles() {
     for path in ALL.into_iter().flat_map(public_data::files) {
         let name = path.display();
         let mut decoder = Decoder::new(&DecodeOptions::default());

@@ -1,8 +1,8 @@
 //! Public data that tests and benches read and the repository does not contain: the folder `QOSGUARD_DATA`, by default the
 //! first `shared/data` next to or above the package.
 //!
-//! A test without its data is skipped: it says so on standard error and writes its name to the file `QOSGUARD_SKIPPED`, which
-//! `make test` counts. With `QOSGUARD_REQUIRE_DATA=1` it fails.
+//! A test without its data is skipped. It prints a message on standard error and writes its name to the file
+//! `QOSGUARD_SKIPPED`, which `make test` counts. With `QOSGUARD_REQUIRE_DATA=1` it fails.
 #![allow(dead_code, reason = "most of those who look for data need one of the two")]
 
 use std::env;
@@ -10,7 +10,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-/// A file or folder, by its path below the data; `None`, loudly, where it is not there.
+/// A file or folder, by its path below the data; `None` with a message if it does not exist.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let path = folder().join(name);
     if path.exists() {
@@ -36,7 +36,7 @@ fn folder() -> PathBuf {
     candidates.find(|f| f.exists()).unwrap_or_else(|| "../shared/data".into())
 }
 
-/// The files of a folder, in the order of their names; none, loudly, where the folder is not there.
+/// The files of a folder in the order of their names; none, with a message, if the folder does not exist.
 pub(crate) fn files(folder: &str) -> Vec<PathBuf> {
     let Some(folder) = find(folder) else { return Vec::new() };
     let mut paths: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();

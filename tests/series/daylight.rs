@@ -1,4 +1,4 @@
-//! Local times in zones whose clocks jump.
+//! Local times in time zones with daylight-saving changes.
 
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -11,7 +11,7 @@ fn config(zone: &str) -> SeriesConfig {
     SeriesConfig { time_zone: zone.into(), ..SeriesConfig::default() }
 }
 
-/// What a wall clock of the zone shows every so many minutes, from an instant on.
+/// Local times of a zone in steps of some minutes, starting at an instant.
 fn wall_clock(zone: &str, from: &str, minutes: i32, n: i32) -> Vec<(Timestamp, String)> {
     let zone = TimeZone::get(zone).unwrap();
     let start: Timestamp = from.parse().unwrap();
@@ -23,7 +23,7 @@ fn wall_clock(zone: &str, from: &str, minutes: i32, n: i32) -> Vec<(Timestamp, S
         .collect()
 }
 
-/// Reads what the clock shows, in order, and checks every instant; gives twice, second and skipped.
+/// Reads local times in order and checks every instant. Returns the counters `twice`, `second` and `skipped`.
 fn check(zone: &str, from: &str, minutes: i32, n: i32, backwards: bool) -> (u64, u64, u64) {
     let mut shown = wall_clock(zone, from, minutes, n);
     if backwards {
@@ -34,7 +34,7 @@ fn check(zone: &str, from: &str, minutes: i32, n: i32, backwards: bool) -> (u64,
     let rows: Vec<(&str, &str)> = rows.iter().map(|(at, x)| (*at, x.as_str())).collect();
     let series = Series::from_table(&of(&rows), &config(zone)).unwrap();
     let report = series.report();
-    // Each value is the instant that it was made at.
+    // Each value is the instant of its row.
     assert_eq!(series.entities()[0].times(), series.values("a", "x").unwrap());
     assert_eq!(report.interval_s, Some(f64::from(minutes) * 60.0));
     assert_eq!(
@@ -49,28 +49,28 @@ fn check(zone: &str, from: &str, minutes: i32, n: i32, backwards: bool) -> (u64,
 #[test]
 fn every_instant_of_a_gapless_log_is_found() {
     for backwards in [false, true] {
-        // From midnight in Berlin on; the clocks go back at 03:00 to 02:00, and forward at 02:00 to 03:00.
+        // From midnight in Berlin: the clocks go back from 03:00 to 02:00, and forward from 02:00 to 03:00.
         assert_eq!(check("Europe/Berlin", "2024-10-26T22:00:00Z", 60, 25, backwards), (2, 1, 0));
         assert_eq!(check("Europe/Berlin", "2024-10-26T22:00:00Z", 15, 100, backwards), (8, 4, 0));
         assert_eq!(check("Europe/Berlin", "2024-03-30T23:00:00Z", 60, 23, backwards), (0, 0, 0));
         assert_eq!(check("Europe/Berlin", "2024-03-30T23:00:00Z", 15, 92, backwards), (0, 0, 0));
-        // Half an hour, from 02:00 back to 01:30.
+        // Half an hour back, from 02:00 to 01:30.
         assert_eq!(check("Australia/Lord_Howe", "2024-04-06T12:00:00Z", 15, 96, backwards), (4, 2, 0));
         assert_eq!(check("Australia/Lord_Howe", "2024-10-05T12:00:00Z", 15, 96, backwards), (0, 0, 0));
-        // 30 December 2011 was not.
+        // Samoa skipped 30 December 2011.
         assert_eq!(check("Pacific/Apia", "2011-12-28T10:00:00Z", 60, 72, backwards), (0, 0, 0));
     }
 }
 
 #[test]
-fn times_that_were_not_are_moved_and_told() {
+fn times_that_do_not_exist_are_moved_and_counted() {
     let rows = [("2024-03-31 01:00", "1"), ("2024-03-31 02:00", "2"), ("2024-03-31 04:00", "4")];
     let config = |zone| SeriesConfig { interval: Interval::Seconds(3600.0), ..config(zone) };
     let series = Series::from_table(&of(&rows), &config("Europe/Berlin")).unwrap();
     assert_eq!(series.report().daylight.skipped, 1);
     assert_eq!(values(&series), [Some(1.0), Some(2.0), Some(4.0)], "02:00 was 03:00");
 
-    // With 03:00 there too, two rows are of one instant: it is for the user to say what becomes of them.
+    // With a row at 03:00, two rows have the same instant, and `duplicates` decides.
     let rows = [("2024-03-31 02:00", "2"), ("2024-03-31 03:00", "3"), ("2024-03-31 04:00", "4")];
     let error = Series::from_table(&of(&rows), &config("Europe/Berlin")).unwrap_err().to_string();
     assert!(error.contains("line 2") && error.contains("`duplicates`"), "{error}");
@@ -83,9 +83,9 @@ fn times_that_were_not_are_moved_and_told() {
 }
 
 #[test]
-fn the_second_showing_is_told_by_the_row_before() {
+fn the_row_before_identifies_the_second_occurrence() {
     let hour = 3600.0;
-    // 02:45 of the first showing is missing, then 02:00 of the second.
+    // 02:45 of the first occurrence is missing, then comes 02:00 of the second.
     let rows = [
         ("2024-10-27 02:00", "0"),
         ("2024-10-27 02:15", "1"),
@@ -99,7 +99,7 @@ fn the_second_showing_is_told_by_the_row_before() {
     assert_eq!(values(&series), expected);
     assert_eq!((series.report().daylight.twice, series.report().daylight.second), (5, 2));
 
-    // Alone, it is the first; and where it is behind both, that is told.
+    // A single row is the first occurrence. A row after both occurrences is counted as unresolved.
     let rows = [("2024-10-27 02:00", "2"), ("2024-10-27 03:00", "3"), ("2024-10-27 04:00", "4")];
     let series = Series::from_table(&of(&rows), &config("Europe/Berlin")).unwrap();
     assert_eq!(
@@ -114,7 +114,7 @@ fn the_second_showing_is_told_by_the_row_before() {
 }
 
 #[test]
-fn every_entity_has_a_row_before_of_its_own() {
+fn each_entity_is_resolved_by_its_own_rows() {
     let rows: Vec<(String, &str, String)> = ["01:00", "02:00", "02:00", "03:00"]
         .iter()
         .enumerate()
@@ -128,7 +128,7 @@ fn every_entity_has_a_row_before_of_its_own() {
 }
 
 #[test]
-fn a_text_that_says_its_offset_needs_no_zone() {
+fn a_time_with_an_offset_ignores_the_zone() {
     let rows = [
         ("2024-10-27T02:00:00+02:00", "2"),
         ("2024-10-27T02:00:00+01:00", "3"),
@@ -140,7 +140,7 @@ fn a_text_that_says_its_offset_needs_no_zone() {
 }
 
 #[test]
-fn a_zone_that_is_none_is_refused() {
+fn an_unknown_zone_is_rejected() {
     let error = Series::from_table(&of(&[("2024-01-01", "1")]), &config("Europe/Atlantis")).unwrap_err();
     assert!(error.to_string().starts_with("`time_zone` must be an IANA time zone"), "{error}");
 }

@@ -1,4 +1,4 @@
-//! Traffic series: public data, odd input, changes of the clocks, and properties.
+//! Traffic series: public data, irregular input, daylight-saving changes, and properties.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -32,12 +32,12 @@ fn csv(text: &str, schema: &str) -> Table {
     CsvReader::new(std::io::Cursor::new(text.to_owned()), "test.csv", &options).unwrap().read().unwrap()
 }
 
-/// Rows of the one entity `a`.
+/// Rows of the entity `a`.
 fn of(rows: &[(&str, &str)]) -> Table {
     long(&rows.iter().map(|(at, x)| ((*at).to_owned(), "a", (*x).to_owned())).collect::<Vec<_>>())
 }
 
-/// The values of `a`, `None` where there is none.
+/// The values of `a`; `None` for missing ones.
 fn values(series: &Series) -> Vec<Option<f64>> {
     series.values("a", "x").unwrap().iter().map(|&x| (!x.is_nan()).then_some(x)).collect()
 }

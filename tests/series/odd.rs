@@ -1,4 +1,4 @@
-//! Input that is odd, broken or hostile.
+//! Irregular, damaged and hostile input.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use qosguard::{Error, ErrorKind, Result};
 
 use super::{csv, of, try_of, values};
 
-/// A file that is gone with its folder.
+/// Reads a series from a temporary file.
 fn read(name: &str, text: &str, config: &SeriesConfig) -> Result<Series> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
@@ -21,7 +21,7 @@ fn seconds(step: f64) -> SeriesConfig {
 }
 
 #[test]
-fn what_is_missing_stays_missing() {
+fn missing_values_stay_missing() {
     let rows = [
         ("2024-01-01 00:00", "1"),
         ("2024-01-01 00:05", ""),
@@ -41,7 +41,7 @@ fn what_is_missing_stays_missing() {
 }
 
 #[test]
-fn doubled_stamps_are_what_the_user_says() {
+fn the_policy_decides_about_duplicate_times() {
     let rows = [
         ("2024-01-01 00:00", "1"),
         ("2024-01-01 00:01", "2"),
@@ -59,7 +59,7 @@ fn doubled_stamps_are_what_the_user_says() {
         let report = series.report();
         assert_eq!((report.duplicates, report.crowded, report.policy), (1, 0, duplicates));
     }
-    // Nothing but one stamp: no interval can be inferred, but one can be given.
+    // From a single time no interval can be inferred, but it can be given.
     let same = [("2024-01-01", "1"), ("2024-01-01", "2")];
     let last = SeriesConfig { duplicates: Duplicates::Last, ..SeriesConfig::default() };
     assert!(try_of(&same, &last).unwrap_err().to_string().contains("`interval`"));
@@ -69,7 +69,7 @@ fn doubled_stamps_are_what_the_user_says() {
 }
 
 #[test]
-fn stamps_beside_the_grid_are_moved_and_told() {
+fn times_off_the_grid_are_moved_and_counted() {
     let rows = [
         ("2024-01-01 00:00:00", "0"),
         ("2024-01-01 00:04:02", "1"),
@@ -87,7 +87,7 @@ fn stamps_beside_the_grid_are_moved_and_told() {
 }
 
 #[test]
-fn a_span_of_a_billion_steps_is_refused_before_it_is_made() {
+fn a_span_of_a_billion_steps_is_rejected_before_memory_is_allocated() {
     let rows = [("1970-01-01", "1"), ("2024-01-01", "2")];
     for step in [1e-3, 1e-9, f64::MIN_POSITIVE] {
         let error = try_of(&rows, &seconds(step)).unwrap_err();
@@ -102,7 +102,7 @@ fn a_span_of_a_billion_steps_is_refused_before_it_is_made() {
 }
 
 #[test]
-fn settings_outside_their_domain_are_named() {
+fn errors_name_the_setting_outside_its_domain() {
     let with = |change: fn(&mut SeriesConfig)| {
         let mut config = seconds(60.0);
         change(&mut config);
@@ -148,13 +148,13 @@ fn rows_without_a_time_or_an_entity_are_rejected_by_number() {
     let series = Series::from_table(&csv(&text, schema), &SeriesConfig::default()).unwrap();
     let rows = &series.report().rows;
     assert_eq!((rows.accepted, rows.rejected), (57, 3));
-    let told: Vec<_> = rows.rejections.iter().map(ToString::to_string).collect();
-    assert_eq!(told[0], "line 8: \"\" is not the row of an entity");
+    let messages: Vec<_> = rows.rejections.iter().map(ToString::to_string).collect();
+    assert_eq!(messages[0], "line 8: \"\" is not the name of an entity");
     assert_eq!(
-        told[1],
+        messages[1],
         "line 31, column `at`: \"soon\" is not a time in ISO 8601 or a number since the epoch"
     );
-    assert_eq!(told[2], "line 41, column `at`: \"\" is not a time");
+    assert_eq!(messages[2], "line 41, column `at`: \"\" is not a time");
     assert_eq!(series.report().missing_steps(), 3);
     let bad = text.replace("2024-01-01 00:1", "later");
     let error = Series::from_table(&csv(&bad, schema), &SeriesConfig::default()).unwrap_err();
@@ -162,7 +162,7 @@ fn rows_without_a_time_or_an_entity_are_rejected_by_number() {
 }
 
 #[test]
-fn a_file_says_the_line_of_a_stamp_that_is_none() {
+fn the_rejection_of_an_unreadable_time_has_its_line() {
     let mut text = "time,bits\n".to_owned();
     for i in 0..40 {
         writeln!(text, "2024-01-01 00:{i:02},{i}").unwrap();
@@ -175,7 +175,7 @@ fn a_file_says_the_line_of_a_stamp_that_is_none() {
 }
 
 #[test]
-fn names_decide_and_data_is_no_header() {
+fn column_names_decide_and_a_record_is_not_a_header() {
     for text in ["", "\n\n"] {
         assert_eq!(read("s.csv", text, &seconds(60.0)).unwrap_err().kind(), ErrorKind::InsufficientData);
     }
@@ -188,7 +188,7 @@ fn names_decide_and_data_is_no_header() {
     assert_eq!(read("s.csv", "time,x\n1,2\n", &config).unwrap_err().kind(), ErrorKind::SchemaMismatch);
     assert_eq!(read("s.csv", "time\n1\n", &seconds(60.0)).unwrap_err().kind(), ErrorKind::InvalidArgument);
     assert_eq!(read("s.csv", "time,x\n1,a\n", &seconds(60.0)).unwrap_err().kind(), ErrorKind::BadRecord);
-    // One row is a series of one step, where the interval is given.
+    // One row is a series of one step if the interval is given.
     let series = read("s.csv", "time,x\n86400,2\n", &seconds(60.0)).unwrap();
     assert_eq!(
         (series.entities()[0].times(), series.values("", "x").unwrap()),
@@ -227,7 +227,7 @@ fn long_wide_and_json_give_the_same_values() {
 }
 
 #[test]
-fn truth_is_no_value() {
+fn the_label_is_not_a_value() {
     let text = "time,x,cp\n0,1,0\n60,2,1\n60,3,0\n120,4,0\n";
     let config =
         SeriesConfig { label: Some("cp".into()), duplicates: Duplicates::Mean, ..SeriesConfig::default() };
@@ -238,7 +238,7 @@ fn truth_is_no_value() {
 }
 
 #[test]
-fn the_unit_of_times_that_are_numbers_is_said() {
+fn numeric_times_have_the_configured_unit() {
     let text = "time,x\n1704067200000,1\n1704067260000,2\n";
     let error = read("s.csv", text, &SeriesConfig::default()).unwrap_err().to_string();
     assert!(error.contains("before the year 5138"), "{error}");
@@ -250,7 +250,7 @@ fn the_unit_of_times_that_are_numbers_is_said() {
 }
 
 #[test]
-fn a_time_column_that_was_read_as_utc_is_in_no_other_zone() {
+fn a_time_column_in_utc_accepts_no_other_zone() {
     let schema = r#"name = "s"
         columns = [{ name = "at", role = "time", kind = "time" }, { name = "x", role = "feature", kind = "number" }]"#;
     let table = csv("at,x\n2024-01-01 00:00,1\n2024-01-01 01:00,2\n", schema);
@@ -264,7 +264,7 @@ fn a_time_column_that_was_read_as_utc_is_in_no_other_zone() {
 }
 
 #[test]
-fn the_delimiter_and_the_share_of_rejections_are_the_readers() {
+fn the_options_of_the_reader_set_delimiter_and_rejected_share() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("s.csv");
     std::fs::write(&path, "time;x\n0;1\n60;2\nlater;3\n").unwrap();
@@ -279,7 +279,7 @@ fn the_delimiter_and_the_share_of_rejections_are_the_readers() {
 }
 
 #[test]
-fn any_table_with_roles_is_a_series() {
+fn any_table_with_roles_becomes_a_series() {
     let schema = r#"
         name = "s"
         columns = [

@@ -1,4 +1,4 @@
-//! What holds for any rows.
+//! Properties of series from random rows.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ fn any_rows() -> impl Strategy<Value = Vec<Row>> {
     proptest::collection::vec((0..400_u32, 0..3_u8, any::<i16>(), any::<bool>()), 1..60)
 }
 
-/// Of two rows of one stamp, the order says which is the first; here there are none.
+/// Rows with different times. The order of rows with equal times would matter.
 fn rows_of_unique_stamps() -> impl Strategy<Value = Vec<Row>> {
     any_rows().prop_map(|rows| {
         let mut seen = BTreeSet::new();
@@ -40,7 +40,7 @@ fn rows_of_unique_stamps() -> impl Strategy<Value = Vec<Row>> {
     })
 }
 
-/// Bits of all that a series holds.
+/// The bits of all values of a series.
 fn bits(series: &Series) -> Vec<(String, [Vec<u64>; 3], Vec<bool>)> {
     let of = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
     let entities = series.entities().iter();
@@ -62,7 +62,7 @@ fn interval() -> impl Strategy<Value = Interval> {
 
 proptest! {
     #[test]
-    fn gaps_and_rows_are_the_whole_grid(rows in any_rows(), duplicates in policy(), interval in interval()) {
+    fn gaps_and_rows_cover_the_whole_grid(rows in any_rows(), duplicates in policy(), interval in interval()) {
         let config = SeriesConfig { duplicates, interval, ..SeriesConfig::default() };
         let series = Series::from_table(&table(&rows), &config).unwrap();
         let report = series.report();
@@ -84,7 +84,7 @@ proptest! {
                 prop_assert!(entity.times().windows(2).all(|w| w[1] > w[0]));
             }
         }
-        // Every gap starts on a step that is missing.
+        // Every gap starts on a missing step.
         for gap in &report.gaps {
             let entity = series.entity(&gap.entity).unwrap();
             let at = entity.times().iter().position(|t| *t == gap.start).unwrap();
@@ -94,7 +94,7 @@ proptest! {
     }
 
     #[test]
-    fn shuffled_rows_change_the_disorder_alone(
+    fn shuffled_rows_change_only_the_counter_of_disorder(
         (mut rows, shuffled) in rows_of_unique_stamps().prop_flat_map(|rows| (Just(rows.clone()), Just(rows).prop_shuffle())),
         step in 1..20_u8,
     ) {
@@ -111,14 +111,14 @@ proptest! {
     }
 
     #[test]
-    fn the_table_of_a_series_is_the_same_series(rows in any_rows(), duplicates in policy(), interval in interval()) {
+    fn the_table_of_a_series_gives_the_same_series(rows in any_rows(), duplicates in policy(), interval in interval()) {
         let config = SeriesConfig { duplicates, interval, ..SeriesConfig::default() };
         let series = Series::from_table(&table(&rows), &config).unwrap();
         let config = SeriesConfig { interval, ..SeriesConfig::default() };
         let again = Series::from_table(&series.table().unwrap(), &config).unwrap();
         let (report, before) = (again.report(), series.report());
         prop_assert_eq!((report.out_of_order, report.duplicates, report.off_grid), (0, 0, 0));
-        // The grid starts at the first stamp, which may itself have been beside a later first step.
+        // The grid starts at the first time. The first time of the table may be on another step of the grid.
         prop_assert_eq!(bits(&again), bits(&series));
         prop_assert_eq!((&report.gaps, report.steps), (&before.gaps, before.steps));
     }

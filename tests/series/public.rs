@@ -1,4 +1,4 @@
-//! Public series, read whole. The counts were made by a script of its own, which knows nothing of this crate.
+//! Public series, read whole. An independent script produced the expected counts.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use qosguard::telemetry::{ReadOptions, Series, SeriesConfig, read_series, read_s
 
 use super::public_data;
 
-/// A file; its rows, steps, gaps, disordered, doubled, crowded and off-grid stamps and labels; its sum.
+/// A file; its rows, steps, gaps, times out of order, duplicates, crowded rows, times off the grid and labels; its sum.
 type Known = (&'static str, [u64; 8], f64);
 
 /// NAB at 300 s.
@@ -105,7 +105,7 @@ fn check(series: &Series, (file, known, total): Known) {
     assert!((sum(series) - total).abs() <= 1e-9 * total.abs() + 1e-3, "{file}: {} and {total}", sum(series));
 }
 
-/// Sums rows that fall on one step, so that no value is lost.
+/// A configuration that sums the rows of a step, so that no value is lost.
 fn every(seconds: f64) -> SeriesConfig {
     SeriesConfig {
         interval: Interval::Seconds(seconds),
@@ -121,7 +121,7 @@ fn nab() {
     for known in NAB {
         let path = data.join("nab").join(known.0);
         check(&read_series(&path, &every(300.0)).unwrap(), known);
-        // What is regular says so itself; the irregular ones are refused, or have an interval that is half of all.
+        // Regular series have an inferred interval. Irregular ones are rejected, or half of their distances are equal.
         let infer = SeriesConfig { interval: Interval::Infer, ..every(1.0) };
         match read_series(&path, &infer) {
             Ok(series) => inferred += u32::from(series.report().interval_s == Some(300.0)),
@@ -129,7 +129,7 @@ fn nab() {
         }
         let irregular = SeriesConfig { interval: Interval::Irregular, ..every(1.0) };
         let series = read_series(&path, &irregular).unwrap();
-        assert_eq!(series.report().steps, known.1[0] - known.1[4], "each stamp is a step");
+        assert_eq!(series.report().steps, known.1[0] - known.1[4], "each time is a step");
     }
     assert_eq!(inferred, 33, "all but the two of travel times");
 }
@@ -170,7 +170,7 @@ fn traffic_of_a_provider() {
 #[test]
 fn loads_of_the_links_of_abilene() {
     let Some(data) = public_data::find("series") else { return };
-    // Wide, without a time column: a week of five minutes.
+    // Wide, without a time column: a week in steps of five minutes.
     let config = SeriesConfig { wide: true, start: Some(0.0), ..every(300.0) };
     let series = read_series(data.join("abilene/link_loads.csv"), &config).unwrap();
     let all = |path: &Path| std::fs::read_to_string(path).unwrap().lines().next().unwrap().split(',').count();

@@ -129,6 +129,13 @@ fn exception(
     }
 }
 
+/// The kinds of all errors of the core, for a test of `qosguard.errors`.
+#[pyfunction]
+#[pyo3(name = "_error_kinds")]
+pub(crate) fn error_kinds() -> Vec<&'static str> {
+    qosguard::ErrorKind::ALL.iter().map(|kind| kind.as_str()).collect()
+}
+
 /// Panics inside the border, so that a test can see what becomes of it.
 #[pyfunction]
 #[pyo3(name = "_provoke_panic")]

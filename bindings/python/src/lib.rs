@@ -50,7 +50,7 @@ mod _core {
     #[pymodule_export]
     use crate::detector::Detector;
     #[pymodule_export]
-    use crate::error::provoke_panic;
+    use crate::error::{error_kinds, provoke_panic};
     #[pymodule_export]
     use crate::evaluate::{
         calibration_error, distinct, evaluate, leak_audit, split_by_time, split_k_fold,

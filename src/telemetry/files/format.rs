@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::capture_magic::is_capture;
 use crate::telemetry::columnar::ipc;
 use crate::telemetry::schema::Schema;
 use crate::telemetry::table::options::ReadOptions;
@@ -33,15 +34,6 @@ pub(crate) enum Format {
     Export,
 }
 
-/// What captures begin with: pcap with micro- and nanoseconds in both byte orders, pcapng.
-const CAPTURES: [[u8; 4]; 5] = [
-    [0xa1, 0xb2, 0xc3, 0xd4],
-    [0xd4, 0xc3, 0xb2, 0xa1],
-    [0xa1, 0xb2, 0x3c, 0x4d],
-    [0x4d, 0x3c, 0xb2, 0xa1],
-    [0x0a, 0x0d, 0x0d, 0x0a],
-];
-
 /// What export datagrams begin with, and no text does: the version of NetFlow v5, v9, IPFIX or sFlow v5.
 const EXPORTS: [&[u8]; 4] = [&[0, 5], &[0, 9], &[0, 10], &[0, 0, 0, 5]];
 
@@ -56,7 +48,7 @@ impl Format {
             return Some(Self::Ipc);
         } else if head.starts_with(b"PAR1") {
             return Some(Self::Parquet);
-        } else if CAPTURES.iter().any(|magic| head.starts_with(magic)) {
+        } else if is_capture(head) {
             return Some(Self::Capture);
         } else if EXPORTS.iter().any(|version| head.starts_with(version)) {
             return Some(Self::Export);

@@ -1,5 +1,6 @@
 //! Files: which reader or writer a file gets, compression, sets of files, and logs that grow.
 
+pub(crate) mod capture_magic;
 pub(crate) mod chain;
 pub(crate) mod follow;
 pub(crate) mod format;

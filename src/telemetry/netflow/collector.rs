@@ -1,4 +1,4 @@
-//! A UDP port that exporters send to.
+//! The collector: it receives export datagrams at a UDP port.
 
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
@@ -23,22 +23,23 @@ use crate::telemetry::table::report::ReadReport;
 /// Bytes of the largest UDP datagram.
 const DATAGRAM_BYTES: usize = 65_535;
 
-/// How often the receiving thread looks whether it shall stop.
-const LOOK: Duration = Duration::from_millis(50);
+/// How often the receiving thread checks whether it was stopped.
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Errors after which receiving goes on.
-const PASSING: [ErrorKind; 4] =
+/// Errors after which the thread continues to receive.
+const TEMPORARY: [ErrorKind; 4] =
     [ErrorKind::WouldBlock, ErrorKind::TimedOut, ErrorKind::Interrupted, ErrorKind::ConnectionReset];
 
 /// Settings of a [`Collector`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CollectorConfig {
-    /// What is remembered of exporters, and the rows of a batch.
+    /// Limits of the state per exporter, and the rows per batch.
     pub netflow: NetflowConfig,
-    /// Bytes of the datagrams that were received and not yet read, 2^16 to 2^32; what does not fit is dropped and counted.
+    /// Size of the queue of received datagrams, bytes, 2^16 to 2^32. A datagram that does not fit is dropped and counted.
+    /// Default: 2^25.
     pub queue_bytes: usize,
-    /// Seconds that a row waits for its batch to fill up, above 0 and at most a day.
+    /// Seconds after its first row at which an incomplete batch is returned, above 0 and at most 86,400. Default: 10.
     pub flush_interval_s: f64,
 }
 
@@ -49,7 +50,7 @@ impl Default for CollectorConfig {
 }
 
 impl CollectorConfig {
-    /// The flush interval.
+    /// Checks the settings and returns the flush interval.
     fn check(&self) -> Result<Duration> {
         if !(1 << 16..=1 << 32).contains(&(self.queue_bytes as u64)) {
             return Err(Error::invalid("queue_bytes", "in 2^16..=2^32", self.queue_bytes));
@@ -62,17 +63,17 @@ impl CollectorConfig {
     }
 }
 
-/// Receives export datagrams by UDP and gives Arrow batches of the schema `ipfix`.
+/// Receives export datagrams by UDP and returns Arrow batches of the schema `ipfix`.
 ///
-/// One thread receives; iterating decodes, and waits for a batch to be full or for a row to have waited for
-/// [`CollectorConfig::flush_interval_s`]. While nothing comes it waits. [`StopHandle::stop`] ends it: what was
-/// received before is still given. Dropping the collector stops it too.
+/// A thread receives the datagrams. The iterator decodes them. It returns a batch when the batch is full, or
+/// [`CollectorConfig::flush_interval_s`] after its first row. It blocks while no datagrams arrive.
+/// [`StopHandle::stop`] ends it after the datagrams that are already received. Dropping the collector stops it as well.
 ///
-/// Loss is counted, in [`Collector::counts`] and in the report: datagrams for which the queue had no room,
-/// and what sequence numbers say. The operating system's own buffer is that of its settings (on Linux
-/// `net.core.rmem_default`); what it drops shows in the sequence numbers.
+/// [`Collector::counts`] and the report count losses: datagrams that did not fit into the queue, and gaps in the
+/// sequence numbers. The operating system sets the size of the socket's buffer (on Linux `net.core.rmem_default`); its
+/// losses are visible as gaps in the sequence numbers.
 ///
-/// UDP senders are not authenticated: bind to an address that only exporters reach.
+/// UDP does not authenticate senders. Bind to an address that only exporters can reach.
 ///
 /// # Examples
 ///
@@ -107,7 +108,7 @@ pub struct Collector {
 pub struct StopHandle(Arc<AtomicBool>);
 
 impl StopHandle {
-    /// Ends the receiving; the collector gives what it has and then nothing more.
+    /// Stops receiving. The collector returns the flows that it already has, and then ends.
     pub fn stop(&self) {
         self.0.store(true, Ordering::Release);
     }
@@ -122,14 +123,14 @@ impl Collector {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] for a setting outside its domain, [`Error::Io`] where the address cannot be bound.
+    /// [`Error::InvalidArgument`] for a setting outside its domain, [`Error::Io`] if the address cannot be bound.
     pub fn bind(address: impl ToSocketAddrs, config: &CollectorConfig) -> Result<Self> {
         let flush_interval = config.check()?;
         let exporters = Exporters::new(&config.netflow)?;
         let place = Path::new("UDP socket");
         let socket = UdpSocket::bind(address).map_err(|e| Error::io(place, e))?;
         let address = socket.local_addr().map_err(|e| Error::io(place, e))?;
-        socket.set_read_timeout(Some(LOOK)).map_err(|e| Error::io(place, e))?;
+        socket.set_read_timeout(Some(CHECK_INTERVAL)).map_err(|e| Error::io(place, e))?;
         let queue = Arc::new(Queue::new(config.queue_bytes));
         let stop = StopHandle(Arc::default());
         let receiver = {
@@ -151,22 +152,22 @@ impl Collector {
         })
     }
 
-    /// The address that it receives at, with the port that the system chose for port 0.
+    /// The address of the socket. For port 0 it has the port that the system chose.
     pub fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// A handle that stops it.
+    /// A handle that stops the collector.
     pub fn stop_handle(&self) -> StopHandle {
         self.stop.clone()
     }
 
-    /// What became of everything that was received, as of the last batch.
+    /// The counters as of the last batch.
     pub fn counts(&self) -> &ExportCounts {
         &self.counts
     }
 
-    /// Reads datagrams until a batch is full, a row has waited long enough, or no more come.
+    /// Decodes datagrams until the batch is full, the flush interval is over, or the collector was stopped.
     fn fill(&mut self) -> Result<Option<RecordBatch>> {
         let mut deadline = None;
         while self.exporters.rows() < self.exporters.config().batch_rows {
@@ -190,12 +191,12 @@ impl Collector {
     }
 }
 
-/// Receives until it shall stop.
+/// Receives datagrams until the collector is stopped.
 fn receive(socket: &UdpSocket, queue: &Queue, stop: &StopHandle) -> io::Result<()> {
     let mut buffer = vec![0; DATAGRAM_BYTES];
     let mut stopped_at = None;
-    // What waits in the socket when it shall stop is still received, but not what keeps coming.
-    while stopped_at.is_none_or(|at: Instant| at.elapsed() < LOOK) {
+    // After the stop, datagrams that are already in the socket are still received.
+    while stopped_at.is_none_or(|at: Instant| at.elapsed() < CHECK_INTERVAL) {
         if stopped_at.is_none() && stop.is_stopped() {
             stopped_at = Some(Instant::now());
         }
@@ -206,8 +207,8 @@ fn receive(socket: &UdpSocket, queue: &Queue, stop: &StopHandle) -> io::Result<(
                 let bytes = buffer.get(..len).unwrap_or_default().into();
                 queue.push(Datagram { exporter: from.ip().to_canonical(), received, bytes });
             }
-            // Nothing came; or, on some systems, an earlier answer was refused.
-            Err(e) if PASSING.contains(&e.kind()) => {}
+            // A timeout, or on some systems an ICMP answer to an earlier datagram.
+            Err(e) if TEMPORARY.contains(&e.kind()) => {}
             Err(e) => return Err(e),
         }
     }
@@ -245,7 +246,7 @@ impl Drop for Collector {
     fn drop(&mut self) {
         self.stop.stop();
         if let Some(receiver) = self.receiver.take() {
-            // It cannot have panicked, and has told its error through the queue.
+            // The thread cannot panic, and the queue has its error.
             let _ = receiver.join();
         }
     }

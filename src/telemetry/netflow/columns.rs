@@ -1,4 +1,4 @@
-//! Flows on their way into Arrow columns.
+//! The Arrow columns of the rows.
 
 use std::io::Write;
 use std::net::Ipv6Addr;
@@ -49,10 +49,10 @@ const NUMBERS: usize = Number::SamplingInterval as usize + 1;
 /// Exporter, export format, source and destination address, and protocol.
 const TEXTS: usize = 5;
 
-/// What all records of a datagram share.
+/// The values that all records of a datagram share.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Origin<'a> {
-    /// The exporter's address, in text.
+    /// The exporter's address as text.
     pub(super) exporter: &'a str,
     /// Name of the export format.
     pub(super) format: &'static str,
@@ -61,23 +61,23 @@ pub(super) struct Origin<'a> {
     pub(super) clock: Clock,
 }
 
-/// What of a row is worth counting.
+/// What a row adds to the counters.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Remarks {
-    /// Its times are that of the export.
+    /// It has the time of the export instead of its own times.
     pub(super) estimated: bool,
     /// It ends before it starts.
     pub(super) backwards: bool,
-    /// It has a time that cannot be.
+    /// It has an impossible time.
     pub(super) rejected: bool,
 }
 
-/// ColumnBuilder columns of the schema `ipfix`.
+/// The columns of the schema `ipfix`, as they grow.
 #[derive(Debug)]
 pub(super) struct Columns {
     schema: Arc<Schema>,
     arrow: SchemaRef,
-    /// NaN is null: no number of a flow is one.
+    /// NaN is null.
     numbers: [Vec<f64>; NUMBERS],
     texts: [TextColumn; TEXTS],
 }
@@ -114,7 +114,7 @@ impl Columns {
         self.texts.iter_mut().for_each(|column| column.ends.reserve(rows));
     }
 
-    /// Appends a flow; `sampling` is the interval that its counts are scaled up by.
+    /// Appends a flow. Its counts are multiplied by the sampling interval `sampling`.
     #[inline]
     pub(super) fn push(&mut self, record: &Record, origin: &Origin<'_>, sampling: Option<f64>) -> Remarks {
         let scale = sampling.unwrap_or(1.0);
@@ -126,7 +126,7 @@ impl Columns {
             Some(58) => icmp_of(record, true),
             _ => None,
         };
-        // ICMP has no ports; exporters put other things there.
+        // ICMP has no ports. Exporters put other values into these fields.
         let no_ports = matches!(protocol, Some(1 | 58));
         let port = |slots: [Slot; 3]| match record.first_of(&slots) {
             _ if no_ports => 0.0,
@@ -176,7 +176,7 @@ impl Columns {
         Remarks { estimated: times.estimated, backwards, rejected: times.rejected }
     }
 
-    /// The rows as a batch, leaving the columns empty; `None` without a row.
+    /// Takes the rows as a batch; `None` if there are none.
     pub(super) fn finish(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
         if self.rows() == 0 {
             return Ok(None);
@@ -194,7 +194,7 @@ impl Columns {
     }
 }
 
-/// Both directions together; a direction that is not told counts nothing.
+/// The sum of both directions. A missing direction counts as 0; NaN if both are missing.
 #[inline]
 fn total(fwd: f64, bwd: f64) -> f64 {
     match (fwd.is_nan(), bwd.is_nan()) {
@@ -204,7 +204,7 @@ fn total(fwd: f64, bwd: f64) -> f64 {
     }
 }
 
-/// All flags of both directions.
+/// The TCP flags of both directions.
 #[inline]
 fn tcp_flags(record: &Record) -> f64 {
     match record.get(Slot::ReverseTcpFlags) {
@@ -213,9 +213,9 @@ fn tcp_flags(record: &Record) -> f64 {
     }
 }
 
-/// ICMP type and code: of elements of their own, or of the ports that exporters put them into.
+/// ICMP type and code, from their own elements or from the ports, where some exporters put them.
 fn icmp_of(record: &Record, v6: bool) -> Option<(f64, f64)> {
-    // A template may have the elements of both families, and those of the other one hold 0.
+    // A template may have the elements of both families. The elements of the other family are 0.
     let of = |v4: Slot, slot: Slot| record.first_of(&if v6 { [slot, v4] } else { [v4, slot] });
     let number = |value: Option<u64>| value.map_or(f64::NAN, |value| value as f64);
     let kind = of(Slot::IcmpType, Slot::Icmp6Type);
@@ -232,7 +232,7 @@ fn icmp_of(record: &Record, v6: bool) -> Option<(f64, f64)> {
     match (record.get(Slot::SrcPort).unwrap_or(0), record.get(Slot::DstPort)?) {
         (_, packed @ 256..) | (0, packed) => unpack(packed),
         (kind @ 1..=255, code) => Some((kind as f64, code as f64)),
-        // Something else stands there, such as the identifier of an echo.
+        // Another value, such as the identifier of an echo.
         _ => None,
     }
 }
@@ -245,12 +245,12 @@ fn finish_numbers(values: &mut Vec<f64>) -> Result<ArrayRef, ArrowError> {
     Ok(Arc::new(Float64Array::try_new(values.into(), nulls)?))
 }
 
-/// Which cells are valid; `None` where all are.
+/// Which cells are valid; `None` if all are.
 fn nulls(valid: BooleanBuffer) -> Option<NullBuffer> {
     Some(NullBuffer::new(valid)).filter(|nulls| nulls.null_count() > 0)
 }
 
-/// The decimal digits of every byte, and how many there are.
+/// The decimal digits of each byte, and their number.
 const DECIMALS: [([u8; 3], u8); 256] = {
     let mut decimals = [([b'0'; 3], 0); 256];
     let mut byte = 0;
@@ -266,14 +266,14 @@ const DECIMALS: [([u8; 3], u8); 256] = {
     decimals
 };
 
-/// An IPv4 address in text: its bytes, and how many there are.
+/// An IPv4 address as text: its characters, and their number.
 #[inline]
 fn dotted(address: [u8; 4]) -> ([u8; 16], usize) {
     let mut text = [b'.'; 16];
     let mut end = 0;
     for byte in address {
         let (digits, len) = DECIMALS[usize::from(byte)];
-        // The fourth part starts at byte 12 at most.
+        // The fourth part starts at byte 12 or earlier.
         text[end..end + 3].copy_from_slice(&digits);
         text[end + usize::from(len)] = b'.';
         end += usize::from(len) + 1;
@@ -341,7 +341,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_columns_stand_in_the_order_of_the_schema() {
+    fn the_columns_have_the_order_of_the_schema() {
         // "InputInterface" for `input_interface`.
         let snake = |name: String| {
             let mut snake = String::new();
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_written_as_everywhere() {
+    fn addresses_are_written_as_by_the_standard_library() {
         let mut column = TextColumn::default();
         for byte in 0..=255_u8 {
             column.push_address(Some(Address::V4([byte, 0, 10, 255])));

@@ -1,10 +1,10 @@
-//! Limits of what is remembered of exporters.
+//! Limits of the state of exporters.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// How much is remembered of exporters; every table has a cap, an eviction rule and a counter.
+/// Limits of the state of exporters. Every table has a maximum size, an eviction rule and a counter.
 ///
 /// # Examples
 ///
@@ -17,22 +17,25 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NetflowConfig {
-    /// Observation domains (per exporter and format) that are remembered, 1 to 2^16; the one silent for longest
-    /// makes room.
+    /// Maximum number of observation domains (per exporter and format), 1 to 2^16. A new domain replaces the domain
+    /// without datagrams for longest. Default: 1,024.
     pub max_domains: usize,
-    /// Templates of a domain, 1 to 2^16; the one unused for longest makes room.
+    /// Maximum number of templates of a domain, 1 to 2^16. A new template replaces the one unused for longest.
+    /// Default: 256.
     pub max_templates: usize,
-    /// Fields of a template, 1 to 2^14; a longer one is refused.
+    /// Maximum number of fields of a template, 1 to 2^14. A longer template is rejected. Default: 512.
     pub max_fields: usize,
-    /// Samplers of a domain, 1 to 2^16; more are ignored.
+    /// Maximum number of samplers of a domain, 1 to 2^16. Further samplers are ignored. Default: 1,024.
     pub max_samplers: usize,
-    /// Data sets that wait for their template, 0 to 2^20; the oldest makes room.
+    /// Maximum number of data sets that wait for their template, 0 to 2^20. The oldest set of the exporter with the
+    /// largest share makes room. Default: 1,024.
     pub max_kept_sets: usize,
-    /// Bytes of the data sets that wait, 0 to 2^30.
+    /// Maximum size of the data sets that wait for their template, bytes, 0 to 2^30. Default: 2^20.
     pub max_kept_bytes: usize,
-    /// Seconds, by the exporter's clock, after which a data set that waits is dropped, at least 0.
+    /// Seconds, by the exporter's clock, after which a data set that waits for its template is dropped, at least 0.
+    /// Default: 1,800.
     pub keep_s: f64,
-    /// Rows of a batch, 1 to 2^20; the last message of a batch is read whole, so there may be some more.
+    /// Rows per batch, 1 to 2^20. A message is never split, so a batch may have more rows. Default: 65,536.
     pub batch_rows: usize,
 }
 
@@ -62,9 +65,9 @@ impl NetflowConfig {
             ("max_kept_bytes", self.max_kept_bytes, 0, 1 << 30),
             ("batch_rows", self.batch_rows, 1, 1 << 20),
         ];
-        for (name, got, least, most) in limits {
-            if !(least..=most).contains(&got) {
-                return Err(Error::invalid(name, format!("in {least}..={most}"), got));
+        for (name, got, min, max) in limits {
+            if !(min..=max).contains(&got) {
+                return Err(Error::invalid(name, format!("in {min}..={max}"), got));
             }
         }
         if self.keep_s.is_nan() || self.keep_s < 0.0 {

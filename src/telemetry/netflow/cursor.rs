@@ -1,6 +1,6 @@
-//! Big-endian numbers out of a datagram that may end anywhere.
+//! Reads big-endian numbers from a datagram of any length.
 
-/// A place in a datagram; every read says `None` at its end.
+/// A position in a datagram. Every read returns `None` if too few bytes are left.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {
     bytes: &'a [u8],
@@ -17,7 +17,7 @@ impl<'a> Cursor<'a> {
         self.at
     }
 
-    /// What is left.
+    /// The unread bytes.
     pub(super) fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.at..).unwrap_or_default()
     }
@@ -46,7 +46,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// An unsigned number of 1 to 8 bytes, as RFC 7011 section 6.2 lets exporters shorten them.
+/// An unsigned number of 1 to 8 bytes. Exporters may shorten numbers (RFC 7011 section 6.2).
 #[inline]
 pub(super) fn unsigned(bytes: &[u8]) -> u64 {
     if let &[byte] = bytes {
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_read_past_the_end_is_none_and_moves_nothing() {
+    fn a_read_past_the_end_returns_none_and_keeps_the_position() {
         let mut cursor = Cursor::new(&[1, 2, 3]);
         assert_eq!(cursor.u16(), Some(0x0102));
         assert_eq!(cursor.u32(), None);
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_any_size() {
+    fn numbers_of_1_to_8_bytes_are_read() {
         for n in 1..=8_usize {
             let bytes: Vec<u8> = (1..=n as u8).collect();
             let expected = bytes.iter().fold(0_u64, |a, &b| a * 256 + u64::from(b));

@@ -1,4 +1,4 @@
-//! What is remembered of one observation domain of one exporter.
+//! The state of one observation domain of one exporter.
 
 use std::net::IpAddr;
 
@@ -10,13 +10,13 @@ use super::element::Slot;
 use super::record::{Clock, Record};
 use super::template::Template;
 
-/// How far a sequence number may lie back before it is a restart rather than a late datagram.
-const LATE: i32 = 1 << 12;
+/// A datagram is late if its sequence number is at most this far back. Otherwise the exporter has restarted.
+const MAX_LATE: i32 = 1 << 12;
 
-/// How far a sequence number may jump ahead before it is a restart rather than loss.
-const LOSS: i32 = 1 << 20;
+/// Datagrams are lost if the sequence number jumps ahead by at most this. Otherwise the exporter has restarted.
+const MAX_LOSS: i32 = 1 << 20;
 
-/// The formats that flows are exported in.
+/// The export formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Format {
     Netflow5,
@@ -48,32 +48,32 @@ pub(super) struct DomainKey {
 #[derive(Debug, Default)]
 pub(super) struct Domain {
     pub(super) templates: HashMap<u16, Template>,
-    pub(super) options: ToldOptions,
-    /// The next sequence number; `None` where it cannot be known.
+    pub(super) options: Options,
+    /// The next sequence number; `None` if it is unknown.
     next_sequence: Option<u32>,
-    /// The datagram that it was last heard with.
-    pub(super) heard: u64,
+    /// Number of its last datagram.
+    pub(super) last_datagram: u64,
 }
 
-/// What a sampling interval holds for.
+/// What a sampling interval applies to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Sampler {
     Selector(u64),
     Interface(u64),
 }
 
-/// What options records told.
+/// The contents of options records.
 #[derive(Debug, Default)]
-pub(super) struct ToldOptions {
-    /// The sampling interval of all that nothing else is told of.
+pub(super) struct Options {
+    /// The sampling interval of records without a more specific one.
     interval: Option<f64>,
     intervals: HashMap<Sampler, f64>,
-    /// Milliseconds since the Unix epoch at which the exporter's uptime began.
+    /// Start of the exporter, milliseconds since the Unix epoch.
     boot_ms: Option<u64>,
 }
 
-impl ToldOptions {
-    /// The sampling interval of a record: its own word, that of its sampler, of its interface, of the domain.
+impl Options {
+    /// The sampling interval of a record: from the record itself, its sampler, its interface or its domain, in this order.
     #[inline]
     pub(super) fn interval(&self, record: &Record) -> Option<f64> {
         let own = record.sampling_interval();
@@ -86,13 +86,13 @@ impl ToldOptions {
             .or(self.interval)
     }
 
-    /// The clock of a datagram, with the uptime where the datagram does not tell it and options did.
+    /// The clock of a datagram. If the datagram has no uptime, the options determine it.
     pub(super) fn clock(&self, clock: Clock) -> Clock {
         Clock { uptime_ms: clock.uptime_ms.or_else(|| clock.since_boot(self.boot_ms?)), ..clock }
     }
 
-    /// Learns from an options record.
-    pub(super) fn learn(&mut self, options: &Record, config: &NetflowConfig, counts: &mut ExportCounts) {
+    /// Takes the sampling interval and the start time from an options record.
+    pub(super) fn update(&mut self, options: &Record, config: &NetflowConfig, counts: &mut ExportCounts) {
         counts.option_records += 1;
         if let Some(boot) = options.get(Slot::SystemInit).filter(|&ms| ms != 0) {
             self.boot_ms = Some(boot);
@@ -112,9 +112,9 @@ impl ToldOptions {
 }
 
 impl Domain {
-    /// Keeps a template; the one unused for longest makes room.
+    /// Stores a template. If there are too many, it replaces the one unused for longest.
     pub(super) fn keep(&mut self, id: u16, mut template: Template, limit: usize, counts: &mut ExportCounts) {
-        template.used = self.heard;
+        template.used = self.last_datagram;
         if self.templates.len() >= limit && !self.templates.contains_key(&id) {
             let oldest = self.templates.iter().min_by_key(|(id, template)| (template.used, **id));
             if let Some(oldest) = oldest.map(|(&id, _)| id) {
@@ -125,30 +125,30 @@ impl Domain {
         self.templates.insert(id, template);
     }
 
-    /// Compares the sequence number of a datagram with the one that should have come.
+    /// Compares the sequence number of a datagram with the expected one.
     ///
-    /// `units` are what the datagram counts as, records or 1; `None` where that cannot be known.
+    /// `units` is the increment of the sequence number by this datagram: its records, or 1. `None` if it is unknown.
     pub(super) fn follow(&mut self, sequence: u32, units: Option<u32>) -> Sequence {
         let ahead = self.next_sequence.map_or(0, |next| sequence.wrapping_sub(next).cast_signed());
-        if (-LATE..0).contains(&ahead) {
+        if (-MAX_LATE..0).contains(&ahead) {
             return Sequence::Late;
         }
         self.next_sequence = units.map(|units| sequence.wrapping_add(units));
         match ahead {
-            0..=LOSS => Sequence::Lost(ahead.unsigned_abs()),
+            0..=MAX_LOSS => Sequence::Lost(ahead.unsigned_abs()),
             _ => Sequence::Restart,
         }
     }
 }
 
-/// How a sequence number follows on the one before.
+/// The result of the comparison of two sequence numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sequence {
-    /// This many are missing in between, often none.
+    /// This many units are missing, often 0.
     Lost(u32),
-    /// It should have come before.
+    /// The datagram should have arrived earlier.
     Late,
-    /// The exporter counts anew.
+    /// The exporter has restarted its count.
     Restart,
 }
 
@@ -157,22 +157,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn loss_lateness_and_restarts_are_told_apart() {
+    fn lost_late_and_restarted_sequences_are_distinguished() {
         let mut domain = Domain::default();
         let mut follow = |sequence, units| domain.follow(sequence, Some(units));
-        assert_eq!(follow(u32::MAX, 30), Sequence::Lost(0), "the first datagram says nothing");
-        assert_eq!(follow(29, 30), Sequence::Lost(0), "the number runs over");
+        assert_eq!(follow(u32::MAX, 30), Sequence::Lost(0), "the first datagram has no predecessor");
+        assert_eq!(follow(29, 30), Sequence::Lost(0), "the number wraps around");
         assert_eq!(follow(69, 1), Sequence::Lost(10));
         assert_eq!(follow(59, 10), Sequence::Late);
         assert_eq!(follow(70, 1), Sequence::Lost(0));
         assert_eq!(follow(1 << 30, 1), Sequence::Restart);
         assert_eq!(follow(0, 1), Sequence::Restart);
         assert_eq!(domain.follow(1, None), Sequence::Lost(0));
-        assert_eq!(domain.follow(900, Some(1)), Sequence::Lost(0), "after what could not be counted");
+        assert_eq!(domain.follow(900, Some(1)), Sequence::Lost(0), "after a datagram of unknown units");
     }
 
     #[test]
-    fn the_template_unused_for_longest_makes_room() {
+    fn the_template_unused_for_longest_is_replaced() {
         use super::super::template::{Field, Purpose};
         let template = || {
             let element = super::super::element::Element { enterprise: 0, id: 1 };
@@ -181,7 +181,7 @@ mod tests {
         };
         let (mut domain, mut counts) = (Domain::default(), ExportCounts::default());
         for id in 256..259 {
-            domain.heard = u64::from(id);
+            domain.last_datagram = u64::from(id);
             domain.keep(id, template(), 2, &mut counts);
         }
         domain.keep(258, template(), 2, &mut counts);

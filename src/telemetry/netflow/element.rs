@@ -1,8 +1,8 @@
-//! The information elements that tell of a flow, a sampler or a clock (RFC 7012, IANA "IPFIX Information Elements").
+//! The information elements of flows, samplers and clocks (RFC 7012, IANA "IPFIX Information Elements").
 
 use std::fmt;
 
-/// Enterprise number under which the elements of the reverse direction stand (RFC 5103).
+/// Enterprise number of the elements of the reverse direction (RFC 5103).
 const REVERSE: u32 = 29_305;
 
 /// An information element: its private enterprise number, 0 for IANA's elements, and its own number.
@@ -21,7 +21,7 @@ impl fmt::Display for Element {
     }
 }
 
-/// Where a record keeps what an element says.
+/// The place of an element's value in a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Slot {
@@ -96,8 +96,8 @@ impl Slot {
 
     /// Whether a value of `len` bytes can be read into it.
     ///
-    /// Numbers may be shorter or longer than the register has them: the template's length holds (RFC 3954 section 8,
-    /// RFC 7011 section 6.2).
+    /// A template may give numbers a shorter or longer length than IANA's registry (RFC 3954 section 8, RFC 7011
+    /// section 6.2).
     pub(super) const fn holds(self, len: u16) -> bool {
         match self {
             Self::SrcV4 | Self::DstV4 => len == 4,
@@ -110,7 +110,7 @@ impl Slot {
         }
     }
 
-    /// The greatest number that it can mean, however long its field is.
+    /// The largest valid number, whatever the length of the field.
     pub(super) const fn max(self) -> u64 {
         match self {
             Self::IpVersion
@@ -143,10 +143,10 @@ impl Slot {
     }
 }
 
-/// The slot of an element, and its rank: of several elements for one slot the one of the least rank is taken.
+/// The slot of an element, and its rank. If a record has several elements for a slot, the lowest rank is used.
 ///
-/// Counts since the last report come before totals, and those of the observed packets before those of the
-/// packets as a middlebox sent them on. Elements above 32,767 without an enterprise are NetFlow v9's.
+/// Counts since the last report precede total counts, and counts of the observed packets precede counts of the packets
+/// that a middlebox sent. Elements above 32,767 without an enterprise are elements of NetFlow v9.
 #[rustfmt::skip]
 pub(super) const fn slot(element: Element) -> Option<(Slot, u8)> {
     Some(match (element.enterprise, element.id) {

@@ -1,4 +1,4 @@
-//! Exporters, and the rows that their datagrams become.
+//! The decoder of export datagrams.
 
 use std::fmt::Write;
 use std::net::IpAddr;
@@ -13,8 +13,8 @@ use super::counts::ExportCounts;
 use super::cursor::Cursor;
 use super::domain::{Domain, DomainKey, Format};
 use super::flows::Flows;
-use super::kept::KeptSets;
 use super::message::{Malformed, Message};
+use super::pending_sets::PendingSets;
 use super::record::{Clock, FIRST_EXPORT_MS, Record};
 use super::sflow::{self, SampleReader};
 use super::template::{Template, UnusableFields};
@@ -30,13 +30,13 @@ const IPFIX_HEADER: usize = 16;
 
 /// Decodes export datagrams of any number of exporters into Arrow batches of the schema `ipfix`.
 ///
-/// NetFlow v5, v9 (RFC 3954), IPFIX (RFC 7011, 7012, biflows of RFC 5103) and flow samples of sFlow v5. Each
-/// record becomes a row; a field that no column stands for is skipped by its length. Packets and bytes are
-/// scaled up by the sampling interval that the record, an options record of its sampler, interface or domain,
-/// or the header tells; `sampling_interval` is null where nothing does.
+/// It decodes NetFlow v5, v9 (RFC 3954), IPFIX (RFC 7011, 7012, biflows of RFC 5103) and flow samples of sFlow v5. Each
+/// record becomes a row. A field without a column is skipped. Packets and bytes are multiplied by the sampling interval
+/// from the record, from an options record of its sampler, interface or domain, or from the header. The column
+/// `sampling_interval` is null if there is none.
 ///
-/// What cannot be read is counted in [`Exporters::counts`]; nothing that comes in is an error. Memory is
-/// bounded by [`NetflowConfig`], and by the rows since the last [`Exporters::take_batch`].
+/// [`Exporters::counts`] counts what cannot be decoded; no input is an error. [`NetflowConfig`] and the rows since the
+/// last [`Exporters::take_batch`] bound the memory.
 ///
 /// # Examples
 ///
@@ -44,8 +44,8 @@ const IPFIX_HEADER: usize = 16;
 /// use qosguard::telemetry::netflow::{Exporters, NetflowConfig};
 ///
 /// let mut datagram = vec![0, 5, 0, 1]; // NetFlow v5, one record
-/// datagram.extend(60_000_u32.to_be_bytes()); // up for a minute
-/// datagram.extend(1_700_000_000_u32.to_be_bytes()); // sent at
+/// datagram.extend(60_000_u32.to_be_bytes()); // uptime: a minute
+/// datagram.extend(1_700_000_000_u32.to_be_bytes()); // time of export
 /// datagram.extend([0; 12]); // nanoseconds, sequence, engine, no sampling
 /// datagram.extend([10, 0, 0, 1, 10, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0, 2]); // addresses, next hop, interfaces
 /// datagram.extend([0, 0, 0, 3, 0, 0, 0, 180]); // 3 packets, 180 bytes
@@ -63,17 +63,17 @@ const IPFIX_HEADER: usize = 16;
 pub struct Exporters {
     config: NetflowConfig,
     domains: HashMap<DomainKey, Domain>,
-    kept: KeptSets,
+    pending: PendingSets,
     flows: Flows,
     netflow5: Template,
     samples: SampleReader,
     report: ReadReport,
-    /// The exporter's address, in text.
+    /// The exporter's address as text.
     exporter: String,
 }
 
 impl Exporters {
-    /// Knows no exporter yet.
+    /// Creates a decoder without exporters.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl Exporters {
         Ok(Self {
             config: config.clone(),
             domains: HashMap::new(),
-            kept: KeptSets::default(),
+            pending: PendingSets::default(),
             flows: Flows {
                 columns,
                 counts: ExportCounts::default(),
@@ -98,9 +98,9 @@ impl Exporters {
         })
     }
 
-    /// Reads one datagram, or several messages one after the other as NetFlow v5 and IPFIX files hold them.
+    /// Decodes one datagram, or several consecutive messages as in files of NetFlow v5 and IPFIX.
     ///
-    /// `received` is the time at which it came, in seconds since the Unix epoch; sFlow tells no time of its own.
+    /// `received` is the time of reception, in seconds since the Unix epoch. sFlow datagrams have no time of their own.
     pub fn push(&mut self, exporter: IpAddr, received: Option<f64>, datagram: &[u8]) {
         let mut next = Some(0);
         while let Some(start) = next {
@@ -108,7 +108,7 @@ impl Exporters {
         }
     }
 
-    /// Reads the message that begins at byte `start`, and says where the next one begins.
+    /// Decodes the message that starts at byte `start`, and returns the start of the next one.
     pub(super) fn push_message(
         &mut self,
         exporter: IpAddr,
@@ -138,11 +138,11 @@ impl Exporters {
         self.flows.columns.rows()
     }
 
-    /// The rows since the last batch; `None` without any.
+    /// Takes the rows since the last batch; `None` if there are none.
     ///
     /// # Errors
     ///
-    /// [`Error::BadRecord`](crate::Error::BadRecord) where Arrow refuses the columns.
+    /// [`Error::BadRecord`](crate::Error::BadRecord) if Arrow rejects the columns.
     pub fn take_batch(&mut self) -> Result<Option<RecordBatch>> {
         self.flows.columns.finish().map_err(|e| self.report.arrow_error(&e))
     }
@@ -152,27 +152,27 @@ impl Exporters {
         self.flows.columns.schema()
     }
 
-    /// What became of everything that came in.
+    /// The counters of all datagrams up to now.
     pub fn counts(&self) -> &ExportCounts {
         &self.flows.counts
     }
 
-    /// The same counters as other readers give them: rows as accepted records, datagrams that could not be read
-    /// as rejected ones with the byte that is at fault, all else that was left out by name. The fields that could not
-    /// be used are counted by element too: `unusable_element_7`, with the enterprise `unusable_element_29305/1`.
+    /// The counters in the form of the other readers. Accepted records are rows. Rejected records are datagrams that
+    /// cannot be decoded, with the offset of the error. Skipped records are counted by name, and unusable fields also by
+    /// element: `unusable_element_7`, with an enterprise number `unusable_element_29305/1`.
     pub fn report(&mut self) -> &ReadReport {
         self.report.accepted = self.flows.counts.flows;
         self.report.skipped = self.flows.skipped();
         &self.report
     }
 
-    /// Drops the data sets that wait for a template, because none will come.
+    /// Drops the data sets that wait for a template, because no more templates will arrive.
     pub fn drop_kept(&mut self) {
-        self.kept.clear(&mut self.flows.counts);
+        self.pending.clear(&mut self.flows.counts);
     }
 
-    /// Counts something that is no datagram.
-    pub(super) fn refuse(&mut self, expected: &str) {
+    /// Counts an input that is not a datagram.
+    pub(super) fn reject(&mut self, expected: &str) {
         self.flows.counts.datagrams += 1;
         self.flows.counts.malformed_datagrams += 1;
         self.report.reject(self.flows.counts.datagrams, "", b"", expected);
@@ -190,7 +190,7 @@ impl Exporters {
         &mut self.report
     }
 
-    /// Reads one message, and gives its length.
+    /// Decodes one message and returns its length.
     fn read(&mut self, exporter: IpAddr, received: Option<f64>, message: &[u8]) -> Result<usize, Malformed> {
         let mut cursor = Cursor::new(message);
         let outcome = match message {
@@ -210,7 +210,7 @@ impl Exporters {
             None => Err(self.malformed(Malformed {
                 at: cursor.at(),
                 value: cursor.rest().len(),
-                expected: "the bytes that its header promises",
+                expected: "the number of bytes in its header",
             })),
         }
     }
@@ -220,7 +220,7 @@ impl Exporters {
         malformed
     }
 
-    /// The clock of a datagram, by its own time; by the time at which it came where its clock was never set.
+    /// The clock of a datagram: the time in its header, or the time of reception if the exporter's clock was never set.
     fn clock(&mut self, export_ms: i64, uptime_ms: Option<u32>, received: Option<f64>) -> Clock {
         let unset = export_ms < FIRST_EXPORT_MS;
         self.flows.counts.unset_clocks += u64::from(unset);
@@ -228,7 +228,7 @@ impl Exporters {
         Clock { export_ms: Some(received.unwrap_or(export_ms)), uptime_ms }
     }
 
-    /// Reads a NetFlow v5 datagram; `None` where it ends too early.
+    /// Decodes a NetFlow v5 datagram; `None` if it ends too early.
     fn read_netflow5(
         &mut self,
         exporter: IpAddr,
@@ -247,7 +247,7 @@ impl Exporters {
         let export_ms = i64::from(seconds) * 1_000 + i64::from(nanos / 1_000_000);
         let clock = self.clock(export_ms, Some(uptime), received);
         let key = DomainKey { exporter, format: Format::Netflow5, domain: u32::from(engine) };
-        let domain = heard(&mut self.domains, key, &self.config, &mut self.flows.counts);
+        let domain = domain_of(&mut self.domains, key, &self.config, &mut self.flows.counts);
         let units = Some(u32::from(count));
         self.flows.counts.follow(domain.follow(sequence, units), units, true);
         let origin =
@@ -257,7 +257,7 @@ impl Exporters {
         Some(Ok(()))
     }
 
-    /// Reads a NetFlow v9 datagram; `None` where its header is cut off.
+    /// Decodes a NetFlow v9 datagram; `None` if its header is incomplete.
     fn read_netflow9(
         &mut self,
         exporter: IpAddr,
@@ -273,7 +273,7 @@ impl Exporters {
         Some(self.read_sets(key, clock, sequence, cursor))
     }
 
-    /// Reads an IPFIX message, and gives its length.
+    /// Decodes an IPFIX message and returns its length.
     fn read_ipfix(
         &mut self,
         exporter: IpAddr,
@@ -288,7 +288,7 @@ impl Exporters {
         };
         let len = usize::from(len);
         let Some(whole) = message.get(..len).filter(|_| len >= IPFIX_HEADER) else {
-            let expected = "the length of a message that ends in its datagram";
+            let expected = "the length of a message within its datagram";
             return Err(self.malformed(Malformed { at: 2, value: len, expected }));
         };
         let key = DomainKey { exporter, format: Format::Ipfix, domain };
@@ -299,7 +299,7 @@ impl Exporters {
         outcome.map(|()| len).map_err(|malformed| self.malformed(malformed))
     }
 
-    /// Reads the sets of a NetFlow v9 or IPFIX message.
+    /// Decodes the sets of a NetFlow v9 or IPFIX message.
     fn read_sets(
         &mut self,
         key: DomainKey,
@@ -307,29 +307,29 @@ impl Exporters {
         sequence: u32,
         cursor: &mut Cursor<'_>,
     ) -> Result<(), Malformed> {
-        let domain = heard(&mut self.domains, key, &self.config, &mut self.flows.counts);
+        let domain = domain_of(&mut self.domains, key, &self.config, &mut self.flows.counts);
         let mut message = Message {
             key,
             exporter: &self.exporter,
             clock,
             domain,
             flows: &mut self.flows,
-            kept: &mut self.kept,
+            pending: &mut self.pending,
             config: &self.config,
             records: Some(0),
         };
         let outcome = message.read(cursor);
-        // NetFlow v9 numbers its datagrams, IPFIX its data records.
+        // The sequence numbers of NetFlow v9 count datagrams, those in IPFIX count data records.
         let in_records = key.format == Format::Ipfix;
         let units = if in_records { message.records.filter(|_| outcome.is_ok()) } else { Some(1) };
         let sequence = message.domain.follow(sequence, units);
         self.flows.counts.follow(sequence, units, in_records);
-        // What is left of a message that was read whole is padding.
+        // The rest of a complete message is padding.
         cursor.take(cursor.rest().len());
         outcome
     }
 
-    /// Reads an sFlow v5 datagram; `None` where it ends too early.
+    /// Decodes an sFlow v5 datagram; `None` if it ends too early.
     fn read_sflow(
         &mut self,
         exporter: IpAddr,
@@ -338,7 +338,7 @@ impl Exporters {
     ) -> Option<Result<(), Malformed>> {
         let header = sflow::header(cursor)?;
         let key = DomainKey { exporter, format: Format::Sflow5, domain: header.sub_agent };
-        let domain = heard(&mut self.domains, key, &self.config, &mut self.flows.counts);
+        let domain = domain_of(&mut self.domains, key, &self.config, &mut self.flows.counts);
         let sequence = domain.follow(header.sequence, Some(1));
         self.flows.counts.follow(sequence, Some(1), false);
         let clock = Clock { export_ms: received.map(milliseconds), uptime_ms: None };
@@ -349,26 +349,27 @@ impl Exporters {
     }
 }
 
-/// Seconds in whole milliseconds.
+/// Seconds as milliseconds.
 fn milliseconds(seconds: f64) -> i64 {
     (seconds * 1e3).round() as i64
 }
 
-/// What is remembered of a domain that was heard just now; the one silent for longest makes room.
-fn heard<'a>(
+/// The state of the domain of a datagram. If there are too many domains, it replaces the one without datagrams for
+/// longest.
+fn domain_of<'a>(
     domains: &'a mut HashMap<DomainKey, Domain>,
     key: DomainKey,
     config: &NetflowConfig,
     counts: &mut ExportCounts,
 ) -> &'a mut Domain {
     if domains.len() >= config.max_domains && !domains.contains_key(&key) {
-        let oldest = domains.iter().min_by_key(|(_, domain)| domain.heard).map(|(&key, _)| key);
+        let oldest = domains.iter().min_by_key(|(_, domain)| domain.last_datagram).map(|(&key, _)| key);
         if let Some(oldest) = oldest {
             domains.remove(&oldest);
             counts.evicted_domains += 1;
         }
     }
     let domain = domains.entry(key).or_default();
-    domain.heard = counts.datagrams;
+    domain.last_datagram = counts.datagrams;
     domain
 }

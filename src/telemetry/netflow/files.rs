@@ -1,4 +1,4 @@
-//! Export datagrams out of files.
+//! The reader of files of export datagrams.
 
 use std::fs::File;
 use std::io::Read;
@@ -17,16 +17,18 @@ use crate::telemetry::schema::Schema;
 use crate::telemetry::table::batches::BatchReader;
 use crate::telemetry::table::report::ReadReport;
 
-/// Bytes of a file at most.
-const FILE_BYTES: u64 = 64 << 20;
+/// Maximum size of a file, bytes.
+const MAX_FILE_BYTES: u64 = 64 << 20;
 
-/// Reads files of export datagrams, in the order given, as a stream of Arrow batches.
+/// Reads files of export datagrams, in the order of their paths, and returns Arrow batches.
 ///
-/// A file holds one datagram of any format, or several of NetFlow v5 or IPFIX one after the other, as IPFIX
-/// files do (RFC 5655). All are taken as those of one exporter, whose templates come before or after their data.
-/// A file above 64 MiB is counted as a datagram that cannot be read.
+/// A file holds one datagram of any format, or consecutive datagrams of NetFlow v5 or IPFIX (RFC 5655). All files belong
+/// to one exporter. Its templates may come before or after their data. A file above 64 MiB is counted as a malformed
+/// datagram.
 ///
-/// A batch may be [`Error::Io`].
+/// # Errors
+///
+/// As an iterator, [`Error::Io`].
 ///
 /// # Examples
 ///
@@ -44,9 +46,9 @@ pub struct ExportReader {
     exporters: Exporters,
     exporter: IpAddr,
     paths: std::vec::IntoIter<PathBuf>,
-    /// The file at hand.
+    /// Contents of the current file.
     bytes: Vec<u8>,
-    /// Where its next message begins.
+    /// Start of the next message in it.
     next: Option<usize>,
     report: ReadReport,
     schema: Arc<Schema>,
@@ -54,7 +56,7 @@ pub struct ExportReader {
 }
 
 impl ExportReader {
-    /// A reader of these files.
+    /// Creates a reader of these files. They are opened one by one.
     ///
     /// # Errors
     ///
@@ -78,19 +80,19 @@ impl ExportReader {
         })
     }
 
-    /// The same reader with the address of the exporter, which files do not hold; 0.0.0.0 without it.
+    /// Sets the address of the exporter, which files do not contain. Default: 0.0.0.0.
     #[must_use]
     pub fn with_exporter(mut self, exporter: IpAddr) -> Self {
         self.exporter = exporter;
         self
     }
 
-    /// What became of everything that was read.
+    /// The counters up to now.
     pub fn counts(&self) -> &ExportCounts {
         self.exporters.counts()
     }
 
-    /// Reads messages until a batch is full or no file is left.
+    /// Decodes messages until the batch is full or all files are read.
     fn fill(&mut self) -> Result<Option<RecordBatch>> {
         while self.exporters.rows() < self.exporters.config().batch_rows {
             if let Some(start) = self.next {
@@ -105,19 +107,19 @@ impl ExportReader {
             self.exporters.report_mut().place = path.display().to_string();
             match read_whole(&path)? {
                 Some(bytes) => (self.bytes, self.next) = (bytes, Some(0)),
-                None => self.exporters.refuse("a file of at most 64 MiB"),
+                None => self.exporters.reject("a file of at most 64 MiB"),
             }
         }
         self.exporters.take_batch()
     }
 }
 
-/// The bytes of a file; `None` where there are too many.
+/// The bytes of a file; `None` if there are too many.
 fn read_whole(path: &Path) -> Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(FILE_BYTES + 1).read_to_end(&mut bytes));
+    let read = File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
     read.map_err(|e| Error::io(path, e))?;
-    Ok((bytes.len() as u64 <= FILE_BYTES).then_some(bytes))
+    Ok((bytes.len() as u64 <= MAX_FILE_BYTES).then_some(bytes))
 }
 
 impl Iterator for ExportReader {

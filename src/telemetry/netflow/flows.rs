@@ -1,4 +1,4 @@
-//! Records that become rows, and what becomes of the others.
+//! Turns decoded records into rows, and counts the records that are not flows.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ const COUNTED: u64 = Slot::Packets.bit()
 /// Slots of addresses.
 const ADDRESSES: u64 = Slot::SrcV4.bit() | Slot::DstV4.bit() | Slot::SrcV6.bit() | Slot::DstV6.bit();
 
-/// Rows and counters, and the record at hand.
+/// The rows, the counters, and the current record.
 #[derive(Debug)]
 pub(super) struct Flows {
     pub(super) columns: Columns,
@@ -33,7 +33,7 @@ pub(super) struct Flows {
 }
 
 impl Flows {
-    /// Reads a data set, and gives its number of records.
+    /// Decodes a data set and returns its number of records.
     pub(super) fn read_set(
         &mut self,
         template: &Template,
@@ -42,14 +42,14 @@ impl Flows {
         interval: impl Fn(&Record) -> Option<f64>,
     ) -> u32 {
         let Self { columns, counts, record, .. } = self;
-        columns.reserve(template.most_records(set));
+        columns.reserve(template.max_records(set));
         let decoded = template.decode(set, record, |record| {
             accept(columns, counts, record, origin, interval(record));
         });
         self.count(decoded)
     }
 
-    /// Counts what became of the records of a set, and gives their number.
+    /// Adds the result of a set to the counters, and returns its number of records.
     pub(super) fn count(&mut self, decoded: Decoded) -> u32 {
         self.counts.records += u64::from(decoded.records);
         self.counts.truncated_records += u64::from(decoded.truncated);
@@ -60,7 +60,7 @@ impl Flows {
         decoded.records
     }
 
-    /// What was left out, for a report: the counters that are not 0, and the unusable fields by element.
+    /// The counters of what was skipped that are not 0, and the unusable fields by element, for a report.
     pub(super) fn skipped(&self) -> BTreeMap<String, u64> {
         let mut skipped = self.counts.skipped();
         let named = |(element, fields): (&_, &u64)| (format!("unusable_element_{element}"), *fields);
@@ -68,14 +68,14 @@ impl Flows {
         skipped
     }
 
-    /// Makes the record at hand a row.
+    /// Makes the current record a row.
     pub(super) fn accept(&mut self, origin: &Origin<'_>, interval: Option<f64>) {
         self.counts.records += 1;
         accept(&mut self.columns, &mut self.counts, &self.record, origin, interval);
     }
 }
 
-/// Appends the record where it is a flow.
+/// Appends the record if it is a flow, and counts it otherwise.
 #[inline]
 fn accept(
     columns: &mut Columns,
@@ -98,7 +98,7 @@ fn accept(
 }
 
 impl ExportCounts {
-    /// Counts what is missing before a datagram of `units`, in datagrams or in records.
+    /// Counts the losses before a datagram of `units`, as datagrams or as records.
     pub(super) fn follow(&mut self, sequence: Sequence, units: Option<u32>, in_records: bool) {
         let lost = if in_records { &mut self.lost_records } else { &mut self.lost_datagrams };
         match sequence {

@@ -6,15 +6,15 @@ use super::cursor::Cursor;
 use super::domain::{Domain, DomainKey, Format};
 use super::element::Element;
 use super::flows::Flows;
-use super::kept::KeptSets;
+use super::pending_sets::PendingSets;
 use super::record::Clock;
 use super::template::{Field, Purpose, Template};
 
-/// Bit of an element's number that announces an enterprise number (RFC 7011 section 3.2).
+/// Bit of an element's number that is set if an enterprise number follows (RFC 7011 section 3.2).
 const ENTERPRISE: u16 = 1 << 15;
 
-/// Least identifier of a template and of its data sets.
-const FIRST_TEMPLATE: u16 = 256;
+/// Smallest identifier of a template and of its data sets.
+const MIN_TEMPLATE: u16 = 256;
 
 /// Bytes of a set's header.
 const SET_HEADER: usize = 4;
@@ -22,7 +22,7 @@ const SET_HEADER: usize = 4;
 /// A datagram that contradicts itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Malformed {
-    /// Where, in bytes from the beginning of the message.
+    /// Offset of the error, in bytes from the start of the message.
     pub(super) at: usize,
     /// The offending number.
     pub(super) value: usize,
@@ -30,7 +30,7 @@ pub(super) struct Malformed {
     pub(super) expected: &'static str,
 }
 
-/// One message on its way in, with what is remembered of its sender.
+/// One message, with the state of its domain.
 #[derive(Debug)]
 pub(super) struct Message<'a> {
     pub(super) key: DomainKey,
@@ -38,19 +38,19 @@ pub(super) struct Message<'a> {
     pub(super) clock: Clock,
     pub(super) domain: &'a mut Domain,
     pub(super) flows: &'a mut Flows,
-    pub(super) kept: &'a mut KeptSets,
+    pub(super) pending: &'a mut PendingSets,
     pub(super) config: &'a NetflowConfig,
-    /// Data records that were read; `None` once some could not be counted.
+    /// Number of data records; `None` if it is unknown.
     pub(super) records: Option<u32>,
 }
 
 impl Message<'_> {
-    /// Reads the sets of a message, behind its header.
+    /// Decodes the sets of a message, after its header.
     pub(super) fn read(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Malformed> {
         let format = self.key.format;
         while !cursor.rest().is_empty() {
             let at = cursor.at();
-            // Some exporters fill their datagrams up with zeros.
+            // Some exporters pad their datagrams with zeros.
             if cursor.rest().iter().all(|&byte| byte == 0) {
                 return Ok(());
             }
@@ -67,43 +67,39 @@ impl Message<'_> {
             };
             let Some(set) = cursor.take(body) else {
                 self.records = None;
-                return Err(Malformed {
-                    at,
-                    value: len,
-                    expected: "the length of a set that ends in its message",
-                });
+                return Err(Malformed { at, value: len, expected: "the length of a set within its message" });
             };
             match (format, id) {
                 (Format::Netflow9, 0) | (Format::Ipfix, 2) => self.read_templates(set, at, Purpose::Data)?,
                 (Format::Netflow9, 1) | (Format::Ipfix, 3) => {
                     self.read_templates(set, at, Purpose::Options)?;
                 }
-                (_, FIRST_TEMPLATE..) => self.read_data(id, set),
+                (_, MIN_TEMPLATE..) => self.read_data(id, set),
                 _ => self.flows.counts.skipped_sets += 1,
             }
         }
         Ok(())
     }
 
-    /// Reads a set of template records that starts at byte `at` of the message.
+    /// Decodes a set of template records that starts at byte `at` of the message.
     fn read_templates(&mut self, set: &[u8], at: usize, purpose: Purpose) -> Result<(), Malformed> {
         let mut cursor = Cursor::new(set);
-        // Less than 4 bytes, or zeros, are padding.
+        // Fewer than 4 bytes, or zeros, are padding.
         let padding = set.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
         while cursor.rest().len() >= SET_HEADER && cursor.at() < padding {
             let at = at + SET_HEADER + cursor.at();
             let Some((id, fields)) = self.read_template(&mut cursor, purpose) else {
-                self.flows.counts.refused_templates += 1;
-                let expected = "a template that ends in its set";
+                self.flows.counts.rejected_templates += 1;
+                let expected = "a template within its set";
                 return Err(Malformed { at, value: set.len(), expected });
             };
             match fields {
                 Fields::Withdrawn => self.withdraw(id, purpose),
-                Fields::Refused => {
-                    self.flows.counts.refused_templates += 1;
+                Fields::Rejected => {
+                    self.flows.counts.rejected_templates += 1;
                     self.domain.templates.remove(&id);
                 }
-                Fields::Told(template) => {
+                Fields::Valid(template) => {
                     self.flows.counts.templates += 1;
                     self.domain.keep(id, template, self.config.max_templates, &mut self.flows.counts);
                     self.replay(id);
@@ -113,7 +109,7 @@ impl Message<'_> {
         Ok(())
     }
 
-    /// Reads one template record; `None` where the set ends before it.
+    /// Decodes one template record; `None` if its set ends earlier.
     fn read_template(&self, cursor: &mut Cursor<'_>, purpose: Purpose) -> Option<(u16, Fields)> {
         let ipfix = self.key.format == Format::Ipfix;
         let id = cursor.u16()?;
@@ -121,24 +117,24 @@ impl Message<'_> {
         if ipfix && first == 0 {
             return Some((id, Fields::Withdrawn));
         }
-        let (count, scopes, whole) = match purpose {
+        let (count, scopes, is_valid) = match purpose {
             Purpose::Data => (usize::from(first), 0, true),
             Purpose::Options if ipfix => {
                 let (count, scopes) = (usize::from(first), usize::from(cursor.u16()?));
                 (count, scopes, (1..=count).contains(&scopes))
             }
-            // NetFlow v9 tells the bytes of the scope and of the other fields, 4 a field.
+            // NetFlow v9 has the lengths of the scope fields and of the other fields in bytes, 4 per field.
             Purpose::Options => {
                 let (scope, options) = (usize::from(first), usize::from(cursor.u16()?));
-                let whole = scope.is_multiple_of(4) && options.is_multiple_of(4);
-                (scope / 4 + options / 4, scope / 4, whole)
+                let is_valid = scope.is_multiple_of(4) && options.is_multiple_of(4);
+                (scope / 4 + options / 4, scope / 4, is_valid)
             }
         };
-        if !whole && !ipfix {
-            // Where the record ends cannot be told.
+        if !is_valid && !ipfix {
+            // The end of the record is unknown.
             return None;
         }
-        let wanted = whole && id >= FIRST_TEMPLATE && count <= self.config.max_fields;
+        let wanted = is_valid && id >= MIN_TEMPLATE && count <= self.config.max_fields;
         let mut fields = Vec::with_capacity(if wanted { count } else { 0 });
         for index in 0..count {
             let (mut number, len) = (cursor.u16()?, cursor.u16()?);
@@ -149,7 +145,7 @@ impl Message<'_> {
             }
             let scope = index < scopes;
             if scope && !ipfix {
-                // NetFlow v9 numbers its scopes anew; 2 is the interface (RFC 3954 section 6.1).
+                // Scopes have their own numbers in NetFlow v9; 2 is the interface (RFC 3954 section 6.1).
                 number = if number == 2 { 10 } else { 0 };
             }
             if wanted {
@@ -157,13 +153,13 @@ impl Message<'_> {
             }
         }
         let template = Template::compile(purpose, &fields).filter(|_| wanted);
-        Some((id, template.map_or(Fields::Refused, Fields::Told)))
+        Some((id, template.map_or(Fields::Rejected, Fields::Valid)))
     }
 
-    /// Forgets a template, or all of a purpose where the set's own identifier is named (RFC 7011 section 8.1).
+    /// Removes a template, or all templates of a purpose if `id` is the identifier of the set (RFC 7011 section 8.1).
     fn withdraw(&mut self, id: u16, purpose: Purpose) {
         let before = self.domain.templates.len();
-        if id < FIRST_TEMPLATE {
+        if id < MIN_TEMPLATE {
             self.domain.templates.retain(|_, template| template.purpose != purpose);
         } else {
             self.domain.templates.remove(&id);
@@ -171,32 +167,32 @@ impl Message<'_> {
         self.flows.counts.withdrawn_templates += (before - self.domain.templates.len()) as u64;
     }
 
-    /// Reads a data set, or keeps it until its template comes.
+    /// Decodes a data set, or keeps it until its template arrives.
     fn read_data(&mut self, id: u16, set: &[u8]) {
         if let Some(records) = self.decode(id, set, self.clock) {
             self.records = self.records.map(|before| before.saturating_add(records));
         } else {
             self.records = None;
-            self.kept.keep(self.key, id, self.clock, set, self.config, &mut self.flows.counts);
+            self.pending.keep(self.key, id, self.clock, set, self.config, &mut self.flows.counts);
         }
     }
 
-    /// Reads the data sets that waited for a template.
+    /// Decodes the data sets that waited for a template.
     fn replay(&mut self, id: u16) {
-        let waited = self.kept.take(&self.key, id, self.clock, self.config.keep_s, &mut self.flows.counts);
+        let waited = self.pending.take(&self.key, id, self.clock, self.config.keep_s, &mut self.flows.counts);
         for set in waited {
             self.decode(id, &set.bytes, set.clock);
         }
     }
 
-    /// Reads a data set, and gives its number of records; `None` without a template.
+    /// Decodes a data set and returns its number of records; `None` without a template.
     fn decode(&mut self, id: u16, set: &[u8], clock: Clock) -> Option<u32> {
-        let Domain { templates, options, heard, .. } = &mut *self.domain;
+        let Domain { templates, options, last_datagram, .. } = &mut *self.domain;
         let template = templates.get_mut(&id)?;
-        template.used = *heard;
+        template.used = *last_datagram;
         if template.purpose == Purpose::Options {
             let Flows { counts, record, .. } = &mut *self.flows;
-            let decoded = template.decode(set, record, |record| options.learn(record, self.config, counts));
+            let decoded = template.decode(set, record, |record| options.update(record, self.config, counts));
             return Some(self.flows.count(decoded));
         }
         let origin = Origin {
@@ -209,12 +205,12 @@ impl Message<'_> {
     }
 }
 
-/// What a template record says.
+/// The contents of a template record.
 enum Fields {
-    /// The template is no longer used.
+    /// The exporter withdrew the template.
     Withdrawn,
-    /// It cannot be used.
-    Refused,
-    /// Its fields.
-    Told(Template),
+    /// The template is unusable.
+    Rejected,
+    /// The compiled template.
+    Valid(Template),
 }

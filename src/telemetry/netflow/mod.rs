@@ -1,12 +1,12 @@
-//! Flows that routers export: NetFlow v5 and v9, IPFIX and sFlow v5, from files or by UDP.
+//! Flows exported by routers: NetFlow v5 and v9, IPFIX and sFlow v5, from files or by UDP.
 //!
-//! | type | what it is |
+//! | type | purpose |
 //! |---|---|
-//! | [`Exporters`] | datagrams pushed in one by one, Arrow batches taken out |
-//! | [`ExportReader`] | files of datagrams as a [`BatchReader`](crate::telemetry::BatchReader) |
-//! | [`Collector`] | a UDP port as a [`BatchReader`](crate::telemetry::BatchReader) |
+//! | [`Exporters`] | decodes datagrams, pushed one by one, into Arrow batches |
+//! | [`ExportReader`] | reads files of datagrams as a [`BatchReader`](crate::telemetry::BatchReader) |
+//! | [`Collector`] | receives datagrams at a UDP port as a [`BatchReader`](crate::telemetry::BatchReader) |
 //!
-//! All give the columns of the schema `ipfix`.
+//! All return the columns of the schema `ipfix`.
 
 mod collector;
 mod columns;
@@ -18,8 +18,8 @@ mod element;
 mod exporters;
 mod files;
 mod flows;
-mod kept;
 mod message;
+mod pending_sets;
 mod queue;
 mod record;
 mod sflow;

@@ -1,4 +1,4 @@
-//! Datagrams between the thread that receives them and the one that reads them.
+//! The queue of datagrams between the thread that receives them and the thread that decodes them.
 
 use std::collections::VecDeque;
 use std::io;
@@ -6,10 +6,10 @@ use std::net::IpAddr;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// Bytes that a datagram costs besides its own.
+/// Overhead of a datagram in the queue, bytes.
 const OVERHEAD: usize = 64;
 
-/// A datagram as it came.
+/// A received datagram.
 #[derive(Debug)]
 pub(super) struct Datagram {
     pub(super) exporter: IpAddr,
@@ -18,17 +18,17 @@ pub(super) struct Datagram {
     pub(super) bytes: Box<[u8]>,
 }
 
-/// What waiting for a datagram gives.
+/// The result of waiting for a datagram.
 #[derive(Debug)]
 pub(super) enum Waited {
     Datagram(Datagram),
-    /// The time is over.
+    /// The deadline has passed.
     TimedOut,
-    /// No more will come, by an error or because the collector was stopped.
+    /// No more datagrams will arrive, because of an error or because the collector was stopped.
     Closed(Option<io::Error>),
 }
 
-/// A queue of bounded bytes that drops what does not fit, and counts it.
+/// A queue of a bounded size in bytes. It drops and counts the datagrams that do not fit.
 #[derive(Debug)]
 pub(super) struct Queue {
     max_bytes: usize,
@@ -50,12 +50,12 @@ impl Queue {
         Self { max_bytes, inner: Mutex::default(), came: Condvar::new() }
     }
 
-    /// Nothing in here panics while it holds the lock.
+    /// No function of the queue can panic while it holds the lock.
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends a datagram, or drops it where the queue is full.
+    /// Appends a datagram, or drops it if the queue is full.
     pub(super) fn push(&self, datagram: Datagram) {
         let mut inner = self.lock();
         let bytes = inner.bytes + datagram.bytes.len() + OVERHEAD;
@@ -69,7 +69,7 @@ impl Queue {
         self.came.notify_one();
     }
 
-    /// Says that no more will come.
+    /// Marks the end of the datagrams.
     pub(super) fn close(&self, error: Option<io::Error>) {
         let mut inner = self.lock();
         inner.closed = true;
@@ -78,12 +78,12 @@ impl Queue {
         self.came.notify_one();
     }
 
-    /// Datagrams that were dropped.
+    /// Number of dropped datagrams.
     pub(super) fn dropped(&self) -> u64 {
         self.lock().dropped
     }
 
-    /// Waits for the next datagram, until `deadline` where there is one.
+    /// Waits for the next datagram, until the deadline if there is one.
     pub(super) fn pop(&self, deadline: Option<Instant>) -> Waited {
         let mut inner = self.lock();
         loop {
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_dropped_and_counted() {
+    fn datagrams_that_do_not_fit_are_dropped_and_counted() {
         let queue = Queue::new(2 * (100 + OVERHEAD));
         for _ in 0..5 {
             queue.push(datagram(100));

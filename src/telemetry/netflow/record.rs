@@ -1,19 +1,20 @@
-//! One decoded record: raw values by slot, and what they mean with the exporter's clock.
+//! One decoded record: its raw values by slot, and its times by the exporter's clock.
 
 use super::element::Slot;
 
-/// 1 January 1996, the year of the first flow export, in milliseconds since the Unix epoch: an exporter whose clock
-/// shows an earlier time never set it.
+/// 1 January 1996, the year of the first flow export, in milliseconds since the Unix epoch. An exporter with an earlier
+/// time never set its clock.
 pub(super) const FIRST_EXPORT_MS: i64 = 820_454_400_000;
 
-/// Seconds from 1970 to the year 5138, as far as the readers of text take times too.
-const LATEST: f64 = 1e11;
+/// Seconds from 1970 to the year 5138, the latest time that all readers accept.
+const MAX_TIME: f64 = 1e11;
 
-/// Milliseconds that a flow lasts at most where one of its two uptimes is 0: routers report longer flows in between.
-const LONGEST_MS: u32 = 1_800_000;
+/// Maximum duration of a flow with an uptime of 0 at one end, milliseconds. Routers report longer flows in parts.
+const MAX_FLOW_MS: u32 = 1_800_000;
 
-/// Milliseconds that an uptime may lie ahead of that of its datagram: the two are read one after the other.
-const AHEAD_MS: u32 = 60_000;
+/// Maximum time that an uptime may be ahead of the uptime of its datagram, milliseconds. The exporter reads its clock
+/// for each of them.
+const MAX_AHEAD_MS: u32 = 60_000;
 
 /// Seconds from the NTP epoch (1900) to the Unix epoch.
 const NTP_TO_UNIX: f64 = 2_208_988_800.0;
@@ -34,37 +35,37 @@ impl Default for Record {
     }
 }
 
-/// An address as a record has it.
+/// An address in a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Address {
     V4([u8; 4]),
     V6([u8; 16]),
 }
 
-/// The clock of the datagram that a record came in.
+/// The clock of a record's datagram.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Clock {
-    /// When it was sent, milliseconds since the Unix epoch; where it does not say, when it came.
+    /// Time of the export, or else of the reception, milliseconds since the Unix epoch.
     pub(super) export_ms: Option<i64>,
     /// Milliseconds since the exporter started, modulo 2^32.
     pub(super) uptime_ms: Option<u32>,
 }
 
-/// Times of a flow in seconds since the Unix epoch; NaN where they are not known.
+/// Times of a flow, seconds since the Unix epoch; NaN if unknown.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Times {
     pub(super) start: f64,
     pub(super) end: f64,
     pub(super) duration: f64,
-    /// Whether the times are only that of the export.
+    /// Whether the record has no times and gets the time of the export.
     pub(super) estimated: bool,
-    /// Whether a time that was given cannot be.
+    /// Whether a time of the record is impossible.
     pub(super) rejected: bool,
 }
 
 impl Clock {
-    /// Milliseconds since the exporter started at `boot_ms`, modulo 2^32; `None` where that start cannot be: not
-    /// given, after the export, or by a clock that was set only later.
+    /// Milliseconds since the exporter started at `boot_ms`, modulo 2^32. `None` if the start is missing, after the
+    /// export, or from before the clock was set.
     pub(super) fn since_boot(self, boot_ms: u64) -> Option<u32> {
         let now = self.export_ms?;
         let boot = i64::try_from(boot_ms).ok().filter(|boot| (1..=now).contains(boot))?;
@@ -72,18 +73,18 @@ impl Clock {
     }
 }
 
-/// How an element counts time.
+/// The unit of a time.
 #[derive(Clone, Copy, Debug)]
 enum Unit {
     Milliseconds,
     Seconds,
-    /// 64 bits of NTP: seconds since 1900, and parts of 2^32 of one.
+    /// NTP format of 64 bits: seconds since 1900, and a fraction in units of 2^−32 s.
     Ntp,
     /// Microseconds before the export.
     Delta,
 }
 
-/// The slots of a flow's start and end by units, in the order in which they are taken.
+/// The slots of a flow's start and end by unit, in order of preference.
 const ABSOLUTE: [(Slot, Slot, Unit); 5] = [
     (Slot::StartMillis, Slot::EndMillis, Unit::Milliseconds),
     (Slot::StartSeconds, Slot::EndSeconds, Unit::Seconds),
@@ -92,29 +93,29 @@ const ABSOLUTE: [(Slot, Slot, Unit); 5] = [
     (Slot::StartDelta, Slot::EndDelta, Unit::Delta),
 ];
 
-/// Slots that tell the time of an event.
+/// Slots of the time of an event.
 const EVENTS: [(Slot, Unit); 3] = [
     (Slot::EventMillis, Unit::Milliseconds),
     (Slot::EventSeconds, Unit::Seconds),
     (Slot::EventNtp, Unit::Ntp),
 ];
 
-/// Times of a record as they are gathered.
+/// The times of a record that are found so far.
 #[derive(Debug)]
-struct Told {
+struct FoundTimes {
     start: f64,
     end: f64,
-    /// Whether a time is 0, which stands for none.
-    unfilled: bool,
-    /// Whether a time cannot be.
+    /// Whether a time is 0, which means that it is missing.
+    has_zero: bool,
+    /// Whether a time is impossible.
     rejected: bool,
 }
 
-impl Told {
-    /// The seconds of a time since the Unix epoch; NaN where it is not given or cannot be.
+impl FoundTimes {
+    /// A time in seconds since the Unix epoch; NaN if it is missing or impossible.
     fn read(&mut self, value: u64, unit: Unit, clock: &Clock) -> f64 {
         if value == 0 {
-            self.unfilled = true;
+            self.has_zero = true;
             return f64::NAN;
         }
         let time = match (unit, clock.export_ms) {
@@ -128,7 +129,7 @@ impl Told {
             (Unit::Delta, Some(export)) => seconds(export) - value as f64 / 1e6,
             (Unit::Delta, None) => return f64::NAN,
         };
-        if time.abs() < LATEST {
+        if time.abs() < MAX_TIME {
             return time;
         }
         self.rejected = true;
@@ -149,7 +150,7 @@ impl Record {
         self.has(slot).then(|| self.values[slot as usize])
     }
 
-    /// The value of a slot; NaN where there is none.
+    /// The value of a slot; NaN if it is empty.
     #[inline]
     pub(super) fn number(&self, slot: Slot) -> f64 {
         if self.has(slot) { self.values[slot as usize] as f64 } else { f64::NAN }
@@ -161,7 +162,7 @@ impl Record {
         self.present |= slot.bit();
     }
 
-    /// The first of some slots that is filled with something else than 0; else the first that is filled.
+    /// The first value of some slots that is not 0. If there is none, 0 if a slot is filled.
     #[inline]
     pub(super) fn first_of(&self, slots: &[Slot]) -> Option<u64> {
         let filled = slots.iter().filter_map(|&slot| self.get(slot));
@@ -175,7 +176,7 @@ impl Record {
         zero
     }
 
-    /// Source and destination address, of one family where the record has both.
+    /// Source and destination address, of one family if the record has both.
     #[inline]
     pub(super) fn addresses(&self) -> [Option<Address>; 2] {
         let is_v6 = self.is_v6();
@@ -188,8 +189,8 @@ impl Record {
         )
     }
 
-    /// Whether its IPv6 addresses are meant. Of two families the one that is all zeros is not; where both are zeros it
-    /// is IPv4, and where neither is, the record's own IP version decides, if it has one.
+    /// Whether the record is IPv6. If it has addresses of both families, the family of all zeros is ignored. If both are
+    /// zeros, it is IPv4. If neither is, the record's IP version decides; without it, it is IPv4.
     #[inline]
     fn is_v6(&self) -> bool {
         const V4: u64 = Slot::SrcV4.bit() | Slot::DstV4.bit();
@@ -205,35 +206,35 @@ impl Record {
 
     /// Start, end and duration.
     ///
-    /// A time of 0 is not given, and a record with one time has it at both ends. Absolute times come before those since
-    /// the exporter's start, which need the clock of the datagram; where that does not tell the uptime, and where a
-    /// record has no time, the flow ends at the export.
+    /// A time of 0 counts as missing. A record with only one time gets it as start and end. Absolute times are preferred to
+    /// uptimes, which need the clock of the datagram. If that clock has no uptime, or the record has no time, the flow
+    /// ends at the export.
     #[inline]
     pub(super) fn times(&self, clock: &Clock) -> Times {
         let clock = &self.clock(clock);
-        let mut told = Told { start: f64::NAN, end: f64::NAN, unfilled: false, rejected: false };
+        let mut found = FoundTimes { start: f64::NAN, end: f64::NAN, has_zero: false, rejected: false };
         for (start, end, unit) in ABSOLUTE {
-            if let Some(value) = self.get(start).filter(|_| told.start.is_nan()) {
-                told.start = told.read(value, unit, clock);
+            if let Some(value) = self.get(start).filter(|_| found.start.is_nan()) {
+                found.start = found.read(value, unit, clock);
             }
-            if let Some(value) = self.get(end).filter(|_| told.end.is_nan()) {
-                told.end = told.read(value, unit, clock);
+            if let Some(value) = self.get(end).filter(|_| found.end.is_nan()) {
+                found.end = found.read(value, unit, clock);
             }
         }
         for (event, unit) in EVENTS {
-            if let Some(value) = self.get(event).filter(|_| told.end.is_nan()) {
-                told.end = told.read(value, unit, clock);
+            if let Some(value) = self.get(event).filter(|_| found.end.is_nan()) {
+                found.end = found.read(value, unit, clock);
             }
         }
-        let mut duration = self.whole_milliseconds(&told);
-        let open = told.start.is_nan() || told.end.is_nan();
+        let mut duration = self.whole_milliseconds(&found);
+        let open = found.start.is_nan() || found.end.is_nan();
         if open && self.present & (Slot::StartUptime.bit() | Slot::EndUptime.bit()) != 0 {
-            let uptimes = self.uptimes(clock, &mut told);
-            // The two lengths differ where only one clock tells both ends.
+            let uptimes = self.uptimes(clock, &mut found);
+            // The duration is exact only if both ends come from the same clock.
             duration = duration.or(uptimes);
         }
-        let Told { mut start, mut end, unfilled, rejected } = told;
-        let length = self.length().filter(|&length| length != 0.0 || !unfilled);
+        let FoundTimes { mut start, mut end, has_zero, rejected } = found;
+        let length = self.length().filter(|&length| length != 0.0 || !has_zero);
         let duration = duration.or(length).unwrap_or(end - start);
         let estimated = start.is_nan() && end.is_nan() && clock.export_ms.is_some();
         if estimated {
@@ -249,44 +250,45 @@ impl Record {
         Times { start, end, duration, estimated, rejected }
     }
 
-    /// The clock, with the uptime by the record's own word where it has one.
+    /// The clock, with the uptime from the record's own start time of the exporter if it has one.
     #[inline]
     fn clock(&self, clock: &Clock) -> Clock {
         let own = self.get(Slot::SystemInit).and_then(|boot| clock.since_boot(boot));
         Clock { uptime_ms: own.or(clock.uptime_ms), ..*clock }
     }
 
-    /// Fills up start and end by times since the exporter's start, and gives the seconds between the two where they
-    /// are the flow's.
+    /// Completes start and end from the uptimes of the record. Returns the seconds between the two uptimes if they are the
+    /// start and the end of the flow.
     ///
-    /// A stamp of 0 is not given, unless the other one says that the flow began or the clock ran over there. Stamps
-    /// that would lie in the future, or 24.9 days back, cannot be: the 32-bit clock runs over after 49.7 days.
-    fn uptimes(&self, clock: &Clock, told: &mut Told) -> Option<f64> {
-        let absolute = !told.start.is_nan() || !told.end.is_nan();
+    /// An uptime of 0 counts as missing, unless the other uptime is so near that the flow started at 0 or the clock wrapped
+    /// around. Uptimes in the future, or more than 24.9 days ago, are impossible: the 32-bit clock wraps around after
+    /// 49.7 days.
+    fn uptimes(&self, clock: &Clock, found: &mut FoundTimes) -> Option<f64> {
+        let absolute = !found.start.is_nan() || !found.end.is_nan();
         let stamps = [Slot::StartUptime, Slot::EndUptime].map(|slot| self.get(slot).map(|ms| ms as u32));
         let between = match stamps {
             [Some(first), Some(last)] => Some(last.wrapping_sub(first).cast_signed()),
             _ => None,
         };
-        let near = between.is_some_and(|ms| ms != 0 && ms.unsigned_abs() <= LONGEST_MS);
+        let near = between.is_some_and(|ms| ms != 0 && ms.unsigned_abs() <= MAX_FLOW_MS);
         let given = stamps.map(|stamp| stamp.filter(|&stamp| stamp != 0 || near));
-        told.unfilled |= stamps != given;
+        found.has_zero |= stamps != given;
         if let (Some(now), Some(export)) = (clock.uptime_ms, clock.export_ms) {
-            let ahead = |stamp: u32| Some(stamp.wrapping_sub(now)).filter(|&ms| ms <= AHEAD_MS);
+            let ahead = |stamp: u32| Some(stamp.wrapping_sub(now)).filter(|&ms| ms <= MAX_AHEAD_MS);
             let now = now.wrapping_add(given.into_iter().flatten().filter_map(ahead).max().unwrap_or(0));
             let mut place = |stamp: Option<u32>| {
                 let age = now.wrapping_sub(stamp?);
-                told.rejected |= age.cast_signed() < 0;
+                found.rejected |= age.cast_signed() < 0;
                 (age.cast_signed() >= 0).then(|| seconds(export.saturating_sub(i64::from(age))))
             };
             let [first, last] = given.map(&mut place);
-            if told.start.is_nan() {
-                told.start = first.unwrap_or(f64::NAN);
+            if found.start.is_nan() {
+                found.start = first.unwrap_or(f64::NAN);
             }
-            if told.end.is_nan() {
-                told.end = last.unwrap_or(f64::NAN);
+            if found.end.is_nan() {
+                found.end = last.unwrap_or(f64::NAN);
             }
-            // One stamp that cannot be tells no length either.
+            // If one of two uptimes is impossible, their difference is as well.
             if first.is_some() != last.is_some() {
                 return None;
             }
@@ -295,47 +297,47 @@ impl Record {
         between.filter(|_| both).map(|ms| f64::from(ms) / 1e3)
     }
 
-    /// The seconds between two times in milliseconds, so that no bit of them is lost.
+    /// The seconds between two times in milliseconds, computed without rounding.
     #[inline]
-    fn whole_milliseconds(&self, told: &Told) -> Option<f64> {
+    fn whole_milliseconds(&self, found: &FoundTimes) -> Option<f64> {
         let given = |slot| self.get(slot).filter(|&ms| ms != 0);
         let end = given(Slot::EndMillis).or_else(|| given(Slot::EventMillis));
         let (first, last) = given(Slot::StartMillis).zip(end)?;
         let exact = last.wrapping_sub(first).cast_signed() as f64 / 1e3;
-        Some(exact).filter(|_| told.start == first as f64 / 1e3 && told.end == last as f64 / 1e3)
+        Some(exact).filter(|_| found.start == first as f64 / 1e3 && found.end == last as f64 / 1e3)
     }
 
-    /// The duration that the record itself tells, in seconds.
+    /// The duration in the record, seconds.
     #[inline]
     fn length(&self) -> Option<f64> {
-        let told = self.get(Slot::DurationMillis).map(|ms| ms as f64 / 1e3);
-        let told = told.or_else(|| self.get(Slot::DurationMicros).map(|us| us as f64 / 1e6));
-        told.filter(|&length| length < LATEST)
+        let duration = self.get(Slot::DurationMillis).map(|ms| ms as f64 / 1e3);
+        let duration = duration.or_else(|| self.get(Slot::DurationMicros).map(|us| us as f64 / 1e6));
+        duration.filter(|&length| length < MAX_TIME)
     }
 
-    /// The sampling interval that the record itself tells: one packet of this many was seen.
+    /// The sampling interval in the record: one packet in this many was observed.
     #[inline]
     pub(super) fn sampling_interval(&self) -> Option<f64> {
         if self.present & SAMPLING == 0 {
             return None;
         }
-        let told = |slot| self.get(slot).filter(|&value| value != 0).map(|value| value as f64);
+        let positive = |slot| self.get(slot).filter(|&value| value != 0).map(|value| value as f64);
         let ratio = |whole: Option<f64>, part: Option<f64>| Some(whole? / part?);
         let space = self.get(Slot::PacketSpace).map(|space| space as f64);
         let probability = self.get(Slot::SamplingProbability).map(f64::from_bits);
-        let interval = told(Slot::SamplingInterval)
-            .or_else(|| told(Slot::SamplerInterval))
+        let interval = positive(Slot::SamplingInterval)
+            .or_else(|| positive(Slot::SamplerInterval))
             .or_else(|| {
-                let taken = told(Slot::PacketInterval)?;
+                let taken = positive(Slot::PacketInterval)?;
                 Some((taken + space?) / taken)
             })
-            .or_else(|| ratio(told(Slot::SamplingPopulation), told(Slot::SamplingSize)))
+            .or_else(|| ratio(positive(Slot::SamplingPopulation), positive(Slot::SamplingSize)))
             .or_else(|| probability.map(|p| 1.0 / p));
         interval.filter(|interval| (1.0..=f64::from(u32::MAX)).contains(interval))
     }
 }
 
-/// Slots that tell a sampling interval.
+/// Slots that determine a sampling interval.
 const SAMPLING: u64 = Slot::SamplingInterval.bit()
     | Slot::SamplerInterval.bit()
     | Slot::PacketInterval.bit()
@@ -367,7 +369,7 @@ mod tests {
     const CLOCK: Clock = Clock { export_ms: Some(1_000_000), uptime_ms: Some(5_000) };
 
     #[test]
-    fn uptime_stamps_are_placed_by_the_datagram_and_run_over() {
+    fn uptimes_are_relative_to_the_datagram_and_wrap_around() {
         let stamps = [(Slot::StartUptime, 4_000), (Slot::EndUptime, 4_500)];
         assert_eq!(times(&stamps, CLOCK), (999.0, 999.5, 0.5));
         let wrapped = [(Slot::StartUptime, u64::from(u32::MAX)), (Slot::EndUptime, 0)];
@@ -378,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn every_absolute_clock_is_read() {
+    fn every_unit_of_absolute_times_is_read() {
         let ms = [(Slot::StartMillis, 1_500), (Slot::EndMillis, 2_000)];
         assert_eq!(times(&ms, CLOCK), (1.5, 2.0, 0.5));
         let s = [(Slot::StartSeconds, 3), (Slot::EndSeconds, 5)];
@@ -399,10 +401,10 @@ mod tests {
 
     #[test]
     fn one_time_and_a_duration_make_two() {
-        let told = [(Slot::EndMillis, 10_000), (Slot::DurationMillis, 4_000)];
-        assert_eq!(times(&told, CLOCK), (6.0, 10.0, 4.0));
-        let told = [(Slot::StartMillis, 10_000), (Slot::DurationMicros, 4_000_000)];
-        assert_eq!(times(&told, CLOCK), (10.0, 14.0, 4.0));
+        let given = [(Slot::EndMillis, 10_000), (Slot::DurationMillis, 4_000)];
+        assert_eq!(times(&given, CLOCK), (6.0, 10.0, 4.0));
+        let given = [(Slot::StartMillis, 10_000), (Slot::DurationMicros, 4_000_000)];
+        assert_eq!(times(&given, CLOCK), (10.0, 14.0, 4.0));
         let (start, end, duration) = times(&[(Slot::StartMillis, 10_000)], CLOCK);
         assert_eq!((start, end, duration.is_nan()), (10.0, 10.0, true));
         let (start, end, duration) = times(&[], CLOCK);
@@ -412,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn sampling_is_told_in_five_ways() {
+    fn the_sampling_interval_comes_from_any_of_five_elements() {
         let interval = |values: &[(Slot, u64)]| record(values).sampling_interval();
         assert_eq!(interval(&[(Slot::SamplingInterval, 1_000)]), Some(1_000.0));
         assert_eq!(interval(&[(Slot::SamplerInterval, 64)]), Some(64.0));

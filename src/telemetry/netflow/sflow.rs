@@ -7,28 +7,28 @@ use super::flows::Flows;
 use super::record::Record;
 use crate::telemetry::packets::{DecodeOptions, Decoded, Decoder, LinkType, Packet};
 
-/// Formats of samples: flows and counters, each also with wide interface numbers.
+/// Formats of samples: flows and counters, in the compact and the expanded form.
 const FLOW: u32 = 1;
 const COUNTERS: u32 = 2;
 const EXPANDED_FLOW: u32 = 3;
 const EXPANDED_COUNTERS: u32 = 4;
 
-/// Formats of flow records: the packet's first bytes, or its addresses and ports.
+/// Formats of flow records: the first bytes of the packet, or its addresses and ports.
 const RAW_HEADER: u32 = 1;
 const IPV4: u32 = 3;
 const IPV6: u32 = 4;
 
-/// An interface number of 30 bits: unknown, or the agent itself.
+/// Interface numbers of 30 bits that are not interfaces: unknown, and the agent itself.
 const NO_INTERFACE: [u32; 2] = [0, 0x3fff_ffff];
 
-/// What stands before the samples.
+/// The header of a datagram.
 pub(super) struct Header {
     pub(super) sub_agent: u32,
     pub(super) sequence: u32,
     pub(super) samples: u32,
 }
 
-/// Reads the header of a datagram; `None` where it is cut off.
+/// Decodes the header of a datagram; `None` if it is incomplete.
 pub(super) fn header(cursor: &mut Cursor<'_>) -> Option<Header> {
     let _version = cursor.u32()?;
     let address = if cursor.u32()? == 2 { 16 } else { 4 };
@@ -38,7 +38,7 @@ pub(super) fn header(cursor: &mut Cursor<'_>) -> Option<Header> {
     Some(Header { sub_agent, sequence, samples: cursor.u32()? })
 }
 
-/// Reads the samples of datagrams.
+/// Decodes the samples of datagrams.
 #[derive(Debug)]
 pub(super) struct SampleReader {
     decoder: Decoder,
@@ -52,7 +52,7 @@ impl Default for SampleReader {
 
 /// A flow sample without its records.
 struct Sample {
-    /// One packet of this many was sampled.
+    /// Sampling interval: one packet in this many is sampled.
     interval: u32,
     input: Option<u32>,
     output: Option<u32>,
@@ -60,7 +60,7 @@ struct Sample {
 }
 
 impl SampleReader {
-    /// Reads the samples of a datagram; `None` where it ends before them.
+    /// Decodes the samples of a datagram; `None` if it ends earlier.
     pub(super) fn read(
         &mut self,
         cursor: &mut Cursor<'_>,
@@ -86,7 +86,7 @@ impl SampleReader {
         Some(())
     }
 
-    /// Makes a row of a flow sample; `None` where it holds no packet that can be read.
+    /// Makes a row of a flow sample; `None` if it has no readable packet.
     fn read_sample(
         &mut self,
         body: &mut Cursor<'_>,
@@ -102,7 +102,7 @@ impl SampleReader {
             let len = body.u32()?;
             // XDR pads to 4 bytes.
             let mut record = Cursor::new(body.take((len as usize).checked_next_multiple_of(4)?)?);
-            // The packet's own bytes say most; without them its addresses and ports do.
+            // The header of the packet is preferred; the addresses and ports are used without it.
             match format {
                 RAW_HEADER => {
                     if let Some(packet) = self.packet(&mut record, origin) {
@@ -157,10 +157,10 @@ impl SampleReader {
     }
 }
 
-/// Reads what stands before the records of a flow sample.
+/// Decodes the header of a flow sample.
 fn sample(body: &mut Cursor<'_>, expanded: bool) -> Option<Sample> {
     let _sequence = body.u32()?;
-    // The source is one number, or a class and a number.
+    // The source is one number, or in the expanded form a class and a number.
     body.take(if expanded { 8 } else { 4 })?;
     let interval = body.u32()?;
     let (_pool, _drops) = (body.u32()?, body.u32()?);
@@ -168,7 +168,7 @@ fn sample(body: &mut Cursor<'_>, expanded: bool) -> Option<Sample> {
         let number = body.u32()?;
         let (format, number) =
             if expanded { (number, body.u32()?) } else { (number >> 30, number & 0x3fff_ffff) };
-        // Other formats than 0 are reasons for a drop, or several interfaces.
+        // Other formats than 0 mean a drop reason or several interfaces.
         Some((format == 0 && !NO_INTERFACE.contains(&number)).then_some(number))
     };
     let (input, output) = (interface()?, interface()?);
@@ -199,7 +199,7 @@ impl Record {
         }
     }
 
-    /// Fills the slots from a sampled IPv4 or IPv6 record: length, protocol, addresses, ports, flags, class.
+    /// Fills the slots from a sampled IPv4 or IPv6 record: length, protocol, addresses, ports, flags and traffic class.
     fn fill_from(&mut self, record: &mut Cursor<'_>, v6: bool) -> Option<()> {
         let bytes = record.u32()?;
         let protocol = u8::try_from(record.u32()?).ok()?;

@@ -1,4 +1,4 @@
-//! Templates, compiled once into the few reads that a record needs.
+//! Templates, compiled into the reads that a record needs.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use super::cursor::{Cursor, unsigned};
 use super::element::{Element, Slot, slot};
 use super::record::Record;
 
-/// The length that announces a field whose length stands in the record (RFC 7011 section 7).
+/// The length of a field whose actual length is in the record (RFC 7011 section 7).
 const VARIABLE: u16 = u16::MAX;
 
-/// The fields of a NetFlow v5 record, by v9's numbers; 0 is padding.
+/// The fields of a NetFlow v5 record, by the numbers of v9; 0 is padding.
 const NETFLOW5: [(u16, u16); 20] = [
     (8, 4),
     (12, 4),
@@ -39,16 +39,16 @@ pub(super) struct Field {
     pub(super) element: Element,
     /// Bytes, or [`VARIABLE`].
     pub(super) len: u16,
-    /// Whether it says what an options record is about.
+    /// Whether it is the scope of an options record.
     pub(super) scope: bool,
 }
 
-/// What the records of a template are.
+/// What the records of a template contain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// Flows and events.
     Data,
-    /// What the exporter says of itself.
+    /// Descriptions of the exporter.
     Options,
 }
 
@@ -57,23 +57,23 @@ pub(super) enum Purpose {
 pub(super) struct Template {
     pub(super) purpose: Purpose,
     layout: Layout,
-    /// Elements with a slot whose fixed length is not one that the slot holds.
+    /// Elements with a slot and a fixed length that the slot cannot hold.
     unusable: Vec<Element>,
-    /// When it was last used, as its domain counts.
+    /// Number of the datagram that last used it.
     pub(super) used: u64,
 }
 
 #[derive(Debug)]
 enum Layout {
-    /// Every record is as long as the others.
+    /// All records have the same length.
     ///
-    /// The slots of `reads` are always filled, those of `wide` where the value is not too great.
+    /// The slots of `reads` are always filled. The slots of `wide` are filled if the value is not too large.
     Fixed { len: usize, reads: Vec<Read>, wide: Vec<(Read, Element)>, present: u64 },
-    /// Every field has to be walked; `least` is the shortest record.
-    Variable { least: usize, steps: Vec<Step> },
+    /// The fields of each record are read one by one. `min_len` is the length of the shortest record.
+    Variable { min_len: usize, steps: Vec<Step> },
 }
 
-/// Bytes of a fixed record that go to a slot.
+/// The bytes of a fixed record for a slot.
 #[derive(Clone, Copy, Debug)]
 struct Read {
     start: u16,
@@ -81,40 +81,39 @@ struct Read {
     slot: Slot,
 }
 
-/// A field of a variable record, or several skipped ones.
+/// A field of a variable record, or several consecutive skipped fields.
 #[derive(Clone, Copy, Debug)]
 struct Step {
     len: u16,
     slot: Option<(Slot, Element)>,
 }
 
-/// What became of the records of a set.
+/// The result of a set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Decoded {
-    /// Whole records.
+    /// Complete records.
     pub(super) records: u32,
     /// Whether a length pointed past the end of the set.
     pub(super) truncated: bool,
-    /// Fields of records whose length or value cannot be used, by element.
+    /// Number of fields with an unusable length or value, by element.
     pub(super) unusable: UnusableFields,
 }
 
-/// How many fields of records could not be used, by element. There are no more elements than have a slot.
+/// Number of unusable fields by element. Only elements with a slot are counted.
 pub(super) type UnusableFields = BTreeMap<Element, u64>;
 
 impl Template {
-    /// Compiles the fields of a template; `None` where no record could be told from the next: a record of no
-    /// bytes, or of more than a set can hold.
+    /// Compiles the fields of a template; `None` for records of zero bytes, or of more bytes than a set can hold.
     pub(super) fn compile(purpose: Purpose, fields: &[Field]) -> Option<Self> {
-        let least: usize =
+        let min_len: usize =
             fields.iter().map(|f| if f.len == VARIABLE { 1 } else { usize::from(f.len) }).sum();
-        if least == 0 || least > usize::from(u16::MAX) {
+        if min_len == 0 || min_len > usize::from(u16::MAX) {
             return None;
         }
-        Some(Self::of(purpose, fields, least))
+        Some(Self::of(purpose, fields, min_len))
     }
 
-    /// The records of NetFlow v5, which need no template.
+    /// The fixed template of NetFlow v5 records.
     pub(super) fn netflow5() -> Self {
         Self::of(
             Purpose::Data,
@@ -123,11 +122,11 @@ impl Template {
         )
     }
 
-    /// The template of fields whose shortest record is known.
-    fn of(purpose: Purpose, fields: &[Field], least: usize) -> Self {
+    /// Compiles fields whose shortest record has `min_len` bytes.
+    fn of(purpose: Purpose, fields: &[Field], min_len: usize) -> Self {
         let (slots, unusable) = slots(purpose, fields);
         let layout = if fields.iter().any(|f| f.len == VARIABLE) {
-            Layout::Variable { least, steps: steps(fields, &slots) }
+            Layout::Variable { min_len, steps: steps(fields, &slots) }
         } else {
             let mut start = 0;
             let (mut reads, mut wide) = (Vec::new(), Vec::new());
@@ -143,19 +142,19 @@ impl Template {
                 start = end;
             }
             let present = reads.iter().fold(0, |bits, read| bits | read.slot.bit());
-            Layout::Fixed { len: least, reads, wide, present }
+            Layout::Fixed { len: min_len, reads, wide, present }
         };
         Self { purpose, layout, unusable, used: 0 }
     }
 
-    /// Records that a data set holds at most.
-    pub(super) fn most_records(&self, set: &[u8]) -> usize {
+    /// Maximum number of records in a data set.
+    pub(super) fn max_records(&self, set: &[u8]) -> usize {
         match self.layout {
-            Layout::Fixed { len, .. } | Layout::Variable { least: len, .. } => set.len() / len,
+            Layout::Fixed { len, .. } | Layout::Variable { min_len: len, .. } => set.len() / len,
         }
     }
 
-    /// Reads the records of a data set one after the other; what is left at its end is padding.
+    /// Decodes the records of a data set one by one. The rest at the end of the set is padding.
     pub(super) fn decode(&self, set: &[u8], record: &mut Record, mut each: impl FnMut(&Record)) -> Decoded {
         let mut decoded = Decoded::default();
         match &self.layout {
@@ -178,11 +177,11 @@ impl Template {
                     decoded.records += 1;
                 }
             }
-            Layout::Variable { least, steps } => {
+            Layout::Variable { min_len, steps } => {
                 let mut cursor = Cursor::new(set);
-                while cursor.rest().len() >= *least {
+                while cursor.rest().len() >= *min_len {
                     record.present = 0;
-                    if walk(&mut cursor, steps, record, &mut decoded.unusable).is_none() {
+                    if read_fields(&mut cursor, steps, record, &mut decoded.unusable).is_none() {
                         decoded.truncated = true;
                         break;
                     }
@@ -208,8 +207,8 @@ impl Read {
     }
 }
 
-/// Reads one record field by field; `None` when the set ends before it.
-fn walk(
+/// Decodes one record field by field; `None` if the set ends earlier.
+fn read_fields(
     cursor: &mut Cursor<'_>,
     steps: &[Step],
     record: &mut Record,
@@ -224,7 +223,7 @@ fn walk(
             len => len,
         };
         let value = cursor.take(usize::from(len))?;
-        // A field without a byte has no value.
+        // A field of zero bytes has no value.
         let Some((slot, element)) = step.slot.filter(|_| len > 0) else { continue };
         if slot.holds(len) && record.put(slot, value) {
             record.present |= slot.bit();
@@ -235,8 +234,8 @@ fn walk(
     Some(())
 }
 
-/// The slot that each field fills, and the elements whose length no slot holds; of several fields for one slot only
-/// the best fills it.
+/// The slot that each field fills, and the elements with a length that their slot cannot hold. If several fields have the
+/// same slot, the field with the lowest rank fills it.
 fn slots(purpose: Purpose, fields: &[Field]) -> (Vec<Option<Slot>>, Vec<Element>) {
     let mut best: [Option<(u8, usize)>; 64] = [None; 64];
     let mut slots = vec![None; fields.len()];
@@ -244,14 +243,14 @@ fn slots(purpose: Purpose, fields: &[Field]) -> (Vec<Option<Slot>>, Vec<Element>
     for (i, field) in fields.iter().enumerate() {
         let Some((slot, rank)) = slot(field.element) else { continue };
         let holds = field.len == VARIABLE || slot.holds(field.len);
-        // An interface in the scope is what the options are about; elsewhere it is one of many remarks.
-        let remark = purpose == Purpose::Options && slot == Slot::Input && !field.scope;
-        // A field without a byte has no value that could be lost.
-        if !holds && !remark && field.len > 0 {
+        // An interface in the scope is the subject of the options. Other interfaces are ignored.
+        let ignored = purpose == Purpose::Options && slot == Slot::Input && !field.scope;
+        // A field of zero bytes has no value.
+        if !holds && !ignored && field.len > 0 {
             unusable.push(field.element);
         }
         let taken = &mut best[slot as usize];
-        if holds && !remark && taken.is_none_or(|(least, _)| rank < least) {
+        if holds && !ignored && taken.is_none_or(|(lowest, _)| rank < lowest) {
             if let Some((_, before)) = taken.replace((rank, i)) {
                 slots[before] = None;
             }
@@ -261,7 +260,7 @@ fn slots(purpose: Purpose, fields: &[Field]) -> (Vec<Option<Slot>>, Vec<Element>
     (slots, unusable)
 }
 
-/// The steps through a variable record; neighbours that are skipped become one step.
+/// The steps through a variable record. Consecutive skipped fields become one step.
 fn steps(fields: &[Field], slots: &[Option<Slot>]) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     for (field, &slot) in fields.iter().zip(slots) {
@@ -277,7 +276,7 @@ fn steps(fields: &[Field], slots: &[Option<Slot>]) -> Vec<Step> {
 }
 
 impl Record {
-    /// Puts the bytes of a field into its slot; false for a number greater than the slot can mean.
+    /// Puts the bytes of a field into its slot; false if the number is larger than the slot allows.
     #[inline]
     fn put(&mut self, slot: Slot, bytes: &[u8]) -> bool {
         let number = match (slot, bytes.try_into()) {
@@ -297,7 +296,7 @@ impl Record {
     }
 }
 
-/// The bits of a probability, which is a float of 4 or 8 bytes.
+/// The bits of a probability, a floating-point number of 4 or 8 bytes.
 fn probability(bytes: &[u8]) -> u64 {
     let number = unsigned(bytes);
     if bytes.len() == 4 { f64::from(f32::from_bits(number as u32)).to_bits() } else { number }
@@ -321,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_without_bytes_or_with_too_many_is_refused() {
+    fn a_template_of_zero_or_too_many_bytes_is_rejected() {
         assert!(Template::compile(Purpose::Data, &[]).is_none());
         assert!(Template::compile(Purpose::Data, &[field(1, 0), field(2, 0)]).is_none());
         assert!(Template::compile(Purpose::Data, &[field(1, 40_000), field(2, 40_000)]).is_none());
@@ -329,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn deltas_come_before_totals_wherever_they_stand() {
+    fn deltas_are_preferred_to_totals_in_any_order() {
         let bits = Slot::Bytes.bit();
         let fields = [field(85, 1), field(1, 2), field(23, 1), field(1, 1)];
         let (rows, decoded) = decode(&fields, &[9, 0, 7, 8, 6, 0, 0]);
@@ -338,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn variable_lengths_of_one_and_of_three_bytes_are_walked() {
+    fn variable_lengths_of_one_and_three_bytes_are_read() {
         let fields = [field(96, VARIABLE), field(1000, 1), field(1001, 2), field(1, VARIABLE)];
         let set = [2, b'o', b'k', 0, 0, 0, 1, 5, 255, 0, 3, b'a', b'b', b'c', 0, 0, 0, 0];
         let (rows, decoded) = decode(&fields, &set);
@@ -356,13 +355,13 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_as_wide_as_the_template_has_it() {
+    fn a_number_has_the_length_of_the_template() {
         for (id, slot, max) in
             [(4, Slot::Protocol, 255_u64), (7, Slot::SrcPort, 65_535), (10, Slot::Input, u64::from(u32::MAX))]
         {
             for len in 1..=8_u16 {
-                let most = if len == 8 { u64::MAX } else { (1 << (8 * len)) - 1 };
-                for value in [0, 1, max.min(most), most] {
+                let largest = if len == 8 { u64::MAX } else { (1 << (8 * len)) - 1 };
+                for value in [0, 1, max.min(largest), largest] {
                     let bytes = value.to_be_bytes();
                     let set = &bytes[8 - usize::from(len)..];
                     let template = Template::compile(Purpose::Data, &[field(id, len)]).unwrap();

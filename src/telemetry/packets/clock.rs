@@ -1,17 +1,17 @@
-//! The table's clock: event time that never runs backwards.
+//! The clock of the flow table: event time that never decreases.
 
-/// Packets in a row behind the clock after which the clock itself is held to be wrong.
-const PATIENCE: u32 = 1_000;
+/// Number of consecutive packets behind the clock after which the clock is reset.
+const RESET_AFTER: u32 = 1_000;
 
-/// The greatest packet time seen.
+/// The latest packet time.
 ///
-/// One packet from the past changes nothing. If [`PATIENCE`] packets in a row lie further back than the idle
-/// timeout, the capture's clock was set back (or one stamp lay far in the future): the clock goes on from their
-/// time, and what was stamped before keeps its age.
+/// A single packet with an earlier time changes nothing. If [`RESET_AFTER`] consecutive packets are earlier than the
+/// clock by more than the idle timeout, then the capture's clock was set back, or one time stamp was far in the future.
+/// The clock then continues from their time, and the flows in the table keep their age.
 #[derive(Clone, Debug)]
 pub(super) struct Clock {
     greatest: i64,
-    /// What is added to packet times so that the clock never runs backwards.
+    /// Added to packet times so that the clock never decreases.
     shift: i64,
     behind: u32,
     started: bool,
@@ -22,7 +22,7 @@ impl Clock {
         Self { greatest: 0, shift: 0, behind: 0, started: false }
     }
 
-    /// The clock's time after a packet of time `t`; `tolerance` is the idle timeout.
+    /// Takes a packet of time `t` and returns the clock's time; `tolerance` is the idle timeout.
     #[inline]
     pub(super) fn advance(&mut self, t: i64, tolerance: i64) -> i64 {
         if t >= self.greatest || !self.started {
@@ -31,7 +31,7 @@ impl Clock {
             self.behind = 0;
         } else {
             self.behind += 1;
-            if self.behind == PATIENCE {
+            if self.behind == RESET_AFTER {
                 self.shift = self.shift.saturating_add(self.greatest.saturating_sub(t));
                 (self.greatest, self.behind) = (t, 0);
             }
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_never_runs_backwards_and_recovers_from_a_stamp_in_the_future() {
+    fn the_clock_never_decreases_and_recovers_from_a_time_in_the_future() {
         let mut clock = Clock::new();
         assert_eq!(clock.advance(-50, 10), -50);
         assert_eq!(clock.advance(100, 10), 100);
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn two_sources_whose_clocks_differ_do_not_drive_it() {
+    fn two_sources_with_different_clocks_do_not_reset_it() {
         let mut clock = Clock::new();
         for t in 0..5_000 {
             assert_eq!(clock.advance(t + 1_000_000, 10), t + 1_000_000);

@@ -1,10 +1,10 @@
-//! What the flow meter is asked for.
+//! The settings of the flow meter.
 
 use serde::{Deserialize, Serialize};
 
 use super::decode::{DecodeOptions, Layer};
 use super::profile::Profile;
-use super::statistics::Measure;
+use super::rules::Rules;
 use crate::error::{Error, Result};
 
 /// Settings of the flow meter.
@@ -20,24 +20,27 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct FlowMeterConfig {
-    /// Columns and expiry.
+    /// Which columns a flow record has, and when flows end.
     pub profile: Profile,
-    /// Whether the innermost IP header of a tunnelled packet makes the flow ([`Layer::Inner`]); else the outermost.
+    /// Whether flows are built from the innermost IP header of a tunnelled packet ([`Layer::Inner`]) or from the
+    /// outermost one. Default: the outermost.
     pub decode_tunnels: bool,
-    /// A flow without a packet for so long ends, seconds in `(0, 10^6]`; the profile's own without it.
+    /// Idle timeout: a flow ends when it has had no packet for this long, seconds in `(0, 10^6]`. Default: the
+    /// profile's timeout.
     pub idle_timeout_s: Option<f64>,
-    /// A flow that lasts so long ends and starts anew, seconds in `(0, 10^6]`; the profile's own without it.
+    /// Active timeout: a flow ends, and the next one starts, when it has lasted this long, seconds in `(0, 10^6]`.
+    /// Default: the profile's timeout.
     pub active_timeout_s: Option<f64>,
-    /// A flow that goes on writes a record of all it was so far each so many seconds, in `(0, 10^6]`; never
-    /// without it. The record comes with the first packet after that time.
+    /// Seconds between the interim records of a long flow, in `(0, 10^6]`. An interim record covers the flow from its
+    /// start and is written at the first packet after that time. Default: no interim records.
     pub interim_s: Option<f64>,
-    /// A batch comes with the first packet so many seconds after its first row, in `(0, 10^6]`, however few rows
-    /// it has; only when it is full without it. For captures that are still written.
+    /// Seconds after its first row at which an incomplete batch is returned, in `(0, 10^6]`, measured by the times of
+    /// the packets. Use it for live captures. Default: a batch is returned when it is full.
     pub flush_s: Option<f64>,
-    /// Flows held at a time, 1 to 2^26, of about 700 bytes each. A new flow beyond them ends the flow that has
-    /// been silent for longest.
+    /// Maximum number of flows in the table, 1 to 2^26; each takes about 700 bytes. When the table is full, a new flow
+    /// ends the flow that has been idle for longest. Default: 500,000.
     pub max_flows: usize,
-    /// Rows of a batch, 1 to 2^20.
+    /// Rows per batch, 1 to 2^20. Default: 16,384.
     pub batch_rows: usize,
 }
 
@@ -56,40 +59,23 @@ impl Default for FlowMeterConfig {
     }
 }
 
-/// Seconds for which a silent TCP connection is remembered after the record of its last flow.
-const REMEMBERED_S: i64 = 3_600;
-
-/// The settings in ticks of the profile's clock.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Rules {
-    pub(super) profile: Profile,
-    pub(super) measure: Measure,
-    nanoseconds_per_tick: i64,
-    /// A gap of at least so many ticks ends a flow.
-    pub(super) idle: i64,
-    /// An age of at least so many ticks ends a flow.
-    pub(super) active: i64,
-    pub(super) interim: Option<i64>,
-    pub(super) remembered: i64,
-}
-
 impl FlowMeterConfig {
-    /// The idle timeout in force, seconds.
+    /// The idle timeout that applies, seconds.
     pub fn idle_timeout(&self) -> f64 {
         self.idle_timeout_s.unwrap_or(120.0)
     }
 
-    /// The active timeout in force, seconds.
+    /// The active timeout that applies, seconds.
     pub fn active_timeout(&self) -> f64 {
-        self.active_timeout_s.unwrap_or(if self.profile == Profile::Nfstream { 1_800.0 } else { 120.0 })
+        self.active_timeout_s.unwrap_or(Rules::active_timeout_s(self.profile))
     }
 
-    /// How packets are decoded.
+    /// The options of the decoder.
     pub(super) fn decode(&self) -> DecodeOptions {
         DecodeOptions::default().with_layer(if self.decode_tunnels { Layer::Inner } else { Layer::Outer })
     }
 
-    /// Checks every field.
+    /// Checks every field and returns the rules of the flow table.
     pub(super) fn rules(&self) -> Result<Rules> {
         let times = [
             ("idle_timeout_s", Some(self.idle_timeout())),
@@ -102,34 +88,14 @@ impl FlowMeterConfig {
                 return Err(Error::invalid(name, "in (0, 1e6]", value));
             }
         }
-        for (name, value, most) in
+        for (name, value, max) in
             [("max_flows", self.max_flows, 1 << 26), ("batch_rows", self.batch_rows, 1 << 20)]
         {
-            if !(1..=most).contains(&value) {
-                return Err(Error::invalid(name, format!("in 1..={most}"), value));
+            if !(1..=max).contains(&value) {
+                return Err(Error::invalid(name, format!("in 1..={max}"), value));
             }
         }
-        let cic = self.profile != Profile::Nfstream;
-        let second = if cic { 1_000_000 } else { 1_000 };
-        let ticks = |seconds: f64| ((seconds * second as f64).round() as i64).max(1);
-        // CICFlowMeter ends a flow beyond its timeout, NFStream at it.
-        let beyond = i64::from(cic);
-        Ok(Rules {
-            profile: self.profile,
-            measure: Measure { ticks_per_second: second, cic },
-            nanoseconds_per_tick: 1_000_000_000 / second,
-            idle: ticks(self.idle_timeout()) + beyond,
-            active: ticks(self.active_timeout()) + beyond,
-            interim: self.interim_s.map(ticks),
-            remembered: REMEMBERED_S * second,
-        })
-    }
-}
-
-impl Rules {
-    #[inline]
-    pub(super) const fn ticks(&self, time_ns: i64) -> i64 {
-        time_ns.div_euclid(self.nanoseconds_per_tick)
+        Ok(Rules::new(self))
     }
 }
 
@@ -138,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_field_is_checked_by_name() {
+    fn errors_name_the_field() {
         let ok = FlowMeterConfig::default();
         assert!(ok.rules().is_ok());
         let bad = [
@@ -156,19 +122,11 @@ mod tests {
     }
 
     #[test]
-    fn a_file_names_only_what_differs() {
+    fn missing_fields_get_their_defaults() {
         let config: FlowMeterConfig =
             serde_json::from_str(r#"{"profile": "cic_legacy", "interim_s": 60}"#).unwrap();
         assert_eq!((config.profile, config.interim_s), (Profile::CicLegacy, Some(60.0)));
         assert_eq!(config.max_flows, FlowMeterConfig::default().max_flows);
         assert!(serde_json::from_str::<FlowMeterConfig>(r#"{"profiles": "cic"}"#).is_err());
-    }
-
-    #[test]
-    fn ticks_round_down_also_before_the_epoch() {
-        let rules = FlowMeterConfig::default().rules().unwrap();
-        assert_eq!((rules.ticks(1_999_999), rules.ticks(-1), rules.idle), (1, -1, 120_000));
-        let rules = FlowMeterConfig { profile: Profile::Cic, ..Default::default() }.rules().unwrap();
-        assert_eq!((rules.ticks(1_999), rules.active), (1, 120_000_001));
     }
 }

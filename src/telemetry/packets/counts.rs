@@ -1,32 +1,32 @@
-//! What became of each record of a capture.
+//! The counters of a capture's records.
 
 use super::link::Encapsulation;
 
-/// Why a record gives no [`Packet`](super::Packet).
+/// Why a record is not a [`Packet`](super::Packet).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Skipped {
-    /// The frame carries something else than IP: ARP, LLDP, spanning tree and the like.
+    /// The frame carries another protocol than IP, such as ARP, LLDP or spanning tree.
     NotIp,
-    /// The link type is none of [`LinkType`](super::LinkType)'s constants.
+    /// The link type is not one of the constants of [`LinkType`](super::LinkType).
     UnsupportedLink,
-    /// The frame carries something that may hold IP, in an encapsulation that is not decoded.
+    /// The frame has an encapsulation that may carry IP and is not decoded.
     Encapsulated(Encapsulation),
-    /// The capture holds too little of the frame to read its IP header.
+    /// The capture does not hold the whole IP header.
     Truncated,
-    /// A header up to the IP header contradicts itself or the length of the frame.
+    /// The IP header, or a header before it, contradicts itself or the length of the frame.
     Malformed,
 }
 
-/// Counters of a capture: every record is a packet or was skipped for a named reason.
+/// Counters of a capture. Every record is either a packet or skipped for one reason.
 ///
 /// `packets + skipped() == records`, always.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CaptureCounts {
-    /// Records of the capture, the one that its end cuts off included.
+    /// Records of the capture, including an incomplete one at its end.
     pub records: u64,
-    /// Records that gave a packet.
+    /// Records that are packets.
     pub packets: u64,
     /// Records skipped as [`Skipped::NotIp`].
     pub not_ip: u64,
@@ -36,34 +36,34 @@ pub struct CaptureCounts {
     pub encapsulated: u64,
     /// Records skipped as [`Skipped::Truncated`].
     pub truncated: u64,
-    /// Records skipped as [`Skipped::Malformed`], and those whose own lengths cannot be.
+    /// Records skipped as [`Skipped::Malformed`], and records with impossible lengths.
     pub malformed: u64,
-    /// Records of an interface that the capture had not described before (pcapng).
+    /// Records of an interface without a description earlier in the capture (pcapng).
     pub unknown_interface: u64,
-    /// Records that the end of the capture cuts off: at most one.
+    /// Incomplete records at the end of the capture: 0 or 1.
     pub cut_off: u64,
-    /// Where the record begins that the end of the capture cuts off, in bytes from its beginning.
+    /// Offset of the incomplete record, in bytes from the start of the capture.
     pub cut_off_at: Option<u64>,
-    /// Bytes of all whole records' frames as they were on the wire.
+    /// Bytes on the wire of the frames of all complete records.
     pub frame_bytes: u64,
-    /// Bytes of all whole records' frames that the capture holds.
+    /// Captured bytes of the frames of all complete records.
     pub captured_bytes: u64,
-    /// Packets that are fragments of an IP datagram; the first fragment counts too.
+    /// Packets that are fragments of an IP datagram, including first fragments.
     pub fragments: u64,
-    /// Fragments whose first fragment was not seen shortly before: they have no ports.
+    /// Fragments without ports, because the capture does not have their first fragment shortly before.
     pub fragments_without_first: u64,
-    /// Records with a time of capture before 1677 or after 2262, which 64 bits of nanoseconds cannot hold; they get the
-    /// time of the previous record.
+    /// Records with a time before 1677 or after 2262, which 64 bits of nanoseconds cannot represent. They get the time
+    /// of the previous record.
     pub rejected_times: u64,
 }
 
 impl CaptureCounts {
-    /// Records that gave no packet.
+    /// Records that are not packets.
     pub fn skipped(&self) -> u64 {
         self.by_reason().iter().map(|(_, records)| records).sum()
     }
 
-    /// The records that gave no packet, by the names of the fields.
+    /// The records that are not packets, by the names of the fields.
     pub(super) fn by_reason(&self) -> [(&'static str, u64); 7] {
         [
             ("not_ip", self.not_ip),

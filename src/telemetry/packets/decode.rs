@@ -1,4 +1,4 @@
-//! From a frame to a [`Packet`].
+//! The decoder: it turns frames into [`Packet`]s.
 
 use std::collections::BTreeMap;
 
@@ -9,22 +9,22 @@ use super::packet::Packet;
 use super::part::Part;
 use super::{ip, transport, tunnel};
 
-/// Tunnels within tunnels that are followed at most.
+/// Maximum depth of nested tunnels.
 const MAX_TUNNELS: usize = 8;
 
-/// Unsupported link types that are counted by name; further ones only in [`CaptureCounts::unsupported_link`].
+/// Maximum number of unsupported link types that are counted by name. [`CaptureCounts::unsupported_link`] counts all.
 const MAX_NAMED_LINKS: usize = 32;
 
-/// Which IP header of a tunnelled packet counts.
+/// Which IP header of a tunnelled packet is decoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Layer {
-    /// The outermost: the flow between the ends of the tunnel, as routers account for it.
+    /// The outermost header: flows between the ends of the tunnel, as routers count them.
     #[default]
     Outer,
-    /// The innermost that can be read: the flow between the hosts that use the tunnel.
+    /// The innermost readable header: flows between the hosts that use the tunnel.
     ///
-    /// Looks into 4in4, 4in6, 6in4, 6in6, GRE (with ERSPAN), VXLAN, Geneve and GTP-U, to a depth of 8.
+    /// Decodes 4in4, 4in6, 6in4, 6in6, GRE (with ERSPAN), VXLAN, Geneve and GTP-U, to a depth of 8.
     Inner,
 }
 
@@ -32,7 +32,7 @@ pub enum Layer {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DecodeOptions {
-    /// Which IP header of a tunnelled packet counts. By default the outermost one.
+    /// Which IP header of a tunnelled packet is decoded. Default: the outermost.
     pub layer: Layer,
 }
 
@@ -45,18 +45,18 @@ impl DecodeOptions {
     }
 }
 
-/// What a frame was.
+/// The result for one frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decoded {
     /// An IP packet.
     Packet(Packet),
-    /// Something else, or not readable.
+    /// Not an IP packet, or not readable.
     Skipped(Skipped),
 }
 
-/// Decodes frames one by one and counts what became of them.
+/// Decodes frames one by one and counts the results.
 ///
-/// The only state is the ports of fragmented datagrams, of which 8,192 are remembered for a minute at most.
+/// The only state is the ports of fragmented datagrams: at most 8,192 of them, for at most one minute.
 ///
 /// # Examples
 ///
@@ -80,7 +80,7 @@ pub struct Decoder {
     unsupported: Unsupported,
 }
 
-/// Records that were skipped for what is not decoded.
+/// Counters of what is not decoded.
 #[derive(Clone, Debug, Default)]
 struct Unsupported {
     links: BTreeMap<u16, u64>,
@@ -88,7 +88,7 @@ struct Unsupported {
 }
 
 impl Decoder {
-    /// A decoder that has seen nothing.
+    /// Creates a decoder.
     pub fn new(options: &DecodeOptions) -> Self {
         Self {
             layer: options.layer,
@@ -100,10 +100,10 @@ impl Decoder {
 
     /// Decodes one frame.
     ///
-    /// `captured` are the bytes of the frame from its beginning, as many as there are; `wire_bytes` is its length
-    /// on the wire, taken for no less than what was captured; `time_ns` is the time of capture in nanoseconds since
-    /// the Unix epoch. Sizes in the packet are those on the wire: an IP header that claims more than the frame can
-    /// hold is believed for what it can hold.
+    /// `captured` holds the captured bytes of the frame from its start. `wire_bytes` is the frame's length on the wire;
+    /// the larger of it and the captured length is used. `time_ns` is the time of capture in nanoseconds since the Unix
+    /// epoch. The packet has sizes on the wire. If the length in an IP header exceeds the frame, the size is what the
+    /// frame can hold.
     #[inline]
     pub fn decode_frame(
         &mut self,
@@ -119,7 +119,7 @@ impl Decoder {
         }
     }
 
-    /// Decodes one frame into `packet`, which is not copied on the way.
+    /// Decodes one frame into `packet`, without a copy.
     #[inline(always)]
     pub(super) fn decode_into(
         &mut self,
@@ -158,8 +158,8 @@ impl Decoder {
         }
     }
 
-    /// The records that were skipped as [`Skipped::UnsupportedLink`] and [`Skipped::Encapsulated`], by the name of the
-    /// link type or encapsulation. At most 32 link types have a name; [`Decoder::counts`] has them all.
+    /// The records skipped as [`Skipped::UnsupportedLink`] and [`Skipped::Encapsulated`], counted by the name of the link
+    /// type or encapsulation. It returns at most 32 link types; [`Decoder::counts`] counts all records.
     ///
     /// # Examples
     ///
@@ -179,10 +179,12 @@ impl Decoder {
         };
         let links = self.unsupported.links.iter().map(link);
         let encapsulations = self.unsupported.encapsulations.iter();
-        links.chain(encapsulations.map(|(of, &records)| (format!("encapsulated {}", of.as_str()), records)))
+        links.chain(
+            encapsulations.map(|(kind, &records)| (format!("encapsulated {}", kind.as_str()), records)),
+        )
     }
 
-    /// What became of the frames up to now.
+    /// The counters of the frames up to now.
     pub fn counts(&self) -> &CaptureCounts {
         &self.counts
     }

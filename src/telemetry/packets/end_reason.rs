@@ -1,27 +1,27 @@
-//! Why flows end.
+//! The reasons for which flows end.
 
-/// Why a flow's record was written.
+/// Why the record of a flow was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum EndReason {
-    /// No packet for the idle timeout.
+    /// The flow had no packet for the idle timeout.
     Idle,
-    /// It lasted for the active timeout.
+    /// The flow lasted for the active timeout.
     Active,
-    /// Both sides sent FIN and the last was acknowledged (`cic_legacy`: one FIN).
+    /// Both sides sent FIN and the last FIN was acknowledged. In the profile `cic_legacy`: one side sent FIN.
     Fin,
-    /// A side sent RST.
+    /// One side sent RST.
     Rst,
-    /// The table was full and this flow had been silent for longest.
+    /// The table was full and this flow had been idle for longest.
     Evicted,
     /// The capture ended.
     End,
-    /// The flow goes on: this is what it is until now.
+    /// The flow continues: an interim record covers it up to now.
     Interim,
 }
 
 impl EndReason {
-    /// The name that stands in the table.
+    /// The name in the column of end reasons.
     ///
     /// ```
     /// assert_eq!(qosguard::telemetry::packets::EndReason::Fin.as_str(), "fin");

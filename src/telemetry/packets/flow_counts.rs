@@ -1,16 +1,16 @@
-//! What the flow table did.
+//! The counters of the flow table.
 
 use serde::{Deserialize, Serialize};
 
 use super::end_reason::EndReason;
 
-/// Counters of a flow table. Every flow that started has ended in one way or is still held.
+/// Counters of a flow table. Every flow that was started has ended for one reason or is still in the table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FlowCounts {
-    /// Packets taken.
+    /// Packets pushed.
     pub packets: u64,
-    /// Flows started; a timeout starts another one.
+    /// Flows started. A packet after a timeout starts another flow.
     pub started: u64,
     /// Ended by the idle timeout.
     pub idle: u64,
@@ -22,17 +22,18 @@ pub struct FlowCounts {
     pub rst: u64,
     /// Ended because the table was full.
     pub evicted: u64,
-    /// Ended with the capture.
+    /// Ended by the end of the capture.
     pub end: u64,
-    /// Records of flows that went on.
+    /// Interim records of flows that continued.
     pub interim: u64,
-    /// Packets with an earlier time than the one before in their flow; their gap counts as 0.
+    /// Packets with an earlier time than the packet before in their flow. Their gap counts as 0.
     pub backwards: u64,
-    /// Silent TCP connections, all records of which are written, that were forgotten early because the table
-    /// was full: what they send next counts as a new connection.
+    /// Idle TCP connections that were removed early because the table was full. All their records are written. Their
+    /// next packet counts as a new connection.
     pub forgotten: u64,
-    /// Most flows and silent connections that were held at a time.
-    pub most_held: u64,
+    /// Largest number of flows and remembered idle connections in the table at one time.
+    #[serde(alias = "most_held")]
+    pub max_held: u64,
 }
 
 impl FlowCounts {
@@ -41,7 +42,7 @@ impl FlowCounts {
         self.idle + self.active + self.fin + self.rst + self.evicted + self.end
     }
 
-    /// Records written: one of each flow that ended, and the interim ones.
+    /// Records written: one for each flow that ended, and the interim records.
     pub const fn records(&self) -> u64 {
         self.ended() + self.interim
     }

@@ -1,21 +1,21 @@
-//! What the first fragment of a datagram says of those that follow it.
+//! The ports of fragmented datagrams: only the first fragment has them.
 
 use super::ip::Fragment;
 use super::packet::Packet;
 
-/// Datagrams that are remembered at most. A power of two.
+/// Maximum number of datagrams that are remembered. A power of two.
 const SLOTS: usize = 8192;
 
-/// A first fragment is forgotten after this time, as a receiver forgets it (RFC 8200, section 4.5).
+/// Lifetime of a first fragment, as in the reassembly of a receiver (RFC 8200, section 4.5).
 const LIFETIME_NS: u64 = 60_000_000_000;
 
-/// Ports of the datagrams whose first fragment was seen.
+/// Protocol and ports of the datagrams whose first fragment was captured.
 ///
-/// Each datagram has one slot, told by its addresses and identification; a later one takes the slot of an
-/// earlier one.
+/// A hash of the addresses, the identification and the protocol gives each datagram its slot. A new datagram replaces
+/// the one in its slot.
 #[derive(Clone, Debug, Default)]
 pub(super) struct FragmentCache {
-    /// Empty until the first fragment comes, then of [`SLOTS`] slots.
+    /// [`SLOTS`] slots; empty before the first fragment.
     slots: Vec<Option<First>>,
 }
 
@@ -51,7 +51,7 @@ impl Key {
 }
 
 impl FragmentCache {
-    /// Remembers the protocol and ports of a first fragment.
+    /// Stores the protocol and ports of a first fragment.
     pub(super) fn remember(&mut self, packet: &Packet, fragment: Fragment) {
         self.slots.resize(SLOTS, None);
         let key = Key::new(packet, fragment);
@@ -62,7 +62,7 @@ impl FragmentCache {
         }
     }
 
-    /// Gives a later fragment the protocol and ports of its first one; false where that was not seen.
+    /// Copies the protocol and ports of its first fragment to a later fragment; false if there is no first fragment.
     pub(super) fn recall(&self, packet: &mut Packet, fragment: Fragment) -> bool {
         let key = Key::new(packet, fragment);
         match self.slots.get(key.slot()) {

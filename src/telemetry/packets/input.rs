@@ -1,4 +1,4 @@
-//! The bytes of a capture: all in memory, or a window on a stream.
+//! The bytes of a capture: in memory, or a buffer of a stream.
 
 use std::io::{self, BufReader, Cursor, ErrorKind, Read};
 use std::path::Path;
@@ -7,22 +7,22 @@ use crate::error::{Error, Result};
 use crate::progress::{self, Cancellable};
 use crate::telemetry::files::gzip::{Gunzip, is_gzip};
 
-/// Bytes of a stream that are held at first; more only for a longer record.
+/// Initial size of a stream's buffer. It grows only for a longer record.
 const WINDOW: usize = 256 << 10;
 
-/// Bytes of a capture in memory that are loaded into the cache at once.
+/// Bytes of a capture in memory that are prefetched into the cache at once.
 const AHEAD: usize = 64 << 10;
 
-/// Reads a capture from front to back.
+/// Reads a capture from its start to its end.
 pub(super) struct Input<'a> {
     place: String,
     source: Source<'a>,
     /// Bytes of the input before [`Input::held`].
     before: u64,
-    /// Where the unread part of [`Input::held`] begins.
+    /// Start of the unread part of [`Input::held`].
     unread: usize,
-    /// Where memory begins that was not touched yet.
-    touched: usize,
+    /// End of the prefetched memory.
+    prefetched: usize,
 }
 
 enum Source<'a> {
@@ -33,7 +33,7 @@ enum Source<'a> {
 struct Stream<'a> {
     read: Box<dyn Read + Send + 'a>,
     buffer: Vec<u8>,
-    /// How much of `buffer` is data.
+    /// Bytes of `buffer` that hold data.
     filled: usize,
     end: Option<End>,
 }
@@ -42,12 +42,12 @@ struct Stream<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     Whole,
-    /// In the middle of its compressed data.
+    /// Within its compressed data.
     Cut,
 }
 
 impl<'a> Input<'a> {
-    /// Bytes in memory, which are not copied; a gzip stream is known by its first two bytes.
+    /// Bytes in memory, without a copy. Detects gzip by the first two bytes.
     pub(super) fn memory(bytes: &'a [u8], place: &str) -> Self {
         if is_gzip(bytes) {
             return Self::of(place, Source::Stream(Stream::new(Box::new(Gunzip::new(bytes)))));
@@ -55,7 +55,7 @@ impl<'a> Input<'a> {
         Self::of(place, Source::Memory(bytes))
     }
 
-    /// A stream; a gzip stream is known by its first two bytes.
+    /// A stream. Detects gzip by the first two bytes.
     pub(super) fn stream(mut read: Box<dyn Read + Send + 'a>, place: &str) -> Result<Self> {
         let mut head = Vec::new();
         read.by_ref().take(2).read_to_end(&mut head).map_err(|e| Error::io(Path::new(place), e))?;
@@ -67,21 +67,21 @@ impl<'a> Input<'a> {
     }
 
     fn of(place: &str, source: Source<'a>) -> Self {
-        Self { place: place.to_owned(), source, before: 0, unread: 0, touched: 0 }
+        Self { place: place.to_owned(), source, before: 0, unread: 0, prefetched: 0 }
     }
 
-    /// Bytes of the (unzipped) input that were read.
+    /// Offset of the next unread byte in the (uncompressed) input.
     pub(super) fn offset(&self) -> u64 {
         self.before + self.unread as u64
     }
 
-    /// What is held and was not read yet.
+    /// The unread bytes in the buffer.
     #[inline(always)]
     pub(super) fn rest(&self) -> &[u8] {
         self.held().get(self.unread..).unwrap_or_default()
     }
 
-    /// Whether the whole input was read, and it ended where it was meant to.
+    /// Whether the whole input was read, and its compressed data is complete.
     pub(super) fn is_finished(&self) -> bool {
         let whole = match &self.source {
             Source::Memory(_) => true,
@@ -90,19 +90,19 @@ impl<'a> Input<'a> {
         whole && self.rest().is_empty()
     }
 
-    /// Makes [`Input::rest`] hold at least `bytes` bytes; false if the input ends before.
+    /// Makes [`Input::rest`] hold at least `bytes` bytes; false if the input ends earlier.
     ///
-    /// Waits for no more than that, so that the packets of a live stream come as they are captured.
+    /// It does not wait for more bytes than that, so that a live stream gives its packets at once.
     #[inline(always)]
     pub(super) fn want(&mut self, bytes: usize) -> Result<bool> {
-        if self.unread >= self.touched {
+        if self.unread >= self.prefetched {
             progress::check()?;
-            self.touch();
+            self.prefetch();
         }
         Ok(self.rest().len() >= bytes || self.fill(bytes)?)
     }
 
-    /// Reads past the next `bytes` bytes and gives them, or as many as are held.
+    /// Consumes and returns the next `bytes` bytes, or as many as the buffer holds.
     #[inline(always)]
     pub(super) fn take(&mut self, bytes: usize) -> &[u8] {
         let start = self.unread;
@@ -110,7 +110,7 @@ impl<'a> Input<'a> {
         self.held().get(start..self.unread).unwrap_or_default()
     }
 
-    /// Reads past any number of bytes; false if the input ends before.
+    /// Skips `bytes` bytes; false if the input ends earlier.
     pub(super) fn skip(&mut self, mut bytes: u64) -> Result<bool> {
         while bytes > 0 {
             if !self.want(1)? {
@@ -135,15 +135,15 @@ impl<'a> Input<'a> {
         }
     }
 
-    /// Loads the next bytes of a capture in memory into the cache, one after the other.
+    /// Prefetches the next bytes of a capture in memory into the cache.
     ///
-    /// Records are found one by one, each from the length of the one before, and the processor would wait for
-    /// memory at every one of them.
+    /// The position of each record depends on the length of the record before. Without prefetching, the processor waits
+    /// for memory at each record.
     #[cold]
-    fn touch(&mut self) {
-        self.touched = self.unread + AHEAD;
+    fn prefetch(&mut self) {
+        self.prefetched = self.unread + AHEAD;
         if let Source::Memory(bytes) = self.source {
-            let ahead = &bytes[self.unread.min(bytes.len())..self.touched.min(bytes.len())];
+            let ahead = &bytes[self.unread.min(bytes.len())..self.prefetched.min(bytes.len())];
             let sum = ahead.iter().step_by(64).fold(0_u8, |sum, byte| sum ^ byte);
             std::hint::black_box(sum);
         }

@@ -5,41 +5,41 @@ use pcap_parser::{OptionCode, parse_interfacedescriptionblock_be, parse_interfac
 use super::link::LinkType;
 use super::record::ByteOrder;
 
-/// What a capture says of an interface.
+/// The description of an interface.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Interface {
     pub(super) link: LinkType,
-    /// Bytes of a frame that are captured at most; 0 without a limit.
+    /// Maximum number of captured bytes per frame; 0: no limit.
     pub(super) snap_bytes: u32,
     pub(super) clock: Clock,
 }
 
-/// How an interface counts time.
+/// The unit and the offset of an interface's time stamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Clock {
     tick: Tick,
-    /// Seconds added to every time.
+    /// Seconds added to each time.
     offset_s: i64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tick {
-    /// So many nanoseconds.
+    /// This many nanoseconds.
     Nanoseconds(u64),
-    /// One of so many parts of a nanosecond.
+    /// A nanosecond divided by this number.
     PartOfNanosecond(u64),
-    /// 2 to the minus so many seconds.
+    /// 2 to the power of minus this number, in seconds.
     PowerOfTwo(u32),
 }
 
 impl Interface {
-    /// Reads an interface description block; none if it cannot be read.
+    /// Parses an interface description block; `None` if it is not readable.
     pub(super) fn read(order: ByteOrder, block: &[u8]) -> Option<Self> {
         let (_, block) = match order {
             ByteOrder::Little => parse_interfacedescriptionblock_le(block).ok()?,
             ByteOrder::Big => parse_interfacedescriptionblock_be(block).ok()?,
         };
-        // `pcap-parser` reads binary resolutions and big-endian offsets wrongly.
+        // `pcap-parser` returns wrong values for binary resolutions and big-endian offsets.
         let option = |code| {
             block.options.iter().find(|option| option.code == code).and_then(|option| option.as_bytes().ok())
         };
@@ -61,19 +61,19 @@ impl Interface {
 }
 
 impl Clock {
-    /// From `if_tsresol`, a negative power of 10, or of 2 with the highest bit set, and `if_tsoffset`.
+    /// From `if_tsresol` and `if_tsoffset`. The resolution is a negative power of 10, or of 2 if its highest bit is set.
     fn new(resolution: u8, offset_s: i64) -> Self {
         let tick = match resolution {
             0..=9 => Tick::Nanoseconds(10_u64.pow(9 - u32::from(resolution))),
             10..=28 => Tick::PartOfNanosecond(10_u64.pow(u32::from(resolution) - 9)),
-            // 64 bits of them are less than a nanosecond.
+            // The largest 64-bit number of these ticks is less than a nanosecond.
             29..=127 => Tick::PowerOfTwo(127),
             128.. => Tick::PowerOfTwo(u32::from(resolution & 0x7f)),
         };
         Self { tick, offset_s }
     }
 
-    /// Nanoseconds since the Unix epoch, cut to whole ones; none before the year 1677 and after 2262.
+    /// Nanoseconds since the Unix epoch, rounded down; `None` before the year 1677 and after 2262.
     #[inline]
     pub(super) fn nanoseconds(self, ticks: u64) -> Option<i64> {
         let ticks = u128::from(ticks);
@@ -82,7 +82,7 @@ impl Clock {
             Tick::PartOfNanosecond(parts) => ticks / u128::from(parts),
             Tick::PowerOfTwo(power) => (ticks * 1_000_000_000) >> power,
         };
-        // Both are far below 2^127.
+        // Both are less than 2^127.
         i64::try_from(ns.cast_signed() + i128::from(self.offset_s) * 1_000_000_000).ok()
     }
 }
@@ -115,7 +115,7 @@ mod tests {
         assert_eq!(Clock::new(0, i64::MAX).nanoseconds(u64::MAX), None);
         assert_eq!(Clock::new(6, -1).nanoseconds(1), Some(-999_999_000));
         assert_eq!(Clock::new(9, 1).nanoseconds(i64::MAX as u64), None);
-        // Each part may lie outside where the sum does not.
+        // The sum may be in range when one of its parts is not.
         assert_eq!(Clock::new(9, -10_000_000_000).nanoseconds(u64::MAX), Some(8_446_744_073_709_551_615));
     }
 }

@@ -1,4 +1,4 @@
-//! IPv4 and IPv6 headers, with what extends them.
+//! IPv4 and IPv6 headers and extension headers.
 
 use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice, ip_number};
 
@@ -6,23 +6,23 @@ use super::counts::Skipped;
 use super::packet::Packet;
 use super::part::Part;
 
-/// What an IP packet carries.
+/// The payload of an IP packet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Payload<'a> {
-    /// The bytes behind the IP header and its extensions.
+    /// The bytes after the IP header and its extension headers.
     pub(super) part: Part<'a>,
-    /// Which piece of a datagram this is, if it is not a whole one.
+    /// Which fragment this is, if the datagram is fragmented.
     pub(super) fragment: Option<Fragment>,
 }
 
-/// One piece of an IP datagram.
+/// A fragment of an IP datagram.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fragment {
     /// Identification: 16 bits in IPv4, 32 bits in IPv6.
     pub(super) id: u32,
-    /// The protocol number beside the identification.
+    /// The protocol number in the header of the fragment.
     pub(super) protocol: u8,
-    /// Whether the datagram begins in this piece.
+    /// Whether this is the first fragment.
     pub(super) is_first: bool,
 }
 
@@ -30,7 +30,7 @@ pub(super) struct Fragment {
 ///
 /// # Errors
 ///
-/// [`Skipped::Truncated`]; [`Skipped::Malformed`] for another version than 4 and 6 too.
+/// [`Skipped::Truncated`]; [`Skipped::Malformed`], also for an IP version other than 4 and 6.
 #[inline(always)]
 pub(super) fn read<'a>(part: Part<'a>, packet: &mut Packet) -> Result<Payload<'a>, Skipped> {
     match part.head::<1>()?[0] >> 4 {
@@ -49,7 +49,7 @@ fn ipv4<'a>(part: Part<'a>, packet: &mut Packet) -> Result<Payload<'a>, Skipped>
         _ => Skipped::Malformed,
     })?;
     let part = match usize::from(header.total_len()) {
-        // The network card was to cut a larger packet into segments and had not yet written their length.
+        // Segmentation offload: the host captured the packet before its network card split it and wrote the lengths.
         0 => part,
         total if total < header_bytes => return Err(Skipped::Malformed),
         total => part.up_to(total),
@@ -75,7 +75,7 @@ fn ipv6<'a>(part: Part<'a>, packet: &mut Packet) -> Result<Payload<'a>, Skipped>
     let header = Ipv6HeaderSlice::from_slice(part.captured).map_err(|_| Skipped::Malformed)?;
     packet.protocol = header.next_header().0;
     let part = match usize::from(header.payload_length()) {
-        // A jumbogram, or a packet that the network card was to cut into segments.
+        // A jumbogram, or a packet before segmentation offload.
         0 if packet.protocol != ip_number::IPV6_NO_NEXT_HEADER.0 => part,
         payload => part.up_to(payload + 40),
     };
@@ -88,9 +88,9 @@ fn ipv6<'a>(part: Part<'a>, packet: &mut Packet) -> Result<Payload<'a>, Skipped>
     extensions(part.after(40)?, None, packet)
 }
 
-/// Reads past the authentication header of either version and the extension headers of IPv6 (RFC 8200).
+/// Skips the authentication header (IPv4 and IPv6) and the extension headers of IPv6 (RFC 8200).
 ///
-/// Ends at the first one that the capture does not hold: `protocol` then is that header's number.
+/// Stops at the first header that the capture does not hold; `protocol` is then the number of that header.
 #[inline(always)]
 fn extensions<'a>(
     mut part: Part<'a>,
@@ -106,7 +106,7 @@ fn extensions<'a>(
     const HIP: u8 = ip_number::HIP.0;
     const SHIM6: u8 = ip_number::SHIM6.0;
 
-    // Every turn reads on in the packet, so that the loop ends with it.
+    // Each iteration consumes bytes of the packet, so the loop terminates.
     while fragment.is_none_or(|fragment| fragment.is_first) {
         let Ok(&[next, length]) = part.head() else { break };
         let header_bytes = match packet.protocol {
@@ -121,7 +121,7 @@ fn extensions<'a>(
         if packet.protocol == FRAGMENT && packet.ip_version == 6 {
             let &[_, _, high, low, a, b, c, d] = part.head()?;
             let offset_and_more = u16::from_be_bytes([high, low]) & 0xfff9;
-            // A header with neither offset nor more to come leaves the datagram whole (RFC 6946).
+            // Offset 0 without more fragments: the datagram is complete (RFC 6946).
             if offset_and_more != 0 {
                 let id = u32::from_be_bytes([a, b, c, d]);
                 fragment = Some(Fragment { id, protocol: next, is_first: offset_and_more & 0xfff8 == 0 });

@@ -1,4 +1,4 @@
-//! What makes two packets part of one flow.
+//! The key of a flow: packets with the same key belong to the same flow.
 
 use std::hash::{Hash, Hasher};
 
@@ -6,8 +6,8 @@ use super::packet::Packet;
 
 /// The normalised 5-tuple: both directions of a conversation have the same key.
 ///
-/// The VLAN belongs to it, as in `NFStream`: hosts of two VLANs may share an address, and a packet that is routed
-/// from one VLAN to another passes a trunk twice and must not count twice in one flow.
+/// It contains the VLAN, as in `NFStream`: hosts in two VLANs may have the same address, and a packet that is routed from
+/// one VLAN to another passes a trunk twice and must not be counted twice in one flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Key {
     /// The lower endpoint's address, then the other's, then both ports.
@@ -17,7 +17,7 @@ pub(super) struct Key {
 }
 
 impl Hash for Key {
-    /// Word by word, which is faster than as bytes.
+    /// Hashes words, which is faster than bytes.
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
         for word in self.words {
@@ -36,15 +36,15 @@ impl Key {
             [(all >> 64) as u64, all as u64]
         };
         let (src, dst) = (half(&packet.src), half(&packet.dst));
-        let upright = (src, packet.src_port) <= (dst, packet.dst_port);
-        let ([a, b], [c, d], low, high) = if upright {
+        let lower = (src, packet.src_port) <= (dst, packet.dst_port);
+        let ([a, b], [c, d], low, high) = if lower {
             (src, dst, packet.src_port, packet.dst_port)
         } else {
             (dst, src, packet.dst_port, packet.src_port)
         };
         let ports = u64::from(low) << 48 | u64::from(high) << 32;
         let kind = u64::from(packet.protocol) << 24 | u64::from(packet.ip_version) << 16;
-        (Self { words: [a, b, c, d], rest: ports | kind | u64::from(packet.vlan_id) }, upright)
+        (Self { words: [a, b, c, d], rest: ports | kind | u64::from(packet.vlan_id) }, lower)
     }
 
     /// Address and port of an endpoint: the lower one, or the other.
@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_directions_have_one_key_that_gives_everything_back() {
+    fn both_directions_have_one_key_which_contains_all_fields() {
         let packet = Packet {
             src: [9; 16],
             dst: [200; 16],
@@ -88,10 +88,10 @@ mod tests {
             ..Packet::default()
         };
         let back = Packet { src: packet.dst, dst: packet.src, src_port: 53, dst_port: 40_000, ..packet };
-        let (key, upright) = Key::of(&packet);
-        assert_eq!((key, !upright), Key::of(&back));
-        assert_eq!(key.endpoint(upright), (packet.src, packet.src_port));
-        assert_eq!(key.endpoint(!upright), (packet.dst, packet.dst_port));
+        let (key, lower) = Key::of(&packet);
+        assert_eq!((key, !lower), Key::of(&back));
+        assert_eq!(key.endpoint(lower), (packet.src, packet.src_port));
+        assert_eq!(key.endpoint(!lower), (packet.dst, packet.dst_port));
         assert_eq!((key.protocol(), key.ip_version(), key.vlan_id()), (17, 6, 4095));
     }
 

@@ -1,13 +1,13 @@
-//! From the link layer to the network layer.
+//! The link layer: finds the IP packet in a frame.
 
 use etherparse::ether_type;
 
 use super::counts::Skipped;
 use super::part::Part;
 
-/// What a capture's frames begin with: a number of the tcpdump group's list of link-layer header types.
+/// The type of a capture's link-layer headers: a number of the tcpdump group's list of `LINKTYPE_` values.
 ///
-/// Any number may stand here; frames of other link types than the constants are counted as unsupported.
+/// Any number is valid. Frames with another link type than the constants are counted as unsupported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct LinkType(pub u16);
 
@@ -40,13 +40,13 @@ impl LinkType {
     pub const LINUX_SLL: Self = Self(113);
     /// PPP as Linux's pppd writes it, with the direction in place of the address byte.
     pub const PPP_PPPD: Self = Self(166);
-    /// Per-Packet Information: a header that names the link type of the frame behind it.
+    /// Per-Packet Information: a header that contains the link type of the frame after it.
     pub const PPI: Self = Self(192);
-    /// PPP behind a byte of direction.
+    /// PPP after a byte with the direction.
     pub const PPP_WITH_DIR: Self = Self(204);
-    /// Cisco HDLC behind a byte of direction.
+    /// Cisco HDLC after a byte with the direction.
     pub const C_HDLC_WITH_DIR: Self = Self(205);
-    /// Frame Relay behind a byte of direction.
+    /// Frame Relay after a byte with the direction.
     pub const FRELAY_WITH_DIR: Self = Self(206);
     /// IPv4 without a link layer.
     pub const IPV4: Self = Self(228);
@@ -54,10 +54,18 @@ impl LinkType {
     pub const IPV6: Self = Self(229);
     /// Linux "cooked" capture, version 2.
     pub const LINUX_SLL2: Self = Self(276);
+    /// Ethernet with the tag of a Broadcom switch after the addresses.
+    pub const DSA_TAG_BRCM: Self = Self(281);
+    /// Ethernet with the tag of a Broadcom switch before the addresses.
+    pub const DSA_TAG_BRCM_PREPEND: Self = Self(282);
+    /// Ethernet with the tag of a Marvell switch after the addresses.
+    pub const DSA_TAG_DSA: Self = Self(284);
+    /// Ethernet with the tag of a Marvell switch after the addresses, with an Ethernet type of its own.
+    pub const DSA_TAG_EDSA: Self = Self(285);
 }
 
 impl LinkType {
-    /// What the tcpdump group calls the more common of the link types whose frames are not decoded.
+    /// The name of a common link type that is not decoded.
     pub(super) const fn unsupported_name(self) -> Option<&'static str> {
         Some(match self.0 {
             6 => "Token Ring",
@@ -119,11 +127,11 @@ const PPPOE_SESSION: u16 = 0x8864;
 const MPLS: u16 = 0x8847;
 /// MPLS with multicast labels (RFC 5332).
 const MPLS_MULTICAST: u16 = 0x8848;
-/// VLAN tags of before 802.1ad, put outside another one.
+/// Outer VLAN tags from before 802.1ad.
 const OLD_QINQ: u16 = 0x9100;
 const OLD_QINQ_2: u16 = 0x9200;
 const OLD_QINQ_3: u16 = 0x9300;
-/// The port extender's tag of IEEE 802.1BR, and Cisco's forerunner of it.
+/// The port extender's tag of IEEE 802.1BR, and its predecessor by Cisco.
 const E_TAG: u16 = 0x893f;
 const VN_TAG: u16 = 0x8926;
 /// Cisco metadata, which carries a security group.
@@ -139,25 +147,25 @@ const HSR: u16 = 0x892f;
 const R_TAG: u16 = 0xf1c1;
 /// Network Service Header (RFC 8300).
 const NSH: u16 = 0x894f;
-/// An 802.2 header in a frame that is too long for a length.
+/// An 802.2 header in a frame whose length does not fit into the length field.
 const JUMBO_LLC: u16 = 0x8870;
-/// What is not decoded.
+/// Encapsulations that are not decoded.
 const MACSEC: u16 = 0x88e5;
 const BATMAN_ADV: u16 = 0x4305;
 const LWAPP: u16 = 0x88bb;
-/// Ethernet frames within another protocol.
+/// An Ethernet frame within another protocol.
 const BRIDGED_ETHERNET: u16 = 0x6558;
 /// PPP within another protocol.
 const PPP: u16 = 0x880b;
-/// A number of at most this in the place of an Ethernet type is a length.
-const LONGEST_LENGTH: u16 = 1500;
-/// `sll_hatype` of netlink messages, whose protocol numbers are not those of Ethernet.
+/// The field of the Ethernet type holds a length if it is at most this.
+const MAX_LENGTH: u16 = 1500;
+/// `sll_hatype` of netlink messages. Their protocol numbers are not Ethernet types.
 const NETLINK: u16 = 824;
 
-/// An IP packet and where it came from.
+/// An IP packet with the tag of its frame.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Network<'a> {
-    /// The IP header and all that follows.
+    /// The IP header and everything after it.
     pub(super) ip: Part<'a>,
     /// Outermost VLAN identifier; 0 without a tag.
     pub(super) vlan_id: u16,
@@ -171,17 +179,21 @@ pub(super) fn network(link: LinkType, frame: Part<'_>) -> Result<Network<'_>, Sk
         LinkType::RAW | LinkType::RAW_BSD | LinkType::RAW_OPENBSD | LinkType::IPV4 | LinkType::IPV6 => {
             Ok(Network { ip: frame, vlan_id: 0 })
         }
-        _ => rarer(link, frame),
+        _ => other_link(link, frame),
     }
 }
 
-/// Finds the IP packet in a frame of the rarer link types.
-fn rarer(link: LinkType, frame: Part<'_>) -> Result<Network<'_>, Skipped> {
+/// Finds the IP packet in a frame of a less common link type.
+fn other_link(link: LinkType, frame: Part<'_>) -> Result<Network<'_>, Skipped> {
     match link {
         LinkType::LINUX_SLL if frame.u16(2)? == NETLINK => Err(Skipped::NotIp),
         LinkType::LINUX_SLL => ether_payload(frame.u16(14)?, frame.after(16)?),
         LinkType::LINUX_SLL2 if frame.u16(8)? == NETLINK => Err(Skipped::NotIp),
         LinkType::LINUX_SLL2 => ether_payload(frame.u16(0)?, frame.after(20)?),
+        LinkType::DSA_TAG_BRCM => ether_payload(frame.u16(16)?, frame.after(18)?),
+        LinkType::DSA_TAG_BRCM_PREPEND => ethernet(frame.after(4)?),
+        LinkType::DSA_TAG_DSA => marvell(frame, 12),
+        LinkType::DSA_TAG_EDSA => marvell(frame, 16),
         LinkType::NULL | LinkType::LOOP => loopback(frame),
         LinkType::PPP | LinkType::PPP_HDLC | LinkType::C_HDLC => ppp(frame),
         LinkType::PPP_WITH_DIR | LinkType::C_HDLC_WITH_DIR => ppp(frame.after(1)?),
@@ -201,7 +213,7 @@ fn rarer(link: LinkType, frame: Part<'_>) -> Result<Network<'_>, Skipped> {
     }
 }
 
-/// The link type that frames of an unsupported one were of, which Per-Packet Information may hold.
+/// The unsupported link type of a frame. For Per-Packet Information it is the link type in its header.
 pub(super) fn unsupported(link: LinkType, frame: Part<'_>) -> LinkType {
     match ppi(frame) {
         Ok((inner, _)) if link == LinkType::PPI => inner,
@@ -209,7 +221,7 @@ pub(super) fn unsupported(link: LinkType, frame: Part<'_>) -> LinkType {
     }
 }
 
-/// The link type and the frame behind Per-Packet Information, whose numbers are in little-endian order.
+/// The link type and the frame after Per-Packet Information, whose numbers are little-endian.
 fn ppi(frame: Part<'_>) -> Result<(LinkType, Part<'_>), Skipped> {
     let &[_, _, low, high, a, b, c, d] = frame.head()?;
     let length = usize::from(u16::from_le_bytes([low, high]));
@@ -227,7 +239,7 @@ pub(super) fn ethernet(frame: Part<'_>) -> Result<Network<'_>, Skipped> {
     ether_payload(frame.u16(12)?, frame.after(14)?)
 }
 
-/// Finds the IP packet behind a type of Ethernet: behind VLAN and other tags, MPLS labels, PPPoE and 802.2.
+/// Finds the IP packet after an Ethernet type: after VLAN and other tags, MPLS labels, PPPoE and 802.2 headers.
 #[inline(always)]
 pub(super) fn ether_payload(ether_type: u16, part: Part<'_>) -> Result<Network<'_>, Skipped> {
     match ether_type {
@@ -236,10 +248,10 @@ pub(super) fn ether_payload(ether_type: u16, part: Part<'_>) -> Result<Network<'
     }
 }
 
-/// Finds the IP packet behind tags and headers.
+/// Finds the IP packet after tags and headers.
 fn tagged(mut ether_type: u16, mut part: Part<'_>) -> Result<Network<'_>, Skipped> {
     let mut vlan_id = 0;
-    // Every turn reads on in the frame, so that the loop ends with it.
+    // Each iteration consumes bytes of the frame, so the loop terminates.
     loop {
         match ether_type {
             IPV4 | IPV6 => return Ok(Network { ip: part, vlan_id }),
@@ -247,22 +259,26 @@ fn tagged(mut ether_type: u16, mut part: Part<'_>) -> Result<Network<'_>, Skippe
                 if vlan_id == 0 {
                     vlan_id = part.u16(0)? & 0x0fff;
                 }
-                (ether_type, part) = behind(part, 2)?;
+                (ether_type, part) = type_after(part, 2)?;
             }
             MPLS | MPLS_MULTICAST => (ether_type, part) = mpls(part)?,
             PPPOE_SESSION => (ether_type, part) = ppp_payload(part.after(6)?)?,
             PPP => (ether_type, part) = ppp_payload(part)?,
-            BRIDGED_ETHERNET => (ether_type, part) = behind(part, 12)?,
-            VN_TAG | HSR | R_TAG => (ether_type, part) = behind(part, 4)?,
-            E_TAG => (ether_type, part) = behind(part, 6)?,
-            // Its second byte counts 4 bytes each.
-            CISCO_METADATA => (ether_type, part) = behind(part, 2 + 4 * usize::from(part.head::<2>()?[1]))?,
-            PBB => (ether_type, part) = behind(part, 4 + 12)?,
-            FABRIC_PATH => (ether_type, part) = behind(part, 2 + 12)?,
-            // Options of 4 bytes each are counted in 5 bits.
-            TRILL => (ether_type, part) = behind(part, 6 + 4 * usize::from(part.u16(0)? >> 6 & 0x1f) + 12)?,
+            BRIDGED_ETHERNET => (ether_type, part) = type_after(part, 12)?,
+            VN_TAG | HSR | R_TAG => (ether_type, part) = type_after(part, 4)?,
+            E_TAG => (ether_type, part) = type_after(part, 6)?,
+            // The second byte holds the length in units of 4 bytes.
+            CISCO_METADATA => {
+                (ether_type, part) = type_after(part, 2 + 4 * usize::from(part.head::<2>()?[1]))?
+            }
+            PBB => (ether_type, part) = type_after(part, 4 + 12)?,
+            FABRIC_PATH => (ether_type, part) = type_after(part, 2 + 12)?,
+            // 5 bits hold the number of options of 4 bytes.
+            TRILL => {
+                (ether_type, part) = type_after(part, 6 + 4 * usize::from(part.u16(0)? >> 6 & 0x1f) + 12)?
+            }
             NSH => (ether_type, part) = nsh(part)?,
-            ..=LONGEST_LENGTH | JUMBO_LLC => (ether_type, part) = llc(part)?,
+            ..=MAX_LENGTH | JUMBO_LLC => (ether_type, part) = llc(part)?,
             MACSEC => return Err(Skipped::Encapsulated(Encapsulation::Macsec)),
             BATMAN_ADV => return Err(Skipped::Encapsulated(Encapsulation::BatmanAdv)),
             LWAPP => return Err(Skipped::Encapsulated(Encapsulation::Lwapp)),
@@ -271,13 +287,13 @@ fn tagged(mut ether_type: u16, mut part: Part<'_>) -> Result<Network<'_>, Skippe
     }
 }
 
-/// The type of Ethernet that stands behind `bytes` bytes, and what follows it.
-fn behind(part: Part<'_>, bytes: usize) -> Result<(u16, Part<'_>), Skipped> {
+/// The Ethernet type after `bytes` bytes, and what follows it.
+fn type_after(part: Part<'_>, bytes: usize) -> Result<(u16, Part<'_>), Skipped> {
     Ok((part.u16(bytes)?, part.after(bytes + 2)?))
 }
 
-/// Behind a stack of MPLS labels: IP, told by its version, or the Ethernet of a pseudowire, with or without a control
-/// word (RFC 4385, RFC 4448).
+/// What follows a stack of MPLS labels: IP, which its version identifies, or the Ethernet frame of a pseudowire, with or
+/// without a control word (RFC 4385, RFC 4448).
 fn mpls(mut part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
     loop {
         let label = u32::from_be_bytes(*part.head()?);
@@ -289,7 +305,7 @@ fn mpls(mut part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
     let version = part.head::<1>()?[0] >> 4;
     let frame = Likeness::of_frame(part);
     match version {
-        // A hardware address may begin with the same digit.
+        // A hardware address may begin with the same digit as the version of IP.
         4 if frame != Likeness::Sure && (fits_ipv4(part) || frame == Likeness::None) => Ok((IPV4, part)),
         6 if frame != Likeness::Sure && (fits_ipv6(part) || frame == Likeness::None) => Ok((IPV6, part)),
         0 => {
@@ -301,35 +317,35 @@ fn mpls(mut part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
     }
 }
 
-/// Bytes of padding and check sequence that may follow an IP packet.
+/// Maximum number of bytes of padding and check sequence after an IP packet.
 const TRAILER: usize = 32;
 
-/// Whether an IPv4 header's length is that of what there is.
+/// Whether the length in an IPv4 header fits the length on the wire.
 fn fits_ipv4(part: Part<'_>) -> bool {
     let length = part.u16(2).map_or(0, usize::from);
     let header = part.captured.first().is_some_and(|first| first & 0x0f >= 5);
     header && length >= 20 && (length..=length + TRAILER).contains(&part.wire)
 }
 
-/// Whether an IPv6 header's length is that of what there is.
+/// Whether the length in an IPv6 header fits the length on the wire.
 fn fits_ipv6(part: Part<'_>) -> bool {
     let length = part.u16(4).map_or(0, usize::from) + 40;
     (length..=length + TRAILER).contains(&part.wire)
 }
 
-/// How much what stands somewhere looks like an Ethernet frame that carries IP or a tag.
+/// How likely bytes are an Ethernet frame that carries IP or a tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Likeness {
     None,
-    /// By its type.
+    /// The Ethernet type fits.
     Likely,
-    /// By the length of the IP packet in it too.
+    /// The Ethernet type and the length of the IP packet fit.
     Sure,
 }
 
 impl Likeness {
     fn of_frame(part: Part<'_>) -> Self {
-        let Ok((kind, ip)) = behind(part, 12) else { return Self::None };
+        let Ok((kind, ip)) = type_after(part, 12) else { return Self::None };
         let version = ip.captured.first().map(|first| first >> 4);
         match (kind, version) {
             (IPV4, Some(4)) if fits_ipv4(ip) => Self::Sure,
@@ -342,7 +358,7 @@ impl Likeness {
     }
 }
 
-/// Behind a Network Service Header, whose length counts 4 bytes each.
+/// What follows a Network Service Header, which holds its length in units of 4 bytes.
 fn nsh(part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
     let &[_, length, _, next] = part.head()?;
     let bytes = usize::from(length & 0x3f) * 4;
@@ -360,8 +376,8 @@ fn nsh(part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
     Ok((ether_type, part.after(bytes)?))
 }
 
-/// Behind a PPP protocol number, which may be compressed to one byte (RFC 1661); HDLC address and control bytes
-/// may stand before it.
+/// What follows a PPP protocol number, which may be compressed to one byte (RFC 1661). HDLC address and control bytes
+/// may precede it.
 fn ppp_payload(part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
     let part = if part.captured.starts_with(&[0xff, 0x03]) { part.after(2)? } else { part };
     let [first] = *part.head()?;
@@ -375,16 +391,25 @@ fn ppp_payload(part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
     }
 }
 
-/// A PPP frame, or one of Cisco HDLC, where a type of Ethernet follows address and control bytes.
+/// A frame with the 4-byte tag of a Marvell switch at byte `at`. If a bit of the tag is set, it replaces a VLAN tag and
+/// contains its identifier.
+fn marvell(frame: Part<'_>, at: usize) -> Result<Network<'_>, Skipped> {
+    let &[flags, _, high, low] = frame.after(at)?.head()?;
+    let network = ether_payload(frame.u16(at + 4)?, frame.after(at + 6)?)?;
+    let vlan_id = if flags & 0x20 == 0 { 0 } else { u16::from_be_bytes([high, low]) & 0x0fff };
+    Ok(if vlan_id == 0 { network } else { Network { vlan_id, ..network } })
+}
+
+/// A PPP frame, or a frame of Cisco HDLC, which has an Ethernet type after its address and control bytes.
 fn ppp(frame: Part<'_>) -> Result<Network<'_>, Skipped> {
     let (ether_type, part) = match *frame.head()? {
-        [0x0f | 0x8f, 0x00] => behind(frame, 2)?,
+        [0x0f | 0x8f, 0x00] => type_after(frame, 2)?,
         _ => ppp_payload(frame)?,
     };
     ether_payload(ether_type, part)
 }
 
-/// Behind the address of Frame Relay, of 2 to 4 bytes: a type of Ethernet as Cisco writes it, or a control byte and a
+/// A Frame Relay frame. After its address of 2 to 4 bytes it has an Ethernet type (Cisco), or a control byte and a
 /// protocol identifier (RFC 2427).
 fn frame_relay(frame: Part<'_>) -> Result<Network<'_>, Skipped> {
     let last = frame.captured.iter().take(4).position(|byte| byte & 1 == 1).ok_or(Skipped::Malformed)?;
@@ -392,12 +417,12 @@ fn frame_relay(frame: Part<'_>) -> Result<Network<'_>, Skipped> {
     let (ether_type, part) = match *part.head()? {
         [0x03, 0x00] => protocol_identifier(part.after(2)?)?,
         [0x03, _] => protocol_identifier(part.after(1)?)?,
-        _ => behind(part, 0)?,
+        _ => type_after(part, 0)?,
     };
     ether_payload(ether_type, part)
 }
 
-/// Behind a network layer protocol identifier (ISO/IEC TR 9577).
+/// What follows a network layer protocol identifier (ISO/IEC TR 9577).
 fn protocol_identifier(part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
     let [identifier] = *part.head()?;
     let rest = part.after(1)?;
@@ -410,8 +435,8 @@ fn protocol_identifier(part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
     }
 }
 
-/// Behind an 802.2 header: IP in SNAP (RFC 1042), by its own service access point, or by a protocol identifier
-/// (RFC 2684).
+/// What follows an 802.2 header: IP in SNAP (RFC 1042), IP with its own service access point, or IP with a protocol
+/// identifier (RFC 2684).
 fn llc(part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
     match part.head()? {
         [0xaa, 0xaa, 0x03] => snap(part.after(3)?),
@@ -421,10 +446,10 @@ fn llc(part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
     }
 }
 
-/// Behind SNAP: a type of Ethernet of RFC 1042 or of a bridge tunnel, or a bridged frame of RFC 2427 or RFC 2684.
+/// What follows a SNAP header: an Ethernet type (RFC 1042 or bridge tunnel) or a bridged frame (RFC 2427, RFC 2684).
 fn snap(part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
     match part.head()? {
-        [0, 0, 0 | 0xf8] => behind(part, 3),
+        [0, 0, 0 | 0xf8] => type_after(part, 3),
         // With and without a frame check sequence; ATM pads both to 4 bytes.
         [0, 0x80, 0xc2] if matches!(part.u16(3)?, 1 | 7) => {
             let frame = part.after(5)?;
@@ -437,7 +462,7 @@ fn snap(part: Part<'_>) -> Result<(u16, Part<'_>), Skipped> {
     }
 }
 
-/// Behind the protocol family of a loopback interface: `AF_INET` is 2, `AF_INET6` differs from system to system.
+/// A frame of a loopback interface, after its protocol family. `AF_INET` is 2; `AF_INET6` depends on the system.
 fn loopback(frame: Part<'_>) -> Result<Network<'_>, Skipped> {
     let family = match *frame.head()? {
         [0, 0, high, low] | [low, high, 0, 0] => u16::from_be_bytes([high, low]),

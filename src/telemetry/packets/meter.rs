@@ -1,4 +1,4 @@
-//! From a capture to flow records.
+//! The flow meter: it reads a capture and returns flow records.
 
 use std::io::Read;
 use std::path::Path;
@@ -14,11 +14,11 @@ use super::table::FlowTable;
 use crate::error::{Error, Result};
 use crate::telemetry::{BatchReader, ReadReport, Schema, Table};
 
-/// Reads a capture file into a table of its flows; `-` is standard input.
+/// Reads a capture file and returns a table of its flows; `-` is standard input.
 ///
 /// # Errors
 ///
-/// As [`FlowMeter::open`] and of its batches.
+/// The errors of [`FlowMeter::open`] and of its batches.
 ///
 /// # Examples
 ///
@@ -33,12 +33,14 @@ pub fn read_flows(path: impl AsRef<Path>, config: &FlowMeterConfig) -> Result<Ta
     FlowMeter::open(path, config)?.read()
 }
 
-/// Meters a capture: a stream of Arrow batches of flow records, in the order in which the flows end.
+/// Reads a capture and returns Arrow batches of flow records, in the order in which the flows end.
 ///
-/// Memory is bounded by [`FlowMeterConfig::max_flows`] and one batch. Where the capture breaks off with an error,
-/// the flows of the packets before it come first, and the error comes last.
+/// [`FlowMeterConfig::max_flows`] and one batch bound the memory. If the capture is damaged, the batches first hold the
+/// flows of the packets before the damage; the last item is the error.
 ///
-/// A batch may be an error of [`PacketReader`].
+/// # Errors
+///
+/// As an iterator, the errors of [`PacketReader`].
 ///
 /// # Examples
 ///
@@ -66,9 +68,9 @@ pub struct FlowMeter<'a> {
     packets: PacketReader<'a>,
     table: FlowTable,
     report: ReadReport,
-    /// Nanoseconds that a row waits for its batch to be full.
+    /// Nanoseconds after which an incomplete batch is returned.
     flush_ns: Option<i64>,
-    /// Time of the packet that came with the first row of the batch that grows.
+    /// Packet time at which the incomplete batch got its first row.
     pending_since: Option<i64>,
     error: Option<Error>,
     is_finished: bool,
@@ -79,7 +81,7 @@ impl FlowMeter<'static> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] for settings outside their domain, and as [`PacketReader::open`].
+    /// [`Error::InvalidArgument`] for settings outside their domain, and the errors of [`PacketReader::open`].
     pub fn open(path: impl AsRef<Path>, config: &FlowMeterConfig) -> Result<Self> {
         let table = FlowTable::new(config)?;
         Ok(Self::join(PacketReader::open(path, &config.decode())?, table, config))
@@ -87,21 +89,21 @@ impl FlowMeter<'static> {
 }
 
 impl<'a> FlowMeter<'a> {
-    /// Meters a capture from any source; `place` names it in errors.
+    /// Reads a capture from any source; errors name it `place`.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] for settings outside their domain, and as [`PacketReader::new`].
+    /// [`Error::InvalidArgument`] for settings outside their domain, and the errors of [`PacketReader::new`].
     pub fn new(read: impl Read + Send + 'a, place: &str, config: &FlowMeterConfig) -> Result<Self> {
         let table = FlowTable::new(config)?;
         Ok(Self::join(PacketReader::new(read, place, &config.decode())?, table, config))
     }
 
-    /// Meters a capture in memory; `place` names it in errors.
+    /// Reads a capture in memory; errors name it `place`.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] for settings outside their domain, and as [`PacketReader::from_bytes`].
+    /// [`Error::InvalidArgument`] for settings outside their domain, and the errors of [`PacketReader::from_bytes`].
     pub fn from_bytes(bytes: &'a [u8], place: &str, config: &FlowMeterConfig) -> Result<Self> {
         let table = FlowTable::new(config)?;
         Ok(Self::join(PacketReader::from_bytes(bytes, place, &config.decode())?, table, config))
@@ -113,24 +115,28 @@ impl<'a> FlowMeter<'a> {
         Self { packets, table, report, flush_ns, pending_since: None, error: None, is_finished: false }
     }
 
-    /// What became of the capture's records up to now.
+    /// The counters of the capture's records up to now.
     pub fn capture_counts(&self) -> &CaptureCounts {
         self.packets.counts()
     }
 
-    /// What became of the flows up to now.
+    /// The counters of the flow table up to now.
     pub fn flow_counts(&self) -> &FlowCounts {
         self.table.counts()
     }
 
-    /// Whether the rows there are have waited long enough at the time of a packet.
-    fn is_due(&mut self, time_ns: i64) -> bool {
-        let Some(flush_ns) = self.flush_ns else { return false };
-        if self.table.pending() == 0 {
-            self.pending_since = None;
-            return false;
+    /// Records when the incomplete batch got its first row. Needed only for [`FlowMeterConfig::flush_s`].
+    fn update_pending_since(&mut self, time_ns: i64) {
+        if self.flush_ns.is_some() {
+            let has_rows = self.table.pending() > 0;
+            self.pending_since = has_rows.then(|| self.pending_since.unwrap_or(time_ns));
         }
-        time_ns.saturating_sub(*self.pending_since.get_or_insert(time_ns)) >= flush_ns
+    }
+
+    /// Whether the incomplete batch has waited for [`FlowMeterConfig::flush_s`] at the time of a packet.
+    fn is_due(&self, time_ns: i64) -> bool {
+        let waited = self.pending_since.map(|since| time_ns.saturating_sub(since));
+        waited.zip(self.flush_ns).is_some_and(|(waited, flush_ns)| waited >= flush_ns)
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
@@ -138,6 +144,7 @@ impl<'a> FlowMeter<'a> {
             match self.packets.next() {
                 Some(Ok(packet)) => {
                     self.table.push(&packet);
+                    self.update_pending_since(packet.time_ns);
                     if self.is_due(packet.time_ns) {
                         break;
                     }
@@ -149,15 +156,6 @@ impl<'a> FlowMeter<'a> {
                 }
             }
         }
-        let counts = self.packets.counts();
-        for (reason, records) in
-            counts.by_reason().into_iter().chain([("rejected_times", counts.rejected_times)])
-        {
-            if records > 0 {
-                self.report.skipped.insert(reason.to_owned(), records);
-            }
-        }
-        self.report.skipped.extend(self.packets.unsupported());
         let batch = if self.pending_since.take().is_some() && !self.is_finished {
             self.table.drain()?
         } else {
@@ -171,6 +169,23 @@ impl<'a> FlowMeter<'a> {
             None => self.error.take().map_or(Ok(None), Err),
         }
     }
+
+    /// Copies the counters of the capture and of the flow table that are not 0 into the report.
+    fn update_report(&mut self) {
+        let (capture, flows) = (self.packets.counts(), self.table.counts());
+        let others = [
+            ("rejected_times", capture.rejected_times),
+            ("backward_packets", flows.backwards),
+            ("evicted_flows", flows.evicted),
+            ("forgotten_connections", flows.forgotten),
+        ];
+        for (name, count) in capture.by_reason().into_iter().chain(others) {
+            if count > 0 {
+                self.report.skipped.insert(name.to_owned(), count);
+            }
+        }
+        self.report.skipped.extend(self.packets.unsupported());
+    }
 }
 
 impl BatchReader for FlowMeter<'_> {
@@ -178,9 +193,11 @@ impl BatchReader for FlowMeter<'_> {
         self.table.schema()
     }
 
-    /// `accepted` counts flow records; `skipped` counts the records of the capture that gave no packet, by the
-    /// names of [`CaptureCounts`]' fields, and none of them is a rejected flow. What is not decoded is there by name
-    /// too ([`Decoder::unsupported`](super::Decoder::unsupported)), and so are [`CaptureCounts::rejected_times`].
+    /// `accepted` counts flow records. `skipped` counts the records of the capture that are not packets, by the names of
+    /// the fields of [`CaptureCounts`], and again by the names of unsupported link types and encapsulations
+    /// ([`Decoder::unsupported`](super::Decoder::unsupported)). It also has [`CaptureCounts::rejected_times`]
+    /// and three counters of the flow table, of [`FlowCounts`]: `backward_packets`, `evicted_flows` and
+    /// `forgotten_connections`. `rejected` is always 0.
     fn report(&self) -> &ReadReport {
         &self.report
     }
@@ -190,6 +207,8 @@ impl Iterator for FlowMeter<'_> {
     type Item = Result<RecordBatch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.next_batch().transpose()
+        let batch = self.next_batch();
+        self.update_report();
+        batch.transpose()
     }
 }

@@ -1,5 +1,5 @@
-//! Packets to flows: captures are decoded packet by packet and metered into bidirectional flows.
-#![allow(clippy::inline_always, reason = "left to itself, the compiler takes twice as long for a packet")]
+//! Packet captures: packets are decoded one by one and grouped into bidirectional flows.
+#![allow(clippy::inline_always, reason = "without it, decoding a packet takes twice as long")]
 
 mod clock;
 mod config;
@@ -22,6 +22,7 @@ mod profile;
 mod reader;
 mod record;
 mod rows;
+mod rules;
 mod slab;
 mod statistics;
 mod table;

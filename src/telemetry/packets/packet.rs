@@ -1,6 +1,6 @@
-//! What the flow meter needs to know of a packet.
+//! A decoded packet.
 
-/// TCP flags as they stand in the header: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128 (RFC 9293).
+/// TCP flags, as in the header: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128 (RFC 9293).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TcpFlags(pub u8);
 
@@ -28,9 +28,9 @@ impl TcpFlags {
     }
 }
 
-/// One IP packet, decoded: addresses, sizes, flags; no payload.
+/// One decoded IP packet: addresses, sizes and flags, without the payload.
 ///
-/// Sizes are those on the wire, as the headers tell them, also where the capture holds less.
+/// Sizes are the sizes on the wire according to the headers, even if the capture holds fewer bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Packet {
@@ -46,9 +46,9 @@ pub struct Packet {
     pub dst_port: u16,
     /// IP version, 4 or 6.
     pub ip_version: u8,
-    /// Transport protocol, IANA number (behind IPv6 extension headers).
+    /// Transport protocol, IANA number (after IPv6 extension headers).
     pub protocol: u8,
-    /// TCP flags; none for other protocols.
+    /// TCP flags; 0 for other protocols.
     pub tcp_flags: TcpFlags,
     /// Time to live or hop limit.
     pub ttl: u8,
@@ -58,7 +58,7 @@ pub struct Packet {
     pub icmp_type: u8,
     /// ICMP code, for ICMP and `ICMPv6`.
     pub icmp_code: u8,
-    /// TCP window as it is in the header.
+    /// TCP window, without scaling.
     pub window: u16,
     /// Outermost VLAN identifier; 0 without a tag.
     pub vlan_id: u16,
@@ -66,8 +66,8 @@ pub struct Packet {
     pub frame_bytes: u32,
     /// Bytes of the IP packet, header included.
     pub ip_bytes: u32,
-    /// Bytes of the transport header; 0 where it is not known.
+    /// Bytes of the transport header; 0 if its length is unknown.
     pub header_bytes: u16,
-    /// Bytes above the transport header.
+    /// Bytes after the transport header.
     pub payload_bytes: u32,
 }

@@ -1,10 +1,10 @@
-//! A layer of a frame, as the capture holds it.
+//! The rest of a frame after the headers that are already decoded.
 
 use super::counts::Skipped;
 
-/// What is left of a frame behind the headers that were read.
+/// The rest of a frame after some headers.
 ///
-/// `captured` is what the capture holds of it, `wire` how long it was on the wire; `captured` is never longer.
+/// `captured` holds its captured bytes; `wire` is its length on the wire, which is never less than the captured length.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Part<'a> {
     pub(super) captured: &'a [u8],
@@ -12,13 +12,13 @@ pub(super) struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// A whole frame. A capture that holds more than it says was on the wire is believed for what it holds.
+    /// A whole frame. If more bytes are captured than the length on the wire, the captured length is used.
     #[inline(always)]
     pub(super) fn frame(captured: &'a [u8], wire: u32) -> Self {
         Self { captured, wire: captured.len().max(wire as usize) }
     }
 
-    /// What follows the first `bytes` bytes.
+    /// Everything after the first `bytes` bytes.
     #[inline(always)]
     pub(super) fn after(self, bytes: usize) -> Result<Self, Skipped> {
         match self.captured.get(bytes..) {
@@ -27,7 +27,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// No more than the first `bytes` bytes: what follows them is padding, or belongs to a layer further out.
+    /// The first `bytes` bytes at most. The bytes after them are padding or belong to an outer layer.
     #[inline(always)]
     pub(super) fn up_to(self, bytes: usize) -> Self {
         Self { captured: &self.captured[..self.captured.len().min(bytes)], wire: self.wire.min(bytes) }
@@ -46,7 +46,7 @@ impl<'a> Part<'a> {
         bytes.map_or_else(|| Err(self.too_short(at + 2)), |bytes| Ok(u16::from_be_bytes(*bytes)))
     }
 
-    /// Why `bytes` bytes are not there: cut off by the capture, or never sent.
+    /// Why there are fewer than `bytes` bytes: the capture does not hold them, or the frame did not have them.
     #[cold]
     pub(super) fn too_short(self, bytes: usize) -> Skipped {
         if self.wire < bytes { Skipped::Malformed } else { Skipped::Truncated }

@@ -1,41 +1,42 @@
-//! Classic pcap files.
+//! Captures in the classic pcap format.
 
 use super::input::Input;
 use super::link::LinkType;
 use super::record::{ByteOrder, MAX_CAPTURED, Record};
 use crate::error::Result;
+use crate::telemetry::files::capture_magic::{PCAP_LINUX_2_2, PCAP_MICROSECONDS, PCAP_NANOSECONDS};
 
 /// Bytes of the file header, its magic number included.
 const FILE_HEADER: usize = 24;
 
-/// What the header of a pcap file says.
+/// The header of a pcap file.
 ///
-/// The 16 bytes before each record are read here and not by `pcap-parser`, so that a length is checked before its
-/// bytes are waited for; tests hold the two against each other.
+/// This file parses the header of each record itself and checks its length before it waits for the bytes of the
+/// record, which `pcap-parser` does not. Tests compare the two.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pcap {
     order: ByteOrder,
-    /// Nanoseconds in one unit of the second half of a time.
+    /// Nanoseconds per unit of the fractional part of a time.
     unit_ns: u32,
-    /// Bytes before each record's frame.
+    /// Bytes of the header before each frame.
     record_header: usize,
     link: LinkType,
 }
 
 impl Pcap {
-    /// Reads the file header, if the magic number is one of pcap's.
+    /// Reads the file header; `None` if the input does not begin with a magic number of pcap.
     pub(super) fn open(input: &mut Input<'_>) -> Result<Option<Self>> {
         input.want(4)?;
         let Some(&magic) = input.rest().first_chunk::<4>() else { return Ok(None) };
+        // Every magic number of pcap begins with this byte.
         let (order, number) = match magic {
-            [0xa1, 0xb2, ..] => (ByteOrder::Big, u32::from_be_bytes(magic)),
+            [0xa1, ..] => (ByteOrder::Big, u32::from_be_bytes(magic)),
             _ => (ByteOrder::Little, u32::from_le_bytes(magic)),
         };
         let (unit_ns, record_header) = match number {
-            0xa1b2_c3d4 => (1_000, 16),
-            0xa1b2_3c4d => (1, 16),
-            // A variant of Linux 2.2 with the interface and more in every record.
-            0xa1b2_cd34 => (1_000, 24),
+            PCAP_MICROSECONDS => (1_000, 16),
+            PCAP_NANOSECONDS => (1, 16),
+            PCAP_LINUX_2_2 => (1_000, 24),
             _ => return Ok(None),
         };
         if !input.want(FILE_HEADER)? {
@@ -43,7 +44,7 @@ impl Pcap {
             return Err(input.error(0, format!("a header of {bytes} bytes"), "a pcap header of 24 bytes"));
         }
         let header = input.take(FILE_HEADER);
-        // The upper half of the field tells the length of a frame check sequence.
+        // The upper half of the field holds the length of a frame check sequence.
         let link = LinkType(order.u32(header, 20) as u16);
         Ok(Some(Self { order, unit_ns, record_header, link }))
     }

@@ -1,41 +1,42 @@
-//! pcapng files (draft-ietf-opsawg-pcapng).
+//! Captures in the pcapng format (draft-ietf-opsawg-pcapng).
 
 use super::input::Input;
 use super::interface::Interface;
 use super::record::{ByteOrder, Record};
 use crate::error::Result;
+use crate::telemetry::files::capture_magic::PCAPNG as SECTION;
 
-const SECTION: u32 = 0x0a0d_0d0a;
+/// Types of blocks; [`SECTION`] is one as well.
 const INTERFACE: u32 = 1;
 const OLD_PACKET: u32 = 2;
 const SIMPLE_PACKET: u32 = 3;
 const ENHANCED_PACKET: u32 = 6;
 
-/// Bytes of a block around its body: type, and the length before and behind.
+/// Bytes of a block around its body: the type, the length before the body and the length after it.
 const FRAME: u32 = 12;
 
-/// Bytes of a block that is read; longer ones of other types are read past.
+/// Maximum length of a block that is parsed. Blocks of other types may be longer and are skipped.
 const MAX_BLOCK: u32 = 1 << 20;
 
-/// Interfaces of a section that are remembered at most.
+/// Maximum number of interfaces in a section.
 const MAX_INTERFACES: usize = 1 << 16;
 
 /// State of a pcapng file.
 ///
-/// Packet blocks are read here and not by `pcap-parser`, which collects their options into vectors; tests hold the
-/// two against each other.
+/// This file parses packet blocks itself, because `pcap-parser` collects their options into vectors. Tests compare the
+/// two.
 #[derive(Clone, Debug)]
 pub(super) struct PcapNg {
     order: ByteOrder,
-    /// Interfaces of the section; none where the description is not readable, so that the numbers stay right.
+    /// Interfaces of the section by number; `None` for an interface with an unreadable description.
     interfaces: Vec<Option<Interface>>,
-    /// Simple packets have no time: they get that of the packet before.
+    /// Time of the last packet. Simple packet blocks have no time and get this one.
     time_ns: i64,
 }
 
-/// What the next block with a frame is.
+/// The next block that holds a frame.
 enum Block {
-    /// A block of this type and length, which the input holds.
+    /// A block of this type and length. The input holds all of it.
     Packet(u32, u32),
     CutOff {
         at: u64,
@@ -44,14 +45,14 @@ enum Block {
 }
 
 impl PcapNg {
-    /// Begins with the first section, if the input begins with one.
+    /// Starts at the first section; `None` if the input does not begin with one.
     pub(super) fn open(input: &mut Input<'_>) -> Result<Option<Self>> {
         input.want(4)?;
         let is_section = input.rest().starts_with(&SECTION.to_be_bytes());
         Ok(is_section.then(|| Self { order: ByteOrder::Little, interfaces: Vec::new(), time_ns: 0 }))
     }
 
-    /// The next record; blocks that hold no frame are read on the way.
+    /// Reads the next record and all blocks without a frame before it.
     #[inline]
     pub(super) fn next<'i>(&mut self, input: &'i mut Input<'_>) -> Result<Record<'i>> {
         match self.next_packet_block(input)? {
@@ -106,7 +107,7 @@ impl PcapNg {
         }
     }
 
-    /// A new section: other byte order, other interfaces.
+    /// Starts a section, which may have another byte order and has its own interfaces.
     fn begin_section(&mut self, input: &Input<'_>) -> Result<()> {
         self.order = match input.rest().get(8..12) {
             Some([0x1a, 0x2b, 0x3c, 0x4d]) => ByteOrder::Big,
@@ -120,15 +121,15 @@ impl PcapNg {
         Ok(())
     }
 
-    /// The length stands behind a block again; if it does not, the blocks that follow cannot be found.
+    /// Checks that the length after a block is the length before it. If they differ, the next block cannot be found.
     #[inline]
     fn check_end(&self, input: &Input<'_>, at: usize, length: u32) -> Result<()> {
         let behind = self.order.u32(input.rest(), at);
         if behind.checked_next_multiple_of(4) == Some(length) {
             return Ok(());
         }
-        let value = format!("a length of {behind} behind a block");
-        Err(input.error(input.offset() + at as u64, value, format!("{length}, as before it")))
+        let value = format!("a length of {behind} after a block");
+        Err(input.error(input.offset() + at as u64, value, format!("{length}, the length before the block")))
     }
 
     fn describe_interface(&mut self, input: &mut Input<'_>, length: usize) -> Result<()> {
@@ -140,7 +141,7 @@ impl PcapNg {
         Ok(())
     }
 
-    /// An enhanced packet block, or its forerunner, whose interface number has 16 bits.
+    /// An enhanced packet block, or the obsolete packet block, whose interface number has 16 bits.
     #[inline]
     fn packet<'i>(&mut self, kind: u32, block: &'i [u8]) -> Record<'i> {
         let order = self.order;
@@ -162,7 +163,7 @@ impl PcapNg {
         Record::Frame { link: interface.link, captured, wire_bytes, time_ns }
     }
 
-    /// A simple packet block: of the first interface, without a time or a captured length.
+    /// A simple packet block. It belongs to the first interface and has neither a time nor a captured length.
     fn simple_packet<'i>(&self, block: &'i [u8]) -> Record<'i> {
         let Some(padded) = block.get(12..block.len() - 4) else { return Record::Malformed };
         let wire_bytes = self.order.u32(block, 8);

@@ -1,4 +1,4 @@
-//! What the meter's tables look like: names, expiry and clock of a known flow meter.
+//! Profiles: the columns of well-known flow meters.
 
 use std::sync::{Arc, LazyLock};
 
@@ -8,11 +8,11 @@ use super::views::{self, Cell};
 use crate::error::Result;
 use crate::telemetry::Schema;
 
-/// Which flow meter's columns and expiry are used. `docs/FLOW_COLUMNS.md` says what each column is.
+/// Which flow meter's columns and rules are used. `docs/FLOW_COLUMNS.md` defines each column.
 ///
 /// | | `cic` | `cic_legacy` | `nfstream` |
 /// |---|---|---|---|
-/// | names of | `cicids2017_corrected` | `cicids2017_flows` | `nfstream` |
+/// | names from | `cicids2017_corrected` | `cicids2017_flows` | `nfstream` |
 /// | clock | µs | µs | ms |
 /// | size of a packet | payload | payload | frame |
 /// | idle timeout | more than 120 s | more than 120 s | 120 s or more |
@@ -25,14 +25,14 @@ use crate::telemetry::Schema;
 pub enum Profile {
     /// `CICFlowMeter`'s columns with corrected definitions.
     Cic,
-    /// `CICFlowMeter`'s columns as its first release counted them, with its defects.
+    /// `CICFlowMeter`'s columns as in its first release, with the defects of that release.
     CicLegacy,
-    /// `NFStream`'s columns and expiry.
+    /// `NFStream`'s columns and rules.
     #[default]
     Nfstream,
 }
 
-/// One column of a profile: what it is, for people.
+/// The description of one column of a profile.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct FlowColumn {
@@ -40,7 +40,7 @@ pub struct FlowColumn {
     pub name: &'static str,
     /// Unit: `µs`, `ms`, `B`, `1/s`, …; empty for counts, codes and text.
     pub unit: &'static str,
-    /// How it is computed.
+    /// The formula.
     pub formula: &'static str,
     pub(super) cell: Cell,
 }
@@ -80,11 +80,11 @@ impl Profile {
         }
     }
 
-    /// The schema of its tables: the preset of that name, and of it the columns that a capture can fill.
+    /// The schema of its tables: the columns of the preset of the same name that a capture can fill.
     ///
     /// # Errors
     ///
-    /// As [`Schema::new`]; none with the presets of this release.
+    /// The errors of [`Schema::new`]; none for the presets of this release.
     ///
     /// ```
     /// use qosguard::telemetry::packets::Profile;
@@ -116,7 +116,7 @@ mod tests {
     use crate::telemetry::Kind;
 
     #[test]
-    fn the_columns_are_those_of_the_preset_in_its_order_and_kind() {
+    fn the_columns_have_the_names_order_and_kinds_of_the_preset() {
         for profile in Profile::ALL {
             let schema = profile.schema().unwrap();
             let names: Vec<_> = schema.columns().iter().map(|c| c.name.as_str()).collect();
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cic_tables_are_the_data_sets_columns_without_truth() {
+    fn the_cic_tables_have_the_columns_of_the_data_sets_without_labels() {
         for (profile, preset, columns) in
             [(Profile::Cic, "cicids2017_corrected", 91), (Profile::CicLegacy, "cicids2017_flows", 85)]
         {

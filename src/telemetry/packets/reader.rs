@@ -1,4 +1,4 @@
-//! From a capture to packets.
+//! The reader of captures.
 
 use std::fs::File;
 use std::io::Read;
@@ -13,19 +13,20 @@ use super::pcapng::PcapNg;
 use super::record::{MAX_WIRE, Record};
 use crate::error::{Error, Result};
 
-/// Reads the packets of a capture, in its order.
+/// Reads the packets of a capture, in the order of the capture.
 ///
 /// Reads pcap (microseconds and nanoseconds, either byte order) and pcapng (any number of sections and interfaces),
-/// plain or gzipped, told by their first bytes. A stream is read no further than the next packet needs, so that
-/// `tcpdump -w - | …` is live capture. No more than about 1 MiB is held of a stream.
+/// plain or gzipped. The first bytes decide the format. The reader never reads further ahead in a stream than the next
+/// packet needs, so `tcpdump -w - | …` works as a live capture. It buffers at most about 1 MiB of a stream.
 ///
-/// Every record is a packet or counted in [`PacketReader::counts`] under the reason why not. A record that the end
-/// of the capture cuts off is counted and no error: a capture that is still written ends like that.
+/// Every record is a packet, or [`PacketReader::counts`] counts it under the reason why it is not. An incomplete record
+/// at the end of the capture is counted and is not an error, because a capture that is still being written ends that way.
 ///
 /// # Errors
 ///
-/// As an iterator, [`Error::BadBytes`] where a record says that it is longer than any can be, or lengths do not fit
-/// together: nothing after it can be trusted. The packets before it come first; nothing comes after it. [`Error::Io`].
+/// As an iterator, [`Error::BadBytes`] if the length of a record is impossible or contradicts another length: the next
+/// record cannot be found. The packets before the error are returned first, and nothing is returned after it.
+/// [`Error::Io`].
 ///
 /// # Examples
 ///
@@ -91,7 +92,7 @@ impl PacketReader<'static> {
 }
 
 impl<'a> PacketReader<'a> {
-    /// Reads a capture from any source; `place` names it in errors.
+    /// Reads a capture from any source; errors name it `place`.
     ///
     /// # Errors
     ///
@@ -100,11 +101,11 @@ impl<'a> PacketReader<'a> {
         Self::of(Input::stream(Box::new(read), place)?, place, options)
     }
 
-    /// Reads a capture in memory, without copying it unless it is gzipped; `place` names it in errors.
+    /// Reads a capture in memory; errors name it `place`. Only a gzipped capture is copied.
     ///
     /// # Errors
     ///
-    /// [`Error::BadBytes`] if it is not a capture, [`Error::Io`] if it is gzipped and damaged.
+    /// [`Error::BadBytes`] if it is not a capture, [`Error::Io`] if its gzip data is damaged.
     pub fn from_bytes(bytes: &'a [u8], place: &str, options: &DecodeOptions) -> Result<Self> {
         Self::of(Input::memory(bytes, place), place, options)
     }
@@ -117,23 +118,23 @@ impl<'a> PacketReader<'a> {
         } else {
             let head = input.rest().get(..4).unwrap_or(input.rest());
             let value = format!("{head:02x?}");
-            return Err(input.error(0, value, "the beginning of a pcap or pcapng capture"));
+            return Err(input.error(0, value, "the start of a pcap or pcapng capture"));
         };
         let decoder = Decoder::new(options);
         Ok(Self { input, format, decoder, place: place.to_owned(), time_ns: 0, is_done: false })
     }
 
-    /// Where the packets come from.
+    /// The name of the capture in errors.
     pub fn place(&self) -> &str {
         &self.place
     }
 
-    /// What became of the records up to now.
+    /// The counters of the records up to now.
     pub fn counts(&self) -> &CaptureCounts {
         self.decoder.counts()
     }
 
-    /// The records skipped for what is not decoded, by name; see [`Decoder::unsupported`].
+    /// The records with an unsupported link type or encapsulation, by name; see [`Decoder::unsupported`].
     pub fn unsupported(&self) -> impl Iterator<Item = (String, u64)> {
         self.decoder.unsupported()
     }

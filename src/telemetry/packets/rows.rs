@@ -1,4 +1,4 @@
-//! Flow records on their way into Arrow batches.
+//! The rows of flow records, collected into Arrow batches.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -28,7 +28,7 @@ enum Cells {
     Text(StringBuilder),
 }
 
-/// The batch that grows, and those that are full.
+/// The incomplete batch, and the full ones.
 #[derive(Debug)]
 pub(super) struct Rows {
     schema: Arc<Schema>,
@@ -63,7 +63,7 @@ impl Rows {
         &self.schema
     }
 
-    /// Rows that no batch holds yet.
+    /// Rows of the incomplete batch.
     pub(super) fn pending(&self) -> usize {
         self.pending
     }
@@ -93,7 +93,7 @@ impl Rows {
         }
     }
 
-    /// Makes a batch of the rows there are.
+    /// Makes a batch of the rows so far.
     pub(super) fn cut(&mut self) {
         if self.pending > 0 {
             let arrays = self.cells.iter_mut().map(|cells| match cells {
@@ -105,10 +105,10 @@ impl Rows {
         }
     }
 
-    /// The oldest batch that is made.
+    /// Takes the oldest batch.
     pub(super) fn take(&mut self) -> Result<Option<RecordBatch>> {
         let Some(arrays) = self.full.pop_front() else { return Ok(None) };
         let batch = RecordBatch::try_new(Arc::clone(&self.arrow), arrays);
-        batch.map(Some).map_err(|e| Error::invalid("columns", "those of the profile", e))
+        batch.map(Some).map_err(|e| Error::invalid("columns", "the columns of the profile", e))
     }
 }

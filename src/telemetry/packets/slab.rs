@@ -1,4 +1,4 @@
-//! Where flows live: slots with two lists through them, each from the longest silent to the last seen.
+//! The storage of flows: slots in two linked lists, each in the order of the last packet.
 
 use super::statistics::Flow;
 
@@ -8,10 +8,10 @@ const NONE: u32 = u32::MAX;
 /// Which list a slot is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum List {
-    /// Flows that packets are counted in.
+    /// Flows that are open.
     Live,
-    /// Connections whose last record is written and that may go on.
-    Quiet,
+    /// Idle connections whose last record is written and that may continue.
+    Remembered,
 }
 
 /// One flow and its place in its list.
@@ -45,7 +45,7 @@ impl Slab {
         Self { slots: Vec::new(), free: Vec::new(), ends: [empty; 2] }
     }
 
-    /// Flows in both lists.
+    /// Number of flows in both lists.
     pub(super) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
     }
@@ -60,7 +60,7 @@ impl Slab {
         &mut self.slots[at as usize]
     }
 
-    /// The slot of a list that was silent for longest.
+    /// The slot of a list that has been idle for longest.
     pub(super) fn first(&self, list: List) -> Option<u32> {
         Some(self.ends[list as usize].first).filter(|&at| at != NONE)
     }
@@ -147,17 +147,17 @@ mod tests {
         slab.touch(at[1], List::Live);
         slab.touch(at[3], List::Live);
         assert_eq!(order(&slab, List::Live), [0, 2, 1, 3]);
-        slab.touch(at[0], List::Quiet);
-        slab.touch(at[1], List::Quiet);
-        assert_eq!((order(&slab, List::Live), order(&slab, List::Quiet)), (vec![2, 3], vec![0, 1]));
+        slab.touch(at[0], List::Remembered);
+        slab.touch(at[1], List::Remembered);
+        assert_eq!((order(&slab, List::Live), order(&slab, List::Remembered)), (vec![2, 3], vec![0, 1]));
         slab.remove(at[3]);
         slab.remove(at[0]);
         assert_eq!(
-            (slab.len(), slab.first(List::Live), slab.first(List::Quiet)),
+            (slab.len(), slab.first(List::Live), slab.first(List::Remembered)),
             (2, Some(at[2]), Some(at[1]))
         );
         let again = slab.insert(Flow::new(Key::default(), true, 0), 9);
         assert!(again == at[0] && slab.slots.len() == 4);
-        assert_eq!((order(&slab, List::Live), order(&slab, List::Quiet)), (vec![2, 9], vec![1]));
+        assert_eq!((order(&slab, List::Live), order(&slab, List::Remembered)), (vec![2, 9], vec![1]));
     }
 }

@@ -1,4 +1,4 @@
-//! What is counted of a flow: one superset, in one pass, of which the profiles are views.
+//! The statistics of a flow, computed in one pass. Each profile uses a part of them.
 
 use super::end_reason::EndReason;
 use super::key::Key;
@@ -6,7 +6,7 @@ use super::packet::{Packet, TcpFlags};
 
 /// Mean, spread and range of a stream of numbers (B. P. Welford, *Technometrics* 4(3), 1962).
 ///
-/// The count is kept by the owner, who has it anyway.
+/// The owner keeps the count, which it needs anyway.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Moments {
     mean: f64,
@@ -19,7 +19,7 @@ pub(super) struct Moments {
 impl Moments {
     pub(super) const EMPTY: Self = Self { mean: 0.0, squares: 0.0, min: f64::INFINITY, max: 0.0 };
 
-    /// Takes the `count`-th number, at least 0.
+    /// Adds the `count`-th number, which must not be negative.
     #[inline]
     pub(super) fn push(&mut self, x: f64, count: u64) {
         let delta = x - self.mean;
@@ -52,7 +52,7 @@ impl Moments {
         self.max
     }
 
-    /// The least number; 0 without numbers.
+    /// The smallest number; 0 without numbers.
     pub(super) fn min(&self) -> f64 {
         if self.min.is_finite() { self.min } else { 0.0 }
     }
@@ -84,7 +84,8 @@ impl Periods {
     }
 }
 
-/// Bulks of one direction: four or more packets with payload, gaps of at most 1 s, none with payload the other way.
+/// Bulks of one direction: four or more packets with payload, with gaps of at most 1 s and no payload in the other
+/// direction between them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Bulks {
     pub(super) count: u64,
@@ -94,7 +95,7 @@ pub(super) struct Bulks {
     pub(super) duration: i64,
 }
 
-/// Packets with payload in a row, which may become a bulk.
+/// Consecutive packets with payload, which may become a bulk.
 #[derive(Clone, Copy, Debug, Default)]
 struct Run {
     backward: bool,
@@ -108,7 +109,7 @@ struct Run {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Direction {
     pub(super) packets: u64,
-    /// Sum of the sizes that the profile counts: frames or payload.
+    /// Sum of the sizes of the profile: frames or payload.
     pub(super) bytes: u64,
     pub(super) sizes: Moments,
     /// Times between packets of this direction, in ticks; one fewer than packets.
@@ -177,7 +178,7 @@ impl Direction {
         }
     }
 
-    /// What only the `CICFlowMeter` profiles tell.
+    /// Statistics for the `CICFlowMeter` profiles only.
     #[inline]
     fn add_detail(&mut self, packet: &Packet) {
         self.header_bytes += u64::from(packet.header_bytes);
@@ -202,7 +203,7 @@ const BULK_PACKETS: u64 = 4;
 pub(super) struct Measure {
     /// Ticks of a second: 10^6 (`CICFlowMeter`) or 10^3 (`NFStream`).
     pub(super) ticks_per_second: i64,
-    /// Whether a packet's size is its payload, and what only `CICFlowMeter` tells is counted too.
+    /// Whether a packet's size is its payload, and the statistics for the `CICFlowMeter` profiles are computed.
     pub(super) cic: bool,
 }
 
@@ -212,7 +213,7 @@ pub(super) struct Flow {
     pub(super) key: Key,
     /// Whether the lower endpoint of the key is the forward source.
     pub(super) forward_lower: bool,
-    /// Why the connection ended, once it has.
+    /// Why the connection is closed; `None` if it is open.
     pub(super) closed: Option<EndReason>,
     /// Whether the first packet went backward.
     pub(super) first_backward: bool,
@@ -228,7 +229,7 @@ pub(super) struct Flow {
     pub(super) first: i64,
     /// Greatest packet time, ticks.
     pub(super) last: i64,
-    /// Start of the connection, of which timeouts make several flows, ticks.
+    /// Start of the connection, ticks. Timeouts split a connection into several flows.
     pub(super) connection_first: i64,
     /// When the next interim record is due, ticks.
     pub(super) due: i64,
@@ -282,8 +283,8 @@ impl Flow {
         there.sizes.merge(there.packets, back.sizes, back.packets)
     }
 
-    /// Takes a packet of time `t` whose source is the lower endpoint of the key, or not. Returns whether it came
-    /// with an earlier time than the packet before; the gap then counts as 0.
+    /// Adds a packet of time `t`. `lower`: whether its source is the lower endpoint of the key. Returns whether its time
+    /// is earlier than the time of the packet before; the gap then counts as 0.
     #[inline]
     pub(super) fn add(&mut self, packet: &Packet, lower: bool, t: i64, measure: &Measure) -> bool {
         let is_backward = lower != self.forward_lower;
@@ -360,15 +361,18 @@ mod tests {
 
     #[test]
     fn moments_of_small_samples_are_known() {
-        let of = moments(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]);
-        assert_eq!((of.mean(), of.min(), of.max()), (5.0, 2.0, 9.0));
-        assert!((of.variance(8) - 32.0 / 7.0).abs() < 1e-12);
+        let moments_of_eight = moments(&[2.0, 4.0, 4.0, 4.0, 5.0, 5.0, 7.0, 9.0]);
+        assert_eq!(
+            (moments_of_eight.mean(), moments_of_eight.min(), moments_of_eight.max()),
+            (5.0, 2.0, 9.0)
+        );
+        assert!((moments_of_eight.variance(8) - 32.0 / 7.0).abs() < 1e-12);
         assert_eq!((Moments::EMPTY.mean(), Moments::EMPTY.min(), Moments::EMPTY.std(0)), (0.0, 0.0, 0.0));
         assert_eq!(moments(&[3.0]).std(1), 0.0);
     }
 
     #[test]
-    fn merged_moments_are_those_of_all_numbers() {
+    fn merged_moments_equal_the_moments_of_all_numbers() {
         let (a, b) = ([1.0, 5.0, 2.5], [10.0, 0.0]);
         let merged = moments(&a).merge(3, moments(&b), 2);
         let all = moments(&[1.0, 5.0, 2.5, 10.0, 0.0]);

@@ -1,4 +1,4 @@
-//! The flow table: packets in, flow records out, in bounded memory.
+//! The flow table: it groups packets into flow records in bounded memory.
 
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -7,31 +7,28 @@ use crate::arrow::array::RecordBatch;
 use hashbrown::{DefaultHashBuilder, HashTable};
 
 use super::clock::Clock;
-use super::config::{FlowMeterConfig, Rules};
+use super::config::FlowMeterConfig;
 use super::end_reason::EndReason;
 use super::flow_counts::FlowCounts;
 use super::key::Key;
 use super::packet::{Packet, TcpFlags};
-use super::profile::Profile;
 use super::rows::{Record, Rows};
+use super::rules::Rules;
 use super::slab::{List, Slab};
 use super::statistics::Flow;
 use crate::error::Result;
 use crate::telemetry::Schema;
 
-/// Protocol numbers (IANA).
-const TCP: u8 = 6;
-const UDP: u8 = 17;
+/// Maximum number of flows that expire per packet. Without it, a jump of the clock would end all flows in one call.
+const MAX_EXPIRED_PER_PACKET: usize = 8;
 
-/// Flows that one packet lets expire at most, so that a leap of the clock cannot end all flows in one call.
-const EXPIRED_PER_PACKET: usize = 8;
-
-/// Bidirectional flows of packets that are pushed one by one, as they come.
+/// Groups packets, pushed one by one, into bidirectional flows.
 ///
-/// Each packet costs constant time and no allocation. Time is event time: a flow's own timeouts use its packets'
-/// times, and silent flows expire by the greatest packet time seen. A packet that is earlier than the one before
-/// it counts with a gap of 0. When [`FlowMeterConfig::max_flows`] are held, the flow that has been silent for
-/// longest ends. Hashing is keyed at random against flooding; what comes out does not depend on it.
+/// Each packet costs constant time and no allocation. Time is event time: the timeouts of a flow compare the times of
+/// its packets, and flows without packets expire by the latest packet time of the whole table. A packet with an earlier
+/// time than the packet before it counts with a gap of 0. When the table holds [`FlowMeterConfig::max_flows`] flows, a
+/// new flow ends the flow that has been idle for longest. The hash function has a random key, which protects it against
+/// hash flooding; the result does not depend on that key.
 ///
 /// # Examples
 ///
@@ -55,7 +52,7 @@ pub struct FlowTable {
     rules: Rules,
     max_flows: usize,
     hasher: DefaultHashBuilder,
-    /// Slots by key.
+    /// The slot of each key.
     index: HashTable<u32>,
     slab: Slab,
     clock: Clock,
@@ -65,7 +62,7 @@ pub struct FlowTable {
 }
 
 impl FlowTable {
-    /// An empty table.
+    /// Creates an empty table.
     ///
     /// # Errors
     ///
@@ -89,17 +86,17 @@ impl FlowTable {
         self.rows.schema()
     }
 
-    /// What was done up to now.
+    /// The counters up to now.
     pub fn counts(&self) -> &FlowCounts {
         &self.counts
     }
 
-    /// Flows and silent connections held.
+    /// Number of flows and remembered idle connections in the table.
     pub fn held(&self) -> usize {
         self.slab.len()
     }
 
-    /// Counts a packet in its flow.
+    /// Adds a packet to its flow.
     #[inline]
     pub fn push(&mut self, packet: &Packet) {
         self.counts.packets += 1;
@@ -110,16 +107,16 @@ impl FlowTable {
         let slab = &self.slab;
         match self.index.find(hash, |&at| slab.get(at).flow.key == key) {
             Some(&at) => self.update(at, hash, packet, lower, t, now),
-            None => self.open(key, hash, packet, lower, t, now),
+            None => self.insert(key, hash, packet, lower, t, now),
         }
-        for _ in 0..EXPIRED_PER_PACKET {
+        for _ in 0..MAX_EXPIRED_PER_PACKET {
             if !self.expire(now) {
                 break;
             }
         }
     }
 
-    /// Says that no more packets come: [`FlowTable::take_batch`] then gives the flows that are left.
+    /// Marks the end of the packets. [`FlowTable::take_batch`] then also returns the flows that are still open.
     pub fn finish(&mut self) {
         self.finished = true;
     }
@@ -129,23 +126,23 @@ impl FlowTable {
         self.rows.has_batch()
     }
 
-    /// Rows that wait for their batch to be full.
+    /// Rows of the incomplete batch.
     pub(super) fn pending(&self) -> usize {
         self.rows.pending()
     }
 
-    /// A full batch of ended flows, if there is one; after [`FlowTable::finish`] also the rest.
+    /// Takes a full batch of ended flows, if there is one; after [`FlowTable::finish`] also the remaining flows.
     ///
     /// # Errors
     ///
-    /// None with columns as the profiles make them.
+    /// None for the columns of the profiles.
     pub fn take_batch(&mut self) -> Result<Option<RecordBatch>> {
         if let Some(batch) = self.rows.take()? {
             return Ok(Some(batch));
         }
         if self.finished {
             while let Some(at) = self.slab.first(List::Live) {
-                let reason = self.why(at, EndReason::End);
+                let reason = self.end_reason(at, EndReason::End);
                 self.emit(at, reason);
                 self.remove(at);
                 if self.rows.pending() == 0 {
@@ -155,14 +152,14 @@ impl FlowTable {
         }
         if self.finished {
             self.rows.cut();
-            while let Some(at) = self.slab.first(List::Quiet) {
+            while let Some(at) = self.slab.first(List::Remembered) {
                 self.remove(at);
             }
         }
         self.rows.take()
     }
 
-    /// All flows that ended since, without waiting for a full batch.
+    /// Takes the flows that ended since the last batch, even if the batch is not full.
     ///
     /// # Errors
     ///
@@ -172,20 +169,20 @@ impl FlowTable {
         self.take_batch()
     }
 
-    /// A packet of a key that is not held.
-    fn open(&mut self, key: Key, hash: u64, packet: &Packet, lower: bool, t: i64, now: i64) {
+    /// Starts a flow with the packet of a new key.
+    fn insert(&mut self, key: Key, hash: u64, packet: &Packet, lower: bool, t: i64, now: i64) {
         if self.slab.len() >= self.max_flows {
             self.make_room();
         }
-        let at = self.slab.insert(Flow::new(key, self.faces(packet, lower), t), now);
+        let at = self.slab.insert(Flow::new(key, self.initiator_is_lower(packet, lower), t), now);
         let (slab, hasher) = (&self.slab, &self.hasher);
         self.index.insert_unique(hash, at, |&at| hasher.hash_one(slab.get(at).flow.key));
-        self.counts.most_held = self.counts.most_held.max(self.slab.len() as u64);
+        self.counts.max_held = self.counts.max_held.max(self.slab.len() as u64);
         self.start(at, t);
         self.count(at, packet, lower, t);
     }
 
-    /// A packet of a key that is held.
+    /// Adds a packet of a known key: to its flow, or to the next flow of that key.
     #[inline]
     fn update(&mut self, at: u32, hash: u64, packet: &Packet, lower: bool, t: i64, now: i64) {
         let slot = self.slab.get(at);
@@ -193,9 +190,9 @@ impl FlowTable {
         let idle = t.saturating_sub(flow.last) >= self.rules.idle;
         let timeout = idle || t.saturating_sub(flow.first) >= self.rules.active;
         let reopened = flow.closed.is_some() && packet.tcp_flags.has(TcpFlags::SYN);
-        let quiet = slot.list == List::Quiet;
-        if quiet || timeout || reopened {
-            if !quiet {
+        let remembered = slot.list == List::Remembered;
+        if remembered || timeout || reopened {
+            if !remembered {
                 let timeout = if idle { EndReason::Idle } else { EndReason::Active };
                 let reason = flow.closed.unwrap_or(timeout);
                 self.emit(at, reason);
@@ -208,8 +205,8 @@ impl FlowTable {
             let periods = t.saturating_sub(flow.first) / interim + 1;
             flow.due = flow.first.saturating_add(interim.saturating_mul(periods));
         }
-        let goes_on = !(quiet || timeout || reopened);
-        if goes_on && self.rules.profile == Profile::CicLegacy && packet.tcp_flags.has(TcpFlags::FIN) {
+        let continues = !(remembered || timeout || reopened);
+        if continues && self.rules.is_last(packet) {
             self.count(at, packet, lower, t);
             self.emit(at, EndReason::Fin);
             self.remove_hashed(at, hash);
@@ -220,18 +217,12 @@ impl FlowTable {
         self.count(at, packet, lower, t);
     }
 
-    /// Begins the next flow of a key in the slot of the one before.
+    /// Starts the next flow of a key in the slot of the previous one.
     fn restart(&mut self, at: u32, packet: &Packet, lower: bool, t: i64, idle: bool) {
         let flow = &self.slab.get(at).flow;
-        // CICFlowMeter: a timeout does not end the connection, which keeps its direction and its start.
-        let goes_on = flow.closed.is_none()
-            && match (self.rules.profile, packet.protocol) {
-                (Profile::Nfstream, _) => false,
-                (Profile::CicLegacy, _) | (_, TCP) => true,
-                (_, protocol) => protocol == UDP && !idle,
-            };
-        let mut next = Flow::new(flow.key, self.faces(packet, lower), t);
-        if goes_on {
+        let continues = flow.closed.is_none() && self.rules.continues(packet.protocol, idle);
+        let mut next = Flow::new(flow.key, self.initiator_is_lower(packet, lower), t);
+        if continues {
             (next.forward_lower, next.connection_first) = (flow.forward_lower, flow.connection_first);
         }
         self.slab.get_mut(at).flow = next;
@@ -245,19 +236,19 @@ impl FlowTable {
         }
     }
 
-    /// Whether the lower endpoint is the forward source of a flow that starts with this packet.
-    fn faces(&self, packet: &Packet, lower: bool) -> bool {
-        let answer = TcpFlags::SYN | TcpFlags::ACK;
-        lower != (self.rules.profile == Profile::Cic && packet.tcp_flags.has(answer))
+    /// Whether the lower endpoint of the key initiated the flow that starts with this packet. `lower`: whether the lower
+    /// endpoint sent the packet.
+    const fn initiator_is_lower(&self, packet: &Packet, lower: bool) -> bool {
+        lower != self.rules.starts_with_answer(packet)
     }
 
-    /// Adds a packet to the statistics, and sees whether it closes the connection.
+    /// Adds a packet to the statistics of its flow, and marks the connection as closed if the packet closes it.
     #[inline]
     fn count(&mut self, at: u32, packet: &Packet, lower: bool, t: i64) {
         let flow = &mut self.slab.get_mut(at).flow;
         let backwards = flow.add(packet, lower, t, &self.rules.measure);
         self.counts.backwards += u64::from(backwards);
-        if self.rules.profile == Profile::Cic && flow.closed.is_none() {
+        if self.rules.tracks_tcp() && flow.closed.is_none() {
             let flags = packet.tcp_flags;
             if flags.has(TcpFlags::RST) {
                 flow.closed = Some(EndReason::Rst);
@@ -271,25 +262,24 @@ impl FlowTable {
         }
     }
 
-    /// Ends the longest silent flow if it is due. Returns whether there may be more.
+    /// Ends the flow that has been idle for longest, if its timeout has passed. Returns whether there may be more.
     fn expire(&mut self, now: i64) -> bool {
         if let Some(at) = self.slab.first(List::Live)
             && self.is_overdue(at)
         {
-            self.emit(at, self.why(at, EndReason::Idle));
+            self.emit(at, self.end_reason(at, EndReason::Idle));
             let flow = &self.slab.get(at).flow;
-            // Only `cic` tells the time of a whole connection, and only what was answered, or went on, is one.
+            // A connection has packets of both sides, or an earlier flow.
             let answered = flow.forward.packets > 0 && flow.backward.packets > 0;
             let connected = answered || flow.connection_first < flow.first;
-            let open = flow.closed.is_none() && flow.key.protocol() == TCP && connected;
-            if open && self.rules.profile == Profile::Cic {
-                self.slab.touch(at, List::Quiet);
+            if connected && flow.closed.is_none() && self.rules.remembers(flow.key.protocol()) {
+                self.slab.touch(at, List::Remembered);
             } else {
                 self.remove(at);
             }
             return true;
         }
-        if let Some(at) = self.slab.first(List::Quiet)
+        if let Some(at) = self.slab.first(List::Remembered)
             && now.saturating_sub(self.slab.get(at).seen) >= self.rules.remembered
         {
             self.remove(at);
@@ -302,25 +292,26 @@ impl FlowTable {
         self.clock.now().saturating_sub(self.slab.get(at).seen) >= self.rules.idle
     }
 
-    /// Why a flow ends that ends now without a packet of its own.
-    fn why(&self, at: u32, otherwise: EndReason) -> EndReason {
+    /// The reason of a flow that ends now without a packet of its own; `otherwise` if its connection is neither closed
+    /// nor idle.
+    fn end_reason(&self, at: u32, otherwise: EndReason) -> EndReason {
         let reason = if self.is_overdue(at) { EndReason::Idle } else { otherwise };
         self.slab.get(at).flow.closed.unwrap_or(reason)
     }
 
-    /// Frees a slot: of the connection that has been silent for longest, or else of such a flow.
+    /// Frees a slot: of the remembered connection that has been idle for longest or, if there is none, of the flow.
     fn make_room(&mut self) {
-        if let Some(at) = self.slab.first(List::Quiet) {
+        if let Some(at) = self.slab.first(List::Remembered) {
             self.counts.forgotten += 1;
             self.remove(at);
         } else if let Some(at) = self.slab.first(List::Live) {
-            let reason = self.why(at, EndReason::Evicted);
+            let reason = self.end_reason(at, EndReason::Evicted);
             self.emit(at, reason);
             self.remove(at);
         }
     }
 
-    /// Writes a record.
+    /// Writes the record of a flow.
     fn emit(&mut self, at: u32, reason: EndReason) {
         let flow = &mut self.slab.get_mut(at).flow;
         self.rows.push(&Record { flow, id: self.counts.records(), reason });

@@ -13,7 +13,7 @@ const SCTP: u8 = ip_number::SCTP.0;
 const UDP_LITE: u8 = ip_number::UDP_LITE.0;
 const DCCP: u8 = ip_number::DCCP.0;
 
-/// Reads into `packet` what its transport header says, as far as the capture holds it.
+/// Decodes the captured part of the transport header into `packet`.
 #[inline(always)]
 pub(super) fn read(part: Part<'_>, packet: &mut Packet) {
     let bytes = part.captured;
@@ -44,7 +44,7 @@ pub(super) fn read(part: Part<'_>, packet: &mut Packet) {
     packet.payload_bytes = (part.wire - header_bytes) as u32;
 }
 
-/// Source and destination port, which every protocol with ports has first.
+/// Decodes source and destination port. Every protocol with ports has them first.
 #[inline(always)]
 fn ports(bytes: &[u8], packet: &mut Packet) {
     if let Some(&[a, b, c, d]) = bytes.first_chunk() {
@@ -53,7 +53,7 @@ fn ports(bytes: &[u8], packet: &mut Packet) {
     }
 }
 
-/// Gives the length of the header; 0 where it says less than the least, or was not captured.
+/// Returns the length of the header; 0 if the length is less than 20 or was not captured.
 #[inline(always)]
 fn tcp(bytes: &[u8], packet: &mut Packet) -> usize {
     ports(bytes, packet);

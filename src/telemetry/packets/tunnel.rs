@@ -1,4 +1,4 @@
-//! IP packets within IP packets.
+//! Tunnels: IP packets within IP packets.
 
 use etherparse::ip_number;
 
@@ -25,8 +25,8 @@ const ERSPAN_III: u16 = 0x22eb;
 ///
 /// # Errors
 ///
-/// [`Skipped::NotIp`] if it is no tunnel, or one of something else; [`Skipped::Truncated`],
-/// [`Skipped::Malformed`].
+/// [`Skipped::NotIp`] if it is not a tunnel, or the tunnel carries another protocol than IP;
+/// [`Skipped::Truncated`], [`Skipped::Malformed`].
 pub(super) fn inside<'a>(packet: &Packet, payload: &Payload<'a>) -> Result<Network<'a>, Skipped> {
     let part = payload.part;
     if payload.fragment.is_some_and(|fragment| !fragment.is_first) {
@@ -57,14 +57,14 @@ fn gre(part: Part<'_>) -> Result<Network<'_>, Skipped> {
         _ => return Err(Skipped::NotIp),
     };
     match protocol {
-        // Type I has no header of its own and no sequence number before it.
+        // Type I has no header, and GRE has no sequence number before it.
         ERSPAN => link::ethernet(rest.after(8 * sequence)?),
         ERSPAN_III => {
-            // The last bit says that a subheader for the platform follows.
+            // The last bit is set if a platform-specific subheader follows.
             let optional = usize::from(rest.u16(10)? & 1);
             link::ethernet(rest.after(12 + 8 * optional)?)
         }
-        // A length, elsewhere, but nothing that GRE carries.
+        // In Ethernet these numbers are lengths. GRE does not use them.
         ..0x0600 => Err(Skipped::NotIp),
         _ => link::ether_payload(protocol, rest),
     }
@@ -86,7 +86,7 @@ fn geneve(part: Part<'_>) -> Result<Network<'_>, Skipped> {
     link::ether_payload(part.u16(2)?, part.after(8 + options_bytes)?)
 }
 
-/// GTP-U, version 1 (3GPP TS 29.281): a user's IP packet behind any number of extension headers.
+/// GTP-U, version 1 (3GPP TS 29.281): a user's IP packet after any number of extension headers.
 fn gtp_u(part: Part<'_>) -> Result<Network<'_>, Skipped> {
     const USER_PACKET: u8 = 255;
     let [flags, message] = *part.head()?;

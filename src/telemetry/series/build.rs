@@ -1,4 +1,4 @@
-//! From a table to a series.
+//! Builds a series from a table.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::telemetry::cell::clock::Stamp;
 use crate::telemetry::{Column, Kind, ReadReport, Role, Schema, Table};
 
-/// Makes a series of a table, of whose rows a share may be rejected.
+/// Builds a series. At most the share `max_rejected_share` of the rows may be rejected.
 pub(super) fn build(table: &Table, config: &SeriesConfig, max_rejected_share: f64) -> Result<Series> {
     config.check()?;
     let mut report = empty_report(table, config);
@@ -79,7 +79,7 @@ fn empty_report(table: &Table, config: &SeriesConfig) -> SeriesReport {
     }
 }
 
-/// The rows of each entity, by time; rows of one time in the order of the table.
+/// The rows of each entity in the order of their times. Rows with equal times keep the order of the table.
 fn order<'s>(
     source: &'s Source,
     config: &SeriesConfig,
@@ -96,7 +96,7 @@ fn order<'s>(
                 kept.push((time, row));
             } else {
                 report.rows.accepted -= 1;
-                report.rows.reject(row as u64 + 1, "time", b"", "a time of the years -9999 to 9999");
+                report.rows.reject(row as u64 + 1, "time", b"", "a time in the years -9999 to 9999");
             }
         }
         kept.sort_by(|(a, _), (b, _)| a.total_cmp(b));
@@ -127,7 +127,7 @@ fn schema(source: &Source, config: &SeriesConfig) -> Result<(Schema, Vec<String>
     Ok((schema.build()?, names))
 }
 
-/// There must be a row, and not too many rejections.
+/// Checks that there is a row, and that not too many are rejected.
 fn check_rows(rows: &ReadReport, max_rejected_share: f64) -> Result<()> {
     let all = rows.accepted + rows.rejected;
     if rows.rejected as f64 > max_rejected_share * all as f64 {

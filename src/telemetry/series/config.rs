@@ -1,4 +1,4 @@
-//! How a table is taken as a series.
+//! The settings of a series.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,40 +10,41 @@ use crate::telemetry::TimeUnit;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Interval {
-    /// The median distance of successive stamps, where at least half of them have just that; else an error.
+    /// The median distance between successive times. At least half of the distances must equal it; otherwise it is an
+    /// error.
     #[default]
     Infer,
-    /// This many seconds, above 0. A stamp beside the grid counts for the nearest step, and is reported.
+    /// This many seconds, above 0. A time off the grid belongs to the nearest step and is counted.
     Seconds(f64),
-    /// No grid: every stamp is a step of its own, and nothing is known to be missing.
+    /// No grid: each time is a step, and there are no gaps.
     Irregular,
 }
 
-/// What becomes of several rows of one entity that fall on one step.
+/// What to do with several rows of one entity on the same step.
 ///
-/// Cells without a number do not count in a sum or a mean. The label of such rows is 1 if any is, but of the
-/// first or last row where that is taken whole.
+/// A sum or a mean ignores cells without a number; its label is 1 if one of the labels is 1. The policies `First` and `Last`
+/// use the whole row with its label.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Duplicates {
-    /// An error that names the second.
+    /// Return an error that names the second row.
     #[default]
     Refuse,
-    /// The first: the earliest stamp, of equal stamps the one that stands first.
+    /// Use the row with the earliest time; of equal times the first row in the table.
     First,
-    /// The last: the latest stamp, of equal stamps the one that stands last.
+    /// Use the row with the latest time; of equal times the last row in the table.
     Last,
-    /// The sum, as for counts.
+    /// Use the sum, as for counts.
     Sum,
-    /// The mean, as for rates.
+    /// Use the mean, as for rates.
     Mean,
 }
 
-/// Which columns of a table make a series, and how its times are to be understood.
+/// Which columns of a table make a series, and how its times are read.
 ///
-/// Names that are not given are found: the time, entity, label and numeric features of a table by their roles,
-/// in a file without a schema the first column as the time and all others as values.
+/// Columns without a setting have defaults. In a table they are the columns with the roles time, entity and label, and
+/// the numeric features. In a file without a schema, the first column is the time and all others are values.
 ///
 /// # Examples
 ///
@@ -63,32 +64,33 @@ pub enum Duplicates {
 pub struct SeriesConfig {
     /// The time column.
     pub time: Option<String>,
-    /// The column that says whose row it is; without one all rows are of one entity, whose name is empty.
+    /// The entity column. Without one, all rows belong to one entity with an empty name.
     pub entity: Option<String>,
     /// The value columns.
     pub values: Vec<String>,
-    /// The column of ground truth, which is no value; 0 is clean, 1 is not. A table has it by its role.
+    /// The column of ground truth, which is not a value: 0 is clean, 1 is anomalous. In a table, the role `label`
+    /// determines it.
     pub label: Option<String>,
-    /// Whether each value column is an entity of its own; their values are then called `value`.
+    /// Whether each value column is an entity. The only value column is then called `value`.
     pub wide: bool,
-    /// For a source without a time column: the time of an entity's first row, in seconds since the epoch. Its
-    /// rows are then one interval apart, which must be given.
+    /// For a source without a time column: the time of each entity's first row, in seconds since the epoch. The rows are
+    /// then one interval apart, and [`SeriesConfig::interval`] must be set.
     pub start: Option<f64>,
     /// The distance between steps.
     pub interval: Interval,
-    /// IANA name of the zone of times that are text and say no offset from UTC.
+    /// IANA name of the time zone of text times without a UTC offset. Default: `UTC`.
     pub time_zone: String,
-    /// How such a text is written where it is not ISO 8601, as [`Column::format`](crate::telemetry::Column::format).
+    /// The format of text times, as in [`Column::format`](crate::telemetry::Column::format). Default: ISO 8601.
     pub time_format: Option<String>,
-    /// What a time that is a number counts; seconds where it is absent.
+    /// The unit of numeric times. Default: seconds.
     pub time_unit: Option<TimeUnit>,
-    /// What becomes of rows that fall on one step.
+    /// What to do with several rows on the same step.
     pub duplicates: Duplicates,
-    /// What every value is multiplied by, finite and above 0; recorded with the series.
+    /// Factor of all values, finite and above 0. The report records it.
     pub scale: f64,
-    /// Unit of the values after that, such as `bit/s`; recorded with the series.
+    /// Unit of the values after the scaling, such as `bit/s`. The report records it.
     pub unit: String,
-    /// Most numbers that the series may hold, times included, gaps too.
+    /// Maximum number of numbers in the series, including times and gaps.
     pub max_cells: usize,
 }
 
@@ -124,12 +126,12 @@ impl SeriesConfig {
             return Err(Error::invalid("scale", "finite and above 0", self.scale));
         }
         if let Some(twice) = (1..self.values.len()).find(|&i| self.values[..i].contains(&self.values[i])) {
-            return Err(Error::invalid("values", "names that differ", &self.values[twice]));
+            return Err(Error::invalid("values", "different names", &self.values[twice]));
         }
         if self.wide && self.entity.is_some() {
             return Err(Error::invalid(
                 "entity",
-                "absent where `wide` says that columns are entities",
+                "absent if `wide` is set, because the columns are then the entities",
                 "both",
             ));
         }
@@ -138,16 +140,16 @@ impl SeriesConfig {
                 return Err(Error::invalid("start", "seconds since the epoch before the year 5138", start));
             }
             if self.time.is_some() {
-                return Err(Error::invalid("start", "absent where there is a time column", start));
+                return Err(Error::invalid("start", "absent if there is a time column", start));
             }
             if !matches!(self.interval, Interval::Seconds(_)) {
-                return Err(Error::invalid("interval", "in seconds where `start` is given", "none"));
+                return Err(Error::invalid("interval", "in seconds if `start` is given", "none"));
             }
         }
         Ok(())
     }
 
-    /// The zone of times that say none.
+    /// The time zone of text times without a UTC offset.
     pub(super) fn zone(&self) -> Result<jiff::tz::TimeZone> {
         jiff::tz::TimeZone::get(&self.time_zone).map_err(|_| {
             Error::invalid("time_zone", "an IANA time zone, such as `Europe/Berlin`", &self.time_zone)

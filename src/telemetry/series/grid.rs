@@ -1,4 +1,4 @@
-//! Rows of one entity onto steps.
+//! Assigns the rows of an entity to the steps of a grid.
 
 use std::ops::Range;
 
@@ -7,10 +7,10 @@ use super::report::{Gap, SeriesReport};
 use super::stamps::Dated;
 use crate::error::{Error, Result};
 
-/// How far beside the grid a stamp may lie, in seconds, and still be on it: what `f64` rounds away.
+/// Tolerance for times on the grid, seconds: the rounding error of `f64`.
 const ROUNDING_S: f64 = 1e-6;
 
-/// The steps that all entities share: step `k` is at `origin + k * step`, from the earliest stamp on.
+/// The grid that all entities share: step `k` is at `origin + k * step`. The origin is the earliest time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Grid {
     pub(super) origin: f64,
@@ -20,9 +20,9 @@ pub(super) struct Grid {
 /// The steps of one entity.
 #[derive(Debug)]
 pub(super) struct Steps {
-    /// Time of every step.
+    /// Time of each step.
     pub(super) times: Vec<f64>,
-    /// The steps that have rows, ascending, with the range of these among the rows sorted by time.
+    /// The steps with rows, ascending, each with the range of its rows in the order of time.
     pub(super) filled: Vec<(usize, Range<usize>)>,
 }
 
@@ -38,7 +38,7 @@ impl Steps {
         present
     }
 
-    /// One number per step, of the cells of its rows; NaN where it has none.
+    /// One number per step, merged from the cells of its rows; NaN for a step without rows.
     pub(super) fn fill(&self, rows: &[Dated], cells: &[f64], merge: impl Fn(&[f64]) -> f64) -> Vec<f64> {
         let mut filled = vec![f64::NAN; self.times.len()];
         let mut own = Vec::new();
@@ -55,7 +55,7 @@ impl Steps {
 }
 
 impl Grid {
-    /// The grid of all entities' rows, each sorted by time; `None` where there shall be none.
+    /// The grid of all entities, whose rows are in the order of time; `None` for [`Interval::Irregular`].
     pub(super) fn of(parts: &[(&str, Vec<Dated>)], interval: Interval) -> Result<Option<Self>> {
         let step = match interval {
             Interval::Seconds(step) => step,
@@ -70,7 +70,7 @@ impl Grid {
         Ok(Some(Self { origin, step }))
     }
 
-    /// The step that a time is nearest to.
+    /// The nearest step to a time.
     fn nearest(&self, time: f64) -> f64 {
         ((time - self.origin) / self.step).round()
     }
@@ -80,7 +80,7 @@ impl Grid {
     }
 }
 
-/// The lower median of the distances between successive different stamps, if half of them are that.
+/// The lower median of the distances between successive different times. At least half of them must equal it.
 fn infer(parts: &[(&str, Vec<Dated>)]) -> Result<f64> {
     let mut steps: Vec<f64> = parts
         .iter()
@@ -92,35 +92,34 @@ fn infer(parts: &[(&str, Vec<Dated>)]) -> Result<f64> {
         .collect();
     let middle = steps.len().saturating_sub(1) / 2;
     if steps.is_empty() {
-        let got = "no two different times of one entity";
+        let got = "no entity with two different times";
         return Err(Error::invalid("interval", "given in seconds, or irregular", got));
     }
     let (_, &mut median, _) = steps.select_nth_unstable_by(middle, f64::total_cmp);
     let same = steps.iter().filter(|&&step| (step - median).abs() <= ROUNDING_S).count();
     if 2 * same < steps.len() {
-        let got = format!("{same} of {} distances that are the median of {median} s", steps.len());
+        let got = format!("{same} of {} distances that equal the median, {median} s", steps.len());
         return Err(Error::invalid(
             "interval",
-            "given in seconds, or irregular: half of the distances must be one",
+            "given in seconds, or irregular, because fewer than half of the distances are equal",
             got,
         ));
     }
     Ok(median)
 }
 
-/// Puts the sorted rows of an entity onto the grid, or onto steps of their own; counts what is odd.
-///
-/// `room` is how many steps there may be.
+/// Assigns the rows of an entity, in the order of time, to the steps of the grid, or to one step per time without a grid.
+/// Counts duplicates, gaps and times off the grid. `max_steps` is the maximum number of steps.
 pub(super) fn place(
     rows: &[Dated],
     entity: &str,
     grid: Option<Grid>,
     config: &SeriesConfig,
-    room: usize,
+    max_steps: usize,
     report: &mut SeriesReport,
 ) -> Result<Steps> {
     let too_many = |steps: f64| {
-        let expected = format!("enough for {steps} steps of `{entity}`, with all their values");
+        let expected = format!("large enough for the {steps} steps of `{entity}` with all their values");
         Err(Error::invalid("max_cells", expected, config.max_cells))
     };
     let (Some(&(first, _)), Some(&(last, _))) = (rows.first(), rows.last()) else {
@@ -130,7 +129,7 @@ pub(super) fn place(
         Some(grid) => (grid.nearest(first), grid.nearest(last) - grid.nearest(first) + 1.0),
         None => (0.0, 0.0),
     };
-    if length > room as f64 {
+    if length > max_steps as f64 {
         return too_many(length);
     }
     let mut times: Vec<f64> = match grid {
@@ -158,7 +157,7 @@ pub(super) fn place(
         match filled.last_mut() {
             Some((taken, range)) if *taken == step => {
                 if config.duplicates == Duplicates::Refuse {
-                    return Err(doubled(row, entity, time, equal, report));
+                    return Err(duplicate(row, entity, time, equal, report));
                 }
                 *(if equal { &mut report.duplicates } else { &mut report.crowded }) += 1;
                 range.end = i + 1;
@@ -166,7 +165,7 @@ pub(super) fn place(
             _ => filled.push((step, i..i + 1)),
         }
     }
-    if times.len() > room {
+    if times.len() > max_steps {
         return too_many(times.len() as f64);
     }
     let mut next = 0;
@@ -180,9 +179,9 @@ pub(super) fn place(
     Ok(Steps { times, filled })
 }
 
-/// The error of a second row on a step.
-fn doubled(row: usize, entity: &str, time: f64, equal: bool, report: &SeriesReport) -> Error {
-    let what = if equal { "a time that its entity has once" } else { "alone on its step of the grid" };
+/// The error for a second row on a step.
+fn duplicate(row: usize, entity: &str, time: f64, equal: bool, report: &SeriesReport) -> Error {
+    let what = if equal { "only once per entity" } else { "the only time on its step of the grid" };
     Error::BadRecord {
         place: report.read.place.clone(),
         line: row as u64 + 1,
@@ -192,11 +191,11 @@ fn doubled(row: usize, entity: &str, time: f64, equal: bool, report: &SeriesRepo
         } else {
             format!("{time} of {entity}").chars().take(64).collect()
         },
-        expected: format!("{what}; say in `duplicates` what becomes of such rows"),
+        expected: format!("{what}; set `duplicates` to merge such rows"),
     }
 }
 
-/// One value of the rows on a step, of which there is at least one.
+/// The value of a step from the cells of its rows; there is at least one.
 pub(super) fn merge(cells: &[f64], policy: Duplicates) -> f64 {
     let known = || cells.iter().filter(|cell| !cell.is_nan());
     let count = known().count();
@@ -209,11 +208,11 @@ pub(super) fn merge(cells: &[f64], policy: Duplicates) -> f64 {
     }
 }
 
-/// One label of the rows on a step.
+/// The label of a step from the labels of its rows.
 pub(super) fn merge_labels(cells: &[f64], policy: Duplicates) -> f64 {
     match policy {
         Duplicates::Sum | Duplicates::Mean => cells.iter().copied().fold(f64::NAN, f64::max),
-        whole => merge(cells, whole),
+        _ => merge(cells, policy),
     }
 }
 
@@ -222,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cells_without_a_number_do_not_count() {
+    fn sums_and_means_ignore_cells_without_a_number() {
         let cells = [f64::NAN, 2.0, 4.0, f64::NAN];
         assert_eq!(merge(&cells, Duplicates::Sum), 6.0);
         assert_eq!(merge(&cells, Duplicates::Mean), 3.0);
@@ -238,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_is_that_of_half_of_the_distances() {
+    fn the_inferred_interval_is_the_median_if_half_of_the_distances_equal_it() {
         let rows = |times: &[f64]| vec![("", times.iter().map(|&time| (time, 0)).collect::<Vec<_>>())];
         assert_eq!(infer(&rows(&[0.0, 5.0, 10.0, 10.0, 25.0])).unwrap(), 5.0);
         for irregular in [&[0.0, 5.0, 11.0, 18.0, 26.0][..], &[3.0], &[], &[3.0, 3.0]] {

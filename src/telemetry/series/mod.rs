@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! long: time, entity, value, …  ┐                                        ┌ EntitySeries: times, values, labels
-//!                               ├► stamps ► order ► grid ► doubles ► gaps ┤
-//! wide: time, entity, entity, … ┘                                        └ SeriesReport: all that was odd
+//!                               ├► stamps ► order ► grid ► merge   ► gaps ┤
+//! wide: time, entity, entity, … ┘                                        └ SeriesReport: gaps, duplicates, …
 //! ```
 //!
-//! A [`Series`] comes from any [`Table`] ([`Series::from_table`]) or from a file that has only a header
-//! ([`read_series`]). Its times are seconds since the epoch, in UTC. What is missing stays missing: a step
-//! without a row is NaN, and a [`Gap`] of the [`SeriesReport`], which also tells doubled and disordered
-//! stamps, stamps beside the grid, the jumps of a zone's clocks, and what the numbers were multiplied by.
+//! A [`Series`] is built from any [`Table`] ([`Series::from_table`]) or from a file with a header and without a schema
+//! ([`read_series`]). Its times are seconds since the epoch, in UTC. Missing values are never filled: a step without a
+//! row is NaN and part of a [`Gap`]. The [`SeriesReport`] lists the gaps, and counts duplicate times, times out of
+//! order, times off the grid and daylight-saving changes. It also records the scale of the values.
 //!
 //! # Examples
 //!
@@ -70,7 +70,7 @@ use crate::telemetry::{ReadOptions, ReadReport, Role, Schema, Table};
 const BATCH_ROWS: usize = 65_536;
 const BATCH_NAME_BYTES: usize = 1 << 28;
 
-/// Numbers by entity and time, with a report of what they were made of.
+/// Numbers by entity and time, with a report about the source.
 #[derive(Clone, Debug)]
 pub struct Series {
     schema: Arc<Schema>,
@@ -96,19 +96,19 @@ struct Axis {
 }
 
 impl EntitySeries {
-    /// The entity's name; empty where the source has no entities.
+    /// The entity's name; empty if the source has no entities.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Time of every step in seconds since the epoch, ascending.
+    /// Time of each step in seconds since the epoch, ascending.
     pub fn times(&self) -> &[f64] {
         &self.axis.times
     }
 
-    /// The values of a column, by its position in [`Series::columns`]; empty for a position beyond.
+    /// The values of a column, by its position in [`Series::columns`]; empty if there is no such column.
     ///
-    /// NaN where the step has no row, and where its row has no number.
+    /// A value is NaN if the step has no row, or its row has no number.
     pub fn values(&self, column: usize) -> &[f64] {
         self.values.get(column).map_or(&[], Vec::as_slice)
     }
@@ -118,32 +118,32 @@ impl EntitySeries {
         &self.axis.present
     }
 
-    /// Steps that have a row; all others are in a gap.
+    /// Number of steps with a row. All other steps are in a gap.
     pub fn n_present(&self) -> usize {
         self.axis.present.iter().filter(|&&present| present).count()
     }
 
-    /// Ground truth, 0 for clean and 1 for not, NaN in gaps; `None` without a label column.
+    /// Ground truth: 0 for clean, 1 for anomalous, NaN in gaps; `None` without a label column.
     pub fn labels(&self) -> Option<&[f64]> {
         self.axis.labels.as_deref()
     }
 }
 
 impl Series {
-    /// Takes a table as a series.
+    /// Builds a series from a table.
     ///
-    /// A row without a time that can be read, or without an entity, is rejected and counted; more than 5 % of
-    /// them is an error. The grid starts at the earliest stamp of all entities; each entity spans from its
-    /// own first stamp to its last, and stands in the order of its name.
+    /// Rows without a readable time or without an entity are rejected and counted; more than 5 % of them is an error. The
+    /// grid starts at the earliest time of all entities. Each entity spans from its own first to its own last time.
+    /// Entities are in the order of their names.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for settings outside their domain, a column
-    /// that is not there or of another kind, distances from which no interval can be inferred, and more steps
-    /// than [`SeriesConfig::max_cells`] allows; [`Error::BadRecord`](crate::Error::BadRecord) for a row on a
-    /// step that is taken, where [`Duplicates::Refuse`] is the policy, and for a row without a label;
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for settings outside their domain, a
+    /// missing column or one of another kind, times without an inferable interval, and more steps than
+    /// [`SeriesConfig::max_cells`] allows; [`Error::BadRecord`](crate::Error::BadRecord) for a second row on a step with
+    /// the policy [`Duplicates::Refuse`], and for a row without a label;
     /// [`Error::TooManyRejected`](crate::Error::TooManyRejected);
-    /// [`Error::InsufficientData`](crate::Error::InsufficientData) where no row is left.
+    /// [`Error::InsufficientData`](crate::Error::InsufficientData) if no row is left.
     pub fn from_table(table: &Table, config: &SeriesConfig) -> Result<Self> {
         build(table, config, ReadOptions::default().max_rejected_share)
     }
@@ -169,19 +169,20 @@ impl Series {
         self.entity(entity).map(|entity| entity.values(column))
     }
 
-    /// What the series was made of.
+    /// The report about the source of the series.
     pub fn report(&self) -> &SeriesReport {
         &self.report
     }
 
-    /// The series as a table: `time`, `entity` where there are names, the values, the label where there is one.
+    /// The series as a table with the columns `time`, `entity` (if the entities have names), the values, and the label (if
+    /// there is one).
     ///
-    /// It has a row per step that has one, by entity and time; a step in a gap has none, and a value that is
-    /// missing is null. Taken as a series again, it is the same series.
+    /// It has one row per step with a row, in the order of entity and time, and no rows for gaps. A missing value is null.
+    /// [`Series::from_table`] of this table gives the same series.
     ///
     /// # Errors
     ///
-    /// [`Error::BadRecord`](crate::Error::BadRecord) if Arrow refuses it.
+    /// [`Error::BadRecord`](crate::Error::BadRecord) if Arrow rejects it.
     pub fn table(&self) -> Result<Table> {
         let report = ReadReport { accepted: 0, ..ReadReport::new(&self.report.read.place) };
         let mut batches = Vec::new();

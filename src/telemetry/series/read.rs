@@ -1,4 +1,4 @@
-//! Files without a schema, read as series.
+//! Reads a series from a file without a schema.
 
 use std::path::Path;
 
@@ -11,17 +11,16 @@ use crate::telemetry::files::{format, read};
 use crate::telemetry::text::{csv, json};
 use crate::telemetry::{Column, Kind, ReadOptions, Role, Schema, TimeUnit};
 
-/// Reads a file as a series: JSON lines for `.jsonl`, `.ndjson` and `.json`, CSV for any other name.
+/// Reads a series from a file: JSON lines for `.jsonl`, `.ndjson` and `.json`, CSV for all other names.
 ///
-/// Its names decide: the time is the column that the settings name, or the first, or none where
-/// [`SeriesConfig::start`] is given; the entity and the label are the columns that they name; the values are
-/// those that they name, or all others, and hold numbers. A record whose time cannot be read, or whose value
-/// is no number, is rejected and counted with its line.
+/// The settings name the columns. Default of the time: the first column, or none if [`SeriesConfig::start`] is set.
+/// Default of the values: all other columns, which must hold numbers. Entity and label have no default. A record with
+/// an unreadable time, or a value that is not a number, is rejected and counted with its line.
 ///
 /// # Errors
 ///
-/// As [`Series::from_table`] and of the reader; [`Error::BadRecord`] for a CSV file without a header;
-/// [`Error::SchemaMismatch`] for a named column that is not there.
+/// The errors of [`Series::from_table`] and of the reader; [`Error::BadRecord`] for a CSV file without a header;
+/// [`Error::SchemaMismatch`] for a missing column.
 ///
 /// # Examples
 ///
@@ -31,7 +30,7 @@ use crate::telemetry::{Column, Kind, ReadOptions, Role, Schema, TimeUnit};
 /// let path = std::env::temp_dir().join(format!("qosguard-series-{}.csv", std::process::id()));
 /// std::fs::write(&path, "time,bits\n2024-01-01 00:00,7\n2024-01-01 00:05,8\n2024-01-01 00:10,8\n2024-01-01 00:20,9\n")?;
 /// let series = read_series(&path, &SeriesConfig::default())?;
-/// let bits = series.values("", "bits").expect("the one entity");
+/// let bits = series.values("", "bits").expect("the only entity");
 /// assert_eq!((bits[2], bits[3].is_nan(), bits[4]), (8.0, true, 9.0));
 /// assert_eq!(series.report().missing_steps(), 1);
 /// # std::fs::remove_file(&path)?;
@@ -41,7 +40,7 @@ pub fn read_series(path: impl AsRef<Path>, config: &SeriesConfig) -> Result<Seri
     read_series_with(path, config, &ReadOptions::default())
 }
 
-/// Reads a file as a series with settings of the reader, such as another delimiter or a schema.
+/// Reads a series from a file with settings of the reader, such as another delimiter or a schema.
 ///
 /// # Errors
 ///
@@ -58,7 +57,7 @@ pub fn read_series_with(
         None if format::is_json(path) => schema(path, &json::keys(path, options)?, config)?,
         None => {
             let names = csv::header(path, options)?;
-            refuse_data(path, &names, config)?;
+            reject_data(path, &names, config)?;
             schema(path, &names, config)?
         }
     };
@@ -66,7 +65,7 @@ pub fn read_series_with(
     build(&read::read_with(path, &options)?, config, options.max_rejected_share)
 }
 
-/// The schema of a file by its names.
+/// The schema of a file with these columns.
 fn schema(path: &Path, names: &[String], config: &SeriesConfig) -> Result<Schema> {
     let time = match config.start {
         Some(_) => None,
@@ -87,7 +86,7 @@ fn schema(path: &Path, names: &[String], config: &SeriesConfig) -> Result<Schema
     let column = |name: &String| {
         if Some(name) == time {
             let mut column = Column::new(name, Role::Time, Kind::Text);
-            // Said, a unit makes the reader refuse what is no time.
+            // With a unit, the reader rejects cells that are not times.
             column.unit = Some(config.time_unit.unwrap_or(TimeUnit::Seconds));
             column.format.clone_from(&config.time_format);
             column
@@ -106,8 +105,8 @@ fn schema(path: &Path, names: &[String], config: &SeriesConfig) -> Result<Schema
     Schema::new("series", names.iter().map(column).collect(), Vec::new())
 }
 
-/// Refuses a first line that is a record already: it would be lost as a header.
-fn refuse_data(path: &Path, names: &[String], config: &SeriesConfig) -> Result<()> {
+/// Rejects a first line that is a record, because it would be lost as a header.
+fn reject_data(path: &Path, names: &[String], config: &SeriesConfig) -> Result<()> {
     let clock = Clock::new(Some(TimeUnit::Seconds), config.time_format.clone());
     let data = |name: &String| clock.read(name.as_bytes()).is_ok();
     let headerless = match config.start {

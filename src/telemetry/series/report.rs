@@ -1,4 +1,4 @@
-//! What was found on the way to a series.
+//! The report about the source of a series.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,71 +9,70 @@ use crate::telemetry::ReadReport;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Gap {
-    /// Whose rows are missing; empty where all entities share them, as in a wide table.
+    /// The entity; empty if all entities share their rows, as in a wide table.
     pub entity: String,
     /// Time of the first missing step, in seconds since the epoch.
     pub start: f64,
-    /// How many steps are missing.
+    /// Number of missing steps.
     pub steps: u64,
 }
 
-/// What the zone's changes of its clocks did to the stamps.
+/// Text times at the daylight-saving changes of the time zone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Daylight {
-    /// Stamps that the zone's clocks show twice, as when they go back in autumn.
+    /// Times that occur twice, when clocks go back in autumn.
     pub twice: u64,
-    /// Of these, the ones that were taken for the second showing, for the first is not after the row before.
+    /// Of these, times read as the second occurrence, because the first one is not after the row before.
     pub second: u64,
-    /// Of these, the ones for which neither showing is after the row before; taken for the first.
+    /// Of these, times of which neither occurrence is after the row before. They are read as the first.
     pub unresolved: u64,
-    /// Stamps that the zone's clocks skip, as when they go forward in spring; moved forward by what is skipped.
+    /// Times that do not occur, when clocks go forward in spring. They are moved forward by the length of the change.
     pub skipped: u64,
 }
 
-/// What is recorded of one column of values.
+/// The report about one value column.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ColumnReport {
     /// The column's name in the source.
     pub name: String,
-    /// What the source's numbers were multiplied by: the scale of the settings and of the column's schema.
+    /// Factor of the source's numbers: the scale of the settings times the scale of the column's schema.
     pub scale: f64,
-    /// Steps that have a row, but no number in this column: empty or NaN.
+    /// Steps with a row but without a number in this column: empty or NaN.
     pub empty: u64,
 }
 
-/// What a series was made of, and what is missing, doubled or odd in it. Nothing of it was filled or dropped
-/// in silence.
+/// The report about the source of a series: what was read, and what is missing, duplicate or off the grid. All values
+/// that were merged or dropped are counted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct SeriesReport {
-    /// What the reader of the table read and rejected.
+    /// The report of the reader of the table.
     pub read: ReadReport,
-    /// Rows of the table that have a time and an entity, and those that have not; a `line` is a row of the
-    /// table here, from 1.
+    /// Accepted rows have a time and an entity; the others are rejected. A `line` is a row of the table here, from 1.
     pub rows: ReadReport,
     /// Distance between steps in seconds; `None` without a grid.
     pub interval_s: Option<f64>,
-    /// Steps of all entities, gaps too.
+    /// Steps of all entities, including gaps.
     pub steps: u64,
     /// Runs of steps without a row, by entity and time.
     pub gaps: Vec<Gap>,
-    /// Rows that stand behind a later one of their entity.
+    /// Rows that follow a row with a later time of the same entity.
     pub out_of_order: u64,
-    /// Rows whose entity and time are those of another before them.
+    /// Rows with the entity and the time of an earlier row.
     pub duplicates: u64,
-    /// Rows of another time than the one before them, that yet fall on its step.
+    /// Rows on the step of the row before, with another time.
     pub crowded: u64,
-    /// What was done with both.
+    /// The policy for both.
     pub policy: Duplicates,
-    /// Rows beside the grid, taken to the nearest step.
+    /// Rows off the grid, which belong to the nearest step.
     pub off_grid: u64,
-    /// How far beside the grid at most, in seconds.
+    /// Maximum distance of a row from the grid, seconds.
     pub off_grid_max_s: f64,
-    /// Jumps of the zone's clocks.
+    /// Times at daylight-saving changes.
     pub daylight: Daylight,
-    /// Unit of the values, as the settings say.
+    /// Unit of the values, from the settings.
     pub unit: String,
     /// The value columns.
     pub columns: Vec<ColumnReport>,

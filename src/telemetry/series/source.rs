@@ -1,4 +1,4 @@
-//! The columns of a table that make a series.
+//! The columns of a table for a series.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::telemetry::cell::clock::{Clock, Stamp};
 use crate::telemetry::{Column, Kind, Role, Table};
 
-/// A value column, a cell per row of the table, NaN where there is no number.
+/// A value column with one cell per row of the table; NaN for a cell without a number.
 #[derive(Debug)]
 pub(super) struct Values {
     pub(super) name: String,
@@ -19,12 +19,12 @@ pub(super) struct Values {
     pub(super) cells: Vec<f64>,
 }
 
-/// What a series is made of, by row of the table.
+/// The columns of a series, by row of the table.
 #[derive(Debug)]
 pub(super) struct Source {
-    /// Stamps, of rejected rows too, where they say nothing.
+    /// Times; the times of rejected rows are meaningless.
     pub(super) stamps: Vec<Stamp>,
-    /// The rows of each entity, in the order of the table, without the rejected ones.
+    /// The rows of each entity in the order of the table, without rejected rows.
     pub(super) parts: BTreeMap<String, Vec<usize>>,
     /// Whether the entities have names.
     pub(super) named: bool,
@@ -34,7 +34,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Takes the columns from a table; rows without a time or an entity are rejected and counted.
+    /// Takes the columns from a table. Rows without a time or an entity are rejected and counted.
     pub(super) fn of(table: &Table, config: &SeriesConfig, report: &mut SeriesReport) -> Result<Self> {
         let schema = table.schema();
         let columns = schema.columns();
@@ -71,10 +71,14 @@ impl Source {
         let time = match (&config.time, schema.index_of_role(Role::Time), config.start) {
             (Some(name), ..) => Some(find("time", name)?),
             (None, Some(_), Some(start)) => {
-                return Err(Error::invalid("start", "absent where there is a time column", start));
+                return Err(Error::invalid("start", "absent if there is a time column", start));
             }
             (None, None, None) => {
-                return Err(Error::invalid("time", "the name of a column, or `start` given instead", "none"));
+                return Err(Error::invalid(
+                    "time",
+                    "the name of a column, or absent with `start` set",
+                    "none",
+                ));
             }
             (None, time, _) => time,
         };
@@ -116,7 +120,7 @@ impl Source {
     /// Adds a row to its entity.
     fn add(&mut self, row: usize, stamp: Stamp, name: Option<String>, report: &mut SeriesReport) {
         let Some(name) = name else {
-            return report.rows.reject(row as u64 + 1, "", b"", "the row of an entity");
+            return report.rows.reject(row as u64 + 1, "", b"", "the name of an entity");
         };
         report.rows.accepted += 1;
         if let Some(slot) = self.stamps.get_mut(row) {
@@ -125,7 +129,7 @@ impl Source {
         self.parts.entry(name).or_default().push(row);
     }
 
-    /// Adds the rows of a source without times, which are one interval apart.
+    /// Adds the rows of a source without times. They are one interval apart.
     fn count(
         &mut self,
         n_rows: usize,
@@ -142,33 +146,21 @@ impl Source {
     }
 }
 
-/// How the times of a column are read.
+/// The reader of the times of a column.
 fn clock(column: &Column, config: &SeriesConfig) -> Result<Clock> {
     let format = config.time_format.as_ref();
     if let Some(format) = format.filter(|format| !Clock::knows(format)) {
         return Err(Error::invalid("time_format", "a strptime format of a date", format));
     }
     if column.kind != Kind::Text && format.is_some() {
-        return Err(Error::invalid(
-            "time_format",
-            "absent where the time column holds no text",
-            &column.name,
-        ));
+        return Err(Error::invalid("time_format", "absent if the time column is not text", &column.name));
     }
-    // Without their text, nobody knows which of its times were said in that zone.
+    // The original texts, and with them the UTC offsets of the times, are lost.
     if column.kind == Kind::Time && config.time_zone != "UTC" {
-        return Err(Error::invalid(
-            "time_zone",
-            "`UTC` where the time column is of kind `time`",
-            &config.time_zone,
-        ));
+        return Err(Error::invalid("time_zone", "`UTC` for a time column of kind `time`", &config.time_zone));
     }
     if column.kind == Kind::Time && config.time_unit.is_some() {
-        return Err(Error::invalid(
-            "time_unit",
-            "absent where the time column is of kind `time`",
-            &column.name,
-        ));
+        return Err(Error::invalid("time_unit", "absent for a time column of kind `time`", &column.name));
     }
     Ok(Clock::new(config.time_unit.or(column.unit), format.or(column.format.as_ref()).cloned()))
 }
@@ -177,7 +169,7 @@ fn clock(column: &Column, config: &SeriesConfig) -> Result<Clock> {
 fn numbers(table: &Table, (index, column): (usize, &Column), scale: f64) -> Result<Values> {
     if column.kind != Kind::Number || matches!(column.role, Role::Label | Role::Family | Role::Time) {
         let got = format!("`{}`, {:?} of role {:?}", column.name, column.kind, column.role);
-        return Err(Error::invalid("values", "columns of numbers that are neither truth nor time", got));
+        return Err(Error::invalid("values", "columns of numbers that are neither label nor time", got));
     }
     let scale = scale * column.scale.unwrap_or(1.0);
     let scaled = |cell: Option<f64>| cell.map_or(f64::NAN, |value| value * scale);
@@ -221,7 +213,7 @@ fn cell(batch: &RecordBatch, index: usize, kind: Kind, row: usize) -> Option<Cel
     })
 }
 
-/// The name of each row's entity, empty where rows have none; `None` for a row whose cell is empty.
+/// The name of each row's entity: empty without an entity column, `None` for an empty cell.
 fn names(table: &Table, entity: Option<usize>) -> impl Fn(usize) -> Option<String> {
     let kind = entity.and_then(|i| table.schema().columns().get(i)).map_or(Kind::Text, |c| c.kind);
     let names: Option<Vec<Option<String>>> =

@@ -1,17 +1,17 @@
-//! Wall clocks to instants, with the hours that a zone shows twice or never.
+//! Converts local times to instants, including times that a time zone has twice or not at all.
 
 use jiff::tz::{AmbiguousOffset, TimeZone};
 
 use super::report::Daylight;
 use crate::telemetry::cell::clock::{self, Stamp};
 
-/// One row on its way: its time in seconds since the epoch, and its number in the table.
+/// The time of a row in seconds since the epoch, and its number in the table.
 pub(super) type Dated = (f64, usize);
 
-/// Gives the rows of one entity, in the order of the table, their instants; `None` for a time out of range.
+/// Returns the instants of one entity's rows, in the order of the table; `None` for a time out of range.
 ///
-/// A stamp that the zone shows twice is the first showing if that is after the row before, else the second.
-/// Where most rows go back in time, the order is read from the end.
+/// A time that occurs twice is the first occurrence if that is after the row before, and the second otherwise. If most
+/// rows are in descending order, the rows are read from the last to the first.
 pub(super) fn resolve(
     rows: &[usize],
     stamp: impl Fn(usize) -> Stamp,
@@ -53,7 +53,7 @@ pub(super) fn resolve(
         previous = time.unwrap_or(previous);
         resolved.push((time, row));
     };
-    if goes_back(rows, &stamp) {
+    if is_descending(rows, &stamp) {
         rows.iter().rev().for_each(&mut push);
         resolved.reverse();
     } else {
@@ -62,8 +62,8 @@ pub(super) fn resolve(
     resolved
 }
 
-/// Whether more rows stand behind a later one than behind an earlier one.
-fn goes_back(rows: &[usize], stamp: &impl Fn(usize) -> Stamp) -> bool {
+/// Whether more rows follow a row with a later time than a row with an earlier time.
+fn is_descending(rows: &[usize], stamp: &impl Fn(usize) -> Stamp) -> bool {
     let mut balance = 0_i64;
     let mut previous: Option<f64> = None;
     for &row in rows {

@@ -1,4 +1,4 @@
-//! A series as bytes, to move it between processes.
+//! A series as bytes, to send it to another process.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ struct Entity {
 struct Floats(#[serde(with = "f64s")] Vec<f64>);
 
 impl Series {
-    /// The series as bytes that [`Series::from_bytes`] of the same release reads, with the same bits.
+    /// The series as bytes. [`Series::from_bytes`] of the same release restores it to the same bits.
     ///
     /// # Examples
     ///
@@ -69,17 +69,17 @@ impl Series {
         serde_json::to_vec(&stored).unwrap_or_default()
     }
 
-    /// Reads what [`Series::to_bytes`] wrote.
+    /// Restores a series from the bytes of [`Series::to_bytes`].
     ///
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] for other bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let refuse = |got: String| Error::invalid("bytes", "a series that `to_bytes` wrote", got);
-        let stored: Stored = serde_json::from_slice(bytes).map_err(|e| refuse(e.to_string()))?;
+        let invalid = |got: String| Error::invalid("bytes", "the bytes of `Series::to_bytes`", got);
+        let stored: Stored = serde_json::from_slice(bytes).map_err(|e| invalid(e.to_string()))?;
         let columns = stored.columns.len();
         if !stored.entities.iter().all(|entity| entity.is_consistent(columns)) {
-            return Err(refuse("columns of other lengths".into()));
+            return Err(invalid("columns of other lengths".into()));
         }
         let entity = |entity: Entity| EntitySeries {
             name: entity.name,
@@ -100,7 +100,7 @@ impl Series {
 }
 
 impl Entity {
-    /// Whether there is a vector for each column, and a value of each for every step.
+    /// Whether each column has a vector with one value per step.
     fn is_consistent(&self, columns: usize) -> bool {
         let steps = self.times.len();
         self.present.len() == steps

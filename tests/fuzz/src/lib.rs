@@ -1,4 +1,4 @@
-//! One function a parser, with any bytes as its input: it may refuse them, it must not panic.
+//! One function per parser. It gets random bytes, which the parser may reject, and must not panic.
 
 use qosguard::detect::{Detector, TreeEnsemble};
 use qosguard::telemetry::netflow::{Exporters, NetflowConfig};
@@ -76,12 +76,12 @@ pub fn eve(data: &[u8]) {
     drain(EveReader::new(std::io::Cursor::new(data.to_vec()), "fuzz.json", &lenient()));
 }
 
-/// Rejections end nothing, so that what stands behind them is reached.
+/// Options that allow any share of rejections, so that the records after them are read.
 fn lenient() -> ReadOptions {
     ReadOptions { max_rejected_share: 1.0, ..ReadOptions::default() }
 }
 
-/// A series: the first byte says how it is taken, the rest are rows of a time, an entity, a value and a label.
+/// A series: the first byte selects the settings, the rest are rows of a time, an entity, a value and a label.
 pub fn series(data: &[u8]) {
     use qosguard::telemetry::series::{Duplicates, Interval};
     let Some((&how, rows)) = data.split_first() else { return };
@@ -126,17 +126,17 @@ pub fn parquet(data: &[u8]) {
     drain(ParquetReader::new(data, "fuzz.parquet", &ReadOptions::default()));
 }
 
-/// Export datagrams: NetFlow v5 and v9, IPFIX; messages that tell their length stand one after the other.
+/// Export datagrams: NetFlow v5 and v9, and consecutive IPFIX messages.
 pub fn netflow(data: &[u8]) {
     exported(data);
 }
 
-/// sFlow v5 datagrams; what stands behind the version is the input.
+/// sFlow v5 datagrams; the input follows the version.
 pub fn sflow(data: &[u8]) {
     exported(&[&[0, 0, 0, 5], data].concat());
 }
 
-/// Pushes a datagram twice, so that its own templates are known the second time, and checks what was counted.
+/// Pushes a datagram twice, so that its templates exist the second time, and checks the counters.
 fn exported(data: &[u8]) {
     let config = NetflowConfig { max_kept_bytes: 4_096, max_templates: 4, ..NetflowConfig::default() };
     let Ok(mut exporters) = Exporters::new(&config) else { return };
@@ -150,22 +150,22 @@ fn exported(data: &[u8]) {
     assert_eq!(counts.flows + others, counts.records, "{counts:?}");
 }
 
-/// LightGBM's text.
+/// LightGBM models as text.
 pub fn lightgbm(data: &[u8]) {
     imported(data, TreeEnsemble::from_lightgbm);
 }
 
-/// XGBoost's JSON.
+/// XGBoost models as JSON.
 pub fn xgboost(data: &[u8]) {
     imported(data, TreeEnsemble::from_xgboost_json);
 }
 
-/// XGBoost's UBJSON.
+/// XGBoost models as UBJSON.
 pub fn xgboost_ubj(data: &[u8]) {
     accepted(TreeEnsemble::from_xgboost_slice(data));
 }
 
-/// scikit-learn's trees as JSON.
+/// scikit-learn models as JSON.
 pub fn sklearn(data: &[u8]) {
     imported(data, TreeEnsemble::from_sklearn_json);
 }
@@ -176,7 +176,7 @@ fn imported(data: &[u8], read: fn(&str) -> qosguard::Result<TreeEnsemble>) {
     accepted(read(text));
 }
 
-/// What is accepted scores finitely, and comes back from its parts.
+/// Checks that an accepted model has finite scores and is restored from its parts.
 fn accepted(model: qosguard::Result<TreeEnsemble>) {
     let Ok(model) = model else { return };
     let parts = model.to_parts();
@@ -188,7 +188,7 @@ fn accepted(model: qosguard::Result<TreeEnsemble>) {
     }
 }
 
-/// Reads all that a reader gives, and checks what it counted.
+/// Reads all batches of a reader, and checks its counters.
 fn drain(reader: qosguard::Result<impl BatchReader>) {
     let Ok(mut reader) = reader else { return };
     let mut rows = 0;

@@ -25,13 +25,13 @@ fn size_std(direction: &Direction) -> f64 {
     direction.sizes.std(direction.packets)
 }
 
-/// By second of the flow; NaN for a flow without duration.
+/// Per second of the flow; NaN for a flow without duration.
 pub(super) fn rate(count: f64, record: &Record<'_>) -> f64 {
     let seconds = record.duration() / SECOND;
     if seconds == 0.0 { f64::NAN } else { count / seconds }
 }
 
-/// By second of the flow; 0 for a flow without duration.
+/// Per second of the flow; 0 for a flow without duration.
 fn rate_or_zero(count: u64, record: &Record<'_>) -> f64 {
     ratio(count as f64, record.duration() / SECOND)
 }

@@ -15,7 +15,7 @@ const TCP: u8 = 6;
 const LATER: [&str; 6] =
     ["id", "Fwd RST Flags", "Bwd RST Flags", "ICMP Code", "ICMP Type", "Total TCP Flow Time"];
 
-/// What it called the others, where the name has changed.
+/// Current names, and the names in the first release.
 const RENAMED: [(&str, &str); 23] = [
     ("Src IP", "Source IP"),
     ("Src Port", "Source Port"),
@@ -42,20 +42,20 @@ const RENAMED: [(&str, &str); 23] = [
     ("Fwd Seg Size Min", "min_seg_size_forward"),
 ];
 
-/// The payload of all packets with that of the first counted twice.
+/// The payload of all packets, with the payload of the first packet counted twice.
 fn lengths(record: &Record<'_>) -> (Moments, u64) {
     let (mut moments, count) = (record.flow.sizes(), record.flow.packets() + 1);
     moments.push(f64::from(record.flow.first_size), count);
     (moments, count)
 }
 
-/// Whether the first packet, the only one that is looked at, went that way and has a flag.
+/// 1 if the first packet of the flow has this direction and this flag. Later packets do not count.
 fn first_flag(record: &Record<'_>, backward: bool, flag: u8) -> f64 {
     let has = record.flow.first_backward == backward && record.flow.first_flags.has(flag);
     f64::from(u8::from(has))
 }
 
-/// The idle gaps, and the time stamp of the first packet among them.
+/// The idle gaps, with the time stamp of the first packet as one more gap.
 fn idle(record: &Record<'_>) -> Periods {
     let mut idle = record.flow.idle;
     idle.push(record.flow.first.max(0) as f64);
@@ -76,13 +76,13 @@ fn window(record: &Record<'_>, direction: &Direction, window: u16) -> f64 {
     if known { f64::from(window) } else { f64::NAN }
 }
 
-/// The forward packets with payload behind the first packet.
+/// The forward packets with payload after the first packet.
 fn data_packets(record: &Record<'_>) -> f64 {
     let first = !record.flow.first_backward && record.flow.first_size > 0;
     record.forward().data_packets.saturating_sub(u64::from(first)) as f64
 }
 
-/// What it counts in another way, by its own name.
+/// The columns with another definition than today, by their names in the first release.
 static DEFECTS: &[FlowColumn] = &[
     number("Flow Bytes/s", "B/s", "payload ÷ duration; infinite for duration 0, null for 0 ÷ 0", |r| {
         r.bytes() / (r.duration() / 1e6)
@@ -165,7 +165,7 @@ static DEFECTS: &[FlowColumn] = &[
     number("Init_Win_bytes_backward", "B", "TCP window of the last backward packet; null without", |r| {
         window(r, r.backward(), r.backward().last_window)
     }),
-    number("act_data_pkt_fwd", "", "forward packets with payload behind the first packet", data_packets),
+    number("act_data_pkt_fwd", "", "forward packets with payload after the first packet", data_packets),
     number("Idle Mean", "µs", "mean of the idle gaps and the first packet's time since 1970", |r| {
         idle(r).lengths.mean()
     }),
@@ -183,7 +183,7 @@ pub(in crate::telemetry::packets) static CIC_LEGACY: LazyLock<Vec<FlowColumn>> =
         let defect = DEFECTS.iter().find(|defect| defect.name == name);
         columns.push(defect.copied().unwrap_or(FlowColumn { name, ..*column }));
         if name == "Avg Bwd Segment Size" {
-            columns.push(number("Fwd Header Length.1", "B", "`Fwd Header Length` once more", |r| {
+            columns.push(number("Fwd Header Length.1", "B", "copy of `Fwd Header Length`", |r| {
                 r.forward().header_bytes as f64
             }));
         }

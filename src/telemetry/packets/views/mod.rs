@@ -1,4 +1,4 @@
-//! The profiles: views over the one set of statistics that is kept of a flow.
+//! The columns of each profile, as functions of the statistics of a flow.
 
 mod cic;
 mod cic_legacy;
@@ -19,12 +19,12 @@ use super::rows::Record;
 use super::statistics::Direction;
 use crate::telemetry::protocol_name;
 
-/// How a cell comes from a record.
+/// How a cell is computed from a record.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Cell {
     /// NaN is null.
     Number(fn(&Record<'_>) -> f64),
-    /// Writes the text, or nothing and says `None` for null.
+    /// Writes the text and returns `Some`, or returns `None` for null.
     Text(fn(&Record<'_>, &mut StringBuilder) -> Option<()>),
 }
 
@@ -79,7 +79,7 @@ impl Record<'_> {
         (self.forward().flag(flag) + self.backward().flag(flag)) as f64
     }
 
-    /// Address and port that the flow's forward packets come from, or go to.
+    /// Source or destination (address, port) of the forward packets.
     fn endpoint(&self, source: bool) -> ([u8; 16], u16) {
         self.flow.key.endpoint(self.flow.forward_lower == source)
     }
@@ -99,7 +99,7 @@ impl Record<'_> {
     }
 }
 
-/// The protocol's name, or its number where it has none here, as the readers spell it.
+/// The name of the protocol, as in all readers, or its number if it has no name.
 fn protocol(record: &Record<'_>, out: &mut StringBuilder) -> Option<()> {
     let number = record.flow.key.protocol();
     match protocol_name(number) {
@@ -113,7 +113,7 @@ fn end_reason(record: &Record<'_>, out: &mut StringBuilder) -> Option<()> {
     out.write_str(record.reason.as_str()).ok()
 }
 
-/// RFC 3339, UTC, to the microsecond; null beyond the years that it can tell.
+/// RFC 3339, UTC, in microseconds; null for years that RFC 3339 cannot represent.
 fn write_time(microseconds: i64, out: &mut StringBuilder) -> Option<()> {
     let time = Timestamp::from_microsecond(microseconds).ok()?;
     write!(out, "{time:.6}").ok()

@@ -9,7 +9,7 @@ use crate::telemetry::packets::profile::FlowColumn;
 use crate::telemetry::packets::rows::Record;
 use crate::telemetry::packets::statistics::Moments;
 
-/// Which packets of a flow a column tells of.
+/// Which packets of a flow a column counts.
 #[derive(Clone, Copy)]
 enum Side {
     Both,
@@ -17,7 +17,7 @@ enum Side {
     Backward,
 }
 
-/// Each column three times: of both directions, of source to destination, and back.
+/// Each column three times: for both directions, for source to destination, and for destination to source.
 macro_rules! sides {
     ($($suffix:literal $unit:literal $formula:literal $cell:expr;)*) => {
         [
@@ -92,7 +92,7 @@ fn flag(record: &Record<'_>, side: Side, flag: u8) -> f64 {
     }
 }
 
-/// 0 for idle, 1 for active, −1 for what no timeout ended.
+/// 0 for idle, 1 for active, −1 for flows that no timeout ended.
 fn expiration(record: &Record<'_>) -> f64 {
     match record.reason {
         EndReason::Active => 1.0,
