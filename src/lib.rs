@@ -46,14 +46,18 @@
 pub mod arrow;
 mod artifact;
 mod bits;
+mod check;
 mod error;
 mod folds;
+#[cfg(feature = "neural")]
+mod nn;
 mod parallel;
 pub mod progress;
 mod quantile;
 mod ranking;
 mod replace;
 mod rng;
+mod simd;
 mod strict;
 
 pub mod calibrate;
