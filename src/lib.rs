@@ -46,8 +46,11 @@
 pub mod arrow;
 mod artifact;
 mod bits;
+mod check;
 mod error;
 mod folds;
+#[cfg(feature = "neural")]
+mod nn;
 mod parallel;
 mod problem;
 pub mod progress;
@@ -56,6 +59,7 @@ mod ranking;
 mod replace;
 mod rng;
 pub mod settings;
+mod simd;
 mod strict;
 
 pub mod calibrate;

@@ -8,11 +8,6 @@ use super::gaussian_mixture::GaussianMixtureHeader;
 use super::half_space_trees::HalfSpaceTreesHeader;
 use super::isolation_forest::IsolationForestHeader;
 use super::logistic::LogisticRegressionHeader;
-#[cfg(feature = "neural")]
-use super::neural::{
-    AutoencoderHeader, EntityAutoencodersHeader, KitsuneHeader, MixtureOfExpertsHeader,
-    NeuralClassifierHeader,
-};
 use super::stored::Stored;
 use super::tree_ensemble::TreeEnsembleHeader;
 #[cfg(feature = "neural")]
@@ -27,6 +22,13 @@ use super::{
     Fitted, GaussianMixture, GaussianMixtureConfig, GaussianMixtureParts, HalfSpaceTrees,
     HalfSpaceTreesConfig, HalfSpaceTreesParts, IsolationForest, IsolationForestConfig, IsolationForestParts,
     LogisticRegression, LogisticRegressionConfig, LogisticRegressionParts, TreeEnsemble, TreeEnsembleParts,
+};
+#[cfg(feature = "neural")]
+use super::{
+    autoencoder::{AutoencoderHeader, EntityAutoencodersHeader},
+    kitsune::KitsuneHeader,
+    mixture_of_experts::MixtureOfExpertsHeader,
+    neural_classifier::NeuralClassifierHeader,
 };
 use crate::artifact::Tensors;
 use crate::error::Result;

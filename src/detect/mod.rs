@@ -1,8 +1,9 @@
 //! Detectors: features in, one score per row out; higher is more anomalous.
 
 mod any;
+#[cfg(feature = "neural")]
+mod autoencoder;
 mod boosted;
-mod check;
 mod class_weight;
 mod contrast;
 mod ensemble;
@@ -12,9 +13,15 @@ mod fit;
 mod gaussian_mixture;
 mod half_space_trees;
 mod isolation_forest;
+#[cfg(feature = "neural")]
+mod kitsune;
 mod logistic;
 #[cfg(feature = "neural")]
-mod neural;
+mod mixture_of_experts;
+#[cfg(feature = "neural")]
+mod neural_classifier;
+#[cfg(all(test, feature = "neural"))]
+mod on_device;
 mod stored;
 mod training_rows;
 mod tree;
@@ -24,11 +31,23 @@ use std::fmt::Debug;
 
 use ndarray::{Array2, ArrayView2};
 
+use crate::check;
 use crate::error::Result;
 use crate::explain::Explanation;
 
+#[cfg(feature = "neural")]
+pub use crate::nn::{
+    Activation, Architecture, Checkpoint, Columns, Completeness, Device, ExpertNetworkConfig,
+    FtTransformerConfig, GateConfig, History, MixtureNetworkConfig, MlpConfig, Precision, Schedule, Stopped,
+    TemporalCnnConfig, TimingChannel, TimingLayout, TrainingConfig,
+};
 pub(crate) use any::AnyHeader;
 pub use any::{AnyDetector, AnyDetectorConfig};
+#[cfg(feature = "neural")]
+pub use autoencoder::{
+    Autoencoder, AutoencoderConfig, AutoencoderParts, EntityAutoencoders, EntityAutoencodersConfig,
+    EntityAutoencodersParts, EntityColumn, ErrorForm, Variational,
+};
 pub use boosted::{BoostedTreesConfig, EarlyStopping};
 pub use class_weight::ClassWeight;
 pub use contrast::ContrastTreesConfig;
@@ -42,16 +61,16 @@ pub use isolation_forest::{
     IsolationForest, IsolationForestConfig, IsolationForestParts, IsolationMissing, IsolationScoring,
     IsolationSplits,
 };
+#[cfg(feature = "neural")]
+pub use kitsune::{Kitsune, KitsuneConfig, KitsuneParts};
 pub use logistic::{LogisticRegression, LogisticRegressionConfig, LogisticRegressionParts};
 #[cfg(feature = "neural")]
-pub use neural::{
-    Activation, Architecture, Autoencoder, AutoencoderConfig, AutoencoderParts, Checkpoint, Choice, Columns,
-    Completeness, Device, EntityAutoencoders, EntityAutoencodersConfig, EntityAutoencodersParts,
-    EntityColumn, ErrorForm, ExpertConfig, ExpertNetworkConfig, ExpertReport, FtTransformerConfig,
-    GateConfig, History, Kitsune, KitsuneConfig, KitsuneParts, MixtureNetworkConfig, MixtureOfExperts,
-    MixtureOfExpertsConfig, MixtureReport, MlpConfig, NeuralClassifier, NeuralClassifierConfig,
-    NeuralClassifierParts, Precision, PretrainingConfig, Quality, Schedule, Stopped, TemporalCnnConfig,
-    TimingChannel, TimingLayout, TrainingConfig, Variational,
+pub use mixture_of_experts::{
+    Choice, ExpertConfig, ExpertReport, MixtureOfExperts, MixtureOfExpertsConfig, MixtureReport, Quality,
+};
+#[cfg(feature = "neural")]
+pub use neural_classifier::{
+    NeuralClassifier, NeuralClassifierConfig, NeuralClassifierParts, PretrainingConfig,
 };
 pub use tree_ensemble::{CategoryName, Link, TreeEnsemble, TreeEnsembleParts};
 

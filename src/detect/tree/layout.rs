@@ -71,9 +71,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::detect::tree::processor::Processor;
     use crate::detect::tree::{Categories, Node, Test};
     use crate::rng::Stream;
+    use crate::simd::Processor;
 
     const FEATURES: usize = 5;
 

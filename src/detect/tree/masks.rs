@@ -4,9 +4,9 @@
 
 use ndarray::{ArrayView2, Axis, s};
 
-use super::processor::Processor;
 use super::word::Word;
 use super::{Categories, Node, Test, Trees};
+use crate::simd::Processor;
 
 /// A forest whose trees have at most 32 leaves (`u32`) or 64 (`u64`).
 ///

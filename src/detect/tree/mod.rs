@@ -7,17 +7,12 @@ mod game;
 mod heap;
 mod layout;
 mod masks;
-mod processor;
 mod walk;
 mod word;
 
 pub(crate) use categories::Categories;
 pub(crate) use heap::Heap;
 pub(crate) use layout::Layout;
-#[cfg(all(feature = "neural", target_arch = "x86_64"))]
-pub(crate) use processor::Asked;
-#[cfg(feature = "neural")]
-pub(crate) use processor::Processor;
 
 use crate::error::{Error, Result};
 
