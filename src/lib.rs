@@ -60,6 +60,7 @@ mod replace;
 mod rng;
 pub mod settings;
 mod simd;
+mod stats;
 mod strict;
 
 pub mod calibrate;

@@ -6,5 +6,5 @@ mod processor;
 #[cfg(feature = "neural")]
 pub(crate) use dispatch::wide;
 #[cfg(all(feature = "neural", target_arch = "x86_64"))]
-pub(crate) use processor::Asked;
+pub(crate) use processor::Detected;
 pub(crate) use processor::Processor;

@@ -197,11 +197,50 @@ fn a_category_has_one_spelling_whatever_wrote_it() {
     for table in &tables {
         assert_eq!(texts(table, "port"), want);
     }
-    // What is no whole number keeps its digits, and a large one all of them.
+    // An address stays as it is, and a large number keeps its digits.
     let kept = csv("port\n2.10\n10.0.0.0\n18446744073709551615\n", &options(&schema)).unwrap();
-    assert_eq!(texts(&kept, "port"), ["2.10", "10.0.0.0", "18446744073709551615"].map(|t| Some(t.into())));
+    assert_eq!(texts(&kept, "port"), ["2.1", "10.0.0.0", "18446744073709551615"].map(|t| Some(t.into())));
     let negative = jsonl("{\"port\":-9007199254740993}\n", &options(&schema)).unwrap();
     assert_eq!(texts(&negative, "port"), [Some("-9007199254740993".into())]);
+}
+
+#[test]
+fn a_category_of_decimals_has_its_shortest_spelling_whatever_wrote_it() {
+    let schema = Schema::builder("s").category("port").build().unwrap();
+    let want = ["0.5", "1000", "443", "443.5", "-0.25"].map(|text| Some(text.to_owned()));
+    let mut tables = vec![
+        csv("port\n0.50\n1e3\n+443\n443.50\n-.250\n", &options(&schema)).unwrap(),
+        csv("port\n0.5\n1000\n443\n443.5\n-2.5E-1\n", &options(&schema)).unwrap(),
+        jsonl(
+            "{\"port\":0.50}\n{\"port\":1e3}\n{\"port\":443.0}\n{\"port\":443.50}\n{\"port\":-0.250}\n",
+            &options(&schema),
+        )
+        .unwrap(),
+        jsonl(
+            "{\"port\":\"0.50\"}\n{\"port\":\"1e3\"}\n{\"port\":\"+443\"}\n{\"port\":\"443.50\"}\n\
+             {\"port\":\"-0.25\"}\n",
+            &options(&schema),
+        )
+        .unwrap(),
+    ];
+    let given: [ArrayRef; 4] = [
+        Arc::new(Float64Array::from(vec![0.5, 1000.0, 443.0, 443.5, -0.25])),
+        Arc::new(Float32Array::from(vec![0.5, 1000.0, 443.0, 443.5, -0.25])),
+        Arc::new(StringArray::from(vec!["0.50", "1e3", "+443", "443.50", "-.25"])),
+        Arc::new(
+            Decimal128Array::from(vec![50, 100_000, 44_300, 44_350, -25])
+                .with_precision_and_scale(9, 2)
+                .unwrap(),
+        ),
+    ];
+    for array in given {
+        tables.extend(everywhere(&schema, &batch("port", array)));
+    }
+    for table in &tables {
+        assert_eq!(texts(table, "port"), want);
+    }
+    let identifiers = csv("port\n007\n007.50\n+0044\n", &options(&schema)).unwrap();
+    assert_eq!(texts(&identifiers, "port"), ["007", "007.50", "+0044"].map(|t| Some(t.into())));
 }
 
 /// A category and a number.
@@ -211,7 +250,7 @@ fn two() -> Schema {
 
 #[test]
 fn a_guard_scores_the_same_rows_alike_from_every_source() {
-    let ports = |row: usize| [443.0, 443.0, 443.0, 80.0, 53.0][row % 5];
+    let ports = |row: usize| [443.0, 443.5, 443.0, 80.0, 0.25][row % 5];
     let x = |row: usize| (row * 7919 % 997) as f64 / 97.0;
     let text: String = (0..600).map(|row| format!("{},{}\n", ports(row), x(row))).collect();
     let schema = two();
@@ -224,7 +263,11 @@ fn a_guard_scores_the_same_rows_alike_from_every_source() {
     for table in everywhere(&schema, &floats) {
         assert_eq!(guard.assess(&table).unwrap().scores(), want.scores());
     }
-    let spelt: String = text.lines().map(|line| line.replacen(',', ".0,", 1) + "\n").collect();
+    let zeros = |line: &str| {
+        let end = if line.split(',').next().unwrap().contains('.') { "0," } else { ".0," };
+        line.replacen(',', end, 1) + "\n"
+    };
+    let spelt: String = text.lines().map(zeros).collect();
     let table = csv(format!("port,x\n{spelt}"), &options(&schema)).unwrap();
     assert_eq!(guard.assess(&table).unwrap().scores(), want.scores());
 }

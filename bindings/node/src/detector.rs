@@ -11,8 +11,9 @@ use crate::convert::{
     Settings, camel, in_camel_case, mirror, refused, rename, settings, snake, whole, whole_or,
 };
 use crate::error::{Result, into_js_err, invalid};
-use crate::fitted::{FittedDetector, matrix};
+use crate::fitted::FittedDetector;
 use crate::job::{Job, spawn};
+use crate::rows::matrix;
 use crate::watch::{OnProgress, Watch};
 
 /// A detector before it is fitted: `new IsolationForest(options)` and the like make one.

@@ -140,7 +140,7 @@ impl Trees {
         self.offsets.windows(2).map(|ends| &self.nodes[ends[0]..ends[1]])
     }
 
-    /// The sets that [`Test::OneOf`] speaks of.
+    /// The sets that [`Test::OneOf`] refers to.
     pub(crate) fn categories(&self) -> &[Categories] {
         &self.categories
     }

@@ -10,7 +10,7 @@ use crate::telemetry::schema::{Column, Role};
 pub(crate) enum Spelling {
     /// Nothing, in texts that are times.
     AsIs,
-    /// Numbers and booleans have one spelling each: `443.0` is `443`; `true` and `False` are `1` and `0`.
+    /// Numbers and booleans have one spelling each: `443.0` and `+443` are `443`; `true` and `False` are `1` and `0`.
     Word,
     /// Protocols become lower-case names: `TCP`, `6` and `6.0` are `tcp`.
     Protocol,
@@ -58,15 +58,18 @@ impl Spelling {
     }
 }
 
-/// The one spelling of a boolean, or of a number that is whole or that Python writes with an exponent; `None` for any
-/// other cell, and for one that is spelt so.
+/// The one spelling of a boolean or of a decimal number; `None` for any other cell, and for one that has it.
 ///
-/// Other fractions stay as they are: `2.10` may be a version.
+/// A number with a zero in front, such as `007`, is an identifier and stays as it is.
 fn word(cell: &[u8]) -> Option<Cow<'_, str>> {
     match cell.first()? {
         b't' | b'T' => cell.eq_ignore_ascii_case(b"true").then_some(Cow::Borrowed("1")),
         b'f' | b'F' => cell.eq_ignore_ascii_case(b"false").then_some(Cow::Borrowed("0")),
-        b'0'..=b'9' | b'-' => whole(cell).or_else(|| scientific(cell)),
+        b'0'..=b'9' | b'-' | b'.' => whole(cell).or_else(|| decimal(cell)),
+        b'+' => {
+            let number = cell.get(1..).filter(|number| is_number(number))?;
+            word(number).or_else(|| std::str::from_utf8(number).ok().map(Cow::Borrowed))
+        }
         _ => None,
     }
 }
@@ -96,17 +99,34 @@ fn whole(cell: &[u8]) -> Option<Cow<'_, str>> {
     std::str::from_utf8(number).ok().map(Cow::Borrowed)
 }
 
-/// `0.00001` for `1e-05`: a sign and two digits at least behind the `e`, which no identifier has.
-fn scientific(cell: &[u8]) -> Option<Cow<'_, str>> {
-    let e = cell.iter().rposition(|&b| b == b'e')?;
-    let [b'+' | b'-', exponent @ ..] = cell.get(e + 1..)? else { return None };
-    if !(2..=3).contains(&exponent.len()) || !exponent.iter().all(u8::is_ascii_digit) {
+/// `0.5` for `0.50`, `1000` for `1e3`: the shortest text of a number with a fraction or an exponent.
+fn decimal(cell: &[u8]) -> Option<Cow<'_, str>> {
+    let number = cell.strip_prefix(b"-").unwrap_or(cell);
+    if number.iter().all(u8::is_ascii_digit) || !is_number(number) {
         return None;
     }
-    let value: f64 = fast_float2::parse(cell).ok()?;
+    let value: f64 = fast_float2::parse(cell).ok().filter(|value: &f64| value.is_finite())?;
     let mut text = String::new();
     push_number(&mut text, value);
-    Some(Cow::Owned(text))
+    (text.as_bytes() != cell).then_some(Cow::Owned(text))
+}
+
+/// Whether these bytes are a decimal number without a sign and without a zero in front, with an exponent of at most three
+/// digits if any.
+fn is_number(number: &[u8]) -> bool {
+    let digits = |part: &[u8]| part.iter().all(u8::is_ascii_digit);
+    let exponent_at = number.iter().position(|byte| matches!(byte, b'e' | b'E'));
+    let (mantissa, exponent) = number.split_at(exponent_at.unwrap_or(number.len()));
+    if let [_, exponent @ ..] = exponent {
+        let exponent = exponent.strip_prefix(b"-").or(exponent.strip_prefix(b"+")).unwrap_or(exponent);
+        if !(1..=3).contains(&exponent.len()) || !digits(exponent) {
+            return false;
+        }
+    }
+    let point = mantissa.iter().position(|&byte| byte == b'.').unwrap_or(mantissa.len());
+    let (whole, fraction) = (&mantissa[..point], mantissa.get(point + 1..).unwrap_or_default());
+    let is_identifier = whole.len() > 1 && whole.starts_with(b"0");
+    !is_identifier && digits(whole) && digits(fraction) && whole.len() + fraction.len() > 0
 }
 
 /// Appends the one spelling of a number as a category; nothing for NaN, which is a missing value.
@@ -172,11 +192,12 @@ fn truth(text: Cow<'_, str>) -> Cow<'_, str> {
 
 /// A protocol's lower-case name.
 fn protocol(text: Cow<'_, str>) -> Cow<'_, str> {
-    if text.starts_with(|c: char| c.is_ascii_digit()) {
-        let number = text.strip_suffix(".0").unwrap_or(&text).parse::<u8>();
-        if let Some(name) = number.ok().and_then(protocol_name) {
-            return Cow::Borrowed(name);
-        }
+    if text.starts_with(|c: char| c.is_ascii_digit() || c == '+') {
+        let number = category(&text);
+        return match number.parse().ok().and_then(protocol_name) {
+            Some(name) => Cow::Borrowed(name),
+            None => Cow::Owned(number.to_ascii_lowercase()),
+        };
     }
     if text.bytes().any(|b| b.is_ascii_uppercase()) {
         return Cow::Owned(text.to_ascii_lowercase());
@@ -237,6 +258,8 @@ mod tests {
         {
             assert_eq!(*Spelling::Protocol.read(cell.as_bytes()), *name.as_bytes());
         }
+        assert_eq!(*Spelling::Protocol.read(b"253.0"), *b"253");
+        assert_eq!(*Spelling::Protocol.read(b"+6.00"), *b"tcp");
         for unknown in ["3pc", "253", "6.5", "1000", "-"] {
             assert_eq!(*Spelling::Protocol.read(unknown.as_bytes()), *unknown.as_bytes());
         }
@@ -257,10 +280,41 @@ mod tests {
             ("1e-05", "0.00001"),
             ("100", "100"),
             ("10.0.0.0", "10.0.0.0"),
-            ("2.10", "2.10"),
-            ("12e4", "12e4"),
+            ("2.10", "2.1"),
+            ("443.50", "443.5"),
+            ("0.50", "0.5"),
+            ("0.5", "0.5"),
+            ("-12.250", "-12.25"),
+            (".5", "0.5"),
+            ("5.", "5"),
+            ("12e4", "120000"),
+            ("1e3", "1000"),
+            ("1.5E-05", "0.000015"),
+            ("0.1000000000000000055", "0.1"),
+            ("+443", "443"),
+            ("+443.0", "443"),
+            ("+0.5", "0.5"),
+            ("+.50", "0.5"),
+            ("007", "007"),
+            ("+007", "+007"),
+            ("007.5", "007.5"),
+            ("00.5", "00.5"),
+            ("+", "+"),
+            ("++1", "++1"),
+            ("+x", "+x"),
+            (".", "."),
             ("-", "-"),
-            ("-.0", "-.0"),
+            ("-.", "-."),
+            ("e3", "e3"),
+            (".e3", ".e3"),
+            ("1e", "1e"),
+            ("1e+", "1e+"),
+            ("1e1000", "1e1000"),
+            ("1e999", "1e999"),
+            ("1.2.3", "1.2.3"),
+            ("1-2", "1-2"),
+            ("-.0", "0"),
+            ("18446744073709551615", "18446744073709551615"),
             ("truth", "truth"),
         ] {
             assert_eq!(*Spelling::Word.read(cell.as_bytes()), *text.as_bytes(), "{cell}");
