@@ -54,6 +54,7 @@ mod quantile;
 mod ranking;
 mod replace;
 mod rng;
+mod sorting;
 mod strict;
 
 pub mod calibrate;
