@@ -7,7 +7,7 @@ use crate::arrow::array::{RecordBatch, RecordBatchIterator, RecordBatchReader};
 use crate::arrow::datatypes::{Fields, SchemaRef};
 use crate::arrow::error::ArrowError;
 
-use super::batches::BatchReader;
+use super::batches::{BatchReader, is_final};
 use super::convert::Converter;
 use super::detect;
 use super::options::ReadOptions;
@@ -182,7 +182,7 @@ impl Iterator for ArrowReader {
             return None;
         }
         let batch = progress::check().and_then(|()| self.next_batch());
-        self.done |= batch.is_err();
+        self.done |= is_final(&batch);
         batch.transpose()
     }
 }

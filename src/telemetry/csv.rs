@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::arrow::array::RecordBatch;
 
-use super::batches::BatchReader;
+use super::batches::{BatchReader, is_final};
 use super::detect;
 use super::infer;
 use super::lines::{Line, Lines};
@@ -207,7 +207,7 @@ impl Iterator for CsvReader {
             return None;
         }
         let batch = self.next_batch();
-        self.done |= batch.is_err();
+        self.done |= is_final(&batch);
         batch.transpose()
     }
 }

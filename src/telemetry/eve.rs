@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::arrow::array::RecordBatch;
 
-use super::batches::BatchReader;
+use super::batches::{BatchReader, is_final};
 use super::column::Growing;
 use super::detect::Layout;
 use super::json_nested::Paths;
@@ -177,7 +177,7 @@ impl Iterator for EveReader {
             return None;
         }
         let batch = self.next_batch();
-        self.done |= batch.is_err();
+        self.done |= is_final(&batch);
         batch.transpose()
     }
 }

@@ -15,6 +15,7 @@ use super::options::ReadOptions;
 use super::table::Table;
 use super::zeek::ZeekReader;
 use crate::error::{Error, Result};
+use crate::progress;
 
 /// Reads a file of flows, whatever its kind: see [`open`].
 ///
@@ -129,7 +130,7 @@ fn head(input: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut input = input.take(format::HEAD_BYTES);
     loop {
         match input.read_to_end(&mut head) {
-            Err(e) if lines::would_block(&e) => {}
+            Err(e) if lines::would_block(&e) => progress::check().map_err(io::Error::other)?,
             read => return read.map(|_| head),
         }
     }

@@ -16,7 +16,7 @@ use super::counts::ExportCounts;
 use super::exporters::Exporters;
 use super::queue::{Datagram, Queue, Waited};
 use crate::error::{Error, Result};
-use crate::telemetry::batches::BatchReader;
+use crate::telemetry::batches::{BatchReader, is_final};
 use crate::telemetry::report::ReadReport;
 use crate::telemetry::schema::Schema;
 
@@ -178,6 +178,7 @@ impl Collector {
                     }
                 }
                 Waited::TimedOut => break,
+                Waited::Cancelled => return Err(Error::Cancelled),
                 Waited::Closed(Some(error)) => return Err(Error::io(Path::new(&self.report.place), error)),
                 Waited::Closed(None) => {
                     self.done = true;
@@ -222,7 +223,7 @@ impl Iterator for Collector {
             return None;
         }
         let batch = self.fill();
-        self.done |= batch.is_err();
+        self.done |= is_final(&batch);
         self.exporters.counts_mut().dropped_datagrams = self.queue.dropped();
         self.counts = *self.exporters.counts();
         let place = std::mem::take(&mut self.report.place);

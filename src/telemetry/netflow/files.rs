@@ -13,7 +13,7 @@ use super::counts::ExportCounts;
 use super::exporters::Exporters;
 use crate::error::{Error, Result};
 use crate::progress;
-use crate::telemetry::batches::BatchReader;
+use crate::telemetry::batches::{BatchReader, is_final};
 use crate::telemetry::report::ReadReport;
 use crate::telemetry::schema::Schema;
 
@@ -128,7 +128,7 @@ impl Iterator for ExportReader {
             return None;
         }
         let batch = progress::check().and_then(|()| self.fill());
-        self.done |= batch.is_err();
+        self.done |= is_final(&batch);
         let place = std::mem::take(&mut self.report.place);
         self.report = ReadReport { place, ..self.exporters.report().clone() };
         batch.transpose()

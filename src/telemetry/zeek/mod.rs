@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::arrow::array::RecordBatch;
 
-use super::batches::BatchReader;
+use super::batches::{BatchReader, is_final};
 use super::detect::Layout;
 use super::json_nested::Paths;
 use super::json_record::RecordKeys;
@@ -187,7 +187,7 @@ impl Iterator for ZeekReader {
             return None;
         }
         let batch = self.next_batch();
-        self.done |= batch.is_err();
+        self.done |= is_final(&batch);
         batch.transpose()
     }
 }
