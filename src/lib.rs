@@ -61,6 +61,7 @@ mod rng;
 pub mod settings;
 mod simd;
 mod stats;
+mod sorting;
 mod strict;
 
 pub mod calibrate;

@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use qosguard::calibrate::{CalibrationScores, Conformal, ProbabilityRule, ThresholdRule};
 use qosguard::detect::{
     AnyDetectorConfig, BoostedTreesConfig, ContrastTreesConfig, Detector, EnsembleConfig, Fit, FitContext,
     GaussianMixtureConfig, HalfSpaceTreesConfig, IsolationForestConfig, LogisticRegressionConfig,
@@ -243,6 +244,38 @@ fn simulation_and_assessment_and_guards_are_cancelled() {
     let (_, boosted) = endless().swap_remove(0);
     let large = simulate::table(&FlowSimulatorConfig { rows: 200_000, ..Default::default() }).unwrap();
     is_cancelled("guard", || Guard::builder().detector(boosted).fit(&large));
+}
+
+#[test]
+fn calibrations_are_cancelled() {
+    let mut bits = 3_u64;
+    let mut next = || {
+        bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (bits >> 40) as f32
+    };
+    let scores: Vec<f32> = (0..2_000_000).map(|_| next()).collect();
+    let labels: Vec<bool> = (0..scores.len()).map(|row| row % 3 == 0).collect();
+    is_cancelled::<()>("p-values", || {
+        loop {
+            Conformal::fit(&scores)?;
+        }
+    });
+    for rule in [ProbabilityRule::Platt, ProbabilityRule::Isotonic, ProbabilityRule::Temperature] {
+        is_cancelled::<()>(&format!("{rule:?}"), || {
+            loop {
+                rule.fit(&scores, &labels, None)?;
+            }
+        });
+    }
+    let conformal = Conformal::fit(&scores[..1000]).unwrap();
+    let calibration = CalibrationScores { clean: &scores, attacks: Some(&scores[..10_000]) };
+    for rule in [ThresholdRule::Mad { k: 3.0 }, ThresholdRule::BestF1] {
+        is_cancelled::<()>(&format!("{rule:?}"), || {
+            loop {
+                rule.fit(&calibration, &conformal)?;
+            }
+        });
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use super::tail::Tail;
 use crate::error::{Error, Result};
+use crate::sorting::sort_by;
 
 /// Clean scores that a calibration needs.
 const FEWEST: usize = 20;
@@ -53,11 +54,12 @@ impl Conformal {
     ///
     /// # Errors
     ///
-    /// [`Error::InsufficientData`] for fewer than 20 scores, [`Error::NotFinite`] for NaN or an infinity.
+    /// [`Error::InsufficientData`] for fewer than 20 scores, [`Error::NotFinite`] for NaN or an infinity;
+    /// [`Error::Cancelled`].
     pub fn fit(clean_scores: &[f32]) -> Result<Self> {
         check_scores(clean_scores)?;
         let mut sorted = clean_scores.to_vec();
-        sorted.sort_unstable_by(f32::total_cmp);
+        sort_by(&mut sorted, f32::total_cmp)?;
         let tail = Tail::fit(&sorted);
         Self::from_parts(sorted, tail)
     }

@@ -6,6 +6,7 @@ use super::conformal::{Conformal, check_finite};
 use super::interval::{Interval, wilson};
 use crate::error::{Error, Result};
 use crate::quantile::quantile;
+use crate::sorting::sort_by;
 
 /// Level of the intervals in [`Realised`].
 const LEVEL: f64 = 0.95;
@@ -158,7 +159,7 @@ impl ThresholdRule {
     ///
     /// [`Error::InvalidArgument`] for a setting outside its range; [`Error::InsufficientData`] without clean
     /// scores, and for [`ThresholdRule::BestF1`] without attack scores; [`Error::NotFinite`] for NaN or an
-    /// infinity among the scores.
+    /// infinity among the scores; [`Error::Cancelled`].
     pub fn fit(&self, scores: &CalibrationScores<'_>, conformal: &Conformal) -> Result<Threshold> {
         self.check()?;
         scores.check()?;
@@ -166,17 +167,17 @@ impl ThresholdRule {
         let score = match *self {
             Self::FalsePositiveRate { rate } => conformal.score_at(rate),
             Self::Percentile { percent } => {
-                quantile(&sorted(scores.clean.iter().copied()), percent / 100.0) as f32
+                quantile(&sorted(scores.clean.iter().copied())?, percent / 100.0) as f32
             }
             Self::Mad { k } => {
-                let scores = sorted(scores.clean.iter().copied());
+                let scores = sorted(scores.clean.iter().copied())?;
                 let median = quantile(&scores, 0.5) as f32;
-                let deviation = quantile(&sorted(scores.iter().map(|s| (s - median).abs())), 0.5) as f32;
+                let deviation = quantile(&sorted(scores.iter().map(|s| (s - median).abs()))?, 0.5) as f32;
                 let score = f64::from(median) + k * MAD_TO_SD * f64::from(deviation);
                 score.clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32
             }
             Self::Contamination { share } => {
-                quantile(&sorted(scores.clean.iter().chain(attacks).copied()), 1.0 - share) as f32
+                quantile(&sorted(scores.clean.iter().chain(attacks).copied())?, 1.0 - share) as f32
             }
             Self::BestF1 => best_f1(scores.clean, attacks)?,
         };
@@ -252,10 +253,10 @@ fn f1(caught: usize, alarms: usize, attacks: usize) -> f64 {
     2.0 * caught as f64 / (caught + alarms + attacks) as f64
 }
 
-fn sorted(scores: impl Iterator<Item = f32>) -> Vec<f32> {
+fn sorted(scores: impl Iterator<Item = f32>) -> Result<Vec<f32>> {
     let mut scores: Vec<f32> = scores.collect();
-    scores.sort_unstable_by(f32::total_cmp);
-    scores
+    sort_by(&mut scores, f32::total_cmp)?;
+    Ok(scores)
 }
 
 /// The threshold with the best F1: halfway between the two scores that it parts.
@@ -266,7 +267,7 @@ fn best_f1(clean: &[f32], attacks: &[f32]) -> Result<f32> {
     }
     let mut rows: Vec<(f32, bool)> =
         clean.iter().map(|&s| (s, false)).chain(attacks.iter().map(|&s| (s, true))).collect();
-    rows.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+    sort_by(&mut rows, |a, b| b.0.total_cmp(&a.0))?;
     let (mut caught, mut alarms) = (0, 0);
     let (mut best, mut threshold) = (0.0, rows[0].0);
     for (i, &(score, attack)) in rows.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! A detector of any kind as one of a certain kind.
 
-use super::{AnyDetector, AnyDetectorConfig, Ensemble, IsolationForest, OnlineDetector, TreeEnsemble};
+use super::{AnyDetector, AnyDetectorConfig, Classifier, Ensemble, IsolationForest, OnlineDetector, TreeEnsemble};
 #[cfg(feature = "neural")]
 use super::{History, MixtureOfExperts};
 use crate::error::{Error, Result};
@@ -37,6 +37,28 @@ impl AnyDetectorConfig {
 }
 
 impl AnyDetector {
+    /// The detector as a classifier.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for a detector that does not learn classes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::detect::{AnyDetectorConfig, Fit, FitContext, IsolationForestConfig};
+    /// use qosguard::ndarray::Array2;
+    ///
+    /// let x = Array2::from_shape_fn((50, 2), |(i, j)| (i * (j + 1) % 7) as f32);
+    /// let config = AnyDetectorConfig::from(IsolationForestConfig::default());
+    /// let forest = config.fit(x.view(), FitContext::default())?.model;
+    /// assert!(forest.classifier().is_err());
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn classifier(&self) -> Result<&dyn Classifier> {
+        self.as_classifier().ok_or_else(|| other("a classifier"))
+    }
+
     /// The detector as one that learns row by row.
     ///
     /// # Errors

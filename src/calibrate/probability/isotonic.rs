@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ROWS_PER_CHECK;
 use crate::error::{Error, Result};
+use crate::progress;
+use crate::sorting::sort_by;
 
 /// A curve through knots, linear between them and constant beyond.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,10 +35,10 @@ impl Block {
 
 impl Isotonic {
     /// Pools adjacent violators; rows that tie are one to begin with. There is at least one row.
-    pub(super) fn fit(scores: &[f32], labels: &[bool]) -> Self {
+    pub(super) fn fit(scores: &[f32], labels: &[bool]) -> Result<Self> {
         // −0 and 0 tie.
         let mut rows: Vec<(f32, bool)> = scores.iter().map(|s| s + 0.0).zip(labels.iter().copied()).collect();
-        rows.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        sort_by(&mut rows, |a, b| a.0.total_cmp(&b.0))?;
         let mut groups: Vec<Block> = rows
             .chunk_by(|a, b| a.0 == b.0)
             .map(|ties| Block {
@@ -53,7 +56,10 @@ impl Isotonic {
             highest.rows += 1;
         }
         let mut blocks: Vec<Block> = Vec::new();
-        for mut block in groups {
+        for (group, mut block) in groups.into_iter().enumerate() {
+            if group % ROWS_PER_CHECK == 0 {
+                progress::check()?;
+            }
             while let Some(before) = blocks.pop_if(|before| before.reaches(&block)) {
                 block.first = before.first;
                 block.attacks += before.attacks;
@@ -71,7 +77,7 @@ impl Isotonic {
                 values.push(value);
             }
         }
-        Self { scores, values }
+        Ok(Self { scores, values })
     }
 
     /// The curve at a finite score; NaN for NaN.

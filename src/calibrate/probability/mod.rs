@@ -13,6 +13,9 @@ use super::conformal::check_finite;
 use crate::error::{Error, Result};
 use crate::stats::logistic;
 
+/// Rows that a fit reads between two checks for cancellation.
+const ROWS_PER_CHECK: usize = 1 << 16;
+
 /// How a map from scores to probabilities is fitted.
 ///
 /// None of them ever reverses the order of two scores. [`ProbabilityRule::Isotonic`] may make scores tie;
@@ -57,7 +60,7 @@ impl ProbabilityRule {
     ///
     /// [`Error::ShapeMismatch`] when the lengths differ, [`Error::NotFinite`] for a score that is NaN or
     /// infinite, [`Error::InsufficientData`] unless there are clean rows and attacks,
-    /// [`Error::InvalidArgument`] for a prior outside (0, 1).
+    /// [`Error::InvalidArgument`] for a prior outside (0, 1); [`Error::Cancelled`].
     ///
     /// # Source
     ///
@@ -78,9 +81,9 @@ impl ProbabilityRule {
             }
         }
         let map = match self {
-            Self::Platt => Map::Platt(Platt::fit(scores, labels)),
-            Self::Isotonic => Map::Isotonic(Isotonic::fit(scores, labels)),
-            Self::Temperature => Map::Temperature(Temperature::of_log_odds(scores, labels)),
+            Self::Platt => Map::Platt(Platt::fit(scores, labels)?),
+            Self::Isotonic => Map::Isotonic(Isotonic::fit(scores, labels)?),
+            Self::Temperature => Map::Temperature(Temperature::of_log_odds(scores, labels)?),
         };
         Probability::new(RawProbability { map, attack_share: attacks as f64 / labels.len() as f64, prior })
     }

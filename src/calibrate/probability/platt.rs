@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{inside, smoothed_targets};
+use super::{ROWS_PER_CHECK, inside, smoothed_targets};
 use crate::error::{Error, Result};
+use crate::progress;
 use crate::stats::logistic;
 
 /// Newton needs about ten steps.
@@ -25,7 +26,7 @@ impl Platt {
     ///
     /// A negative slope would turn the order of the scores around; the best slope that does not is then 0,
     /// because the loss is convex.
-    pub(super) fn fit(scores: &[f32], labels: &[bool]) -> Self {
+    pub(super) fn fit(scores: &[f32], labels: &[bool]) -> Result<Self> {
         let targets = smoothed_targets(labels);
         let mean = labels.iter().map(|&l| targets[usize::from(l)]).sum::<f64>() / labels.len() as f64;
         let flat = Self { slope: 0.0, offset: (mean / (1.0 - mean)).ln() };
@@ -34,7 +35,7 @@ impl Platt {
         let centre = f64::midpoint(f64::from(low), f64::from(high));
         let scale = f64::from(high) - centre;
         if scale == 0.0 {
-            return flat;
+            return Ok(flat);
         }
         let rows = || {
             scores
@@ -43,7 +44,7 @@ impl Platt {
                 .map(|(&s, &l)| ((f64::from(s) - centre) / scale, targets[usize::from(l)]))
         };
         let (mut a, mut b) = (0.0, flat.offset);
-        let mut loss = Derivatives::at(rows(), a, b);
+        let mut loss = Derivatives::at(rows(), a, b)?;
         for _ in 0..STEPS {
             let [step_a, step_b] = loss.newton();
             if step_a.abs().max(step_b.abs()) < LAST_STEP {
@@ -53,7 +54,7 @@ impl Platt {
             let slope = loss.by_a * step_a + loss.by_b * step_b;
             let mut share = 1.0;
             let next = loop {
-                let next = Derivatives::at(rows(), a + share * step_a, b + share * step_b);
+                let next = Derivatives::at(rows(), a + share * step_a, b + share * step_b)?;
                 if next.loss < loss.loss + 1e-4 * share * slope {
                     break Some(next);
                 }
@@ -65,7 +66,7 @@ impl Platt {
             let Some(next) = next else { break };
             (a, b, loss) = (a + share * step_a, b + share * step_b, next);
         }
-        if a <= 0.0 { flat } else { Self { slope: a / scale, offset: b - a * (centre / scale) } }
+        Ok(if a <= 0.0 { flat } else { Self { slope: a / scale, offset: b - a * (centre / scale) } })
     }
 
     pub(super) fn log_odds(&self, score: f32) -> f64 {
@@ -95,10 +96,13 @@ struct Derivatives {
 }
 
 impl Derivatives {
-    fn at(rows: impl Iterator<Item = (f64, f64)>, a: f64, b: f64) -> Self {
+    fn at(rows: impl Iterator<Item = (f64, f64)>, a: f64, b: f64) -> Result<Self> {
         // A trace of curvature keeps the equations solvable where every probability is certain.
         let mut sums = Self { loss: 0.0, by_a: 0.0, by_b: 0.0, by_aa: 1e-12, by_ab: 0.0, by_bb: 1e-12 };
-        for (x, target) in rows {
+        for (row, (x, target)) in rows.enumerate() {
+            if row % ROWS_PER_CHECK == 0 {
+                progress::check()?;
+            }
             let z = a * x + b;
             let p = inside(logistic(z));
             let (gap, curvature) = (p - target, p * (1.0 - p));
@@ -110,7 +114,7 @@ impl Derivatives {
             sums.by_ab += curvature * x;
             sums.by_bb += curvature;
         }
-        sums
+        Ok(sums)
     }
 
     /// The step to the minimum of the parabola.

@@ -3,7 +3,9 @@
 use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
+use super::ROWS_PER_CHECK;
 use crate::error::{Error, Result};
+use crate::progress;
 
 /// Divides logits by one number before they become probabilities: `softmax(logits / temperature)`.
 ///
@@ -63,7 +65,7 @@ impl Temperature {
     ///
     /// [`Error::InsufficientData`] without rows or for fewer than two classes; [`Error::ShapeMismatch`] when
     /// there are not as many true classes as rows; [`Error::NotFinite`] for a logit that is NaN or infinite;
-    /// [`Error::InvalidArgument`] for a true class that has no column.
+    /// [`Error::InvalidArgument`] for a true class that has no column; [`Error::Cancelled`].
     pub fn fit(logits: ArrayView2<'_, f32>, classes: &[usize]) -> Result<Self> {
         let (rows, width) = logits.dim();
         for (what, needed, got) in [("rows for a temperature", 1, rows), ("classes", 2, width)] {
@@ -78,11 +80,11 @@ impl Temperature {
         if let Some(row) = classes.iter().position(|&class| class >= width) {
             return Err(Error::invalid(format!("classes[{row}]"), format!("below {width}"), classes[row]));
         }
-        Ok(Self::minimise(logits, classes))
+        Self::minimise(logits, classes)
     }
 
     /// Fits on log-odds of an attack; the rows are checked and of both labels.
-    pub(super) fn of_log_odds(scores: &[f32], labels: &[bool]) -> Self {
+    pub(super) fn of_log_odds(scores: &[f32], labels: &[bool]) -> Result<Self> {
         let logits = Array2::from_shape_fn(
             (scores.len(), 2),
             |(row, class)| {
@@ -94,7 +96,7 @@ impl Temperature {
     }
 
     /// Finds the root of the derivative, which rises with the inverse temperature: the loss is convex.
-    fn minimise(logits: ArrayView2<'_, f32>, classes: &[usize]) -> Self {
+    fn minimise(logits: ArrayView2<'_, f32>, classes: &[usize]) -> Result<Self> {
         // Relative to the largest of its row, and to the widest row: logits in [−1, 0].
         let mut logits = logits.mapv(f64::from);
         for mut row in logits.rows_mut() {
@@ -103,14 +105,17 @@ impl Temperature {
         }
         let width = logits.fold(0.0_f64, |a, &b| a.max(-b));
         if width == 0.0 {
-            return Self { inverse: 0.0 }; // They say nothing, at any temperature.
+            return Ok(Self { inverse: 0.0 }); // They hold no information, at any temperature.
         }
         logits.mapv_inplace(|z| z / width);
         let targets = smoothed_targets(classes, logits.ncols());
         // First and second derivative: expected logit less the labels' one, and its variance.
-        let derivatives = |inverse: f64| {
+        let derivatives = |inverse: f64| -> Result<(f64, f64)> {
             let (mut first, mut second) = (0.0, 0.0);
-            for (row, &class) in logits.rows().into_iter().zip(classes) {
+            for (i, (row, &class)) in logits.rows().into_iter().zip(classes).enumerate() {
+                if i % ROWS_PER_CHECK == 0 {
+                    progress::check()?;
+                }
                 let (mut weight, mut mean, mut square) = (0.0, 0.0, 0.0);
                 let mut wanted = 0.0;
                 let [own, other] = targets[class];
@@ -125,19 +130,19 @@ impl Temperature {
                 first += mean - wanted;
                 second += square / weight - mean * mean;
             }
-            (first, second)
+            Ok((first, second))
         };
-        if derivatives(0.0).0 >= 0.0 {
-            return Self { inverse: 0.0 };
+        if derivatives(0.0)?.0 >= 0.0 {
+            return Ok(Self { inverse: 0.0 });
         }
         let (mut low, mut high) = (0.0, 1.0);
-        while derivatives(high).0 < 0.0 && high < f64::MAX / 4.0 {
+        while derivatives(high)?.0 < 0.0 && high < f64::MAX / 4.0 {
             (low, high) = (high, high * 2.0);
         }
         // Newton's step where it stays between the ends, else their middle.
         let mut inverse = f64::midpoint(low, high);
         for _ in 0..200 {
-            let (first, second) = derivatives(inverse);
+            let (first, second) = derivatives(inverse)?;
             if first < 0.0 {
                 low = inverse;
             } else {
@@ -150,7 +155,7 @@ impl Temperature {
             }
             inverse = next;
         }
-        Self { inverse: (inverse / width).min(f64::MAX) }
+        Ok(Self { inverse: (inverse / width).min(f64::MAX) })
     }
 
     /// `1 / temperature`, at least 0; it is 0 for logits that say nothing of the classes, or the contrary.

@@ -14,7 +14,7 @@ use crate::telemetry::schema::Schema;
 use crate::telemetry::schema::layout;
 use crate::telemetry::schema::sample;
 use crate::telemetry::table::Table;
-use crate::telemetry::table::batches::BatchReader;
+use crate::telemetry::table::batches::{BatchReader, is_final};
 use crate::telemetry::table::options::ReadOptions;
 use crate::telemetry::table::report::ReadReport;
 
@@ -182,7 +182,7 @@ impl Iterator for ArrowReader {
             return None;
         }
         let batch = progress::check().and_then(|()| self.next_batch());
-        self.done |= batch.is_err();
+        self.done |= is_final(&batch);
         batch.transpose()
     }
 }

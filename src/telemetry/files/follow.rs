@@ -9,9 +9,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+use crate::progress;
 
 /// Bytes of `#` lines at the start of a file that are kept for a reader that starts at its end.
 const MAX_HEADER: u64 = 64 << 10;
+
+/// How often a wait checks whether it was stopped or cancelled.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// How a [`Follow`] follows.
 ///
@@ -65,7 +69,7 @@ struct Shared {
 }
 
 impl FollowHandle {
-    /// Ends the input where the file ends now; it takes at most one poll interval.
+    /// Ends the input where the file ends now, within 50 ms.
     pub fn stop(&self) {
         self.0.stop.store(true, Ordering::Relaxed);
     }
@@ -237,7 +241,26 @@ impl Follow {
         Ok(true)
     }
 
-    /// No file stands at the path.
+    /// Waits until the file is looked at again, or shorter where the reading is stopped or cancelled.
+    fn wait(&self) -> io::Result<()> {
+        let end = Instant::now() + self.options.poll;
+        while !self.is_stopped() {
+            progress::check().map_err(io::Error::other)?;
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            thread::sleep(left.min(LOOK));
+        }
+        Ok(())
+    }
+
+    /// Its path, for messages.
+    pub(super) fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    /// No file exists at the path.
     fn miss(&mut self) -> io::Result<()> {
         let since = *self.gone.get_or_insert_with(|| {
             self.shared.vanished.fetch_add(1, Ordering::Relaxed);
@@ -279,7 +302,7 @@ impl Read for Follow {
             if self.is_stopped() {
                 return Ok(0);
             }
-            thread::sleep(self.options.poll);
+            self.wait()?;
         }
     }
 }

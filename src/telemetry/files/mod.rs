@@ -6,4 +6,5 @@ pub(crate) mod follow;
 pub(crate) mod format;
 pub(crate) mod gzip;
 pub(crate) mod read;
+pub(crate) mod shared;
 pub(crate) mod write;

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::format::{self, Format};
 use crate::error::{Error, Result};
+use crate::progress;
 use crate::telemetry::columnar::ipc::IpcReader;
 use crate::telemetry::table::Table;
 use crate::telemetry::table::batches::BatchReader;
@@ -129,7 +130,7 @@ fn head(input: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut input = input.take(format::HEAD_BYTES);
     loop {
         match input.read_to_end(&mut head) {
-            Err(e) if lines::would_block(&e) => {}
+            Err(e) if lines::would_block(&e) => progress::check().map_err(io::Error::other)?,
             read => return read.map(|_| head),
         }
     }

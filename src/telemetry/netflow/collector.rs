@@ -17,7 +17,7 @@ use super::exporters::Exporters;
 use super::queue::{Datagram, Queue, Waited};
 use crate::error::{Error, Result};
 use crate::telemetry::schema::Schema;
-use crate::telemetry::table::batches::BatchReader;
+use crate::telemetry::table::batches::{BatchReader, is_final};
 use crate::telemetry::table::report::ReadReport;
 
 /// Bytes of the largest UDP datagram.
@@ -179,6 +179,7 @@ impl Collector {
                     }
                 }
                 Waited::TimedOut => break,
+                Waited::Cancelled => return Err(Error::Cancelled),
                 Waited::Closed(Some(error)) => return Err(Error::io(Path::new(&self.report.place), error)),
                 Waited::Closed(None) => {
                     self.done = true;
@@ -223,7 +224,7 @@ impl Iterator for Collector {
             return None;
         }
         let batch = self.fill();
-        self.done |= batch.is_err();
+        self.done |= is_final(&batch);
         self.exporters.counts_mut().dropped_datagrams = self.queue.dropped();
         self.counts = *self.exporters.counts();
         let place = std::mem::take(&mut self.report.place);

@@ -14,7 +14,7 @@ use super::exporters::Exporters;
 use crate::error::{Error, Result};
 use crate::progress;
 use crate::telemetry::schema::Schema;
-use crate::telemetry::table::batches::BatchReader;
+use crate::telemetry::table::batches::{BatchReader, is_final};
 use crate::telemetry::table::report::ReadReport;
 
 /// Maximum size of a file, bytes.
@@ -130,7 +130,7 @@ impl Iterator for ExportReader {
             return None;
         }
         let batch = progress::check().and_then(|()| self.fill());
-        self.done |= batch.is_err();
+        self.done |= is_final(&batch);
         let place = std::mem::take(&mut self.report.place);
         self.report = ReadReport { place, ..self.exporters.report().clone() };
         batch.transpose()

@@ -4,10 +4,15 @@ use std::collections::VecDeque;
 use std::io;
 use std::net::IpAddr;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+use crate::progress;
 
 /// Overhead of a datagram in the queue, bytes.
 const OVERHEAD: usize = 64;
+
+/// How often a wait checks whether the work was cancelled.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// A received datagram.
 #[derive(Debug)]
@@ -24,6 +29,8 @@ pub(super) enum Waited {
     Datagram(Datagram),
     /// The deadline has passed.
     TimedOut,
+    /// The work was cancelled.
+    Cancelled,
     /// No more datagrams will arrive, because of an error or because the collector was stopped.
     Closed(Option<io::Error>),
 }
@@ -94,15 +101,14 @@ impl Queue {
             if inner.closed {
                 return Waited::Closed(inner.error.take());
             }
-            let Some(deadline) = deadline else {
-                inner = self.came.wait(inner).unwrap_or_else(PoisonError::into_inner);
-                continue;
-            };
-            let left = deadline.saturating_duration_since(Instant::now());
+            if progress::is_cancelled() {
+                return Waited::Cancelled;
+            }
+            let left = deadline.map_or(LOOK, |at| at.saturating_duration_since(Instant::now()));
             if left.is_zero() {
                 return Waited::TimedOut;
             }
-            inner = self.came.wait_timeout(inner, left).unwrap_or_else(PoisonError::into_inner).0;
+            inner = self.came.wait_timeout(inner, left.min(LOOK)).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 }

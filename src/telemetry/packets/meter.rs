@@ -74,6 +74,7 @@ pub struct FlowMeter<'a> {
     pending_since: Option<i64>,
     error: Option<Error>,
     is_finished: bool,
+    is_cancelled: bool,
 }
 
 impl FlowMeter<'static> {
@@ -112,7 +113,7 @@ impl<'a> FlowMeter<'a> {
     fn join(packets: PacketReader<'a>, table: FlowTable, config: &FlowMeterConfig) -> Self {
         let report = ReadReport::new(packets.place());
         let flush_ns = config.flush_s.map(|seconds| (seconds * 1e9) as i64);
-        Self { packets, table, report, flush_ns, pending_since: None, error: None, is_finished: false }
+        Self { packets, table, report, flush_ns, pending_since: None, error: None, is_finished: false, is_cancelled: false }
     }
 
     /// The counters of the capture's records up to now.
@@ -140,8 +141,16 @@ impl<'a> FlowMeter<'a> {
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
+        // A cancelled read may end inside a packet.
+        if self.is_cancelled {
+            return Err(Error::Cancelled);
+        }
         while !self.is_finished && !self.table.has_batch() {
             match self.packets.next() {
+                Some(Err(Error::Cancelled)) => {
+                    self.is_cancelled = true;
+                    return Err(Error::Cancelled);
+                }
                 Some(Ok(packet)) => {
                     self.table.push(&packet);
                     self.update_pending_since(packet.time_ns);

@@ -9,13 +9,14 @@ use super::names::{
     CLEAN, CLOCKS, DESTINATION_PORTS, DESTINATIONS, ENTITIES, FAMILIES, IDENTIFIERS, LABELS, PERHAPS,
     PROTOCOLS, SOURCE_PORTS, SOURCES, TIMES, TRUTH_PARTS, plain,
 };
-use super::sample::{self, Sample, Sort};
+use super::sample::{self, Object, Sample, Sort};
 use crate::arrow::array::RecordBatch;
 use crate::error::{Error, Result};
 use crate::telemetry::cell::clock::{Clock, TimeUnit};
 use crate::telemetry::cell::number::{self, Cell};
 use crate::telemetry::cell::spelling::is_unknown;
 use crate::telemetry::schema::{Column, Kind, Role, Schema, is_reserved};
+use crate::telemetry::text::json;
 
 /// The name of an inferred schema.
 pub(crate) const NAME: &str = "inferred";
@@ -80,15 +81,43 @@ impl Schema {
     pub fn infer(batch: &RecordBatch) -> Result<Self> {
         let names: Vec<String> = batch.schema_ref().fields().iter().map(|f| f.name().clone()).collect();
         let names = unique_names(&names);
-        infer(&sample::of_batch(batch, &names)).map(|(schema, _)| schema).ok_or_else(|| {
-            Error::SchemaMismatch {
-                place: "batch".into(),
-                schema: NAME.into(),
-                missing: vec!["a column that can be a feature".into()],
-                unknown: Vec::new(),
-            }
-        })
+        of_samples("batch", &sample::of_batch(batch, &names))
     }
+
+    /// A schema for JSON records that no preset describes, as [`Schema::infer`] makes one for a batch.
+    ///
+    /// The text is one JSON object, or an array of objects.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadRecord`] for text that is not such JSON; [`Error::InsufficientData`] for an empty array;
+    /// [`Error::SchemaMismatch`] where no column can be a feature.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::telemetry::{Role, Schema};
+    ///
+    /// let schema = Schema::infer_json(r#"[{"rate": 0.5, "class": "Normal"}, {"rate": 2.5, "class": "Flood"}]"#)?;
+    /// assert_eq!(schema.columns()[1].role, Role::Label);
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn infer_json(text: &str) -> Result<Self> {
+        let names = json::first_keys(text)?;
+        let objects = serde_json::from_str::<Vec<Object>>(text);
+        let objects = objects.or_else(|_| serde_json::from_str(text).map(|object| vec![object]));
+        let objects = objects.map_err(|error| json::not_json(text, &error))?;
+        of_samples("json", &sample::of_objects(objects.into_iter(), &names))
+    }
+}
+
+fn of_samples(place: &str, samples: &[Sample]) -> Result<Schema> {
+    infer(samples).map(|(schema, _)| schema).ok_or_else(|| Error::SchemaMismatch {
+        place: place.into(),
+        schema: NAME.into(),
+        missing: vec!["a column that can be a feature".into()],
+        unknown: Vec::new(),
+    })
 }
 
 /// The schema of a sample, and what its columns were taken for in words; `None` where no column can be a feature.

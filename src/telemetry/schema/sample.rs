@@ -13,7 +13,7 @@ use crate::telemetry::text::records::Records;
 /// Records that are looked at.
 pub(crate) const ROWS: usize = 2_000;
 
-type Object = BTreeMap<String, serde_json::Value>;
+pub(super) type Object = BTreeMap<String, serde_json::Value>;
 
 /// One column of a sample.
 #[derive(Debug)]
@@ -71,14 +71,18 @@ pub(crate) fn of_csv(lines: &mut Lines, records: &mut Records, names: &[String])
 ///
 /// `names` are the keys of the first object; a key of a later one is added behind them.
 pub(crate) fn of_json(lines: &mut Lines, first: &[u8], names: &[String]) -> Result<Vec<Sample>> {
-    let mut columns: Vec<Sample> = names.iter().map(|name| Sample::new(name, Sort::Number)).collect();
     lines.sample()?;
     let rest = lines.rest();
     // The last line may be cut.
     let whole = if lines.at_end() { rest.len() } else { memchr::memrchr(b'\n', rest).unwrap_or(0) };
     let texts = std::iter::once(first).chain(rest[..whole].split(|&b| b == b'\n')).take(ROWS);
-    let objects = texts.filter_map(|text| serde_json::from_slice::<Object>(text).ok());
-    for (rows, mut object) in objects.enumerate() {
+    Ok(of_objects(texts.filter_map(|text| serde_json::from_slice(text).ok()), names))
+}
+
+/// The first of some JSON objects; `names` are the keys of the first one.
+pub(super) fn of_objects(objects: impl Iterator<Item = Object>, names: &[String]) -> Vec<Sample> {
+    let mut columns: Vec<Sample> = names.iter().map(|name| Sample::new(name, Sort::Number)).collect();
+    for (rows, mut object) in objects.take(ROWS).enumerate() {
         for column in &mut columns {
             let value = object.remove(&column.name);
             column.push_json(value);
@@ -91,7 +95,7 @@ pub(crate) fn of_json(lines: &mut Lines, first: &[u8], names: &[String]) -> Resu
             columns.push(column);
         }
     }
-    Ok(columns)
+    columns
 }
 
 impl Sample {

@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use crate::arrow::array::{
     Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use crate::arrow::datatypes::{DataType, Field, Float64Type, Schema as ArrowSchema, TimeUnit as Ticks};
+use crate::arrow::datatypes::{DataType, Field, Float64Type, Schema as ArrowSchema, SchemaRef, TimeUnit as Ticks};
 use crate::arrow::error::ArrowError;
+use crate::error::Result as CoreResult;
+use crate::telemetry::Table;
 use crate::telemetry::cell::clock::{Clock, TimeUnit};
 use crate::telemetry::schema::{Kind, Schema};
 
@@ -86,6 +88,56 @@ impl TimeColumns {
             *column = array;
         }
         RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), columns)
+    }
+}
+
+impl Table {
+    /// The table as Arrow data for another library: the columns and batches that a Parquet or Arrow IPC file of it has.
+    ///
+    /// [`Table::batches`] hold all times in seconds. Here a time with a unit is a number in that unit, and a time with a
+    /// format, or whose unit each cell decides, is a timestamp. So an [`ArrowReader`](super::ArrowReader) with the table's
+    /// schema reads the same instants. All other columns share the table's memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadRecord`](crate::Error::BadRecord) where Arrow cannot build a batch.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::telemetry::{Column, Kind, Role, Schema, Table, TimeUnit};
+    ///
+    /// let mut at = Column::new("at", Role::Time, Kind::Time);
+    /// at.unit = Some(TimeUnit::Milliseconds);
+    /// let schema = Schema::new("s", vec![at, Column::new("x", Role::Feature, Kind::Number)], vec![])?;
+    /// let table = Table::from_json(&schema, r#"[{"at": 1700000000500, "x": 1}]"#)?;
+    /// let (_, batches) = table.to_arrow()?;
+    /// assert_eq!(Table::from_arrow(&schema, &batches)?.batches(), table.batches());
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn to_arrow(&self) -> CoreResult<(SchemaRef, Vec<RecordBatch>)> {
+        let times = TimeColumns::of(self.schema());
+        let schema = Arc::new(times.arrow_schema(self.schema()));
+        Ok((schema, self.written(|batch| times.as_columns(batch))?))
+    }
+
+    /// The batches as a CSV or JSON file of the table holds them: as [`Table::to_arrow`], with ISO 8601 text in place of
+    /// timestamps. [`Table::from_json`] with the table's schema reads the same instants from records of these cells.
+    ///
+    /// # Errors
+    ///
+    /// As [`Table::to_arrow`].
+    pub fn to_records(&self) -> CoreResult<Vec<RecordBatch>> {
+        let times = TimeColumns::of(self.schema());
+        self.written(|batch| times.as_text(batch))
+    }
+
+    fn written(
+        &self,
+        write: impl Fn(&RecordBatch) -> Result<RecordBatch, ArrowError>,
+    ) -> CoreResult<Vec<RecordBatch>> {
+        let batches = self.batches().iter().map(write).collect::<Result<Vec<_>, _>>();
+        batches.map_err(|error| self.report().arrow_error(&error))
     }
 }
 

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use crate::arrow::array::RecordBatch;
 
 use super::report::ReadReport;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::telemetry::schema::Schema;
 use crate::telemetry::table::Table;
 
 /// A source of telemetry, read batch by batch.
 ///
 /// All batches have the columns of [`BatchReader::schema`], in its order: number and time columns are `Float64`, text
-/// columns are `Utf8`, both nullable. A reader that gave an error gives nothing more.
+/// columns are `Utf8`, both nullable. A reader that gave an error gives nothing more, except that it continues after
+/// [`Error::Cancelled`]; a capture gives [`Error::Cancelled`] again.
 ///
 /// # Examples
 ///
@@ -56,4 +57,9 @@ pub trait BatchReader: Iterator<Item = Result<RecordBatch>> + Send {
             Table::new(Arc::clone(self.schema()), vec![batch], report)
         }))
     }
+}
+
+/// Whether a reader has nothing more to give after this outcome.
+pub(super) fn is_final<T>(outcome: &Result<T>) -> bool {
+    matches!(outcome, Err(error) if !matches!(error, Error::Cancelled))
 }

@@ -17,7 +17,7 @@ use crate::telemetry::schema::infer;
 use crate::telemetry::schema::layout;
 use crate::telemetry::schema::sample;
 use crate::telemetry::table::Table;
-use crate::telemetry::table::batches::BatchReader;
+use crate::telemetry::table::batches::{BatchReader, is_final};
 use crate::telemetry::table::options::ReadOptions;
 use crate::telemetry::table::report::ReadReport;
 use crate::telemetry::table::rows::{Fault, Rows};
@@ -207,7 +207,7 @@ impl Iterator for CsvReader {
             return None;
         }
         let batch = self.next_batch();
-        self.done |= batch.is_err();
+        self.done |= is_final(&batch);
         batch.transpose()
     }
 }

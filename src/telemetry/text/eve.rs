@@ -11,7 +11,7 @@ use super::lines::Lines;
 use crate::error::Result;
 use crate::telemetry::schema::Schema;
 use crate::telemetry::schema::layout::Layout;
-use crate::telemetry::table::batches::BatchReader;
+use crate::telemetry::table::batches::{BatchReader, is_final};
 use crate::telemetry::table::column_builder::ColumnBuilder;
 use crate::telemetry::table::options::ReadOptions;
 use crate::telemetry::table::report::ReadReport;
@@ -177,7 +177,7 @@ impl Iterator for EveReader {
             return None;
         }
         let batch = self.next_batch();
-        self.done |= batch.is_err();
+        self.done |= is_final(&batch);
         batch.transpose()
     }
 }

@@ -13,7 +13,7 @@ use crate::telemetry::schema::Schema;
 use crate::telemetry::schema::layout;
 use crate::telemetry::schema::sample;
 use crate::telemetry::table::Table;
-use crate::telemetry::table::batches::BatchReader;
+use crate::telemetry::table::batches::{BatchReader, is_final};
 use crate::telemetry::table::options::ReadOptions;
 use crate::telemetry::table::report::ReadReport;
 use crate::telemetry::table::rows::{Fault, Record, Rows};
@@ -130,10 +130,13 @@ impl Iterator for JsonReader {
             return None;
         }
         let batch = self.next_batch();
-        self.done |= batch.is_err();
+        self.done |= is_final(&batch);
         batch.transpose()
     }
 }
+
+/// The place in errors of records that are not in a file.
+const PLACE: &str = "json";
 
 impl Table {
     /// Reads one JSON object, or an array of objects, as a service is sent them.
@@ -158,21 +161,12 @@ impl Table {
     /// # Ok::<(), qosguard::Error>(())
     /// ```
     pub fn from_json(schema: &Schema, text: &str) -> Result<Self> {
-        const PLACE: &str = "json";
-        let no_json = |e: serde_json::Error| {
-            let line = e.line() as u64;
-            bad_record(PLACE, line, text.as_bytes(), format!("a JSON object or an array of them: {e}"))
-        };
-        let array = text.trim_start().starts_with('[');
-        let first = if array { RecordKeys::first_of(text) } else { serde_json::from_str(text).map(Some) };
-        let Some(first) = first.map_err(no_json)? else {
-            return Err(Error::InsufficientData { what: format!("{PLACE}: records"), needed: 1, got: 0 });
-        };
-        let layout = layout::by_keys(PLACE, &first.0, Some(schema))?;
+        let layout = layout::by_keys(PLACE, &first_keys(text)?, Some(schema))?;
         let mut rows = Rows::new(layout, PLACE, ReadOptions::default().batch_rows, 0.0);
         let mut batches = Vec::new();
-        if array {
-            batches = json_record::append_array(&mut rows, text).map_err(no_json)??;
+        if is_array(text) {
+            let appended = json_record::append_array(&mut rows, text);
+            batches = appended.map_err(|error| not_json(text, &error))??;
         } else {
             let outcome = append_line(&mut rows, text.as_bytes());
             rows.end_row(1, outcome)?;
@@ -181,6 +175,24 @@ impl Table {
         batches.extend(rows.finish_batch()?);
         Self::new(Arc::clone(rows.schema()), batches, rows.report().clone())
     }
+}
+
+fn is_array(text: &str) -> bool {
+    text.trim_start().starts_with('[')
+}
+
+/// The keys of a JSON object, or of the first object of an array.
+pub(super) fn first_keys(text: &str) -> Result<Vec<String>> {
+    let first = if is_array(text) { RecordKeys::first_of(text) } else { serde_json::from_str(text).map(Some) };
+    let first = first.map_err(|error| not_json(text, &error))?;
+    let none = || Error::InsufficientData { what: format!("{PLACE}: records"), needed: 1, got: 0 };
+    first.map(|keys| keys.0).ok_or_else(none)
+}
+
+/// The error of text that is neither a JSON object nor an array of them.
+pub(super) fn not_json(text: &str, error: &serde_json::Error) -> Error {
+    let expected = format!("a JSON object or an array of them: {error}");
+    bad_record(PLACE, error.line() as u64, text.as_bytes(), expected)
 }
 
 /// The keys of the first object of a file.

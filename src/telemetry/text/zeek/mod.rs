@@ -14,7 +14,7 @@ use super::lines::Lines;
 use crate::error::Result;
 use crate::telemetry::schema::layout::Layout;
 use crate::telemetry::schema::{Role, Schema};
-use crate::telemetry::table::batches::BatchReader;
+use crate::telemetry::table::batches::{BatchReader, is_final};
 use crate::telemetry::table::options::ReadOptions;
 use crate::telemetry::table::report::ReadReport;
 use crate::telemetry::table::rows::{Record, Rows};
@@ -187,7 +187,7 @@ impl Iterator for ZeekReader {
             return None;
         }
         let batch = self.next_batch();
-        self.done |= batch.is_err();
+        self.done |= is_final(&batch);
         batch.transpose()
     }
 }
