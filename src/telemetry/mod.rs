@@ -1,5 +1,6 @@
 //! What comes in: schemas, and CSV, JSON lines, Parquet and Arrow read into Arrow tables.
 
+mod address;
 mod arrow;
 mod batches;
 mod builder;
@@ -57,6 +58,7 @@ mod values;
 mod write;
 mod zeek;
 
+pub(crate) use address::read_address;
 pub use arrow::ArrowReader;
 pub use batches::BatchReader;
 pub use builder::SchemaBuilder;
