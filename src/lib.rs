@@ -60,8 +60,8 @@ mod replace;
 mod rng;
 pub mod settings;
 mod simd;
-mod stats;
 mod sorting;
+mod stats;
 mod strict;
 
 pub mod calibrate;

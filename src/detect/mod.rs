@@ -1,9 +1,9 @@
 //! Detectors: features in, one score per row out; higher is more anomalous.
 
 mod any;
+mod any_rows;
 #[cfg(feature = "neural")]
 mod autoencoder;
-mod any_rows;
 mod boosted;
 mod class_weight;
 mod contrast;
@@ -45,12 +45,12 @@ pub use crate::nn::{
 };
 pub(crate) use any::AnyHeader;
 pub use any::{AnyDetector, AnyDetectorConfig};
+pub use any_rows::AnyRows;
 #[cfg(feature = "neural")]
 pub use autoencoder::{
     Autoencoder, AutoencoderConfig, AutoencoderParts, EntityAutoencoders, EntityAutoencodersConfig,
     EntityAutoencodersParts, EntityColumn, ErrorForm, Variational,
 };
-pub use any_rows::AnyRows;
 pub use boosted::{BoostedTreesConfig, EarlyStopping};
 pub use class_weight::ClassWeight;
 pub use contrast::ContrastTreesConfig;

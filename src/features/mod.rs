@@ -1,17 +1,23 @@
-//! From raw telemetry to the matrix that detectors see.
+//! From raw telemetry to the matrix that detectors see: contexts append columns in event time, an encoder makes numbers of
+//! each record.
 
-mod category;
-mod flow;
-mod number;
+mod context;
+mod encode;
 
 use std::fmt::Debug;
 
 use crate::arrow::array::RecordBatch;
 use ndarray::{Array2, ArrayViewMut2, s};
 
-pub use category::{Categories, CategoryEncoder};
-pub use flow::{DropReason, Dropped, FlowFeaturizer, FlowFeaturizerConfig};
-pub use number::{NumberEncoder, Scaling};
+pub use context::{Context, ContextConfig, HostContext, HostContextConfig, HostContextCounts};
+pub(crate) use context::{extended, replay};
+pub use encode::{
+    BoundEncoder, Categories, CategoryEncoder, DropReason, Dropped, NumberEncoder, Scaling, TableEncoder,
+    TableEncoderConfig,
+};
+// The names of earlier releases.
+#[doc(hidden)]
+pub use encode::{TableEncoder as FlowFeaturizer, TableEncoderConfig as FlowFeaturizerConfig};
 
 use crate::error::Result;
 use crate::telemetry::Table;

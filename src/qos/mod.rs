@@ -15,7 +15,6 @@
 //! * **Dry run is the default**, and every decision says whether it was one.
 
 mod action;
-mod address;
 mod decision;
 mod ladder;
 mod policy;
@@ -25,7 +24,7 @@ mod rule;
 mod severity;
 mod subject;
 
-pub(crate) use address::read_address;
+pub(crate) use crate::telemetry::read_address;
 
 pub use action::{Action, Inspection, ServiceClass};
 pub use decision::{Decision, ExpertWeight, MemberVerdict, Verdict};

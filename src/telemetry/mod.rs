@@ -24,6 +24,7 @@ pub mod series;
 mod table;
 mod text;
 
+pub(crate) use cell::address::read_address;
 pub use cell::clock::TimeUnit;
 pub(crate) use cell::spelling::{category, protocol_name};
 pub use columnar::arrow::ArrowReader;

@@ -1,5 +1,6 @@
 //! One cell of text: numbers, times, spellings.
 
+pub(crate) mod address;
 pub(crate) mod clock;
 pub(crate) mod fast_timestamp;
 pub(crate) mod number;

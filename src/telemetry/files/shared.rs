@@ -5,16 +5,16 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::telemetry::table::batches::BatchReader;
 use super::follow::{Follow, FollowHandle};
-#[cfg(feature = "netflow")]
-use super::netflow::{Collector, ExportCounts};
-use super::options::ReadOptions;
 use super::read::{open, open_input};
-use super::report::ReadReport;
-use super::schema::Schema;
-use super::table::Table;
 use crate::error::{Error, Result};
+#[cfg(feature = "netflow")]
+use crate::telemetry::netflow::{Collector, ExportCounts};
+use crate::telemetry::schema::Schema;
+use crate::telemetry::table::Table;
+use crate::telemetry::table::batches::BatchReader;
+use crate::telemetry::table::options::ReadOptions;
+use crate::telemetry::table::report::ReadReport;
 
 /// Tables of a file, a growing file or a UDP port for programs that read on one thread and look on another.
 ///
@@ -87,7 +87,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl SharedReader {
-    /// Reads a file of any kind, or standard input for the path `-`; see [`open`](super::open).
+    /// Reads a file of any kind, or standard input for the path `-`; see [`open`](crate::telemetry::open).
     pub fn of_file(path: impl Into<PathBuf>, options: ReadOptions) -> Self {
         Self::new(Source::File(path.into(), Box::new(options)), None)
     }
@@ -115,7 +115,7 @@ impl SharedReader {
     ///
     /// # Errors
     ///
-    /// Those of [`open`](super::open); [`Error::Cancelled`].
+    /// As [`open`](crate::telemetry::open); [`Error::Cancelled`].
     pub fn open(&self) -> Result<()> {
         let mut slot = lock(&self.source);
         if let Some(source) = take_open(&mut slot)? {
@@ -130,7 +130,7 @@ impl SharedReader {
     ///
     /// # Errors
     ///
-    /// Those of [`open`](super::open) and of the reader's batches; [`Error::Cancelled`].
+    /// As [`open`](crate::telemetry::open) and of the reader's batches; [`Error::Cancelled`].
     pub fn next_table(&self) -> Result<Option<Table>> {
         let mut slot = lock(&self.source);
         let opened = take_open(&mut slot);
@@ -205,9 +205,7 @@ impl Source {
 fn take_open(slot: &mut Option<Source>) -> Result<Option<Source>> {
     let Some(source) = slot.take() else { return Ok(None) };
     let (opened, again) = match source {
-        Source::File(path, options) if path.is_file() => {
-            (open(&path, &options), Source::File(path, options))
-        }
+        Source::File(path, options) if path.is_file() => (open(&path, &options), Source::File(path, options)),
         Source::File(path, options) => {
             *slot = Some(Source::Input(Recorder::open(&path)?, place(&path), options));
             return take_open(slot);
@@ -324,7 +322,9 @@ mod tests {
     fn a_cancelled_wait_for_a_growing_file_ends_at_once_and_loses_nothing() {
         let mut log = tempfile::Builder::new().suffix(".csv").tempfile().unwrap();
         let options = FollowOptions { poll: Duration::from_secs(600), ..FollowOptions::default() };
-        let reader = |options| SharedReader::of_follow(Follow::open(log.path(), options).unwrap(), ReadOptions::default());
+        let reader = |options| {
+            SharedReader::of_follow(Follow::open(log.path(), options).unwrap(), ReadOptions::default())
+        };
         cancelled(|| reader(options).open());
 
         let short = FollowOptions { poll: Duration::from_millis(1), ..options };

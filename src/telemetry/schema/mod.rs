@@ -158,6 +158,12 @@ impl Column {
     pub(crate) fn factor(&self) -> f64 {
         self.scale.unwrap_or(1.0)
     }
+
+    /// What reads a cell of text as a time, in seconds since the epoch; `None` for a cell that is not a time.
+    pub(crate) fn time_reader(&self) -> impl Fn(&str) -> Option<f64> + use<> {
+        let clock = Clock::new(self.unit, self.format.clone());
+        move |cell| clock.read(cell.as_bytes()).ok()?.utc().ok()
+    }
 }
 
 /// Names and roles of the columns of a source, in file order.
@@ -384,6 +390,11 @@ impl Schema {
     pub(crate) fn restrict(&self, keep: &[usize]) -> Self {
         let columns = keep.iter().filter_map(|&i| self.columns.get(i).cloned()).collect();
         Self { name: self.name.clone(), columns, clean: self.clean.clone() }
+    }
+
+    /// The same schema with other columns.
+    pub(crate) fn with_columns(&self, columns: Vec<Column>) -> Result<Self> {
+        Self::new(&self.name, columns, self.clean.clone())
     }
 
     /// The same schema with the words for clean traffic of another.

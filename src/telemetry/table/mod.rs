@@ -83,6 +83,11 @@ impl Table {
         &self.report
     }
 
+    /// The same rows with another report.
+    pub(crate) fn with_report(self, report: ReadReport) -> Self {
+        Self { report, ..self }
+    }
+
     /// Rows in all batches.
     pub fn n_rows(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()

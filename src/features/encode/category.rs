@@ -34,7 +34,7 @@ impl Default for Categories {
 
 impl Categories {
     /// The cap, whichever the encoding.
-    pub(super) fn cap(self) -> usize {
+    pub(in crate::features::encode) fn cap(self) -> usize {
         match self {
             Self::OneHot { cap } | Self::Ordinal { cap } => cap,
         }
@@ -83,7 +83,7 @@ impl From<RawCategory> for CategoryEncoder {
 
 impl CategoryEncoder {
     /// Fits on the training rows' cells; `None` when they all hold one value.
-    pub(super) fn fit<'a>(
+    pub(in crate::features::encode) fn fit<'a>(
         column: &str,
         cells: impl Iterator<Item = &'a str>,
         categories: Categories,
@@ -114,7 +114,7 @@ impl CategoryEncoder {
     }
 
     /// Names of its features.
-    pub(super) fn names(&self) -> Vec<String> {
+    pub(in crate::features::encode) fn names(&self) -> Vec<String> {
         if !self.one_hot {
             return vec![self.column.clone()];
         }
@@ -123,12 +123,12 @@ impl CategoryEncoder {
     }
 
     /// How many features it makes.
-    pub(super) fn width(&self) -> usize {
+    pub(in crate::features::encode) fn width(&self) -> usize {
         if self.one_hot { self.values.len() + 1 } else { 1 }
     }
 
     /// Writes the features of one cell into `out`, of length [`CategoryEncoder::width`].
-    pub(super) fn encode(&self, cell: &str, out: &mut [f32]) {
+    pub(in crate::features::encode) fn encode(&self, cell: &str, out: &mut [f32]) {
         let code = self.codes.get(cell).map_or(self.values.len(), |&c| c as usize);
         if self.one_hot {
             out.fill(0.0);
@@ -139,7 +139,7 @@ impl CategoryEncoder {
     }
 
     /// What the builder guarantees and a file must, too.
-    pub(super) fn is_valid(&self) -> bool {
+    pub(in crate::features::encode) fn is_valid(&self) -> bool {
         !self.values.is_empty() && self.codes.len() == self.values.len()
     }
 }

@@ -27,22 +27,22 @@ pub enum Scaling {
 #[serde(deny_unknown_fields)]
 pub struct NumberEncoder {
     /// Raw column.
-    pub(super) column: String,
+    pub(in crate::features::encode) column: String,
     /// Whether the logarithm is taken.
-    pub(super) log: bool,
+    pub(in crate::features::encode) log: bool,
     /// Subtracted after the logarithm.
-    pub(super) center: f64,
+    pub(in crate::features::encode) center: f64,
     /// Divisor after the centre; positive and finite.
-    pub(super) scale: f64,
+    pub(in crate::features::encode) scale: f64,
     /// Raw value that stands in for missing cells.
-    pub(super) impute: f64,
+    pub(in crate::features::encode) impute: f64,
     /// Whether a second feature, 0 or 1, says that the cell was missing or infinite.
-    pub(super) flag: bool,
+    pub(in crate::features::encode) flag: bool,
 }
 
 impl NumberEncoder {
     /// Fits on the finite values of the training rows; `None` when there are none or all are equal.
-    pub(super) fn fit(
+    pub(in crate::features::encode) fn fit(
         column: &str,
         mut values: Vec<f64>,
         missing: bool,
@@ -84,13 +84,13 @@ impl NumberEncoder {
     }
 
     /// The feature of one finite raw value.
-    pub(super) fn encode(&self, value: f64) -> f32 {
+    pub(in crate::features::encode) fn encode(&self, value: f64) -> f32 {
         let value = if self.log { signed_ln_1p(value) } else { value };
         (((value - self.center) / self.scale) as f32).clamp(f32::MIN, f32::MAX)
     }
 
     /// What the builder guarantees and a file must, too.
-    pub(super) fn is_valid(&self) -> bool {
+    pub(in crate::features::encode) fn is_valid(&self) -> bool {
         self.center.is_finite() && self.scale.is_finite() && self.scale > 0.0 && self.impute.is_finite()
     }
 }

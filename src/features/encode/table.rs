@@ -1,25 +1,25 @@
-//! The flow featurizer: one row of features for one flow record.
+//! The table encoder: one row of features for each record of a table.
 
 use crate::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 use ndarray::ArrayViewMut2;
 use serde::{Deserialize, Serialize};
 
-use super::Featurizer;
 use super::category::{Categories, CategoryEncoder};
 use super::number::{NumberEncoder, Scaling};
 use crate::error::{Error, Result};
-use crate::telemetry::{Kind, Role, Table};
+use crate::features::Featurizer;
+use crate::telemetry::{Kind, Role, Schema, Table};
 
-/// How flow records become features. Fit it on training rows only.
+/// How records become features. Fit it on training rows only.
 ///
 /// ```
-/// use qosguard::features::{Featurizer, FlowFeaturizerConfig};
+/// use qosguard::features::{Featurizer, TableEncoderConfig};
 /// use qosguard::telemetry::{ReadReport, Schema, Table};
 ///
 /// let schema = Schema::builder("tiny").feature("bytes").category("proto").build()?;
 /// let table = Table::from_json(&schema, r#"[{"bytes": 10, "proto": "tcp"}, {"bytes": 30, "proto": "udp"}]"#)?;
-/// let featurizer = FlowFeaturizerConfig::default().fit(&table)?;
-/// let features = featurizer.transform(&table)?;
+/// let encoder = TableEncoderConfig::default().fit(&table)?;
+/// let features = encoder.transform(&table)?;
 /// assert_eq!(features.names, ["bytes", "proto"]);
 /// assert_eq!(features.matrix.row(1).to_vec(), [1.0, 1.0]);
 /// # Ok::<(), qosguard::Error>(())
@@ -27,7 +27,7 @@ use crate::telemetry::{Kind, Role, Table};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[non_exhaustive]
-pub struct FlowFeaturizerConfig {
+pub struct TableEncoderConfig {
     /// Centre and scale of numeric columns.
     pub scaling: Scaling,
     /// Encoding of categorical columns.
@@ -37,7 +37,7 @@ pub struct FlowFeaturizerConfig {
     pub auto_log: bool,
 }
 
-impl Default for FlowFeaturizerConfig {
+impl Default for TableEncoderConfig {
     fn default() -> Self {
         Self { scaling: Scaling::default(), categories: Categories::default(), auto_log: true }
     }
@@ -75,35 +75,35 @@ enum Encoder {
     Category(CategoryEncoder),
 }
 
-/// Fitted flow featurizer.
+/// Fitted map from the records of a table to features.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "RawFlowFeaturizer", into = "RawFlowFeaturizer")]
-pub struct FlowFeaturizer {
-    config: FlowFeaturizerConfig,
+#[serde(try_from = "RawTableEncoder", into = "RawTableEncoder")]
+pub struct TableEncoder {
+    config: TableEncoderConfig,
     encoders: Vec<Encoder>,
     dropped: Vec<Dropped>,
     names: Vec<String>,
 }
 
-/// A [`FlowFeaturizer`] in a file: the names follow from the encoders.
+/// A [`TableEncoder`] in a file: the names follow from the encoders.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawFlowFeaturizer {
-    config: FlowFeaturizerConfig,
+struct RawTableEncoder {
+    config: TableEncoderConfig,
     encoders: Vec<Encoder>,
     dropped: Vec<Dropped>,
 }
 
-impl From<FlowFeaturizer> for RawFlowFeaturizer {
-    fn from(f: FlowFeaturizer) -> Self {
+impl From<TableEncoder> for RawTableEncoder {
+    fn from(f: TableEncoder) -> Self {
         Self { config: f.config, encoders: f.encoders, dropped: f.dropped }
     }
 }
 
-impl TryFrom<RawFlowFeaturizer> for FlowFeaturizer {
+impl TryFrom<RawTableEncoder> for TableEncoder {
     type Error = Error;
 
-    fn try_from(raw: RawFlowFeaturizer) -> Result<Self> {
+    fn try_from(raw: RawTableEncoder) -> Result<Self> {
         let mut names = Vec::new();
         for encoder in &raw.encoders {
             let valid = match encoder {
@@ -131,14 +131,14 @@ impl TryFrom<RawFlowFeaturizer> for FlowFeaturizer {
     }
 }
 
-impl FlowFeaturizerConfig {
+impl TableEncoderConfig {
     /// Learns encodings from the feature columns of the training rows.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] for a cap outside its range; [`Error::InsufficientData`] for no rows, or
     /// when no column carries a feature.
-    pub fn fit(&self, table: &Table) -> Result<FlowFeaturizer> {
+    pub fn fit(&self, table: &Table) -> Result<TableEncoder> {
         let most = match self.categories {
             Categories::OneHot { .. } => 1_000,
             Categories::Ordinal { .. } => 65_535,
@@ -179,7 +179,7 @@ impl FlowFeaturizerConfig {
                 got: 0,
             });
         }
-        RawFlowFeaturizer { config: *self, encoders, dropped }.try_into()
+        RawTableEncoder { config: *self, encoders, dropped }.try_into()
     }
 
     fn fit_number(&self, table: &Table, index: usize) -> Result<NumberEncoder, DropReason> {
@@ -209,7 +209,7 @@ fn duplicated(table: &Table, index: usize) -> Option<&str> {
         .map(|i| columns[i].name.as_str())
 }
 
-impl FlowFeaturizer {
+impl TableEncoder {
     /// Columns of role `feature` that give no feature, and why.
     pub fn dropped(&self) -> &[Dropped] {
         &self.dropped
@@ -232,12 +232,12 @@ impl FlowFeaturizer {
     }
 
     /// The settings that it was fitted with.
-    pub fn config(&self) -> &FlowFeaturizerConfig {
+    pub fn config(&self) -> &TableEncoderConfig {
         &self.config
     }
 }
 
-impl Featurizer for FlowFeaturizer {
+impl Featurizer for TableEncoder {
     fn names(&self) -> &[String] {
         &self.names
     }
@@ -250,7 +250,64 @@ impl Featurizer for FlowFeaturizer {
         columns.collect()
     }
 
-    fn transform_into(&self, batch: &RecordBatch, mut out: ArrayViewMut2<'_, f32>) -> Result<u64> {
+    fn transform_into(&self, batch: &RecordBatch, out: ArrayViewMut2<'_, f32>) -> Result<u64> {
+        let schema = batch.schema();
+        let places = self.places(|name| schema.index_of(name).ok())?;
+        self.encode(&places, batch, out)
+    }
+}
+
+/// A [`TableEncoder`] with the places of its columns in the batches of one schema, for many small batches.
+///
+/// # Examples
+///
+/// ```
+/// use qosguard::features::{Featurizer, TableEncoderConfig};
+/// use qosguard::telemetry::{Schema, Table};
+/// use qosguard::ndarray::Array2;
+///
+/// let schema = Schema::builder("tiny").feature("bytes").build()?;
+/// let table = Table::from_json(&schema, r#"[{"bytes": 10}, {"bytes": 30}]"#)?;
+/// let encoder = TableEncoderConfig::default().fit(&table)?;
+/// let bound = encoder.bind(&schema)?;
+/// let mut x = Array2::zeros((2, 1));
+/// bound.transform_into(&table.batches()[0], x.view_mut())?;
+/// assert_eq!(x, encoder.transform(&table)?.matrix);
+/// # Ok::<(), qosguard::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct BoundEncoder<'a> {
+    encoder: &'a TableEncoder,
+    places: Vec<usize>,
+}
+
+impl BoundEncoder<'_> {
+    /// As [`Featurizer::transform_into`], for a batch of the schema.
+    ///
+    /// # Errors
+    ///
+    /// As [`Featurizer::transform_into`].
+    pub fn transform_into(&self, batch: &RecordBatch, out: ArrayViewMut2<'_, f32>) -> Result<u64> {
+        self.encoder.encode(&self.places, batch, out)
+    }
+}
+
+impl TableEncoder {
+    /// Finds its columns in a schema.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SchemaMismatch`] that names the first column that is missing.
+    pub fn bind(&self, schema: &Schema) -> Result<BoundEncoder<'_>> {
+        Ok(BoundEncoder { encoder: self, places: self.places(|name| schema.index_of(name))? })
+    }
+
+    /// The place of each encoder's column.
+    fn places(&self, find: impl Fn(&str) -> Option<usize>) -> Result<Vec<usize>> {
+        self.columns().into_iter().map(|name| find(name).ok_or_else(|| missing(name))).collect()
+    }
+
+    fn encode(&self, places: &[usize], batch: &RecordBatch, mut out: ArrayViewMut2<'_, f32>) -> Result<u64> {
         for (what, expected, got) in
             [("feature columns", self.names.len(), out.ncols()), ("rows", batch.num_rows(), out.nrows())]
         {
@@ -259,15 +316,15 @@ impl Featurizer for FlowFeaturizer {
             }
         }
         let (mut at, mut imputed) = (0, 0);
-        for encoder in &self.encoders {
+        for (encoder, &place) in self.encoders.iter().zip(places) {
             match encoder {
                 Encoder::Number(e) => {
-                    let cells: &Float64Array = column(batch, &e.column)?;
+                    let cells: &Float64Array = column(batch, place, e.column())?;
                     imputed += encode_numbers(e, cells, at, &mut out);
                     at += 1 + usize::from(e.flag);
                 }
                 Encoder::Category(e) => {
-                    let cells: &StringArray = column(batch, e.column())?;
+                    let cells: &StringArray = column(batch, place, e.column())?;
                     let mut scratch = vec![0.0; e.width()];
                     for (row, cell) in text_cells(cells).enumerate() {
                         e.encode(cell, &mut scratch);
@@ -302,16 +359,20 @@ fn encode_numbers(
     imputed
 }
 
-/// A typed column of a batch by name.
-fn column<'a, T: 'static>(batch: &'a RecordBatch, name: &str) -> Result<&'a T> {
-    batch.column_by_name(name).and_then(|c| c.as_any().downcast_ref::<T>()).ok_or_else(|| {
-        Error::SchemaMismatch {
-            place: "record batch".into(),
-            schema: "featurizer".into(),
-            missing: vec![name.to_owned()],
-            unknown: Vec::new(),
-        }
-    })
+/// A typed column of a batch.
+fn column<'a, T: 'static>(batch: &'a RecordBatch, place: usize, name: &str) -> Result<&'a T> {
+    let array = batch.columns().get(place).and_then(|column| column.as_any().downcast_ref::<T>());
+    array.ok_or_else(|| missing(name))
+}
+
+/// The error of a column that is absent or of another type.
+fn missing(name: &str) -> Error {
+    Error::SchemaMismatch {
+        place: "record batch".into(),
+        schema: "featurizer".into(),
+        missing: vec![name.to_owned()],
+        unknown: Vec::new(),
+    }
 }
 
 /// The cells of a text column, a null as the empty value.
