@@ -1,7 +1,8 @@
 //! A detector of any kind as one of a certain kind.
 
 use super::{
-    AnyDetector, AnyDetectorConfig, Classifier, Ensemble, IsolationForest, OnlineDetector, TreeEnsemble,
+    AnyDetector, AnyDetectorConfig, Classifier, Detector, Ensemble, IsolationForest, OnlineDetector,
+    TreeEnsemble,
 };
 #[cfg(feature = "neural")]
 use super::{History, MixtureOfExperts};

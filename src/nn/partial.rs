@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 ///
 /// For a field whose owner has other defaults than the field's own type: `#[serde(default)]` on the type alone would
 /// put the type's own in the place of what is not said.
-pub(super) fn over<'de, T, D>(base: &T, deserializer: D) -> Result<T, D::Error>
+pub(crate) fn over<'de, T, D>(base: &T, deserializer: D) -> Result<T, D::Error>
 where
     T: Serialize + DeserializeOwned,
     D: Deserializer<'de>,

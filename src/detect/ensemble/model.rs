@@ -3,7 +3,7 @@
 use ndarray::{Array2, ArrayView2, Axis, s};
 use serde_json::{Value, json};
 
-use super::{Fusion, MAX_MEMBERS, Member};
+use super::{Fusion, MAX_MEMBERS};
 use crate::calibrate::{Conformal, Probability};
 use crate::detect::{AnyDetector, Detector, check};
 use crate::error::{Error, Result};

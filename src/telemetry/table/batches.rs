@@ -60,6 +60,6 @@ pub trait BatchReader: Iterator<Item = Result<RecordBatch>> + Send {
 }
 
 /// Whether a reader has nothing more to give after this outcome.
-pub(super) fn is_final<T>(outcome: &Result<T>) -> bool {
+pub(crate) fn is_final<T>(outcome: &Result<T>) -> bool {
     matches!(outcome, Err(error) if !matches!(error, Error::Cancelled))
 }

@@ -182,7 +182,7 @@ fn is_array(text: &str) -> bool {
 }
 
 /// The keys of a JSON object, or of the first object of an array.
-pub(super) fn first_keys(text: &str) -> Result<Vec<String>> {
+pub(crate) fn first_keys(text: &str) -> Result<Vec<String>> {
     let first =
         if is_array(text) { RecordKeys::first_of(text) } else { serde_json::from_str(text).map(Some) };
     let first = first.map_err(|error| not_json(text, &error))?;
@@ -191,7 +191,7 @@ pub(super) fn first_keys(text: &str) -> Result<Vec<String>> {
 }
 
 /// The error of text that is neither a JSON object nor an array of them.
-pub(super) fn not_json(text: &str, error: &serde_json::Error) -> Error {
+pub(crate) fn not_json(text: &str, error: &serde_json::Error) -> Error {
     let expected = format!("a JSON object or an array of them: {error}");
     bad_record(PLACE, error.line() as u64, text.as_bytes(), expected)
 }
