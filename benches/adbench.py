@@ -1,4 +1,4 @@
-"""The unsupervised default beside scikit-learn's isolation forest on ADBench's classical tables.
+"""The unsupervised default next to scikit-learn's isolation forest on ADBench's classical tables.
 
     python benches/adbench.py FOLDER_WITH_NPZ
 
@@ -19,7 +19,7 @@ from sklearn.model_selection import train_test_split
 import qosguard as qg
 
 SEEDS = range(3)
-MOST_ROWS = 40_000
+MAX_ROWS = 40_000
 
 
 def tables(folder: pathlib.Path):
@@ -31,8 +31,8 @@ def tables(folder: pathlib.Path):
 
 def split(X, y, seed):
     """Scaled training part, scaled test part and its truth."""
-    if len(y) > MOST_ROWS:
-        rows = np.random.default_rng(seed).choice(len(y), MOST_ROWS, replace=False)
+    if len(y) > MAX_ROWS:
+        rows = np.random.default_rng(seed).choice(len(y), MAX_ROWS, replace=False)
         X, y = X[rows], y[rows]
     train, test, _, truth = train_test_split(X, y, test_size=0.3, stratify=y, random_state=seed)
     low, high = train.min(axis=0), train.max(axis=0)

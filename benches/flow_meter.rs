@@ -69,7 +69,7 @@ fn synthetic() -> Vec<u8> {
     }))
 }
 
-/// The frames of a capture file, with times from its first; none of a file that is no plain Ethernet pcap.
+/// The frames of a capture file, with times from its first; empty for a file that is not a plain Ethernet pcap.
 fn frames(bytes: &[u8]) -> Vec<Frame> {
     let word = |at: &[u8]| u32::from_le_bytes(*at.first_chunk().unwrap());
     let mut frames = Vec::new();
@@ -139,7 +139,7 @@ fn meter(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// Kilobytes of memory that the process holds, where the system tells.
+/// Kilobytes of memory that the process holds, where the system reports it.
 fn resident() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().trim_end_matches(" kB").parse().ok()

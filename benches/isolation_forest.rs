@@ -54,7 +54,7 @@ fn variants(criterion: &mut Criterion) {
     let extended = |features| IsolationSplits::Extended { features };
     let pooled = |features| IsolationSplits::PooledGain { features, tries: 1, share: 1.0 };
     let categorical: Vec<usize> = (0..10).collect();
-    let missing = IsolationMissing::Follow;
+    let missing = IsolationMissing::Learn;
     let n = 100_000;
     let x = rows(n, 42);
     let mut categories = x.clone();

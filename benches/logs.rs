@@ -22,7 +22,7 @@ const EVE: &str = r#"{"timestamp":"2021-06-06T15:57:37.272281+0200","flow_id":44
 {"timestamp":"2021-06-06T15:59:46.457984+0200","flow_id":1374195536821504,"event_type":"alert","src_ip":"10.0.1.132","src_port":1900,"dest_ip":"10.0.1.129","dest_port":44232,"proto":"UDP","alert":{"action":"allowed","gid":1,"signature_id":2403388,"rev":66418,"signature":"a rule","category":"Misc Attack","severity":2},"flow":{"pkts_toserver":1,"pkts_toclient":0,"bytes_toserver":60,"bytes_toclient":0,"start":"2021-06-06T15:59:46.457984+0200"}}
 "#;
 
-/// The lines of a sample that `keep` is true of, again and again; headers stand once more in each round.
+/// The lines of a sample that `keep` is true of, again and again; headers are repeated in each round.
 fn repeated(name: &str, synthetic: &str, keep: fn(&str) -> bool) -> &'static str {
     let text = match public_data::find(&format!("logs/{name}")) {
         Some(path) => std::fs::read_to_string(path).unwrap(),

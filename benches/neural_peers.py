@@ -1,7 +1,7 @@
 """What torch makes of the same networks on one thread: training steps and scores a second.
 
 Run it with `python benches/neural_peers.py` in the same minutes as `cargo bench -p qosguard-benches --bench neural`.
-torch stands in no requirements file, for it takes gigabytes: `pip install torch==2.15.0`.
+torch is not in any requirements file, because it takes gigabytes: `pip install torch==2.15.0`.
 """
 
 from __future__ import annotations

@@ -256,7 +256,7 @@ def merged_capture(folder: Path, packets: int) -> tuple[Path, int] | None:
 
 
 def meters(rounds: int) -> list[dict[str, object]]:
-    """A capture file to flow records in memory, with NFStream's statistical columns, beside NFStream itself."""
+    """A capture file to flow records in memory, with NFStream's statistical columns, next to NFStream itself."""
     with tempfile.TemporaryDirectory() as folder:
         capture = merged_capture(Path(folder), 200_000)
         if capture is None:

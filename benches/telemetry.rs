@@ -18,7 +18,7 @@ use qosguard::telemetry::{
 
 const ROWS: u64 = 50_000;
 
-/// Flow records with cells as long as those of real ones: counts, bytes, and decimals of up to 9 digits.
+/// Flow records with cells as long as in real records: counts, bytes, and decimals of up to 9 digits.
 fn records() -> Vec<Vec<(String, String)>> {
     let schema = Schema::preset("flow_detail").unwrap();
     let mut state = 1_u64;

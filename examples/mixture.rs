@@ -142,8 +142,8 @@ fn config(seed: u64) -> MixtureOfExpertsConfig {
         trees: 300,
         leaves: 63,
         learning_rate: 0.05,
-        row_share: 0.7,
-        feature_share: 0.5,
+        subsample: 0.7,
+        feature_fraction: 0.5,
         class_weight: ClassWeight::Balanced,
         seed,
         ..Default::default()

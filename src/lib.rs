@@ -54,6 +54,7 @@ mod quantile;
 mod ranking;
 mod replace;
 mod rng;
+mod stats;
 mod strict;
 
 pub mod calibrate;

@@ -52,7 +52,7 @@ fn scoring_allocates_nothing() {
         base(),
         IsolationForestConfig { splits: IsolationSplits::fair_cut(), ..base() },
         IsolationForestConfig { max_depth: Some(32), ..base() },
-        IsolationForestConfig { missing: IsolationMissing::Follow, categorical: vec![1], ..base() },
+        IsolationForestConfig { missing: IsolationMissing::Learn, categorical: vec![1], ..base() },
     ] {
         let forest = config.fit(x.view(), FitContext::default()).unwrap().model;
         assert!(ALLOCATIONS.get() > 0, "the counter counts");

@@ -1,4 +1,4 @@
-//! Boosted trees beside LightGBM and scikit-learn: the same rows, the same settings, as good on other rows.
+//! Boosted trees compared with LightGBM and scikit-learn: the same rows, the same settings, as good on other rows.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 mod classes;

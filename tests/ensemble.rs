@@ -73,8 +73,8 @@ fn the_score_is_the_weighted_mean_surprise_of_the_members() {
             assert_eq!(p[[row, i]].to_bits(), member.conformal().p_value(score).to_bits());
         }
     }
-    let learnt = ensemble.members()[3].weight();
-    assert!([1.0, 2.0, 4.0, 8.0, 16.0, 32.0].contains(&learnt), "{learnt}");
+    let fitted = ensemble.members()[3].weight();
+    assert!([1.0, 2.0, 4.0, 8.0, 16.0, 32.0].contains(&fitted), "{fitted}");
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn a_labelled_guard_gives_probability_class_members_and_reasons() {
     };
     assert!(mean(true) > 0.6 && mean(false) < 0.2, "{} {}", mean(true), mean(false));
     let truth = fresh.families().unwrap().unwrap();
-    let mut told = (0_u32, 0_u32);
+    let mut named = (0_u32, 0_u32);
     for decision in assessment.decisions() {
         let verdict = decision.verdict;
         assert_eq!(verdict.members.len(), 5);
@@ -288,12 +288,12 @@ fn a_labelled_guard_gives_probability_class_members_and_reasons() {
             assert!(verdict.family_probability.unwrap() > 0.0);
             let truth = &truth[decision.row as usize];
             if !truth.is_empty() {
-                told.0 += u32::from(*truth == family);
-                told.1 += 1;
+                named.0 += u32::from(*truth == family);
+                named.1 += 1;
             }
         }
     }
-    assert!(told.1 > 50 && f64::from(told.0) > 0.7 * f64::from(told.1), "{told:?}");
+    assert!(named.1 > 50 && f64::from(named.0) > 0.7 * f64::from(named.1), "{named:?}");
 
     let explained = guard.explain(&fresh).unwrap();
     explained.explanation().check().unwrap();
@@ -373,6 +373,6 @@ fn a_file_of_an_ensemble_is_checked() {
     let mut damaged = bytes.clone();
     damaged[bytes.len() / 2] ^= 1;
     assert_eq!(AnyDetector::from_bytes(&damaged).unwrap_err().kind(), ErrorKind::CorruptArtifact);
-    // A guard is no detector and the other way round.
+    // A guard is not a detector, and a detector is not a guard.
     assert_eq!(Guard::from_bytes(&bytes).unwrap_err().kind(), ErrorKind::CorruptArtifact);
 }

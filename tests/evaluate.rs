@@ -250,7 +250,7 @@ fn reports_say_the_same_for_the_same_seed_and_are_summed_up() {
 
 #[test]
 fn macro_recall_counts_a_rare_family_as_much_as_a_flood() {
-    // All of 96 floods are caught, 1 of 4 scans is; a clean row never counts, whatever its family says.
+    // All of 96 floods are caught, 1 of 4 scans is; a clean row never counts, whatever its family is.
     let rows = |flood: bool| if flood { (5.0, "flood") } else { (0.0, "scan") };
     let (mut scores, mut families): (Vec<f32>, Vec<String>) =
         (0..100).map(|i| rows(i < 96)).map(|(score, name)| (score, name.to_owned())).unzip();

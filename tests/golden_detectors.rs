@@ -19,7 +19,7 @@ use serde_json::Value;
 
 const CASES: usize = 57;
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/detectors.v1.json");
-/// The bits are those of Linux on x86-64. Elsewhere `exp` and `ln` are those of another library, and networks multiply by other
+/// The bits were computed on Linux on x86-64. Elsewhere `exp` and `ln` come from another library, and networks multiply by other
 /// kernels: scores are compared as numbers there.
 const IS_EXACT: bool = cfg!(all(target_arch = "x86_64", target_os = "linux"));
 /// Every kind of detector that there is, and imported trees.
@@ -149,7 +149,7 @@ impl Suite {
     }
 }
 
-/// The numbers of 32 bits that digits stand for.
+/// The 32-bit numbers of a text of hexadecimal digits.
 fn numbers(digits: Option<&str>) -> Vec<f32> {
     let digits = digits.unwrap_or_default().as_bytes().chunks(8);
     digits.map(|d| f32::from_bits(u32::from_str_radix(str::from_utf8(d).unwrap(), 16).unwrap())).collect()

@@ -87,9 +87,9 @@ fn values_beyond_the_range_are_counted_once_the_range_is_known() {
     let mut model = config(4).stream(2).unwrap();
     model.learn_many(array![[0.0, 0.0], [1.0, 5.0], [0.5, 1.0], [0.5, 1.0]].view()).unwrap();
     assert_eq!(model.ranges().unwrap(), [(0.0, 1.0), (0.0, 5.0)]);
-    assert_eq!(model.beyond_range(), [0, 0]);
+    assert_eq!(model.out_of_range(), [0, 0]);
     model.learn_many(array![[1.1, 5.0], [-9.0, 2.0], [f32::MAX, f32::MIN]].view()).unwrap();
-    assert_eq!(model.beyond_range(), [3, 1]);
+    assert_eq!(model.out_of_range(), [3, 1]);
     assert_eq!(model.n_rows(), 7);
 }
 
@@ -212,7 +212,7 @@ fn broken_parts_are_named() {
         (broken(&good, &|p| p.threshold.truncate(9)), "`threshold` must be an array of 6375"),
         (broken(&good, &|p| p.feature[8] = 2), "`feature[8]` must be below 2"),
         (broken(&good, &|p| p.low[1] = 99.0), "`low[1]` must be at most"),
-        (broken(&good, &|p| p.beyond_range[0] = 26), "`beyond_range[0]` must be at most 25 rows"),
+        (broken(&good, &|p| p.out_of_range[0] = 26), "`out_of_range[0]` must be at most 25 rows"),
         (broken(&good, &|p| p.reference[0] += 1), "`reference of tree 0` must be 10 rows in all, got 11"),
         (broken(&good, &|p| p.latest[6399] += 3), "`latest of tree 24` must be 5 rows in all, got 8"),
         (broken(&good, &|p| p.rows_learned = 26), "`latest of tree 0` must be 6 rows in all, got 5"),

@@ -372,7 +372,7 @@ proptest! {
         prop_assert_eq!(bits(&again.score(x.view()).unwrap()), bits(&forest.score(x.view()).unwrap()));
     }
 
-    /// Whatever stands in the arrays: an error, or a forest that scores.
+    /// Any content of the arrays gives an error, or a forest that scores.
     #[test]
     fn arbitrary_nodes_never_panic(
         nodes in prop::collection::vec((-2_i32..3, -1.0_f32..1.0, 0_u32..9, 0_u32..5), 0..9),

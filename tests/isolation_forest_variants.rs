@@ -17,7 +17,7 @@ const POOLED: IsolationSplits = IsolationSplits::PooledGain { features: 1, tries
 /// A setting of every kind, in small.
 fn variants() -> Vec<IsolationForestConfig> {
     let base = || IsolationForestConfig { trees: 12, max_samples: 64, ..Default::default() };
-    let (density, follow) = (IsolationScoring::Density, IsolationMissing::Follow);
+    let (density, follow) = (IsolationScoring::Density, IsolationMissing::Learn);
     vec![
         base(),
         IsolationForestConfig { splits: EXTENDED, ..base() },
@@ -36,7 +36,7 @@ fn variants() -> Vec<IsolationForestConfig> {
     ]
 }
 
-/// Whole numbers from 0 to 12, fit for any setting but those of missing values.
+/// Whole numbers from 0 to 12, fit for any setting except missing values.
 fn numbers(rows: usize, features: usize) -> Array2<f32> {
     Array2::from_shape_fn((rows, features), |(i, j)| ((i * i + 7 * i * (j + 3)) % 13) as f32)
 }
@@ -44,7 +44,7 @@ fn numbers(rows: usize, features: usize) -> Array2<f32> {
 /// The same, with gaps where the settings take them.
 fn rows_for(config: &IsolationForestConfig, rows: usize) -> Array2<f32> {
     let mut x = numbers(rows, 4);
-    if config.missing == IsolationMissing::Follow {
+    if config.missing == IsolationMissing::Learn {
         x.iter_mut().step_by(5).for_each(|value| *value = f32::NAN);
     }
     x
@@ -54,7 +54,7 @@ fn bits(scores: &[f32]) -> Vec<u32> {
     scores.iter().map(|score| score.to_bits()).collect()
 }
 
-/// Two clouds, and attacks that stand between them, as the oracle's `clusters`.
+/// Two clouds, and attacks between them, as the oracle's `clusters`.
 fn clusters(rows: usize, features: usize, attacks: usize) -> Array2<f32> {
     let mut state = 12345_u32;
     Array2::from_shape_fn((rows, features), |(i, _)| {
@@ -213,7 +213,7 @@ fn missing_values_follow_the_others_in_proportion() {
     // 30 rows of 0 and 10 of 1: a row without a value goes to the side of 30 in three of four trees.
     let x = Array2::from_shape_fn((40, 1), |(i, _)| f32::from(u8::from(i >= 30)));
     let config =
-        IsolationForestConfig { trees: 2000, missing: IsolationMissing::Follow, ..Default::default() };
+        IsolationForestConfig { trees: 2000, missing: IsolationMissing::Learn, ..Default::default() };
     let forest = config.fit(x.view(), FitContext::default()).unwrap().model;
     let parts = forest.to_parts();
     let left = parts.missing_left.iter().map(|&left| usize::from(left)).sum::<usize>();
@@ -231,7 +231,7 @@ fn what_is_missing_is_refused_or_followed_and_infinity_always_refused() {
     let mut x = numbers(50, 3);
     x[[7, 1]] = f32::NAN;
     let refuse = IsolationForestConfig { trees: 5, ..Default::default() };
-    let follow = IsolationForestConfig { missing: IsolationMissing::Follow, ..refuse.clone() };
+    let follow = IsolationForestConfig { missing: IsolationMissing::Learn, ..refuse.clone() };
     assert_eq!(
         refuse.fit(x.view(), FitContext::default()).unwrap_err().to_string(),
         "row 7, column `1`: NaN is not finite"
@@ -317,7 +317,7 @@ fn the_text_of_a_standard_forest_is_what_it_always_was() {
         r#"{"config":{"trees":1,"max_samples":256,"max_depth":null,"seed":0},"n_features":1,"sample_size":5,"node_counts":[1],"feature":[-1],"threshold":[0.0],"right":[0],"samples":[5]}"#
     );
     let config: IsolationForestConfig = serde_json::from_str(
-        r#"{"splits": {"kind": "pooled_gain"}, "scoring": "density", "missing": "follow"}"#,
+        r#"{"splits": {"kind": "pooled_gain"}, "scoring": "density", "missing": "learn"}"#,
     )
     .unwrap();
     assert_eq!(config.splits, POOLED);
@@ -341,7 +341,7 @@ fn settings_out_of_their_domain_are_named() {
         (IsolationForestConfig { splits: pooled(1, 65, 1.0), ..base() }, "splits.tries"),
         (IsolationForestConfig { splits: pooled(1, 1, f64::NAN), ..base() }, "splits.share"),
         (IsolationForestConfig { splits: pooled(1, 1, 1.1), ..base() }, "splits.share"),
-        (IsolationForestConfig { splits: EXTENDED, missing: IsolationMissing::Follow, ..base() }, "missing"),
+        (IsolationForestConfig { splits: EXTENDED, missing: IsolationMissing::Learn, ..base() }, "missing"),
         (IsolationForestConfig { splits: EXTENDED, categorical: vec![0], ..base() }, "categorical"),
         (IsolationForestConfig { categorical: vec![3], ..base() }, "categorical"),
         (IsolationForestConfig { categorical: vec![1, 1], ..base() }, "categorical"),
@@ -438,7 +438,7 @@ fn forests_that_do_not_belong_together_are_not_merged() {
         let other = config.fit(x.view(), FitContext::default()).unwrap().model;
         IsolationForest::merge(&[first.clone(), other]).unwrap_err().to_string()
     };
-    assert_eq!(error(of(1)), "`forests[1].seed` must be another than that of forests[0], got 1");
+    assert_eq!(error(of(1)), "`forests[1].seed` must be another seed than forests[0] has, got 1");
     assert_eq!(
         error(IsolationForestConfig { max_depth: Some(3), ..of(2) }),
         "`forests[1].max_depth` must be None, as the first's, got Some(3)"
@@ -446,7 +446,7 @@ fn forests_that_do_not_belong_together_are_not_merged() {
     for (config, name) in [
         (IsolationForestConfig { splits: POOLED, ..of(2) }, "splits"),
         (IsolationForestConfig { scoring: IsolationScoring::Density, ..of(2) }, "scoring"),
-        (IsolationForestConfig { missing: IsolationMissing::Follow, ..of(2) }, "missing"),
+        (IsolationForestConfig { missing: IsolationMissing::Learn, ..of(2) }, "missing"),
         (IsolationForestConfig { categorical: vec![1], ..of(2) }, "categorical"),
     ] {
         assert!(error(config).starts_with(&format!("`forests[1].{name}` must be ")));

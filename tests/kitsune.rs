@@ -118,9 +118,9 @@ fn wild_values_are_bounded_counted_and_forgiven() {
     let wild = array![[f32::MAX, f32::MIN, 0.0, 1e30, -1e30, f32::MAX]];
     let score = kitsune.score(wild.view()).unwrap()[0];
     assert!((0.0..=11.0).contains(&score) && usual.iter().all(|&u| u < score), "{score}");
-    let (before, ranges) = (kitsune.beyond_range().to_vec(), kitsune.ranges().unwrap());
+    let (before, ranges) = (kitsune.out_of_range().to_vec(), kitsune.ranges().unwrap());
     kitsune.learn_many(wild.view()).unwrap();
-    let counted: Vec<u64> = kitsune.beyond_range().iter().zip(&before).map(|(a, b)| a - b).collect();
+    let counted: Vec<u64> = kitsune.out_of_range().iter().zip(&before).map(|(a, b)| a - b).collect();
     assert_eq!(counted, [1, 1, 1, 1, 1, 1]);
     for ((low, high), (l, h)) in ranges.into_iter().zip(kitsune.ranges().unwrap()) {
         assert!(h - l <= 2.001 * (high - low), "one row at most doubles a range");
@@ -279,8 +279,8 @@ fn broken_parts_are_named() {
     let weight = |p: &mut KitsuneParts, name: &str, value: f32| p.weights.get_mut(name).unwrap()[0] = value;
     for (got, start) in [
         (broken(&good, &|p| p.n_features = 0), "`n_features` must be in 1..=512, got 0"),
-        (broken(&good, &|p| p.n_features = 5), "`beyond_range` must be an array of 5, got 6 entries"),
-        (broken(&good, &|p| p.beyond_range[0] = 26), "`beyond_range[0]` must be at most 25 rows, got 26"),
+        (broken(&good, &|p| p.n_features = 5), "`out_of_range` must be an array of 5, got 6 entries"),
+        (broken(&good, &|p| p.out_of_range[0] = 26), "`out_of_range[0]` must be at most 25 rows, got 26"),
         (broken(&good, &|p| p.group[1] = 2), "`group[1]` must be at most 1, got 2"),
         (broken(&good, &|p| p.group[2] = 0), "`group[3]` must be at most 1, got 2"),
         (broken(&good, &|p| p.group = vec![0, 0, 1, 1, 1, 1]), "`group 1` must be at most 3 features, got 4"),

@@ -167,7 +167,7 @@ fn the_audit_names_columns_that_tell_by_order_or_by_value() {
         "{audit}"
     );
 
-    // A value that training has not seen tells nothing.
+    // A value that is not in the training rows has no information.
     let moved: Vec<Row> = rows.iter().map(|&(t, b, d, _, l)| (t, b, d, Some("new"), l)).collect();
     let audit = LeakAudit::of(&table, &self::table(&moved), 0.95).unwrap();
     let service = audit.features.iter().find(|feature| feature.name == "service").unwrap();

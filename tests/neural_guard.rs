@@ -60,7 +60,7 @@ fn a_guard_with_an_autoencoder_is_small_and_knows_which_columns_are_categories()
 fn entities_are_found_by_the_name_of_their_feature() {
     let by = |name: &str| EntityAutoencodersConfig {
         entity: name.into(),
-        least_rows: 100,
+        min_rows: 100,
         autoencoder: autoencoder(),
     };
     let (guard, _) = round_trip(Guard::builder().detector(by("service")));

@@ -174,7 +174,7 @@ fn the_prior_calibrates_what_was_balanced_for_a_deployment_with_few_attacks() {
 
 #[test]
 fn intervals_cover_the_true_calibration_error() {
-    // Log-odds of s are said, those of s − .6 are true; the true error is an integral over [−5, 5].
+    // The model returns log-odds of s, and s − .6 is true; the true error is an integral over [−5, 5].
     let middle = |i: i32| f64::from(i) * 0.001 - 4.9995;
     let truth = (0..10_000).map(|i| logistic(middle(i)) - logistic(middle(i) - 0.6)).sum::<f64>() / 10_000.0;
     let covered = (0..60)

@@ -37,9 +37,9 @@ declare module './native' {
   interface SimulateOptions extends Cancellable {}
   interface Detector extends Shown {}
   interface FittedDetector extends Shown {
-    score(x: Float32Array, nColumns: number, options: Cancellable): Promise<Float32Array>
-    explain(x: Float32Array, nColumns: number, options: Cancellable): Promise<Explanation>
-    probabilities(x: Float32Array, nColumns: number, options: Cancellable): Promise<Float64Array>
+    score(x: Float32Array | Float64Array, nColumns: number, options: Cancellable): Promise<Float32Array>
+    explain(x: Float32Array | Float64Array, nColumns: number, options: Cancellable): Promise<Explanation>
+    probabilities(x: Float32Array | Float64Array, nColumns: number, options: Cancellable): Promise<Float64Array>
     pValues(x: Float32Array, nColumns: number, options: Cancellable): Promise<Float64Array>
     gateWeights(x: Float32Array, nColumns: number, options: Cancellable): Promise<Float32Array>
   }
@@ -120,7 +120,7 @@ export interface IsolationForestOptions {
   /** What a leaf says of its rows: how many cuts it took (unless said otherwise), or how dense it is. */
   scoring?: 'depth' | 'density'
   /** Whether NaN is refused (unless said otherwise) or taken for a missing value. */
-  missing?: 'refuse' | 'follow'
+  missing?: 'refuse' | 'learn'
   /** Columns that hold categories, ascending: whole numbers from 0 to 1023. */
   categorical?: number[]
 }
@@ -192,9 +192,9 @@ export interface BoostedTreesOptions {
   /** Most bins for the values of one feature, 2 to 255; 255 unless said otherwise. */
   bins?: number
   /** Share of the rows that each round draws, in (0, 1]; 1 unless said otherwise. */
-  rowShare?: number
+  subsample?: number
   /** Share of the features that each tree draws, in (0, 1]; 1 unless said otherwise. */
-  featureShare?: number
+  featureFraction?: number
   /** Columns that hold codes of categories, not quantities. */
   categorical?: number[]
   /** How much each class counts; each row once, `none`, unless said otherwise. */
@@ -312,7 +312,7 @@ export interface EntityAutoencodersOptions {
   /** The column that says whose row it is, a whole number below 65,536: its place, or its name in a guard; 0 unless said otherwise. */
   entity?: number | string
   /** Training rows from which an entity gets a network of its own, from 2; 500 unless said otherwise. */
-  leastRows?: number
+  minRows?: number
   /** The settings of every network; columns are counted with the entity's. */
   autoencoder?: AutoencoderOptions
 }

@@ -30,10 +30,10 @@ const FIRST = {
   'Guard.fromBuffer': bytes,
   'Table.fromIpc': bytes,
   'Detector.fit': floats,
-  'FittedDetector.score': floats,
-  'FittedDetector.scoreSync': floats,
-  'FittedDetector.explain': floats,
-  'FittedDetector.probabilities': floats,
+  'FittedDetector.score': numbers,
+  'FittedDetector.scoreSync': numbers,
+  'FittedDetector.explain': numbers,
+  'FittedDetector.probabilities': numbers,
   'FittedDetector.pValues': floats,
   'FittedDetector.gateWeights': floats,
   'FittedDetector.fromBuffer': bytes,
@@ -216,6 +216,12 @@ function textOf(value) {
 /** napi would report another kind of array without its name. */
 function floats(x) {
   if (!isFloat32Array(x)) throw new QosguardError(`expected a Float32Array, got ${kindOf(x)}`, 'invalid_argument')
+  return x
+}
+
+function numbers(x) {
+  if (isFloat64Array(x)) return x
+  if (!isFloat32Array(x)) throw new QosguardError(`expected a Float32Array or a Float64Array, got ${kindOf(x)}`, 'invalid_argument')
   return x
 }
 

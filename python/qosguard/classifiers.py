@@ -13,7 +13,7 @@ import numpy.typing as npt
 from . import _core
 from .errors import InvalidArgumentError, ShapeMismatchError
 from .estimator import Estimator
-from .frames import Cast, below, column_names, matrix
+from .frames import Float, column_names, matrix
 from .imports import Columns, lightgbm_model, pandas_categories, source_of, xgboost_model
 from .labels import classes_of, clean_of, label_vector, weight_vector
 from .sklearn_json import sklearn_json
@@ -233,8 +233,8 @@ class BoostedTrees(_Trained, _Trees):
         "reg_lambda": "l2",
         "min_split_gain": "min_gain",
         "max_bin": "bins",
-        "subsample": "row_share",
-        "colsample_bytree": "feature_share",
+        "subsample": "subsample",
+        "colsample_bytree": "feature_fraction",
         "class_weight": "class_weight",
         "categorical": "categorical",
         "monotone": "monotone",
@@ -369,6 +369,7 @@ class TreeModel(_Trees):
     """
 
     _columns_of: Columns | None = None
+    _compares_f64: bool = False
 
     @classmethod
     def from_lightgbm(cls, model: Any, *, classes: npt.ArrayLike | None = None, clean_class: Any = None) -> Self:
@@ -405,7 +406,6 @@ class TreeModel(_Trees):
         source = model if isinstance(model, str | bytes | bytearray | os.PathLike) else sklearn_json(model)
         native = _core.Detector.import_trees("sklearn", *source_of(source))
         columns = Columns("sklearn", native.facts["category_names"])
-        columns.compares_doubles = _has_histograms(source)
         return cls._import(native, columns, _known(model, classes), clean_class)
 
     def anomaly_score(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
@@ -415,11 +415,11 @@ class TreeModel(_Trees):
         return super().anomaly_score(X)
 
     @property
-    def _cast(self) -> Cast:
-        """Libraries that compare 64-bit numbers have thresholds that are rounded down here, so numbers are too."""
-        return below if self._columns_of is not None and self._columns_of.compares_doubles else super()._cast
+    def _dtype(self) -> Float:
+        """LightGBM and scikit-learn's histograms compare 64-bit numbers."""
+        return np.float64 if self._compares_f64 else np.float32
 
-    def _checked(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    def _checked(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         return super()._checked(X if self._columns_of is None else self._columns_of(X))
 
     def _settings(self) -> dict[str, Any]:
@@ -439,7 +439,9 @@ class TreeModel(_Trees):
         model = cls()
         places = {name: column for column, name in enumerate(native.classes)}
         model._set_classes(ordered, np.array([places[str(label)] for label in ordered]))
-        names = native.facts["feature_names"]
+        facts = native.facts
+        model._compares_f64 = facts["compares_f64"]
+        names = facts["feature_names"]
         made_up = names == [f"Column_{i}" for i in range(native.n_features)]  # by LightGBM, for columns without names
         model._columns_of = columns
         model._remember(native, None if made_up else names)
@@ -453,13 +455,6 @@ class TreeModel(_Trees):
 
 def _is_text(labels: npt.NDArray[Any]) -> bool:
     return labels.dtype.kind in "OU"
-
-
-def _has_histograms(source: str | bytes | bytearray | os.PathLike[str]) -> bool:
-    """Whether the JSON of a model of scikit-learn, or its file, is one of histograms."""
-    data, path = source_of(source)
-    text = path.read_bytes() if path is not None else data or b""
-    return b'"HistGradientBoostingClassifier"' in text[:4096]
 
 
 def _known(model: Any, classes: npt.ArrayLike | None) -> npt.NDArray[Any] | None:

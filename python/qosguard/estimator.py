@@ -24,7 +24,7 @@ from .errors import (
     not_fitted,
 )
 from .explanation import Explanation
-from .frames import Cast, column_names, matrix, nearest
+from .frames import Float, column_names, matrix
 from .training import Watch
 
 if TYPE_CHECKING:
@@ -164,18 +164,18 @@ class Estimator:
         return not_fitted(f"This {type(self).__name__} instance is not fitted yet. Call `fit` first")
 
     @property
-    def _cast(self) -> Cast:
-        """How numbers are rounded to float32."""
-        return nearest
+    def _dtype(self) -> Float:
+        """The type of the numbers that the core scores."""
+        return np.float32
 
-    def _checked(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
+    def _checked(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         """The matrix in the core's form, after comparing column names and their number with those of `fit`."""
         names, expected = column_names(X), self._fit_names()
         if names is not None and expected is not None and names != expected:
             raise SchemaMismatchError(
                 f"The feature names should match those that were passed during fit: expected {expected}, got {names}"
             )
-        x = matrix(X, self._cast)
+        x = matrix(X, self._dtype)
         width = getattr(self, "n_features_in_", x.shape[1])
         if x.shape[1] != width:
             name = type(self).__name__

@@ -42,7 +42,7 @@ class IsolationForest(OutlierDetector):
         `"depth"`: scores in (0, 1), around 0.5 and less is ordinary; or `"density"`: any number, 0 is the mean
         density of the rows.
     missing
-        `"refuse"` NaN, or `"follow"`: it is a missing value.
+        `"refuse"` NaN, or `"learn"`: it is a missing value.
     categorical
         Columns that hold categories, ascending: whole numbers from 0 to 1023.
 
@@ -149,4 +149,4 @@ class IsolationForest(OutlierDetector):
         return 0.0 if self.scoring == "density" else 0.5
 
     def _takes_missing(self) -> bool:
-        return self.missing == "follow"
+        return self.missing != "refuse"

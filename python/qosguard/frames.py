@@ -1,9 +1,8 @@
-"""Rows as they come (arrays, lists, data frames) as a float32 matrix, and the names of their columns."""
+"""Rows as they come (arrays, lists, data frames) as a matrix, and the names of their columns."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,10 +10,10 @@ import numpy.typing as npt
 
 from .errors import InsufficientDataError, InvalidArgumentError, InvalidTypeError, ShapeMismatchError
 
-__all__ = ["Cast", "arrow_input", "below", "column_names", "is_missing", "matrix", "nearest", "select"]
+__all__ = ["Float", "arrow_input", "column_names", "is_missing", "matrix", "select"]
 
-Cast = Callable[[npt.NDArray[Any]], npt.NDArray[np.float32]]
-"""Rounds numbers to float32."""
+Float = type[np.float32] | type[np.float64]
+"""The type of a matrix."""
 
 _NUMBERS = "fiub"
 _PLAIN = frozenset({bool, int, float, str, type(None), np.bool_, np.int64, np.float64, np.float32, np.int32})
@@ -36,17 +35,15 @@ def column_names(X: Any) -> list[str] | None:
     return names if names and all(text) else None
 
 
-def matrix(X: Any, cast: Cast | None = None) -> npt.NDArray[np.float32]:
-    """`X` as a float32 matrix in C order; a copy only where it is not one already.
+def matrix(X: Any, dtype: Float = np.float32) -> npt.NDArray[Any]:
+    """`X` as a matrix of `dtype` in C order; a copy only where it is not one already.
 
-    None, NaN, NA and NaT become NaN. `cast` rounds numbers to float32; default: `nearest`. Raises
-    `InvalidArgumentError` with row and column for a cell that is not a number, `ShapeMismatchError` unless there are
-    two dimensions, and `InsufficientDataError` without a column.
+    None, NaN, NA and NaT become NaN. Raises `InvalidArgumentError` with row and column for a cell that is not a number,
+    `ShapeMismatchError` unless there are two dimensions, and `InsufficientDataError` without a column.
     """
     if hasattr(X, "toarray"):
         raise InvalidArgumentError("sparse input is not supported; pass X.toarray()")
-    cast = cast or nearest
-    x = _of_columns(X, _names(X), cast) if _is_frame(X) else _of_array(np.asarray(X), cast)
+    x = _of_columns(X, _names(X), dtype) if _is_frame(X) else _of_array(np.asarray(X), dtype)
     if x.shape[1] == 0:
         raise InsufficientDataError(
             f"Found array with 0 feature(s) (shape={x.shape}) while a minimum of 1 is required."
@@ -112,17 +109,17 @@ def _names(X: Any) -> list[Any] | None:
     return list(_arrow(X).column_names)
 
 
-def _of_columns(X: Any, names: list[Any] | None, cast: Cast) -> npt.NDArray[np.float32]:
+def _of_columns(X: Any, names: list[Any] | None, dtype: Float) -> npt.NDArray[Any]:
     dtypes = list(getattr(X, "dtypes", []))
-    plain = all(isinstance(dtype, np.dtype) and dtype.kind in _NUMBERS for dtype in dtypes)
+    plain = all(isinstance(kind, np.dtype) and kind.kind in _NUMBERS for kind in dtypes)
     if plain and len(set(dtypes)) == 1:
-        return _of_array(np.asarray(X), cast)  # one block of memory
+        return _of_array(np.asarray(X), dtype)  # one block of memory
     if not any(hasattr(X, name) for name in ("iloc", "to_series", "column")):
         X = _arrow(X)
     names = names or []
-    columns = [_column(_series(X, i), name, cast) for i, name in enumerate(names)]
+    columns = [_column(_series(X, i), name, dtype) for i, name in enumerate(names)]
     rows = len(columns[0]) if columns else 0
-    out = np.empty((rows, len(columns)), np.float32)
+    out = np.empty((rows, len(columns)), dtype)
     for i, column in enumerate(columns):
         out[:, i] = column
     return out
@@ -153,25 +150,25 @@ def _series(X: Any, i: int) -> npt.NDArray[Any]:
     return np.asarray(X.column(i).to_numpy(zero_copy_only=False))
 
 
-def _of_array(x: npt.NDArray[Any], cast: Cast) -> npt.NDArray[np.float32]:
+def _of_array(x: npt.NDArray[Any], dtype: Float) -> npt.NDArray[Any]:
     if x.ndim != 2:
         raise ShapeMismatchError(
             f"Expected 2D array, got {x.ndim}D array instead. Reshape your data: array.reshape(-1, 1) makes "
             "it one feature, array.reshape(1, -1) one row"
         )
     if x.dtype.kind in _NUMBERS:
-        return cast(x)
-    out = np.empty(x.shape, np.float32)
+        return _as_type(x, dtype)
+    out = np.empty(x.shape, dtype)
     for i in range(x.shape[1]):
-        out[:, i] = _column(x[:, i], str(i), cast)
+        out[:, i] = _column(x[:, i], str(i), dtype)
     return out
 
 
-def _column(values: npt.NDArray[Any], name: Any, cast: Cast) -> npt.NDArray[np.float32]:
+def _column(values: npt.NDArray[Any], name: Any, dtype: Float) -> npt.NDArray[Any]:
     """One column as numbers, NaN where a cell is missing."""
     kind = values.dtype.kind
     if kind == "O":
-        return _of_objects(values, name, cast)
+        return _of_objects(values, name, dtype)
     if kind == "c":
         raise InvalidArgumentError(f"Complex data not supported: column `{name}` is {values.dtype}")
     if kind in "US":
@@ -179,17 +176,17 @@ def _column(values: npt.NDArray[Any], name: Any, cast: Cast) -> npt.NDArray[np.f
         raise InvalidArgumentError(f"row 0, column `{name}`: expected a number, got the text {value!r}")
     if kind not in _NUMBERS:
         raise InvalidArgumentError(_no_number(values.dtype, name))
-    return cast(values)
+    return _as_type(values, dtype)
 
 
-def _of_objects(values: npt.NDArray[Any], name: Any, cast: Cast) -> npt.NDArray[np.float32]:
+def _of_objects(values: npt.NDArray[Any], name: Any, dtype: Float) -> npt.NDArray[Any]:
     cells = values.tolist()
     if set(map(type, cells)) <= _PLAIN:
         try:
-            return cast(np.array(cells, dtype=object).astype(np.float64))
+            return _as_type(np.array(cells, dtype=object).astype(np.float64), dtype)
         except ValueError:
             pass  # text that is not a number, which the loop finds
-    return cast(np.array([_number(cell, row, name) for row, cell in enumerate(cells)], dtype=np.float64))
+    return _as_type(np.array([_number(cell, row, name) for row, cell in enumerate(cells)], dtype=np.float64), dtype)
 
 
 def _number(cell: Any, row: int, name: Any) -> float:
@@ -212,13 +209,7 @@ def _no_number(dtype: object, name: Any) -> str:
     return f"column `{name}` is {dtype}, expected numbers; leave it out, or turn times into numbers such as seconds"
 
 
-def nearest(x: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """The nearest float32; what is too large becomes infinite, and the core returns its row and column."""
+def _as_type(x: npt.NDArray[Any], dtype: Float) -> npt.NDArray[Any]:
+    """The nearest numbers of a type; what is too large becomes infinite, and the core returns its row and column."""
     with np.errstate(over="ignore"):
-        return np.ascontiguousarray(x, dtype=np.float32)
-
-
-def below(x: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
-    """The largest float32 at or below each number, for thresholds that are rounded down too."""
-    out = nearest(x)
-    return np.where(np.isfinite(out) & (out > x), np.nextafter(out, np.float32(-np.inf)), out)
+        return np.ascontiguousarray(x, dtype=dtype)

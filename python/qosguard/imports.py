@@ -102,7 +102,6 @@ class Columns:
         self.names = names
         self.frame_names = frame_names
         self.missing = missing
-        self.compares_doubles = library == "lightgbm"
 
     def reads_values(self) -> bool:
         """Whether a matrix holds values of categories instead of codes."""
@@ -112,6 +111,8 @@ class Columns:
         """`X` with codes in its columns of categories, and with the names that the model's file has."""
         columns = _columns(X)
         if columns is None:
+            if self.library == "lightgbm" and np.asarray(X).dtype.kind in "iub":
+                return np.asarray(X, np.float32)  # as LightGBM reads arrays of whole numbers
             return self._matrix(X) if self.reads_values() else X
         for i, names in self._categories(X, columns).items():
             codes = self._xgboost_codes if self.library == "xgboost" else _codes

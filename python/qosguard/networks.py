@@ -168,7 +168,7 @@ class EntityAutoencoders(_Unsupervised):
     entity
         The column that says whose row it is, a whole number below 65,536: by its place, or in a guard by the name of
         the feature, such as `"service"`.
-    least_rows
+    min_rows
         Training rows from which an entity gets a network of its own.
     autoencoder
         The settings of every network; its columns are counted with the entity's.
@@ -177,17 +177,17 @@ class EntityAutoencoders(_Unsupervised):
     """
 
     _KIND = "entity_autoencoders"
-    _SETTINGS: ClassVar = {"entity": "entity", "least_rows": "least_rows"}
+    _SETTINGS: ClassVar = {"entity": "entity", "min_rows": "min_rows"}
 
     def __init__(
         self,
         entity: int | str = 0,
-        least_rows: int = 500,
+        min_rows: int = 500,
         autoencoder: Autoencoder | None = None,
         contamination: float = 0.01,
     ) -> None:
         self.entity = entity
-        self.least_rows = least_rows
+        self.min_rows = min_rows
         self.autoencoder = autoencoder
         self.contamination = contamination
 

@@ -140,9 +140,9 @@ class _Stream(OutlierDetector):
         return None if ranges is None else [(low, high) for low, high in ranges]
 
     @property
-    def beyond_range_(self) -> list[int]:
+    def out_of_range_(self) -> list[int]:
         """How many learned values of each feature lay beyond its range; many say that it is time for a new stream."""
-        counts: list[int] = self._fitted().facts["beyond_range"]
+        counts: list[int] = self._fitted().facts["out_of_range"]
         return counts
 
     def _of_stream(self) -> float:

@@ -103,7 +103,7 @@ def test_half_space_trees_learn_a_stream() -> None:
     for row in stream[30:]:
         trees.learn(row[None])
     assert trees.rows_learned_ == 220
-    assert sum(trees.beyond_range_) > 0
+    assert sum(trees.out_of_range_) > 0
     assert trees.ranges_ is not None
     assert len(trees.ranges_) == 3
     at_once = qg.HalfSpaceTrees(window=50, random_state=3).fit(stream)

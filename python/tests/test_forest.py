@@ -205,7 +205,7 @@ def test_missing_values_and_categories(matrix: Matrix) -> None:
     with pytest.raises(errors.NotFiniteError, match="row 5, column `2`"):
         qg.IsolationForest().fit(x)
     x[:, 0] = np.arange(601) % 4
-    forest = qg.IsolationForest(missing="follow", categorical=np.array([0])).fit(x)  # type: ignore[arg-type]
+    forest = qg.IsolationForest(missing="learn", categorical=np.array([0])).fit(x)  # type: ignore[arg-type]
     assert np.isfinite(forest.anomaly_score(x)).all()
     assert forest.anomaly_score(x).argmax() == 600
     x[3, 0] = 0.5

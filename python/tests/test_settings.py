@@ -21,7 +21,7 @@ Path = tuple[str | int, ...]
 # Small enough to be fitted for every setting in turn.
 NET = {"training": {"epochs": 2, "batch_rows": 64}}
 FOREST = {"kind": "isolation_forest", "trees": 5, "seed": 1}
-TREES = {"kind": "boosted_trees", "trees": 5, "seed": 1, "row_share": 0.5}
+TREES = {"kind": "boosted_trees", "trees": 5, "seed": 1, "subsample": 0.5}
 BASES: dict[str, list[dict[str, Any]]] = {
     "isolation_forest": [
         {"trees": 5},
@@ -31,7 +31,7 @@ BASES: dict[str, list[dict[str, Any]]] = {
     "gaussian_mixture": [{}],
     "half_space_trees": [{"trees": 5}],
     "contrast_trees": [{"trees": 5}],
-    "boosted_trees": [{"trees": 8, "row_share": 0.5}],
+    "boosted_trees": [{"trees": 8, "subsample": 0.5}],
     "logistic_regression": [{}],
     "autoencoder": [NET],
     "entity_autoencoders": [{"entity": "service", "autoencoder": NET}],

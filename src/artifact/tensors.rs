@@ -126,6 +126,11 @@ impl Tensors {
         values.ok_or_else(|| format!("tensor `{name}` is cut"))
     }
 
+    /// The name of an array, or its old name where the file has that.
+    pub(crate) fn name_or_old(&self, name: String, old: &str) -> String {
+        if self.0.contains_key(old) { old.to_owned() } else { name }
+    }
+
     /// Takes an array out; an empty one where there is none.
     ///
     /// # Errors

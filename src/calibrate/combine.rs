@@ -11,8 +11,8 @@ const CAUCHY_CAP: f64 = 0.99;
 
 /// How the p-values of several detectors become one.
 ///
-/// All of them lie in (0, 1], never fall when a p-value rises, do not look at the order, and give back a
-/// single p-value as it is. None allocates. Without any p-value there is no evidence: 1. A p-value outside
+/// All combinations lie in (0, 1], never fall when a p-value rises, do not look at the order, and give back a
+/// single p-value as it is. None allocates. Without any p-value the result is 1. A p-value outside
 /// `[f64::MIN_POSITIVE, 1]` counts as the nearer end, a combined one below the smallest normal `f64` is
 /// that number, and NaN gives NaN.
 ///
@@ -93,7 +93,7 @@ impl Combination {
 ///
 /// Exact for independent p-values. Members that see the same traffic are not independent: the result then
 /// ranks rows well, but falls below the share of clean traffic that reaches it, so calibrate it before a
-/// decision. Edges are those of [`Combination`].
+/// decision. [`Combination`] describes the edges.
 ///
 /// # Source
 ///
@@ -113,7 +113,7 @@ pub fn fisher(p: &[f64]) -> f64 {
 /// Bonferroni's correction: `min(1, k · min pᵢ)`.
 ///
 /// A p-value under any dependence: deciding at a rate flags no more clean traffic than that rate. It is the
-/// rule "any member at the rate over k". Edges are those of [`Combination`].
+/// rule "any member at the rate over k". [`Combination`] describes the edges.
 ///
 /// # Source
 ///
@@ -131,8 +131,8 @@ pub fn bonferroni(p: &[f64]) -> f64 {
 /// The harmonic mean `k / Σ (1 / pᵢ)`.
 ///
 /// Near a p-value in the tail under most kinds of dependence, but not below it: for independent members the
-/// rate realised at an asked 1 % is about 1.03 % for two and 1.07 % for ten, at 5 % it is 5.5 % and 6.4 %. Edges are those of
-/// [`Combination`].
+/// rate realised at an asked 1 % is about 1.03 % for two and 1.07 % for ten, at 5 % it is 5.5 % and 6.4 %. [`Combination`]
+/// describes the edges.
 ///
 /// # Source
 ///
@@ -152,7 +152,7 @@ pub fn harmonic_mean(p: &[f64]) -> f64 {
 ///
 /// A p-value in the tail under any correlation. A p-value above .99 counts as .99, because one of exactly 1,
 /// which conformal ranks give, would outweigh every alarm; so the result never exceeds .99 for two members
-/// or more. Edges are those of [`Combination`].
+/// or more. [`Combination`] describes the edges.
 ///
 /// # Source
 ///
@@ -196,7 +196,7 @@ impl<'a> Members<'a> {
         self.iter().map(|(_, weight)| weight).sum()
     }
 
-    /// What `rule` says, unless the answer stands without it.
+    /// The result of `rule`, unless the edges decide it.
     fn combine(self, rule: impl Fn(Self) -> f64) -> f64 {
         if self.p.iter().any(|p| p.is_nan()) {
             return f64::NAN;

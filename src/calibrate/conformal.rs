@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 /// Clean scores that a calibration needs.
 const FEWEST: usize = 20;
 
-/// Scores that one entry of the index stands for: a million scores are searched as fast as ten thousand.
+/// Scores per entry of the index: a million scores are searched as fast as ten thousand.
 const BLOCK: usize = 64;
 
 /// Turns a score into the share of clean traffic that scores at least as high.
@@ -165,7 +165,7 @@ fn check_scores(scores: &[f32]) -> Result<()> {
     check_finite(scores)
 }
 
-/// Refuses NaN and infinities by row.
+/// Rejects NaN and infinities by row.
 pub(super) fn check_finite(scores: &[f32]) -> Result<()> {
     match scores.iter().position(|s| !s.is_finite()) {
         None => Ok(()),

@@ -22,7 +22,7 @@ const MAD_TO_SD: f64 = 1.4826;
 pub enum ThresholdRule {
     /// Flags clean traffic at this rate: an anomaly has a p-value of at most `rate`.
     FalsePositiveRate {
-        /// Asked false-positive rate, in (0, 1).
+        /// Detected false-positive rate, in (0, 1).
         rate: f64,
     },
     /// The percentile of the clean scores, linear between neighbours; 95, 99 and 99.5 are usual.
@@ -140,7 +140,7 @@ impl TryFrom<RawThreshold> for Threshold {
         if asked != rule.asked() {
             return Err(Error::invalid(
                 "asked",
-                format!("{:?}, as the rule says", rule.asked()),
+                format!("{:?}, as in the rule", rule.asked()),
                 format!("{asked:?}"),
             ));
         }
@@ -192,7 +192,7 @@ impl ThresholdRule {
         }
     }
 
-    /// Refuses a setting outside its range.
+    /// Rejects a setting outside its range.
     ///
     /// # Errors
     ///

@@ -2,6 +2,7 @@
 
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::ensemble::EnsembleHeader;
 use super::gaussian_mixture::GaussianMixtureHeader;
@@ -26,7 +27,8 @@ use super::{
     BoostedTreesConfig, Classifier, ContrastTreesConfig, Detector, Ensemble, EnsembleConfig, Fit, FitContext,
     Fitted, GaussianMixture, GaussianMixtureConfig, GaussianMixtureParts, HalfSpaceTrees,
     HalfSpaceTreesConfig, HalfSpaceTreesParts, IsolationForest, IsolationForestConfig, IsolationForestParts,
-    LogisticRegression, LogisticRegressionConfig, LogisticRegressionParts, TreeEnsemble, TreeEnsembleParts,
+    LogisticRegression, LogisticRegressionConfig, LogisticRegressionParts, OnlineDetector, TreeEnsemble,
+    TreeEnsembleParts,
 };
 use crate::artifact::Tensors;
 use crate::error::Result;
@@ -74,6 +76,12 @@ macro_rules! any_config {
                     $($(#[$attribute])* Self::$variant(config) => config.fit(x, context)?.map(Into::into),)*
                 })
             }
+
+            fn needs_labels(&self) -> bool {
+                match self {
+                    $($(#[$attribute])* Self::$variant(config) => config.needs_labels(),)*
+                }
+            }
         }
     };
 }
@@ -99,17 +107,6 @@ any_config! {
 }
 
 impl AnyDetectorConfig {
-    /// Whether the detector learns from labels.
-    pub fn needs_labels(&self) -> bool {
-        match self {
-            Self::BoostedTrees(_) | Self::LogisticRegression(_) => true,
-            #[cfg(feature = "neural")]
-            Self::NeuralClassifier(_) | Self::MixtureOfExperts(_) => true,
-            Self::Ensemble(config) => config.needs_labels(),
-            _ => false,
-        }
-    }
-
     /// Whether the detector learns more classes than clean and attack.
     pub fn learns_classes(&self) -> bool {
         self.needs_labels() && !matches!(self, Self::Ensemble(_))
@@ -159,7 +156,7 @@ macro_rules! any_detector {
             )*
         }
 
-        /// What stands of a detector in a file's header; `kind` names the detector.
+        /// The part of a detector that a file's header holds; `kind` names the detector.
         #[derive(Serialize, Deserialize)]
         #[serde(tag = "kind", rename_all = "snake_case")]
         pub(crate) enum AnyHeader {
@@ -184,7 +181,7 @@ macro_rules! any_detector {
                 }
             }
 
-            /// Puts a detector together again; says in words what does not hold.
+            /// Rebuilds a detector; the error is a sentence about the first fault.
             pub(crate) fn restore(header: AnyHeader, at: &str, tensors: &mut Tensors) -> Result<Self, String> {
                 match header {
                     $($(#[$of_one])* AnyHeader::$one(header) => {
@@ -198,6 +195,13 @@ macro_rules! any_detector {
             }
 
             fn as_detector(&self) -> &dyn Detector {
+                match self {
+                    $($(#[$of_one])* Self::$one(model) => model,)*
+                    $($(#[$of_many])* Self::$many(model) => model,)*
+                }
+            }
+
+            pub(super) fn as_detector_mut(&mut self) -> &mut dyn Detector {
                 match self {
                     $($(#[$of_one])* Self::$one(model) => model,)*
                     $($(#[$of_many])* Self::$many(model) => model,)*
@@ -247,21 +251,6 @@ any_detector! {
     }
 }
 
-impl AnyDetector {
-    /// The detector as a classifier, where it learnt from labels.
-    pub fn as_classifier(&self) -> Option<&dyn Classifier> {
-        match self {
-            Self::TreeEnsemble(model) => Some(model),
-            Self::LogisticRegression(model) => Some(model),
-            #[cfg(feature = "neural")]
-            Self::NeuralClassifier(model) => Some(model),
-            #[cfg(feature = "neural")]
-            Self::MixtureOfExperts(model) => Some(model),
-            _ => None,
-        }
-    }
-}
-
 impl Detector for AnyDetector {
     fn n_features(&self) -> usize {
         self.as_detector().n_features()
@@ -273,5 +262,82 @@ impl Detector for AnyDetector {
 
     fn explain(&self, x: ArrayView2<'_, f32>) -> Result<Explanation> {
         self.as_detector().explain(x)
+    }
+
+    fn score_f64(&self, x: ArrayView2<'_, f64>) -> Result<Vec<f32>> {
+        self.as_detector().score_f64(x)
+    }
+
+    fn explain_f64(&self, x: ArrayView2<'_, f64>) -> Result<Explanation> {
+        self.as_detector().explain_f64(x)
+    }
+
+    fn facts(&self) -> Value {
+        self.as_detector().facts()
+    }
+
+    fn as_classifier(&self) -> Option<&dyn Classifier> {
+        self.as_detector().as_classifier()
+    }
+
+    fn as_online(&mut self) -> Option<&mut dyn OnlineDetector> {
+        self.as_detector_mut().as_online()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+    use crate::detect::IsolationMissing;
+
+    fn config(json: &str) -> AnyDetectorConfig {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn old_names_of_settings_are_read() {
+        let trees = BoostedTreesConfig { subsample: 0.5, feature_fraction: 0.25, ..Default::default() };
+        let old = r#"{"kind": "boosted_trees", "row_share": 0.5, "feature_share": 0.25}"#;
+        assert_eq!(config(old), trees.into());
+        let forest = IsolationForestConfig { missing: IsolationMissing::Learn, ..Default::default() };
+        assert_eq!(config(r#"{"kind": "isolation_forest", "missing": "follow"}"#), forest.into());
+        #[cfg(feature = "neural")]
+        {
+            let entities = EntityAutoencodersConfig { min_rows: 70, ..Default::default() };
+            assert_eq!(config(r#"{"kind": "entity_autoencoders", "least_rows": 70}"#), entities.into());
+        }
+    }
+
+    /// The detector from its arrays under their old names.
+    fn renamed(detector: &AnyDetector, names: &[(&str, &str)]) -> AnyDetector {
+        let mut tensors = Tensors::default();
+        let header = detector.store("detector", &mut tensors);
+        for (name, old) in names {
+            let values: Vec<u64> = tensors.take(name).unwrap();
+            tensors.put(old, &values);
+        }
+        let loaded = AnyDetector::restore(header, "detector", &mut tensors).unwrap();
+        assert_eq!(tensors.left_over(), None);
+        loaded
+    }
+
+    #[test]
+    fn old_names_of_arrays_are_read() {
+        let x = Array2::from_shape_fn((600, 3), |(i, j)| ((i * (j + 7)) % 13) as f32);
+        let configs = [
+            r#"{"kind": "half_space_trees"}"#,
+            #[cfg(feature = "neural")]
+            r#"{"kind": "kitsune", "mapping_rows": 200, "training_rows": 300}"#,
+        ];
+        for json in configs {
+            let config = config(json);
+            let detector = config.fit(x.view(), FitContext::default()).unwrap().model;
+            let names = [("detector/out_of_range", "detector/beyond_range")];
+            let loaded = renamed(&detector, &names);
+            assert_eq!(loaded.facts(), detector.facts());
+            assert_eq!(loaded.score(x.view()).unwrap(), detector.score(x.view()).unwrap());
+        }
     }
 }

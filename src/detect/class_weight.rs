@@ -10,7 +10,7 @@ pub enum ClassWeight {
     /// Every row counts once.
     #[default]
     None,
-    /// A row of class `c` counts `W / (k · W_c)`: `W` is the weight of all rows, `W_c` that of the rows of
+    /// A row of class `c` counts `W / (k · W_c)`: `W` is the weight of all rows, `W_c` the weight of the rows in
     /// the class, `k` the number of classes. All classes then weigh the same.
     Balanced,
 }

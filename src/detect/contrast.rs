@@ -17,9 +17,9 @@ const PIECING: u64 = 1 << 40;
 const REPLACED: std::ops::Range<f64> = 0.02..0.3;
 
 /// Fewest pieced rows for a booster.
-const LEAST_PIECED: usize = 20_000;
+const MIN_PIECED: usize = 20_000;
 
-/// Settings of contrast trees, an unsupervised detector that knows how the features of clean rows go together.
+/// Settings of contrast trees, an unsupervised detector of rows whose features do not occur together in clean rows.
 ///
 /// Each of `boosters` draws up to `max_samples` clean rows and pieces rows together that never were: a clean
 /// row with 2 to 30 % of its features taken from other clean rows, for half of them each from a row of its
@@ -127,7 +127,7 @@ fn fit_booster(
     rows.truncate(settings.max_samples);
     let clean = x.select(Axis(0), &rows);
     let n = clean.nrows();
-    let pieced = LEAST_PIECED.max(2 * n);
+    let pieced = MIN_PIECED.max(2 * n);
     let mut all = Array2::zeros((n + pieced, x.ncols()));
     all.slice_mut(s![..n, ..]).assign(&clean);
     for (i, mut row) in all.slice_mut(s![n.., ..]).rows_mut().into_iter().enumerate() {
@@ -153,8 +153,8 @@ fn fit_booster(
     let config = BoostedTreesConfig {
         trees: settings.trees,
         leaves: settings.leaves,
-        row_share: 0.7,
-        feature_share: 0.5,
+        subsample: 0.7,
+        feature_fraction: 0.5,
         class_weight: ClassWeight::Balanced,
         seed: settings.seed.wrapping_add(booster),
         ..BoostedTreesConfig::default()

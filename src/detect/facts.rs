@@ -1,6 +1,4 @@
-//! What a fitted detector can do and what its fit found, whatever its kind.
-
-use serde_json::{Value, json};
+//! A detector of any kind as one of a certain kind.
 
 use super::{AnyDetector, AnyDetectorConfig, Ensemble, IsolationForest, OnlineDetector, TreeEnsemble};
 #[cfg(feature = "neural")]
@@ -45,12 +43,7 @@ impl AnyDetector {
     ///
     /// [`Error::InvalidArgument`] for a detector of another kind.
     pub fn as_online_mut(&mut self) -> Result<&mut dyn OnlineDetector> {
-        match self {
-            Self::HalfSpaceTrees(trees) => Ok(trees),
-            #[cfg(feature = "neural")]
-            Self::Kitsune(kitsune) => Ok(kitsune),
-            _ => Err(other("one that learns row by row")),
-        }
+        self.as_detector_mut().as_online().ok_or_else(|| other("one that learns row by row"))
     }
 
     /// The detector as an isolation forest.
@@ -113,85 +106,6 @@ impl AnyDetector {
             _ => None,
         }
     }
-
-    /// What the fit found, as an object whose fields depend on the kind: `trees`, `iterations`, `history` and so on.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use qosguard::detect::{AnyDetectorConfig, Fit, FitContext, IsolationForestConfig};
-    /// use qosguard::ndarray::Array2;
-    ///
-    /// let config = AnyDetectorConfig::from(IsolationForestConfig { trees: 7, ..Default::default() });
-    /// let x = Array2::from_shape_fn((50, 2), |(i, j)| (i * (j + 1) % 7) as f32);
-    /// let detector = config.fit(x.view(), FitContext::default())?.model;
-    /// assert_eq!(detector.facts()["trees"], 7);
-    /// # Ok::<(), qosguard::Error>(())
-    /// ```
-    pub fn facts(&self) -> Value {
-        match self {
-            Self::IsolationForest(forest) => json!({"trees": forest.n_trees()}),
-            Self::GaussianMixture(mixture) => json!({
-                "weights": mixture.weights(),
-                "means": rows(&mixture.means()),
-                "iterations": mixture.iterations(),
-                "converged": mixture.converged(),
-            }),
-            Self::HalfSpaceTrees(trees) => json!({
-                "rows_learned": trees.n_rows(),
-                "ranges": trees.ranges(),
-                "beyond_range": trees.beyond_range(),
-            }),
-            Self::TreeEnsemble(trees) => json!({
-                "trees": trees.n_trees(),
-                "accepts_missing": trees.accepts_missing(),
-                "feature_names": trees.feature_names(),
-                "category_names": trees.category_names(),
-            }),
-            Self::LogisticRegression(model) => json!({
-                "coefficients": rows(&model.coefficients()),
-                "intercepts": model.intercepts(),
-                "iterations": model.iterations(),
-                "converged": model.converged(),
-            }),
-            Self::Ensemble(ensemble) => {
-                let member = |member: &super::Member| json!({"name": member.name(), "weight": member.weight(), "is_enabled": member.is_enabled()});
-                json!({"members": ensemble.members().iter().map(member).collect::<Vec<_>>()})
-            }
-            #[cfg(feature = "neural")]
-            Self::Autoencoder(model) => {
-                json!({"history": model.history(), "parameters": model.n_parameters()})
-            }
-            #[cfg(feature = "neural")]
-            Self::EntityAutoencoders(model) => json!({
-                "history": model.shared().history(),
-                "entities": model.entities().collect::<Vec<_>>(),
-            }),
-            #[cfg(feature = "neural")]
-            Self::NeuralClassifier(model) => json!({
-                "history": model.history(),
-                "pretraining_history": model.pretraining_history(),
-                "parameters": model.n_parameters(),
-            }),
-            #[cfg(feature = "neural")]
-            Self::MixtureOfExperts(mixture) => json!({
-                "history": mixture.history(),
-                "report": mixture.report(),
-                "experts": mixture.experts(),
-            }),
-            #[cfg(feature = "neural")]
-            Self::Kitsune(kitsune) => json!({
-                "rows_learned": kitsune.n_rows(),
-                "ranges": kitsune.ranges(),
-                "beyond_range": kitsune.beyond_range(),
-                "groups": kitsune.groups(),
-            }),
-        }
-    }
-}
-
-fn rows(matrix: &ndarray::Array2<f64>) -> Vec<Vec<f64>> {
-    matrix.outer_iter().map(|row| row.to_vec()).collect()
 }
 
 /// The detector is of another kind.

@@ -39,8 +39,8 @@ impl AnyDetector {
     ///
     /// # Errors
     ///
-    /// [`Error::CorruptArtifact`](crate::Error::CorruptArtifact) for bytes that are no intact detector;
-    /// [`Error::FormatTooNew`](crate::Error::FormatTooNew) for those of a newer release.
+    /// [`Error::CorruptArtifact`](crate::Error::CorruptArtifact) for bytes that are not an intact detector;
+    /// [`Error::FormatTooNew`](crate::Error::FormatTooNew) for the bytes of a newer release.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         Self::parse(bytes, Path::new("bytes"))
     }

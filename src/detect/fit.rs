@@ -41,9 +41,14 @@ pub trait Fit {
     /// # Ok::<(), qosguard::Error>(())
     /// ```
     fn fit(&self, x: ArrayView2<'_, f32>, context: FitContext<'_>) -> Result<Fitted<Self::Model>>;
+
+    /// Whether [`Fit::fit`] needs labels.
+    fn needs_labels(&self) -> bool {
+        false
+    }
 }
 
-/// A fitted model, and what the fit found beside it.
+/// A fitted model and the out-of-fold scores.
 #[derive(Clone, Debug)]
 pub struct Fitted<M> {
     /// The model.
@@ -101,7 +106,7 @@ impl ColumnNames<'_> {
     }
 }
 
-/// What a detector is fitted with beside the matrix. Unsupervised detectors do not use binary labels.
+/// What a detector is fitted with besides the matrix. Unsupervised detectors do not use binary labels.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FitContext<'a> {
     /// Labels of the rows.
@@ -172,7 +177,7 @@ impl<'a> FitContext<'a> {
         })
     }
 
-    /// The labels as those of attacks.
+    /// The labels as attack or clean.
     pub(crate) fn attacks(&self) -> Result<Option<&'a [bool]>> {
         self.refuse_classes()?;
         Ok(match self.labels {

@@ -1,6 +1,7 @@
 //! Detectors: features in, one score per row out; higher is more anomalous.
 
 mod any;
+mod any_rows;
 mod boosted;
 mod check;
 mod class_weight;
@@ -23,12 +24,14 @@ mod tree_ensemble;
 use std::fmt::Debug;
 
 use ndarray::{Array2, ArrayView2};
+use serde_json::{Value, json};
 
 use crate::error::Result;
 use crate::explain::Explanation;
 
 pub(crate) use any::AnyHeader;
 pub use any::{AnyDetector, AnyDetectorConfig};
+pub use any_rows::AnyRows;
 pub use boosted::{BoostedTreesConfig, EarlyStopping};
 pub use class_weight::ClassWeight;
 pub use contrast::ContrastTreesConfig;
@@ -81,6 +84,18 @@ pub trait Detector: Debug + Send + Sync {
         Ok(out)
     }
 
+    /// Scores every row of 64-bit numbers.
+    ///
+    /// A model that compares 64-bit numbers ([`TreeEnsemble::compares_f64`]) takes them as they are; any other one
+    /// rounds each to the nearest `f32`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Detector::score_into`], also for a number that `f32` cannot hold where it is rounded.
+    fn score_f64(&self, x: ArrayView2<'_, f64>) -> Result<Vec<f32>> {
+        self.score(nearest(x).view())
+    }
+
     /// Splits every score into a base and one contribution per feature, which sum to the score to 1e-9 in
     /// `f64`.
     ///
@@ -91,9 +106,46 @@ pub trait Detector: Debug + Send + Sync {
     /// As [`Detector::score_into`]; [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a detector
     /// whose score belongs to no single features.
     fn explain(&self, x: ArrayView2<'_, f32>) -> Result<Explanation>;
+
+    /// [`Detector::explain`] of rows of 64-bit numbers, which are read as in [`Detector::score_f64`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Detector::explain`] and [`Detector::score_f64`].
+    fn explain_f64(&self, x: ArrayView2<'_, f64>) -> Result<Explanation> {
+        self.explain(nearest(x).view())
+    }
+
+    /// What the fit found, as an object whose fields depend on the detector: `trees`, `iterations`, `history` and so on.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::detect::{Detector, Fit, FitContext, IsolationForestConfig};
+    /// use qosguard::ndarray::Array2;
+    ///
+    /// let x = Array2::from_shape_fn((50, 2), |(i, j)| (i * (j + 1) % 7) as f32);
+    /// let config = IsolationForestConfig { trees: 7, ..Default::default() };
+    /// let forest = config.fit(x.view(), FitContext::default())?.model;
+    /// assert_eq!(forest.facts()["trees"], 7);
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    fn facts(&self) -> Value {
+        json!({})
+    }
+
+    /// The detector as a classifier; `None` for one that has no probability of each class.
+    fn as_classifier(&self) -> Option<&dyn Classifier> {
+        None
+    }
+
+    /// The detector as one that learns row by row; `None` for one that does not.
+    fn as_online(&mut self) -> Option<&mut dyn OnlineDetector> {
+        None
+    }
 }
 
-/// A detector that was fitted on labels and knows the odds of each class.
+/// A detector that was fitted on labels and returns the probability of each class.
 ///
 /// Its score is the log-odds of an attack: `ln((1 − p) / p)` with `p` the probability of the clean class.
 pub trait Classifier: Detector {
@@ -106,4 +158,23 @@ pub trait Classifier: Detector {
     ///
     /// As [`Detector::score_into`].
     fn probabilities(&self, x: ArrayView2<'_, f32>) -> Result<Array2<f64>>;
+
+    /// [`Classifier::probabilities`] of rows of 64-bit numbers, which are read as in [`Detector::score_f64`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Detector::score_f64`].
+    fn probabilities_f64(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        self.probabilities(nearest(x).view())
+    }
+}
+
+/// The rows with each number rounded to the nearest `f32`.
+fn nearest(x: ArrayView2<'_, f64>) -> Array2<f32> {
+    x.mapv(|value| value as f32)
+}
+
+/// A matrix as a list of rows, for [`Detector::facts`].
+fn rows_of(matrix: &Array2<f64>) -> Vec<Vec<f64>> {
+    matrix.outer_iter().map(|row| row.to_vec()).collect()
 }

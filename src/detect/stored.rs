@@ -10,19 +10,20 @@ use crate::artifact::Tensors;
 
 /// A detector's parts, which a file keeps in two places.
 pub(crate) trait Stored: Sized {
-    /// What stands in the header.
+    /// The part in the header.
     type Header: Serialize + DeserializeOwned;
 
     /// Puts the arrays under `at` and returns the rest.
     fn store(self, at: &str, tensors: &mut Tensors) -> Self::Header;
 
-    /// Puts the parts together again; says in words what is missing.
+    /// Rebuilds the parts; the error is a sentence about what is missing.
     fn restore(header: Self::Header, at: &str, tensors: &mut Tensors) -> Result<Self, String>;
 }
 
 /// Implements [`Stored`] for parts whose fields are named as in the file; an empty optional tensor is left out.
+/// `new was old` also reads files that have the tensor under its old name.
 macro_rules! stored {
-    ($parts:ident as $header:ident { $($(#[$attribute:meta])* $field:ident: $type:ty),* $(,)? } tensors { $($tensor:ident),* $(,)? }
+    ($parts:ident as $header:ident { $($(#[$attribute:meta])* $field:ident: $type:ty),* $(,)? } tensors { $($tensor:ident $(was $old:ident)?),* $(,)? }
     $(optional { $($optional:ident),* $(,)? })?) => {
         #[derive(serde::Serialize, serde::Deserialize)]
         #[serde(deny_unknown_fields)]
@@ -49,7 +50,11 @@ macro_rules! stored {
             ) -> Result<Self, String> {
                 Ok(Self {
                     $($field: header.$field,)*
-                    $($tensor: tensors.take(&format!("{at}/{}", stringify!($tensor)))?,)*
+                    $($tensor: {
+                        let name = format!("{at}/{}", stringify!($tensor));
+                        $(let name = tensors.name_or_old(name, &format!("{at}/{}", stringify!($old)));)?
+                        tensors.take(&name)?
+                    },)*
                     $($($optional: tensors.take_or_empty(&format!("{at}/{}", stringify!($optional)))?,)*)?
                 })
             }
@@ -66,7 +71,7 @@ pub(crate) fn put_weights(weights: &BTreeMap<String, Vec<f32>>, at: &str, tensor
     }
 }
 
-/// Takes all weights under `{at}/weights/` out; whether they are those of the network is for it to say.
+/// Takes all weights under `{at}/weights/` out; the network checks them.
 #[cfg(feature = "neural")]
 pub(crate) fn take_weights(at: &str, tensors: &mut Tensors) -> Result<BTreeMap<String, Vec<f32>>, String> {
     tensors.take_all(&format!("{at}/weights/"))

@@ -16,7 +16,7 @@ pub(super) struct TrainingRows<'a> {
 }
 
 impl TrainingRows<'_> {
-    /// Fits a member on those of its rows that `takes_part` lets in: clean rows alone, unless it learns from labels.
+    /// Fits a member on the rows that `takes_part` accepts: clean rows alone, except for a member that needs labels.
     pub(super) fn fit(
         &self,
         config: &AnyDetectorConfig,
@@ -44,7 +44,7 @@ impl TrainingRows<'_> {
     }
 }
 
-/// Labels and names of the classes that have rows: one that is left out as a whole is no class.
+/// Labels and names of the classes that have rows: a class without rows is left out.
 fn present(rows: &[usize], labels: &[u32], names: &[String]) -> (Vec<Option<u32>>, Vec<String>) {
     let mut number = vec![None; names.len()];
     for &row in rows {

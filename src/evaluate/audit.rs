@@ -16,7 +16,7 @@ use crate::telemetry::{Kind, Role, Table};
 /// Bins that a number column is cut into, by its quantiles: enough to tell single packet sizes apart.
 const BINS: usize = 1024;
 
-/// How well one column alone tells attacks from clean rows, in the test table.
+/// How well one column alone separates attacks from clean rows, in the test table.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct FeatureAuc {
@@ -35,8 +35,8 @@ pub struct FeatureAuc {
 
 /// What a result on a train and a test table is worth.
 ///
-/// A column that nearly tells the label by itself often identifies how the attacks were made rather than
-/// what they are; a test row whose features stand in the training part tests memory.
+/// A column that nearly determines the label by itself often identifies how the attacks were made rather than
+/// what they are; a test row whose features are also in the training part tests memory.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct LeakAudit {
@@ -48,9 +48,9 @@ pub struct LeakAudit {
     pub duplicates_in_train: usize,
     /// Test rows that repeat the features of an earlier one.
     pub duplicates_in_test: usize,
-    /// Test rows whose features stand in the training table.
+    /// Test rows whose features are also in the training table.
     pub shared: usize,
-    /// Repeated training rows whose label is not that of the first: no detector can have them all right.
+    /// Repeated training rows whose label differs from the first occurrence: no detector can have them all right.
     pub conflicting_in_train: usize,
     /// From this AUC on a column is flagged.
     pub level: f64,

@@ -11,7 +11,7 @@ use crate::calibrate::Interval;
 use crate::error::{Error, Result};
 
 /// More bins than this say nothing that anyone reads.
-const MOST_BINS: usize = 1000;
+const MAX_BINS: usize = 1000;
 
 /// Rows of about equal probability.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -106,8 +106,8 @@ pub fn calibration_error(
 ) -> Result<CalibrationError> {
     let EvaluateOptions { protocol, resamples, level, seed } = options.clone();
     check_probabilities(probabilities, labels)?;
-    if !(1..=MOST_BINS).contains(&bins) {
-        return Err(Error::invalid("bins", format!("in 1..={MOST_BINS}"), bins));
+    if !(1..=MAX_BINS).contains(&bins) {
+        return Err(Error::invalid("bins", format!("in 1..={MAX_BINS}"), bins));
     }
     let (bin_of, n_bins) = equal_mass(probabilities, bins);
     let measure = |weight: &dyn Fn(usize) -> u32| {

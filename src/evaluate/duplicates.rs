@@ -12,7 +12,7 @@ use crate::telemetry::{Kind, Role, Table};
 
 /// The distinct rows of a table, by its feature columns.
 ///
-/// Take them before splitting: a row that stands in both parts is a question whose answer was given.
+/// Take them before splitting: a row in both parts has its answer in the training part.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Distinct {
@@ -20,7 +20,7 @@ pub struct Distinct {
     pub rows: Vec<usize>,
     /// Rows that repeat an earlier one.
     pub removed: usize,
-    /// Those of the removed whose label is not that of the first occurrence; 0 without labels.
+    /// Removed rows whose label differs from the first occurrence; 0 without labels.
     pub conflicting: usize,
 }
 
@@ -50,8 +50,8 @@ impl Distinct {
 
 /// A key per row that two rows share when all their feature cells are equal.
 ///
-/// It is the first half of a SHA-256 over the cells, so a chance of 2⁻¹²⁸ a pair stands for the comparison
-/// of the rows themselves. Numbers are compared by their bits, −0 as 0 and every NaN as one; a missing cell
+/// It is the first half of a SHA-256 over the cells, so two different rows are equal with a chance of
+/// 2⁻¹²⁸. Numbers are compared by their bits, −0 as 0 and every NaN as one; a missing cell
 /// equals a missing cell only.
 pub(super) fn feature_keys(table: &Table) -> Result<Vec<[u8; 16]>> {
     let columns: Vec<(usize, Kind)> = (0..)

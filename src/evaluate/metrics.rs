@@ -48,7 +48,7 @@ pub fn average_precision(scores: &[f32], labels: &[bool]) -> Result<f64> {
 
 /// The largest true-positive rate among thresholds whose false-positive rate is at most `cap`.
 ///
-/// `cap` lies in [0, 1] and is never exceeded: there is no interpolation between thresholds, and rows that
+/// `cap` lies in [0, 1] and is never exceeded: thresholds are not interpolated, and rows that
 /// tie are flagged together or not at all.
 ///
 /// # Errors
@@ -148,7 +148,7 @@ pub struct Caught {
 
 /// Counts the caught rows of each attack family, by name.
 ///
-/// Clean rows are passed over; attacks without a family name stand under the empty name.
+/// Clean rows are passed over; attacks without a family name have the empty name.
 ///
 /// # Errors
 ///
@@ -197,7 +197,7 @@ pub fn expected_calibration_error(probabilities: &[f64], labels: &[bool], bins: 
     Ok(gaps.iter().map(|gap| gap.abs()).sum::<f64>() / probabilities.len() as f64)
 }
 
-/// Refuses probabilities outside [0, 1], labels of another length, and no rows.
+/// Rejects probabilities outside [0, 1], labels of another length, and no rows.
 pub(super) fn check_probabilities(probabilities: &[f64], labels: &[bool]) -> Result<()> {
     check_lengths("labels", probabilities.len(), labels.len())?;
     if probabilities.is_empty() {

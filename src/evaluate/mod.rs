@@ -1,7 +1,7 @@
 //! How good a detector is, said honestly: metrics with intervals, splits, leak audit, reports.
 //!
 //! Two files that come as train and test need no split; one table is cut by a [`Split`], after
-//! [`Distinct`] has removed repeated rows. [`LeakAudit`] says what a result on a split is worth, and
+//! [`Distinct`] has removed repeated rows. [`LeakAudit`] measures how far a split can be trusted, and
 //! [`evaluate`] measures scores against labels.
 //!
 //! ```

@@ -113,7 +113,7 @@ pub struct Report {
 /// Measures scores and a threshold that was fixed before against labels.
 ///
 /// `labels[i]` is `true` for an attack; `families[i]` names its family ([`crate::telemetry::Table::families`]).
-/// A row is flagged when it scores strictly more than `threshold`; `asked_fpr` is printed beside what came out.
+/// A row is flagged when it scores strictly more than `threshold`; the report prints `asked_fpr` next to the realised rate.
 ///
 /// # Errors
 ///

@@ -110,7 +110,7 @@ impl Split {
     ///
     /// A number column is compared with `cut` as a number. A text column and `cut` hold ISO 8601 dates and
     /// times without offset, such as `2017-07-06` or `2017-07-05 11:57:51.590705`: a day is a cut at its
-    /// midnight. Day-first dialects are refused, since they cannot be told from month-first ones.
+    /// midnight. Day-first dates are rejected, since they look like month-first ones.
     ///
     /// # Errors
     ///
@@ -171,7 +171,7 @@ impl Split {
         Self { train, test }
     }
 
-    /// Refuses an empty part.
+    /// Rejects an empty part.
     fn checked(self) -> Result<Self> {
         for (what, part) in [("training rows", &self.train), ("test rows", &self.test)] {
             if part.is_empty() {

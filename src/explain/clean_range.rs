@@ -8,8 +8,7 @@ use super::reason::Observed;
 use crate::error::{Error, Result};
 use crate::quantile::quantile;
 
-/// Where a feature stays in clean traffic; learnt from clean training rows, so that a reason can say what
-/// would have been ordinary.
+/// The range of a feature in clean training rows, so that a reason can show what is usual.
 ///
 /// # Examples
 ///
@@ -43,7 +42,7 @@ pub enum CleanRange {
 }
 
 /// Values of a text that have a share of their own.
-const MOST_TEXTS: usize = 256;
+const MAX_TEXTS: usize = 256;
 
 /// A [`CleanRange`] from a file, before it is checked.
 #[derive(Deserialize)]
@@ -69,10 +68,10 @@ impl TryFrom<Raw> for CleanRange {
                 Ok(Self::Number { low, high })
             }
             Raw::Text { shares, others } => {
-                if shares.len() > MOST_TEXTS {
+                if shares.len() > MAX_TEXTS {
                     return Err(Error::invalid(
                         "shares",
-                        format!("at most {MOST_TEXTS} values"),
+                        format!("at most {MAX_TEXTS} values"),
                         shares.len(),
                     ));
                 }
@@ -119,13 +118,13 @@ impl CleanRange {
         }
         let mut counts: Vec<(&str, usize)> = counts.into_iter().collect();
         counts.sort_unstable_by_key(|&(value, count)| (std::cmp::Reverse(count), value));
-        let others: usize = counts.iter().skip(MOST_TEXTS).map(|(_, count)| count).sum();
+        let others: usize = counts.iter().skip(MAX_TEXTS).map(|(_, count)| count).sum();
         let share = |count: usize| count as f64 / total as f64;
-        let shares = counts.iter().take(MOST_TEXTS).map(|&(value, count)| (value.into(), share(count)));
+        let shares = counts.iter().take(MAX_TEXTS).map(|&(value, count)| (value.into(), share(count)));
         Ok(Self::Text { shares: shares.collect(), others: share(others) })
     }
 
-    /// A number beside the range; NaN is a missing value.
+    /// A number with the range; NaN is a missing value.
     pub fn number(&self, value: f64) -> Observed {
         match *self {
             _ if value.is_nan() => Observed::Missing,
@@ -134,7 +133,7 @@ impl CleanRange {
         }
     }
 
-    /// A text beside its share.
+    /// A text with its share.
     pub fn text(&self, value: &str) -> Observed {
         let share = match self {
             Self::Text { shares, others } => {

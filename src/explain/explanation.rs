@@ -82,7 +82,7 @@ impl Explanation {
     }
 
     /// The `n` features with the largest contributions to a row's score, of either sign, by falling size;
-    /// equal ones in column order, features without any left out. Empty where there is no such row.
+    /// equal ones in column order, features without any left out. Empty for a row that does not exist.
     pub fn top(&self, row: usize, n: usize) -> Vec<(usize, f64)> {
         self.ranked(row, n, f64::abs)
     }
@@ -104,7 +104,7 @@ impl Explanation {
     }
 
     /// Mean size of each feature's contributions over the rows: its importance for the model as a whole.
-    /// All 0 where there are no rows.
+    /// All 0 without rows.
     pub fn importance(&self) -> Vec<f64> {
         let rows = self.contributions.nrows().max(1) as f64;
         let size = |column: ArrayView1<'_, f64>| column.iter().map(|part| part.abs()).sum::<f64>() / rows;

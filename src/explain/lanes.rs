@@ -4,7 +4,7 @@
 /// Rows side by side.
 pub(super) const LANES: usize = 16;
 
-/// One number per row; the arithmetic is that of `f64`, lane by lane, so every kind gives the same bits.
+/// One number per row; the arithmetic is `f64`, lane by lane, so every kind gives the same bits.
 pub(super) trait Lanes: Copy {
     /// The same number everywhere.
     fn all(value: f64) -> Self;

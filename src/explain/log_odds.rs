@@ -5,15 +5,16 @@ use ndarray::Array2;
 use super::Explanation;
 use super::quadrature::Rule;
 use crate::error::{Error, Result};
+use crate::stats::log_sum_exp;
 
 /// Quadrature nodes on one piece of the way.
 const POINTS: usize = 16;
 
 /// Most pieces that the way is cut into; each has a change of the margins of at most some units then.
-const MOST_PIECES: usize = 1 << 12;
+const MAX_PIECES: usize = 1 << 12;
 
 impl Explanation {
-    /// The explanation of `ln Σ_{k > 0} e^m_k − m_0` from those of the margins `m_k`, class by class.
+    /// The explanation of `ln Σ_{k > 0} e^m_k − m_0` from the explanations of the margins `m_k`, class by class.
     ///
     /// Let `b` be the bases and `d_kj` the part of feature `j` in margin `k`. On the straight way
     /// `m(t) = b + t (m − b)` every part of every margin enters at the same pace, and feature `j` gets
@@ -38,7 +39,7 @@ impl Explanation {
             [] => Err(too_few(1)),
             [attack] => Self::weighted(&[(1.0, attack.clone()), (-1.0, clean.clone())]),
             _ => {
-                // Refuses explanations of different shapes.
+                // Rejects explanations of different shapes.
                 Self::weighted(&classes.iter().map(|class| (1.0, class.clone())).collect::<Vec<_>>())?;
                 let (rows, features) = clean.contributions.dim();
                 let rule = Rule::new(POINTS);
@@ -52,9 +53,9 @@ impl Explanation {
                         row.scaled_add(share, &class.contributions.row(i));
                     }
                     row -= &clean.contributions.row(i);
-                    scores.push(log_sum(&margins) - clean.scores[i]);
+                    scores.push(log_sum_exp(margins.iter().copied()) - clean.scores[i]);
                 }
-                Self::new(log_sum(&bases) - clean.base, contributions, scores)
+                Self::new(log_sum_exp(bases.iter().copied()) - clean.base, contributions, scores)
             }
         }
     }
@@ -64,15 +65,9 @@ fn too_few(got: usize) -> Error {
     Error::InsufficientData { what: "explained classes".into(), needed: 2, got }
 }
 
-/// `ln Σ e^m`, without overflow.
-fn log_sum(margins: &[f64]) -> f64 {
-    let max = margins.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    max + margins.iter().map(|margin| (margin - max).exp()).sum::<f64>().ln()
-}
-
 /// The mean probability of each class on the straight way `from` some margins `to` others.
 fn shares(from: &[f64], to: &[f64], rule: &Rule) -> Vec<f64> {
-    let rise = log_sum(to) - log_sum(from);
+    let rise = log_sum_exp(to.iter().copied()) - log_sum_exp(from.iter().copied());
     let mut pieces = 1;
     loop {
         let mut shares = vec![0.0; from.len()];
@@ -81,13 +76,13 @@ fn shares(from: &[f64], to: &[f64], rule: &Rule) -> Vec<f64> {
             for (node, weight) in rule.nodes.iter().zip(&rule.weights) {
                 let t = (f64::from(piece) + node) / f64::from(pieces);
                 margins.iter_mut().zip(from.iter().zip(to)).for_each(|(m, (a, b))| *m = a + t * (b - a));
-                let all = log_sum(&margins);
+                let all = log_sum_exp(margins.iter().copied());
                 let weight = weight / f64::from(pieces);
                 shares.iter_mut().zip(&margins).for_each(|(share, m)| *share += weight * (m - all).exp());
             }
         }
         let got: f64 = shares.iter().zip(from.iter().zip(to)).map(|(share, (a, b))| share * (b - a)).sum();
-        if (got - rise).abs() <= 1e-10 * rise.abs().max(1.0) || pieces as usize >= MOST_PIECES {
+        if (got - rise).abs() <= 1e-10 * rise.abs().max(1.0) || pieces as usize >= MAX_PIECES {
             return shares;
         }
         pieces *= 2;

@@ -1,6 +1,6 @@
 //! Why a score is what it is: exact shares of the features in it, and reasons as sentences.
 //!
-//! An [`Explanation`] splits each score into a base, what the model says when it knows nothing about the row,
+//! An [`Explanation`] splits each score into a base, the mean output without any feature of the row,
 //! and one contribution per feature. They are Shapley values: the one way to share a worth out in which equal
 //! parts get equal shares, a part that changes nothing gets none, the shares of a sum are the sums of the
 //! shares, and all of them add up to the whole. What is shared is said where each model is explained.

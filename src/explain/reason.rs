@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Explanation;
 
-/// A feature's value in a row, beside what clean traffic shows; made by [`CleanRange`](super::CleanRange).
+/// A feature's value in a row, with its range in clean traffic; made by [`CleanRange`](super::CleanRange).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]

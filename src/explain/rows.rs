@@ -18,7 +18,7 @@ impl TreeGame {
     /// less [`TreeGame::base`]. `x` has as many columns as the game has features, `sets` are those that its
     /// tests speak of.
     ///
-    /// The bits depend on the row alone: not on the rows beside it, the threads or the processor.
+    /// The bits depend on the row alone: not on other rows, the threads or the processor.
     ///
     /// # Errors
     ///

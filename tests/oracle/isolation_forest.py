@@ -1,4 +1,4 @@
-"""Writes isolation_forest.json: forests that scikit-learn has grown, and what it says of them.
+"""Writes isolation_forest.json: forests that scikit-learn has grown, and their scores.
 
 Made with Python 3.11.7, scikit-learn 1.9.1 and NumPy 2.4.6:
 

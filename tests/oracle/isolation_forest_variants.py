@@ -6,7 +6,7 @@ Made with Python 3.11.7, isotree 0.6.1.post10, scikit-learn 1.9.1 and NumPy 2.4.
 
 For each variant the area under the ROC curve for ten seeds, on the data of `clusters`, which the Rust test
 makes again with the same integer arithmetic, so that no data have to be stored. Tree `i` of isotree draws from the
-seed plus `i`, so the seeds stand far apart: neighbours would share all trees but one.
+seed plus `i`, so the seeds are far apart: neighbours would share all trees but one.
 Without a least gain isotree takes the gain of variances in place of the documented one of deviations.
 """
 
@@ -27,7 +27,7 @@ VARIANTS = {
 
 
 def clusters(n=4000, features=6, attacks=200):
-    """Two clouds, and attacks that stand between them; from a 32-bit congruential generator."""
+    """Two clouds, and attacks between them; from a 32-bit congruential generator."""
     state = 12345
     x = np.empty((n, features), np.float32)
     for i in range(n):

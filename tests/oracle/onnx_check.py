@@ -4,7 +4,7 @@
     python onnx_check.py folder
 
 Margins must be equal to the last bit in f64 on one thread. Where they are, the model that
-`tests/tree_import.rs` compares with is copied beside this script. Made with onnxruntime 1.31.1.
+`tests/tree_import.rs` compares with is copied into the folder of this script. Made with onnxruntime 1.31.1.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Writes shap.json: what shap says of forests that scikit-learn has grown.
+"""Writes shap.json: shap's values for forests that scikit-learn has grown.
 
 Made with Python 3.11.7, shap 0.51.0, scikit-learn 1.9.1 and NumPy 2.4.6:
 

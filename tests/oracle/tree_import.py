@@ -9,7 +9,7 @@ Each case has the model as text, the rows (null is a missing value) and
 
 - `margins`: for LightGBM its raw scores, which are sums in f64 (their mean for a random forest); for XGBoost,
   which sums in f32, the sums in f64
-  of the leaf values that `pred_leaf` points to, from the base score on, and beside them `f32_margins`, its own
+  of the leaf values that `pred_leaf` points to, from the base score on, and next to them `f32_margins`, its own
   sums; for scikit-learn's boosted models the decision function,
 - `probabilities`: what the library predicts.
 """

@@ -5,7 +5,7 @@ Made with Python 3.11.7, XGBoost 3.2.0, pandas 3.1.1 and NumPy 2.4.6:
     python xgboost_formats.py
 
 The classifier has a column of text categories, takes 0 for a missing value and has stopped early. The JSON has rows of
-codes (null is NaN), the probabilities of the classifier, and those of its booster, which counts every tree.
+codes (null is NaN), the probabilities of the classifier, and the probabilities of its booster, which counts every tree.
 """
 
 import json

@@ -8,8 +8,9 @@ use serde_json::{Map, Value};
 
 use crate::convert::{Settings, camel, mirror, refused, rename, settings, snake, whole, whole_or};
 use crate::error::{Failure, Result, invalid};
-use crate::fitted::{FittedDetector, matrix};
+use crate::fitted::FittedDetector;
 use crate::job::{Job, spawn};
+use crate::rows::matrix;
 use crate::watch::{OnProgress, Watch};
 
 /// A detector before it is fitted: `new IsolationForest(options)` and the like make one.

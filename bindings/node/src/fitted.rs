@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use napi::Unknown;
 use napi::bindgen_prelude::{AsyncTask, Buffer, Float32Array, Float64Array, Object, ToNapiValue, TypeName};
 use napi_derive::napi;
-use qosguard::detect::{AnyDetector, Detector, TreeEnsemble as Trees};
+use qosguard::detect::{AnyDetector, AnyRows, Detector, TreeEnsemble as Trees};
 use qosguard::ndarray::ArrayView2;
 use qosguard::{Error, detect};
 use serde_json::Value;
@@ -13,6 +14,7 @@ use crate::convert::{Settings, camel, mirror, rename, settings, whole};
 use crate::error::{Result, into_js_err};
 use crate::explanation::{Explanation, row_major};
 use crate::job::{Job, spawn};
+use crate::rows::{Rows, matrix};
 
 /// A member of a fitted ensemble.
 #[napi(object, object_from_js = false)]
@@ -49,29 +51,43 @@ impl FittedDetector {
 
     /// One score per row; higher is more anomalous. Copies `x`, so the caller may reuse it at once.
     ///
+    /// An imported model of LightGBM or of scikit-learn's histograms compares the numbers of a `Float64Array` in 64 bits, as
+    /// its library does; any other detector rounds them to 32 bits.
+    ///
     /// Rejects with `shape_mismatch`, or `not_finite` by row and column.
     #[napi(catch_unwind, ts_return_type = "Promise<Float32Array>")]
-    pub fn score(&self, x: &[f32], n_columns: f64) -> Result<AsyncTask<Job<Float32Array>>> {
-        self.on_rows(x, n_columns, |detector, x| Ok(detector.score(x)?.into()))
+    pub fn score(
+        &self,
+        #[napi(ts_arg_type = "Float32Array | Float64Array")] x: Unknown<'_>,
+        n_columns: f64,
+    ) -> Result<AsyncTask<Job<Float32Array>>> {
+        self.on_rows(x, n_columns, |detector, x| Ok(x.score(detector)?.into()))
     }
 
     /// One score per row, on the calling thread and without copying `x`; for a few rows.
     ///
     /// Throws as `score` rejects.
     #[napi(catch_unwind)]
-    pub fn score_sync(&self, x: &[f32], n_columns: f64) -> Result<Float32Array> {
-        matrix(x, whole("nColumns", n_columns)?)
-            .and_then(|x| self.inner.score(x))
-            .map(Into::into)
-            .map_err(|e| into_js_err(&e))
+    pub fn score_sync(
+        &self,
+        #[napi(ts_arg_type = "Float32Array | Float64Array")] x: Unknown<'_>,
+        n_columns: f64,
+    ) -> Result<Float32Array> {
+        let (x, n_columns) = (Rows::new(x)?, whole("nColumns", n_columns)?);
+        let scores = x.view(n_columns).and_then(|x| x.score(&*self.inner));
+        scores.map(Into::into).map_err(|e| into_js_err(&e))
     }
 
     /// Splits every score exactly into a base and one contribution per feature. Copies `x`.
     ///
     /// Rejects as `score`, and with `invalid_argument` for a detector whose score belongs to no single features.
     #[napi(catch_unwind, ts_return_type = "Promise<Explanation>")]
-    pub fn explain(&self, x: &[f32], n_columns: f64) -> Result<AsyncTask<Job<Explanation>>> {
-        self.on_rows(x, n_columns, |detector, x| detector.explain(x).map(Into::into))
+    pub fn explain(
+        &self,
+        #[napi(ts_arg_type = "Float32Array | Float64Array")] x: Unknown<'_>,
+        n_columns: f64,
+    ) -> Result<AsyncTask<Job<Explanation>>> {
+        self.on_rows(x, n_columns, |detector, x| x.explain(detector).map(Into::into))
     }
 
     /// Names of the classes, clean traffic first; `null` for a detector that did not learn classes.
@@ -84,12 +100,16 @@ impl FittedDetector {
     ///
     /// Rejects as `score`, and with `invalid_argument` for a detector that did not learn classes.
     #[napi(catch_unwind, ts_return_type = "Promise<Float64Array>")]
-    pub fn probabilities(&self, x: &[f32], n_columns: f64) -> Result<AsyncTask<Job<Float64Array>>> {
+    pub fn probabilities(
+        &self,
+        #[napi(ts_arg_type = "Float32Array | Float64Array")] x: Unknown<'_>,
+        n_columns: f64,
+    ) -> Result<AsyncTask<Job<Float64Array>>> {
         self.on_rows(x, n_columns, |detector, x| {
             let classifier = detector.as_classifier();
             let classifier =
                 classifier.ok_or_else(|| unlike("one that learnt classes", "one that did not"))?;
-            classifier.probabilities(x).map(|p| row_major(&p))
+            x.probabilities(classifier).map(|p| row_major(&p))
         })
     }
 
@@ -110,7 +130,7 @@ impl FittedDetector {
     /// Rejects as `score`, and with `invalid_argument` for a detector that is no ensemble.
     #[napi(catch_unwind, ts_return_type = "Promise<Float64Array>")]
     pub fn p_values(&self, x: &[f32], n_columns: f64) -> Result<AsyncTask<Job<Float64Array>>> {
-        self.on_rows(x, n_columns, |detector, x| detector.as_ensemble()?.p_values(x).map(|p| row_major(&p)))
+        self.on_matrix(x, n_columns, |detector, x| detector.as_ensemble()?.p_values(x).map(|p| row_major(&p)))
     }
 
     /// How much each expert of a mixture counts, row after row; the weights of a row sum to 1. Copies `x`.
@@ -118,7 +138,7 @@ impl FittedDetector {
     /// Rejects as `score`, and with `invalid_argument` for a detector that is no mixture.
     #[napi(catch_unwind, ts_return_type = "Promise<Float32Array>")]
     pub fn gate_weights(&self, x: &[f32], n_columns: f64) -> Result<AsyncTask<Job<Float32Array>>> {
-        self.on_rows(x, n_columns, |detector, x| {
+        self.on_matrix(x, n_columns, |detector, x| {
             let weights = detector.as_mixture_of_experts()?.gate_weights(x)?;
             Ok(weights.into_raw_vec_and_offset().0.into())
         })
@@ -192,8 +212,23 @@ impl FittedDetector {
 }
 
 impl FittedDetector {
-    /// Does some work on a copy of the rows, off the event loop.
+    /// Does some work on a copy of the rows of either width, off the event loop.
     fn on_rows<T>(
+        &self,
+        x: Unknown<'_>,
+        n_columns: f64,
+        work: impl FnOnce(&AnyDetector, AnyRows<'_>) -> qosguard::Result<T> + Send + 'static,
+    ) -> Result<AsyncTask<Job<T>>>
+    where
+        T: Send + ToNapiValue + TypeName + 'static,
+    {
+        let (detector, n_columns) = (Arc::clone(&self.inner), whole("nColumns", n_columns)?);
+        let x = Rows::new(x)?.into_owned();
+        Ok(spawn(move || work(&detector, x.view(n_columns)?)))
+    }
+
+    /// Does some work on a copy of the rows, off the event loop.
+    fn on_matrix<T>(
         &self,
         x: &[f32],
         n_columns: f64,
@@ -293,15 +328,4 @@ fn import(
 /// A method of other detectors.
 fn unlike(expected: &str, got: &str) -> Error {
     Error::InvalidArgument { name: "detector".into(), expected: expected.into(), got: got.into() }
-}
-
-/// A row-major view of `values`, which must be whole rows.
-pub(crate) fn matrix(values: &[f32], n_columns: usize) -> qosguard::Result<ArrayView2<'_, f32>> {
-    let n_rows = values.len().checked_div(n_columns).unwrap_or(0);
-    let expected = n_rows.saturating_mul(n_columns);
-    let mismatch = Error::ShapeMismatch { what: "numbers in whole rows", expected, got: values.len() };
-    if expected != values.len() {
-        return Err(mismatch);
-    }
-    ArrayView2::from_shape((n_rows, n_columns), values).map_err(|_| mismatch)
 }

@@ -26,6 +26,7 @@ pub mod job;
 pub mod policy;
 #[cfg(feature = "panic-probe")]
 pub mod probe;
+mod rows;
 pub mod schema;
 pub mod series;
 pub mod simulate;

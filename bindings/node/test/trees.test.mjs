@@ -55,6 +55,47 @@ test('the file of an XGBoost classifier, in UBJSON', async () => {
   await refused(TreeEnsemble.fromXgboostBuffer(bytes, { missing: 'a' }), 'invalid_argument', /missing/)
 })
 
+test('numbers of a Float64Array are compared in 64 bits, as LightGBM compares them', async () => {
+  const text = `tree
+version=v4
+num_class=1
+num_tree_per_iteration=1
+max_feature_idx=0
+objective=binary sigmoid:1
+feature_names=start
+
+Tree=0
+num_leaves=3
+num_cat=0
+split_feature=0 0
+threshold=1700000010.5 1700000020.5
+decision_type=2 2
+left_child=-1 -2
+right_child=1 -3
+leaf_value=1 2 4
+is_linear=0
+
+end of trees
+`
+  const seconds = new Float64Array([1700000010.5, 1700000010.6, 1700000020.5, 1700000020.6, 1e39])
+  const detector = await TreeEnsemble.fromLightgbm(text)
+  for (const each of [detector, await FittedDetector.fromBuffer(detector.toBuffer())]) {
+    assert.deepEqual([...each.scoreSync(seconds, 1)], [1, 2, 2, 4, 4])
+    assert.deepEqual([...(await each.score(seconds, 1))], [1, 2, 2, 4, 4])
+    assert.deepEqual([...(await each.explain(seconds, 1)).scores], [1, 2, 2, 4, 4])
+    const p = await each.probabilities(seconds, 1)
+    assert.deepEqual([p[1], p[3]], [1 / (1 + Math.exp(-1)), 1 / (1 + Math.exp(-2))])
+    // The nearest number of 32 bits lies below both thresholds.
+    assert.deepEqual([...each.scoreSync(Float32Array.from(seconds.slice(0, 4)), 1)], [1, 1, 1, 1])
+  }
+  await refused(detector.score(new Float64Array([0, Infinity]), 1), 'not_finite', /row 1, column `0`/)
+  await refused(detector.score(new Int32Array(2), 1), 'invalid_argument', /Float32Array or a Float64Array/)
+  // Any other detector rounds.
+  const x = new Float32Array(400).map((_, i) => Math.sin(i))
+  const forest = await new IsolationForest({ trees: 3 }).fit(x, 2)
+  assert.deepEqual(forest.scoreSync(new Float64Array(x), 2), forest.scoreSync(x, 2))
+})
+
 test('what is no model is refused by kind', async () => {
   for (const read of Object.values(READ)) {
     for (const text of ['', '{}', '[]', 'tree\n', '{"trees": [', '['.repeat(1e6)]) {

@@ -8,13 +8,14 @@ use numpy::{
 use pyo3::exceptions::PyTypeError;
 use pyo3::inspect::PyStaticExpr;
 use pyo3::prelude::*;
-use pyo3::{type_hint_identifier, type_hint_subscript};
+use pyo3::{type_hint_identifier, type_hint_subscript, type_hint_union};
+use qosguard::detect::AnyRows;
 
 use crate::convert::refuse;
 
 const NDARRAY: PyStaticExpr = type_hint_identifier!("numpy.typing", "NDArray");
 
-/// A matrix that lies in C order, float32 unless said otherwise, borrowed without a copy.
+/// A matrix that lies in C order, float32 by default, borrowed without a copy.
 ///
 /// NumPy calls a column-major array contiguous too, and read as a slice it would arrive transposed;
 /// here it is refused. The Python face converts before it calls.
@@ -38,6 +39,34 @@ impl<'py, T: Scalar> FromPyObject<'_, 'py> for Matrix<'py, T> {
         }
         let expected = "C-contiguous: numpy.ascontiguousarray(X)";
         Err(refuse(object.py(), "X", expected, "another memory layout"))
+    }
+}
+
+/// A matrix of float32 or float64.
+pub(crate) enum Numbers<'py> {
+    F32(Matrix<'py>),
+    F64(Matrix<'py, f64>),
+}
+
+impl Numbers<'_> {
+    pub(crate) fn view(&self) -> AnyRows<'_> {
+        match self {
+            Self::F32(x) => x.view().into(),
+            Self::F64(x) => x.view().into(),
+        }
+    }
+}
+
+impl<'py> FromPyObject<'_, 'py> for Numbers<'py> {
+    type Error = PyErr;
+
+    const INPUT_TYPE: PyStaticExpr = type_hint_union!(Matrix::<f32>::INPUT_TYPE, Matrix::<f64>::INPUT_TYPE);
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if object.cast::<PyArray2<f64>>().is_ok() {
+            return object.extract().map(Self::F64);
+        }
+        object.extract().map(Self::F32)
     }
 }
 

@@ -12,7 +12,7 @@ use qosguard::detect::{
 use qosguard::ndarray::ArrayView2;
 use qosguard::{Error, Result};
 
-use crate::array::{Grid, Matrix, Slice, Vector};
+use crate::array::{Grid, Matrix, Numbers, Slice, Vector};
 use crate::convert::{Config, Record, Whole};
 use crate::error::{forward, forward_rows, interruptible};
 use crate::explanation::Explanation;
@@ -135,21 +135,21 @@ impl Detector {
     }
 
     /// One score per row; higher is more anomalous.
-    fn score(&self, py: Python<'_>, x: Matrix<'_>) -> PyResult<Vector<f32>> {
+    fn score(&self, py: Python<'_>, x: Numbers<'_>) -> PyResult<Vector<f32>> {
         let x = x.view();
-        self.with_rows(py, x.nrows(), |detector| detector.score(x)).map(Vector)
+        self.with_rows(py, x.n_rows(), |detector| x.score(detector)).map(Vector)
     }
 
     /// What each feature adds to each score.
-    fn explain(&self, py: Python<'_>, x: Matrix<'_>) -> PyResult<Explanation> {
+    fn explain(&self, py: Python<'_>, x: Numbers<'_>) -> PyResult<Explanation> {
         let x = x.view();
-        self.with_rows(py, usize::MAX, |detector| detector.explain(x)).map(Explanation)
+        self.with_rows(py, usize::MAX, |detector| x.explain(detector)).map(Explanation)
     }
 
     /// Probability of each class, shape (rows, classes).
-    fn probabilities(&self, py: Python<'_>, x: Matrix<'_>) -> PyResult<Grid<f64>> {
+    fn probabilities(&self, py: Python<'_>, x: Numbers<'_>) -> PyResult<Grid<f64>> {
         let x = x.view();
-        self.with_rows(py, x.nrows(), |detector| classifier(detector)?.probabilities(x)).map(Grid)
+        self.with_rows(py, x.n_rows(), |detector| x.probabilities(classifier(detector)?)).map(Grid)
     }
 
     /// Names of the classes, that of clean traffic first.

@@ -24,7 +24,7 @@ struct Block {
 }
 
 impl Block {
-    /// Whether its share of attacks is at least that of the next one, exactly.
+    /// Whether the share of attacks is at least as high as in the next block, in exact arithmetic.
     fn reaches(&self, next: &Self) -> bool {
         u128::from(self.attacks) * u128::from(next.rows) >= u128::from(next.attacks) * u128::from(self.rows)
     }
@@ -92,7 +92,7 @@ impl Isotonic {
         (y + share * (next_y - y)).min(next_y)
     }
 
-    /// Refuses knots that no fit gives.
+    /// Rejects knots that no fit gives.
     pub(super) fn check(&self) -> Result<()> {
         let Self { scores, values } = self;
         if scores.is_empty() || scores.len() != values.len() {

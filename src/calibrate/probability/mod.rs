@@ -11,6 +11,7 @@ use self::platt::Platt;
 pub use self::temperature::Temperature;
 use super::conformal::check_finite;
 use crate::error::{Error, Result};
+use crate::stats::logistic;
 
 /// How a map from scores to probabilities is fitted.
 ///
@@ -48,7 +49,7 @@ impl ProbabilityRule {
     /// Fits the map on the scores and labels of rows that the detector was not fitted on.
     ///
     /// `labels[i]` is `true` for an attack. `prior` is the share of attacks where the map will be used, when
-    /// it is not that of these rows: rows that were re-balanced, or a deployment with fewer attacks. It
+    /// these rows have another one: rows that were re-balanced, or a deployment with fewer attacks. It
     /// adds `ln(prior / (1 − prior)) − ln(share / (1 − share))` to the log-odds, with the share of attacks
     /// among these rows.
     ///
@@ -185,8 +186,10 @@ impl Probability {
     pub fn probability(&self, score: f32) -> f64 {
         let score = score.clamp(f32::MIN, f32::MAX);
         match &self.map {
-            Map::Platt(platt) => logistic(platt.log_odds(score) + self.shift),
-            Map::Temperature(temperature) => logistic(temperature.inverse() * f64::from(score) + self.shift),
+            Map::Platt(platt) => inside(logistic(platt.log_odds(score) + self.shift)),
+            Map::Temperature(temperature) => {
+                inside(logistic(temperature.inverse() * f64::from(score) + self.shift))
+            }
             Map::Isotonic(isotonic) => {
                 let p = isotonic.value(score);
                 if self.prior.is_none() {
@@ -230,12 +233,6 @@ impl Probability {
         }
         Ok(())
     }
-}
-
-/// `1 / (1 + e^−z)`, inside (0, 1); NaN for NaN.
-fn logistic(z: f64) -> f64 {
-    // Of this form, and not e^z / (1 + e^z), because each of its steps is monotone when rounded.
-    inside(1.0 / (1.0 + (-z).exp()))
 }
 
 /// Keeps a probability off the ends, where an `f64` may have rounded it to.

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{logistic, smoothed_targets};
+use super::{inside, smoothed_targets};
 use crate::error::{Error, Result};
+use crate::stats::logistic;
 
 /// Newton needs about ten steps.
 const STEPS: usize = 100;
@@ -71,7 +72,7 @@ impl Platt {
         self.slope * f64::from(score) + self.offset
     }
 
-    /// Refuses numbers that no fit gives.
+    /// Rejects numbers that no fit gives.
     pub(super) fn check(&self) -> Result<()> {
         if !(self.slope >= 0.0 && self.slope.is_finite()) {
             return Err(Error::invalid("slope", "finite and at least 0", self.slope));
@@ -99,7 +100,7 @@ impl Derivatives {
         let mut sums = Self { loss: 0.0, by_a: 0.0, by_b: 0.0, by_aa: 1e-12, by_ab: 0.0, by_bb: 1e-12 };
         for (x, target) in rows {
             let z = a * x + b;
-            let p = logistic(z);
+            let p = inside(logistic(z));
             let (gap, curvature) = (p - target, p * (1.0 - p));
             // −t ln p − (1 − t) ln(1 − p), without the logarithm of a rounded 1 − p.
             sums.loss += z.max(0.0) - target * z + (-z.abs()).exp().ln_1p();

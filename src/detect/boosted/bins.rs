@@ -103,7 +103,7 @@ impl Table {
     }
 }
 
-/// A number whose order is that of the floats; both zeros have the same.
+/// An integer that sorts as the float does; both zeros have the same one.
 fn key(value: f32) -> u32 {
     let bits = (value + 0.0).to_bits();
     if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }
@@ -119,7 +119,7 @@ fn between(low: f32, high: f32) -> f32 {
     if middle < high { middle } else { low }
 }
 
-/// Refuses whatever is not a whole number from 0 in a column of codes; NaN, a missing value, may stand anywhere.
+/// Rejects a value that is not a whole number from 0 in a column of codes; NaN is a missing value and is accepted.
 pub(super) fn check_codes(x: &ArrayView2<'_, f32>, columns: &[usize]) -> Result<()> {
     for &column in columns {
         let bad = |value: f32| !value.is_nan() && (value.fract() != 0.0 || !(0.0..END).contains(&value));

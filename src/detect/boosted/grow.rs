@@ -19,7 +19,7 @@ pub(super) struct Ground<'a> {
     bins: &'a [Bins],
     binned: &'a Binned,
     builder: Builder<'a>,
-    /// The training rows of a tree; those of a leaf stand together.
+    /// The training rows of a tree; the rows of a leaf are adjacent.
     rows: Vec<u32>,
     /// Room for the rows that go right.
     aside: Vec<u32>,
@@ -30,7 +30,7 @@ pub(super) struct Ground<'a> {
 pub(super) struct Grown {
     pub(super) nodes: Vec<Node>,
     pub(super) categories: Vec<Categories>,
-    /// The rows, as a part of those of the ground, and the value of each leaf.
+    /// The range of rows and the value of each leaf.
     leaves: Vec<(Range<usize>, f64)>,
 }
 
@@ -227,7 +227,7 @@ impl Writer<'_> {
             }
             Draft::Split { split, rows, left, right } => {
                 let at = self.nodes.len();
-                // A leaf stands here until the right child's place is known.
+                // A leaf is the placeholder until the right child's position is known.
                 let cover = *rows as f32;
                 self.nodes.push(Node::Leaf { value: 0.0, cover });
                 let test = self.test(split);

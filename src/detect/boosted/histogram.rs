@@ -15,7 +15,7 @@ pub(super) const MAX_ROWS: usize = (1 << COUNT_BITS) - 1;
 
 /// Gradients, hessians and rows, added up.
 ///
-/// The first word is the sum of the scaled gradients, the second holds that of the scaled hessians above
+/// The first word is the sum of the scaled gradients, the second holds the sum of the scaled hessians above
 /// the number of rows: two words are one addition of a vector register.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Sums([u64; 2]);
@@ -115,7 +115,7 @@ const BLOCK: usize = 2048;
 /// Rows that are worth a thread of their own.
 const PART: usize = 1 << 15;
 
-/// Adds histograms up, and keeps the memory of those that are no longer needed.
+/// Adds histograms up, and reuses the memory of histograms that are not needed any more.
 #[derive(Debug)]
 pub(super) struct Builder<'a> {
     bins: &'a Binned,

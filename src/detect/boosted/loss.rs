@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::parallel;
+use crate::stats::{log_sum_exp, logistic};
 
 use super::histogram::Derivatives;
 
@@ -33,7 +34,7 @@ impl Target<'_> {
         mass.iter().map(|&mass| (mass / total).ln()).collect()
     }
 
-    /// The derivatives of every row and output, `scores` being those of one output after the other.
+    /// The derivatives of every row and output, where `scores` has one list per output.
     pub(super) fn derivatives(&self, scores: &[Vec<f64>], out: &mut [Vec<Derivatives>]) -> Result<()> {
         if let ([scores], [out]) = (scores, &mut *out) {
             return parallel::for_each_chunk(out, CHUNK, |start, part| {
@@ -80,18 +81,13 @@ impl Target<'_> {
                 // ln(1 + e^m), which e^m alone would overflow.
                 margin.max(0.0) + (-margin.abs()).exp().ln_1p()
             } else {
-                let (greatest, sum) = top(scores, row);
-                greatest + sum.ln() - scores[label][row]
+                log_sum_exp(scores.iter().map(|scores| scores[row])) - scores[label][row]
             };
             loss += weight * minus_log_p;
             mass += weight;
         }
         loss / mass
     }
-}
-
-fn logistic(score: f64) -> f64 {
-    1.0 / (1.0 + (-score).exp())
 }
 
 /// The greatest score of a row, and Σ e^(score − greatest).

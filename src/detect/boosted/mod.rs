@@ -39,6 +39,10 @@ impl Fit for BoostedTreesConfig {
         let (labels, classes) = context.every_class(x.nrows())?;
         context.complete(|| self.fit_rows(x, &labels, &classes, context.weights))
     }
+
+    fn needs_labels(&self) -> bool {
+        true
+    }
 }
 
 impl BoostedTreesConfig {
@@ -75,7 +79,7 @@ impl BoostedTreesConfig {
         TreeEnsemble::from_outputs(x.ncols(), classes.to_vec(), outputs, link)
     }
 
-    /// Which rows are learnt from and which are held out: the same share of each class.
+    /// Which rows are used for training and which are held out: the same share of each class.
     fn rows(&self, labels: &[u32]) -> Rows {
         let Some(stop) = self.early_stopping else {
             return Rows { training: (0..labels.len() as u32).collect(), validation: Vec::new() };
@@ -87,7 +91,7 @@ impl BoostedTreesConfig {
     }
 }
 
-/// Refuses rows, labels and weights that do not fit together, or that nothing can be learnt from.
+/// Rejects rows, labels and weights that do not fit together, and sets that are too small to train on.
 fn check_rows(
     x: &ArrayView2<'_, f32>,
     labels: &[u32],
@@ -123,7 +127,7 @@ fn check_rows(
     check::no_infinity(x, 0)
 }
 
-/// Refuses a class without any weight: no probability but 0 would fit it.
+/// Rejects a class without any weight: no probability but 0 would fit it.
 fn check_classes(labels: &[u32], weights: &[f32], classes: &[String], training: &[u32]) -> Result<()> {
     let mut seen = vec![0_usize; classes.len()];
     for &row in training.iter().filter(|&&row| weights[row as usize] > 0.0) {

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 ///
 /// **Categorical columns** hold whole numbers in `0..65536`. A split sends a set of codes left: any one of up
 /// to four in the leaf, else up to 32 from either end of the order by `G / (H + 10)`, scored with `λ + 10`. The
-/// 254 most frequent codes can be told apart; the others, and codes that training did not see, go right.
+/// 254 most frequent codes have bins of their own; the others, and codes that training did not see, go right.
 ///
 /// # Source
 ///
@@ -65,9 +65,11 @@ pub struct BoostedTreesConfig {
     /// Most bins for the values of one feature, 2 to 255; missing values have one more.
     pub bins: usize,
     /// Share of the training rows that each round draws without replacement, in (0, 1].
-    pub row_share: f64,
+    #[serde(alias = "row_share")]
+    pub subsample: f64,
     /// Share of the features that each tree draws without replacement, in (0, 1].
-    pub feature_share: f64,
+    #[serde(alias = "feature_share")]
+    pub feature_fraction: f64,
     /// Columns that hold codes of categories, not quantities.
     pub categorical: Vec<usize>,
     /// How much each class counts.
@@ -105,8 +107,8 @@ impl Default for BoostedTreesConfig {
             l2: 1.0,
             min_gain: 0.0,
             bins: MAX_BINS,
-            row_share: 1.0,
-            feature_share: 1.0,
+            subsample: 1.0,
+            feature_fraction: 1.0,
             categorical: Vec::new(),
             class_weight: ClassWeight::None,
             monotone: Vec::new(),
@@ -134,8 +136,8 @@ impl BoostedTreesConfig {
         within("l2", "finite and at least 0", &self.l2, at_least_0(self.l2))?;
         within("min_gain", "finite and at least 0", &self.min_gain, at_least_0(self.min_gain))?;
         within("bins", "in 2..=255", &self.bins, (2..=MAX_BINS).contains(&self.bins))?;
-        within("row_share", "in (0, 1]", &self.row_share, share(self.row_share))?;
-        within("feature_share", "in (0, 1]", &self.feature_share, share(self.feature_share))?;
+        within("subsample", "in (0, 1]", &self.subsample, share(self.subsample))?;
+        within("feature_fraction", "in (0, 1]", &self.feature_fraction, share(self.feature_fraction))?;
         if let Some(stop) = self.early_stopping {
             let inside = stop.share > 0.0 && stop.share < 1.0;
             within("early_stopping.share", "in (0, 1)", &stop.share, inside)?;

@@ -43,7 +43,7 @@ impl Split {
 pub(super) type Bounds = (f64, f64);
 
 /// Stands for H + λ where they are 0, so that nothing is divided by 0.
-const LEAST_MASS: f64 = 1e-100;
+const MIN_MASS: f64 = 1e-100;
 
 /// No bounds.
 pub(super) const UNBOUNDED: Bounds = (f64::NEG_INFINITY, f64::INFINITY);
@@ -65,7 +65,7 @@ pub(super) struct Parent {
 }
 
 impl Search<'_> {
-    /// The best split of a leaf; of equal ones that of the first feature, and there of the least bin.
+    /// The best split of a leaf; equal ones are ranked by feature, then by bin.
     pub(super) fn best(&self, histogram: &Histogram, parent: Parent) -> Option<Split> {
         let found =
             parallel::map(self.features.len(), |i| self.of_feature(histogram, self.features[i], parent));
@@ -124,7 +124,7 @@ impl Search<'_> {
             scan(true);
         }
         let (gain, bin, missing_left, left) = best?;
-        // Where no training row says otherwise, a missing value goes with the greater number of rows.
+        // Without a training row that has a missing value, missing values go with the greater number of rows.
         let missing_left =
             if missing.count() > 0 { missing_left } else { 2 * left.count() >= parent.sums.count() };
         Some(Split { gain, feature, cut: Cut::AtMost(bin as u8), missing_left, left })
@@ -152,7 +152,7 @@ impl Search<'_> {
     fn free_pair(&self, left: Sums, right: Sums) -> f64 {
         let [gradient_unit, hessian_unit] = [self.derivatives.gradient_unit, self.derivatives.hessian_unit];
         let square = |sums: Sums| (sums.gradient() * gradient_unit).powi(2);
-        let mass = |sums: Sums| (sums.hessian() * hessian_unit + self.config.l2).max(LEAST_MASS);
+        let mass = |sums: Sums| (sums.hessian() * hessian_unit + self.config.l2).max(MIN_MASS);
         let (left_mass, right_mass) = (mass(left), mass(right));
         (square(left) * right_mass + square(right) * left_mass) / (left_mass * right_mass)
     }
@@ -161,7 +161,7 @@ impl Search<'_> {
     #[inline]
     fn score(&self, sums: Sums, bounds: Bounds, l2: f64) -> f64 {
         let gradient = sums.gradient() * self.derivatives.gradient_unit;
-        let hessian = (sums.hessian() * self.derivatives.hessian_unit + l2).max(LEAST_MASS);
+        let hessian = (sums.hessian() * self.derivatives.hessian_unit + l2).max(MIN_MASS);
         if bounds == UNBOUNDED {
             return gradient * gradient / hessian;
         }
@@ -262,7 +262,7 @@ const MAX_SINGLE_CODES: usize = 4;
 /// A code with fewer rows in a leaf goes right.
 const MIN_ROWS_PER_CODE: usize = 10;
 
-/// Added to a code's hessian, so that codes of few rows do not stand at the ends of the order.
+/// Added to a code's hessian, so that codes of few rows are not at the ends of the order.
 const SMOOTHING: f64 = 10.0;
 
 /// More codes never go left.

@@ -245,7 +245,7 @@ fn early_stopping_keeps_the_best_round() {
         trees: 300,
         learning_rate: 0.5,
         early_stopping: stop,
-        row_share: 0.8,
+        subsample: 0.8,
         ..quick()
     };
     let classes: Vec<u32> = labels.iter().map(|&label| u32::from(label)).collect();
@@ -287,8 +287,13 @@ fn held_out_rows_teach_nothing() {
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
     let (x, labels) = rows(80_000, 9, 11);
-    let config =
-        BoostedTreesConfig { trees: 3, row_share: 0.95, feature_share: 0.7, seed: 5, ..Default::default() };
+    let config = BoostedTreesConfig {
+        trees: 3,
+        subsample: 0.95,
+        feature_fraction: 0.7,
+        seed: 5,
+        ..Default::default()
+    };
     let classes: Vec<u32> =
         x.outer_iter().map(|row| u32::from(row[0] > 0.0) + u32::from(row[1] > 1.0)).collect();
     let fit = |threads: usize| {
@@ -305,9 +310,9 @@ fn any_number_of_threads_gives_the_same_bits() {
 #[test]
 fn the_seed_decides_which_rows_and_features_are_drawn() {
     let (x, labels) = rows(1000, 6, 12);
-    let fit = |seed: u64, row_share: f64, feature_share: f64| {
+    let fit = |seed: u64, subsample: f64, feature_fraction: f64| {
         nodes(
-            &BoostedTreesConfig { row_share, feature_share, seed, ..quick() }
+            &BoostedTreesConfig { subsample, feature_fraction, seed, ..quick() }
                 .fit(x.view(), FitContext::labelled(&labels))
                 .unwrap()
                 .model,
@@ -388,8 +393,8 @@ fn settings_out_of_their_domain_are_named() {
         (BoostedTreesConfig { l2: -1.0, ..base() }, "l2"),
         (BoostedTreesConfig { min_gain: f64::NAN, ..base() }, "min_gain"),
         (BoostedTreesConfig { bins: 256, ..base() }, "bins"),
-        (BoostedTreesConfig { row_share: 1.5, ..base() }, "row_share"),
-        (BoostedTreesConfig { feature_share: f64::NAN, ..base() }, "feature_share"),
+        (BoostedTreesConfig { subsample: 1.5, ..base() }, "subsample"),
+        (BoostedTreesConfig { feature_fraction: f64::NAN, ..base() }, "feature_fraction"),
         (BoostedTreesConfig { categorical: vec![0, 2], ..base() }, "categorical[1]"),
         (BoostedTreesConfig { categorical: vec![1, 1], ..base() }, "categorical[1]"),
         (BoostedTreesConfig { monotone: vec![0, 2], ..base() }, "monotone[1]"),

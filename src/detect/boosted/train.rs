@@ -51,12 +51,12 @@ pub(super) fn train(
     let mut best = Best { loss: f64::INFINITY, rounds: 0 };
     for round in 0..config.trees {
         let mut rng = Stream::new(config.seed, ROUNDS + round as u64);
-        let drawn = share(&rows.training, config.row_share, &mut rng);
+        let drawn = share(&rows.training, config.subsample, &mut rng);
         target.derivatives(&scores, &mut derivatives)?;
         let mut grew = false;
         for ((derivatives, scores), output) in derivatives.iter().zip(&mut scores).zip(&mut outputs) {
             let all: Vec<usize> = (0..features).collect();
-            let chosen = share(&all, config.feature_share, &mut rng);
+            let chosen = share(&all, config.feature_fraction, &mut rng);
             quantised.set(derivatives);
             let search = Search { config, bins: &bins, features: &chosen, derivatives: &quantised };
             let grown = ground.grow(search, derivatives, &drawn);
@@ -78,7 +78,7 @@ pub(super) fn train(
             }
         }
         // The same rows and features would give the same tree without a split again.
-        if !grew && config.row_share == 1.0 && config.feature_share == 1.0 {
+        if !grew && config.subsample == 1.0 && config.feature_fraction == 1.0 {
             break;
         }
     }

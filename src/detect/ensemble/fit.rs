@@ -86,6 +86,10 @@ impl Fit for EnsembleConfig {
         }
         context.run(|| self.fit_rows(x, labels))
     }
+
+    fn needs_labels(&self) -> bool {
+        self.fusion == Fusion::Probability || self.members.iter().any(|member| member.detector.needs_labels())
+    }
 }
 
 /// See [`MemberConfig::weight`](super::MemberConfig::weight).

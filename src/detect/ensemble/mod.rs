@@ -19,7 +19,7 @@ use super::ColumnNames;
 use crate::error::{Error, Result};
 
 /// Most members of an ensemble.
-const MOST_MEMBERS: usize = 16;
+const MAX_MEMBERS: usize = 16;
 
 /// Settings of one member of an [`Ensemble`].
 ///
@@ -49,8 +49,8 @@ impl MemberConfig {
 
 /// Settings of an [`Ensemble`].
 ///
-/// Every member is fitted on all rows: those that learn from labels on clean rows and attacks, the others on the
-/// clean rows alone. What its scores mean is learnt from rows that it was not fitted on: the rows are dealt
+/// Every member is fitted on all rows: supervised members on clean rows and attacks, the others on the
+/// clean rows alone. Its scores are calibrated on rows that it was not fitted on: the rows are split
 /// into `folds` parts, each part is scored by members that were fitted on the others, and those scores of the
 /// clean rows calibrate the member's p-values.
 ///
@@ -96,19 +96,14 @@ impl Default for EnsembleConfig {
 }
 
 impl EnsembleConfig {
-    /// Whether a member learns from labels.
-    pub(super) fn needs_labels(&self) -> bool {
-        self.fusion == Fusion::Probability || self.members.iter().any(|member| member.detector.needs_labels())
-    }
-
     #[cfg(feature = "neural")]
     pub(super) fn name_columns(&mut self, columns: ColumnNames<'_>) -> Result<()> {
         self.members.iter_mut().try_for_each(|member| member.detector.name_columns(columns))
     }
 
     fn validate(&self) -> Result<()> {
-        if !(1..=MOST_MEMBERS).contains(&self.members.len()) {
-            return Err(Error::invalid("members", format!("1 to {MOST_MEMBERS}"), self.members.len()));
+        if !(1..=MAX_MEMBERS).contains(&self.members.len()) {
+            return Err(Error::invalid("members", format!("1 to {MAX_MEMBERS}"), self.members.len()));
         }
         if !(2..=20).contains(&self.folds) {
             return Err(Error::invalid("folds", "in 2..=20", self.folds));
@@ -118,9 +113,9 @@ impl EnsembleConfig {
                 return Err(Error::invalid(format!("members[{i}].detector"), "no ensemble", "an ensemble"));
             }
         }
-        let learnt = self.members.iter().filter(|member| member.weight.is_none()).count();
-        if learnt > 1 {
-            return Err(Error::invalid("members", "one at most without a weight", learnt));
+        let unweighted = self.members.iter().filter(|member| member.weight.is_none()).count();
+        if unweighted > 1 {
+            return Err(Error::invalid("members", "one at most without a weight", unweighted));
         }
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! The fitted ensemble.
 
 use ndarray::{Array2, ArrayView2, Axis, s};
+use serde_json::{Value, json};
 
-use super::{Fusion, MOST_MEMBERS};
+use super::{Fusion, MAX_MEMBERS};
 use crate::calibrate::{Conformal, Probability};
 use crate::detect::{AnyDetector, Detector, check};
 use crate::error::{Error, Result};
@@ -31,7 +32,7 @@ impl Member {
         Self { probability, ..self }
     }
 
-    /// What it says of a score, on the scale that is fused.
+    /// A score on the scale that is fused.
     pub(super) fn word(&self, fusion: Fusion, score: f32) -> f64 {
         self.word_of(fusion, score, self.conformal.p_value(score))
     }
@@ -90,7 +91,7 @@ impl Member {
 /// off ([`Ensemble::without`]) or that cannot score a row is left out of the mean for that
 /// row, and its p-value is NaN in [`Ensemble::p_values`].
 ///
-/// The score is no p-value yet, since members that see the same rows are not independent: calibrate it, as a guard
+/// The score is not a p-value yet, since members that see the same rows are not independent: calibrate it, as a guard
 /// does.
 #[derive(Clone, Debug)]
 pub struct Ensemble {
@@ -114,8 +115,8 @@ impl Ensemble {
     /// [`Error::ShapeMismatch`] for members that were fitted on different numbers of features.
     pub(super) fn new(members: Vec<Member>, fusion: Fusion) -> Result<Self> {
         let n_features = members.first().map_or(0, |member| member.detector.n_features());
-        if members.is_empty() || members.len() > MOST_MEMBERS {
-            return Err(Error::invalid("members", format!("1 to {MOST_MEMBERS}"), members.len()));
+        if members.is_empty() || members.len() > MAX_MEMBERS {
+            return Err(Error::invalid("members", format!("1 to {MAX_MEMBERS}"), members.len()));
         }
         for (i, member) in members.iter().enumerate() {
             if matches!(member.detector, AnyDetector::Ensemble(_)) {
@@ -211,9 +212,9 @@ impl Ensemble {
         p_values: &mut [f64],
     ) -> Result<()> {
         let k = self.members.len();
-        let mut words = [0.0; TILE * MOST_MEMBERS];
+        let mut words = [0.0; TILE * MAX_MEMBERS];
         for (i, member) in self.members.iter().enumerate() {
-            // The member's scores stand where the row's own will.
+            // The member's scores are written where the ensemble's scores go later.
             if member.enabled && member.detector.score_into(x, scores).is_err() {
                 for (row, score) in scores.iter_mut().enumerate() {
                     let one = std::slice::from_mut(score);
@@ -259,7 +260,7 @@ impl Detector for Ensemble {
         let k = self.members.len();
         parallel::for_each_chunk(out, CHUNK, |start, out| {
             let x = x.slice_axis(Axis(0), (start..start + out.len()).into());
-            let mut p = [0.0; TILE * MOST_MEMBERS];
+            let mut p = [0.0; TILE * MAX_MEMBERS];
             for (tile, scores) in out.chunks_mut(TILE).enumerate() {
                 let first = tile * TILE;
                 let rows = x.slice(s![first..first + scores.len(), ..]);
@@ -273,5 +274,10 @@ impl Detector for Ensemble {
     /// See [`Ensemble::explain`].
     fn explain(&self, x: ArrayView2<'_, f32>) -> Result<Explanation> {
         Self::explain(self, x)
+    }
+
+    fn facts(&self) -> Value {
+        let member = |member: &Member| json!({"name": member.name(), "weight": member.weight(), "is_enabled": member.is_enabled()});
+        json!({"members": self.members().iter().map(member).collect::<Vec<_>>()})
     }
 }

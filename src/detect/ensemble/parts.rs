@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Ensemble, Fusion, MOST_MEMBERS, Member};
+use super::{Ensemble, Fusion, MAX_MEMBERS, Member};
 use crate::artifact::Tensors;
 use crate::calibrate::{Conformal, Probability, Tail};
 use crate::detect::{AnyDetector, AnyHeader};
 use crate::error::Error;
 
-/// What stands of an ensemble in a file's header.
+/// The part of an ensemble that a file's header holds.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EnsembleHeader {
@@ -45,10 +45,10 @@ impl Ensemble {
         EnsembleHeader { members: members.collect(), fusion: self.fusion() }
     }
 
-    /// Puts an ensemble together again; says in words what does not hold.
+    /// Rebuilds an ensemble; the error is a sentence about the first fault.
     pub(crate) fn restore(header: EnsembleHeader, at: &str, tensors: &mut Tensors) -> Result<Self, String> {
-        if header.members.len() > MOST_MEMBERS {
-            return Err(format!("{} members, and {MOST_MEMBERS} are the most", header.members.len()));
+        if header.members.len() > MAX_MEMBERS {
+            return Err(format!("{} members, and {MAX_MEMBERS} are the most", header.members.len()));
         }
         let words = |e: Error| e.to_string();
         let mut members = Vec::new();

@@ -13,7 +13,7 @@ use crate::detect::{
 const ROWS_PER_COMPONENT: usize = 50;
 
 /// Fewer attacks do not teach what an attack is.
-const LEAST_ATTACKS: usize = 50;
+const MIN_ATTACKS: usize = 50;
 
 impl EnsembleConfig {
     /// The ensemble that suits `rows` rows by what their labels tell:
@@ -27,7 +27,7 @@ impl EnsembleConfig {
         let Some(labels) = labels else { return Self::mixed(seed) };
         let attacks = labels.iter().filter(|&&attack| attack).count();
         let clean = rows.saturating_sub(attacks);
-        if attacks < LEAST_ATTACKS { Self::clean(clean, seed) } else { Self::labelled(clean, seed) }
+        if attacks < MIN_ATTACKS { Self::clean(clean, seed) } else { Self::labelled(clean, seed) }
     }
 
     /// For rows that are known to be clean: a forest, a mixture and contrast trees.
@@ -56,8 +56,8 @@ impl EnsembleConfig {
             trees: 300,
             leaves: 63,
             learning_rate: 0.05,
-            row_share: 0.7,
-            feature_share: 0.5,
+            subsample: 0.7,
+            feature_fraction: 0.5,
             class_weight: ClassWeight::Balanced,
             seed,
             ..Default::default()
@@ -67,8 +67,8 @@ impl EnsembleConfig {
         config
     }
 
-    /// For rows that may hold attacks, and nobody knows which: forests of different kinds, which a few
-    /// attacks among the rows do not blind. Their cuts are along single features, so that they can be explained.
+    /// For unlabelled rows that may hold attacks: forests of different kinds, which tolerate a few attacks
+    /// among the training rows. Their cuts are along single features, so that they can be explained.
     pub fn mixed(seed: u64) -> Self {
         let splits = IsolationSplits::PooledGain { features: 1, tries: 1, share: 0.5 };
         let gain = |max_samples| IsolationForestConfig { max_samples, seed, splits, ..Default::default() };

@@ -1,6 +1,6 @@
 //! Log densities of many rows under every component.
 //!
-//! Rows stand side by side in lanes, so plain loops become vector code as wide as the processor has. No lane
+//! Each lane holds one row, so plain loops become vector code as wide as the processor has. No lane
 //! ever meets another one, and a product is rounded before it is added, so a row has the same bits in any lane, in
 //! any batch and on any processor.
 #![allow(

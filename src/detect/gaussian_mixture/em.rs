@@ -6,6 +6,7 @@ use super::{Covariance, GaussianMixtureConfig};
 use crate::error::{Error, Result};
 use crate::parallel;
 use crate::progress::{self, Progress, Unit};
+use crate::stats::log_sum_exp;
 
 /// Rows whose densities are computed at a time.
 const CHUNK: usize = 256;
@@ -14,7 +15,7 @@ const CHUNK: usize = 256;
 const NEGLIGIBLE: f64 = 1e-12;
 
 /// Rows that a component must hold, or it is dropped.
-const LEAST_ROWS: f64 = 1.0;
+const MIN_ROWS: f64 = 1.0;
 
 /// Tries to make a covariance positive definite when rounding has eaten the regularisation.
 const TRIES: i32 = 12;
@@ -38,7 +39,7 @@ struct Component {
     factor: Vec<f64>,
 }
 
-/// Improves responsibilities, shape `(rows, components)`, until the mean log-likelihood stands still.
+/// Improves responsibilities, shape `(rows, components)`, until the mean log-likelihood converges.
 pub(super) fn run(
     config: &GaussianMixtureConfig,
     rows: &[f64],
@@ -78,19 +79,13 @@ fn expect(density: &Density, rows: &[f64], d: usize, shares: &mut [f64]) -> Resu
     // In order, on one thread: the sum does not depend on how the rows were shared out.
     let mut total = 0.0;
     for shares in shares.chunks_exact_mut(k) {
-        let log_density = log_sum_exp(shares);
+        let log_density = log_sum_exp(shares.iter().copied());
         for share in shares {
             *share = (*share - log_density).exp();
         }
         total += log_density;
     }
     Ok(total)
-}
-
-/// `ln Σ e^v`, for finite values.
-pub(super) fn log_sum_exp(values: &[f64]) -> f64 {
-    let top = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    top + values.iter().map(|value| (value - top).exp()).sum::<f64>().ln()
 }
 
 /// The components that fit the responsibilities best.
@@ -125,7 +120,7 @@ fn maximise(config: &GaussianMixtureConfig, rows: &[f64], d: usize, shares: &[f6
     Ok(fitted)
 }
 
-/// Mean and covariance of weighted rows; `None` for fewer than [`LEAST_ROWS`].
+/// Mean and covariance of weighted rows; `None` for fewer than [`MIN_ROWS`].
 fn maximise_one(
     config: &GaussianMixtureConfig,
     d: usize,
@@ -133,7 +128,7 @@ fn maximise_one(
 ) -> Result<Option<Component>> {
     let rows: f64 = belonging.iter().map(|(_, share)| share).sum();
     // Shares that sum to 1 in exact arithmetic may fall short of it by rounding.
-    if rows < LEAST_ROWS - 1e-9 {
+    if rows < MIN_ROWS - 1e-9 {
         return Ok(None);
     }
     let mut mean = vec![0.0; d];
@@ -223,7 +218,7 @@ mod tests {
 
     #[test]
     fn rounding_does_not_break_the_factor() {
-        // Two equal columns of 1e9 and a regularisation that vanishes beside them.
+        // Two equal columns of 1e9 and a regularisation that is lost by rounding.
         let mut covariance = vec![1e18, 1e18, 1e18];
         assert!(regularised_factor(&mut covariance, 2, 1e-6).is_ok());
         assert_eq!(covariance[1], 1e18);

@@ -5,7 +5,6 @@ use std::f64::consts::TAU;
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
 use super::cholesky::{inverse_factor, invert, row_start};
-use super::em::log_sum_exp;
 use super::{Covariance, GaussianMixture};
 use crate::detect::{Detector, check};
 use crate::error::{Error, Result};
@@ -13,6 +12,7 @@ use crate::explain::Explanation;
 use crate::parallel;
 use crate::progress;
 use crate::rng::Stream;
+use crate::stats::log_sum_exp;
 
 /// Random orders of the features that are averaged over, each once forwards and once backwards.
 const ORDERS: u64 = 4;
@@ -95,12 +95,12 @@ impl GaussianMixture {
                 }
             }
             let mut logs: Vec<f64> = self.weights.iter().map(|weight| weight.ln()).collect();
-            let mut known = log_sum_exp(&logs);
+            let mut known = log_sum_exp(logs.iter().copied());
             for (i, &feature) in ordered.order.iter().enumerate() {
                 for (k, log) in logs.iter_mut().enumerate() {
                     *log += self.conditional(ordered, k, i, &centred[k * z.len()..]);
                 }
-                let now = log_sum_exp(&logs);
+                let now = log_sum_exp(logs.iter().copied());
                 parts[feature] += (known - now) / orders.len() as f64;
                 known = now;
             }

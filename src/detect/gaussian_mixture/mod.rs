@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::progress;
 use crate::rng::Stream;
 
-/// Features that a mixture takes at most: a tile of rows stands on the stack while it is scored.
+/// Features that a mixture takes at most: a tile of rows is on the stack while it is scored.
 const MAX_FEATURES: usize = 512;
 
 /// Components that a mixture has at most.
@@ -55,8 +55,8 @@ pub enum Normalise {
     /// The normal quantile of its rank in the training rows: `Φ⁻¹((rows below + rows equal / 2) / rows)`.
     ///
     /// At most 256 knots per feature are kept, evenly spaced on the normal scale; it is linear
-    /// between them. Beyond the first and the last knot it grows by `ln(1 + distance / range)`, where the range
-    /// is that of the knots (1 for a constant feature), so that far values differ and do not rule the score.
+    /// between them. Beyond the first and the last knot it grows by `ln(1 + distance / range)`, with the range
+    /// of the knots (1 for a constant feature), so that far values differ and do not rule the score.
     #[default]
     Quantile,
 }
@@ -160,13 +160,13 @@ impl GaussianMixtureConfig {
 
     /// Fits from given responsibilities, instead of k-means++, and on all rows.
     ///
-    /// `responsibilities`, shape `(rows, components)`, says how much of each row belongs to each component;
-    /// rows of it sum to 1.
+    /// `responsibilities`, shape `(rows, components)`, holds the share of each row in each component;
+    /// each of its rows sums to 1.
     ///
     /// # Errors
     ///
-    /// As [`Fit::fit`], and [`Error::ShapeMismatch`] or [`Error::InvalidArgument`] for responsibilities that
-    /// are no such matrix.
+    /// As [`Fit::fit`], and [`Error::ShapeMismatch`] or [`Error::InvalidArgument`] for
+    /// responsibilities of another shape or with other sums.
     pub fn fit_from(
         &self,
         x: ArrayView2<'_, f32>,

@@ -1,15 +1,17 @@
 //! The fitted mixture.
 
 use ndarray::{Array2, ArrayView2, s};
+use serde_json::{Value, json};
 
 use super::density::Density;
-use super::em::{Fitted, log_sum_exp};
+use super::em::Fitted;
 use super::normal_scores::NormalScores;
 use super::{GaussianMixtureConfig, GaussianMixtureParts, MAX_COMPONENTS};
-use crate::detect::{Detector, check};
+use crate::detect::{Detector, check, rows_of};
 use crate::error::Result;
 use crate::explain::Explanation;
 use crate::parallel;
+use crate::stats::log_sum_exp;
 
 /// A fitted Gaussian mixture.
 ///
@@ -147,7 +149,8 @@ impl Detector for GaussianMixture {
                     None => self.density.log_densities(|row, j| f64::from(x[[row, j]]), logs),
                 }
                 for (out, logs) in out.iter_mut().zip(logs.chunks_exact(k)) {
-                    *out = (-log_sum_exp(logs)).clamp(f32::MIN.into(), f32::MAX.into()) as f32;
+                    *out =
+                        (-log_sum_exp(logs.iter().copied())).clamp(f32::MIN.into(), f32::MAX.into()) as f32;
                 }
             }
             Ok(())
@@ -157,5 +160,14 @@ impl Detector for GaussianMixture {
     /// See [`GaussianMixture::explain`].
     fn explain(&self, x: ArrayView2<'_, f32>) -> Result<Explanation> {
         Self::explain(self, x)
+    }
+
+    fn facts(&self) -> Value {
+        json!({
+            "weights": self.weights(),
+            "means": rows_of(&self.means()),
+            "iterations": self.iterations(),
+            "converged": self.converged(),
+        })
     }
 }

@@ -139,7 +139,7 @@ fn probit(p: f64) -> f64 {
         3.754_408_661_907_416,
         1.0,
     ];
-    /// Where the central function gives way to that of the tails.
+    /// Where the central approximation ends and the one for the tails begins.
     const TAIL: f64 = 0.02425;
     let polynomial = |coefficients: &[f64], x: f64| coefficients.iter().fold(0.0, |sum, c| sum * x + c);
     if p > 0.5 {

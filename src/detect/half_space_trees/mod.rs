@@ -18,8 +18,8 @@ use crate::error::{Error, Result};
 /// Settings of [`HalfSpaceTrees`].
 ///
 /// Every tree halves random features of the space, `depth` times, without looking at the rows; what changes
-/// with the stream is how many rows of the last full window fell into each part. The first window says what
-/// range each feature has: each tree draws its point `s` in `[0, 1]` of the range and halves the work range
+/// with the stream is how many rows of the last full window fell into each part. The first window gives
+/// the range of each feature: each tree draws its point `s` in `[0, 1]` of the range and halves the work range
 /// `s ± 2 max(s, 1 − s)`, in widths of the range, so that the trees cut at different places and rows beyond the
 /// range still have a place. A feature that is constant in the first window has a range of width 1 around its
 /// value. The labels given to [`Fit::fit`] are not used.

@@ -1,6 +1,7 @@
 //! The trees and the two windows.
 
 use ndarray::{ArrayView2, s};
+use serde_json::{Value, json};
 
 use super::walk::{self, Cut, LANES};
 use super::{HalfSpaceTreesConfig, HalfSpaceTreesParts, grow};
@@ -101,7 +102,7 @@ impl HalfSpaceTrees {
     ///
     /// Such values are scored and learned like all others. Many of them say that the stream has left
     /// the range that the trees cut finely: begin a new stream then.
-    pub fn beyond_range(&self) -> &[u64] {
+    pub fn out_of_range(&self) -> &[u64] {
         &self.beyond
     }
 
@@ -117,7 +118,7 @@ impl HalfSpaceTrees {
         walk::trees(&self.cuts, depth, value, |tree, leaf| latest[(tree << depth) + leaf] += 1);
     }
 
-    /// The latest window becomes what rows are compared with; the first one also says where to cut.
+    /// The latest window becomes the reference; the first one also sets the cuts.
     fn close_window(&mut self) {
         if !self.is_ready() {
             let pending = std::mem::take(&mut self.pending);
@@ -236,9 +237,21 @@ impl Detector for HalfSpaceTrees {
     fn explain(&self, _x: ArrayView2<'_, f32>) -> Result<Explanation> {
         Err(Error::invalid("detector", "one whose score its features share", "half-space trees"))
     }
+
+    fn facts(&self) -> Value {
+        json!({
+            "rows_learned": self.n_rows(),
+            "ranges": self.ranges(),
+            "out_of_range": self.out_of_range(),
+        })
+    }
+
+    fn as_online(&mut self) -> Option<&mut dyn OnlineDetector> {
+        Some(self)
+    }
 }
 
-/// `m` of every leaf: that of the highest part above it that is not looked into.
+/// `m` of every leaf, taken from the highest part above it that is not searched further.
 pub(super) fn masses(reference: &[u32], depth: usize, window: usize) -> Vec<f64> {
     let limit = SIZE_LIMIT * window as f64;
     let width = 1 << depth;

@@ -9,9 +9,9 @@ use crate::error::{Error, Result};
 
 /// [`HalfSpaceTrees`] as plain arrays, complete: a stream goes on from them with the same bits.
 ///
-/// Until the first window is full only `pending` and `beyond_range` have entries; afterwards `pending` is
-/// empty. The trees stand one after the other. The cuts of a tree stand level by level, those of a level from
-/// left to right; so do the leaves.
+/// Until the first window is full only `pending` and `out_of_range` have entries; afterwards `pending` is
+/// empty. The arrays hold one tree after the other. The cuts of a tree are ordered by level, and in a level from
+/// left to right; so are the leaves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HalfSpaceTreesParts {
@@ -28,7 +28,8 @@ pub struct HalfSpaceTreesParts {
     /// Greatest value of each feature in the first window.
     pub high: Vec<f32>,
     /// Learned values of each feature beyond its range.
-    pub beyond_range: Vec<u64>,
+    #[serde(alias = "beyond_range")]
+    pub out_of_range: Vec<u64>,
     /// The feature that a cut compares; `2^depth − 1` per tree.
     pub feature: Vec<u32>,
     /// A row goes right when its feature is at least this finite number; one per cut.
@@ -44,7 +45,7 @@ stored! {
         config: HalfSpaceTreesConfig,
         n_features: usize,
         rows_learned: u64,
-    } tensors { pending, low, high, beyond_range, feature, threshold, reference, latest }
+    } tensors { pending, low, high, out_of_range was beyond_range, feature, threshold, reference, latest }
 }
 
 impl HalfSpaceTreesParts {
@@ -58,7 +59,7 @@ impl HalfSpaceTreesParts {
             pending: model.pending.clone(),
             low: model.low.clone(),
             high: model.high.clone(),
-            beyond_range: model.beyond.clone(),
+            out_of_range: model.beyond.clone(),
             feature: cuts().map(|cut| cut.feature).collect(),
             threshold: cuts().map(|cut| cut.threshold).collect(),
             reference: model.reference.clone(),
@@ -91,9 +92,9 @@ impl HalfSpaceTreesParts {
                 self.low[j],
             ));
         }
-        if let Some(j) = self.beyond_range.iter().position(|&count| count > self.rows_learned) {
+        if let Some(j) = self.out_of_range.iter().position(|&count| count > self.rows_learned) {
             let expected = format!("at most {} rows", self.rows_learned);
-            return Err(Error::invalid(format!("beyond_range[{j}]"), expected, self.beyond_range[j]));
+            return Err(Error::invalid(format!("out_of_range[{j}]"), expected, self.out_of_range[j]));
         }
         if let Some(i) = self.feature.iter().position(|&feature| feature as usize >= self.n_features) {
             let expected = format!("below {}", self.n_features);
@@ -113,7 +114,7 @@ impl HalfSpaceTreesParts {
             ("pending", if ready { Some(0) } else { pending }, self.pending.len()),
             ("low", filled(self.n_features), self.low.len()),
             ("high", filled(self.n_features), self.high.len()),
-            ("beyond_range", Some(self.n_features), self.beyond_range.len()),
+            ("out_of_range", Some(self.n_features), self.out_of_range.len()),
             ("feature", filled(trees * (width - 1)), self.feature.len()),
             ("threshold", filled(trees * (width - 1)), self.threshold.len()),
             ("reference", filled(trees * width), self.reference.len()),
@@ -155,7 +156,7 @@ impl HalfSpaceTreesParts {
             pending: self.pending.clone(),
             low: self.low.clone(),
             high: self.high.clone(),
-            beyond: self.beyond_range.clone(),
+            beyond: self.out_of_range.clone(),
             cuts,
             reference: self.reference.clone(),
             latest: self.latest.clone(),

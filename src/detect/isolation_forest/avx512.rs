@@ -13,7 +13,7 @@ use std::arch::x86_64::{
     _mm512_storeu_pd, _mm512_test_epi32_mask,
 };
 
-use super::walk::{Beyond, Side, Slot, Walk};
+use super::walk::{Oblique, Slot, SplitTest, Walk};
 
 /// Sums in a register.
 const SUMS: usize = 8;
@@ -22,7 +22,7 @@ const SUMS: usize = 8;
 const ROWS: usize = 32;
 
 /// Walks as many rows as come in [`ROWS`]; returns how many.
-fn tiles<S: Side>(
+fn tiles<S: SplitTest>(
     walk: &Walk<S>,
     x: &[f32],
     sums: &mut [f64],
@@ -42,7 +42,7 @@ fn tiles<S: Side>(
 }
 
 /// Adds each row's leaf values to its sum; returns for how many rows. The slots test planes.
-pub(super) fn add_planes<const K: usize>(walk: &Walk<Beyond<K>>, x: &[f32], sums: &mut [f64]) -> usize {
+pub(super) fn add_planes<const K: usize>(walk: &Walk<Oblique<K>>, x: &[f32], sums: &mut [f64]) -> usize {
     // SAFETY: `tiles` has seen that the processor has AVX-512F.
     tiles(walk, x, sums, |walk, x, sums| unsafe { descend_planes(walk, x, sums) })
 }
@@ -50,19 +50,23 @@ pub(super) fn add_planes<const K: usize>(walk: &Walk<Beyond<K>>, x: &[f32], sums
 /// Adds each row's leaf values to its sum; returns for how many rows.
 ///
 /// A slot is the threshold, the feature, the set where there are `SETS`, and the first child, of 32 bits each.
-pub(super) fn add_numbers<S: Side, const SETS: bool>(walk: &Walk<S>, x: &[f32], sums: &mut [f64]) -> usize {
+pub(super) fn add_numbers<S: SplitTest, const SETS: bool>(
+    walk: &Walk<S>,
+    x: &[f32],
+    sums: &mut [f64],
+) -> usize {
     // SAFETY: `tiles` has seen that the processor has AVX-512F.
     tiles(walk, x, sums, |walk, x, sums| unsafe { descend_numbers::<S, SETS>(walk, x, sums) })
 }
 
 /// Walks four registers of rows down every tree.
 #[target_feature(enable = "avx512f")]
-fn descend_planes<const K: usize>(walk: &Walk<Beyond<K>>, x: &[f32], sums: &mut [f64]) {
+fn descend_planes<const K: usize>(walk: &Walk<Oblique<K>>, x: &[f32], sums: &mut [f64]) {
     let width = walk.n_features();
     assert_eq!(x.len(), ROWS * width, "one row of features per lane");
     let (slots, values) = walk.slots();
     // Slots are a whole number of eights of bytes.
-    let stride = _mm256_set1_epi32((size_of::<Slot<Beyond<K>>>() as u32 / 8).cast_signed());
+    let stride = _mm256_set1_epi32((size_of::<Slot<Oblique<K>>>() as u32 / 8).cast_signed());
     let lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     let width = _mm256_set1_epi32((width as u32).cast_signed());
     let rows: [__m256i; ROWS / 8] = std::array::from_fn(|group| {
@@ -92,16 +96,16 @@ fn descend_planes<const K: usize>(walk: &Walk<Beyond<K>>, x: &[f32], sums: &mut 
     }
 }
 
-/// Where eight lanes go that stand at the slots which begin `8 index` bytes into `slots`.
+/// The next slots of eight lanes whose slots begin `8 index` bytes into `slots`.
 ///
 /// # Safety
 ///
-/// Every index is that of a slot in `slots`, every feature is below the length of a row, and `x` has the
+/// Every index belongs to a slot in `slots`, every feature is below the length of a row, and `x` has the
 /// rows that begin at `row`.
 #[target_feature(enable = "avx512f")]
 unsafe fn step_planes<const K: usize>(
     index: __m256i,
-    slots: &[Slot<Beyond<K>>],
+    slots: &[Slot<Oblique<K>>],
     row: __m256i,
     x: &[f32],
 ) -> __m256i {
@@ -125,7 +129,7 @@ unsafe fn step_planes<const K: usize>(
 
 /// Walks two registers of rows down every tree.
 #[target_feature(enable = "avx512f")]
-fn descend_numbers<S: Side, const SETS: bool>(walk: &Walk<S>, x: &[f32], sums: &mut [f64]) {
+fn descend_numbers<S: SplitTest, const SETS: bool>(walk: &Walk<S>, x: &[f32], sums: &mut [f64]) {
     let width = walk.n_features();
     assert_eq!(x.len(), ROWS * width, "one row of features per lane");
     let (slots, values) = walk.slots();
@@ -162,13 +166,13 @@ fn descend_numbers<S: Side, const SETS: bool>(walk: &Walk<S>, x: &[f32], sums: &
     }
 }
 
-/// Where sixteen lanes go that stand at the slots which begin `4 index` bytes into `slots`.
+/// The next slots of sixteen lanes whose slots begin `4 index` bytes into `slots`.
 ///
 /// # Safety
 ///
-/// As for [`step_planes`], and every set stands in the walk's words.
+/// As for [`step_planes`], and every set lies in the walk's words.
 #[target_feature(enable = "avx512f")]
-unsafe fn step_numbers<S: Side, const SETS: bool>(
+unsafe fn step_numbers<S: SplitTest, const SETS: bool>(
     index: __m512i,
     slots: &[Slot<S>],
     walk: &Walk<S>,

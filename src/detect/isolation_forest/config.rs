@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 
 /// Settings of an [`IsolationForest`](super::IsolationForest).
 ///
-/// Each tree sees `max_samples` rows, drawn without replacement. A node cuts its rows as `splits` says,
+/// Each tree sees `max_samples` rows, drawn without replacement. `splits` selects how a node cuts its rows,
 /// until they are alone, equal, or `max_depth` cuts deep. The labels given to [`Fit::fit`](crate::detect::Fit::fit) are not used.
 ///
 /// # Source
@@ -44,7 +44,7 @@ pub struct IsolationForestConfig {
     /// How a node cuts its rows.
     #[serde(skip_serializing_if = "is_default")]
     pub splits: IsolationSplits,
-    /// What a leaf says of the rows that end in it.
+    /// How a leaf scores the rows that end in it.
     #[serde(skip_serializing_if = "is_default")]
     pub scoring: IsolationScoring,
     /// Whether NaN is taken for a missing value.
@@ -75,7 +75,7 @@ pub enum IsolationSplits {
     /// # Source
     ///
     /// S. Hariri, M. Carrasco Kind, R. J. Brunner, *Extended Isolation Forest*, TKDE 2019; the scaling is
-    /// that of F. T. Liu, K. M. Ting, Z.-H. Zhou, *On Detecting Clustered Anomalies Using `SCiForest`*,
+    /// from F. T. Liu, K. M. Ting, Z.-H. Zhou, *On Detecting Clustered Anomalies Using `SCiForest`*,
     /// ECML 2010.
     Extended {
         /// Features in a plane, 2 to 8.
@@ -125,7 +125,7 @@ impl IsolationSplits {
     }
 }
 
-/// What a leaf of an isolation tree says of the rows that end in it.
+/// How a leaf of an isolation tree scores the rows that end in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IsolationScoring {
@@ -154,8 +154,9 @@ pub enum IsolationMissing {
     /// It is a missing value. Each cut has one side for such rows, drawn at growth with the odds of the
     /// node's rows that have a value; over many trees a row is spread as these are.
     ///
-    /// Splits on planes cannot.
-    Follow,
+    /// Splits on planes cannot use it.
+    #[serde(alias = "follow")]
+    Learn,
 }
 
 /// Most cuts between the root and a leaf.
@@ -201,7 +202,7 @@ impl IsolationForestConfig {
         self.validate_splits()?;
         if self.splits.features() > 1 {
             if self.missing != IsolationMissing::Refuse {
-                return Err(Error::invalid("missing", "`refuse` where splits are on planes", "`follow`"));
+                return Err(Error::invalid("missing", "`refuse` where splits are on planes", "`learn`"));
             }
             if !self.categorical.is_empty() {
                 let got = format!("{:?}", self.categorical);

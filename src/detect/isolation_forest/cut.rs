@@ -2,7 +2,7 @@
 
 use super::config::IsolationSplits;
 use super::gain::{best_cut, standard_deviation};
-use super::grow::Soil;
+use super::grow::TrainingData;
 use super::plane;
 use crate::detect::tree::Categories;
 use crate::rng::Stream;
@@ -39,7 +39,7 @@ pub(super) struct Cut {
 
 /// Draws the cuts of one tree.
 pub(super) struct Cutter<'s, 'x> {
-    soil: &'s Soil<'x>,
+    data: &'s TrainingData<'x>,
     /// All features, in an order that changes; see [`Cutter::feature`].
     features: Vec<usize>,
 }
@@ -51,13 +51,13 @@ enum Line {
 }
 
 impl<'s, 'x> Cutter<'s, 'x> {
-    pub(super) fn new(soil: &'s Soil<'x>) -> Self {
-        Self { soil, features: (0..soil.x.ncols()).collect() }
+    pub(super) fn new(data: &'s TrainingData<'x>) -> Self {
+        Self { data, features: (0..data.x.ncols()).collect() }
     }
 
     /// A cut as the settings want it; `None` where all rows are equal.
     pub(super) fn cut(&mut self, rows: &[usize], active: &mut usize, rng: &mut Stream) -> Option<Cut> {
-        match self.soil.config.splits {
+        match self.data.config.splits {
             IsolationSplits::PooledGain { tries, share, .. } if rng.uniform() < share => {
                 let mut best: Option<(f64, Cut)> = None;
                 for _ in 0..tries {
@@ -78,7 +78,7 @@ impl<'s, 'x> Cutter<'s, 'x> {
 
     /// A random feature, or a random plane of features, that differ between `rows`.
     fn line(&mut self, rows: &[usize], active: &mut usize, rng: &mut Stream) -> Option<Line> {
-        let k = self.soil.config.splits.features();
+        let k = self.data.config.splits.features();
         if k == 1 {
             let (feature, min, max) = self.feature(rows, 0, active, rng)?;
             return Some(Line::Feature { feature, min, max });
@@ -88,7 +88,7 @@ impl<'s, 'x> Cutter<'s, 'x> {
             // What was chosen moves to the front, so that it is not chosen again.
             let place = self.features[terms.len()..].iter().position(|&other| other == feature);
             self.features.swap(terms.len(), terms.len() + place.unwrap_or_default());
-            let column = self.soil.x.column(feature);
+            let column = self.data.x.column(feature);
             let values: Vec<f64> = rows.iter().map(|&row| f64::from(column[row])).collect();
             let weight = rng.normal() / standard_deviation(&values);
             terms.push((feature as u32, if weight.is_finite() { weight } else { 0.0 }));
@@ -116,7 +116,7 @@ impl<'s, 'x> Cutter<'s, 'x> {
         while *active > from {
             let pick = from + rng.below(*active - from);
             let feature = self.features[pick];
-            let column = self.soil.x.column(feature);
+            let column = self.data.x.column(feature);
             // The minimum and the maximum of a number and NaN are the number.
             let (min, max) = rows
                 .iter()
@@ -133,7 +133,7 @@ impl<'s, 'x> Cutter<'s, 'x> {
     /// A cut at random.
     fn random(&self, line: Line, rows: &[usize], rng: &mut Stream) -> Option<Cut> {
         match line {
-            Line::Feature { feature, .. } if self.soil.n_categories[feature] > 0 => {
+            Line::Feature { feature, .. } if self.data.n_categories[feature] > 0 => {
                 Some(self.categories(feature, rows, rng))
             }
             Line::Feature { feature, min, max } => {
@@ -155,11 +155,11 @@ impl<'s, 'x> Cutter<'s, 'x> {
     /// The cut with the greatest gain, and the gain; categories are cut at random, for a gain of 0.
     fn gainful(&self, line: Line, rows: &[usize], rng: &mut Stream) -> Option<(f64, Cut)> {
         match line {
-            Line::Feature { feature, .. } if self.soil.n_categories[feature] > 0 => {
+            Line::Feature { feature, .. } if self.data.n_categories[feature] > 0 => {
                 Some((0.0, self.categories(feature, rows, rng)))
             }
             Line::Feature { feature, min, max } => {
-                let column = self.soil.x.column(feature);
+                let column = self.data.x.column(feature);
                 let values = rows.iter().map(|&row| column[row]).filter(|value| !value.is_nan());
                 let mut values: Vec<f64> = values.map(f64::from).collect();
                 values.sort_unstable_by(f64::total_cmp);
@@ -183,7 +183,7 @@ impl<'s, 'x> Cutter<'s, 'x> {
 
     /// The rows' `Σ w_j x_j`, ascending.
     fn project(&self, terms: &[(u32, f32)], rows: &[usize]) -> Vec<f64> {
-        let dot = |&row: &usize| plane::dot(terms.iter().copied(), |j| self.soil.x[[row, j]]);
+        let dot = |&row: &usize| plane::dot(terms.iter().copied(), |j| self.data.x[[row, j]]);
         let mut values: Vec<f64> = rows.iter().map(dot).collect();
         values.sort_unstable_by(f64::total_cmp);
         values
@@ -191,12 +191,12 @@ impl<'s, 'x> Cutter<'s, 'x> {
 
     /// A random part of the categories, with some of those in `rows` inside and some outside.
     fn categories(&self, feature: usize, rows: &[usize], rng: &mut Stream) -> Cut {
-        let column = self.soil.x.column(feature);
+        let column = self.data.x.column(feature);
         let present: Vec<f32> = rows.iter().map(|&row| column[row]).filter(|value| !value.is_nan()).collect();
         let present_set = Categories::new(present.iter().map(|&value| value as u32));
         let count = present_set.iter().count();
         loop {
-            let all = 0..self.soil.n_categories[feature];
+            let all = 0..self.data.n_categories[feature];
             let set = Categories::new(all.filter(|_| rng.bits() & 1 == 1));
             let left = present_set.iter().filter(|&category| set.contains(category as f32)).count();
             if 0 < left && left < count {

@@ -193,7 +193,7 @@ mod tests {
         holes.column_mut(2).mapv_inplace(|value| value.abs().floor());
         holes.iter_mut().step_by(7).for_each(|value| *value = f32::NAN);
         let config =
-            IsolationForestConfig { missing: IsolationMissing::Follow, categorical: vec![2], ..base() };
+            IsolationForestConfig { missing: IsolationMissing::Learn, categorical: vec![2], ..base() };
         config
             .fit(holes.view(), FitContext::default())
             .unwrap()

@@ -25,7 +25,7 @@ pub(super) struct Tree {
 }
 
 /// What all trees of one fit share.
-pub(super) struct Soil<'a> {
+pub(super) struct TrainingData<'a> {
     pub(super) config: &'a IsolationForestConfig,
     pub(super) x: ArrayView2<'a, f32>,
     /// For each categorical column, the number that all its categories are below; 0 for the others.
@@ -39,14 +39,14 @@ pub(super) struct Soil<'a> {
 /// # Errors
 ///
 /// [`Error::Cancelled`](crate::Error::Cancelled).
-pub(super) fn grow(soil: &Soil<'_>, rng: &mut Stream) -> Result<Tree> {
+pub(super) fn grow(data: &TrainingData<'_>, rng: &mut Stream) -> Result<Tree> {
     progress::check()?;
-    let mut rows = draw(soil.x.nrows(), soil.sample, rng);
+    let mut rows = draw(data.x.nrows(), data.sample, rng);
     let tree =
-        Tree { nodes: Vec::new(), planes: Planes::new(soil.config.splits.features()), sets: Vec::new() };
-    let max_depth = soil.config.depth(soil.sample);
-    let mut grower = Grower { soil, max_depth, cutter: Cutter::new(soil), rng, tree };
-    grower.node(&mut rows, soil.x.ncols(), 0, 0.0);
+        Tree { nodes: Vec::new(), planes: Planes::new(data.config.splits.features()), sets: Vec::new() };
+    let max_depth = data.config.depth(data.sample);
+    let mut grower = Grower { data, max_depth, cutter: Cutter::new(data), rng, tree };
+    grower.node(&mut rows, data.x.ncols(), 0, 0.0);
     progress::check()?;
     Ok(grower.tree)
 }
@@ -65,7 +65,7 @@ fn draw(n: usize, k: usize, rng: &mut Stream) -> Vec<usize> {
 }
 
 struct Grower<'s, 'x> {
-    soil: &'s Soil<'x>,
+    data: &'s TrainingData<'x>,
     max_depth: usize,
     cutter: Cutter<'s, 'x>,
     rng: &'s mut Stream,
@@ -80,13 +80,13 @@ impl Grower<'_, '_> {
     fn node(&mut self, rows: &mut [usize], mut active: usize, depth: usize, log_volume: f64) {
         let this = self.tree.nodes.len();
         let cover = rows.len() as f32;
-        let value = (rows.len() as f64 / self.soil.sample as f64).ln() - log_volume;
+        let value = (rows.len() as f64 / self.data.sample as f64).ln() - log_volume;
         self.tree.nodes.push(Node::Leaf { value, cover });
         if depth == self.max_depth || rows.len() == 1 || rows.len() >= LARGE && progress::is_cancelled() {
             return;
         }
         let Some(Cut { rule, left_share }) = self.cutter.cut(rows, &mut active, self.rng) else { return };
-        let x = &self.soil.x;
+        let x = &self.data.x;
         let missing_left = self.missing_left(&rule, rows);
         let left = partition(rows, |row| rule.goes_left(|j| x[[row, j]]).unwrap_or(missing_left));
         let (left, right) = rows.split_at_mut(left);
@@ -100,11 +100,11 @@ impl Grower<'_, '_> {
 
     /// The side of rows without a value, by the odds of those that have one.
     fn missing_left(&mut self, rule: &Rule, rows: &[usize]) -> bool {
-        if self.soil.config.missing == IsolationMissing::Refuse {
+        if self.data.config.missing == IsolationMissing::Refuse {
             return true;
         }
         let sides: Vec<bool> =
-            rows.iter().filter_map(|&row| rule.goes_left(|j| self.soil.x[[row, j]])).collect();
+            rows.iter().filter_map(|&row| rule.goes_left(|j| self.data.x[[row, j]])).collect();
         sides.get(self.rng.below(sides.len())).is_none_or(|&left| left)
     }
 

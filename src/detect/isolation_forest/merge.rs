@@ -44,7 +44,7 @@ impl IsolationForest {
 
     /// One forest of the trees of several, in their order: how a forest is fitted in many places at once.
     ///
-    /// Its settings are those of the first, with all trees and the largest `max_samples`. Forests that saw
+    /// It has the settings of the first one, with all trees and the largest `max_samples`. Forests that saw
     /// fewer rows weigh in by `Σ h_t / Σ c(n_t)`; see [`IsolationForest`].
     ///
     /// # Errors
@@ -75,7 +75,7 @@ impl IsolationForest {
         for (i, forest) in forests.iter().enumerate() {
             forest.fits(first, i)?;
             if let Some(other) = seeds.insert(forest.config.seed, i) {
-                let expected = format!("another than that of forests[{other}]");
+                let expected = format!("another seed than forests[{other}] has");
                 return Err(Error::invalid(format!("forests[{i}].seed"), expected, forest.config.seed));
             }
         }
@@ -89,7 +89,7 @@ impl IsolationForest {
         join(config, first.n_features, &parts)
     }
 
-    /// Refuses a forest, `forests[i]`, that cannot stand beside the first.
+    /// Rejects a forest, `forests[i]`, that cannot be merged with the first.
     fn fits(&self, first: &Self, i: usize) -> Result<()> {
         if self.n_features != first.n_features {
             let (expected, got) = (first.n_features, self.n_features);

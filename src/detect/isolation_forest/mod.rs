@@ -4,7 +4,6 @@
 mod avx512;
 mod config;
 mod cut;
-mod dress;
 mod explain;
 mod gain;
 mod grow;
@@ -13,6 +12,7 @@ mod merge;
 mod model;
 mod parts;
 mod plane;
+mod row_prep;
 mod walk;
 
 pub use config::{IsolationForestConfig, IsolationMissing, IsolationScoring, IsolationSplits};
@@ -32,7 +32,7 @@ use crate::progress::{self, Progress, Unit};
 use crate::rng::Stream;
 
 use config::MAX_CATEGORIES;
-use grow::{Soil, Tree};
+use grow::{TrainingData, Tree};
 use plane::Planes;
 
 impl Fit for IsolationForestConfig {
@@ -61,13 +61,13 @@ fn grow_trees(
     }
     match config.missing {
         IsolationMissing::Refuse => check::finite(&x, 0)?,
-        IsolationMissing::Follow => check::no_infinity(&x, 0)?,
+        IsolationMissing::Learn => check::no_infinity(&x, 0)?,
     }
     let n_categories = n_categories(config, &x)?;
-    let soil = Soil { config, x, n_categories, sample: config.max_samples.min(x.nrows()) };
+    let data = TrainingData { config, x, n_categories, sample: config.max_samples.min(x.nrows()) };
     let (done, trees) = (AtomicUsize::new(0), config.trees - first);
     let grown = parallel::map(trees, |tree| {
-        let grown = grow::grow(&soil, &mut Stream::new(config.seed, (first + tree) as u64))?;
+        let grown = grow::grow(&data, &mut Stream::new(config.seed, (first + tree) as u64))?;
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
         progress::report(&Progress::new("isolation_forest", Unit::Trees, done, trees))?;
         Ok(grown)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ndarray::{ArrayView2, Axis, s};
+use serde_json::{Value, json};
 
 use super::layout::Layout;
 use super::plane::Planes;
@@ -16,7 +17,7 @@ use crate::parallel;
 /// A fitted isolation forest.
 ///
 /// The score of a row is `2^(−E[h] / c(n))`, in (0, 1): `E[h]` is its mean path length over the trees and
-/// `c(n)` that of an unsuccessful search in a binary tree of the `n` rows that each tree was grown on. An
+/// `c(n)` the mean path length of an unsuccessful search in a binary tree of the `n` rows that each tree was grown on. An
 /// ordinary row scores around 0.5 or less, an isolated one tends to 1. Where all training rows are equal no
 /// cut exists and every row scores 0.5. Where the trees are of different sizes, the score is
 /// `2^(−Σ h_t / Σ c(n_t))`: a row whose paths are as long as expected scores 0.5 in any mixture.
@@ -161,11 +162,11 @@ impl IsolationForest {
         Ok(sums)
     }
 
-    /// Refuses what no tree takes; rows count from `first_row`.
+    /// Rejects what no tree takes; rows count from `first_row`.
     fn check_values(&self, x: &ArrayView2<'_, f32>, first_row: usize) -> Result<()> {
         match self.config.missing {
             IsolationMissing::Refuse => check::finite(x, first_row),
-            IsolationMissing::Follow => check::no_infinity(x, first_row),
+            IsolationMissing::Learn => check::no_infinity(x, first_row),
         }
     }
 
@@ -226,6 +227,10 @@ impl Detector for IsolationForest {
     fn explain(&self, x: ArrayView2<'_, f32>) -> Result<Explanation> {
         Self::explain(self, x)
     }
+
+    fn facts(&self) -> Value {
+        json!({"trees": self.n_trees()})
+    }
 }
 
 /// Training rows of each tree.
@@ -255,7 +260,7 @@ mod tests {
     use ndarray::Array2;
 
     use super::*;
-    use crate::detect::isolation_forest::{IsolationSplits, dress};
+    use crate::detect::isolation_forest::{IsolationSplits, row_prep};
     use crate::detect::{Fit, FitContext};
 
     /// Every layout and every kind of tree: the fast way gives the bits of the plain one.
@@ -281,7 +286,7 @@ mod tests {
                             0..9 => f32::NAN,
                             value => value as f32,
                         });
-                    let missing = IsolationMissing::Follow;
+                    let missing = IsolationMissing::Learn;
                     all_walks(&IsolationForestConfig { missing, categorical, ..config }, &x, rows);
                 }
             }
@@ -298,7 +303,7 @@ mod tests {
         let mut fast = vec![0.0; rows];
         forest.layout.as_ref().unwrap().add(x.as_slice().unwrap(), &mut fast);
         assert_eq!(bits(&fast), bits(&plain), "{config:?}");
-        if !dress::is_needed(&forest.trees) {
+        if !row_prep::is_needed(&forest.trees) {
             let mut portable = vec![0.0; rows];
             forest.layout.as_ref().unwrap().add_portable(x.as_slice().unwrap(), &mut portable);
             assert_eq!(bits(&portable), bits(&plain), "{config:?}");

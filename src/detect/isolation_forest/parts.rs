@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 
 /// An [`IsolationForest`] as plain arrays, which do not depend on how it is laid out in memory.
 ///
-/// The trees stand one after the other, each in preorder: an inner node is followed by its left subtree,
+/// The arrays hold one tree after the other, each in preorder: an inner node is followed by its left subtree,
 /// then by its right one. `feature`, `threshold`, `right` and `samples` have one entry per node. The arrays
 /// from `sample_sizes` on are empty, and left out of text, where the settings have no use for them.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -157,7 +157,7 @@ impl IsolationForestParts {
         self.threshold.push(threshold);
         self.right.push(right);
         self.samples.push(node.cover() as u32);
-        if self.config.missing == IsolationMissing::Follow {
+        if self.config.missing == IsolationMissing::Learn {
             self.missing_left.push(u8::from(missing));
         }
         if self.config.scoring == IsolationScoring::Density {
@@ -186,7 +186,7 @@ impl IsolationForestParts {
             ("sample_sizes", if_used(!self.sample_sizes.is_empty(), trees), self.sample_sizes.len()),
             (
                 "missing_left",
-                if_used(self.config.missing == IsolationMissing::Follow, nodes),
+                if_used(self.config.missing == IsolationMissing::Learn, nodes),
                 self.missing_left.len(),
             ),
             (
@@ -320,7 +320,7 @@ impl IsolationForestParts {
             }
             return Ok(Node::Leaf { value, cover });
         };
-        // Where a child is missing, the check of the trees says so.
+        // The check of the trees reports a missing child.
         if let (Some(&left), Some(&other)) = (samples.get(at + 1), samples.get(right as usize)) {
             let sum = u64::from(left) + u64::from(other);
             if sum != u64::from(samples[at]) {

@@ -4,8 +4,8 @@ use super::plane::Planes;
 use crate::detect::tree::{Categories, Node, Test, Trees};
 
 /// What a slot tests.
-pub(super) trait Side: Copy {
-    /// What stands in a leaf; it is never right.
+pub(super) trait SplitTest: Copy {
+    /// The test in a leaf; it never sends a row right.
     const LEAF: Self;
 
     /// Whether the row that begins at `base` goes right.
@@ -20,12 +20,12 @@ pub(super) trait Side: Copy {
 /// A number.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
-pub(super) struct Above {
+pub(super) struct Threshold {
     threshold: f32,
     feature: u32,
 }
 
-impl Side for Above {
+impl SplitTest for Threshold {
     const LEAF: Self = Self { threshold: f32::INFINITY, feature: 0 };
 
     #[inline]
@@ -50,7 +50,7 @@ pub(super) struct Mixed {
     set: u32,
 }
 
-impl Side for Mixed {
+impl SplitTest for Mixed {
     const LEAF: Self = Self { threshold: f32::INFINITY, feature: 0, set: 0 };
 
     #[inline]
@@ -68,7 +68,7 @@ impl Side for Mixed {
 /// A plane of `K` terms.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
-pub(super) struct Beyond<const K: usize> {
+pub(super) struct Oblique<const K: usize> {
     offset: f64,
     terms: [Term; K],
 }
@@ -81,7 +81,7 @@ struct Term {
     feature: u32,
 }
 
-impl<const K: usize> Side for Beyond<K> {
+impl<const K: usize> SplitTest for Oblique<K> {
     const LEAF: Self = Self { offset: f64::INFINITY, terms: [Term { weight: 0.0, feature: 0 }; K] };
 
     #[inline]
@@ -101,7 +101,7 @@ impl<const K: usize> Side for Beyond<K> {
 
 /// Sets of categories side by side, each as many words long.
 ///
-/// Two categories stand above those of the sets: one that every set has, and one that none has.
+/// Two categories lie above the categories of the sets: one that every set has, and one that none has.
 #[derive(Clone, Debug)]
 pub(super) struct Sets {
     words: Vec<u32>,
@@ -145,7 +145,7 @@ impl Sets {
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub(super) struct Slot<S> {
-    side: S,
+    test: S,
     /// The left child, which the right one follows; a leaf is its own child.
     first: u32,
 }
@@ -172,11 +172,11 @@ const ROWS_AT_ONCE: usize = 16;
 /// Trees that one row walks at a time, for the same reason.
 const TREES_AT_ONCE: usize = 8;
 
-impl Walk<Above> {
+impl Walk<Threshold> {
     /// Trees of numbers; `None` for others.
-    pub(super) fn above(trees: &Trees) -> Option<Self> {
+    pub(super) fn thresholds(trees: &Trees) -> Option<Self> {
         Self::new(trees, trees.n_features(), |feature, test| match test {
-            Test::AtMost(threshold) => Some(Above { threshold, feature }),
+            Test::AtMost(threshold) => Some(Threshold { threshold, feature }),
             Test::OneOf(_) => None,
         })
     }
@@ -196,28 +196,28 @@ impl Walk<Mixed> {
     }
 }
 
-impl<const K: usize> Walk<Beyond<K>> {
+impl<const K: usize> Walk<Oblique<K>> {
     /// Trees that are cut along planes of at most `K` terms, for rows of `n_features`.
-    pub(super) fn beyond(trees: &Trees, planes: &Planes, n_features: usize) -> Option<Self> {
+    pub(super) fn oblique(trees: &Trees, planes: &Planes, n_features: usize) -> Option<Self> {
         Self::new(trees, n_features, |plane, _| {
-            let mut side = Beyond { offset: planes.offsets[plane as usize], ..Beyond::LEAF };
-            for (term, (feature, weight)) in side.terms.iter_mut().zip(planes.terms(plane as usize)) {
+            let mut test = Oblique { offset: planes.offsets[plane as usize], ..Oblique::LEAF };
+            for (term, (feature, weight)) in test.terms.iter_mut().zip(planes.terms(plane as usize)) {
                 *term = Term { weight, feature };
             }
-            Some(side)
+            Some(test)
         })
     }
 }
 
-impl<S: Side> Walk<S> {
-    fn new(trees: &Trees, n_features: usize, side: impl Fn(u32, Test) -> Option<S>) -> Option<Self> {
+impl<S: SplitTest> Walk<S> {
+    fn new(trees: &Trees, n_features: usize, test_of: impl Fn(u32, Test) -> Option<S>) -> Option<Self> {
         let nodes: usize = trees.iter().map(<[Node]>::len).sum();
         let sets = Sets::new(trees.categories());
         let bytes = nodes.checked_mul(size_of::<Slot<S>>() + size_of::<f64>())?;
         if bytes + size_of_val(sets.words.as_slice()) > MAX_BYTES {
             return None;
         }
-        let empty = Slot { side: S::LEAF, first: 0 };
+        let empty = Slot { test: S::LEAF, first: 0 };
         let (mut slots, mut values) = (Vec::with_capacity(nodes), Vec::with_capacity(nodes));
         let (mut roots, mut depths) = (Vec::with_capacity(trees.len()), Vec::with_capacity(trees.len()));
         for tree in trees.iter() {
@@ -236,7 +236,7 @@ impl<S: Side> Walk<S> {
                         values[slot] = value;
                     }
                     Node::Split { feature, test, right, .. } => {
-                        slots[slot] = Slot { side: side(feature, test)?, first: slots.len() as u32 };
+                        slots[slot] = Slot { test: test_of(feature, test)?, first: slots.len() as u32 };
                         pending.extend([(at + 1, depth + 1), (right as usize, depth + 1)]);
                         slots.extend([empty; 2]);
                         values.extend([0.0; 2]);
@@ -288,14 +288,14 @@ impl<S: Side> Walk<S> {
         }
     }
 
-    /// Walks from the slots `at` to leaves; the row of each lane begins `stride` after that of the last.
+    /// Walks from the slots `at` to leaves; the row of each lane begins `stride` after the previous one.
     #[inline]
     fn descend<const LANES: usize>(&self, at: &mut [u32; LANES], rows: &[f32], stride: usize) {
         loop {
             let mut moved = 0;
             for (lane, at) in at.iter_mut().enumerate() {
                 let slot = &self.slots[*at as usize];
-                let next = slot.first + u32::from(slot.side.right(&self.sets, rows, lane * stride));
+                let next = slot.first + u32::from(slot.test.right(&self.sets, rows, lane * stride));
                 moved |= next ^ *at;
                 *at = next;
             }

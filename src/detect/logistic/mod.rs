@@ -161,6 +161,10 @@ impl Fit for LogisticRegressionConfig {
         let (labels, classes) = context.every_class(x.nrows())?;
         context.complete(|| self.fit_rows(x, &labels, &classes, context.weights))
     }
+
+    fn needs_labels(&self) -> bool {
+        true
+    }
 }
 
 /// `Σ coefficients · row`, in eight sums that vector code keeps side by side.

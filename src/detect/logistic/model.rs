@@ -1,9 +1,10 @@
 //! The fitted model.
 
 use ndarray::{Array2, ArrayView1, ArrayView2, s};
+use serde_json::{Value, json};
 
 use super::{LogisticRegressionConfig, LogisticRegressionParts, dot, scattered_dot};
-use crate::detect::{Classifier, Detector, check};
+use crate::detect::{Classifier, Detector, check, rows_of};
 use crate::error::Result;
 use crate::explain::Explanation;
 use crate::parallel;
@@ -143,6 +144,19 @@ impl Detector for LogisticRegression {
             .map(|(weights, &intercept)| Explanation::linear(weights, &self.parts.means, intercept, x))
             .collect::<Result<Vec<_>>>()?;
         if margins.len() == 1 { Ok(margins.remove(0)) } else { Explanation::log_odds(&margins) }
+    }
+
+    fn facts(&self) -> Value {
+        json!({
+            "coefficients": rows_of(&self.coefficients()),
+            "intercepts": self.intercepts(),
+            "iterations": self.iterations(),
+            "converged": self.converged(),
+        })
+    }
+
+    fn as_classifier(&self) -> Option<&dyn Classifier> {
+        Some(self)
     }
 }
 

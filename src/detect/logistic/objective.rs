@@ -10,7 +10,7 @@ const CHUNK: usize = 2048;
 /// The mean weighted log-loss plus the penalty, as a function of scaled coefficients.
 ///
 /// With centred columns `x_j − m_j` and `w_j = u_j s_j`, where `1/s_j²` is the second derivative at zero,
-/// features of any magnitude have the same curvature, while value and penalty stay those of the raw `w`.
+/// features of any magnitude have the same curvature, while value and penalty are computed for the raw `w`.
 /// The coordinates are, for each row of coefficients, the `u` of every feature and then of the intercept.
 pub(super) struct Objective<'a> {
     x: CowArray<'a, f32, Ix2>,

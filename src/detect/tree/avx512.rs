@@ -103,7 +103,7 @@ fn load_slots(slots: &[Slot]) -> (__m512i, __m512i) {
     unsafe { (_mm512_loadu_si512(low.cast()), _mm512_loadu_si512(high.cast())) }
 }
 
-/// The slots that sixteen lanes stand at, in two halves.
+/// The slots of sixteen lanes, in two halves.
 ///
 /// # Safety
 ///

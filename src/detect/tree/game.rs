@@ -99,7 +99,7 @@ mod tests {
         })
     }
 
-    /// What a tree says below `at` where only the features in `set` are known.
+    /// The value of a tree below `at` where only the features in `set` are known.
     fn worth(trees: &Trees, tree: &[Node], at: usize, row: ArrayView1<'_, f32>, set: usize) -> f64 {
         match tree[at] {
             Node::Leaf { value, .. } => value,

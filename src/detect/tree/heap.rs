@@ -16,7 +16,7 @@ pub(super) struct Slot {
 ///
 /// Slot 1 of a tree is its root, slot `i` has the children `2 i` and `2 i + 1`, slot 0 is unused. Below an
 /// early leaf every slot has the threshold +∞, so that a finite value goes left until the end. After `d`
-/// steps a row stands at slot `2^d + j`, and `leaves[j]` is its value.
+/// steps a row is at slot `2^d + j`, and `leaves[j]` is its value.
 #[derive(Clone, Debug)]
 pub(crate) struct Heap {
     n_features: usize,

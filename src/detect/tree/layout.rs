@@ -104,12 +104,12 @@ mod tests {
         Any,
     }
 
-    fn forest(trees: usize, most_leaves: usize, with: Splits, seed: u64) -> Trees {
+    fn forest(trees: usize, max_leaves: usize, with: Splits, seed: u64) -> Trees {
         let mut rng = Stream::new(seed, 0);
         let trees: Vec<Vec<Node>> = (0..trees)
             .map(|i| {
                 let mut tree = Vec::new();
-                let leaves = if i == 0 { most_leaves } else { 1 + rng.below(most_leaves) };
+                let leaves = if i == 0 { max_leaves } else { 1 + rng.below(max_leaves) };
                 grow(leaves, with, &mut rng, &mut tree);
                 tree
             })
@@ -135,7 +135,7 @@ mod tests {
         add(x, &mut sums);
         for (i, (row, sum)) in x.rows().into_iter().zip(&sums).enumerate() {
             let plain = trees.values(|feature| row[feature]).fold(0.125, |sum, value| sum + value);
-            assert_eq!(sum.to_bits(), plain.to_bits(), "row {i}: {sum}, the plain twin says {plain}");
+            assert_eq!(sum.to_bits(), plain.to_bits(), "row {i}: {sum}, the plain twin gives {plain}");
         }
     }
 

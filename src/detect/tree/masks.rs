@@ -74,8 +74,8 @@ impl<W: Word> Masks<W> {
         let mut used: Vec<u32> = features.collect();
         used.sort_unstable();
         used.dedup();
-        let most_leaves = trees.iter().map(|tree| tree.len().div_ceil(2)).max().unwrap_or_default();
-        if used.len() * SMALL > TILE_VALUES || most_leaves > W::LEAVES {
+        let max_leaves = trees.iter().map(|tree| tree.len().div_ceil(2)).max().unwrap_or_default();
+        if used.len() * SMALL > TILE_VALUES || max_leaves > W::LEAVES {
             return None;
         }
         let mut masks = Self {

@@ -15,7 +15,7 @@ pub(crate) use categories::Categories;
 pub(crate) use heap::Heap;
 pub(crate) use layout::Layout;
 #[cfg(all(feature = "neural", target_arch = "x86_64"))]
-pub(crate) use processor::Asked;
+pub(crate) use processor::Detected;
 #[cfg(feature = "neural")]
 pub(crate) use processor::Processor;
 
@@ -145,7 +145,7 @@ impl Trees {
         self.offsets.windows(2).map(|ends| &self.nodes[ends[0]..ends[1]])
     }
 
-    /// The sets that [`Test::OneOf`] speaks of.
+    /// The sets that [`Test::OneOf`] refers to.
     pub(crate) fn categories(&self) -> &[Categories] {
         &self.categories
     }

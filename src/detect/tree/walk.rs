@@ -13,7 +13,7 @@ struct Packed {
     feature: u32,
     /// The left child; the right one is next to it.
     left: u32,
-    /// What else sends a row right: one of the numbers below, or that of a set plus [`SETS`].
+    /// What else sends a row right: one of the constants below, or the number of a set plus [`SETS`].
     kind: u32,
 }
 
@@ -53,7 +53,7 @@ impl Walk {
         };
         for tree in trees.iter() {
             walk.roots.push(walk.nodes.len() as u32);
-            // Level by level, so that siblings stand together and the first levels share cache lines.
+            // Level by level, so that siblings are adjacent and the first levels share cache lines.
             let mut pending = VecDeque::from([(0, walk.nodes.len())]);
             walk.nodes.push(empty);
             while let Some((from, to)) = pending.pop_front() {

@@ -20,9 +20,9 @@ impl TreeEnsemble {
         Ok(self)
     }
 
-    /// Makes this class, which stands for clean traffic, the first one.
+    /// Makes this class, which means clean traffic, the first one.
     ///
-    /// Of two classes with one output the leaf values become those of the other class: `−value`, or
+    /// With two classes and one output the leaf values are converted to the other class: `−value`, or
     /// `1 − value` where they are probabilities.
     ///
     /// # Errors
@@ -53,8 +53,8 @@ impl TreeEnsemble {
         let (averaged, accepts_missing) = (self.averaged, self.accepts_missing);
         let model = Self::from_outputs(self.n_features, self.classes, Vec::from_iter(output), self.link)?;
         let model = if averaged { model.averaged()? } else { model };
-        let (feature_names, missing, category_names) =
-            (self.feature_names, self.missing, self.category_names);
-        Ok(Self { feature_names, accepts_missing, missing, category_names, ..model })
+        let (feature_names, missing, category_names, thresholds) =
+            (self.feature_names, self.missing, self.category_names, self.thresholds);
+        Ok(Self { feature_names, accepts_missing, missing, category_names, thresholds, ..model })
     }
 }

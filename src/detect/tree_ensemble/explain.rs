@@ -2,14 +2,14 @@
 
 use ndarray::ArrayView2;
 
-use super::{Link, TreeEnsemble};
+use super::{Link, Number, TreeEnsemble};
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
 
 impl TreeEnsemble {
     /// Explains the margin of one output by exact, path-dependent Shapley values.
     ///
-    /// A set of features is worth what the trees say on average when only those are known: a split on
+    /// The value of a set of features is the mean of the trees when only these are known: a split on
     /// another feature sends a row both ways, weighted by the training rows that went there. Base and
     /// contributions sum to the margin to 1e-9.
     ///
@@ -21,13 +21,9 @@ impl TreeEnsemble {
     /// # Source
     ///
     /// S. M. Lundberg et al., *From local explanations to global understanding with explainable AI for
-    /// trees*, Nature Machine Intelligence 2, 2020; the values are those of `shap.TreeExplainer`.
+    /// trees*, Nature Machine Intelligence 2, 2020; `shap.TreeExplainer` gives the same values.
     pub fn explain_margin(&self, x: ArrayView2<'_, f32>, output: usize) -> Result<Explanation> {
-        let Some((base, trees, divisor)) = self.outputs().nth(output) else {
-            return Err(Error::invalid("output", format!("below {}", self.n_outputs()), output));
-        };
-        let margins = self.margins(x)?.column(output).to_vec();
-        trees.explain(self.prepared(&x, 0)?.view(), base / divisor, 1.0 / divisor, margins)
+        self.explain_margin_of(x, output)
     }
 
     /// Explains the score.
@@ -47,7 +43,7 @@ impl TreeEnsemble {
     /// use qosguard::detect::BoostedTreesConfig;
     /// use qosguard::ndarray::Array2;
     ///
-    /// // The second feature alone tells attacks.
+    /// // The second feature alone identifies attacks.
     /// let x = Array2::from_shape_fn((400, 3), |(i, j)| ((i * (j + 7)) % 13) as f32);
     /// let labels: Vec<bool> = x.column(1).iter().map(|&value| value > 9.0).collect();
     /// let model = BoostedTreesConfig::default().fit(x.view(), FitContext::labelled(&labels))?.model;
@@ -57,10 +53,24 @@ impl TreeEnsemble {
     /// # Ok::<(), qosguard::Error>(())
     /// ```
     pub fn explain(&self, x: ArrayView2<'_, f32>) -> Result<Explanation> {
+        self.explain_rows(x)
+    }
+
+    /// [`TreeEnsemble::explain_margin`] of rows of either width.
+    fn explain_margin_of<T: Number>(&self, x: ArrayView2<'_, T>, output: usize) -> Result<Explanation> {
+        let Some((base, trees, divisor)) = self.outputs().nth(output) else {
+            return Err(Error::invalid("output", format!("below {}", self.n_outputs()), output));
+        };
+        let margins = self.margins_of(x)?.column(output).to_vec();
+        trees.explain(T::prepare(self, &x, 0)?.view(), base / divisor, 1.0 / divisor, margins)
+    }
+
+    /// [`TreeEnsemble::explain`] of rows of either width.
+    pub(super) fn explain_rows<T: Number>(&self, x: ArrayView2<'_, T>) -> Result<Explanation> {
         if self.n_outputs() == 1 {
-            return self.explain_margin(x, 0);
+            return self.explain_margin_of(x, 0);
         }
-        let margins = (0..self.n_outputs()).map(|output| self.explain_margin(x, output));
+        let margins = (0..self.n_outputs()).map(|output| self.explain_margin_of(x, output));
         if self.link() == Link::Softmax {
             return Explanation::log_odds(&margins.collect::<Result<Vec<_>>>()?);
         }

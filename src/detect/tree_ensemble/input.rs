@@ -1,9 +1,10 @@
 //! What values of a row mean: those that are taken for missing, and the names of categories.
 
-use ndarray::{ArrayView2, CowArray, Ix2};
+use ndarray::{Array2, ArrayView2, CowArray, Ix2};
 use serde::{Deserialize, Serialize};
 
 use super::TreeEnsemble;
+use super::thresholds::Thresholds;
 use crate::error::{Error, Result};
 
 /// What a category is called in the data that a model was trained on.
@@ -85,7 +86,7 @@ impl TreeEnsemble {
 
     /// What the categories of each feature are called, in the order of their codes; empty for a feature of numbers.
     ///
-    /// A row holds codes: the position of a category in its list. Files of XGBoost from version 3.1 on and those of
+    /// A row holds codes: the position of a category in its list. Files of XGBoost from version 3.1 on and of
     /// scikit-learn's `HistGradientBoostingClassifier` hold the names.
     pub fn category_names(&self) -> Option<&[Vec<CategoryName>]> {
         self.category_names.as_deref()
@@ -107,24 +108,93 @@ impl TreeEnsemble {
         Ok(self)
     }
 
-    /// Some rows, of which the first is row `first` to the caller, with NaN for whatever is taken for missing.
+    /// Whether the model compares 64-bit numbers, as LightGBM and scikit-learn's `HistGradientBoostingClassifier` do.
     ///
-    /// Refuses the first infinity, and the first NaN where the model does.
-    pub(super) fn prepared<'a>(
-        &self,
+    /// [`Detector::score_f64`](crate::Detector::score_f64) and its siblings then compare the numbers as they are.
+    pub fn compares_f64(&self) -> bool {
+        self.thresholds.is_some()
+    }
+
+    /// Makes the model compare 64-bit numbers; its trees hold the replacements of these thresholds.
+    pub(super) fn with_thresholds(mut self, thresholds: Thresholds) -> Self {
+        self.thresholds = Some(thresholds);
+        self
+    }
+}
+
+/// A number of a row.
+pub(super) trait Number: Copy + Send + Sync {
+    /// Some rows as the trees compare them, of which the first is row `first` to the caller: NaN is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFinite`] for the first infinity, and for the first NaN where the model does not accept it.
+    fn prepare<'a>(
+        model: &TreeEnsemble,
+        x: &ArrayView2<'a, Self>,
+        first: usize,
+    ) -> Result<CowArray<'a, f32, Ix2>>;
+}
+
+impl Number for f32 {
+    fn prepare<'a>(
+        model: &TreeEnsemble,
         x: &ArrayView2<'a, f32>,
         first: usize,
     ) -> Result<CowArray<'a, f32, Ix2>> {
-        let Some(missing) = &self.missing else {
-            self.check_values(x, first)?;
+        let spread = model.thresholds.as_ref().filter(|thresholds| thresholds.any_spread());
+        if model.missing.is_none() && spread.is_none() {
+            model.check_values(x, first)?;
             return Ok(CowArray::from(*x));
-        };
-        let mut x = x.to_owned();
-        for (feature, mut column) in x.columns_mut().into_iter().enumerate() {
-            let (low, high) = missing.range(feature);
-            column.mapv_inplace(|value| if low <= value && value <= high { f32::NAN } else { value });
         }
-        self.check_values(&x.view(), first)?;
+        let mut x = x.to_owned();
+        if let Some(missing) = &model.missing {
+            for (feature, mut column) in x.columns_mut().into_iter().enumerate() {
+                let (low, high) = missing.range(feature);
+                column.mapv_inplace(|value| if low <= value && value <= high { f32::NAN } else { value });
+            }
+        }
+        model.check_values(&x.view(), first)?;
+        for (feature, mut column) in x.columns_mut().into_iter().enumerate() {
+            if let Some(spread) = spread.filter(|spread| spread.is_spread(feature)) {
+                let map = spread.map(feature);
+                column.mapv_inplace(|value| map(f64::from(value)));
+            }
+        }
         Ok(CowArray::from(x))
+    }
+}
+
+impl Number for f64 {
+    fn prepare<'a>(
+        model: &TreeEnsemble,
+        x: &ArrayView2<'a, f64>,
+        first: usize,
+    ) -> Result<CowArray<'a, f32, Ix2>> {
+        let Some(thresholds) = &model.thresholds else {
+            let x = x.mapv(|value| value as f32);
+            return f32::prepare(model, &x.view(), first).map(|x| CowArray::from(x.into_owned()));
+        };
+        let range = |feature| {
+            let (low, high) = model.missing.as_ref().map_or((0.0, -1.0), |missing| missing.range(feature));
+            (f64::from(low), f64::from(high))
+        };
+        let ranges: Vec<(f64, f64)> = (0..x.ncols()).map(range).collect();
+        let present = |feature: usize, value: f64| {
+            let (low, high) = ranges[feature];
+            if low <= value && value <= high { f64::NAN } else { value }
+        };
+        let is_bad = |value: f64| value.is_infinite() || value.is_nan() && !model.accepts_missing;
+        if let Some(((row, column), &value)) =
+            x.indexed_iter().find(|&((_, feature), &value)| is_bad(present(feature, value)))
+        {
+            return Err(Error::NotFinite { row: first + row, column: column.to_string(), value });
+        }
+        let mut out = Array2::zeros(x.dim());
+        for (feature, mut to) in out.columns_mut().into_iter().enumerate() {
+            let map = thresholds.map(feature);
+            to.zip_mut_with(&x.column(feature), |to, &value| *to = map(present(feature, value)));
+        }
+        Ok(CowArray::from(out))
     }
 }

@@ -4,6 +4,7 @@ use ndarray::{ArrayView1, ArrayViewMut1};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::stats::logistic;
 
 /// How the margins of a [`TreeEnsemble`](super::TreeEnsemble) become probabilities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +20,7 @@ pub enum Link {
 }
 
 impl Link {
-    /// Refuses a number of outputs that does not fit the number of classes.
+    /// Rejects a number of outputs that does not fit the number of classes.
     pub(super) fn check_outputs(self, classes: usize, outputs: usize) -> Result<()> {
         let fits = match self {
             Self::Logistic => classes == 2 && outputs == 1,
@@ -40,7 +41,7 @@ impl Link {
     /// Writes the probability of each class of one row.
     pub(super) fn probabilities(self, margins: ArrayView1<'_, f64>, to: &mut ArrayViewMut1<'_, f64>) {
         match self {
-            Self::Logistic => (to[0], to[1]) = (sigmoid(-margins[0]), sigmoid(margins[0])),
+            Self::Logistic => (to[0], to[1]) = (logistic(-margins[0]), logistic(margins[0])),
             Self::Mean if margins.len() == 1 => (to[0], to[1]) = (1.0 - margins[0], margins[0]),
             Self::Mean => to.assign(&margins),
             Self::Softmax => {
@@ -51,11 +52,6 @@ impl Link {
             }
         }
     }
-}
-
-/// `1 / (1 + e^−m)`, without overflow.
-fn sigmoid(margin: f64) -> f64 {
-    1.0 / (1.0 + (-margin).exp())
 }
 
 /// The scores of up to `N` rows, made of one output after the other.
@@ -87,7 +83,7 @@ impl<const N: usize> Scores<N> {
                         self.sum[i] += (margin - self.max[i]).exp();
                     }
                 }
-                // The probability of an attack is that of all classes but the first.
+                // The probability of an attack is the sum over all classes but the first.
                 Link::Mean if self.outputs > 0 => self.sum[i] += margin,
                 _ => self.first[i] = margin,
             }

@@ -7,11 +7,14 @@ mod input;
 mod link;
 mod onnx;
 mod parts;
+mod thresholds;
 
 use ndarray::{Array2, ArrayView2, s};
+use serde_json::{Value, json};
 
-use input::Missing;
+use input::{Missing, Number};
 use link::Scores;
+use thresholds::Thresholds;
 
 pub use input::CategoryName;
 pub use link::Link;
@@ -45,9 +48,14 @@ const LARGEST_SUM: f64 = 1e38;
 /// | [`Link::Softmax`] | `e^m_k / Σ e^m_j` | `ln((1 − p_0) / p_0)`, the log-odds of an attack |
 /// | [`Link::Mean`] | `m` itself | the probability of an attack, since log-odds may be infinite |
 ///
-/// The first class is clean traffic. NaN is a missing value and goes where each split says, unless the model
-/// was trained to refuse it; see [`TreeEnsemble::accepts_missing`] and [`TreeEnsemble::with_missing_value`].
-/// Infinities are refused by row and column.
+/// The first class is clean traffic. NaN is a missing value and takes the direction of each split, except in a model
+/// that rejects it; see [`TreeEnsemble::accepts_missing`] and [`TreeEnsemble::with_missing_value`].
+/// Infinities are rejected by row and column.
+///
+/// LightGBM and scikit-learn's `HistGradientBoostingClassifier` compare 64-bit numbers. An imported model of theirs
+/// takes rows of `f64` as the library does ([`Detector::score_f64`]): each value becomes the nearest `f32` that
+/// compares with every threshold of its feature as the value does. Rows of `f32` are compared as they are, so a
+/// caller that rounds epoch seconds or counters above 2^24 to `f32` may get the prediction of a neighbouring value.
 ///
 /// # Examples
 ///
@@ -76,6 +84,8 @@ pub struct TreeEnsemble {
     accepts_missing: bool,
     missing: Option<Missing>,
     category_names: Option<Vec<Vec<CategoryName>>>,
+    /// The thresholds of a model that compares 64-bit numbers.
+    thresholds: Option<Thresholds>,
     n_features: usize,
     outputs: Vec<Summed>,
 }
@@ -87,7 +97,7 @@ pub(crate) struct Output {
     pub(crate) base: f64,
     /// The trees, each in preorder.
     pub(crate) trees: Vec<Vec<Node>>,
-    /// The sets that the splits speak of.
+    /// The sets that the splits refer to.
     pub(crate) categories: Vec<Categories>,
 }
 
@@ -116,9 +126,9 @@ struct Summed {
 }
 
 impl TreeEnsemble {
-    /// Checks the outputs and lays their trees out; every split tells where a missing value goes.
+    /// Checks the outputs and lays their trees out; every split has a direction for missing values.
     ///
-    /// Two classes have one output, that of the second class, or one each; more have one each. `Link::Mean`
+    /// Two classes have one output, for the second class, or one each; more have one each. `Link::Mean`
     /// averages over the trees, the others do not.
     ///
     /// # Errors
@@ -156,6 +166,7 @@ impl TreeEnsemble {
             accepts_missing: true,
             missing: None,
             category_names: None,
+            thresholds: None,
             n_features,
             outputs,
         };
@@ -167,7 +178,7 @@ impl TreeEnsemble {
         self.link
     }
 
-    /// Whether NaN is taken for a missing value; otherwise it is refused, by row and column.
+    /// Whether NaN is taken for a missing value; otherwise it is rejected, by row and column.
     ///
     /// Everything but a scikit-learn forest that was trained without missing values accepts it.
     pub fn accepts_missing(&self) -> bool {
@@ -186,7 +197,7 @@ impl TreeEnsemble {
         Ok(self)
     }
 
-    /// Makes the model refuse NaN.
+    /// Makes the model reject NaN.
     pub(crate) fn without_missing(mut self) -> Self {
         self.accepts_missing = false;
         self
@@ -226,7 +237,8 @@ impl TreeEnsemble {
 
     /// Memory that the model takes, in bytes.
     pub fn size_in_bytes(&self) -> usize {
-        size_of::<Self>() + self.outputs.iter().map(Summed::size_in_bytes).sum::<usize>()
+        let thresholds = self.thresholds.as_ref().map_or(0, Thresholds::size_in_bytes);
+        size_of::<Self>() + thresholds + self.outputs.iter().map(Summed::size_in_bytes).sum::<usize>()
     }
 
     /// The margins of every row, shape `(rows, features)` → `(rows, outputs)`.
@@ -235,13 +247,18 @@ impl TreeEnsemble {
     ///
     /// As [`Detector::score_into`].
     pub fn margins(&self, x: ArrayView2<'_, f32>) -> Result<Array2<f64>> {
+        self.margins_of(x)
+    }
+
+    /// [`TreeEnsemble::margins`] of rows of either width.
+    fn margins_of<T: Number>(&self, x: ArrayView2<'_, T>) -> Result<Array2<f64>> {
         let width = self.outputs.len();
         let mut margins = vec![0.0; x.nrows() * width];
         check::shape(&x, self.n_features, x.nrows())?;
         parallel::for_each_chunk(&mut margins, CHUNK * width, |start, margins| {
             for (i, margins) in margins.chunks_mut(TILE * width).enumerate() {
                 let first = start / width + i * TILE;
-                let x = self.prepared(&x.slice(s![first..first + margins.len() / width, ..]), first)?;
+                let x = T::prepare(self, &x.slice(s![first..first + margins.len() / width, ..]), first)?;
                 let mut sums = [0.0; TILE];
                 for (k, output) in self.outputs.iter().enumerate() {
                     output.sum(&x.view(), &mut sums[..x.nrows()]);
@@ -260,13 +277,13 @@ impl TreeEnsemble {
     }
 
     /// Scores up to `N` rows, of which the first is row `first` to the caller.
-    fn score_tile<const N: usize>(
+    fn score_tile<T: Number, const N: usize>(
         &self,
-        x: &ArrayView2<'_, f32>,
+        x: &ArrayView2<'_, T>,
         first: usize,
         out: &mut [f32],
     ) -> Result<()> {
-        let x = self.prepared(x, first)?;
+        let x = T::prepare(self, x, first)?;
         let (mut sums, mut scores) = ([0.0; N], Scores::<N>::new(self.link));
         let sums = &mut sums[..out.len()];
         for output in &self.outputs {
@@ -277,13 +294,43 @@ impl TreeEnsemble {
         Ok(())
     }
 
-    /// Refuses the first infinity, and the first NaN where the model does.
+    /// The threshold of a split with this number in the trees.
+    pub(crate) fn exact_threshold(&self, feature: u32, threshold: f32) -> f64 {
+        let exact = self.thresholds.as_ref().and_then(|thresholds| thresholds.exact(feature, threshold));
+        exact.unwrap_or(f64::from(threshold))
+    }
+
+    /// The probabilities of rows with these margins.
+    fn probabilities_of(&self, margins: &Array2<f64>) -> Array2<f64> {
+        let mut probabilities = Array2::zeros((margins.nrows(), self.classes.len()));
+        for (margins, mut to) in margins.rows().into_iter().zip(probabilities.rows_mut()) {
+            self.link.probabilities(margins, &mut to);
+        }
+        probabilities
+    }
+
+    /// Scores rows of either width.
+    fn score_rows<T: Number>(&self, x: ArrayView2<'_, T>, out: &mut [f32]) -> Result<()> {
+        check::shape(&x, self.n_features, out.len())?;
+        if out.len() == 1 {
+            return self.score_tile::<T, 1>(&x, 0, out);
+        }
+        parallel::for_each_chunk(out, CHUNK, |start, out| {
+            for (i, out) in out.chunks_mut(TILE).enumerate() {
+                let first = start + i * TILE;
+                self.score_tile::<T, TILE>(&x.slice(s![first..first + out.len(), ..]), first, out)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Rejects the first infinity, and the first NaN where the model does not accept it.
     pub(crate) fn check_values(&self, x: &ArrayView2<'_, f32>, first_row: usize) -> Result<()> {
         if self.accepts_missing { check::no_infinity(x, first_row) } else { check::finite(x, first_row) }
     }
 }
 
-/// Refuses fewer than two names, and one that comes twice.
+/// Rejects fewer than two names, and one that comes twice.
 fn check_classes(classes: &[String]) -> Result<()> {
     if classes.len() < 2 {
         return Err(Error::invalid("classes", "two or more names", classes.len()));
@@ -294,7 +341,7 @@ fn check_classes(classes: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Says which output a tree belongs to.
+/// Adds the output of a tree to its error.
 fn of_output(k: usize, error: Error) -> Error {
     match error {
         Error::InvalidArgument { name, expected, got } => {
@@ -314,22 +361,38 @@ impl Detector for TreeEnsemble {
     /// [`Error::ShapeMismatch`] for another width or another length of `out`; [`Error::NotFinite`] for an
     /// infinity, and for NaN where the model does not accept it, by row and column.
     fn score_into(&self, x: ArrayView2<'_, f32>, out: &mut [f32]) -> Result<()> {
-        check::shape(&x, self.n_features, out.len())?;
-        if out.len() == 1 {
-            return self.score_tile::<1>(&x, 0, out);
-        }
-        parallel::for_each_chunk(out, CHUNK, |start, out| {
-            for (i, out) in out.chunks_mut(TILE).enumerate() {
-                let first = start + i * TILE;
-                self.score_tile::<TILE>(&x.slice(s![first..first + out.len(), ..]), first, out)?;
-            }
-            Ok(())
-        })
+        self.score_rows(x, out)
+    }
+
+    /// Compares the numbers in 64 bits where the model does; see [`TreeEnsemble::compares_f64`].
+    fn score_f64(&self, x: ArrayView2<'_, f64>) -> Result<Vec<f32>> {
+        let mut out = vec![0.0; x.nrows()];
+        self.score_rows(x, &mut out)?;
+        Ok(out)
     }
 
     /// See [`TreeEnsemble::explain`].
     fn explain(&self, x: ArrayView2<'_, f32>) -> Result<Explanation> {
         Self::explain(self, x)
+    }
+
+    /// Compares the numbers in 64 bits where the model does; see [`TreeEnsemble::compares_f64`].
+    fn explain_f64(&self, x: ArrayView2<'_, f64>) -> Result<Explanation> {
+        self.explain_rows(x)
+    }
+
+    fn facts(&self) -> Value {
+        json!({
+            "trees": self.n_trees(),
+            "accepts_missing": self.accepts_missing(),
+            "compares_f64": self.compares_f64(),
+            "feature_names": self.feature_names(),
+            "category_names": self.category_names(),
+        })
+    }
+
+    fn as_classifier(&self) -> Option<&dyn Classifier> {
+        Some(self)
     }
 }
 
@@ -339,12 +402,12 @@ impl Classifier for TreeEnsemble {
     }
 
     fn probabilities(&self, x: ArrayView2<'_, f32>) -> Result<Array2<f64>> {
-        let margins = self.margins(x)?;
-        let mut probabilities = Array2::zeros((x.nrows(), self.classes.len()));
-        for (margins, mut to) in margins.rows().into_iter().zip(probabilities.rows_mut()) {
-            self.link.probabilities(margins, &mut to);
-        }
-        Ok(probabilities)
+        Ok(self.probabilities_of(&self.margins_of(x)?))
+    }
+
+    /// Compares the numbers in 64 bits where the model does; see [`TreeEnsemble::compares_f64`].
+    fn probabilities_f64(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        Ok(self.probabilities_of(&self.margins_of(x)?))
     }
 }
 

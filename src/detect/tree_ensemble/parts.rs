@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::thresholds::{Thresholds, down};
 use super::{CategoryName, Link, Missing, Output, TreeEnsemble};
 use crate::detect::stored::stored;
 use crate::detect::tree::{Categories, MAX_NODES, Node, Test};
@@ -9,7 +10,7 @@ use crate::error::{Error, Result};
 
 /// A [`TreeEnsemble`] as plain arrays, which do not depend on how it is laid out in memory.
 ///
-/// The trees stand one after the other, those of the first output first, each in preorder: a split is followed
+/// The arrays hold one tree after the other, ordered by output, each in preorder: a split is followed
 /// by its left subtree, then by its right one. `feature` to `cover` have one entry per node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,7 +42,7 @@ pub struct TreeEnsembleParts {
     pub tree_counts: Vec<u32>,
     /// Category sets of each output.
     pub set_counts: Vec<u32>,
-    /// The sets of categories, those of the first output first; categories ascend and are below 65536.
+    /// The sets of categories, ordered by output; categories ascend and are below 65536.
     pub category_sets: Vec<Vec<u32>>,
     /// Nodes of each tree.
     pub node_counts: Vec<u32>,
@@ -49,6 +50,10 @@ pub struct TreeEnsembleParts {
     pub feature: Vec<i32>,
     /// A row goes left when its feature is at most this finite number; 0 in a leaf and where categories are tested.
     pub threshold: Vec<f32>,
+    /// The threshold of each node in a model that compares 64-bit numbers, of which `threshold` is the largest `f32` at
+    /// or below it, or the lowest `f32`; 0 where `threshold` is not used. Empty in any other model.
+    #[serde(default)]
+    pub exact_threshold: Vec<f64>,
     /// A row goes left when its feature, cut to a whole number, is in this set of the output; else -1.
     pub category_set: Vec<i32>,
     /// Whether a row goes left where the feature is NaN; `false` in a leaf.
@@ -75,7 +80,7 @@ stored! {
     } tensors {
         base, tree_counts, set_counts, node_counts, feature, threshold, category_set, missing_left, right, value, cover
     } optional {
-        missing_range, missing_kept
+        missing_range, missing_kept, exact_threshold
     }
 }
 
@@ -99,6 +104,7 @@ impl TreeEnsemble {
             node_counts: Vec::new(),
             feature: Vec::new(),
             threshold: Vec::new(),
+            exact_threshold: Vec::new(),
             category_set: Vec::new(),
             missing_left: Vec::new(),
             right: Vec::new(),
@@ -110,7 +116,7 @@ impl TreeEnsemble {
             for tree in output.trees.iter() {
                 parts.node_counts.push(tree.len() as u32);
                 for node in tree {
-                    parts.push(node);
+                    parts.push(node, self);
                 }
             }
         }
@@ -125,7 +131,8 @@ impl TreeEnsemble {
     /// [`TreeEnsembleParts`] for what must.
     pub fn from_parts(parts: &TreeEnsembleParts) -> Result<Self> {
         parts.check_lengths()?;
-        let mut trees = parts.trees()?.into_iter();
+        let thresholds = parts.thresholds()?;
+        let mut trees = parts.trees(thresholds.as_ref())?.into_iter();
         let mut sets = parts.sets()?.into_iter();
         let counts = parts.tree_counts.iter().zip(&parts.set_counts);
         let outputs = parts.base.iter().zip(counts).map(|(&base, (&n_trees, &n_sets))| Output {
@@ -139,6 +146,9 @@ impl TreeEnsemble {
             model = model.averaged()?;
         } else if parts.link == Link::Mean {
             return Err(Error::invalid("averaged", "true with the link `mean`", false));
+        }
+        if let Some(thresholds) = thresholds {
+            model = model.with_thresholds(thresholds);
         }
         if !parts.accepts_missing {
             model = model.without_missing();
@@ -157,7 +167,7 @@ impl TreeEnsemble {
 }
 
 impl TreeEnsembleParts {
-    fn push(&mut self, node: &Node) {
+    fn push(&mut self, node: &Node, model: &TreeEnsemble) {
         let (feature, threshold, set, missing_left, right, value) = match *node {
             Node::Leaf { value, .. } => (-1, 0.0, -1, false, 0, value),
             Node::Split { feature, test, missing_left, right, .. } => {
@@ -168,6 +178,12 @@ impl TreeEnsembleParts {
                 (feature.cast_signed(), threshold, set, missing_left, right, 0.0)
             }
         };
+        let is_test = feature >= 0 && set == -1;
+        let exact = if is_test { model.exact_threshold(feature.cast_unsigned(), threshold) } else { 0.0 };
+        let threshold = if is_test { down(exact) } else { threshold };
+        if model.compares_f64() {
+            self.exact_threshold.push(exact);
+        }
         self.feature.push(feature);
         self.threshold.push(threshold);
         self.category_set.push(set);
@@ -181,6 +197,7 @@ impl TreeEnsembleParts {
     fn check_lengths(&self) -> Result<()> {
         let sum = |counts: &[u32]| counts.iter().map(|&count| u64::from(count)).sum::<u64>();
         let nodes = self.feature.len();
+        let exact = if self.exact_threshold.is_empty() { 0 } else { nodes as u64 };
         let lengths = [
             ("tree_counts", self.base.len() as u64, self.tree_counts.len() as u64),
             ("set_counts", self.base.len() as u64, self.set_counts.len() as u64),
@@ -188,6 +205,7 @@ impl TreeEnsembleParts {
             ("category_sets", sum(&self.set_counts), self.category_sets.len() as u64),
             ("feature", sum(&self.node_counts), nodes as u64),
             ("threshold", nodes as u64, self.threshold.len() as u64),
+            ("exact_threshold", exact, self.exact_threshold.len() as u64),
             ("category_set", nodes as u64, self.category_set.len() as u64),
             ("missing_left", nodes as u64, self.missing_left.len() as u64),
             ("right", nodes as u64, self.right.len() as u64),
@@ -225,6 +243,17 @@ impl TreeEnsembleParts {
         }
     }
 
+    /// The thresholds of a model that compares 64-bit numbers.
+    fn thresholds(&self) -> Result<Option<Thresholds>> {
+        if self.exact_threshold.is_empty() {
+            return Ok(None);
+        }
+        let tests = (0..self.feature.len()).filter(|&i| self.category_set[i] == -1);
+        let splits =
+            tests.filter_map(|i| Some((u32::try_from(self.feature[i]).ok()?, self.exact_threshold[i])));
+        Thresholds::new(splits).map(Some)
+    }
+
     /// The category sets.
     fn sets(&self) -> Result<Vec<Categories>> {
         let set = |(i, set): (usize, &Vec<u32>)| {
@@ -239,19 +268,19 @@ impl TreeEnsembleParts {
     }
 
     /// Puts the nodes of each tree together.
-    fn trees(&self) -> Result<Vec<Vec<Node>>> {
+    fn trees(&self, thresholds: Option<&Thresholds>) -> Result<Vec<Vec<Node>>> {
         let mut start = 0;
         let tree = |(tree, &count): (usize, &u32)| {
             let nodes = start..start + count as usize;
             let first = nodes.start;
             start = nodes.end;
-            nodes.map(|i| self.node(i).map_err(|fault| fault.at(tree, i - first))).collect()
+            nodes.map(|i| self.node(i, thresholds).map_err(|fault| fault.at(tree, i - first))).collect()
         };
         self.node_counts.iter().enumerate().map(tree).collect()
     }
 
     /// Node `i` of all.
-    fn node(&self, i: usize) -> Result<Node, Fault> {
+    fn node(&self, i: usize, thresholds: Option<&Thresholds>) -> Result<Node, Fault> {
         let (feature, threshold, set) = (self.feature[i], self.threshold[i], self.category_set[i]);
         let (missing_left, right, value) = (self.missing_left[i], self.right[i], self.value[i]);
         let cover = self.cover[i];
@@ -265,10 +294,13 @@ impl TreeEnsembleParts {
                     return Err(Fault("threshold", expected, threshold.to_string()));
                 }
                 Ok(set) => Test::OneOf(set),
-                Err(_) if set == -1 => Test::AtMost(threshold),
+                Err(_) if set == -1 => Test::AtMost(self.replacement(i, feature, thresholds)?),
                 Err(_) => return Err(Fault("category_set", "a set, or -1", set.to_string())),
             };
             return Ok(Node::Split { feature, test, missing_left, right, cover });
+        }
+        if self.exact_threshold.get(i).is_some_and(|exact| exact.to_bits() != 0) {
+            return Err(Fault("exact_threshold", "0 in a leaf", self.exact_threshold[i].to_string()));
         }
         if feature != -1 {
             return Err(Fault("feature", "a feature, or -1 in a leaf", feature.to_string()));
@@ -280,9 +312,23 @@ impl TreeEnsembleParts {
         }
         Ok(Node::Leaf { value, cover })
     }
+
+    /// What node `i`, which tests a number, compares with.
+    fn replacement(&self, i: usize, feature: u32, thresholds: Option<&Thresholds>) -> Result<f32, Fault> {
+        let threshold = self.threshold[i];
+        let Some(thresholds) = thresholds else { return Ok(threshold) };
+        let exact = self.exact_threshold[i];
+        match thresholds.replacement(feature, exact) {
+            Some(replacement) if down(exact) == threshold => Ok(replacement),
+            _ => {
+                let expected = "the largest f32 at or below the exact threshold";
+                Err(Fault("threshold", expected, format!("{threshold}, not {exact}")))
+            }
+        }
+    }
 }
 
-/// A field of a node, what was expected there, and what stands there.
+/// A field of a node, the expected value, and the value in the file.
 struct Fault(&'static str, &'static str, String);
 
 impl Fault {

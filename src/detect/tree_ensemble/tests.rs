@@ -195,3 +195,86 @@ fn threads_and_the_order_of_the_matrix_do_not_change_a_bit() {
         x.outer_iter().flat_map(|row| model.score(row.insert_axis(ndarray::Axis(0))).unwrap()).collect();
     assert_eq!(one_by_one, scores);
 }
+
+/// A LightGBM model that separates three epoch seconds which are equal in 32 bits, and 2^24 from 2^24 + 1.
+fn seconds() -> TreeEnsemble {
+    let text = "tree\nversion=v4\nnum_class=1\nnum_tree_per_iteration=1\nmax_feature_idx=1\n\
+        objective=binary sigmoid:1\nfeature_names=start counter\n\n\
+        Tree=0\nnum_leaves=3\nnum_cat=0\nsplit_feature=0 0\nthreshold=1700000010.5 1700000020.5\n\
+        decision_type=2 2\nleft_child=-1 -2\nright_child=1 -3\nleaf_value=1 2 4\nis_linear=0\n\n\
+        Tree=1\nnum_leaves=2\nnum_cat=0\nsplit_feature=1\nthreshold=16777216\ndecision_type=2\n\
+        left_child=-1\nright_child=-2\nleaf_value=8 16\nis_linear=0\n\nend of trees\n";
+    TreeEnsemble::from_lightgbm(text).unwrap()
+}
+
+#[test]
+fn numbers_of_64_bits_are_compared_as_they_are() {
+    let model = seconds();
+    let x = array![
+        [1_700_000_010.5, 16_777_216.0],
+        [1_700_000_010.6, 16_777_217.0],
+        [1_700_000_020.5, 16_777_216.000_001],
+        [1_700_000_020.6, 0.0],
+        [1e39, -1e300],
+        [f64::MIN, f64::MAX],
+    ];
+    let want = [9.0, 18.0, 18.0, 12.0, 12.0, 17.0];
+    assert_eq!(model.score_f64(x.view()).unwrap(), want);
+    let explained = model.explain_f64(x.view()).unwrap();
+    explained.check().unwrap();
+    assert_eq!(explained.scores, want.map(f64::from));
+    let p = model.probabilities_f64(x.view()).unwrap();
+    assert_eq!(p.column(1).to_vec(), want.map(|score| crate::stats::logistic(f64::from(score))));
+    for (row, &score) in x.rows().into_iter().zip(&want) {
+        assert_eq!(model.score_f64(row.insert_axis(ndarray::Axis(0))).unwrap(), [score]);
+    }
+    // f32 values are compared as they are too: these are the ones next to the thresholds.
+    let narrow = array![[1_700_000_000.0, 16_777_216.0], [1_700_000_128.0, 16_777_218.0]];
+    assert_eq!(model.score(narrow.mapv(|value: f64| value as f32).view()).unwrap(), [9.0, 20.0]);
+    assert_eq!(model.score_f64(narrow.view()).unwrap(), [9.0, 20.0]);
+
+    let parts = model.to_parts();
+    assert_eq!(
+        parts.exact_threshold,
+        [1_700_000_010.5, 0.0, 1_700_000_020.5, 0.0, 0.0, 16_777_216.0, 0.0, 0.0]
+    );
+    let loaded = TreeEnsemble::from_parts(&parts).unwrap();
+    assert_eq!((loaded.to_parts(), loaded.score_f64(x.view()).unwrap()), (parts, want.to_vec()));
+    let turned = model.clone().with_clean_class("1").unwrap();
+    assert_eq!(turned.score_f64(x.view()).unwrap(), want.map(|score| -score));
+    let bytes = crate::detect::AnyDetector::from(model).to_bytes().unwrap();
+    let read = crate::detect::AnyDetector::from_bytes(&bytes).unwrap();
+    assert_eq!(read.score_f64(x.view()).unwrap(), want);
+}
+
+#[test]
+fn infinities_of_64_bits_are_rejected_by_row_and_column() {
+    let model = seconds();
+    let mut x = Array2::zeros((3, 2));
+    x[[2, 1]] = f64::NEG_INFINITY;
+    let error = model.score_f64(x.view()).unwrap_err();
+    assert_eq!(error.to_string(), "row 2, column `1`: -inf is not finite");
+    // Another model rounds, and 1e39 has no f32.
+    let outputs = vec![output(0.0, vec![stump(-1.0, 2.0)])];
+    let plain = TreeEnsemble::from_outputs(2, names(&["a", "b"]), outputs, Link::Logistic).unwrap();
+    assert!(!plain.compares_f64() && model.compares_f64());
+    assert_eq!(plain.score_f64(array![[1.5, 0.0], [1.500_000_1, 0.0]].view()).unwrap(), [-1.0, 2.0]);
+    assert!(plain.score_f64(array![[1e39, 0.0]].view()).is_err());
+}
+
+#[test]
+fn a_file_with_other_exact_thresholds_is_rejected() {
+    let good = seconds().to_parts();
+    let broken = |change: &dyn Fn(&mut TreeEnsembleParts)| {
+        let mut parts = good.clone();
+        change(&mut parts);
+        TreeEnsemble::from_parts(&parts).unwrap_err().to_string()
+    };
+    assert!(broken(&|p| p.exact_threshold.truncate(1)).contains("`exact_threshold` must be an array of 8"));
+    assert!(broken(&|p| p.exact_threshold[0] = 1.5).contains("`trees[0].threshold[0]`"));
+    assert!(broken(&|p| p.exact_threshold[1] = 1.5).contains("`trees[0].exact_threshold[1]`"));
+    assert!(
+        broken(&|p| p.exact_threshold[0] = f64::NAN).contains("`thresholds of feature 0` must be finite")
+    );
+    assert!(broken(&|p| p.threshold[5] = 16_777_218.0).contains("`trees[1].threshold[0]`"));
+}

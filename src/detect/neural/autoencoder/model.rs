@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use ndarray::{Array2, ArrayView2, Axis, s};
+use serde_json::{Value, json};
 
 use super::config::AutoencoderConfig;
 use super::errors::Errors;
@@ -217,5 +218,9 @@ impl Detector for Autoencoder {
             scores.push(Errors::score(shares));
         }
         Explanation::new(0.0, contributions, scores)
+    }
+
+    fn facts(&self) -> Value {
+        json!({"history": self.history(), "parameters": self.n_parameters()})
     }
 }

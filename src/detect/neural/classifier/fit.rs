@@ -146,6 +146,10 @@ impl Fit for NeuralClassifierConfig {
         let fit = || config.fit_rows(x, &labels, &classes, context.weights, context.resume);
         context.run(fit).map(Into::into)
     }
+
+    fn needs_labels(&self) -> bool {
+        true
+    }
 }
 
 /// `0..n` without some rows, which rise.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use candle_core::Tensor;
 use ndarray::{Array2, ArrayView2, s};
+use serde_json::{Value, json};
 
 use super::NeuralClassifierConfig;
 use crate::detect::neural::device::{Device, Place, Precision, numbers};
@@ -197,6 +198,18 @@ impl Detector for NeuralClassifier {
             column += &of_entries.contributions.column(entry);
         }
         Explanation::new(of_entries.base, contributions, of_entries.scores)
+    }
+
+    fn facts(&self) -> Value {
+        json!({
+            "history": self.history(),
+            "pretraining_history": self.pretraining_history(),
+            "parameters": self.n_parameters(),
+        })
+    }
+
+    fn as_classifier(&self) -> Option<&dyn Classifier> {
+        Some(self)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The detector: its phases, and its scores split by feature.
 
 use ndarray::{Array2, ArrayView1, ArrayView2, s};
+use serde_json::{Value, json};
 
 use super::mapping::Mapping;
 use super::network::{Network, Scratch};
@@ -99,7 +100,7 @@ impl Kitsune {
     ///
     /// Each of them stretches the range by at most its own width. Many of them say that the stream has left
     /// what the groups were made for: begin a new stream then.
-    pub fn beyond_range(&self) -> &[u64] {
+    pub fn out_of_range(&self) -> &[u64] {
         &self.beyond
     }
 
@@ -278,5 +279,18 @@ impl Detector for Kitsune {
         let rows = x.rows().into_iter().zip(parts.rows_mut());
         let scores = rows.map(|(row, parts)| self.explain_row(network, row, parts)).collect();
         Explanation::new(0.0, parts, scores)
+    }
+
+    fn facts(&self) -> Value {
+        json!({
+            "rows_learned": self.n_rows(),
+            "ranges": self.ranges(),
+            "out_of_range": self.out_of_range(),
+            "groups": self.groups(),
+        })
+    }
+
+    fn as_online(&mut self) -> Option<&mut dyn OnlineDetector> {
+        Some(self)
     }
 }

@@ -32,7 +32,8 @@ pub struct KitsuneParts {
     /// Greatest value of each feature, likewise.
     pub high: Vec<f32>,
     /// Learned values of each feature beyond its range.
-    pub beyond_range: Vec<u64>,
+    #[serde(alias = "beyond_range")]
+    pub out_of_range: Vec<u64>,
     /// Mean of each feature.
     pub means: Vec<f64>,
     /// `Σ (x_i − mean_i) (x_j − mean_j)` for `j ≤ i`, the lower triangle row by row.
@@ -70,7 +71,7 @@ impl Stored for KitsuneParts {
         ] {
             tensors.put(&format!("{at}/{name}"), values);
         }
-        tensors.put(&format!("{at}/beyond_range"), &self.beyond_range);
+        tensors.put(&format!("{at}/out_of_range"), &self.out_of_range);
         tensors.put(&format!("{at}/means"), &self.means);
         tensors.put(&format!("{at}/products"), &self.products);
         tensors.put(&format!("{at}/group"), &self.group);
@@ -79,13 +80,14 @@ impl Stored for KitsuneParts {
     }
 
     fn restore(header: KitsuneHeader, at: &str, tensors: &mut Tensors) -> Result<Self, String> {
+        let out_of_range = tensors.name_or_old(format!("{at}/out_of_range"), &format!("{at}/beyond_range"));
         Ok(Self {
             config: header.config,
             n_features: header.n_features,
             rows_learned: header.rows_learned,
             low: tensors.take(&format!("{at}/low"))?,
             high: tensors.take(&format!("{at}/high"))?,
-            beyond_range: tensors.take(&format!("{at}/beyond_range"))?,
+            out_of_range: tensors.take(&out_of_range)?,
             means: tensors.take(&format!("{at}/means"))?,
             products: tensors.take(&format!("{at}/products"))?,
             group: tensors.take(&format!("{at}/group"))?,
@@ -104,7 +106,7 @@ impl KitsuneParts {
             rows_learned: model.learned,
             low: model.ranges.low.clone(),
             high: model.ranges.high.clone(),
-            beyond_range: model.beyond.clone(),
+            out_of_range: model.beyond.clone(),
             means: Vec::new(),
             products: Vec::new(),
             group: Vec::new(),
@@ -140,10 +142,10 @@ impl KitsuneParts {
         }
         let is_mapped = self.rows_learned >= self.config.mapping_rows as u64;
         let (mapping, mapped) = if is_mapped { (0, n) } else { (n, 0) };
-        length("beyond_range", &self.beyond_range, n)?;
-        if let Some(j) = self.beyond_range.iter().position(|&count| count > self.rows_learned) {
+        length("out_of_range", &self.out_of_range, n)?;
+        if let Some(j) = self.out_of_range.iter().position(|&count| count > self.rows_learned) {
             let expected = format!("at most {} rows", self.rows_learned);
-            return Err(Error::invalid(format!("beyond_range[{j}]"), expected, self.beyond_range[j]));
+            return Err(Error::invalid(format!("out_of_range[{j}]"), expected, self.out_of_range[j]));
         }
         length("group", &self.group, mapped)?;
         let ranges = ranges(["low", "high"], [&self.low, &self.high], n)?;
@@ -169,7 +171,7 @@ impl KitsuneParts {
             n_features: n,
             learned: self.rows_learned,
             ranges,
-            beyond: self.beyond_range.clone(),
+            beyond: self.out_of_range.clone(),
             phase,
         })
     }

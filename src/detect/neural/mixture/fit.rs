@@ -192,6 +192,10 @@ impl Fit for MixtureOfExpertsConfig {
         };
         context.run(fit).map(Into::into)
     }
+
+    fn needs_labels(&self) -> bool {
+        true
+    }
 }
 
 /// How experts and mixture did in one fold.

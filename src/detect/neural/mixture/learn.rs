@@ -12,12 +12,12 @@ use super::lessons;
 use super::panel::GATE;
 use super::task::Lessons;
 use super::voice::Voice;
-use crate::detect::Detector;
 use crate::detect::neural::gate::Gate;
 use crate::detect::neural::training::train;
 use crate::detect::neural::weights::Weights;
 use crate::detect::neural::{Checkpoint, History, NeuralClassifier};
 use crate::detect::training_rows::TrainingRows;
+use crate::detect::{Detector, Fit};
 use crate::error::{Error, Result};
 
 /// What a gate learns from.

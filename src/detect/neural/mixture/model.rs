@@ -1,6 +1,7 @@
 //! The fitted mixture.
 
 use ndarray::{Array2, ArrayView2, Axis, s};
+use serde_json::{Value, json};
 
 use super::config::{MOST_EXPERTS, MixtureOfExpertsConfig, check_names};
 use super::panel::{Panel, TILE};
@@ -195,6 +196,14 @@ impl Detector for MixtureOfExperts {
     /// See [`MixtureOfExperts::explain`].
     fn explain(&self, x: ArrayView2<'_, f32>) -> Result<Explanation> {
         Self::explain(self, x)
+    }
+
+    fn facts(&self) -> Value {
+        json!({"history": self.history(), "report": self.report(), "experts": self.experts()})
+    }
+
+    fn as_classifier(&self) -> Option<&dyn Classifier> {
+        Some(self)
     }
 }
 

@@ -44,7 +44,7 @@ pub(super) fn text<'a>(bytes: &'a [u8], place: &str, expected: &str) -> Result<&
     })
 }
 
-/// Refuses a format of [`OTHERS`] by its name, and UBJSON.
+/// Rejects a format of [`OTHERS`] by its name, and UBJSON.
 pub(super) fn refuse_others(bytes: &[u8], place: &str, expected: &str) -> Result<()> {
     let other = OTHERS.iter().find(|(start, ..)| bytes.starts_with(start));
     let (format, advice) = match other {

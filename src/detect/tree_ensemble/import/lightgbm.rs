@@ -4,15 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::str::FromStr;
 
-use super::{Raw, at_or_below, bad, formats, numbered, preorder, read};
+use super::{Raw, bad, formats, numbered, preorder, read};
 use crate::detect::tree::{Categories, Test};
-use crate::detect::tree_ensemble::{Link, Missing, Output, TreeEnsemble};
+use crate::detect::tree_ensemble::{Link, Missing, Output, Thresholds, TreeEnsemble};
 use crate::error::{Error, Result};
 
 /// Values this near to 0 are 0 to LightGBM.
 const ZERO: f32 = 1e-35;
 
-/// What a decision type has at its bits 2 and 3 where 0 stands for a missing value.
+/// Bits 2 and 3 of a decision type where 0 is a missing value.
 const ZERO_IS_MISSING: u8 = 1;
 
 /// The bit of splits that test categories, in a set of missing types.
@@ -22,8 +22,9 @@ impl TreeEnsemble {
     /// Reads a model that LightGBM has written as text (`Booster.save_model`, `model_to_string`; versions v3
     /// and v4), with the objectives `binary`, `cross_entropy` and `multiclass`.
     ///
-    /// Margins are LightGBM's raw scores to the last bit: leaf values are summed in f64 in the same order, and
-    /// a threshold becomes the largest f32 at or below it, which parts f32 values exactly as the f64 does.
+    /// Margins are LightGBM's raw scores to the last bit: leaf values are summed in f64 in the same order, and every
+    /// value takes the same side of each threshold as there. LightGBM compares 64-bit numbers, so pass them to
+    /// [`Detector::score_f64`](crate::Detector::score_f64) where 32 bits are not enough.
     /// Where `sigmoid` is not 1 the leaf values are multiplied by it, so that margins are log-odds. A random
     /// forest (`average_output`) is averaged, as its probabilities are there. NaN goes where LightGBM sends it,
     /// which takes it for 0 where the feature had no missing value in training; with `zero_as_missing`, 0 is a
@@ -35,7 +36,7 @@ impl TreeEnsemble {
     /// # Errors
     ///
     /// [`Error::BadRecord`] by line and key for text that is not such a model; [`Error::InvalidArgument`] by
-    /// tree, node and key for nodes that make no tree, and for what is refused: other objectives, linear trees,
+    /// tree, node and key for nodes that make no tree, and for what is rejected: other objectives, linear trees,
     /// and features of which some splits take 0 for missing and some do not.
     ///
     /// # Examples
@@ -99,13 +100,15 @@ fn parse(bytes: &[u8], place: &str) -> Result<TreeEnsemble> {
         let expected = format!("a positive multiple of {n_outputs}");
         return Err(Error::invalid(format!("{place}: trees"), expected, sections.len()));
     }
-    let types = missing_types(sections.as_slice())?;
+    let splits = Splits::new(sections.as_slice())?;
     let empty = || Output { base: 0.0, trees: Vec::new(), categories: Vec::new() };
     let mut outputs: Vec<Output> = (0..n_outputs).map(|_| empty()).collect();
     for (i, section) in sections.enumerate() {
-        tree(&section, n_features, sigmoid, &types, &mut outputs[i % n_outputs])?;
+        tree(&section, n_features, sigmoid, &splits, &mut outputs[i % n_outputs])?;
     }
+    let Splits { types, thresholds } = splits;
     let model = TreeEnsemble::from_outputs(n_features, numbered(classes), outputs, link)?;
+    let model = model.with_thresholds(thresholds);
     let model = if header.fields.contains_key("average_output") { model.averaged()? } else { model };
     let names = header.text("feature_names")?.split(' ').map(str::to_owned);
     let model = model.with_feature_names(names.collect())?;
@@ -116,18 +119,49 @@ fn parse(bytes: &[u8], place: &str) -> Result<TreeEnsemble> {
     model.with_missing(Missing { low: -ZERO, high: ZERO, kept: kept.collect() })
 }
 
-/// How the splits of each feature take missing values, as a set of bits: `1 << type`, or [`CATEGORIES`].
-fn missing_types(sections: &[Section<'_>]) -> Result<BTreeMap<u32, u8>> {
-    let mut types = BTreeMap::new();
-    for section in sections.iter().filter(|section| section.fields.contains_key("split_feature")) {
-        let features: Vec<u32> = section.list("split_feature", None)?;
-        let decisions: Vec<u8> = section.list("decision_type", Some(features.len()))?;
-        for (feature, decision) in features.into_iter().zip(decisions) {
-            let bit = if decision & 1 == 1 { CATEGORIES } else { 1 << (decision >> 2 & 3) };
-            *types.entry(feature).or_default() |= bit;
+/// What the splits of all trees are, by feature.
+struct Splits {
+    /// How they take missing values, as a set of bits: `1 << type`, or [`CATEGORIES`].
+    types: BTreeMap<u32, u8>,
+    /// The thresholds that they compare numbers with.
+    thresholds: Thresholds,
+}
+
+impl Splits {
+    fn new(sections: &[Section<'_>]) -> Result<Self> {
+        let (mut types, mut thresholds) = (BTreeMap::new(), Vec::new());
+        for section in sections.iter().filter(|section| section.fields.contains_key("split_feature")) {
+            let features: Vec<u32> = section.list("split_feature", None)?;
+            let numbers: Vec<f64> = section.list("threshold", Some(features.len()))?;
+            let decisions: Vec<u8> = section.list("decision_type", Some(features.len()))?;
+            for (node, ((feature, number), decision)) in
+                features.into_iter().zip(numbers).zip(decisions).enumerate()
+            {
+                let is_category = decision & 1 == 1;
+                let bit = if is_category { CATEGORIES } else { 1 << (decision >> 2 & 3) };
+                *types.entry(feature).or_default() |= bit;
+                if !is_category {
+                    thresholds.push((feature, compared(section, node, number)?));
+                }
+            }
         }
+        Ok(Self { types, thresholds: Thresholds::new(thresholds)? })
     }
-    Ok(types)
+}
+
+/// What a number is compared with where the file has this threshold.
+///
+/// LightGBM reads values this near to 0 as 0, so no threshold lies between them.
+fn compared(section: &Section<'_>, node: usize, threshold: f64) -> Result<f64> {
+    let zero = f64::from(ZERO);
+    if threshold.is_nan() || threshold == f64::NEG_INFINITY {
+        return Err(section.refused("threshold", node, "a number that a value can be at most", threshold));
+    }
+    Ok(match threshold {
+        _ if threshold.abs() > zero => threshold.min(f64::MAX),
+        _ if threshold >= 0.0 => zero,
+        _ => (-zero).next_down(),
+    })
 }
 
 /// What the margins mean, and what they are multiplied by.
@@ -157,7 +191,7 @@ fn tree(
     section: &Section<'_>,
     n_features: usize,
     sigmoid: f64,
-    types: &BTreeMap<u32, u8>,
+    all: &Splits,
     output: &mut Output,
 ) -> Result<()> {
     if section.fields.contains_key("is_linear") && section.text("is_linear")? != "0" {
@@ -210,7 +244,10 @@ fn tree(
             }
             (Test::OneOf(first_set + threshold as u32), false)
         } else {
-            numeric(section, id, decision, threshold, types.get(&feature).copied().unwrap_or_default())?
+            let at_most = all.thresholds.replacement(feature, compared(section, id, threshold)?);
+            let missing_left = missing_left(section, id, decision, threshold, all.types.get(&feature))?;
+            // Every threshold of the file has a replacement.
+            (Test::AtMost(at_most.unwrap_or(f32::NAN)), missing_left)
         };
         Ok(Raw::Split { feature, test, missing_left, left, right, cover: internal_counts[id] })
     };
@@ -221,42 +258,30 @@ fn tree(
     Ok(())
 }
 
-/// The test of a threshold, and whether NaN goes left; `types` are those of all splits of the feature.
-fn numeric(
+/// Whether NaN goes left of a threshold; `types` are the missing types of all splits of the feature.
+fn missing_left(
     section: &Section<'_>,
     node: usize,
     decision: u8,
     threshold: f64,
-    types: u8,
-) -> Result<(Test, bool)> {
-    let Some(at_most) = at_or_below(threshold) else {
-        return Err(section.refused("threshold", node, "a number that an f32 can be at most", threshold));
-    };
+    types: Option<&u8>,
+) -> Result<bool> {
     let default_left = decision & 2 != 0;
-    let missing_left = match decision >> 2 & 3 {
-        0 => 0.0 <= threshold,
-        ZERO_IS_MISSING if types != 1 << ZERO_IS_MISSING => {
+    match decision >> 2 & 3 {
+        0 => Ok(0.0 <= threshold),
+        ZERO_IS_MISSING if types != Some(&(1 << ZERO_IS_MISSING)) => {
             let expected = "one that all splits of the feature have, where 0 is taken for missing";
-            return Err(section.refused("decision_type", node, expected, decision));
+            Err(section.refused("decision_type", node, expected, decision))
         }
-        ZERO_IS_MISSING | 2 => default_left,
+        ZERO_IS_MISSING | 2 => Ok(default_left),
         _ => {
             let expected = "one that takes nothing, 0 or NaN for missing";
-            return Err(section.refused("decision_type", node, expected, decision));
+            Err(section.refused("decision_type", node, expected, decision))
         }
-    };
-    // LightGBM reads values this near to 0 as 0, so none of them is parted from 0.
-    let at_most = if at_most.abs() > ZERO {
-        at_most
-    } else if threshold >= 0.0 {
-        ZERO
-    } else {
-        (-ZERO).next_down()
-    };
-    Ok((Test::AtMost(at_most), missing_left))
+    }
 }
 
-/// The category sets of a tree: 32 categories a word, `cat_boundaries` says where each set ends.
+/// The category sets of a tree: 32 categories a word, `cat_boundaries` holds the end of each set.
 fn sets(section: &Section<'_>) -> Result<Vec<Categories>> {
     if section.number::<usize>("num_cat")? == 0 {
         return Ok(Vec::new());
@@ -344,7 +369,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Training rows of each node; 0 where the model does not tell.
+    /// Training rows of each node; 0 where the model does not hold them.
     fn counts(&self, key: &str, length: usize) -> Result<Vec<f32>> {
         if length == 0 || !self.fields.contains_key(key) {
             return Ok(vec![0.0; length]);

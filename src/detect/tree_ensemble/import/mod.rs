@@ -14,7 +14,7 @@ use std::path::Path;
 use crate::detect::tree::{Node, Test};
 use crate::error::{Error, Result};
 
-/// Larger files are refused before they are read.
+/// Larger files are rejected before they are read.
 const MAX_BYTES: u64 = 1 << 30;
 
 /// Reads a model file.
@@ -43,8 +43,8 @@ enum Raw {
 
 /// The tree below node `root` in preorder.
 ///
-/// Whatever `node` refuses is refused; a node that is reached twice gets `again`, so that no tree is larger
-/// than its file and no walk goes round in circles.
+/// Errors of `node` are returned; a node that is reached twice gives the error `again`, so that no tree is larger
+/// than its file and the walk ends.
 fn preorder(
     nodes: usize,
     root: usize,
@@ -76,16 +76,6 @@ fn preorder(
     Ok(tree)
 }
 
-/// The largest finite f32 at or below `threshold`: an f32 is at most the one where it is at most the other.
-///
-/// `None` where there is none, or for NaN.
-fn at_or_below(threshold: f64) -> Option<f32> {
-    let nearest = threshold as f32;
-    let below = if f64::from(nearest) > threshold { nearest.next_down() } else { nearest };
-    let below = below.min(f32::MAX);
-    (below.is_finite() && !threshold.is_nan()).then_some(below)
-}
-
 /// Names of classes of which only the number is known.
 fn numbered(classes: usize) -> Vec<String> {
     (0..classes).map(|class| class.to_string()).collect()
@@ -94,18 +84,6 @@ fn numbered(classes: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn thresholds_are_rounded_down() {
-        assert_eq!(at_or_below(0.5), Some(0.5));
-        let tenth = at_or_below(0.1).unwrap();
-        assert!(f64::from(tenth) <= 0.1 && f64::from(tenth.next_up()) > 0.1);
-        assert_eq!(at_or_below(1e300), Some(f32::MAX));
-        assert_eq!(at_or_below(f64::INFINITY), Some(f32::MAX));
-        assert_eq!(at_or_below(1e-300), Some(0.0));
-        assert_eq!(at_or_below(-1e-300), Some(-f32::from_bits(1)));
-        assert_eq!((at_or_below(-1e300), at_or_below(f64::NAN)), (None, None));
-    }
 
     #[test]
     fn circles_are_refused() {

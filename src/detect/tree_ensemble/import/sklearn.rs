@@ -4,8 +4,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{Raw, at_or_below, bad, formats, preorder, read};
+use super::{Raw, bad, formats, preorder, read};
 use crate::detect::tree::{Categories, Node, Test};
+use crate::detect::tree_ensemble::thresholds::{Thresholds, at_or_below};
 use crate::detect::tree_ensemble::{CategoryName, Link, Output, TreeEnsemble};
 use crate::error::{Error, Result};
 
@@ -26,7 +27,7 @@ impl TreeEnsemble {
     ///                 "left": np.where(leaf, -1, nodes["left"].astype(int)).tolist(),
     ///                 "right": np.where(leaf, -1, nodes["right"].astype(int)).tolist(),
     ///                 "feature": nodes["feature_idx"].tolist(),
-    ///                 "threshold": np.where(leaf, 0, np.minimum(nodes["num_threshold"], 1e300)).tolist(),
+    ///                 "threshold": np.where(leaf, 0, np.minimum(nodes["num_threshold"], np.finfo(float).max)).tolist(),
     ///                 "missing_left": nodes["missing_go_to_left"].astype(bool).tolist(),
     ///                 "value": nodes["value"][:, None].tolist(),
     ///                 "samples": nodes["count"].tolist(),
@@ -41,7 +42,7 @@ impl TreeEnsemble {
     ///                 "left": tree.children_left.tolist(),
     ///                 "right": tree.children_right.tolist(),
     ///                 "feature": tree.feature.tolist(),
-    ///                 "threshold": np.minimum(tree.threshold, 1e300).tolist(),
+    ///                 "threshold": np.minimum(tree.threshold, np.finfo(float).max).tolist(),
     ///                 "missing_left": tree.missing_go_to_left.astype(bool).tolist(),
     ///                 "value": tree.value[:, 0, :].tolist(),
     ///                 "samples": tree.n_node_samples.tolist(),
@@ -57,12 +58,12 @@ impl TreeEnsemble {
     /// ```
     ///
     /// It takes `RandomForestClassifier`, `ExtraTreesClassifier`, `GradientBoostingClassifier` and
-    /// `HistGradientBoostingClassifier`. `trees` holds those of the first iteration first;
-    /// in each of them there is one for every output of a boosted model. A leaf has `left` and `right` −1;
+    /// `HistGradientBoostingClassifier`. `trees` is ordered by iteration;
+    /// each iteration of a boosted model has one tree for every output. A leaf has `left` and `right` −1;
     /// `value` has one entry per class in a forest and one entry in a boosted model. A tree may have `categories`,
     /// for each node the codes that go left, or `null`; the model's `categories` has their names for each feature.
     ///
-    /// The sums are those of scikit-learn to the last bit: the mean of the class probabilities of a forest
+    /// The sums equal scikit-learn's to the last bit: the mean of the class probabilities of a forest
     /// ([`Link::Mean`]), `init + Σ scale · value` of a boosted model. `loss` is `"log_loss"`, which is the default,
     /// or `"exponential"`, whose sums are doubled: that is the log-odds. The first class is taken for clean
     /// traffic; see [`TreeEnsemble::with_clean_class`].
@@ -171,9 +172,23 @@ fn parse(bytes: &[u8], place: &str) -> Result<TreeEnsemble> {
     }
     let output = |base| Output { base, trees: Vec::new(), categories: Vec::new() };
     let mut outputs: Vec<Output> = base.into_iter().map(|base| output(factor * base)).collect();
-    for (number, tree) in file.trees.iter().enumerate() {
-        let tree = Numbered { tree, number, place, values: if forest { classes } else { 1 } };
-        tree.check()?;
+    let values = if forest { classes } else { 1 };
+    let trees: Vec<Numbered<'_>> = file
+        .trees
+        .iter()
+        .enumerate()
+        .map(|(number, tree)| Numbered { tree, number, place, values })
+        .collect();
+    trees.iter().try_for_each(Numbered::check)?;
+    // The other models compare 32-bit numbers.
+    let thresholds = match file.model {
+        Kind::HistGradientBoostingClassifier => {
+            Some(Thresholds::new(trees.iter().flat_map(Numbered::thresholds))?)
+        }
+        _ => None,
+    };
+    for tree in &trees {
+        let number = tree.number;
         for (k, output) in outputs.iter_mut().enumerate() {
             // Which of its values a leaf adds to this output, if any.
             let entry = match (forest, n_outputs) {
@@ -183,7 +198,13 @@ fn parse(bytes: &[u8], place: &str) -> Result<TreeEnsemble> {
                 (false, _) => continue,
             };
             let sets = &mut output.categories;
-            output.trees.push(tree.nodes(file.n_features, entry, factor * file.scale, sets)?);
+            output.trees.push(tree.nodes(
+                file.n_features,
+                entry,
+                factor * file.scale,
+                thresholds.as_ref(),
+                sets,
+            )?);
         }
     }
     let link = match (forest, n_outputs) {
@@ -193,6 +214,10 @@ fn parse(bytes: &[u8], place: &str) -> Result<TreeEnsemble> {
     };
     let model = TreeEnsemble::from_outputs(file.n_features, file.classes, outputs, link)?;
     let model = if file.accepts_missing { model } else { model.without_missing() };
+    let model = match thresholds {
+        Some(thresholds) => model.with_thresholds(thresholds),
+        None => model,
+    };
     let model = match file.feature_names {
         Some(names) => model.with_feature_names(names)?,
         None => model,
@@ -240,12 +265,24 @@ impl Numbered<'_> {
         }
     }
 
+    /// The features and the finite thresholds of the splits that compare numbers.
+    fn thresholds(&self) -> impl Iterator<Item = (u32, f64)> {
+        let tree = self.tree;
+        let is_split = |&id: &usize| tree.left[id] != -1 || tree.right[id] != -1;
+        let by_number =
+            |&id: &usize| tree.categories.as_ref().is_none_or(|categories| categories[id].is_none());
+        let ids = (0..tree.left.len()).filter(is_split).filter(by_number);
+        ids.filter_map(|id| Some((u32::try_from(tree.feature[id]).ok()?, tree.threshold[id])))
+            .filter(|(_, threshold)| threshold.is_finite())
+    }
+
     /// The tree in preorder, each leaf with this one of its values; its category sets follow those that are there.
     fn nodes(
         &self,
         n_features: usize,
         entry: usize,
         scale: f64,
+        thresholds: Option<&Thresholds>,
         sets: &mut Vec<Categories>,
     ) -> Result<Vec<Node>> {
         // The set of each node that tests categories.
@@ -267,12 +304,17 @@ impl Numbered<'_> {
                     return Err(self.refused("feature", id, format!("below {n_features}"), tree.feature[id]));
                 }
             };
-            let test = match (set_of.get(id).copied().flatten(), at_or_below(tree.threshold[id])) {
+            let threshold = tree.threshold[id];
+            let at_most = match thresholds {
+                Some(thresholds) => thresholds.replacement(feature, threshold),
+                None => at_or_below(threshold),
+            };
+            let test = match (set_of.get(id).copied().flatten(), at_most) {
                 (Some(set), _) => Test::OneOf(set),
                 (None, Some(at_most)) => Test::AtMost(at_most),
                 (None, None) => {
                     let expected = "a number that an f32 can be at most";
-                    return Err(self.refused("threshold", id, expected, tree.threshold[id]));
+                    return Err(self.refused("threshold", id, expected, threshold));
                 }
             };
             let missing_left = tree.missing_left[id];

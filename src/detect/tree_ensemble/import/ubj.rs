@@ -31,7 +31,7 @@ impl<'de> Reader<'de> {
         self.at
     }
 
-    /// Refuses what follows the value.
+    /// Rejects what follows the value.
     pub(super) fn end(&self) -> Result<(), Error> {
         if self.at == self.bytes.len() { Ok(()) } else { Err(Error("bytes after the model".into())) }
     }
@@ -57,7 +57,7 @@ impl<'de> Reader<'de> {
         Ok(self.array::<1>()?[0])
     }
 
-    /// The type of the next value; `N` stands for nothing and is passed over.
+    /// The type of the next value; `N` is a no-op and is skipped.
     fn next_marker(&mut self) -> Result<u8, Error> {
         if let Some(marker) = self.marker.take() {
             return Ok(marker);
@@ -97,7 +97,7 @@ impl<'de> Reader<'de> {
         std::str::from_utf8(self.take(length)?).map_err(|_| Error("text that is not UTF-8".into()))
     }
 
-    /// What an array or object says of its entries: their type and how many there are.
+    /// The type and the number of entries in the header of an array or object.
     fn entries(&mut self, end: u8) -> Result<Entries, Error> {
         let mut entries = Entries { end, marker: None, left: None };
         if self.peek() == Some(b'$') {

@@ -32,7 +32,7 @@ impl TreeEnsemble {
     /// # Errors
     ///
     /// [`Error::BadRecord`] by line and path for text that is not such a model; [`Error::InvalidArgument`] by
-    /// tree, node and field for nodes that make no tree, and for what is refused: other boosters and
+    /// tree, node and field for nodes that make no tree, and for what is rejected: other boosters and
     /// objectives, several targets, leaves that hold vectors.
     pub fn from_xgboost_json(text: &str) -> Result<Self> {
         Self::from_xgboost_slice(text.as_bytes())

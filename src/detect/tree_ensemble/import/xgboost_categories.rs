@@ -27,7 +27,7 @@ enum Number {
     Float(f64),
 }
 
-/// A field, what was expected there, and what stands there.
+/// A field, the expected value, and the value in the file.
 type Fault = (String, String, String);
 
 impl Containers {

@@ -37,8 +37,12 @@ impl TreeEnsemble {
     /// | output | `margins` | `double` | rows, outputs; as [`TreeEnsemble::margins`] |
     /// | output | `probabilities` | `double` | rows, classes |
     ///
+    /// The splits hold thresholds of 64 bits where the model has them, but the input has 32 bits, so an ONNX runtime
+    /// gives the result of [`Detector::score`](crate::Detector::score) and not of
+    /// [`Detector::score_f64`](crate::Detector::score_f64).
+    ///
     /// A runtime that adds in the order of the trees gives the same margins to the last bit; onnxruntime does
-    /// so on one thread. Infinities, which scoring refuses, and NaN in a model that refuses it, are taken there.
+    /// so on one thread. The ONNX model accepts infinities, which scoring rejects, and NaN in a model that rejects it.
     /// Class names are the metadata entry `classes`, as a JSON list, and so are the `feature_names` where they
     /// are known.
     ///
@@ -168,14 +172,14 @@ impl Table {
             let leaf = [Node::Leaf { value: base, cover: 0.0 }];
             let first = (base != 0.0 || trees.len() == 0).then_some(&leaf[..]);
             for tree in first.into_iter().chain(trees.iter()) {
-                table.push(tree, k as u64, trees.categories(), input);
+                table.push(tree, k as u64, trees.categories(), model, input);
             }
         }
         table
     }
 
     /// Adds a tree; one that is a leaf becomes a split with that leaf on both sides.
-    fn push(&mut self, tree: &[Node], target: u64, sets: &[Categories], input: &Input) {
+    fn push(&mut self, tree: &[Node], target: u64, sets: &[Categories], model: &TreeEnsemble, input: &Input) {
         let first_split = self.features.len() as u64;
         let first_leaf = self.targets.len() as u64;
         self.roots.push(first_split);
@@ -201,7 +205,7 @@ impl Table {
                 }
                 Node::Split { feature, test, missing_left, right, .. } => {
                     let (threshold, mode) = match test {
-                        Test::AtMost(threshold) => (f64::from(threshold), BRANCH_LEQ),
+                        Test::AtMost(threshold) => (model.exact_threshold(feature, threshold), BRANCH_LEQ),
                         Test::OneOf(set) => {
                             let members = sets[set as usize].iter().map(f64::from);
                             let before = self.members.len();

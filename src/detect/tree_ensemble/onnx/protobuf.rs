@@ -48,7 +48,7 @@ impl Message {
         self.varint(u64::from(field << 3 | wire_type));
     }
 
-    /// Seven bits a byte, the lowest first; the high bit says that more follow.
+    /// Seven bits a byte, the lowest first; the high bit is set where more follow.
     fn varint(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.0.push(value as u8 | 0x80);

@@ -38,7 +38,7 @@ use crate::progress;
 /// let training = TrainingConfig { epochs: 20, ..Default::default() };
 /// let autoencoder =
 ///     AutoencoderConfig { widths: vec![4], latent: 1, batch_norm: false, training, ..Default::default() };
-/// let config = EntityAutoencodersConfig { entity: 0.into(), least_rows: 100, autoencoder };
+/// let config = EntityAutoencodersConfig { entity: 0.into(), min_rows: 100, autoencoder };
 /// let model = config.fit(x.view(), FitContext::default())?.model;
 /// assert_eq!(model.entities().collect::<Vec<_>>(), [0, 1]);
 /// // 1000 is usual on link 1 alone.
@@ -52,14 +52,15 @@ pub struct EntityAutoencodersConfig {
     /// The column that says whose row it is; it holds whole numbers in `0..65536`, as the codes of a category are.
     pub entity: EntityColumn,
     /// Training rows from which an entity gets a model of its own, at least 2.
-    pub least_rows: usize,
+    #[serde(alias = "least_rows")]
+    pub min_rows: usize,
     /// The settings of every model; columns are counted with the entity's.
     pub autoencoder: AutoencoderConfig,
 }
 
 impl Default for EntityAutoencodersConfig {
     fn default() -> Self {
-        Self { entity: EntityColumn::Index(0), least_rows: 500, autoencoder: AutoencoderConfig::default() }
+        Self { entity: EntityColumn::Index(0), min_rows: 500, autoencoder: AutoencoderConfig::default() }
     }
 }
 
@@ -70,8 +71,8 @@ impl EntityAutoencodersConfig {
     /// Checks the settings for a matrix of so many columns; returns which of them says whose row it is.
     pub(super) fn validate(&self, n_features: usize) -> Result<usize> {
         let entity = self.entity.index(n_features)?;
-        if self.least_rows < 2 {
-            return Err(Error::invalid("least_rows", "at least 2", self.least_rows));
+        if self.min_rows < 2 {
+            return Err(Error::invalid("min_rows", "at least 2", self.min_rows));
         }
         self.autoencoder.validate()?;
         Ok(entity)
@@ -87,7 +88,7 @@ impl EntityAutoencodersConfig {
             };
             rows.entry(code).or_default().push(row);
         }
-        rows.retain(|_, rows| rows.len() >= self.least_rows);
+        rows.retain(|_, rows| rows.len() >= self.min_rows);
         Ok(rows.into_iter().collect())
     }
 

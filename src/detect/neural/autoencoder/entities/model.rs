@@ -1,6 +1,7 @@
 //! The fitted models, and the way from a row to its own.
 
 use ndarray::{Array2, ArrayView2, Axis, s};
+use serde_json::{Value, json};
 
 use super::EntityAutoencodersConfig;
 use crate::detect::neural::autoencoder::Autoencoder;
@@ -112,5 +113,9 @@ impl Detector for EntityAutoencoders {
             }
         }
         Explanation::new(0.0, contributions, scores)
+    }
+
+    fn facts(&self) -> Value {
+        json!({"history": self.shared().history(), "entities": self.entities().collect::<Vec<_>>()})
     }
 }

@@ -36,7 +36,7 @@ fn config() -> EntityAutoencodersConfig {
         training,
         ..Default::default()
     };
-    EntityAutoencodersConfig { entity: 1.into(), least_rows: 400, autoencoder }
+    EntityAutoencodersConfig { entity: 1.into(), min_rows: 400, autoencoder }
 }
 
 #[test]
@@ -125,7 +125,7 @@ fn one_file_holds_all_models_and_each_is_small() {
         training: TrainingConfig { epochs: 1, ..Default::default() },
         ..Default::default()
     };
-    let config = EntityAutoencodersConfig { entity: 0.into(), least_rows: 50, autoencoder };
+    let config = EntityAutoencodersConfig { entity: 0.into(), min_rows: 50, autoencoder };
     let x = Array2::from_shape_fn(
         (300, 43),
         |(i, j)| if j == 0 { (i % 4) as f32 } else { ((i * j) % 17) as f32 },
@@ -153,7 +153,7 @@ fn what_does_not_fit_is_named() {
     let mut x = rows(600, 1);
     refused(EntityAutoencodersConfig { entity: 3.into(), ..config() }, &x, "a column below 3");
     refused(EntityAutoencodersConfig { entity: "link".into(), ..config() }, &x, "the number of a column");
-    refused(EntityAutoencodersConfig { least_rows: 1, ..config() }, &x, "least_rows");
+    refused(EntityAutoencodersConfig { min_rows: 1, ..config() }, &x, "min_rows");
     x[[4, 1]] = 2.5;
     refused(config(), &x, "x[4, 1]");
     let alone = EntityAutoencodersConfig { entity: 0.into(), ..config() };

@@ -1,4 +1,4 @@
-//! Rows made ready for a walk that knows neither missing values nor fractions of categories.
+//! Rows prepared for a layout that supports neither missing values nor fractional category codes.
 
 use super::walk::Sets;
 use crate::detect::tree::{Node, Test, Trees};
@@ -6,23 +6,23 @@ use crate::error::Result;
 
 /// How rows are made ready.
 ///
-/// A category becomes the whole number whose bits it is. Where values may be missing, a row stands twice
-/// beside itself: what is missing is right of every cut in the first copy and left of it in the second, and
-/// each split reads the copy that suits it.
+/// A category code is stored as the bits of the whole number. Where values may be missing, each row has two
+/// copies: a missing value is right of every cut in the first copy and left of every cut in the second, and
+/// each split reads the copy that matches its direction for missing values.
 #[derive(Clone, Debug)]
-pub(super) struct Dress {
+pub(super) struct RowPrep {
     n_features: usize,
     categorical: Vec<usize>,
     missing: bool,
     in_all: u32,
 }
 
-impl Dress {
+impl RowPrep {
     /// What rows need for these trees, and the trees for rows that have it.
     pub(super) fn new(trees: &Trees, categorical: &[usize], missing: bool) -> Result<(Self, Trees)> {
         let n_features = trees.n_features();
         let in_all = Sets::in_all(trees.categories());
-        let dress = Self { n_features, categorical: categorical.to_vec(), missing, in_all };
+        let prep = Self { n_features, categorical: categorical.to_vec(), missing, in_all };
         let mut nodes: Vec<Vec<Node>> = trees.iter().map(<[Node]>::to_vec).collect();
         for node in nodes.iter_mut().flatten() {
             if let Node::Split { feature, missing_left, .. } = node
@@ -32,8 +32,8 @@ impl Dress {
                 *feature += n_features as u32;
             }
         }
-        let trees = Trees::new(dress.width(), &nodes, trees.categories().to_vec())?;
-        Ok((dress, trees))
+        let trees = Trees::new(prep.width(), &nodes, trees.categories().to_vec())?;
+        Ok((prep, trees))
     }
 
     /// Values in a row that is ready.
@@ -42,7 +42,7 @@ impl Dress {
     }
 
     /// Makes rows ready.
-    pub(super) fn put_on(&self, x: &[f32], ready: &mut [f32]) {
+    pub(super) fn apply(&self, x: &[f32], ready: &mut [f32]) {
         let rows = x.chunks_exact(self.n_features).zip(ready.chunks_exact_mut(self.width()));
         for (row, ready) in rows {
             let (first, second) = ready.split_at_mut(self.n_features);
