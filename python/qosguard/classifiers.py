@@ -361,7 +361,10 @@ class TreeModel(_Trees):
     """Trees that another library has trained; they score, explain and export here, with equal sums.
 
     Make one by `from_lightgbm`, `from_xgboost` or `from_sklearn`. `classes` names the classes in the model's order,
-    where it does not know them itself, and `clean_class` says which means clean traffic; see `Classifier`.
+    where it does not hold them itself, and `clean_class` names the class of clean traffic; see `Classifier`.
+
+    LightGBM and `HistGradientBoostingClassifier` compare 64-bit numbers, so float64 arrays and frames are not rounded.
+    A float32 matrix is compared as it is. Infinities are rejected by row and column.
 
     A model that was trained on a data frame with columns of categories takes such frames: categories are found by
     name, and a new one is what the library makes of it. A matrix holds the codes of categories instead, as in LightGBM

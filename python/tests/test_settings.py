@@ -64,7 +64,7 @@ EXCEPT: dict[str, str] = {
     r"mixture_of_experts\.learn_classes": "guards hand labels over, not classes; `fit_classes` reads it",
     r"mixture_of_experts\.(gate\.(balance|floor)|training\.(clip_norm|validation_share))": "limits that a gate of two "
     "small experts does not reach; the tests in src/detect/neural/mixture cover them",
-    r"isolation_forest:(extended|pooled_gain)\.missing": "guards impute missing cells; oblique forests refuse `follow`",
+    r"isolation_forest:(extended|pooled_gain)\.missing": "guards impute missing cells; oblique forests reject them",
     r"isolation_forest:extended\.categorical": "oblique forests refuse categories",
 }
 

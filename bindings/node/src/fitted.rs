@@ -108,7 +108,7 @@ impl FittedDetector {
         self.on_rows(x, n_columns, |detector, x| {
             let classifier = detector.as_classifier();
             let classifier =
-                classifier.ok_or_else(|| unlike("one that learnt classes", "one that did not"))?;
+                classifier.ok_or_else(|| unlike("one that was fitted on classes", "another one"))?;
             x.probabilities(classifier).map(|p| row_major(&p))
         })
     }
@@ -246,9 +246,9 @@ impl FittedDetector {
 #[napi(object, object_to_js = false)]
 #[derive(Debug, Default)]
 pub struct ImportOptions {
-    /// Names of the classes, in the model's order; the model's own, or `0`, `1`, …, unless said otherwise.
+    /// Names of the classes, in the model's order. Default: the model's own, or `0`, `1`, ….
     pub classes: Option<Vec<String>>,
-    /// Name of the class that stands for clean traffic; the first one unless said otherwise.
+    /// Name of the class of clean traffic. Default: the first one.
     pub clean_class: Option<String>,
     /// A value that is missing, like NaN: the parameter `missing` of an XGBoost classifier. Default: NaN alone.
     pub missing: Option<f64>,
@@ -258,9 +258,10 @@ impl Settings for ImportOptions {
     const KEYS: &'static [&'static str] = &["classes", "cleanClass", "missing"];
 }
 
-/// Models of other libraries as detectors; they score as the library does, to the last bit in 64 bits.
+/// Models of other libraries as detectors; they score as the library does, to the last bit in 64 bits. Pass a `Float64Array` to a
+/// model of LightGBM or of scikit-learn's histograms, which compare 64-bit numbers.
 ///
-/// Each rejects with `bad_record` by line for text that is no such model, and `invalid_argument` by tree, node and field.
+/// Each rejects with `bad_record` by line for text that is not such a model, and `invalid_argument` by tree, node and field.
 #[napi]
 #[derive(Debug)]
 pub struct TreeEnsemble;

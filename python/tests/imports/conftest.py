@@ -8,7 +8,6 @@ import pytest
 from imported import ROWS, Matrix
 
 
-
 @pytest.fixture(scope="module")
 def x() -> Matrix:
     return np.random.default_rng(1).normal(size=(ROWS, 4)).astype(np.float32)

@@ -13,7 +13,19 @@ import pandas as pd
 import qosguard as qg
 from qosguard.sklearn_json import sklearn_json as sklearn_text
 
-__all__ = ["PORTS", "ROWS", "Matrix", "changed", "equal", "frame", "in_core_order", "margins", "onnx", "sklearn_text", "two_columns"]
+__all__ = [
+    "PORTS",
+    "ROWS",
+    "Matrix",
+    "changed",
+    "equal",
+    "frame",
+    "in_core_order",
+    "margins",
+    "onnx",
+    "sklearn_text",
+    "two_columns",
+]
 
 
 ROWS = 900

@@ -17,7 +17,6 @@ from imported import ROWS, Matrix, changed, equal, frame, onnx, sklearn_text
 import qosguard as qg
 from qosguard import errors
 
-
 FORESTS: list[Any] = [
     sklearn.ensemble.RandomForestClassifier(8, random_state=0),
     sklearn.ensemble.RandomForestClassifier(8, criterion="entropy", class_weight="balanced", random_state=0),
