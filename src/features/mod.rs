@@ -12,7 +12,8 @@ use ndarray::{Array2, ArrayViewMut2, s};
 pub use context::{Context, ContextConfig, HostContext, HostContextConfig, HostContextCounts};
 pub(crate) use context::{extended, replay};
 pub use encode::{
-    BoundEncoder, Categories, CategoryEncoder, DropReason, Dropped, NumberEncoder, Scaling, TableEncoder, TableEncoderConfig,
+    BoundEncoder, Categories, CategoryEncoder, DropReason, Dropped, NumberEncoder, Scaling, TableEncoder,
+    TableEncoderConfig,
 };
 // The names of earlier releases.
 #[doc(hidden)]

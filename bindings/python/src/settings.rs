@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use qosguard::detect::{AnyDetectorConfig, EnsembleConfig};
-use qosguard::features::FlowFeaturizerConfig;
+use qosguard::features::{ContextConfig, TableEncoderConfig};
 use serde_json::{Value, json};
 
 use crate::convert::{Config, Record, Whole, refuse};
@@ -25,12 +25,12 @@ pub(crate) fn read(py: Python<'_>, Config(settings): Config) -> PyResult<AnyDete
 }
 
 /// Reads the settings of a featurizer. An error names the setting.
-pub(crate) fn featurizer(py: Python<'_>, Config(settings): Config) -> PyResult<FlowFeaturizerConfig> {
+pub(crate) fn featurizer(py: Python<'_>, Config(settings): Config) -> PyResult<TableEncoderConfig> {
     let Some(fields) = settings.as_object() else {
         return Err(refuse(py, "featurizer", "a dictionary of settings", settings));
     };
     for (name, value) in fields {
-        if let Err(error) = serde_json::from_value::<FlowFeaturizerConfig>(json!({ name: value })) {
+        if let Err(error) = serde_json::from_value::<TableEncoderConfig>(json!({ name: value })) {
             let text = error.to_string();
             let expected = expected(&text);
             if text.starts_with("unknown field") {
@@ -40,6 +40,25 @@ pub(crate) fn featurizer(py: Python<'_>, Config(settings): Config) -> PyResult<F
         }
     }
     serde_json::from_value(settings).map_err(|error| refuse(py, "featurizer", "as documented", error))
+}
+
+/// Reads the settings of a context; `kind` names it. An error names the setting.
+pub(crate) fn context(py: Python<'_>, Config(settings): Config) -> PyResult<ContextConfig> {
+    let kind = &settings["kind"];
+    for (name, value) in settings.as_object().into_iter().flatten().filter(|(name, _)| *name != "kind") {
+        if let Err(error) = serde_json::from_value::<ContextConfig>(json!({ "kind": kind, name: value })) {
+            let text = error.to_string();
+            let expected = expected(&text);
+            if text.starts_with("unknown field") {
+                return Err(refuse(py, "context", &format!("settings named {expected}"), name));
+            }
+            if !text.contains("variant") {
+                return Err(refuse(py, &format!("context.{name}"), expected, value));
+            }
+        }
+    }
+    serde_json::from_value(settings.clone())
+        .map_err(|error| refuse(py, "context.kind", expected(&error.to_string()), kind))
 }
 
 /// What an error expects: serde's are "invalid type: string "x", expected usize", and those of a setting that checks itself

@@ -12,12 +12,17 @@ use crate::telemetry::{Column, Role, Schema, Table};
 const ROWS: usize = 8_192;
 
 /// A schema with the columns of its contexts, which read the schema's own columns.
-pub(crate) fn extended(schema: &Schema, contexts: &[ContextConfig]) -> Result<(Vec<Box<dyn Context>>, Vec<Column>)> {
+pub(crate) fn extended(
+    schema: &Schema,
+    contexts: &[ContextConfig],
+) -> Result<(Vec<Box<dyn Context>>, Vec<Column>)> {
     let mut started = Vec::new();
     let mut columns: Vec<Column> = Vec::new();
     for config in contexts {
         let context = config.start(schema)?;
-        if let Some(twice) = context.columns().iter().find(|c| columns.iter().any(|known| known.name == c.name)) {
+        if let Some(twice) =
+            context.columns().iter().find(|c| columns.iter().any(|known| known.name == c.name))
+        {
             return Err(Error::invalid("contexts", "one of a kind", &twice.name));
         }
         columns.extend_from_slice(context.columns());
@@ -81,7 +86,9 @@ fn order(table: &Table, schema: &Schema) -> Option<Vec<usize>> {
 
 /// The times of a batch, NaN for none.
 fn of_batch(batch: &RecordBatch, name: &str, read: &impl Fn(&str) -> Option<f64>) -> Vec<f64> {
-    let Some(array) = batch.column_by_name(name).map(Array::as_any) else { return vec![f64::NAN; batch.num_rows()] };
+    let Some(array) = batch.column_by_name(name).map(Array::as_any) else {
+        return vec![f64::NAN; batch.num_rows()];
+    };
     if let Some(numbers) = array.downcast_ref::<Float64Array>() {
         return numbers.iter().map(|time| time.unwrap_or(f64::NAN)).collect();
     }

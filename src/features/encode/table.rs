@@ -4,10 +4,10 @@ use crate::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 use ndarray::ArrayViewMut2;
 use serde::{Deserialize, Serialize};
 
-use crate::features::Featurizer;
 use super::category::{Categories, CategoryEncoder};
 use super::number::{NumberEncoder, Scaling};
 use crate::error::{Error, Result};
+use crate::features::Featurizer;
 use crate::telemetry::{Kind, Role, Schema, Table};
 
 /// How records become features. Fit it on training rows only.

@@ -126,7 +126,10 @@ mod tests {
         assert!(matches!(clock.place(87_401.0, 7, 300.0), Place::Ahead(_)));
         assert!(matches!(clock.place(1002.0, 1, 300.0), Place::At(_)));
         assert!(matches!(clock.place(87_402.0, 7, 300.0), Place::Ahead(_)));
-        assert!(matches!(clock.place(87_403.0, 7, 300.0), Place::Ahead(_)), "one source does not confirm itself");
+        assert!(
+            matches!(clock.place(87_403.0, 7, 300.0), Place::Ahead(_)),
+            "one source does not confirm itself"
+        );
         assert_eq!((clock.latest, clock.future), (1002.0, 3));
     }
 

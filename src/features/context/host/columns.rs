@@ -17,6 +17,7 @@ pub(super) fn columns(scope: &str, windows: &[f64], counted: Counted, has_peers:
     let column = |window: &f64, value: &str| {
         Column::new(format!("{scope}_{value}_{window}s"), Role::Feature, Kind::Number)
     };
-    let of_window = |window| values.iter().filter(|(_, is_there)| *is_there).map(move |(value, _)| column(window, value));
+    let of_window =
+        |window| values.iter().filter(|(_, is_there)| *is_there).map(move |(value, _)| column(window, value));
     windows.iter().flat_map(of_window).collect()
 }

@@ -40,7 +40,8 @@ impl Inputs {
         let find = |field| schema.index_of_field(field).map(|at| schema.columns()[at].clone());
         let number = |field| find(field).filter(|column| column.kind != Kind::Text);
         let first = |fields: &[Field]| fields.iter().find_map(|&field| number(field));
-        let missing = |expected: &str| Error::invalid("context", expected, format!("schema `{}`", schema.name()));
+        let missing =
+            |expected: &str| Error::invalid("context", expected, format!("schema `{}`", schema.name()));
         let time = schema.index_of_role(Role::Time).map(|at| schema.columns()[at].clone());
         let time = time.ok_or_else(|| missing("used with a schema that has a time column"))?;
         let (src, dst) = (find(Field::SrcIp), find(Field::DstIp));
@@ -79,9 +80,9 @@ impl Inputs {
             end: number(Field::EndTime),
             duration: number(Field::Duration),
             up,
-            reply_bytes: down.clone().or_else(|| {
-                first(&[Field::BwdIpBytes, Field::BwdFrameBytes, Field::BwdPayloadBytes])
-            }),
+            reply_bytes: down
+                .clone()
+                .or_else(|| first(&[Field::BwdIpBytes, Field::BwdFrameBytes, Field::BwdPayloadBytes])),
             down,
             packets,
             state: find(Field::State).filter(|column| column.kind == Kind::Text),
@@ -113,8 +114,21 @@ impl Inputs {
     pub(super) fn columns(&self) -> impl Iterator<Item = &Column> {
         let [sent, received] = &self.packets;
         let optional = [
-            &self.src, &self.dst, &self.dst_port, &self.start, &self.end, &self.duration, &self.up, &self.down, sent,
-            received, &self.state, &self.flags, &self.resets, &self.replies, &self.reply_bytes,
+            &self.src,
+            &self.dst,
+            &self.dst_port,
+            &self.start,
+            &self.end,
+            &self.duration,
+            &self.up,
+            &self.down,
+            sent,
+            received,
+            &self.state,
+            &self.flags,
+            &self.resets,
+            &self.replies,
+            &self.reply_bytes,
         ];
         [&self.time].into_iter().chain(optional.into_iter().flatten())
     }
@@ -127,7 +141,11 @@ impl Inputs {
     pub(super) fn bind<'a>(&'a self, batch: &'a RecordBatch) -> Result<Cells<'a>> {
         let of_kind = |column: &Column| {
             let array = batch.column_by_name(&column.name)?.as_any();
-            let fits = if column.kind == Kind::Text { array.is::<StringArray>() } else { array.is::<Float64Array>() };
+            let fits = if column.kind == Kind::Text {
+                array.is::<StringArray>()
+            } else {
+                array.is::<Float64Array>()
+            };
             fits.then_some(array)
         };
         let mut missing: Vec<String> =
@@ -154,9 +172,9 @@ impl Inputs {
                 Times::Read(texts.iter().map(|cell| cell.and_then(&read)).collect())
             }
             None => Times::Numbers(Numbers {
-                cells: time.and_then(|array| array.downcast_ref()).ok_or_else(|| {
-                    Error::invalid("context", "used with a time column", &self.time.name)
-                })?,
+                cells: time
+                    .and_then(|array| array.downcast_ref())
+                    .ok_or_else(|| Error::invalid("context", "used with a time column", &self.time.name))?,
                 factor: self.time.factor(),
             }),
         };
