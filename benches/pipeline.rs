@@ -37,6 +37,13 @@ fn pipeline(c: &mut Criterion) {
         group.bench_function(name, |b| b.iter(|| guard.assess(black_box(&one)).unwrap()));
         group.finish();
 
+        let mut group = c.benchmark_group("pipeline/assess_one_bound_record");
+        group.bench_function(name, |b| {
+            let mut assessor = guard.bind(table.schema()).unwrap();
+            b.iter(|| assessor.assess(black_box(&one.batches()[0])).unwrap());
+        });
+        group.finish();
+
         let path =
             std::env::temp_dir().join(format!("qosguard-bench-{}-{name}.qosguard", std::process::id()));
         guard.save(&path).unwrap();

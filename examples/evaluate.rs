@@ -9,8 +9,11 @@
 //! cargo run --release --example evaluate -- cicids2017-no-port PATH/five_days.csv
 //! ```
 //!
-//! A third argument, `auto`, takes the ensemble that fits the table instead of the isolation forest on clean
-//! rows. Everything is fitted and calibrated on training rows; test rows are scored once. Seeds 0 to 4 give the
+//! cargo run --release --example evaluate -- simulated 100000                  # rows; the last 30 % in time are the test
+//! cargo run --release --example evaluate -- in-time PATH/any.csv              # the last 30 % in time are the test
+//!
+//! Further arguments: `auto` takes the ensemble that fits the table instead of the isolation forest on clean rows, and
+//! `context` adds the host context. Everything is fitted and calibrated on training rows; test rows are scored once. Seeds 0 to 4 give the
 //! spread.
 #![allow(clippy::print_stdout, reason = "an example talks to the terminal")]
 
@@ -18,6 +21,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use qosguard::evaluate::{Distinct, EvaluateOptions, LeakAudit, Report, Split, evaluate};
+use qosguard::features::HostContextConfig;
+use qosguard::simulate::{self, FlowSimulatorConfig};
 use qosguard::telemetry::{self, Role, Table};
 use qosguard::{Error, Guard, IsolationForestConfig, Result};
 
@@ -26,17 +31,19 @@ const ASKED: f64 = 0.01;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (protocol, path, auto) = match arguments.as_slice() {
-        [protocol, path] => (protocol, path, false),
-        [protocol, path, auto] if auto == "auto" => (protocol, path, true),
+    let (protocol, path, options) = match arguments.as_slice() {
+        [protocol, path, options @ ..] if options.iter().all(|word| word == "auto" || word == "context") => {
+            let has = |option: &str| options.iter().any(|word| word == option);
+            (protocol, path, Options { auto: has("auto"), context: has("context") })
+        }
         _ => {
             eprintln!(
-                "usage: evaluate nsl-kdd|unsw-nb15|unsw-nb15-clean|cicids2017|cicids2017-no-port|leave-one-family-out PATH [auto]"
+                "usage: evaluate nsl-kdd|unsw-nb15|unsw-nb15-clean|cicids2017|cicids2017-no-port|leave-one-family-out|in-time PATH [auto] [context]\n       evaluate simulated ROWS [auto] [context]"
             );
             return ExitCode::from(2);
         }
     };
-    match run(protocol, Path::new(path), auto) {
+    match run(protocol, Path::new(path), options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -45,14 +52,21 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(protocol: &str, path: &Path, auto: bool) -> Result<()> {
+/// What is evaluated.
+#[derive(Clone, Copy)]
+struct Options {
+    auto: bool,
+    context: bool,
+}
+
+fn run(protocol: &str, path: &Path, options: Options) -> Result<()> {
     let parts = parts(protocol, path)?;
     for (name, train, test) in &parts {
         println!("== {name}: {} rows to train, {} to test", train.n_rows(), test.n_rows());
         let audit = LeakAudit::of(train, test, 0.85)?;
         println!("\n{audit}");
         let reports =
-            (0..SEEDS).map(|seed| assess(name, train, test, seed, auto)).collect::<Result<Vec<_>>>()?;
+            (0..SEEDS).map(|seed| assess(name, train, test, seed, options)).collect::<Result<Vec<_>>>()?;
         println!("\n{}", reports[0]);
         let spread = Report::spread(&reports)?;
         println!("\n{spread}");
@@ -104,10 +118,23 @@ fn parts(protocol: &str, path: &Path) -> Result<Vec<(String, Table, Table)>> {
             });
             named.collect()
         }
+        "simulated" => {
+            let rows = path.to_string_lossy().parse().unwrap_or(100_000);
+            in_time(&simulate::table(&FlowSimulatorConfig { rows, ..Default::default() })?)
+        }
+        "in-time" => in_time(&telemetry::read_csv(path)?),
         other => {
             Err(Error::invalid("protocol", "nsl-kdd, unsw-nb15, cicids2017 or leave-one-family-out", other))
         }
     }
+}
+
+/// The first 70 % of the rows and the others, in the order of the table, which is that of time.
+fn in_time(table: &Table) -> Result<Vec<(String, Table, Table)>> {
+    let n = table.n_rows();
+    let rows: Vec<usize> = (0..n).collect();
+    let (train, test) = rows.split_at(n * 7 / 10);
+    Ok(vec![(format!("{} in time, 70/30", table.schema().name()), table.take(train)?, table.take(test)?)])
 }
 
 fn distinct(path: &Path) -> Result<Table> {
@@ -122,9 +149,10 @@ fn labels(table: &Table) -> Result<Vec<bool>> {
 }
 
 /// One seed: fit on the clean training rows, score the test rows once.
-fn assess(name: &str, train: &Table, test: &Table, seed: u64, auto: bool) -> Result<Report> {
+fn assess(name: &str, train: &Table, test: &Table, seed: u64, options: Options) -> Result<Report> {
     let builder = Guard::builder().false_positive_rate(ASKED).seed(seed);
-    let builder = if auto {
+    let builder = if options.context { builder.context(HostContextConfig::default()) } else { builder };
+    let builder = if options.auto {
         builder.auto()
     } else {
         builder.detector(IsolationForestConfig { seed, ..Default::default() })

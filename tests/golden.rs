@@ -1,6 +1,6 @@
 //! The cases of `tests/golden/guard.v1.json`, which Rust, Python and JavaScript all run: equal bits, equal kinds of error.
 //!
-//! A case simulates flows (`train`), fits a guard on them (`forest`, `threshold`, `seed`), and assesses either
+//! A case simulates flows (`train`), fits a guard on them (`forest`, `context`, `threshold`, `seed`), and assesses either
 //! more simulated flows (`flows`) or posted records (`records`). It expects bits (`expected`) or an error
 //! (`error`). `QOSGUARD_BLESS=1 cargo test --test golden` writes what comes out into the file.
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
@@ -9,6 +9,7 @@ use std::{env, fs};
 
 use qosguard::calibrate::ThresholdRule;
 use qosguard::detect::IsolationForestConfig;
+use qosguard::features::ContextConfig;
 use qosguard::simulate::{self, FlowSimulatorConfig};
 use qosguard::telemetry::Table;
 use qosguard::{Guard, Result};
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A case that is lost must not pass.
-const CASES: usize = 11;
+const CASES: usize = 12;
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/guard.v1.json");
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ struct Case {
     name: String,
     train: Simulated,
     forest: Forest,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    context: Option<ContextConfig>,
     threshold: ThresholdRule,
     seed: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -74,7 +77,11 @@ impl Simulated {
 
 fn run(case: &Case) -> Result<Expected> {
     let Forest { trees, max_samples, seed } = case.forest;
-    let guard = Guard::builder()
+    let builder = match &case.context {
+        Some(context) => Guard::builder().context(context.clone()),
+        None => Guard::builder(),
+    };
+    let guard = builder
         .detector(IsolationForestConfig { trees, max_samples, seed, ..Default::default() })
         .threshold(case.threshold)
         .seed(case.seed)

@@ -19,7 +19,7 @@ const PROMISES = new Set([
   'FittedDetector.pValues', 'FittedDetector.gateWeights', 'FittedDetector.save', 'FittedDetector.load', 'FittedDetector.fromBuffer',
   'TreeEnsemble.fromLightgbm', 'TreeEnsemble.fromXgboostBuffer', 'TreeEnsemble.fromXgboostJson', 'TreeEnsemble.fromSklearnJson',
   'Guard.fit', 'Guard.load', 'Guard.fromBuffer', 'Guard.save', 'Guard.assess', 'Guard.explain',
-  'Guard.findings',
+  'Guard.findings', 'Guard.appendContexts',
 ])
 /** What is done to a first argument before napi sees it. */
 const FIRST = {

@@ -39,6 +39,7 @@ from ._core import (
     simulate,
 )
 from .classifiers import BoostedTrees, LogisticRegression, TreeModel
+from .context import HostContext
 from .ensemble import Ensemble
 from .explanation import Explanation, GuardExplanation, Reason
 from .forest import IsolationForest
@@ -90,6 +91,7 @@ __all__ = [
     "Guard",
     "GuardExplanation",
     "HalfSpaceTrees",
+    "HostContext",
     "History",
     "IsolationForest",
     "Kitsune",

@@ -14,6 +14,8 @@ import numpy.typing as npt
 
 from . import _core
 from ._core import Policy, Schema, Table, ThresholdRule
+from .context import Context
+from .context import settings as context_settings
 from .ensemble import Ensemble
 from .errors import GuardWarning, InvalidArgumentError, InvalidTypeError, not_fitted
 from .estimator import Estimator
@@ -45,6 +47,10 @@ class Guard:
         Another rule for the threshold, instead of `false_positive_rate`.
     policy
         What to do about which verdict; `Policy()` unless said otherwise.
+    context
+        What records are given of the records before them: `HostContext()` for what their source, destination and the
+        pair of both did in the last seconds and minutes, its settings as a mapping, or a list of contexts. Default:
+        none, so that each record is scored by itself.
     featurizer
         How raw columns become features: `scaling` (`"none"`, `"standard"` or `"robust"`; default: `"standard"`),
         `categories` (`{"kind": "ordinal", "cap": 255}`, the default, or `{"kind": "one_hot", "cap": 10}`) and
@@ -75,6 +81,7 @@ class Guard:
         false_positive_rate: float | None = None,
         threshold: ThresholdRule | None = None,
         policy: Policy | None = None,
+        context: Context | Sequence[Context] | None = None,
         featurizer: Mapping[str, Any] | None = None,
         attack_share: float | None = None,
         seed: int = 0,
@@ -84,6 +91,7 @@ class Guard:
             "false_positive_rate": false_positive_rate,
             "threshold": threshold,
             "policy": policy,
+            "context": context,
             "featurizer": featurizer,
             "attack_share": attack_share,
             "seed": seed,
@@ -101,6 +109,7 @@ class Guard:
             message = f'`detector` must be an estimator of qosguard or "auto", got {type(detector).__name__}'
             raise InvalidArgumentError(message)
         self._detector = IsolationForest() if detector is None else detector
+        self._contexts = context_settings(context)
         self._featurizer = {} if featurizer is None else dict(featurizer)
         self._attack_share = attack_share
         self._rule = threshold
@@ -143,6 +152,7 @@ class Guard:
             self._native = _core.Guard.fit(
                 table,
                 self._featurizer,
+                self._contexts,
                 settings,
                 self._rule,
                 self._policy,
@@ -284,6 +294,27 @@ class Guard:
     def inputs(self) -> Schema:
         """Its schema, without the features that it was fitted without because they told nothing."""
         return self._fitted().inputs
+
+    @property
+    def context_columns(self) -> list[str]:
+        """Names of the columns that its contexts append to the records; empty without contexts."""
+        return self._fitted().context_columns
+
+    def append_contexts(self, flows: Table | Any) -> Table:
+        """The table with the columns of the guard's contexts, computed in event time from an empty state.
+
+        `assess` and `explain` do this by themselves; a few rows of the result can be explained.
+
+        Raises `SchemaMismatchError` naming the columns that are missing.
+
+        >>> import qosguard as qg
+        >>> flows = qg.simulate(rows=1_000)
+        >>> guard = qg.Guard(context="host").fit(flows)
+        >>> "src_flows_60s" in guard.append_contexts(flows).to_pandas().columns
+        True
+        """
+        native = self._fitted()
+        return native.append_contexts(_records(flows, native.inputs))
 
     @property
     def feature_names(self) -> list[str]:

@@ -24,7 +24,7 @@ Case = dict[str, Any]
 
 
 def test_no_case_is_lost() -> None:
-    assert len(GUARDS) == 11
+    assert len(GUARDS) == 12
     assert len(SUITE["cases"]) == 57
 
 
@@ -42,7 +42,8 @@ def rule(fields: Case) -> qg.ThresholdRule:
 def assess(case: Case) -> Case:
     trees = case["forest"]
     forest = qg.IsolationForest(trees["trees"], trees["max_samples"], random_state=trees["seed"])
-    guard = qg.Guard(forest, threshold=rule(case["threshold"]), seed=case["seed"]).fit(qg.simulate(**case["train"]))
+    guard = qg.Guard(forest, threshold=rule(case["threshold"]), context=case.get("context"), seed=case["seed"])
+    guard.fit(qg.simulate(**case["train"]))
     simulated = "flows" in case
     table = qg.simulate(**case["flows"]) if simulated else qg.Table.from_records(case["records"], guard.schema)
     out = guard.assess(table)

@@ -132,7 +132,7 @@ def assess(
     settings: dict[str, Any], tables: tuple[qg.Table, qg.Table], featurizer: dict[str, Any]
 ) -> npt.NDArray[np.float64]:
     rule = qg.ThresholdRule.false_positive_rate(0.05)
-    guard = _core.Guard.fit(tables[0], featurizer, settings, rule, qg.Policy(), None, 0, None)
+    guard = _core.Guard.fit(tables[0], featurizer, [], settings, rule, qg.Policy(), None, 0, None)
     out = guard.assess(tables[1])
     probabilities = out.probabilities
     return np.concatenate([out.scores, out.p_values, np.zeros(0) if probabilities is None else probabilities])

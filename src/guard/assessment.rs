@@ -9,16 +9,15 @@ use crate::arrow::array::{ArrayRef, BooleanArray, Float32Array, Float64Array, Re
 use ndarray::{Array2, Axis};
 
 use super::Guard;
-use super::fingerprint::fingerprints;
+use super::bind::Bound;
 use super::subjects::Subjects;
 use crate::calibrate::Probability;
 use crate::detect::{AnyDetector, Classifier, Detector};
 use crate::error::{Error, Result};
-use crate::features::Featurizer;
 use crate::parallel;
 use crate::progress::{self, Progress, Unit};
 use crate::qos::{Decision, ExpertWeight, MemberVerdict, Recommendation, Recommender, Verdict};
-use crate::telemetry::{Schema, Table};
+use crate::telemetry::Table;
 
 /// Rows that go through all stages together, so that their features stay in the cache.
 const BLOCK: usize = 1024;
@@ -54,8 +53,13 @@ pub struct Assessment {
 
 impl Assessment {
     pub(super) fn of(guard: &Guard, table: &Table) -> Result<Self> {
-        let blocks: Vec<RecordBatch> = table
-            .batches()
+        Self::of_batches(&Bound::new(guard, table.schema())?, table.batches())
+    }
+
+    /// Of batches that have the columns of the guard's contexts.
+    pub(super) fn of_batches(bound: &Bound<'_>, batches: &[RecordBatch]) -> Result<Self> {
+        let rows = batches.iter().map(RecordBatch::num_rows).sum();
+        let blocks: Vec<RecordBatch> = batches
             .iter()
             .flat_map(|b| {
                 (0..b.num_rows()).step_by(BLOCK).map(|at| b.slice(at, BLOCK.min(b.num_rows() - at)))
@@ -63,12 +67,12 @@ impl Assessment {
             .collect();
         let done = AtomicUsize::new(0);
         let assessed = parallel::map(blocks.len(), |i| -> Result<Self> {
-            let block = Self::of_block(guard, table.schema(), &blocks[i])?;
+            let block = Self::of_block(bound, &blocks[i])?;
             let done = done.fetch_add(block.len(), Ordering::Relaxed) + block.len();
-            progress::report(&Progress::new("assess", Unit::Rows, done, table.n_rows()))?;
+            progress::report(&Progress::new("assess", Unit::Rows, done, rows))?;
             Ok(block)
         });
-        let mut all = Self::empty(guard);
+        let mut all = Self::empty(bound.guard);
         for block in assessed {
             let block = block?;
             all.scores.extend(block.scores);
@@ -105,11 +109,12 @@ impl Assessment {
         }
     }
 
-    fn of_block(guard: &Guard, schema: &Schema, rows: &RecordBatch) -> Result<Self> {
+    fn of_block(bound: &Bound<'_>, rows: &RecordBatch) -> Result<Self> {
         progress::check()?;
+        let guard = bound.guard;
         let (stages, n) = (&guard.stages, rows.num_rows());
         let mut x = Array2::zeros((n, stages.detector.n_features()));
-        let imputed = stages.featurizer.transform_into(rows, x.view_mut())?;
+        let imputed = bound.encoder.transform_into(rows, x.view_mut())?;
         let mut scores = vec![0.0; n];
         let mut member_p_values = vec![0.0; n * guard.members.len()];
         #[cfg_attr(not(feature = "neural"), expect(unused_mut, reason = "no mixture without networks"))]
@@ -129,7 +134,7 @@ impl Assessment {
         let probability = |map: &Probability| scores.iter().map(|&score| map.probability(score)).collect();
         let probabilities = stages.probability.as_ref().map_or_else(Vec::new, probability);
         let families = families(guard, &x, &scores)?;
-        let subjects = Subjects::new(&stages.schema, schema, rows);
+        let subjects = Subjects::new(&bound.subjects, rows);
         let mut unread_addresses = 0;
         let recommend = |(row, (&score, &p))| {
             let family =
@@ -140,7 +145,7 @@ impl Assessment {
         };
         let recommendations = scores.iter().zip(&p_values).enumerate().map(recommend).collect();
         let mut ids = vec![guard.salt; n];
-        fingerprints(&stages.schema, rows, &mut ids);
+        bound.fingerprints.fold(rows, &mut ids);
         Ok(Self {
             scores,
             p_values,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::explain::clean_ranges;
-use super::fingerprint::fingerprints;
+use super::fingerprint::FingerprintColumns;
 use super::{Guard, Stages};
 use crate::artifact::hex;
 use crate::calibrate::{CalibrationScores, Conformal, Probability, ProbabilityRule, ThresholdRule};
@@ -19,7 +19,7 @@ use crate::detect::{
     FitContext, Fitted, IsolationForestConfig, Labels, TreeEnsemble,
 };
 use crate::error::{Error, Result};
-use crate::features::{Featurizer, FlowFeaturizer, FlowFeaturizerConfig};
+use crate::features::{ContextConfig, Featurizer, FlowFeaturizer, FlowFeaturizerConfig, replay};
 use crate::progress::{self, Monitor};
 use crate::qos::Policy;
 use crate::rng::Stream;
@@ -64,6 +64,7 @@ pub struct Training {
 #[derive(Clone, Debug)]
 #[must_use = "call `.fit(&table)` to get a `Guard`"]
 pub struct GuardBuilder {
+    contexts: Vec<ContextConfig>,
     featurizer: FlowFeaturizerConfig,
     /// `None` chooses by what the table knows; see [`GuardBuilder::auto`].
     detector: Option<AnyDetectorConfig>,
@@ -79,6 +80,7 @@ pub struct GuardBuilder {
 impl Default for GuardBuilder {
     fn default() -> Self {
         Self {
+            contexts: Vec::new(),
             featurizer: FlowFeaturizerConfig::default(),
             detector: Some(IsolationForestConfig::default().into()),
             threshold: ThresholdRule::FalsePositiveRate { rate: 0.01 },
@@ -93,6 +95,15 @@ impl Default for GuardBuilder {
 }
 
 impl GuardBuilder {
+    /// Adds a context, which appends columns to each record that depend on the records before it: what its source, its
+    /// destination and the pair of both did lately. Default: none, so that each record is scored by itself.
+    ///
+    /// [`GuardBuilder::fit`] computes the columns over the whole table in event time, before it draws the parts.
+    pub fn context(mut self, config: impl Into<ContextConfig>) -> Self {
+        self.contexts.push(config.into());
+        self
+    }
+
     /// How raw records become features.
     pub fn featurizer(mut self, config: FlowFeaturizerConfig) -> Self {
         self.featurizer = config;
@@ -184,7 +195,8 @@ impl GuardBuilder {
             return Err(Error::invalid("attack_share", "above 0 and below 1", share));
         }
         // Rows whose label says that nobody knows are neither clean nor attacks.
-        let table = &table.labelled()?;
+        let given = table.labelled()?;
+        let table = &replay(table, table.schema(), &self.contexts)?.labelled()?;
         let labels = table.labels()?;
         let config = match &self.detector {
             Some(config) => config.clone(),
@@ -218,7 +230,8 @@ impl GuardBuilder {
         threshold.verify(&CalibrationScores { clean: &held_out.0, attacks: some(&held_out.1) })?;
         let clean_ranges = clean_ranges(&featurizer, &table.take(&parts.fitted)?)?;
         Guard::new(Stages {
-            schema: Arc::clone(table.schema()),
+            schema: Arc::clone(given.schema()),
+            contexts: self.contexts.clone(),
             featurizer,
             detector,
             conformal,
@@ -235,7 +248,7 @@ impl GuardBuilder {
                 held_out: parts.held_out.len(),
                 attacks: parts.attacks(),
                 fitted_attacks: parts.fitted_attacks.len(),
-                data_hash: data_hash(table),
+                data_hash: data_hash(&given),
             },
         })
     }
@@ -373,9 +386,10 @@ fn some(scores: &[f32]) -> Option<&[f32]> {
 
 fn data_hash(table: &Table) -> String {
     let mut hash = Sha256::new();
+    let columns = FingerprintColumns::of(table.schema(), |name| table.schema().index_of(name));
     for batch in table.batches() {
         let mut rows = vec![0; batch.num_rows()];
-        fingerprints(table.schema(), batch, &mut rows);
+        columns.fold(batch, &mut rows);
         for row in rows {
             hash.update(row.to_le_bytes());
         }

@@ -47,7 +47,7 @@ impl Guard {
     /// # Ok::<(), qosguard::Error>(())
     /// ```
     pub fn explain(&self, table: &Table) -> Result<GuardExplanation> {
-        self.check_columns(table)?;
+        let table = &self.append_contexts(table)?;
         let featurizer = &self.stages.featurizer;
         let features = featurizer.transform(table)?;
         let by_feature = self.stages.detector.explain(features.matrix.view())?;

@@ -12,7 +12,7 @@ use crate::calibrate::{Conformal, Probability, Tail, Threshold};
 use crate::detect::{AnyDetector, AnyHeader, Detector};
 use crate::error::{Error, Result};
 use crate::explain::CleanRange;
-use crate::features::{Featurizer, FlowFeaturizer};
+use crate::features::{ContextConfig, Featurizer, FlowFeaturizer, extended};
 use crate::qos::Policy;
 use crate::strict::list_for_fields;
 use crate::telemetry::{Role, Schema};
@@ -39,6 +39,8 @@ struct Calibration {
 #[serde(deny_unknown_fields)]
 struct Header {
     schema: Schema,
+    #[serde(default)]
+    contexts: Vec<ContextConfig>,
     featurizer: FlowFeaturizer,
     detector: AnyHeader,
     #[serde(default)]
@@ -74,6 +76,10 @@ fn without_policy(stages: &Stages) -> Result<(Map<String, Value>, Tensors)> {
     let mut header = Map::new();
     header.insert("kind".into(), "guard".into());
     header.insert("schema".into(), json(&*stages.schema)?);
+    // A guard without contexts keeps the bytes of earlier releases.
+    if !stages.contexts.is_empty() {
+        header.insert("contexts".into(), json(&stages.contexts)?);
+    }
     header.insert("featurizer".into(), json(&stages.featurizer)?);
     header.insert("detector".into(), json(&detector)?);
     if let Some(families) = &stages.families {
@@ -126,14 +132,17 @@ pub(super) fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Stages, String)> 
             )));
         }
     }
+    let (_, appended) = extended(&header.schema, &header.contexts).map_err(|e| corrupt(e.to_string()))?;
     let is_feature = |name: &str| {
-        header.schema.index_of(name).is_some_and(|i| header.schema.columns()[i].role == Role::Feature)
+        appended.iter().any(|column| column.name == name)
+            || header.schema.index_of(name).is_some_and(|i| header.schema.columns()[i].role == Role::Feature)
     };
     if let Some(name) = header.featurizer.columns().into_iter().find(|name| !is_feature(name)) {
         return Err(corrupt(format!("the featurizer reads `{name}`, which is no feature of the schema")));
     }
     let stages = Stages {
         schema: header.schema.into(),
+        contexts: header.contexts,
         featurizer: header.featurizer,
         detector,
         conformal,

@@ -1,6 +1,6 @@
 //! A stable 64-bit fingerprint of each raw record.
 
-use crate::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
+use crate::arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray};
 
 use crate::telemetry::{Role, Schema};
 
@@ -9,26 +9,44 @@ const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 /// Stands for a missing cell.
 const MISSING: u64 = 0x6D69_7373_696E_6721;
 
-/// Folds the cells of every row of `batch` into `out`, which holds the starting values.
+/// The places of the columns that make a record's fingerprint.
 ///
-/// The columns are taken in the order of `schema`, by name; truth (label and family) is left out, so a
-/// record has the same fingerprint with and without it. A column that the batch lacks counts as missing.
-/// This is a fast, stable hash, not a cryptographic one.
-pub(super) fn fingerprints(schema: &Schema, batch: &RecordBatch, out: &mut [u64]) {
-    for column in schema.columns().iter().filter(|c| !matches!(c.role, Role::Label | Role::Family)) {
-        let array = batch.column_by_name(&column.name).map(crate::arrow::array::Array::as_any);
-        if let Some(numbers) = array.and_then(|a| a.downcast_ref::<Float64Array>()) {
-            for ((row, hash), value) in out.iter_mut().enumerate().zip(numbers.values()) {
-                *hash = fold(*hash, if numbers.is_valid(row) { value.to_bits() } else { MISSING });
-            }
-        } else if let Some(texts) = array.and_then(|a| a.downcast_ref::<StringArray>()) {
-            for (hash, text) in out.iter_mut().zip(texts) {
-                *hash = text.map_or_else(|| fold(*hash, MISSING), |t| fold_text(*hash, t.as_bytes()));
-            }
-        } else {
-            for hash in out.iter_mut() {
-                *hash = fold(*hash, MISSING);
-            }
+/// The columns are taken in the order of a guard's schema, by name; truth (label and family) is left out, so a
+/// record has the same fingerprint with and without it. A column that the batches lack counts as missing.
+#[derive(Debug)]
+pub(super) struct FingerprintColumns(Vec<Option<usize>>);
+
+impl FingerprintColumns {
+    /// Finds the columns of a schema.
+    pub(super) fn of(schema: &Schema, find: impl Fn(&str) -> Option<usize>) -> Self {
+        let columns = schema.columns().iter().filter(|c| !matches!(c.role, Role::Label | Role::Family));
+        Self(columns.map(|column| find(&column.name)).collect())
+    }
+
+    /// Folds the cells of every row of `batch` into `out`, which holds the starting values.
+    ///
+    /// This is a fast, stable hash, not a cryptographic one.
+    pub(super) fn fold(&self, batch: &RecordBatch, out: &mut [u64]) {
+        for place in &self.0 {
+            fold_column(place.and_then(|place| batch.columns().get(place)), out);
+        }
+    }
+}
+
+/// Folds the cells of one column into the values of the rows.
+fn fold_column(column: Option<&ArrayRef>, out: &mut [u64]) {
+    let array = column.map(Array::as_any);
+    if let Some(numbers) = array.and_then(|a| a.downcast_ref::<Float64Array>()) {
+        for ((row, hash), value) in out.iter_mut().enumerate().zip(numbers.values()) {
+            *hash = fold(*hash, if numbers.is_valid(row) { value.to_bits() } else { MISSING });
+        }
+    } else if let Some(texts) = array.and_then(|a| a.downcast_ref::<StringArray>()) {
+        for (hash, text) in out.iter_mut().zip(texts) {
+            *hash = text.map_or_else(|| fold(*hash, MISSING), |t| fold_text(*hash, t.as_bytes()));
+        }
+    } else {
+        for hash in out.iter_mut() {
+            *hash = fold(*hash, MISSING);
         }
     }
 }
@@ -75,7 +93,7 @@ mod tests {
             ],
         );
         let mut out = vec![1; n];
-        fingerprints(&schema(), &batch.unwrap(), &mut out);
+        FingerprintColumns::of(&schema(), |name| schema().index_of(name)).fold(&batch.unwrap(), &mut out);
         out
     }
 

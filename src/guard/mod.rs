@@ -1,6 +1,7 @@
 //! The guard: one fitted artefact from the raw record to the verdict and the action.
 
 mod assessment;
+mod bind;
 mod builder;
 mod endpoints;
 mod explain;
@@ -18,17 +19,18 @@ use crate::calibrate::{Conformal, Probability, Threshold};
 use crate::detect::{AnyDetector, Classifier, Detector, TreeEnsemble};
 use crate::error::{Error, Result};
 use crate::explain::CleanRange;
-use crate::features::{Featurizer, FlowFeaturizer};
+use crate::features::{ContextConfig, Featurizer, FlowFeaturizer, extended};
 use crate::qos::{Policy, Recommender};
-use crate::telemetry::{Role, Schema, SchemaFit, Table};
+use crate::telemetry::{Column, Schema, SchemaFit, Table};
 
 pub use assessment::Assessment;
+pub use bind::Assessor;
 pub use builder::{GuardBuilder, Training};
 pub use explain::GuardExplanation;
 pub use findings::{Finding, Findings, FindingsCollector, Labelled};
 pub use notice::Notice;
 
-/// A fitted pipeline: schema, featurizer, detector, calibration and policy.
+/// A fitted pipeline: schema, contexts, featurizer, detector, calibration and policy.
 ///
 /// A record that goes through any entry point, in any language, before or after [`Guard::save`], gets the
 /// same bits.
@@ -62,12 +64,17 @@ pub struct Guard {
     experts: Arc<[String]>,
     /// Names of the attack classes that it tells apart.
     family_names: Arc<[String]>,
+    /// What the contexts append, and the columns that they read.
+    context_columns: Arc<[Column]>,
+    context_inputs: Arc<[String]>,
 }
 
 /// What a guard is fitted to, and what its file holds.
 #[derive(Clone, Debug)]
 struct Stages {
     schema: Arc<Schema>,
+    /// In the order that records go through them.
+    contexts: Vec<ContextConfig>,
     featurizer: FlowFeaturizer,
     detector: AnyDetector,
     conformal: Conformal,
@@ -110,12 +117,13 @@ impl Guard {
     /// guard's schema, in any order, and needs no truth. A table of another source is brought to them with
     /// [`Table::map_to`] and [`Guard::inputs`].
     ///
+    /// A guard with contexts replays the table in event time from an empty state ([`Guard::append_contexts`]).
+    ///
     /// # Errors
     ///
     /// [`Error::SchemaMismatch`] naming the columns that are missing.
     pub fn assess(&self, table: &Table) -> Result<Assessment> {
-        self.check_columns(table)?;
-        Assessment::of(self, table)
+        Assessment::of(self, &self.append_contexts(table)?)
     }
 
     /// How the columns that the guard reads can be filled from tables of another schema, and which are missing.
@@ -140,41 +148,6 @@ impl Guard {
     /// ```
     pub fn fits(&self, schema: &Schema) -> SchemaFit {
         self.inputs().fits(schema)
-    }
-
-    /// Its schema, without the features that it was fitted without because they told nothing.
-    pub fn inputs(&self) -> Schema {
-        let read = self.stages.featurizer.columns();
-        let columns = self.stages.schema.columns().iter().enumerate();
-        let keep = columns.filter(|(_, c)| c.role != Role::Feature || read.contains(&c.name.as_str()));
-        self.stages.schema.restrict(&keep.map(|(i, _)| i).collect::<Vec<_>>())
-    }
-
-    fn check_columns(&self, table: &Table) -> Result<()> {
-        let given = table.schema();
-        let missing: Vec<String> = self
-            .stages
-            .featurizer
-            .columns()
-            .into_iter()
-            .filter(|c| given.index_of(c).is_none())
-            .map(Into::into)
-            .collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let known = |name: &str| self.stages.schema.index_of(name).is_some();
-        let unknown = given
-            .columns()
-            .iter()
-            .filter(|c| c.role != Role::Ignore && !known(&c.name))
-            .map(|c| c.name.clone());
-        Err(Error::SchemaMismatch {
-            place: table.report().place.clone(),
-            schema: self.stages.schema.name().to_owned(),
-            missing,
-            unknown: unknown.collect(),
-        })
     }
 
     /// Writes the guard to a file, atomically.
@@ -232,8 +205,23 @@ impl Guard {
             _ => Arc::default(),
         };
         let family_names = stages.families.as_ref().map_or(&[][..], |model| model.classes()).into();
+        let (contexts, context_columns) = extended(&stages.schema, &stages.contexts)?;
+        let inputs: Vec<String> = contexts.iter().flat_map(|c| c.inputs()).map(Into::into).collect();
+        let (context_columns, context_inputs) = (context_columns.into(), inputs.into());
         let bytes = bytes.into();
-        Ok(Self { stages, recommender, bytes, digest, model_digest, salt, members, experts, family_names })
+        Ok(Self {
+            stages,
+            recommender,
+            bytes,
+            digest,
+            model_digest,
+            salt,
+            members,
+            experts,
+            family_names,
+            context_columns,
+            context_inputs,
+        })
     }
 
     /// The same guard with another policy. Its decisions keep their ids.

@@ -133,7 +133,7 @@ pub(super) fn of(stages: &Stages) -> Vec<Notice> {
             notices.push(Notice::UnusedRule { rule: rule.name.clone(), families: families.to_vec() });
         }
     }
-    if stages.probability.is_none() {
+    if stages.probability.is_none() && stages.contexts.is_empty() {
         let recall = threshold.realised.and_then(|realised| realised.true_positive_rate);
         notices.push(Notice::SingleRecords { recall });
     }

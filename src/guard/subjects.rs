@@ -19,19 +19,35 @@ pub(super) struct Subjects<'a> {
     service: Option<&'a StringArray>,
 }
 
+/// The places of these columns in the batches of one schema.
+#[derive(Debug)]
+pub(super) struct SubjectColumns([Option<usize>; 6]);
+
+impl SubjectColumns {
+    /// Finds the columns in the schema of a table.
+    pub(super) fn of(guard: &Schema, table: &Schema) -> Self {
+        let place = |field| table.index_of(&column_of(field, guard, table)?.name);
+        Self(
+            [Field::SrcIp, Field::DstIp, Field::SrcPort, Field::DstPort, Field::Protocol, Field::Service]
+                .map(place),
+        )
+    }
+}
+
 impl<'a> Subjects<'a> {
-    pub(super) fn new(guard: &Schema, table: &Schema, batch: &'a RecordBatch) -> Self {
-        let any = |field| batch.column_by_name(&column_of(field, guard, table)?.name).map(Array::as_any);
-        let text = |field| any(field).and_then(|a| a.downcast_ref::<StringArray>());
-        let number = |field| any(field).and_then(|a| a.downcast_ref::<Float64Array>());
+    pub(super) fn new(SubjectColumns(places): &SubjectColumns, batch: &'a RecordBatch) -> Self {
+        let any = |place: Option<usize>| batch.columns().get(place?).map(Array::as_any);
+        let text = |place| any(place).and_then(|a| a.downcast_ref::<StringArray>());
+        let number = |place| any(place).and_then(|a| a.downcast_ref::<Float64Array>());
+        let [src_ip, dst_ip, src_port, dst_port, protocol, service] = *places;
         Self {
-            src_ip: text(Field::SrcIp),
-            dst_ip: text(Field::DstIp),
-            src_port: number(Field::SrcPort),
-            dst_port: number(Field::DstPort),
-            protocol_name: text(Field::Protocol),
-            protocol_number: number(Field::Protocol),
-            service: text(Field::Service),
+            src_ip: text(src_ip),
+            dst_ip: text(dst_ip),
+            src_port: number(src_port),
+            dst_port: number(dst_port),
+            protocol_name: text(protocol),
+            protocol_number: number(protocol),
+            service: text(service),
         }
     }
 

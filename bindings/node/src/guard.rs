@@ -5,9 +5,9 @@ use std::sync::Arc;
 use napi::bindgen_prelude::{AsyncTask, BigInt, Buffer, ClassInstance, Either, Object};
 use napi_derive::napi;
 use qosguard::detect::Checkpoint;
-use qosguard::features::Featurizer;
+use qosguard::features::{ContextConfig, Featurizer, HostContextConfig};
 use qosguard::telemetry;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::assessment::Assessment;
 use crate::convert::{Settings, mirror, number_or_bigint, parse, rename, settings, snake, whole_or};
@@ -36,6 +36,9 @@ pub struct GuardOptions<'a> {
     /// Another rule that chooses the threshold, instead of `falsePositiveRate`.
     #[napi(ts_type = "ThresholdRule")]
     pub threshold: Option<Value>,
+    /// What records are given of the records before them; default: nothing.
+    #[napi(ts_type = "ContextOptions | ReadonlyArray<ContextOptions>")]
+    pub context: Option<Value>,
     /// How raw columns become features.
     #[napi(ts_type = "FeaturizerOptions")]
     pub featurizer: Option<Value>,
@@ -62,6 +65,7 @@ impl Settings for GuardOptions<'_> {
         "detector",
         "falsePositiveRate",
         "threshold",
+        "context",
         "featurizer",
         "policy",
         "attackShare",
@@ -166,6 +170,15 @@ impl Guard {
         }
         if let Some(rule) = options.threshold {
             builder = builder.threshold(parse("threshold", rule)?);
+        }
+        match options.context {
+            None => {}
+            Some(Value::Array(contexts)) => {
+                for one in contexts {
+                    builder = builder.context(context(one)?);
+                }
+            }
+            Some(one) => builder = builder.context(context(one)?),
         }
         if let Some(featurizer) = options.featurizer {
             builder = builder.featurizer(parse("featurizer", rename(featurizer, snake))?);
@@ -323,6 +336,22 @@ impl Guard {
         Schema { inner: Arc::clone(self.inner.schema()) }
     }
 
+    /// Names of the columns that its contexts append to the records; empty without contexts.
+    #[napi(getter, catch_unwind)]
+    pub fn context_columns(&self) -> Vec<String> {
+        self.inner.context_columns().iter().map(|column| column.name.clone()).collect()
+    }
+
+    /// The table with the columns of the guard's contexts, computed in event time from an empty state, off the event loop.
+    /// `assess` and `explain` do this by themselves; a few rows of the result can be explained.
+    ///
+    /// Rejects with `schema_mismatch` naming the columns that are missing.
+    #[napi(catch_unwind, ts_return_type = "Promise<Table>")]
+    pub fn append_contexts(&self, flows: ClassInstance<'_, Table>) -> AsyncTask<Job<Table>> {
+        let (guard, flows) = (Arc::clone(&self.inner), Arc::clone(&flows.inner));
+        spawn(move || guard.append_contexts(&flows).map(Table::from))
+    }
+
     /// Names of the features that the detector sees.
     #[napi(getter, catch_unwind)]
     pub fn feature_names(&self) -> Vec<String> {
@@ -391,6 +420,19 @@ impl Guard {
     pub fn digest(&self) -> String {
         self.inner.digest().to_owned()
     }
+}
+
+/// The settings of one context; a string is a kind with its defaults. An error names the setting.
+fn context(value: Value) -> Result<ContextConfig> {
+    let mut settings = match value {
+        Value::String(kind) => json!({ "kind": kind }),
+        value => rename(value, snake),
+    };
+    let kind = settings.as_object_mut().and_then(|fields| fields.remove("kind"));
+    if kind.as_ref().and_then(Value::as_str) != Some("host") {
+        return Err(invalid("context.kind", "`host`", kind.unwrap_or(settings)));
+    }
+    parse_settings::<HostContextConfig>("context", settings).map(ContextConfig::from)
 }
 
 /// What may be assessed: a table, or records as JSON text.

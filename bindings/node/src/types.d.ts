@@ -29,6 +29,18 @@ export interface FeaturizerOptions {
   autoLog?: boolean
 }
 
+/** What records are given of the records before them: a kind with its defaults, or its settings. */
+export type ContextOptions = 'host' | HostContextOptions
+
+/** What sources, destinations and pairs of both did in sliding windows. The schema needs a time and an address. */
+export interface HostContextOptions {
+  kind: 'host'
+  /** Lengths of the windows in seconds, ascending, 1 to 8 of them, each 0.1 to 86,400; default: 2, 10, 60 and 300. */
+  windows?: ReadonlyArray<number>
+  /** Sources, destinations and pairs that are kept, of each kind, 16 to 10,000,000; default: 16,384. */
+  maxEntities?: number
+}
+
 /** A delay-sensitive service class of RFC 4594. */
 export type ServiceClass =
   | 'telephony' | 'signaling' | 'multimedia_conferencing' | 'real_time_interactive'

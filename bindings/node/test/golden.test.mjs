@@ -10,7 +10,7 @@ const guards = read('guard.v1.json')
 const { columns, train, fresh, attacks, missing, cases: detectors } = read('detectors.v1.json')
 
 test('no case is lost', () => {
-  assert.equal(guards.length, 11)
+  assert.equal(guards.length, 12)
   assert.equal(detectors.length, 57)
 })
 
@@ -26,9 +26,9 @@ function hex(numbers) {
 
 const flows = ({ rows, attack_share: attackShare, seed }) => simulate({ rows, attackShare, seed })
 
-async function assess({ train, forest: { trees, max_samples: maxSamples, seed: treeSeed }, threshold, seed, ...input }) {
+async function assess({ train, forest: { trees, max_samples: maxSamples, seed: treeSeed }, context, threshold, seed, ...input }) {
   const detector = new IsolationForest({ trees, maxSamples, seed: treeSeed })
-  const guard = await Guard.fit(await flows(train), { detector, threshold, seed })
+  const guard = await Guard.fit(await flows(train), { detector, context: context && camel(context), threshold, seed })
   return [guard, await guard.assess(input.flows ? await flows(input.flows) : input.records)]
 }
 

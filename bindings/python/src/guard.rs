@@ -100,6 +100,7 @@ impl Guard {
         py: Python<'_>,
         table: &Table,
         featurizer: Config,
+        contexts: Vec<Config>,
         detector: Option<Config>,
         threshold: &ThresholdRule,
         policy: &Policy,
@@ -112,6 +113,10 @@ impl Guard {
             .threshold(threshold.0)
             .policy(policy.0.clone())
             .seed(seed.get(py, "seed")?);
+        let mut builder = builder;
+        for context in contexts {
+            builder = builder.context(settings::context(py, context)?);
+        }
         let builder = match detector {
             Some(config) => builder.detector(settings::read(py, config)?),
             None => builder.auto(),
@@ -195,6 +200,17 @@ impl Guard {
     #[getter]
     fn schema(&self) -> Schema {
         Schema((**self.0.schema()).clone())
+    }
+
+    /// Names of the columns that its contexts append.
+    #[getter]
+    fn context_columns(&self) -> Vec<&str> {
+        self.0.context_columns().iter().map(|column| column.name.as_str()).collect()
+    }
+
+    /// The table with the columns of the guard's contexts.
+    fn append_contexts(&self, py: Python<'_>, table: &Table) -> PyResult<Table> {
+        interruptible(py, || self.0.append_contexts(&table.0)).map(Table)
     }
 
     /// Names of the features that the detector sees.

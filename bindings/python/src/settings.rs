@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 use qosguard::detect::{AnyDetectorConfig, EnsembleConfig};
-use qosguard::features::FlowFeaturizerConfig;
+use qosguard::features::{ContextConfig, TableEncoderConfig};
 use qosguard::settings::from_value;
 
 use crate::convert::{Config, Record, Whole};
@@ -14,8 +14,13 @@ pub(crate) fn read(py: Python<'_>, Config(settings): Config) -> PyResult<AnyDete
 }
 
 /// Reads the settings of a featurizer. An error names the setting.
-pub(crate) fn featurizer(py: Python<'_>, Config(settings): Config) -> PyResult<FlowFeaturizerConfig> {
+pub(crate) fn featurizer(py: Python<'_>, Config(settings): Config) -> PyResult<TableEncoderConfig> {
     from_value(settings).map_err(|error| to_py(py, &error.with_path(|path| within("featurizer", &path))))
+}
+
+/// Reads the settings of a context; `kind` names it. An error names the setting.
+pub(crate) fn context(py: Python<'_>, Config(settings): Config) -> PyResult<ContextConfig> {
+    from_value(settings).map_err(|error| to_py(py, &error.with_path(|path| within("context", &path))))
 }
 
 /// The path of a setting inside an argument; `settings` is the whole argument.

@@ -141,6 +141,10 @@ pub(crate) struct Train {
     /// file with its settings
     #[arg(long, value_name = "auto|KIND|FILE", default_value = "isolation_forest")]
     pub(crate) detector: String,
+    /// What records are given of the records before them: `host` for what their source, destination and pair did in the
+    /// last seconds and minutes, or a JSON file with its settings
+    #[arg(long, value_name = "KIND|FILE")]
+    pub(crate) context: Vec<String>,
     /// QoS policy, a TOML, YAML or JSON file
     #[arg(long, value_name = "FILE")]
     pub(crate) policy: Option<PathBuf>,

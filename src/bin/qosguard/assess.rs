@@ -5,10 +5,12 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use qosguard::arrow::array::RecordBatch;
+use qosguard::arrow::compute::concat_batches;
 use qosguard::guard::FindingsCollector;
 use qosguard::qos::Policy;
-use qosguard::telemetry::{ReadReport, Table, TableWriter};
-use qosguard::{Assessment, Guard, Result};
+use qosguard::telemetry::{BatchReader, ReadReport, Table, TableWriter};
+use qosguard::{Assessment, Error, Guard, Result};
 use serde_json::json;
 
 use crate::arguments::Assess;
@@ -42,21 +44,28 @@ pub(crate) fn run(command: &Assess) -> Outcome {
     let reasons = command.reasons.unwrap_or(1);
     let (mut findings, mut unfit, mut unread) = (FindingsCollector::new(), 0, 0);
     let progress = Progress::new("assessed", None);
-    while let Some(batch) = reader.next().transpose()? {
-        let place = ReadReport::new(&reader.report().place);
-        let mut table = Table::new(Arc::clone(reader.schema()), vec![batch], place)?;
+    let has_contexts = !guard.context_columns().is_empty();
+    let mut stream = (has_contexts && live).then(|| guard.bind(&seen)).transpose()?;
+    while let Some(mut table) = next_table(&mut *reader, has_contexts && !live)? {
         if let Some(inputs) = &inputs {
             table = table.map_to(inputs)?;
             unfit += table.report().rejected;
         }
-        let assessment = guard.assess(&table)?;
+        let with = match (&mut stream, table.batches().first()) {
+            (Some(stream), Some(batch)) => {
+                let batch = stream.append_contexts(batch)?;
+                Table::new(Arc::clone(stream.schema()), vec![batch], table.report().clone())?
+            }
+            _ => guard.append_contexts(&table)?,
+        };
+        let assessment = guard.assess(&with)?;
         if command.json && !rows_to_stdout {
-            let lines = json_lines(command, &guard, &table, &assessment, findings.records())?;
+            let lines = json_lines(command, &guard, &with, &assessment, findings.records())?;
             output::print(lines.as_bytes())?;
         }
         if live && !command.json && command.output.is_none() {
             let mut batch = FindingsCollector::new();
-            batch.add(&guard, &table, &assessment)?;
+            batch.add(&guard, &with, &assessment)?;
             for finding in batch.finish(&guard, usize::MAX, reasons)?.worst {
                 output::print(format!("{finding}\n").as_bytes())?;
             }
@@ -65,7 +74,7 @@ pub(crate) fn run(command: &Assess) -> Outcome {
             out.write(&verdicts::beside(&schema, &guard, batch, &assessment)?)?;
         }
         unread += assessment.unread_addresses();
-        findings.add(&guard, &table, &assessment)?;
+        findings.add(&guard, &with, &assessment)?;
         progress.add(assessment.len());
     }
     drop(progress);
@@ -101,6 +110,25 @@ pub(crate) fn run(command: &Assess) -> Outcome {
     }
     let read = input::outcome(records, reader.report(), unfit)?;
     Ok(if command.exit_code && anomalies > 0 { ExitCode::from(ANOMALIES) } else { read })
+}
+
+/// The next batch of the input, or all of it: a guard with contexts takes the records in the order of their times.
+fn next_table(reader: &mut dyn BatchReader, all: bool) -> Result<Option<Table>> {
+    let mut batches: Vec<RecordBatch> = reader.next().transpose()?.into_iter().collect();
+    while let Some(batch) = if all && !batches.is_empty() { reader.next().transpose()? } else { None } {
+        batches.push(batch);
+    }
+    let Some(first) = batches.first() else { return Ok(None) };
+    let batch = match batches.len() {
+        1 => first.clone(),
+        _ => concat_batches(&first.schema(), &batches).map_err(|e| Error::InvalidArgument {
+            name: "records".into(),
+            expected: "batches of one schema".into(),
+            got: e.to_string(),
+        })?,
+    };
+    let report = ReadReport::new(&reader.report().place);
+    Table::new(Arc::clone(reader.schema()), vec![batch], report).map(Some)
 }
 
 /// The decisions that are printed as JSON, one a line; `before` records came earlier.

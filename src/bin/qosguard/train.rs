@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use qosguard::detect::AnyDetectorConfig;
+use qosguard::features::ContextConfig;
 use qosguard::qos::Policy;
 use qosguard::{Error, Guard, Monitor, Result, settings};
 use serde_json::json;
@@ -22,6 +23,9 @@ pub(crate) fn run(command: &Train) -> Outcome {
         "auto" => builder.auto(),
         text => builder.detector(detector(text, command.seed)?),
     };
+    for kind in &command.context {
+        builder = builder.context(context(kind)?);
+    }
     if let Some(path) = &command.policy {
         builder = builder.policy(Policy::load(path)?);
     }
@@ -61,6 +65,23 @@ pub(crate) fn run(command: &Train) -> Outcome {
         tell(notice);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Settings of a context from a file, or the defaults of a kind.
+fn context(text: &str) -> Result<ContextConfig> {
+    let refused = |expected: &str, got: String| Error::InvalidArgument {
+        name: "--context".into(),
+        expected: expected.into(),
+        got,
+    };
+    let path = Path::new(text);
+    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json")) {
+        let json = std::fs::read_to_string(path).map_err(|source| Error::Io { path: path.into(), source })?;
+        return serde_json::from_str(&json)
+            .map_err(|e| refused("a file with the settings of a context", format!("{text}: {e}")));
+    }
+    serde_json::from_value(json!({ "kind": text }))
+        .map_err(|_| refused("`host`, or a .json file with the settings of a context", text.into()))
 }
 
 /// Settings from a file, or the defaults of a kind with the seed.

@@ -112,6 +112,8 @@ impl FindingsCollector {
         if expected != got {
             return Err(Error::ShapeMismatch { what: "assessed rows", expected, got });
         }
+        // The reasons of a single record need the columns that the records before it gave.
+        let table = &guard.append_contexts(table)?;
         self.count_labels(table, assessment);
         let endpoints = Endpoints::new(guard.schema(), table);
         for row in (0..got).filter(|&row| assessment.is_anomaly(row)) {

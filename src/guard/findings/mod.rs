@@ -174,7 +174,7 @@ impl Guard {
         }
         let rows: Vec<usize> = rows.iter().copied().filter(|&row| row < got).collect();
         let decisions = rows.iter().filter_map(|&row| assessment.decision(row)).collect();
-        collect::describe(self, &table.take(&rows)?, decisions, reasons)
+        collect::describe(self, &self.append_contexts(table)?.take(&rows)?, decisions, reasons)
     }
 }
 

@@ -1,6 +1,6 @@
 //! How many different items each entity saw in its windows: exact for few, estimated for many.
 
-use super::rings::{Rings, Width};
+use super::rings::{Mark, Rings};
 
 /// Items that are kept exactly.
 const EXACT: usize = 16;
@@ -26,8 +26,8 @@ struct Set {
 /// stays there. How many were last seen in which bucket stands in the rings, so that reading costs no walk over the items.
 #[derive(Clone, Debug)]
 pub(super) struct DistinctSets {
-    /// Which count of the rings holds the items by bucket.
-    count: usize,
+    /// Which lane of the rings' counts holds the items by bucket.
+    lane: usize,
     sets: Vec<Set>,
     cells: Vec<u32>,
     free: Vec<u32>,
@@ -36,14 +36,14 @@ pub(super) struct DistinctSets {
 }
 
 impl DistinctSets {
-    pub(super) fn new(count: usize) -> Self {
+    pub(super) fn new(lane: usize) -> Self {
         let cells = CELLS as f64;
         let estimate = |marked: usize| match CELLS - marked {
             0 => (cells * cells.ln()).round(),
             empty => (cells * (cells / empty as f64).ln()).round(),
         };
         let estimates = (0..=CELLS).map(estimate).collect();
-        Self { count, sets: Vec::new(), cells: Vec::new(), free: Vec::new(), estimates }
+        Self { lane, sets: Vec::new(), cells: Vec::new(), free: Vec::new(), estimates }
     }
 
     /// Makes room for one more entity.
@@ -74,37 +74,34 @@ impl DistinctSets {
         }
     }
 
-    /// Counts an item at a tick in the windows of an entity.
-    pub(super) fn see(&mut self, rings: &mut Rings, entity: usize, item: u64, tick: u32) {
-        let count = self.count;
+    /// Counts an item at the tick of a record in the windows of an entity.
+    pub(super) fn see(&mut self, rings: &mut Rings, entity: usize, marks: &[Mark], item: u64, tick: u32) {
+        let lane = self.lane;
         if self.sets[entity].bitmap == NONE {
             let set = &mut self.sets[entity];
             let len = set.len as usize;
-            if let Some(at) = set.items[..len].iter().position(|&known| known == item) {
-                let seen = &mut set.ticks[at];
-                renew(rings, entity, count, seen, tick);
-                return;
-            }
+            let known = set.items[..len].iter().position(|&known| known == item);
             // Where there is no room, an item that left the longest window makes it.
-            let longest = rings.widths().len() - 1;
-            let width = rings.widths()[longest];
-            let expired = |&seen: &u32| !rings.holds(entity, longest, width.bucket(seen));
-            let place = if len < EXACT { Some(len) } else { set.ticks.iter().position(expired) };
+            let place = known.or_else(|| match len {
+                EXACT => set.ticks.iter().position(|&seen| rings.has_left(entity, marks, seen)),
+                _ => Some(len),
+            });
             if let Some(at) = place {
-                set.len = set.len.max(at as u32 + 1);
-                (set.items[at], set.ticks[at]) = (item, 0);
-                renew(rings, entity, count, &mut set.ticks[at], tick);
+                if known.is_none() {
+                    set.len = set.len.max(at as u32 + 1);
+                    (set.items[at], set.ticks[at]) = (item, 0);
+                }
+                renew(rings, entity, marks, lane, &mut set.ticks[at], tick);
                 return;
             }
-            self.widen(rings, entity);
+            self.widen(rings, entity, marks);
         }
         let at = self.sets[entity].bitmap as usize * CELLS + cell(item);
-        renew(rings, entity, count, &mut self.cells[at], tick);
+        renew(rings, entity, marks, lane, &mut self.cells[at], tick);
     }
 
-    /// How many items the window that ends with a bucket saw.
-    pub(super) fn read(&self, rings: &Rings, entity: usize, window: usize, bucket: u32) -> f64 {
-        let counted = rings.count(entity, window, self.count, bucket);
+    /// How many items there are, where the rings counted `counted`.
+    pub(super) fn read(&self, entity: usize, counted: u32) -> f64 {
         if self.sets[entity].bitmap == NONE {
             return f64::from(counted);
         }
@@ -112,7 +109,7 @@ impl DistinctSets {
     }
 
     /// Moves the items of a full set to a bitmap.
-    fn widen(&mut self, rings: &mut Rings, entity: usize) {
+    fn widen(&mut self, rings: &mut Rings, entity: usize, marks: &[Mark]) {
         let bitmap = self.new_bitmap();
         let set = &mut self.sets[entity];
         set.bitmap = bitmap;
@@ -120,11 +117,8 @@ impl DistinctSets {
         for (&item, &tick) in set.items.iter().zip(&set.ticks) {
             let seen = &mut self.cells[start + cell(item)];
             // Of two items in one cell, the newer one is counted.
-            let (older, newer) = (tick.min(*seen), tick.max(*seen));
-            if older != 0 {
-                forget(rings, entity, self.count, older);
-            }
-            *seen = newer;
+            rings.forget(entity, marks, self.lane, tick.min(*seen));
+            *seen = tick.max(*seen);
         }
     }
 
@@ -140,39 +134,12 @@ impl DistinctSets {
     }
 }
 
-/// Moves an item from the bucket that it was last seen in to the bucket of a tick.
-fn renew(rings: &mut Rings, entity: usize, count: usize, seen: &mut u32, tick: u32) {
-    if *seen >= tick {
-        return;
+/// Moves an item to the buckets of a record, where it was not seen later.
+fn renew(rings: &mut Rings, entity: usize, marks: &[Mark], lane: usize, seen: &mut u32, tick: u32) {
+    if *seen < tick {
+        rings.renew(entity, marks, lane, *seen);
+        *seen = tick;
     }
-    for window in 0..rings.widths().len() {
-        let Width(width) = rings.widths()[window];
-        let (old, new) = (*seen / width, tick / width);
-        if *seen != 0 && old == new {
-            continue;
-        }
-        if *seen != 0 && rings.holds(entity, window, old) {
-            uncount(rings.count_mut(entity, window, count, old));
-        }
-        if rings.holds(entity, window, new) {
-            *rings.count_mut(entity, window, count, new) += 1;
-        }
-    }
-    *seen = tick;
-}
-
-/// Takes an item out of the bucket that it was last seen in.
-fn forget(rings: &mut Rings, entity: usize, count: usize, seen: u32) {
-    for window in 0..rings.widths().len() {
-        let old = rings.widths()[window].bucket(seen);
-        if rings.holds(entity, window, old) {
-            uncount(rings.count_mut(entity, window, count, old));
-        }
-    }
-}
-
-fn uncount(count: &mut u32) {
-    *count = count.saturating_sub(1);
 }
 
 /// The cell of an item: the high bits of a mixed product, so that neighbouring ports and addresses spread.
@@ -186,41 +153,49 @@ fn cell(item: u64) -> usize {
 mod tests {
     use super::*;
 
-    fn one() -> (Rings, DistinctSets) {
-        let mut rings = Rings::new(&[Width(25), Width(125)], 1, 0);
-        let mut sets = DistinctSets::new(0);
-        rings.grow();
-        sets.grow();
-        (rings, sets)
+    struct One {
+        rings: Rings,
+        sets: DistinctSets,
+        marks: [Mark; 2],
     }
 
-    fn see(rings: &mut Rings, sets: &mut DistinctSets, item: u64, tick: u32) {
-        for window in 0..2 {
-            rings.advance(0, window, rings.widths()[window].bucket(tick));
+    impl One {
+        fn new() -> Self {
+            let (mut rings, mut sets) = (Rings::new(2), DistinctSets::new(0));
+            rings.grow();
+            sets.grow();
+            Self { rings, sets, marks: [Mark::new(25), Mark::new(125)] }
         }
-        sets.see(rings, 0, item, tick);
+
+        fn see(&mut self, item: u64, tick: u32) {
+            self.marks.iter_mut().for_each(|mark| mark.set(tick, 0.0, 0.0, tick));
+            self.rings.add(0, &self.marks, [0; 4], [0.0; 4]);
+            self.sets.see(&mut self.rings, 0, &self.marks, item, tick);
+        }
+
+        fn read(&self, window: usize) -> f64 {
+            self.sets.read(0, self.rings.read(0, window, &self.marks[window]).0[0])
+        }
     }
 
     #[test]
     fn few_items_are_exact_and_expire() {
-        let (mut rings, mut sets) = one();
+        let mut one = One::new();
         for step in 0..100 {
-            see(&mut rings, &mut sets, u64::from(step % 5), 1000 + step);
+            one.see(u64::from(step % 5), 1000 + step);
         }
-        assert_eq!(sets.read(&rings, 0, 0, 1099 / 25), 5.0);
-        see(&mut rings, &mut sets, 9, 1600);
-        assert_eq!(sets.read(&rings, 0, 0, 1600 / 25), 1.0, "200 ticks hold the last one only");
-        assert_eq!(sets.read(&rings, 0, 1, 1600 / 125), 6.0);
+        assert_eq!(one.read(0), 5.0);
+        one.see(9, 1600);
+        assert_eq!(one.read(0), 1.0, "200 ticks hold the last one only");
+        assert_eq!(one.read(1), 6.0);
     }
 
     #[test]
     fn many_items_are_within_the_stated_error() {
         for (n, error) in [(100_u64, 0.05), (1000, 0.08), (4000, 0.15)] {
-            let (mut rings, mut sets) = one();
-            for item in 0..n {
-                see(&mut rings, &mut sets, item, 1000);
-            }
-            let got = sets.read(&rings, 0, 0, 40);
+            let mut one = One::new();
+            (0..n).for_each(|item| one.see(item, 1000));
+            let got = one.read(0);
             assert!((got - n as f64).abs() <= error * n as f64, "{n}: {got}");
         }
     }

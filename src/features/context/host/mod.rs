@@ -22,7 +22,7 @@ use super::Context;
 use clock::{EventClock, Place, TICKS};
 use entities::Key;
 use inputs::{Cells, Inputs};
-use rings::{BUCKETS, Width};
+use rings::{BUCKETS, Mark};
 use scope::Scope;
 
 pub use config::HostContextConfig;
@@ -121,7 +121,8 @@ pub struct HostContextCounts {
 pub struct HostContext {
     inputs: Inputs,
     columns: Vec<Column>,
-    widths: Vec<Width>,
+    /// Where the record at hand is in each window.
+    marks: Vec<Mark>,
     /// The longest window, in seconds.
     span: f64,
     clock: EventClock,
@@ -147,15 +148,15 @@ impl HostContext {
         config.check()?;
         let inputs = Inputs::of(schema)?;
         let counted = inputs.counted();
-        let width = |window: &f64| Width((window * TICKS / f64::from(BUCKETS) - 1e-9).ceil() as u32);
-        let widths: Vec<Width> = config.windows.iter().map(width).collect();
+        let width = |window: &f64| (window * TICKS / f64::from(BUCKETS) - 1e-9).ceil() as u32;
+        let marks: Vec<Mark> = config.windows.iter().map(|window| Mark::new(width(window))).collect();
         let (has_src, has_dst) = inputs.ends();
         let has_both = has_src && has_dst;
         let mut columns = Vec::new();
         let mut scope = |name, is_there: bool, has_peers| {
             is_there.then(|| {
                 columns.extend(columns::columns(name, &config.windows, counted, has_peers));
-                Scope::new(counted, has_peers, &widths, config.max_entities)
+                Scope::new(counted, has_peers, config.windows.len(), config.max_entities)
             })
         };
         let src = scope("src", has_src, has_both);
@@ -164,11 +165,11 @@ impl HostContext {
         if let Some(taken) = columns.iter().find(|column| schema.index_of(&column.name).is_some()) {
             return Err(Error::invalid("context", "used with a schema without its columns", &taken.name));
         }
-        let longest = widths.last().map_or(1, |width| width.0);
+        let longest = marks.last().map_or(1, |mark| mark.width);
         Ok(Self {
             inputs,
             span: f64::from(longest * BUCKETS) / TICKS,
-            widths,
+            marks,
             clock: EventClock::default(),
             pending: Vec::with_capacity(MAX_PENDING),
             src,
@@ -207,13 +208,15 @@ impl HostContext {
                 if self.pending.len() < MAX_PENDING {
                     self.pending.push(record);
                 }
-                let flow = self.at(&record, tick);
-                self.each(&record, out, |scope, key, peer, out| scope.peek(key, &flow, peer, out));
+                let flow = self.at(&record, tick, tick);
+                self.each(&record, out, |scope, key, marks, peer, out| {
+                    scope.peek(key, marks, &flow, peer, out)
+                });
             }
             Place::Late => {
                 self.late += 1;
-                let flow = self.at(&record, 1);
-                self.each(&record, out, |scope, _, peer, out| scope.alone(&flow, peer, out));
+                let flow = self.at(&record, 1, self.clock.latest());
+                self.each(&record, out, |scope, _, marks, peer, out| scope.alone(marks, &flow, peer, out));
             }
             Place::At(tick) => {
                 self.pending.clear();
@@ -235,14 +238,12 @@ impl HostContext {
 
     /// Counts a record at a tick of the clock, and writes its values.
     fn count(&mut self, record: &Record, tick: u32, out: &mut [f64]) {
-        let flow = self.at(record, tick);
-        let latest = self.clock.latest();
-        let is_late = |width: &Width| width.bucket(tick) + BUCKETS <= width.bucket(latest);
-        self.late += u64::from(self.widths.iter().any(is_late));
-        if self.widths.iter().all(is_late) {
-            self.each(record, out, |scope, _, peer, out| scope.alone(&flow, peer, out));
+        let flow = self.at(record, tick, self.clock.latest());
+        self.late += u64::from(self.marks.iter().any(|mark| !mark.is_open));
+        if self.marks.iter().any(|mark| mark.is_open) {
+            self.each(record, out, |scope, key, marks, peer, out| scope.push(key, marks, &flow, peer, out));
         } else {
-            self.each(record, out, |scope, key, peer, out| scope.push(key, &flow, peer, latest, out));
+            self.each(record, out, |scope, _, marks, peer, out| scope.alone(marks, &flow, peer, out));
         }
     }
 
@@ -258,20 +259,23 @@ impl HostContext {
         self.pending.clear();
     }
 
-    /// What a record adds at a tick.
-    fn at(&self, record: &Record, tick: u32) -> Flow {
+    /// What a record adds at a tick. Sets the marks to it.
+    fn at(&mut self, record: &Record, tick: u32, latest: u32) -> Flow {
         let (start, end) = (self.clock.exact(record.flow.start), self.clock.exact(record.flow.end));
-        Flow { tick, start, end, ..record.flow }
+        for mark in &mut self.marks {
+            mark.set(tick, start, end, latest);
+        }
+        Flow { tick, ..record.flow }
     }
 
-    /// Calls `f` for each kind of entity with its key, its peer and its part of `out`.
+    /// Calls `f` for each kind of entity with its key, the marks of the record, its peer and its part of `out`.
     fn each(
         &mut self,
         record: &Record,
         out: &mut [f64],
-        mut f: impl FnMut(&mut Scope, Key, Option<u64>, &mut [f64]),
+        mut f: impl FnMut(&mut Scope, Key, &[Mark], Option<u64>, &mut [f64]),
     ) {
-        let windows = self.widths.len();
+        let windows = self.marks.len();
         let (src, dst) = (record.src, record.dst);
         let kinds = [
             (&mut self.src, src.map(|src| (src, 0)), dst),
@@ -285,7 +289,7 @@ impl HostContext {
             let (out, others) = rest.split_at_mut(n);
             rest = others;
             match key {
-                Some(key) => f(scope, key, peer, out),
+                Some(key) => f(scope, key, &self.marks, peer, out),
                 None => out.fill(f64::NAN),
             }
         }
