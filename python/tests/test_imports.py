@@ -31,7 +31,7 @@ Matrix = npt.NDArray[np.float32]
 
 
 def equal(ours: qg.TreeModel, theirs: Any, X: Any, x: Any = None, atol: float = 2e-6) -> None:
-    """Our probabilities are those of the object, class by class, and so are the labels and the scores' sum."""
+    """Probabilities, labels and the sum of the scores are equal to the object's, class by class."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "X does not have valid feature names")
         expected, labels = np.asarray(theirs.predict_proba(X)), theirs.predict(X)
@@ -244,8 +244,8 @@ def test_categories_of_xgboost(kind: str, suffix: str, tmp_path: Path) -> None:
         for each in changed(df):
             new = set(each["port"].cat.categories) - set(df["port"].cat.categories)
             if new and kind in ("integers", "int16"):
-                # XGBoost takes 29 for 53, the next category, or refuses another width of integers.
-                with pytest.raises(errors.SchemaMismatchError, match="not among those of training"):
+                # XGBoost takes 29 for 53, the next category, or rejects another width of integers.
+                with pytest.raises(errors.SchemaMismatchError, match="category that training did not have"):
                     ours.predict(each)
             else:
                 equal(ours, theirs, each)
@@ -332,7 +332,7 @@ def test_early_stopping_of_xgboost(
     assert ours.n_trees_ == (theirs.best_iteration + 1) * (1 if classes == 2 else 3) * settings.get(
         "num_parallel_tree", 1
     )
-    # The file of a classifier predicts as the classifier, that of a booster with all trees.
+    # The file of a classifier predicts as the classifier, the file of a booster with all trees.
     for suffix in ("json", "ubj"):
         path = tmp_path / f"classifier.{suffix}"
         theirs.save_model(path)
@@ -427,7 +427,7 @@ def test_missing_categories_of_xgboost() -> None:
     for each in changed(df):
         if each["port"].cat.categories.tolist() == PORTS:
             equal(ours, theirs, each)
-        else:  # XGBoost looks at the codes of the frame there, not at those of the model
+        else:  # XGBoost reads the codes of the frame there, not the codes of the model
             with pytest.raises(errors.SchemaMismatchError, match=r"takes code 0.0 for missing"):
                 ours.predict(each)
     equal(ours, theirs, df.assign(port=df["port"].cat.codes).to_numpy(np.float32))

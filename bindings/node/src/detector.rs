@@ -3,10 +3,10 @@
 use napi::bindgen_prelude::{AsyncTask, Object};
 use napi::{JsValue, ValueType};
 use napi_derive::napi;
-use qosguard::detect::{AnyDetectorConfig, EnsembleConfig, Fit, FitContext, Labels};
+use qosguard::detect::{self, AnyDetectorConfig, EnsembleConfig, Fit, FitContext};
 use serde_json::{Map, Value};
 
-use crate::convert::{Settings, camel, mirror, refused, rename, settings, snake, whole, whole_or};
+use crate::convert::{Labels, Settings, camel, flags, mirror, refused, rename, settings, snake, whole, whole_or};
 use crate::error::{Failure, Result, invalid};
 use crate::fitted::{FittedDetector, matrix};
 use crate::job::{Job, spawn};
@@ -19,20 +19,21 @@ pub struct Detector {
     pub(crate) config: AnyDetectorConfig,
 }
 
-/// What a detector is fitted on beside the numbers.
+/// What a detector is fitted on in addition to the numbers.
 #[napi(object, object_to_js = false)]
 #[derive(Default)]
 #[allow(missing_debug_implementations, reason = "a function has none")]
 pub struct FitOptions {
-    /// One per row, `true` for a known attack; for detectors that learn from labels.
-    pub labels: Option<Vec<bool>>,
+    /// One per row, `true` or 1 for a known attack; for detectors that learn from labels.
+    #[napi(ts_type = "ReadonlyArray<boolean> | Uint8Array")]
+    pub labels: Option<Labels>,
     /// Called with every step of the fit; `false` ends it. A network keeps its best weights so far, any other fit rejects
     /// with `cancelled`.
     #[napi(ts_type = "(progress: TrainingProgress) => unknown")]
     pub on_progress: Option<OnProgress>,
-    /// A file that is written after each epoch of a network, to go on from later.
+    /// A file that is written after each epoch of a network, to continue from later.
     pub checkpoint: Option<String>,
-    /// A checkpoint to go on from, with the same bits as a training that never stopped.
+    /// A checkpoint to continue from, with the same bits as a training without interruption.
     pub resume: Option<String>,
 }
 
@@ -63,11 +64,12 @@ impl Detector {
         #[napi(ts_arg_type = "FitOptions")] options: Option<Object<'_>>,
     ) -> Result<AsyncTask<Job<FittedDetector>>> {
         let FitOptions { labels, on_progress, checkpoint, resume } = settings(options)?;
+        let labels = labels.map(flags).transpose()?;
         let watch = Watch { on_progress, checkpoint, resume };
         let (config, x, n_columns) = (self.config.clone(), x.to_vec(), whole("nColumns", n_columns)?);
         Ok(spawn(move || {
             let x = matrix(&x, n_columns)?;
-            let labels = labels.as_deref().map_or(Labels::None, Labels::Binary);
+            let labels = labels.as_deref().map_or(detect::Labels::None, detect::Labels::Binary);
             let fit =
                 |resume: Option<&_>| config.fit(x, FitContext { labels, resume, ..FitContext::default() });
             watch.run(fit).map(|fitted| fitted.model.into())
@@ -85,7 +87,7 @@ impl Detector {
 #[napi(object, object_to_js = false)]
 #[derive(Debug, Default)]
 pub struct RecipeOptions {
-    /// Seed of all randomness, a whole number up to 2^53 − 1; 0 unless said otherwise.
+    /// Seed of all randomness, a whole number up to 2^53 − 1; default: 0.
     pub seed: Option<f64>,
 }
 
@@ -107,7 +109,7 @@ pub fn ensemble_recipe(name: String, rows: f64, options: Option<Object<'_>>) -> 
     Ok(Detector { config: config.into() })
 }
 
-/// The settings of a kind as the core reads them; names the one that it refuses.
+/// The settings of a kind as the core reads them; an error names the setting.
 fn config(kind: &str, options: Option<Object<'_>>) -> Result<AnyDetectorConfig> {
     let read = |settings: Map<String, Value>| {
         let kind = ("kind".to_owned(), Value::from(kind));
@@ -115,14 +117,14 @@ fn config(kind: &str, options: Option<Object<'_>>) -> Result<AnyDetectorConfig> 
     };
     let default = read(Map::new()).map_err(|error| unread("kind", &error))?;
     let Some(options) = options else { return Ok(default) };
-    // The reader tells the names that there are where it refuses one.
+    // The error of the reader for an unknown name lists the known names.
     let refusal = read(Map::from_iter([("?".to_owned(), Value::Null)])).err();
     let words = refusal.map(|error| error.to_string()).unwrap_or_default();
     let known: Vec<String> = words.split('`').skip(1).step_by(2).skip(1).map(camel).collect();
     let mut settings = Map::new();
     for (key, value) in entries(options, &known)? {
         let (name, value) = (snake(&key), rename(value, snake));
-        // Alone, since the reader does not tell which setting it refuses.
+        // Alone, since the error of the reader does not name the setting.
         let read =
             read(Map::from_iter([(name.clone(), value.clone())])).map_err(|error| unread(&key, &error))?;
         let read: Value = mirror(&read)?;
@@ -134,7 +136,7 @@ fn config(kind: &str, options: Option<Object<'_>>) -> Result<AnyDetectorConfig> 
     read(settings).map_err(|error| unread("options", &error))
 }
 
-/// The properties of an object that are not undefined; refuses a name that is not `known`.
+/// The properties of an object that are not undefined; a name that is not `known` is an error.
 fn entries(object: Object<'_>, known: &[String]) -> Result<Vec<(String, Value)>> {
     if object.to_unknown().get_type().map_err(refused)? != ValueType::Object {
         return Err(invalid("options", "an object", "something else"));
@@ -154,7 +156,7 @@ fn entries(object: Object<'_>, known: &[String]) -> Result<Vec<(String, Value)>>
     Ok(entries)
 }
 
-/// What the core's reader refused, in words that JavaScript has.
+/// The error of the core's reader in the words of JavaScript.
 fn unread(name: &str, error: &serde_json::Error) -> Failure {
     let reason = error.to_string();
     // A setting that checks itself names itself.

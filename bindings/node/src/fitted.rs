@@ -20,7 +20,7 @@ use crate::job::{Job, spawn};
 pub struct EnsembleMember {
     /// Its name.
     pub name: String,
-    /// How much its evidence counts.
+    /// Weight of its evidence.
     pub weight: f64,
     /// Whether it takes part; `without` switches it off.
     pub is_enabled: bool,
@@ -74,7 +74,7 @@ impl FittedDetector {
         self.on_rows(x, n_columns, |detector, x| detector.explain(x).map(Into::into))
     }
 
-    /// Names of the classes, clean traffic first; `null` for a detector that did not learn classes.
+    /// Names of the classes, clean traffic first; `null` for a detector that does not learn classes.
     #[napi(getter, catch_unwind)]
     pub fn classes(&self) -> Option<Vec<String>> {
         self.inner.as_classifier().map(|classifier| classifier.classes().to_vec())
@@ -82,14 +82,11 @@ impl FittedDetector {
 
     /// Probability of each class, row after row: as many numbers per row as there are `classes`. Copies `x`.
     ///
-    /// Rejects as `score`, and with `invalid_argument` for a detector that did not learn classes.
+    /// Rejects as `score`, and with `invalid_argument` for a detector that does not learn classes.
     #[napi(catch_unwind, ts_return_type = "Promise<Float64Array>")]
     pub fn probabilities(&self, x: &[f32], n_columns: f64) -> Result<AsyncTask<Job<Float64Array>>> {
         self.on_rows(x, n_columns, |detector, x| {
-            let classifier = detector.as_classifier();
-            let classifier =
-                classifier.ok_or_else(|| unlike("one that learnt classes", "one that did not"))?;
-            classifier.probabilities(x).map(|p| row_major(&p))
+            detector.classifier()?.probabilities(x).map(|p| row_major(&p))
         })
     }
 
@@ -107,7 +104,7 @@ impl FittedDetector {
 
     /// Each member's p-value, row after row; NaN where it is switched off or cannot score the row. Copies `x`.
     ///
-    /// Rejects as `score`, and with `invalid_argument` for a detector that is no ensemble.
+    /// Rejects as `score`, and with `invalid_argument` for a detector that is not an ensemble.
     #[napi(catch_unwind, ts_return_type = "Promise<Float64Array>")]
     pub fn p_values(&self, x: &[f32], n_columns: f64) -> Result<AsyncTask<Job<Float64Array>>> {
         self.on_rows(x, n_columns, |detector, x| detector.as_ensemble()?.p_values(x).map(|p| row_major(&p)))
@@ -115,7 +112,7 @@ impl FittedDetector {
 
     /// How much each expert of a mixture counts, row after row; the weights of a row sum to 1. Copies `x`.
     ///
-    /// Rejects as `score`, and with `invalid_argument` for a detector that is no mixture.
+    /// Rejects as `score`, and with `invalid_argument` for a detector that is not a mixture.
     #[napi(catch_unwind, ts_return_type = "Promise<Float32Array>")]
     pub fn gate_weights(&self, x: &[f32], n_columns: f64) -> Result<AsyncTask<Job<Float32Array>>> {
         self.on_rows(x, n_columns, |detector, x| {
@@ -130,14 +127,14 @@ impl FittedDetector {
         self.inner.as_mixture_of_experts().map_or_else(|_| Vec::new(), |mixture| mixture.experts().to_vec())
     }
 
-    /// What validation says of a mixture and of each expert, and who speaks; `null` for any other detector.
+    /// Validation of a mixture and of each expert, and which of them gives the score; `null` for any other detector.
     #[napi(getter, catch_unwind, ts_return_type = "Record<string, unknown> | null")]
     pub fn report(&self) -> Result<Option<Value>> {
         let Ok(mixture) = self.inner.as_mixture_of_experts() else { return Ok(None) };
         mirror(mixture.report()).map(|report| Some(rename(report, camel)))
     }
 
-    /// The course of the training of a network, of a mixture that of its gate; `null` for any other detector.
+    /// The course of the training of a network, or of the gate of a mixture; `null` for any other detector.
     #[napi(getter, catch_unwind, ts_return_type = "TrainingHistory | null")]
     pub fn history(&self) -> Result<Option<Value>> {
         let Some(history) = self.inner.history() else { return Ok(None) };
@@ -147,7 +144,7 @@ impl FittedDetector {
     /// The same ensemble with a member switched off.
     ///
     /// Throws `invalid_argument` for a name that no member has, for the last member that is on, and for a detector that is
-    /// no ensemble.
+    /// not an ensemble.
     #[napi(catch_unwind)]
     pub fn without(&self, name: String) -> Result<Self> {
         let rest = self.inner.as_ensemble().and_then(|ensemble| ensemble.without(&name));
@@ -207,13 +204,13 @@ impl FittedDetector {
     }
 }
 
-/// What is said of an imported model.
+/// What is added to an imported model.
 #[napi(object, object_to_js = false)]
 #[derive(Debug, Default)]
 pub struct ImportOptions {
-    /// Names of the classes, in the model's order; the model's own, or `0`, `1`, …, unless said otherwise.
+    /// Names of the classes, in the model's order; default: the model's own, or `0`, `1`, ….
     pub classes: Option<Vec<String>>,
-    /// Name of the class that stands for clean traffic; the first one unless said otherwise.
+    /// Name of the class of clean traffic; default: the first one.
     pub clean_class: Option<String>,
     /// A value that is missing, like NaN: the parameter `missing` of an XGBoost classifier. Default: NaN alone.
     pub missing: Option<f64>,
@@ -225,7 +222,7 @@ impl Settings for ImportOptions {
 
 /// Models of other libraries as detectors; they score as the library does, to the last bit in 64 bits.
 ///
-/// Each rejects with `bad_record` by line for text that is no such model, and `invalid_argument` by tree, node and field.
+/// Each rejects with `bad_record` by line for text that is not such a model, and `invalid_argument` by tree, node and field.
 #[napi]
 #[derive(Debug)]
 pub struct TreeEnsemble;
@@ -288,11 +285,6 @@ fn import(
         }
         Ok(AnyDetector::from(trees).into())
     }))
-}
-
-/// A method of other detectors.
-fn unlike(expected: &str, got: &str) -> Error {
-    Error::InvalidArgument { name: "detector".into(), expected: expected.into(), got: got.into() }
 }
 
 /// A row-major view of `values`, which must be whole rows.

@@ -55,7 +55,7 @@ test('the file of an XGBoost classifier, in UBJSON', async () => {
   await refused(TreeEnsemble.fromXgboostBuffer(bytes, { missing: 'a' }), 'invalid_argument', /missing/)
 })
 
-test('what is no model is refused by kind', async () => {
+test('a file that is not a model is an error of its kind', async () => {
   for (const read of Object.values(READ)) {
     for (const text of ['', '{}', '[]', 'tree\n', '{"trees": [', '['.repeat(1e6)]) {
       const error = await read(text).then(() => null, (failure) => failure)

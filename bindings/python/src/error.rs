@@ -73,7 +73,7 @@ pub(crate) fn interruptible<T: Send>(
     raised.map_or(outcome, Err)
 }
 
-/// As [`interruptible`], without another thread for so few rows that nobody can press Ctrl-C meanwhile.
+/// As [`interruptible`], without another thread for a few rows, which are done before a signal can arrive.
 pub(crate) fn forward_rows<T: Send>(
     py: Python<'_>,
     rows: usize,
@@ -87,7 +87,7 @@ fn convert<T>(py: Python<'_>, outcome: thread::Result<qosguard::Result<T>>) -> P
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(to_py(py, &error)),
         Err(_) => {
-            Err(exception(py, "internal", "qosguard panicked; please report it with what stands above", None))
+            Err(exception(py, "internal", "qosguard panicked; please report it with the output above", None))
         }
     }
 }
@@ -107,7 +107,7 @@ pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
     exception(py, error.kind().as_str(), &message, refusal)
 }
 
-/// Asks the Python face for the exception of a kind.
+/// Builds the exception of a kind, which the Python package defines.
 fn exception(py: Python<'_>, kind: &str, message: &str, refusal: Option<(i32, std::path::PathBuf)>) -> PyErr {
     let built = py
         .import("qosguard.errors")

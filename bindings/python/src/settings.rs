@@ -42,8 +42,8 @@ pub(crate) fn featurizer(py: Python<'_>, Config(settings): Config) -> PyResult<F
     serde_json::from_value(settings).map_err(|error| refuse(py, "featurizer", "as documented", error))
 }
 
-/// What an error expects: serde's are "invalid type: string "x", expected usize", and those of a setting that checks itself
-/// "`x` must be a number, got y".
+/// What an error expects. A message of serde is "invalid type: string "x", expected usize"; a setting that checks itself
+/// has "`x` must be a number, got y".
 fn expected(text: &str) -> &str {
     if let Some((_, rest)) = text.split_once("` must be ") {
         return rest.rsplit_once(", got ").map_or(rest, |(expected, _)| expected);
@@ -51,8 +51,8 @@ fn expected(text: &str) -> &str {
     text.split_once("expected ").map_or(text, |(_, expected)| expected)
 }
 
-/// The innermost setting that fails alone, its error and its value: serde does not say where it stood, but nearly
-/// every setting has a default, so one can be tried without the others.
+/// The innermost setting that fails alone, its error and its value: serde does not report its place, but nearly every
+/// setting has a default, so one can be tried without the others.
 fn blame(settings: &Value) -> Option<(String, serde_json::Error, String)> {
     let mut fields = settings.as_object()?.iter().filter(|(name, _)| *name != "kind");
     fields.find_map(|(name, value)| {
@@ -78,7 +78,7 @@ fn blame_at(
     let inner = value.as_object().into_iter().flatten().find_map(|(name, value)| {
         let place = format!("{place}.{name}");
         blame_at(&place, value, &|value| alone(name, value))
-            // A field that cannot stand alone, or should not stand here, says nothing of its value.
+            // The error of a field that is incomplete alone, or unknown here, is not about its value.
             .filter(|(_, error, _)| {
                 let error = error.to_string();
                 // A word was expected, and serde takes the key of a mapping for it.
@@ -96,7 +96,7 @@ pub(crate) fn settings(py: Python<'_>, config: Config) -> PyResult<Record> {
     read(py, config).map(|config| Record::new(&config))
 }
 
-/// The settings of the ensemble that suits the rows by what their labels tell.
+/// The settings of the ensemble that suits the rows and their labels.
 #[pyfunction]
 pub(crate) fn ensemble_recipe(
     py: Python<'_>,
