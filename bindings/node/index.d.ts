@@ -2,7 +2,7 @@
 
 import { Detector } from './native'
 import type {
-  Assessment, Decision, Explanation, FlowRecord, GuardExplanation, RecipeOptions, Schema, Table, TableRow,
+  Assessment, Decision, Explanation, Findings, FlowRecord, GuardExplanation, RecipeOptions, Schema, Table, TableRow,
 } from './native'
 
 export * from './native'
@@ -21,7 +21,7 @@ type Flows = Table | FlowRecord | ReadonlyArray<FlowRecord>
  */
 export type Decisions = readonly Decision[] & AsyncIterable<Decision>
 
-/** What `console.log` and `JSON.stringify` show of an instance. */
+/** What `console.log` shows of an instance, and what `JSON.stringify` writes; of an assessment its counts and its ten worst rows. */
 export interface Shown {
   toJSON(): object
 }
@@ -46,6 +46,7 @@ declare module './native' {
   interface Guard extends Shown {
     assess(flows: Flows, options: Cancellable): Promise<Assessment>
     explain(flows: Flows, options: Cancellable): Promise<GuardExplanation>
+    findings(flows: Flows, assessment: Assessment, n: number, options: Cancellable): Promise<Findings>
   }
   interface GuardExplanation extends Shown {}
   interface Policy extends Shown {}
@@ -62,6 +63,8 @@ declare module './native' {
     write(path: string, options: Cancellable): Promise<void>
     take(rows: Array<number>, options: Cancellable): Promise<Table>
     mapTo(schema: Schema, options: Cancellable): Promise<Table>
+    toIpc(options: Cancellable): Promise<Buffer>
+    labelFlags(options: Cancellable): Promise<Uint8Array | null>
   }
   interface TableReader extends Shown, AsyncIterable<Table> {}
   /** Leaving the loop stops it. */
@@ -82,7 +85,7 @@ export type ErrorKind =
   | 'corrupt_artifact'
   | 'policy'
   | 'io'
-  /** A training ran away. */
+  /** The loss or a weight of a training is no longer finite. */
   | 'training'
   /** A signal or a watcher cancelled the work. */
   | 'cancelled'
@@ -101,15 +104,15 @@ export class QosguardError extends Error {
 
 /** Settings of an isolation forest. */
 export interface IsolationForestOptions {
-  /** Number of trees, 1 to 10,000; 100 unless said otherwise. */
+  /** Number of trees, 1 to 10,000; default: 100. */
   trees?: number
-  /** Rows that each tree is grown on, 2 to 2^20; 256 unless said otherwise. */
+  /** Rows that each tree is grown on, 2 to 2^20; default: 256. */
   maxSamples?: number
   /** Cuts between the root and a leaf, 1 to 32; 32 where splits are of pooled gain, else ⌈log2(rows per tree)⌉. */
   maxDepth?: number
-  /** Seed of all randomness, a whole number up to 2^53 − 1; 0 unless said otherwise. */
+  /** Seed of all randomness, a whole number up to 2^53 − 1; default: 0. */
   seed?: number
-  /** How a node cuts its rows; `random` unless said otherwise. */
+  /** How a node cuts its rows; default: `random`. */
   splits?:
     /** A random feature at a random point. */
     | { kind: 'random' }
@@ -117,9 +120,9 @@ export interface IsolationForestOptions {
     | { kind: 'extended', features: number }
     /** The best of 1 to 64 tries (1) over planes of 1 to 8 features (1), at this share (1) of the nodes. */
     | { kind: 'pooled_gain', features?: number, tries?: number, share?: number }
-  /** What a leaf says of its rows: how many cuts it took (unless said otherwise), or how dense it is. */
+  /** How a leaf scores its rows: by the number of cuts, or by density; default: `depth`. */
   scoring?: 'depth' | 'density'
-  /** Whether NaN is refused (unless said otherwise) or taken for a missing value. */
+  /** Whether NaN is an error or a missing value; default: `refuse`. */
   missing?: 'refuse' | 'learn'
   /** Columns that hold categories, ascending: whole numbers from 0 to 1023. */
   categorical?: number[]
@@ -127,95 +130,95 @@ export interface IsolationForestOptions {
 
 /** Settings of a Gaussian mixture. */
 export interface GaussianMixtureOptions {
-  /** Number of components, 1 to 64; 32 unless said otherwise. */
+  /** Number of components, 1 to 64; default: 32. */
   components?: number
-  /** Shape of the components; `full` unless said otherwise. */
+  /** Shape of the components; default: `full`. */
   covariance?: 'full' | 'diagonal'
-  /** Variance added to every feature of every component, above 0; 0.03 unless said otherwise. */
+  /** Variance added to every feature of every component, above 0; default: 0.03. */
   regularisation?: number
-  /** Steps, 1 to 10,000; 100 unless said otherwise. */
+  /** Steps, 1 to 10,000; default: 100. */
   maxIterations?: number
-  /** The search ends when the mean log-likelihood changes by less; 1e-3 unless said otherwise. */
+  /** The search ends when the mean log-likelihood changes by less; default: 1e-3. */
   tolerance?: number
-  /** What is done with every feature first; normal scores by rank, `quantile`, unless said otherwise. */
+  /** Transformation of every feature; default: `quantile`, normal scores by rank. */
   normalise?: 'none' | 'quantile'
-  /** Rows that it is fitted on, 2 to 2^20; 20,000 unless said otherwise. */
+  /** Rows that it is fitted on, 2 to 2^20; default: 20,000. */
   maxSamples?: number
-  /** Seed of all randomness, a whole number up to 2^53 − 1; 0 unless said otherwise. */
+  /** Seed of all randomness, a whole number up to 2^53 − 1; default: 0. */
   seed?: number
 }
 
 /** Settings of half-space trees. */
 export interface HalfSpaceTreesOptions {
-  /** Number of trees, 1 to 1,000; 25 unless said otherwise. */
+  /** Number of trees, 1 to 1,000; default: 25. */
   trees?: number
-  /** Cuts between the root and a leaf, 1 to 16; 8 unless said otherwise. */
+  /** Cuts between the root and a leaf, 1 to 16; default: 8. */
   depth?: number
-  /** Rows of a window, 2 to 2^20; 250 unless said otherwise. */
+  /** Rows of a window, 2 to 2^20; default: 250. */
   window?: number
-  /** Seed of all randomness, a whole number up to 2^53 − 1; 0 unless said otherwise. */
+  /** Seed of all randomness, a whole number up to 2^53 − 1; default: 0. */
   seed?: number
 }
 
 /** Settings of contrast trees. */
 export interface ContrastTreesOptions {
-  /** Number of boosters, whose log-odds are averaged, 1 to 64; 3 unless said otherwise. */
+  /** Number of boosters, whose log-odds are averaged, 1 to 64; default: 3. */
   boosters?: number
-  /** Rounds of each booster, 1 to 10,000; 100 unless said otherwise. */
+  /** Rounds of each booster, 1 to 10,000; default: 100. */
   trees?: number
-  /** Most leaves of a tree, 2 to 65,536; 31 unless said otherwise. */
+  /** Maximum number of leaves of a tree, 2 to 65,536; default: 31. */
   leaves?: number
-  /** Clean rows that a booster sees, 2 to 2^20; 20,000 unless said otherwise. */
+  /** Clean rows that a booster sees, 2 to 2^20; default: 20,000. */
   maxSamples?: number
-  /** Seed of all randomness, a whole number up to 2^53 − 1; 0 unless said otherwise. */
+  /** Seed of all randomness, a whole number up to 2^53 − 1; default: 0. */
   seed?: number
 }
 
 /** Settings of boosted trees. */
 export interface BoostedTreesOptions {
-  /** Rounds of boosting, 1 to 10,000; 100 unless said otherwise. */
+  /** Rounds of boosting, 1 to 10,000; default: 100. */
   trees?: number
-  /** Most leaves of a tree, 2 to 65,536; 31 unless said otherwise. */
+  /** Maximum number of leaves of a tree, 2 to 65,536; default: 31. */
   leaves?: number
-  /** Most splits between the root and a leaf, 1 to 512; 512 unless said otherwise. */
+  /** Maximum number of splits between the root and a leaf, 1 to 512; default: 512. */
   maxDepth?: number
-  /** Factor on every leaf value, in (0, 1]; 0.1 unless said otherwise. */
+  /** Factor on every leaf value, in (0, 1]; default: 0.1. */
   learningRate?: number
-  /** Least number of training rows in a leaf, from 1; 20 unless said otherwise. */
+  /** Minimum number of training rows in a leaf, from 1; default: 20. */
   minRowsPerLeaf?: number
-  /** Least sum of hessians in a leaf, from 0; 1e-3 unless said otherwise. */
+  /** Minimum sum of hessians in a leaf, from 0; default: 1e-3. */
   minHessian?: number
-  /** Penalty on the leaf values, from 0; 1 unless said otherwise. */
+  /** Penalty on the leaf values, from 0; default: 1. */
   l2?: number
-  /** A split must gain more than this, from 0; 0 unless said otherwise. */
+  /** A split must gain more than this, from 0; default: 0. */
   minGain?: number
-  /** Most bins for the values of one feature, 2 to 255; 255 unless said otherwise. */
+  /** Maximum number of bins for the values of one feature, 2 to 255; default: 255. */
   bins?: number
-  /** Share of the rows that each round draws, in (0, 1]; 1 unless said otherwise. */
+  /** Share of the rows that each round draws, in (0, 1]; default: 1. */
   subsample?: number
-  /** Share of the features that each tree draws, in (0, 1]; 1 unless said otherwise. */
+  /** Share of the features that each tree draws, in (0, 1]; default: 1. */
   featureFraction?: number
   /** Columns that hold codes of categories, not quantities. */
   categorical?: number[]
-  /** How much each class counts; each row once, `none`, unless said otherwise. */
+  /** How much each class counts; default: `none`, each row once. */
   classWeight?: 'none' | 'balanced'
   /** For each feature 1 where the score must not fall as it grows, -1 where it must not rise, else 0. */
   monotone?: number[]
   /** Stops after `patience` rounds without a lower loss on a share of the rows, in (0, 1), that is held out. */
   earlyStopping?: { share: number, patience: number }
-  /** Seed of all randomness, a whole number up to 2^53 − 1; 0 unless said otherwise. */
+  /** Seed of all randomness, a whole number up to 2^53 − 1; default: 0. */
   seed?: number
 }
 
 /** Settings of a logistic regression. */
 export interface LogisticRegressionOptions {
-  /** Strength of the penalty, above 0; 1 unless said otherwise. */
+  /** Strength of the penalty, above 0; default: 1. */
   l2?: number
-  /** How much each class counts; each row once, `none`, unless said otherwise. */
+  /** How much each class counts; default: `none`, each row once. */
   classWeight?: 'none' | 'balanced'
-  /** Steps of the search, 1 to 100,000; 1,000 unless said otherwise. */
+  /** Steps of the search, 1 to 100,000; default: 1,000. */
   maxIterations?: number
-  /** Size of the gradient at which the search ends, above 0; 1e-8 unless said otherwise. */
+  /** Size of the gradient at which the search ends, above 0; default: 1e-8. */
   tolerance?: number
 }
 
@@ -223,7 +226,7 @@ export interface LogisticRegressionOptions {
 export interface MemberOptions {
   /** A name that no other member has. */
   name: string
-  /** How much its evidence counts, above 0; learnt from labels, 1 without, unless said otherwise. */
+  /** Weight of its evidence, above 0; default: learned from labels, or 1. */
   weight?: number
   /** What scores the rows; no ensemble. */
   detector: Detector
@@ -233,21 +236,21 @@ export interface MemberOptions {
 export interface EnsembleOptions {
   /** The members, 1 to 16; at most one without a weight. */
   members?: MemberOptions[]
-  /** The weighted mean of −ln p (`fisher`, unless said otherwise), any member alone, or the mean of probabilities (labels). */
+  /** The weighted mean of −ln p, any member alone, or the mean of probabilities (needs labels); default: `fisher`. */
   fusion?: 'fisher' | 'bonferroni' | 'probability'
-  /** Parts that the rows are dealt into, 2 to 20; 5 unless said otherwise. */
+  /** Number of parts of the rows in cross-fitting, 2 to 20; default: 5. */
   folds?: number
-  /** Seed of the deal, a whole number up to 2^53 − 1; 0 unless said otherwise. Each member has a seed of its own. */
+  /** Seed of these parts, a whole number up to 2^53 − 1; default: 0. Each member has its own seed. */
   seed?: number
 }
 
 /** Settings of a training, the same for every network; each network has defaults of its own. */
 export interface TrainingOptions {
-  /** Most epochs, 1 to 10,000. */
+  /** Maximum number of epochs, 1 to 10,000. */
   epochs?: number
   /** Rows of a mini-batch, from 2. */
   batchRows?: number
-  /** Most rows that one epoch visits, drawn anew each time. */
+  /** Maximum number of rows of one epoch, drawn anew each time. */
   rowsPerEpoch?: number
   /** Step length, above 0. */
   learningRate?: number
@@ -263,55 +266,55 @@ export interface TrainingOptions {
   patience?: number
   /** Share of the rows that are held out to stop by, in [0, 1). */
   validationShare?: number
-  /** Where it runs: `cpu`, or `cuda:0` in a build with the feature `cuda`; `cpu` unless said otherwise. */
+  /** Where it runs: `cpu`, or `cuda:0` in a build with the feature `cuda`; default: `cpu`. */
   device?: string
 }
 
-/** Which columns a network treats apart, by index; a guard says it where it is left out. */
+/** Columns that a network treats specially, by index; default in a guard: by the schema. */
 export interface ColumnsOptions {
   /** Columns that hold codes of categories, whole numbers below 65,536. */
   categorical?: number[]
-  /** The statistics of time, one list for each direction, with `null` where there is no such column. */
+  /** The statistics of time, one list for each direction, with `null` for a column that does not exist. */
   timing?: Array<{ name: string, columns: Array<number | null> }>
 }
 
 /** Settings of an autoencoder. */
 export interface AutoencoderOptions {
-  /** Which columns hold categories; all columns are numbers unless said otherwise. */
+  /** Which columns hold categories; default: all columns are numbers. */
   columns?: ColumnsOptions
-  /** Widths of the encoder's layers before the narrow one, which the decoder mirrors; 128 and 64 unless said otherwise. */
+  /** Widths of the encoder's layers before the narrow one, which the decoder mirrors; default: 128 and 64. */
   widths?: number[]
-  /** Width of the narrow layer, 1 to 4,096; 16 unless said otherwise. */
+  /** Width of the narrow layer, 1 to 4,096; default: 16. */
   latent?: number
-  /** What bends the output of a layer; `relu` unless said otherwise. */
+  /** Activation of the layers; default: `relu`. */
   activation?: 'relu' | 'gelu' | 'tanh'
-  /** Whether layers are normalised over the rows of a batch; they are unless said otherwise. */
+  /** Whether layers are normalised over the rows of a batch; default: true. */
   batchNorm?: boolean
-  /** Share of numbers between layers that training sets to 0, in [0, 1); 0 unless said otherwise. */
+  /** Share of numbers between layers that training sets to 0, in [0, 1); default: 0. */
   dropout?: number
-  /** Deviation of the noise that training adds to the scaled numbers, from 0; .1 unless said otherwise. */
+  /** Deviation of the noise that training adds to the scaled numbers, from 0; default: .1. */
   noise?: number
-  /** Share of the codes that training hides, in [0, 1); .02 unless said otherwise. */
+  /** Share of the codes that training hides, in [0, 1); default: .02. */
   hiddenCodes?: number
-  /** Whether the narrow layer also gets a linear map of its input; not unless said otherwise. */
+  /** Whether the narrow layer also gets a linear map of its input; default: false. */
   skip?: boolean
-  /** What the categorical columns together count beside the numbers, which count 1; 1 unless said otherwise. */
+  /** Weight of the categorical columns together; the numbers together have weight 1; default: 1. */
   categoryWeight?: number
   /** Draws the narrow layer from a distribution that is held near the standard normal one. */
   variational?: { beta?: number, warmupSteps?: number, samples?: number }
-  /** What the score makes of a column's error; `plain` unless said otherwise. */
+  /** How the score uses a column's error; default: `plain`. */
   errorForm?: 'plain' | 'relative' | 'logarithmic'
   /** The course of the training. */
   training?: TrainingOptions
-  /** Seed of all randomness, a whole number up to 2^53 − 1; 0 unless said otherwise. */
+  /** Seed of all randomness, a whole number up to 2^53 − 1; default: 0. */
   seed?: number
 }
 
 /** Settings of autoencoders by entity. */
 export interface EntityAutoencodersOptions {
-  /** The column that says whose row it is, a whole number below 65,536: its place, or its name in a guard; 0 unless said otherwise. */
+  /** The column that identifies the entity of a row, a whole number below 65,536: its place, or its name in a guard; default: 0. */
   entity?: number | string
-  /** Training rows from which an entity gets a network of its own, from 2; 500 unless said otherwise. */
+  /** Minimum number of training rows for a separate network of an entity, from 2; default: 500. */
   minRows?: number
   /** The settings of every network; columns are counted with the entity's. */
   autoencoder?: AutoencoderOptions
@@ -319,21 +322,21 @@ export interface EntityAutoencodersOptions {
 
 /** Settings of Kitsune. */
 export interface KitsuneOptions {
-  /** Rows that say how features are grouped, 2 to 2^20; 1,000 unless said otherwise. */
+  /** Rows that determine how features are grouped, 2 to 2^20; default: 1,000. */
   mappingRows?: number
-  /** Rows to train on before any is scored, 1 to 2^30; 10,000 unless said otherwise. */
+  /** Rows to train on before any is scored, 1 to 2^30; default: 10,000. */
   trainingRows?: number
-  /** Most features of a group, 1 to 64; 10 unless said otherwise. */
+  /** Maximum number of features of a group, 1 to 64; default: 10. */
   largestGroup?: number
-  /** Hidden units of an autoencoder for each of its inputs, in (0, 1]; 0.75 unless said otherwise. */
+  /** Hidden units of an autoencoder for each of its inputs, in (0, 1]; default: 0.75. */
   hiddenRatio?: number
-  /** How far a training step goes, in (0, 1]; 0.1 unless said otherwise. */
+  /** Length of a training step, in (0, 1]; default: 0.1. */
   learningRate?: number
-  /** Seed of the first weights, a whole number up to 2^53 − 1; 0 unless said otherwise. */
+  /** Seed of the first weights, a whole number up to 2^53 − 1; default: 0. */
   seed?: number
 }
 
-/** What a network looks like, with settings by `kind` as they stand in docs.rs, such as `width` and `layers`. */
+/** Architecture of a network, with settings by `kind` as in docs.rs, such as `width` and `layers`. */
 export interface ArchitectureOptions {
   kind: 'mlp' | 'ft_transformer' | 'temporal_cnn' | 'mixture'
   [setting: string]: unknown
@@ -341,19 +344,19 @@ export interface ArchitectureOptions {
 
 /** Settings of a neural classifier. */
 export interface NeuralClassifierOptions {
-  /** What the network looks like; a perceptron unless said otherwise. */
+  /** Architecture of the network; default: a perceptron. */
   architecture?: ArchitectureOptions
-  /** Which columns hold categories, and which tell time; all columns are numbers unless said otherwise. */
+  /** Which columns hold categories, and which hold statistics of time; default: all columns are numbers. */
   columns?: ColumnsOptions
-  /** How much each class counts; each row once, `none`, unless said otherwise. */
+  /** How much each class counts; default: `none`, each row once. */
   classWeight?: 'none' | 'balanced'
-  /** Share of the codes that training hides, in [0, 1); .02 unless said otherwise. */
+  /** Share of the codes that training hides, in [0, 1); default: .02. */
   hiddenCodes?: number
   /** Lets a transformer first guess hidden features, without labels. */
   pretraining?: { maskShare?: number, training?: TrainingOptions }
   /** The course of the training with labels. */
   training?: TrainingOptions
-  /** Seed of all randomness, a whole number up to 2^53 − 1; 0 unless said otherwise. */
+  /** Seed of all randomness, a whole number up to 2^53 − 1; default: 0. */
   seed?: number
 }
 
@@ -373,29 +376,29 @@ export interface MixtureOfExpertsOptions {
   experts?: ExpertOptions[]
   /** The gate. */
   gate?: { hidden?: number[], temperature?: number, topK?: number, balance?: number, floor?: number, evenness?: number, dropout?: number }
-  /** Share of the weight that all experts have evenly in every row, in [0, 1]; 0 unless said otherwise. */
+  /** Share of the weight that all experts have evenly in every row, in [0, 1]; default: 0. */
   evenShare?: number
-  /** How much the weights lean to experts that speak for an attack, 0 to 10; 0 unless said otherwise. */
+  /** Weight of the experts' log-odds of an attack in the gate, 0 to 10; default: 0. */
   lean?: number
-  /** Share of new kinds among the clean rows, and among the attacks, that the gate learns from, in [0, 1]; 0.5 unless said otherwise. */
+  /** Share of new kinds among the clean rows, and among the attacks, that the gate learns from, in [0, 1]; default: 0.5. */
   novelShare?: number
-  /** Share of attacks among these that show nothing to supervised experts, in [0, 1); 0.33 unless said otherwise. */
+  /** Share of attacks among these that are masked from supervised experts, in [0, 1); default: 0.33. */
   blindShare?: number
-  /** Whether experts that can learn the classes do, or only what an attack is; true unless said otherwise. */
+  /** Whether experts that can learn the classes do, or only what an attack is; default: true. */
   learnClasses?: boolean
-  /** Clusters of attacks that stand for kinds, 2 to 64; 3 unless said otherwise. */
+  /** Number of clusters of attacks, which replace classes, 2 to 64; default: 3. */
   kinds?: number
-  /** Clusters of clean rows that stand for kinds of traffic, 1 to 64; 6 unless said otherwise. */
+  /** Number of clusters of clean rows, 1 to 64; default: 6. */
   cleanKinds?: number
-  /** Parts that the rows are dealt into, 2 to 20; 3 unless said otherwise. */
+  /** Number of parts of the rows in cross-fitting, 2 to 20; default: 3. */
   folds?: number
   /** How the gate is trained, and the joint experts with it. */
   training?: TrainingOptions
-  /** Seed of the deal and of the gate, a whole number up to 2^53 − 1; 0 unless said otherwise. Experts have their own. */
+  /** Seed of these parts and of the gate, a whole number up to 2^53 − 1; default: 0. Experts have their own. */
   seed?: number
 }
 
-/** Rows that few random cuts set apart are anomalous. */
+/** Rows that few random cuts isolate are anomalous. */
 export class IsolationForest extends Detector {
   constructor(options?: IsolationForestOptions)
 }
@@ -428,11 +431,11 @@ export class LogisticRegression extends Detector {
 /** Detectors of different kinds, each on its own p-values, as one; it learns from labels where a member does. */
 export class Ensemble extends Detector {
   constructor(options?: EnsembleOptions)
-  /** For so many rows that are known to be clean: a forest, a mixture and contrast trees. */
+  /** For `rows` clean rows: a forest, a mixture and contrast trees. */
   static clean(rows: number, options?: RecipeOptions): Ensemble
-  /** For rows labelled clean or attack, so many of them clean: boosted trees beside them. */
+  /** For rows labelled clean or attack, `cleanRows` of them clean: as `clean`, with boosted trees. */
   static labelled(cleanRows: number, options?: RecipeOptions): Ensemble
-  /** For rows that may hold attacks, and nobody knows which: forests of different kinds. */
+  /** For rows without labels that may include attacks: forests of different kinds. */
   static mixed(options?: RecipeOptions): Ensemble
 }
 
@@ -456,7 +459,7 @@ export class NeuralClassifier extends Detector {
   constructor(options?: NeuralClassifierOptions)
 }
 
-/** A gate that says for each row which detectors to trust; it learns from labels. */
+/** A gate that weights detectors row by row; it learns from labels. */
 export class MixtureOfExperts extends Detector {
   constructor(options?: MixtureOfExpertsOptions)
 }

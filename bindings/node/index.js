@@ -1,11 +1,12 @@
 'use strict'
 
-// The public face of the add-on. `native.js` is generated; this file adds what napi cannot say:
+// The public interface of the add-on. `native.js` is generated; this file adds what napi has no form for:
 // one error class, promises that reject instead of throwing, records as JSON text, and large
 // results that are converted once, or row by row.
 
-const { isDate, isFloat32Array, isFloat64Array, isNativeError, isUint8Array } = require('node:util/types')
+const { isDate, isFloat32Array, isFloat64Array, isUint8Array } = require('node:util/types')
 const native = require('./lib/addon.js').load()
+const { QosguardError, adopt } = require('./lib/errors.js')
 const { lazyArray, pacedRows, rows } = require('./lib/rows.js')
 const { SHOWN, bar, show } = require('./lib/show.js')
 
@@ -13,7 +14,7 @@ const { SHOWN, bar, show } = require('./lib/show.js')
 const PROMISES = new Set([
   'read', 'readCsv', 'readExports', 'readIpc', 'readJsonl', 'readParquet', 'readSeries', 'simulate', 'evaluate',
   'calibrationError', 'distinct', 'leakAudit', 'Split.byTime',
-  'Table.fromIpc', 'Table.take', 'Table.mapTo', 'Table.write', 'TableReader.read', 'Follower.read', 'Collector.bind',
+  'Table.fromIpc', 'Table.toIpc', 'Table.labelFlags', 'Table.take', 'Table.mapTo', 'Table.write', 'TableReader.read', 'Follower.read', 'Collector.bind',
   'Collector.read', 'Series.fromTable', 'Series.table',
   'Policy.load', 'Detector.fit', 'FittedDetector.score', 'FittedDetector.explain', 'FittedDetector.probabilities',
   'FittedDetector.pValues', 'FittedDetector.gateWeights', 'FittedDetector.save', 'FittedDetector.load', 'FittedDetector.fromBuffer',
@@ -21,12 +22,16 @@ const PROMISES = new Set([
   'Guard.fit', 'Guard.load', 'Guard.fromBuffer', 'Guard.save', 'Guard.assess', 'Guard.explain',
   'Guard.findings', 'Guard.appendContexts',
 ])
-/** What is done to a first argument before napi sees it. */
+/** Records that `Schema.infer` reads. */
+const SAMPLE = 2000
+/** What is done to a first argument before napi sees it; `self` and `rest` are the instance and the other arguments. */
 const FIRST = {
+  'Schema.infer': (records) => jsonOf(Array.isArray(records) ? records.slice(0, SAMPLE) : records),
   'Table.fromRecords': jsonOf,
   'Guard.assess': jsonOf,
   'Guard.assessSync': jsonOf,
   'Guard.explain': jsonOf,
+  'Guard.findings': jsonOf,
   'Guard.fromBuffer': bytes,
   'Table.fromIpc': bytes,
   'Detector.fit': floats,
@@ -47,29 +52,12 @@ const RESULT = {
   'Table.families': (coded) => coded && mapped(coded[1], (code) => coded[0][code]),
 }
 
-/** Every failure of this package; `code` is its kind, such as `schema_mismatch`. */
-class QosguardError extends Error {
-  constructor(message, code) {
-    super(message)
-    this.code = code
-  }
-}
-Object.defineProperty(QosguardError.prototype, 'name', { value: 'QosguardError', configurable: true, writable: true })
-
-/** Makes the add-on's errors `QosguardError`s; leaves everything that the caller's own code threw. */
-function adopt(error) {
-  if (!isNativeError(error) || error instanceof QosguardError || typeof error.code !== 'string') return error
-  if (/Expected$|^InvalidArg$/.test(error.code)) error.code = 'invalid_argument' // napi: a value of another type
-  if (error.code === 'GenericFailure') error.code = 'internal' // napi: a panic that was caught
-  return /^[a-z]+(_[a-z]+)*$/.test(error.code) ? Object.setPrototypeOf(error, QosguardError.prototype) : error
-}
-
 /** The same function, with adopted errors; one that returns a promise never throws. */
 function faced(name, fn) {
   const convert = FIRST[name]
   const finish = RESULT[name] ?? barred
   const call = convert
-    ? (self, [first, ...rest]) => fn.call(self, convert(first), ...rest)
+    ? (self, [first, ...rest]) => fn.call(self, convert(first, self, rest), ...rest)
     : (self, args) => fn.apply(self, args)
   if (PROMISES.has(name)) {
     return async function (...args) {
@@ -78,7 +66,7 @@ function faced(name, fn) {
         const job = () => call(this, rest)
         return finish(signal === undefined ? await job() : await cancellable(signal, job))
       } catch (error) {
-        throw adopt(error)
+        throw adopt(error, name)
       }
     }
   }
@@ -86,7 +74,7 @@ function faced(name, fn) {
     try {
       return finish(call(this, args))
     } catch (error) {
-      throw adopt(error)
+      throw adopt(error, name)
     }
   }
 }
@@ -181,36 +169,47 @@ function mapped(numbers, item) {
   return items
 }
 
-/** Records as the JSON text that the core reads; tables as they are. */
-function jsonOf(flows) {
+/** Records as the JSON text that the core reads by the schema of a guard or of the second argument; tables as they are. */
+function jsonOf(flows, self, rest) {
   if (flows instanceof native.Table) return flows
   const records = Array.isArray(flows) ? flows : [flows]
-  return JSON.stringify(records.map(plain))
+  const owner = self instanceof native.Guard ? self : rest?.[0]
+  return JSON.stringify(records.map((record, row) => plain(record, row, () => numbersOf(owner))))
+}
+
+/** Names of the number columns of a schema, or of a guard's. */
+const numbers = new WeakMap()
+function numbersOf(owner) {
+  const schema = owner instanceof native.Guard ? owner.schema : owner
+  if (!(schema instanceof native.Schema)) return new Set()
+  if (!numbers.has(owner)) {
+    numbers.set(owner, new Set(schema.columns.filter(({ kind }) => kind === 'number').map(({ name }) => name)))
+  }
+  return numbers.get(owner)
 }
 
 /** A record that JSON can carry; JSON makes NaN null, which means missing, and would leave `undefined` out. */
-function plain(record, row) {
+function plain(record, row, numbersOf) {
   const refuse = (expected, got) => {
     throw new QosguardError(`record ${row}: expected ${expected}, got ${got}`, 'invalid_argument')
   }
   if (record === null || typeof record !== 'object' || Array.isArray(record)) refuse('an object', kindOf(record))
   let copy = record
   for (const [column, value] of Object.entries(record)) {
-    const text = textOf(value)
-    if (text !== undefined) copy = { ...copy, [column]: text }
-    else if (typeof value === 'number') {
-      if (Math.abs(value) === Infinity) refuse(`\`${column}\` to be finite`, String(value))
-    } else if (value !== null && typeof value !== 'string' && typeof value !== 'boolean') {
+    const written = writtenOf(column, value, numbersOf)
+    if (written !== undefined) copy = { ...copy, [column]: written }
+    else if (value !== null && !['number', 'string', 'boolean'].includes(typeof value)) {
       refuse(`\`${column}\` to be a number, text, true, false, a date or null`, kindOf(value))
     }
   }
   return copy
 }
 
-/** What JSON has no form for, as the text that a file has for it. */
-function textOf(value) {
-  if (typeof value === 'bigint') return String(value)
-  return isDate(value) && !Number.isNaN(value.getTime()) ? value.toISOString() : undefined
+/** A value that JSON has no form for, as a file has it: a date is seconds since the epoch in a number column. */
+function writtenOf(column, value, numbersOf) {
+  if (typeof value === 'bigint' || value === Infinity || value === -Infinity) return String(value)
+  if (!isDate(value) || Number.isNaN(value.getTime())) return undefined
+  return numbersOf().has(column) ? value.getTime() / 1000 : value.toISOString()
 }
 
 /** napi would report another kind of array without its name. */
@@ -282,7 +281,7 @@ class MixtureOfExperts extends Detector {
   }
 }
 
-/** A member as the core writes it: the detector's settings beside the name and the weight. */
+/** A member as the core writes it: the detector's settings with the name and the weight. */
 function member(fields, i, list) {
   if (!(fields?.detector instanceof Detector)) {
     throw new QosguardError(`\`${list}[${i}].detector\` must be a detector, got ${kindOf(fields?.detector)}`, 'invalid_argument')
@@ -295,7 +294,7 @@ function recipe(name, rows, options) {
   return Object.setPrototypeOf(face.ensembleRecipe(name, rows, options), Ensemble.prototype)
 }
 
-/** The tables of a stream; who leaves the loop stops what would go on for ever. */
+/** The tables of a stream; the end of the loop stops a source that has no end. */
 async function* tables() {
   try {
     for (let table = await this.read(); table !== null; table = await this.read()) yield table

@@ -38,12 +38,13 @@ from ._core import (
     read_series,
     simulate,
 )
+from .assessment import Assessment
 from .classifiers import BoostedTrees, LogisticRegression, TreeModel
 from .context import HostContext
 from .ensemble import Ensemble
 from .explanation import Explanation, GuardExplanation, Reason
 from .forest import IsolationForest
-from .guard import Assessment, Guard
+from .guard import Guard
 from .networks import Autoencoder, EntityAutoencoders, Expert, MixtureOfExperts, NeuralClassifier
 from .outliers import ContrastTrees, GaussianMixture, HalfSpaceTrees, Kitsune
 from .quality import calibration_error, combine_p_values, evaluate

@@ -37,11 +37,13 @@ __all__ = [
     "_provoke_panic",
     "_settings",
     "calibration_error",
+    "clean_labels",
     "combine_p_values",
     "distinct",
     "ensemble_recipe",
     "evaluate",
     "follow",
+    "is_clean_label",
     "leak_audit",
     "open",
     "read",
@@ -115,7 +117,7 @@ class Assessment:
     @property
     def probabilities(self, /) -> NDArray[float64] | None:
         """
-        Probability that each row is an attack; `None` unless the detector learnt from labels.
+        Probability that each row is an attack; `None` unless the detector learns from labels.
         """
     @property
     def scores(self, /) -> NDArray[float32]:
@@ -141,15 +143,31 @@ class Collector(TableReader):
     """
     Receives NetFlow v5 and v9, IPFIX and sFlow v5 by UDP: an iterator of `Table`s of the schema `ipfix`.
 
-    `address` is `host:port`; port 0 lets the system choose. A row waits at most `flush_interval` seconds for its
-    table to fill up to `batch_rows` rows. Datagrams that find `queue_bytes` of others unread are dropped and counted.
-    `limits` are `max_domains`, `max_templates`, `max_fields`, `max_samplers`, `max_kept_sets`, `max_kept_bytes` and
-    `keep_s`: how much is remembered of exporters.
+    Datagrams are received from the start, also while no table is read. `stop()`, or the end of a `with` block, ends the
+    iteration from any thread; datagrams that were received before are still returned. UDP senders are not authenticated:
+    bind to an address that only exporters reach.
 
-    Datagrams are received from now on, whether or not somebody iterates. `stop()`, or leaving a `with` block, ends the
-    iteration from any thread: what came before is still given. UDP senders are not authenticated: bind to an address
-    that only exporters reach.
+    Parameters
+    ----------
+    address
+        `host:port`; for port 0 the system chooses a port.
+    flush_interval
+        Maximum time in seconds that a row waits for its table to have `batch_rows` rows.
+    queue_bytes
+        Maximum size of datagrams that are received and not yet read; the others are dropped and counted.
+    **limits
+        Bounds of the memory for exporters: `max_domains`, `max_templates`, `max_fields`, `max_samplers`,
+        `max_kept_sets`, `max_kept_bytes`, `keep_s`, and `batch_rows`.
 
+    Raises
+    ------
+    InvalidArgumentError
+        For a setting outside its range.
+    IoError
+        If the address cannot be bound.
+
+    Examples
+    --------
     >>> import qosguard as qg
     >>> with qg.Collector("127.0.0.1:0") as collector:
     ...     collector.stop()
@@ -175,7 +193,7 @@ class Collector(TableReader):
     @property
     def counts(self, /) -> dict[str, int]:
         """
-        What became of everything that was received, up to the last table, by name.
+        Counts of datagrams and records by their outcome, up to the last table.
         """
     def stop(self, /) -> None:
         """
@@ -187,12 +205,34 @@ class Column:
     """
     One column of a `Schema`: its name, role and kind, and the limits of its legal values.
 
-    `role` is `feature`, `label`, `family`, `time`, `entity` or `ignore`; `kind` is `number`, `text` or
-    `time`, which becomes seconds since the epoch; `field` is what the column tells about a flow, by the name of its column in the preset `canonical_flow`,
-    and `scale` what takes its cells to the field's unit. A finite number outside `minimum` and `maximum`
-    rejects its row; the number `undefined` is read as missing. A time that is a number counts `unit` (`s`, `ms`,
-    `us`, `ns`, or `auto` by its size); one that is text is ISO 8601, or of the strptime format `format`.
+    Parameters
+    ----------
+    name
+        The name in the header.
+    role
+        `"feature"`, `"label"`, `"family"`, `"time"`, `"entity"` or `"ignore"`.
+    kind
+        `"number"`, `"text"` or `"time"`, which becomes seconds since the epoch.
+    field
+        The property of a flow that the column holds, by the name of its column in the preset `canonical_flow`.
+    scale
+        Factor from the cells to the field's unit.
+    minimum, maximum
+        Legal range; a finite number outside it rejects its row.
+    undefined
+        A number that is read as missing.
+    unit
+        Unit of a time that is a number: `"s"`, `"ms"`, `"us"`, `"ns"`, or `"auto"` by its size.
+    format
+        strptime format of a time that is text; default: ISO 8601.
 
+    Raises
+    ------
+    InvalidArgumentError
+        For another word.
+
+    Examples
+    --------
     >>> import qosguard as qg
     >>> qg.Column("latency_ms", minimum=0.0).role
     'feature'
@@ -221,12 +261,12 @@ class Column:
     @property
     def field(self, /) -> str | None:
         """
-        What the column tells about a flow.
+        The property of a flow that the column holds.
         """
     @property
     def format(self, /) -> str | None:
         """
-        How a time is written where ISO 8601 does not say it.
+        strptime format of a time that is not ISO 8601.
         """
     @property
     def kind(self, /) -> str:
@@ -236,17 +276,17 @@ class Column:
     @property
     def maximum(self, /) -> float | None:
         """
-        Greatest legal value.
+        Maximum legal value.
         """
     @property
     def minimum(self, /) -> float | None:
         """
-        Least legal value.
+        Minimum legal value.
         """
     @property
     def name(self, /) -> str:
         """
-        Name as it stands in the header, trimmed.
+        Name in the header, without blanks around it.
         """
     @property
     def role(self, /) -> str:
@@ -256,17 +296,17 @@ class Column:
     @property
     def scale(self, /) -> float | None:
         """
-        What a cell is multiplied by to get the field's unit; 1 where it is `None`.
+        Factor from a cell to the field's unit; `None` is 1.
         """
     @property
     def undefined(self, /) -> float | None:
         """
-        The number that the source writes for "undefined".
+        The number that means "undefined" in the source.
         """
     @property
     def unit(self, /) -> str | None:
         """
-        What a time that is a number counts; seconds where it is `None`.
+        Unit of a time that is a number; `None` is seconds.
         """
 
 @final
@@ -282,7 +322,7 @@ class Detector:
     @property
     def classes(self, /) -> list[str]:
         """
-        Names of the classes, that of clean traffic first.
+        Names of the classes; the class of clean traffic is first.
         """
     def explain(self, /, x: NDArray[float32]) -> Explanation:
         """
@@ -414,7 +454,7 @@ class Follower(TableReader):
     """
     An iterator of the `Table`s of a growing file; `qosguard.follow` makes one.
 
-    `stop()`, or leaving a `with` block, ends it from any thread: what the file holds by then is still given.
+    `stop()`, or the end of a `with` block, ends it from any thread; the lines that the file has by then are still returned.
     """
     def __enter__(self, /) -> Follower: ...
     def __exit__(self, /, *_exception: object) -> None: ...
@@ -455,7 +495,7 @@ class Guard:
     @property
     def feature_names(self, /) -> list[str]:
         """
-        Names of the features that the detector sees.
+        Names of the features of the detector.
         """
     def findings(
         self, /, table: Table, assessment: Assessment, n: SupportsIndex
@@ -476,11 +516,11 @@ class Guard:
         watch: tuple[Any | None, str | PathLike[str] | None, str | PathLike[str] | None] | None,
     ) -> Guard:
         """
-        Fits every stage, each on rows that the stages before it did not see; without a detector it chooses one.
+        Fits every stage, each on rows that the stages before it did not use; without a detector it chooses one.
         """
     def fits(self, /, schema: Schema) -> tuple[dict[str, Any], str]:
         """
-        How the columns that the guard reads can be filled from tables of another schema, and in words.
+        How the columns that the guard reads can be filled from tables of another schema, as a record and as text.
         """
     @staticmethod
     def from_bytes(data: bytes) -> Guard:
@@ -490,7 +530,7 @@ class Guard:
     @property
     def inputs(self, /) -> Schema:
         """
-        The guard's schema, without the features that told nothing.
+        The guard's schema, without features that hold no information.
         """
     @staticmethod
     def load(path: str | PathLike[str]) -> Guard:
@@ -504,7 +544,7 @@ class Guard:
         """
     def notices(self, /) -> list[tuple[bool, str]]:
         """
-        What a user should know before relying on the guard: whether it is a warning, and its words.
+        What to know before relying on the guard: whether it is a warning, and its text.
         """
     @property
     def policy(self, /) -> Policy:
@@ -532,7 +572,7 @@ class Guard:
     @property
     def training(self, /) -> dict[str, Any]:
         """
-        Where the guard came from.
+        The data and the seed that the guard was fitted with.
         """
     def with_policy(self, /, policy: Policy) -> Guard:
         """
@@ -567,13 +607,18 @@ class GuardExplanation:
 @final
 class Policy:
     """
-    A validated QoS policy: what to do about each severity, for which traffic to do otherwise, and whom
-    never to touch.
+    A validated QoS policy: the action for each severity, rules for some traffic, and addresses that are never acted on.
 
-    `Policy()` is a cautious default, in dry run. TOML, YAML, JSON and dictionaries share one model; a
-    field that the model does not know is refused, and a section that is left out is that of the default.
-    What does not validate raises `qosguard.errors.PolicyError`, which names the field and, in text, its line.
+    `Policy()` is a cautious default, in dry run. TOML, YAML, JSON and dictionaries have the same fields. An unknown field
+    is an error, and a missing section has its default.
 
+    Raises
+    ------
+    PolicyError
+        For a policy that is not valid. The message names the field and, in text, its line.
+
+    Examples
+    --------
     >>> import qosguard as qg
     >>> policy = qg.Policy.from_dict({"version": 1, "dry_run": False, "allow": ["192.0.2.53"]})
     >>> policy.dry_run, policy.to_dict()["allow"]
@@ -594,7 +639,7 @@ class Policy:
     @property
     def dry_run(self, /) -> bool:
         """
-        Whether decisions are made and said, but nothing may be changed.
+        Whether decisions are made and reported, but nothing may be changed.
         """
     @staticmethod
     def from_dict(fields: dict[str, Any]) -> Policy:
@@ -619,7 +664,7 @@ class Policy:
     @staticmethod
     def load(path: str | PathLike[str]) -> Policy:
         """
-        Reads a policy file; its extension (`.toml`, `.yaml`, `.yml`, `.json`) says the format.
+        Reads a policy file; its extension (`.toml`, `.yaml`, `.yml`, `.json`) determines the format.
         """
     def to_dict(self, /) -> dict[str, Any]:
         """
@@ -647,6 +692,8 @@ class Probability:
     """
     A fitted map from a score to the probability of an attack, in (0, 1); it never reverses the order of two scores.
 
+    Examples
+    --------
     >>> import numpy as np, qosguard as qg
     >>> scores = np.tile(np.float32([0, 0, 0, 0, 1, 1, 1, 1]), 1000)
     >>> labels = np.tile([True, False, False, False, True, True, True, False], 1000)
@@ -667,15 +714,39 @@ class Probability:
         attack_share: SupportsFloat | SupportsIndex | None = None,
     ) -> Probability:
         """
-        Fits on float32 scores and bool labels, true for attacks, of rows that the detector was not fitted on.
+        Fit on rows that the detector was not fitted on.
 
-        `rule` is `platt` (two numbers, a hundred rows will do), `isotonic` (any shape that never falls, wants a
-        thousand rows) or `temperature` (for scores that are log-odds). `attack_share`, in (0, 1), is the share of
-        attacks where it will be used, if that is not the share here.
+        Parameters
+        ----------
+        scores
+            float32 scores.
+        labels
+            bool labels, true for attacks.
+        rule
+            `"platt"` (two numbers; 100 rows are enough), `"isotonic"` (any curve that never falls; it needs about 1,000
+            rows) or `"temperature"` (for scores that are log-odds).
+        attack_share
+            Share of attacks in the traffic that the map is used on, in (0, 1); default: the share of these rows.
+
+        Returns
+        -------
+        Probability
+            The fitted map.
+
+        Raises
+        ------
+        InsufficientDataError
+            Unless there are clean rows and attacks.
+        ShapeMismatchError
+            If the lengths differ.
+        NotFiniteError
+            For a score that is NaN or infinite.
+        InvalidArgumentError
+            For another rule, and for a share outside (0, 1).
         """
     def predict(self, /, scores: NDArray[float32]) -> NDArray[float64]:
         """
-        Probability of an attack for each of some float32 scores.
+        Probability of an attack for each float32 score.
         """
     @property
     def rule(self, /) -> str:
@@ -702,12 +773,12 @@ class ReadReport:
     @property
     def blank(self, /) -> int:
         """
-        Lines without a single value, which are no records.
+        Lines without a value; they do not count as records.
         """
     @property
     def inferred(self, /) -> list[str]:
         """
-        What each column was taken for, where the schema was inferred.
+        The role of each column and the reason, if the schema was inferred.
         """
     @property
     def nothing_read(self, /) -> str | None:
@@ -733,13 +804,13 @@ class ReadReport:
     @property
     def skipped(self, /) -> dict[str, int]:
         """
-        How many records were of another kind than the reader's, such as the alerts among Suricata's events, or could
-        give no flow, such as a packet cut short; by the name of the kind.
+        Counts of records of another kind than the reader's, such as alerts among Suricata's events, and of records that
+        give no flow, such as a truncated packet; by the name of the kind.
         """
     @property
     def unlabelled(self, /) -> int:
         """
-        How many accepted records have a label such as `Unknown`: they have no truth.
+        How many accepted records have a label such as `Unknown`, which is neither clean nor an attack.
         """
 
 @final
@@ -780,10 +851,24 @@ class Schema:
     """
     Names and roles of the columns of a source, in file order.
 
-    `clean` lists the label values that mean clean traffic; a leading `*` matches any prefix. Numeric
-    labels are clean when they are 0. Labels, families, identifiers and addresses can never become
-    features.
+    Labels, families, identifiers and addresses can never become features.
 
+    Parameters
+    ----------
+    name
+        A name for messages.
+    columns
+        The columns.
+    clean
+        Labels of clean traffic; a leading `*` matches any prefix. A numeric label is clean if it is 0.
+
+    Raises
+    ------
+    InvalidArgumentError
+        For columns that contradict each other; the message names the column.
+
+    Examples
+    --------
     >>> import qosguard as qg
     >>> columns = [qg.Column("latency_ms"), qg.Column("state", "label", "text")]
     >>> schema = qg.Schema("probe", columns, clean=["ok"])
@@ -818,9 +903,26 @@ class Schema:
         """
         A schema for data that no preset describes, from the names and the first 2,000 rows of its columns.
 
-        Takes what `Table.from_arrow` takes. The readers do the same where no schema is given and no preset fits;
-        `Table.report.inferred` then says what each column was taken for.
+        The readers do the same if no schema is given and no preset fits; `Table.report.inferred` then explains the
+        role of each column.
 
+        Parameters
+        ----------
+        data
+            A table or data frame that `Table.from_arrow` takes.
+
+        Returns
+        -------
+        Schema
+            The inferred schema; `to_toml` writes it for edits.
+
+        Raises
+        ------
+        SchemaMismatchError
+            If no column can be a feature.
+
+        Examples
+        --------
         >>> import polars, qosguard as qg
         >>> frame = polars.DataFrame({"rate": [0.5, 2.5], "class": ["Normal", "Flood"]})
         >>> [column.role for column in qg.Schema.infer(frame).columns]
@@ -853,16 +955,34 @@ class Schema:
 @final
 class Series:
     """
-    Numbers by entity and time, on a regular grid: traffic series. What is missing stays missing: NaN, and a gap of the
-    report.
+    Traffic series: numbers by entity and time, on a regular grid. A missing value is NaN and a gap of the report.
 
-    Settings, of `read_series` and `Series.from_table` alike:
-    `time`, `entity`, `values` (a list) and `label` name columns; `wide` makes each value column an entity of its own;
-    `start`, in seconds since the epoch, stands for the time column of a source that has none; `interval` is the
-    distance of steps in seconds, `"infer"` (the default) or `"irregular"`; `time_zone` is the IANA name of the zone of
-    times without an offset, `time_format` their strptime format, `time_unit` (`s`, `ms`, `us`, `ns`, `auto`) what
-    times that are numbers count; `duplicates` is `"refuse"` (the default), `"first"`, `"last"`, `"sum"` or `"mean"`;
-    every value is multiplied by `scale`, which gives `unit`; `max_cells` bounds the memory.
+    `read_series` and `Series.from_table` have these settings.
+
+    Parameters
+    ----------
+    time, entity, label
+        Names of columns; default: by their roles or places.
+    values
+        Names of the value columns, a list.
+    wide
+        Whether each value column is a separate entity.
+    start
+        Time of the first step in seconds since the epoch, for a source without a time column.
+    interval
+        Distance of steps in seconds, `"infer"` (the default) or `"irregular"`.
+    time_zone
+        IANA name of the zone of times without an offset.
+    time_format
+        strptime format of the times.
+    time_unit
+        Unit of times that are numbers: `"s"`, `"ms"`, `"us"`, `"ns"` or `"auto"`.
+    duplicates
+        `"refuse"` (the default), `"first"`, `"last"`, `"sum"` or `"mean"` for several rows at one time.
+    scale, unit
+        Factor on every value, and the unit of the result.
+    max_cells
+        Bound of the memory.
     """
     def __reduce__(self, /) -> tuple[Any, tuple[bytes]]: ...
     def __repr__(self, /) -> str: ...
@@ -876,12 +996,12 @@ class Series:
     @property
     def entities(self, /) -> list[str]:
         """
-        Names of the entities, in order; one empty name where the source has none.
+        Names of the entities, in order; one empty name if the source has none.
         """
     @staticmethod
     def from_table(table: Table, **config: object) -> Series:
         """
-        Takes a table as a series; without names, the roles of its columns decide.
+        Makes a series of a table; without names, the roles of its columns decide.
         """
     def labels(self, /, entity: str) -> NDArray[float64] | None:
         """
@@ -894,11 +1014,11 @@ class Series:
     @property
     def report(self, /) -> dict[str, Any]:
         """
-        What the series was made of, and what is missing, doubled or odd in it.
+        The source of the series, and what is missing, repeated or unusual in it.
         """
     def table(self, /) -> Table:
         """
-        The series as a table: `time`, `entity` where there are names, the values, the label where there is one.
+        The series as a table: `time`, `entity` if there are names, the values, and the label if there is one.
         """
     def times(self, /, entity: str) -> NDArray[float64]:
         """
@@ -906,16 +1026,17 @@ class Series:
         """
     def values(self, /, entity: str, column: str) -> NDArray[float64]:
         """
-        The values of one entity in one column, NaN where there is none.
+        The values of one entity in one column; NaN if missing.
         """
 
 @final
 class Table:
     """
-    Raw telemetry: Arrow batches whose columns are those of a `Schema`.
+    Raw telemetry: Arrow batches with the columns of a `Schema`.
 
-    Immutable. Every library that speaks the Arrow C stream interface takes it without copying:
-    `pyarrow.table(flows)`, `polars.DataFrame(flows)`; `to_pandas()` makes a pandas frame.
+    Immutable. Every library with the Arrow C stream interface reads it: `pyarrow.table(flows)`,
+    `polars.DataFrame(flows)`; `to_pandas()` makes a pandas frame. Such data is as in a file of the table: a time with a unit
+    is a number in that unit, and a time with a format is a timestamp. All other columns share the table's memory.
     """
     def __arrow_c_stream__(self, /, requested_schema: object = None) -> object:
         """
@@ -923,11 +1044,12 @@ class Table:
         """
     def __getitem__(self, index: Any, /) -> dict[str, Any] | Table:
         """
-        `table[3]` is a row as a dictionary, where a missing cell is `None`; `table[2:5]` is a table of some rows.
+        `table[3]` is a row as a dictionary, with `None` for a missing cell, that `from_records` reads; `table[2:5]` is a
+        table.
         """
     def __iter__(self, /) -> TableRows:
         """
-        Goes through the rows, each a dictionary.
+        Iterates over the rows, each a dictionary that `from_records` reads.
         """
     def __len__(self, /) -> int: ...
     def __reduce__(self, /) -> tuple[Any, ...]: ...
@@ -950,24 +1072,71 @@ class Table:
         data: object, schema: Schema | None = None, max_rejected_share: SupportsFloat | SupportsIndex = 0.05
     ) -> Table:
         """
-        Takes what speaks the Arrow C stream or array interface: a table, batch or reader of pyarrow, a polars
-        or pandas frame (2.2 or newer), a DuckDB relation. Columns are found by name; without a schema it is
-        detected.
+        Makes a table of data with the Arrow C stream or array interface. Columns are found by name.
 
-        Columns of 64-bit floats, and of plain strings that hold nothing to change, are handed over without a
-        copy; those that the schema limits are scanned. All else is converted: other numbers, other kinds of
-        strings, dictionaries, and times, which become seconds since the epoch. A row outside the limits is
-        rejected and stands in `Table.report`; more than `max_rejected_share` of them, in [0, 1], raise
-        `BadRecordError`. The unnamed index of a pandas frame is not a column.
+        Columns of 64-bit floats, and of plain strings in the spelling of the readers, are shared without a copy.
+        All others are converted: other numbers and strings, dictionaries, and times, which become seconds since the
+        epoch. The unnamed index of a pandas frame is not a column. An infinity is imputed and counted when a guard
+        assesses its row.
 
-        Raises `InvalidTypeError` for anything that is not a table or data frame.
+        Parameters
+        ----------
+        data
+            A table, batch or reader of pyarrow, a frame of Polars or pandas (2.2 or newer), or a DuckDB relation.
+        schema
+            Names and roles of the columns; default: a preset that fits, or an inferred schema.
+        max_rejected_share
+            Share of rows, in [0, 1], that may be outside the limits of their columns before it is an error.
+
+        Returns
+        -------
+        Table
+            The accepted rows; `Table.report` lists the rejected ones.
+
+        Raises
+        ------
+        InvalidTypeError
+            For anything that is not a table or data frame.
+        InvalidArgumentError
+            For a frame that its library cannot convert, such as one with duplicate names or a column of mixed
+            objects; the message is the library's.
+        SchemaMismatchError
+            If the columns do not fit; the message names missing and unknown columns.
+        BadRecordError
+            If too many rows are rejected.
         """
     @staticmethod
     def from_records(records: dict[str, Any] | list[dict[str, Any]], schema: Schema) -> Table:
         """
-        Takes records as a service is sent them: one dictionary or many, whose keys are the schema's columns.
-        Values may be NumPy's or pandas'; None, NaN, NA and NaT are missing, and an infinity raises
-        `InvalidArgumentError`. Whether the numbers of a record are legal is checked as in a file.
+        Make a table of records: one dictionary or many, whose keys are the schema's columns.
+
+        Values may be of NumPy, pandas or pyarrow, and addresses of `ipaddress`. None, NaN, NA and NaT are missing; an
+        infinity is imputed and counted when a guard assesses the record, as in a file. Numbers are checked against the
+        limits of their columns as in a file.
+
+        Parameters
+        ----------
+        records
+            The records. A time becomes seconds since the epoch in a number column.
+        schema
+            The schema of the table.
+
+        Raises
+        ------
+        BadRecordError
+            For a value that the schema does not accept, by record and column.
+        SchemaMismatchError
+            For keys that the schema lacks, and for missing features.
+        InvalidTypeError
+            For a value that is not a number, a text, a time or `None`.
+
+        Examples
+        --------
+        >>> import datetime, qosguard as qg
+        >>> schema = qg.Schema("s", [qg.Column("at", "time"), qg.Column("bytes")])
+        >>> at = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+        >>> qg.Table.from_records({"at": at, "bytes": 60}, schema)[0]
+        {'at': 1767225600.0, 'bytes': 60.0}
         """
     def head(self, /, n: SupportsIndex = ...) -> Table:
         """
@@ -975,7 +1144,7 @@ class Table:
         """
     def labelled(self, /) -> Table:
         """
-        The rows whose label tells clean from attack: all but those with a label such as `Unknown`.
+        The rows with a label that is clean or an attack: all but the rows with a label such as `Unknown`.
         """
     @property
     def labels(self, /) -> NDArray[bool_] | None:
@@ -984,10 +1153,23 @@ class Table:
         """
     def map_to(self, /, schema: Schema) -> Table:
         """
-        Takes the table to another schema: columns by name, by what they tell about a flow, or derived, each in
-        the schema's unit. `Guard.inputs` is the schema to bring a table to a guard.
+        Converts the table to another schema: columns by name, by the property of a flow that they hold, or derived,
+        each in the schema's unit. `Guard.inputs` is the schema that brings a table to a guard.
 
-        Raises `SchemaMismatchError` naming the features that nothing fills.
+        Parameters
+        ----------
+        schema
+            The schema of the new table.
+
+        Returns
+        -------
+        Table
+            The new table.
+
+        Raises
+        ------
+        SchemaMismatchError
+            If a feature cannot be filled; the message names it.
         """
     @property
     def report(self, /) -> ReadReport:
@@ -1009,16 +1191,18 @@ class Table:
         """
     def write(self, /, path: str | PathLike[str]) -> None:
         """
-        Writes the table to a file; its name says the format: `.csv`, `.jsonl`, `.ndjson`, `.json`, `.arrow`, `.ipc`,
-        `.feather` or `.parquet`. `read` reads the same values back.
+        Writes the table to a file; its extension determines the format: `.csv`, `.jsonl`, `.ndjson`, `.json`, `.arrow`, `.ipc`,
+        `.feather` or `.parquet`. `read` with the table's schema returns the same values.
         """
 
 @disjoint_base
 class TableReader:
     """
-    An iterator of `Table`s, one per batch, of a file that need not fit into memory.
+    An iterator of `Table`s, one per batch, of a file that may be larger than memory.
 
-    The GIL is released while a table is read, and Ctrl-C interrupts it; nothing is lost by that.
+    The GIL is released while a table is read. Ctrl-C ends the reading and raises `KeyboardInterrupt`; the next iteration
+    continues where it ended and loses no record, except that a capture raises `CancelledError` from then on. A thread
+    that waits for standard input or a pipe ends with the next bytes.
     """
     def __iter__(self, /) -> TableReader: ...
     def __next__(self, /) -> Table: ...
@@ -1030,8 +1214,8 @@ class TableReader:
     @property
     def schema(self, /) -> Schema:
         """
-        The roles and names of the columns of every table. Of a followed file that is still empty, this waits for
-        the first line, and raises `InsufficientDataError` if it never came.
+        The roles and names of the columns of every table. For a followed file that is still empty, this waits for the
+        first line, and raises `InsufficientDataError` if the following ends before.
         """
 
 @final
@@ -1045,8 +1229,10 @@ class TableRows:
 @final
 class ThresholdRule:
     """
-    How the threshold between clean and anomalous is chosen from calibration scores.
+    Rule that chooses the threshold between clean and anomalous from calibration scores.
 
+    Examples
+    --------
     >>> import qosguard as qg
     >>> qg.ThresholdRule.percentile(99.5)
     ThresholdRule({"kind":"percentile","percent":99.5})
@@ -1113,7 +1299,12 @@ def calibration_error(
     seed: SupportsIndex,
 ) -> tuple[dict[str, Any], str]:
     """
-    Measures probabilities of an attack against labels; also says how the result prints.
+    Measures probabilities of an attack against labels; returns the result and its text.
+    """
+
+def clean_labels() -> list[str]:
+    """
+    The labels that usually mean clean traffic, in lower case.
     """
 
 def combine_p_values(p: NDArray[float64], method: str, weights: NDArray[float64] | None) -> NDArray[float64]:
@@ -1130,7 +1321,7 @@ def ensemble_recipe(
     attacks: SupportsGetItem[int, bool] | None, rows: SupportsIndex, seed: SupportsIndex
 ) -> dict[str, Any]:
     """
-    The settings of the ensemble that suits the rows by what their labels tell.
+    The settings of the ensemble that suits the rows and their labels.
     """
 
 def evaluate(
@@ -1145,7 +1336,7 @@ def evaluate(
     seed: SupportsIndex,
 ) -> tuple[dict[str, Any], str]:
     """
-    Measures scores and a threshold that was fixed before against labels; also says how the report prints.
+    Measures scores and a fixed threshold against labels; returns the report and its text.
     """
 
 def follow(
@@ -1162,9 +1353,35 @@ def follow(
     """
     Follows a growing log, such as Zeek's conn.log or Suricata's eve.json, across rotation: an iterator of `Table`s.
 
-    It begins at the start of the file, or with `from_end` at the next line, and looks for more every `poll` seconds.
-    A file that vanished for more than `give_up` seconds raises `IoError`; without it that is waited for. The other
-    options are those of `read`.
+    Parameters
+    ----------
+    path
+        The file.
+    schema, max_rejected_share, delimiter
+        As for `read`.
+    from_end
+        Whether to begin at the next line; default: at the start of the file.
+    poll
+        Seconds between two checks for new lines, 0.001 to 3,600.
+    give_up
+        Seconds to wait for a file that vanished before `IoError`; default: no limit.
+    batch_rows
+        Maximum number of rows of a table.
+
+    Returns
+    -------
+    Follower
+        The iterator.
+
+    Raises
+    ------
+    IoError
+        If there is no such file.
+    """
+
+def is_clean_label(label: str) -> bool:
+    """
+    Whether a text label of an unknown source means clean traffic.
     """
 
 def leak_audit(train: Table, test: Table, level: SupportsFloat | SupportsIndex) -> tuple[dict[str, Any], str]:
@@ -1188,10 +1405,22 @@ def open(
     flush: SupportsFloat | SupportsIndex | None = None,
 ) -> TableReader:
     """
-    Opens a file of flows as an iterator of `Table`s; the options are those of `read`, and `-` is standard input.
+    Opens a file of flows as an iterator of `Table`s; `-` is standard input.
 
-    A table has at most `batch_rows` rows. Of a live capture, rows wait at most `flush` seconds of its time for a table to
-    fill up, if that is given.
+    Parameters and errors are as for `read`, and in addition:
+
+    Parameters
+    ----------
+    batch_rows
+        Maximum number of rows of a table.
+    flush
+        Maximum time in seconds, by the clock of a live capture, that a row waits for its table to be full; default: no
+        limit.
+
+    Returns
+    -------
+    TableReader
+        The iterator.
     """
 
 def read(
@@ -1208,14 +1437,49 @@ def read(
     decode_tunnels: bool = False,
 ) -> Table:
     """
-    Reads a file of flows, logs or packets into a `Table`: what it begins with tells captures (pcap, pcapng), Parquet,
-    Arrow IPC, Zeek's and Suricata's logs, JSON lines and CSV apart, and then its name; text may be gzipped. See
-    `read_csv`.
+    Reads a file of flows, logs or packets into a `Table`.
 
-    The packets of a capture become flows by the names and definitions of `profile`: `nfstream`, `cic` or
-    `cic_legacy`. A flow ends after `idle_timeout` seconds without a packet and after `active_timeout` seconds at all;
-    the profile says when where they are `None`. A flow that goes on gives a row every `interim` seconds, if that is
-    given. At most `max_flows` are held at a time. With `decode_tunnels` the flows are those inside tunnels.
+    The first bytes, and then the name, determine the format: captures (pcap, pcapng), Parquet, Arrow IPC, logs of Zeek and
+    Suricata, exports (NetFlow, IPFIX, sFlow), JSON lines or CSV. Text and captures may be gzipped.
+
+    Parameters
+    ----------
+    path
+        The file; `-` is standard input.
+    schema
+        Names and roles of the columns; default: a preset that fits, or an inferred schema.
+    max_rejected_share
+        Share of records, in [0, 1], that may be rejected before the reading fails.
+    delimiter
+        Separator of the cells of a CSV line.
+    profile
+        Names and definitions of the flows of a capture: `"nfstream"`, `"cic"` or `"cic_legacy"`.
+    idle_timeout
+        Seconds without a packet after which a flow ends; default: by the profile.
+    active_timeout
+        Maximum length of a flow in seconds; default: by the profile.
+    interim
+        Seconds after which a flow that continues gives a row; default: never.
+    max_flows
+        Maximum number of flows in memory.
+    decode_tunnels
+        Whether flows are built from the packets inside tunnels.
+
+    Returns
+    -------
+    Table
+        The records; `Table.report` counts and explains the rejected ones.
+
+    Raises
+    ------
+    IoError
+        If the file cannot be read.
+    SchemaMismatchError
+        If the columns do not fit; the message names missing and unknown columns.
+    BadRecordError
+        If too many records are rejected, or the file is damaged.
+    InsufficientDataError
+        For a file without a record.
     """
 
 def read_csv(
@@ -1228,18 +1492,39 @@ def read_csv(
     """
     Reads a CSV file, plain or gzip, into a `Table`.
 
-    Without a schema it is detected from the header, or from the number of columns where there is none.
-    A row that cannot be read is rejected and stands in `Table.report`; more than `max_rejected_share` of
-    them, in [0, 1], raise `BadRecordError`. A file of another source raises `SchemaMismatchError`, which
-    names the columns that are missing and those that are unknown.
+    Without a schema it is detected from the header, or from the number of columns if there is no header. Parameters and
+    errors are as for `read`.
+
+    Examples
+    --------
+    >>> import os, tempfile, qosguard as qg
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "flows.csv")
+    ...     qg.simulate(rows=100).write(path)
+    ...     len(qg.read_csv(path))
+    100
     """
 
 def read_exports(paths: SupportsGetItem[int, str | PathLike[str]], **limits: object) -> Table:
     """
-    Reads files of NetFlow, IPFIX and sFlow datagrams, in the order given, into a `Table` of the schema `ipfix`.
+    Reads files of NetFlow, IPFIX and sFlow datagrams, in the given order, into a `Table` of the schema `ipfix`.
 
-    A file holds one datagram, or several of NetFlow v5 or IPFIX one after the other; all are taken as those of one
-    exporter. What was left out is in `Table.report.skipped`, by name. `limits` are those of `Collector`.
+    A file holds one datagram, or several datagrams of NetFlow v5 or IPFIX one after the other. All count as sent by one
+    exporter. `Table.report.skipped` counts the records that gave no flow, by name.
+
+    Parameters
+    ----------
+    paths
+        The files.
+    **limits
+        As for `Collector`.
+
+    Raises
+    ------
+    InvalidArgumentError
+        For a setting outside its range.
+    IoError
+        If a file cannot be read.
     """
 
 def read_ipc(
@@ -1266,7 +1551,7 @@ def read_parquet(
 
 def read_series(path: str | PathLike[str], **config: object) -> Series:
     """
-    Reads a CSV or JSON lines file that has only a header into a `Series`; `config` are the settings of `Series`.
+    Reads a CSV or JSON lines file into a `Series`; it needs a header and no schema. `config` has the settings of `Series`.
 
     Without names, the first column is the time and all others are values.
     """
@@ -1280,14 +1565,36 @@ def simulate(
     hosts: SupportsIndex | None = None,
 ) -> Table:
     """
-    Makes flow records of an inside network, with ground truth: web, DNS, VoIP, video, bulk, mail and IoT
-    as background, and six attacks in episodes.
+    Makes flow records of an inside network, with ground truth.
 
-    `rows` is 1 to 10^9; `attack_share`, in [0, 1), is met to the nearest flow; `attacks` are among
-    `flood`, `slow_dos`, `port_scan`, `brute_force`, `beaconing` and `exfiltration`, all of them unless
-    said otherwise; `hosts` are those of the inside network, 250 unless said otherwise. The same settings
-    give the same flows.
+    The background is web, DNS, VoIP, video, bulk, mail and IoT traffic; attacks come in episodes. The same settings give
+    the same flows.
 
+    Parameters
+    ----------
+    rows
+        Number of flows, 1 to 10^9.
+    attack_share
+        Share of attack flows, in [0, 1), to the nearest flow.
+    seed
+        Seed of all randomness.
+    attacks
+        Some of `"flood"`, `"slow_dos"`, `"port_scan"`, `"brute_force"`, `"beaconing"` and `"exfiltration"`; default: all.
+    hosts
+        Number of hosts of the inside network; default: 250.
+
+    Returns
+    -------
+    Table
+        Flows of the schema `flow_detail`.
+
+    Raises
+    ------
+    InvalidArgumentError
+        For a setting outside its range.
+
+    Examples
+    --------
     >>> import qosguard as qg
     >>> flows = qg.simulate(rows=1_000, attack_share=0.1, seed=7)
     >>> len(flows), int(flows.labels.sum())

@@ -28,9 +28,9 @@ __all__ = ["BoostedTrees", "Classifier", "LogisticRegression", "TreeModel"]
 class Classifier(Estimator):
     """A fitted detector that returns the probability of each class.
 
-    `classes_` holds the labels in ascending order, as in scikit-learn, and `clean_class_` is the one that means clean
-    traffic: the label that `clean_class` gives; otherwise 0, False, or `normal`, `benign` or `clean` in any case;
-    otherwise the smallest label.
+    `classes_` holds the labels in ascending order, as in scikit-learn, and `clean_class_` is the label of clean
+    traffic: the given `clean_class`; otherwise 0, False, or a usual name such as `normal` or `benign`, in
+    any case; otherwise the smallest label.
     """
 
     classes_: npt.NDArray[Any]
@@ -39,22 +39,41 @@ class Classifier(Estimator):
     """For each class of `classes_` its column in the core, where the clean class is first."""
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
-        """The most probable label of each row; of equal ones the first."""
+        """Return the most probable label of each row; the first of equal ones."""
         places = self.predict_proba(X).argmax(axis=1)
         labels: npt.NDArray[Any] = self.classes_[places]
         return labels
 
     def predict_proba(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Probability of each class, shape (rows, classes), in the order of `classes_`."""
+        """Return the probability of each class, shape (rows, classes), in the order of `classes_`."""
         model, x = self._fitted(), self._checked(X)
         with self._naming(self._fit_names()):
             return model.probabilities(x)[:, self._columns]
 
     def score(self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> float:
-        """Share of the rows, or of their weight, whose label is predicted right.
+        """Return the accuracy: the share of the rows, or of their weight, with the right label.
 
-        Raises `ShapeMismatchError` unless there is one label, and one weight, for each row, and
-        `InvalidArgumentError` for labels of another type than those of `fit`.
+        Parameters
+        ----------
+        X
+            Rows as a matrix of shape (rows, features) or a data frame.
+        y
+            The label of each row.
+        sample_weight
+            A weight from 0 for each row; default: 1.
+
+        Returns
+        -------
+        float
+            The accuracy, in [0, 1].
+
+        Raises
+        ------
+        ShapeMismatchError
+            Unless there is one label, and one weight, for each row.
+        InvalidArgumentError
+            For labels of another type than in `fit`.
+
         """
         predicted, labels = self.predict(X), label_vector(y)
         if len(labels) != len(predicted):
@@ -62,7 +81,7 @@ class Classifier(Estimator):
             raise ShapeMismatchError(f"Found input variables with inconsistent numbers of samples: {counts}")
         if _is_text(labels) != _is_text(self.classes_):
             kinds = [self.classes_.dtype, labels.dtype]
-            raise InvalidArgumentError(f"Labels in y and those of `fit` should be of the same type, got {kinds}")
+            raise InvalidArgumentError(f"Labels in y and in `fit` should be of the same type, got {kinds}")
         weights = weight_vector(sample_weight, len(labels))
         return float(np.average(predicted == labels, weights=weights))
 
@@ -88,11 +107,33 @@ class _Trained(Classifier):
     clean_class: Any
 
     def fit(self, X: npt.ArrayLike, y: npt.ArrayLike, sample_weight: npt.ArrayLike | None = None) -> Self:
-        """Fit on a matrix of shape (rows, features) with a label, and perhaps a weight from 0, for each row.
+        """Fit on labelled rows.
 
-        Raises `InvalidArgumentError` for a parameter outside its domain, `InsufficientDataError` for no features
-        or labels of one class, `ShapeMismatchError` for labels or weights of another number, `NotFiniteError` for
-        an infinity (and for NaN, unless it is a missing value), by row and column.
+        Parameters
+        ----------
+        X
+            Rows as a matrix of shape (rows, features) or a data frame.
+        y
+            The label of each row.
+        sample_weight
+            A weight from 0 for each row; default: 1.
+
+        Returns
+        -------
+        Classifier
+            This classifier, fitted.
+
+        Raises
+        ------
+        InvalidArgumentError
+            For a parameter outside its domain.
+        InsufficientDataError
+            For no features or labels of one class.
+        ShapeMismatchError
+            For labels or weights of another number.
+        NotFiniteError
+            For an infinity (and for NaN, unless it is a missing value), by row and column.
+
         """
         return self._fit(X, y, sample_weight, None)
 
@@ -115,7 +156,7 @@ class _Trained(Classifier):
     def _weights(
         self, weights: npt.NDArray[np.float32] | None, classes: npt.NDArray[Any], numbers: npt.NDArray[np.uint32]
     ) -> npt.NDArray[np.float32] | None:
-        """The weights of the rows, times those of their classes where `class_weight` gives some."""
+        """The weights of the rows, times the weights of their classes if `class_weight` has weights."""
         given = getattr(self, "class_weight", None)
         if not isinstance(given, Mapping):
             return weights
@@ -146,7 +187,7 @@ class _Trained(Classifier):
         return super()._settings()
 
     def decision_function(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """For two classes the log-odds of `classes_[1]`, else the log-probability of each class."""
+        """Return the log-odds of `classes_[1]` for two classes, else the log-probability of each class."""
         if len(self._fitted().classes) == 2:
             return self._sign() * self.anomaly_score(X).astype(np.float64)
         with np.errstate(divide="ignore"):
@@ -161,10 +202,10 @@ class _Trees(Classifier):
     """A classifier made of trees."""
 
     def to_onnx(self) -> bytes:
-        """The model as ONNX: float32 rows `x` in, `margins` and equal `probabilities` out, in the order of the core.
+        """Return the model as ONNX, with float32 rows `x` as input and equal `margins` and `probabilities` as outputs.
 
-        Its operator is `TreeEnsemble` of `ai.onnx.ml` 5; the metadata entry `classes` names the columns of
-        `probabilities`, the clean class first. Columns of categories hold codes.
+        The outputs are in the order of the core. The operator is `TreeEnsemble` of `ai.onnx.ml` 5; the metadata entry
+        `classes` names the columns of `probabilities`, the clean class first. Columns of categories hold codes.
         """
         return self._fitted().to_onnx()
 
@@ -180,26 +221,27 @@ class _Trees(Classifier):
 class BoostedTrees(_Trained, _Trees):
     """Gradient-boosted trees for labelled rows, by histograms; parameters are called as LightGBM calls them.
 
-    NaN is a missing value. The anomaly score is the log-odds of an attack; see `Classifier` for which class is
-    clean.
+    NaN is a missing value. The anomaly score is the log-odds of an attack; `Classifier` defines which class is clean.
 
+    Parameters
+    ----------
     n_estimators
         Rounds of boosting, 1 to 10,000.
     num_leaves, max_depth
-        Most leaves of a tree, 2 to 65,536, and most splits between its root and a leaf, 1 to 512.
+        Maximum number of leaves of a tree, 2 to 65,536, and of splits between its root and a leaf, 1 to 512.
     learning_rate
         Factor on every leaf value, in (0, 1].
     random_state
         Seed, from 0; `None` draws a new one at each `fit`. The same seed and data give the same bits on any
         number of threads.
     clean_class
-        The label that means clean traffic.
+        The label of clean traffic.
     min_child_samples, min_child_weight
-        Least number of rows, and least sum of hessians, in a leaf.
+        Minimum number of rows, and minimum sum of hessians, in a leaf.
     reg_lambda, min_split_gain
-        λ of leaf values and gains; what a split must gain more than.
+        λ of leaf values and gains; the gain that a split must exceed.
     max_bin
-        Most bins for the values of one feature, 2 to 255.
+        Maximum number of bins for the values of one feature, 2 to 255.
     subsample, colsample_bytree
         Shares, in (0, 1], of the rows that each round draws and of the features that each tree draws.
     class_weight
@@ -213,12 +255,15 @@ class BoostedTrees(_Trained, _Trees):
         `{"share": 0.1, "patience": 10}` stops after so many rounds without a lower log loss on that share of the
         rows, which is held out.
 
+    Examples
+    --------
     >>> import numpy as np, qosguard as qg
     >>> X = np.random.default_rng(0).normal(size=(600, 3))
     >>> y = np.where(X[:, 0] * X[:, 1] > 0.3, "attack", "normal")
     >>> trees = qg.BoostedTrees(n_estimators=30).fit(X, y)
     >>> trees.classes_.tolist(), float((trees.predict(X) == y).mean()) > 0.95
     (['attack', 'normal'], True)
+
     """
 
     _KIND = "boosted_trees"
@@ -283,24 +328,29 @@ class BoostedTrees(_Trained, _Trees):
 
 
 class LogisticRegression(_Trained):
-    """Logistic regression with a squared penalty; parameters are those of scikit-learn.
+    """Logistic regression with a squared penalty; it has the parameters of scikit-learn.
 
-    The anomaly score is the log-odds of an attack; see `Classifier` for which class is clean.
+    The anomaly score is the log-odds of an attack; `Classifier` defines which class is clean.
 
+    Parameters
+    ----------
     C
         Inverse strength of the penalty, above 0.
     clean_class
-        The label that means clean traffic.
+        The label of clean traffic.
     class_weight
         `None`; `"balanced"`: all classes weigh the same; or a weight from 0 for labels, such as `{"normal": 0.5}`
         (1 for the others).
     max_iter, tol
         The search ends after so many steps, or when no entry of the gradient of the mean loss is larger.
 
+    Examples
+    --------
     >>> import qosguard as qg
     >>> model = qg.LogisticRegression().fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
     >>> model.predict([[0.2], [2.8]]).tolist(), model.coef_.shape
     ([0, 1], (1, 1))
+
     """
 
     _KIND = "logistic_regression"
@@ -361,7 +411,7 @@ class TreeModel(_Trees):
     """Trees that another library has trained; they score, explain and export here, with equal sums.
 
     Make one by `from_lightgbm`, `from_xgboost` or `from_sklearn`. `classes` names the classes in the model's order,
-    where it does not hold them itself, and `clean_class` names the class of clean traffic; see `Classifier`.
+    if the model does not hold them, and `clean_class` is the class of clean traffic; see `Classifier`.
 
     LightGBM and `HistGradientBoostingClassifier` compare 64-bit numbers, so float64 arrays and frames are not rounded.
     A float32 matrix is compared as it is. Infinities are rejected by row and column.
@@ -376,7 +426,30 @@ class TreeModel(_Trees):
 
     @classmethod
     def from_lightgbm(cls, model: Any, *, classes: npt.ArrayLike | None = None, clean_class: Any = None) -> Self:
-        """Take a `Booster` or `LGBMClassifier` of LightGBM, its text, or the path of its file."""
+        """Import a model of LightGBM.
+
+        Parameters
+        ----------
+        model
+            A `Booster` or `LGBMClassifier`, its text, or the path of its file.
+        classes
+            Names of the classes, in the model's order; default: the model's own.
+        clean_class
+            The label of clean traffic; default: see `Classifier`.
+
+        Returns
+        -------
+        TreeModel
+            The model, with equal sums of leaf values.
+
+        Raises
+        ------
+        BadRecordError
+            For text that is not such a model, by line.
+        InvalidArgumentError
+            For a model that cannot be imported, by tree, node and field.
+
+        """
         data, path = source_of(lightgbm_model(model))
         native = _core.Detector.import_trees("lightgbm", data, path)
         # An object has the categories themselves, its text has what JSON makes of them.
@@ -389,10 +462,23 @@ class TreeModel(_Trees):
 
     @classmethod
     def from_xgboost(cls, model: Any, *, classes: npt.ArrayLike | None = None, clean_class: Any = None) -> Self:
-        """Take a `Booster` or `XGBClassifier` of XGBoost, its JSON or UBJSON, or the path of such a file.
+        """Import a model of XGBoost.
 
         A classifier counts the trees up to its best iteration, also one that was saved to a file, and its `missing`
         is a missing value. A booster counts all trees.
+
+        Parameters
+        ----------
+        model
+            A `Booster` or `XGBClassifier`, its JSON or UBJSON, or the path of such a file.
+        classes, clean_class
+            As for `from_lightgbm`.
+
+        Returns
+        -------
+        TreeModel
+            The model, with equal sums of leaf values.
+
         """
         source, missing = xgboost_model(model)
         native = _core.Detector.import_trees("xgboost", *source_of(source)).with_missing_value(missing)
@@ -401,15 +487,47 @@ class TreeModel(_Trees):
 
     @classmethod
     def from_sklearn(cls, model: Any, *, classes: npt.ArrayLike | None = None, clean_class: Any = None) -> Self:
-        """Take a fitted classifier of scikit-learn, its JSON, or the path of its JSON file.
+        """Import a fitted classifier of scikit-learn.
 
-        It may be a `RandomForestClassifier`, `ExtraTreesClassifier`, `GradientBoostingClassifier` or
-        `HistGradientBoostingClassifier`. A forest's anomaly score is the probability of an attack.
+        A forest's anomaly score is the probability of an attack.
+
+        Parameters
+        ----------
+        model
+            A `RandomForestClassifier`, `ExtraTreesClassifier`, `GradientBoostingClassifier` or
+            `HistGradientBoostingClassifier`, its JSON, or the path of its JSON file.
+        classes, clean_class
+            As for `from_lightgbm`.
+
+        Returns
+        -------
+        TreeModel
+            The model, with equal sums of leaf values.
+
         """
         source = model if isinstance(model, str | bytes | bytearray | os.PathLike) else sklearn_json(model)
         native = _core.Detector.import_trees("sklearn", *source_of(source))
         columns = Columns("sklearn", native.facts["category_names"])
         return cls._import(native, columns, _known(model, classes), clean_class)
+
+    def fit(self, X: npt.ArrayLike, y: npt.ArrayLike | None = None) -> Self:
+        """Raise: an imported model is fitted already.
+
+        `sklearn.frozen.FrozenEstimator` makes an estimator of it whose `fit` changes nothing.
+
+        Raises
+        ------
+        InvalidArgumentError
+            Always.
+
+        """
+        raise InvalidArgumentError(
+            "an imported model cannot be fitted; `sklearn.frozen.FrozenEstimator` keeps it as it is"
+        )
+
+    def __sklearn_clone__(self) -> Self:
+        """Return the same model: a clone without its trees could not be fitted."""
+        return copy.copy(self)
 
     def anomaly_score(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """One score per row; higher is more anomalous."""
@@ -426,7 +544,7 @@ class TreeModel(_Trees):
         return super()._checked(X if self._columns_of is None else self._columns_of(X))
 
     def _settings(self) -> dict[str, Any]:
-        raise InvalidArgumentError("an imported model has no settings that it could be fitted with")
+        raise InvalidArgumentError("an imported model cannot be fitted, so it has no settings")
 
     @classmethod
     def _import(
@@ -461,6 +579,6 @@ def _is_text(labels: npt.NDArray[Any]) -> bool:
 
 
 def _known(model: Any, classes: npt.ArrayLike | None) -> npt.NDArray[Any] | None:
-    """The classes that are given, or that the model knows."""
+    """The classes that are given, or the classes of the model."""
     known = getattr(model, "classes_", None) if classes is None else classes
     return None if known is None else np.asarray(known)

@@ -22,26 +22,30 @@ __all__ = ["Ensemble"]
 class Ensemble(OutlierDetector):
     """Detectors of different kinds, each on its own p-values, as one detector.
 
-    The anomaly score is the weighted mean of the members' surprises `-ln p`, in nats: a clean row scores 1 on
-    average. Each member's p-values are calibrated on rows that it was not fitted on, by cross-fitting.
+    The anomaly score is the weighted mean of `-ln p` of the members, in nats: a clean row scores 1 on average.
+    Each member's p-values are calibrated on rows that it was not fitted on, by cross-fitting.
 
+    Parameters
+    ----------
     members
-        `(name, estimator, weight)` of each, 1 to 16; a weight of `None` is learnt from labels, for one member at
-        most. `"auto"` chooses them at `fit` by what `y` tells: 50 attacks and clean rows (a forest, a
-        mixture, contrast trees and boosted trees), clean rows and fewer attacks (the first three), or nothing
-        (`None`: forests that a few attacks among the rows do not blind).
+        `(name, estimator, weight)` of each, 1 to 16. At most one weight is `None`: it is learned from labels.
+        `"auto"` chooses the members at `fit` by `y`: for 50 attacks or more a forest, a mixture, contrast trees and
+        boosted trees; for fewer attacks the first three; for `None` forests that tolerate a few attacks among the
+        rows.
     contamination
-        Share of the training rows (of the clean ones, where `y` tells them) that `predict` flags, in (0, 0.5].
+        Share of the training rows (of the clean rows, if `y` is given) that `predict` flags, in (0, 0.5].
     random_state
         Seed, from 0; `None` draws a new one at each `fit`. Members have seeds of their own.
     folds
-        Parts that the rows are dealt into for the cross-fitting, 2 to 20.
+        Number of parts of the rows in cross-fitting, 2 to 20.
     fusion
         `"fisher"` (weighted mean of -ln p), `"bonferroni"` (any member alone) or `"probability"` (weighted mean
         of calibrated probabilities; needs labels).
     clean_class
-        The label in `y` that means clean traffic.
+        The label of clean traffic in `y`.
 
+    Examples
+    --------
     >>> import numpy as np, qosguard as qg
     >>> X = np.random.default_rng(0).normal(size=(500, 3))
     >>> members = [("forest", qg.IsolationForest(50), 0.5), ("mixture", qg.GaussianMixture(2), 2.0)]
@@ -49,6 +53,7 @@ class Ensemble(OutlierDetector):
     >>> p = ensemble.p_values([[9.0, 9.0, 9.0]])
     >>> p.shape, bool((p < 0.01).all()), [member.name for member in ensemble.members_]
     ((1, 2), True, ['forest', 'mixture'])
+
     """
 
     _KIND = "ensemble"
@@ -72,12 +77,16 @@ class Ensemble(OutlierDetector):
         self.clean_class = clean_class
 
     def fit(self, X: npt.ArrayLike, y: Any = None) -> Self:
-        """Fit every member; those that learn from labels on all rows, the others on the clean rows alone.
+        """Fit every member: members that learn from labels on all rows, the others on the clean rows alone.
 
-        A label in `y` means clean traffic where it is `clean_class`; otherwise where it is 0, False, or `normal`,
-        `benign` or `clean` in any case; otherwise, among numbers, where it is the smallest one.
+        The clean label in `y` is `clean_class`; otherwise 0, False, or a usual name such as `normal` or `benign`, in
+        any case; otherwise, among numbers, the smallest one.
 
-        Raises `InsufficientDataError` without labels where a member learns from them, else as its members do.
+        Raises
+        ------
+        InsufficientDataError
+            Without labels if a member learns from them, and as the members raise it.
+
         """
         rows = len(matrix(X))
         attacks = None if y is None else attacks_of(y, self.clean_class)
@@ -88,16 +97,25 @@ class Ensemble(OutlierDetector):
         return self._fit(X, settings, attacks)
 
     def p_values(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """Each member's p-value of each row, shape (rows, members).
+        """Return each member's p-value of each row.
 
-        NaN where a member is switched off or cannot score the row.
+        Parameters
+        ----------
+        X
+            Rows as a matrix of shape (rows, features) or a data frame.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (rows, members); NaN for a member that is switched off or cannot score the row.
+
         """
         model, x = self._fitted(), self._checked(X)
         with self._naming(self._fit_names()):
             return model.p_values(x)
 
     def without(self, name: str) -> Self:
-        """The same fitted ensemble with a member switched off."""
+        """Return the same fitted ensemble with a member switched off."""
         other = copy.copy(self)
         other._model = self._fitted().without(name)
         return other

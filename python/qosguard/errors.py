@@ -1,7 +1,7 @@
 """Every exception that qosguard raises: one class per kind, all of them a `QosguardError`.
 
 The string `kind` is the same in Rust (`Error::kind()`) and JavaScript (`error.code`). Each class is
-also a `ValueError` or an `OSError`, so code that knows nothing of qosguard catches it as usual.
+also a `ValueError` or an `OSError`, so code that does not import qosguard catches it as usual.
 
 >>> import qosguard as qg
 >>> try:
@@ -75,7 +75,7 @@ class NotFiniteError(QosguardError, ValueError):
 
 
 class SchemaMismatchError(QosguardError, ValueError):
-    """The columns are not those of the schema."""
+    """The columns do not fit the schema."""
 
     kind = "schema_mismatch"
 

@@ -40,7 +40,7 @@ class Estimator:
 
     Rows are a matrix of shape (rows, features) or a data frame of pandas, Polars, pyarrow or any other library. A
     float32 matrix in C order is read in place; anything else is converted first. None, NaN, NA and NaT are missing
-    values; text and times are refused by column. A frame must have the columns of `fit`, in that order. Do not write
+    values; text and times are rejected by column. A frame must have the columns of `fit`, in that order. Do not write
     to a matrix from another thread while it is read.
     """
 
@@ -56,7 +56,30 @@ class Estimator:
     feature_names_in_: npt.NDArray[np.object_]
 
     def anomaly_score(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """One score per row; higher is more anomalous."""
+        """Score every row.
+
+        Parameters
+        ----------
+        X
+            Rows as a matrix of shape (rows, features) or a data frame.
+
+        Returns
+        -------
+        numpy.ndarray
+            One float32 score per row; higher is more anomalous.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ShapeMismatchError
+            For another number of features.
+        SchemaMismatchError
+            For other column names than in `fit`.
+        NotFiniteError
+            For NaN or an infinity, by row and column.
+
+        """
         try:
             model = self._model
         except AttributeError:
@@ -72,16 +95,30 @@ class Estimator:
             raise self._named(error, self._fit_names()) from None
 
     def explain(self, X: npt.ArrayLike) -> Explanation:
-        """Split every score into a base and what each feature adds to it, exactly; see `Explanation`.
+        """Split every score exactly into a base and the contributions of the features.
 
-        Raises `InvalidArgumentError` for a detector whose score belongs to no single features.
+        Parameters
+        ----------
+        X
+            Rows as a matrix of shape (rows, features) or a data frame.
+
+        Returns
+        -------
+        Explanation
+            Base, contributions and scores.
+
+        Raises
+        ------
+        InvalidArgumentError
+            For a detector whose score belongs to no single features.
+
         """
         model, x = self._fitted(), self._checked(X)
         with self._naming(self._fit_names()):
             return Explanation(model.explain(x), x, self._fit_names())
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The constructor's parameters; `deep` adds those of an estimator among them, as `name__parameter`."""
+        """The constructor's parameters; `deep` adds the parameters of an estimator among them, as `name__parameter`."""
         params = {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
         if deep:
             for name, value in list(params.items()):
@@ -178,7 +215,7 @@ class Estimator:
         return np.float32
 
     def _checked(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
-        """The matrix in the core's form, after comparing column names and their number with those of `fit`."""
+        """The matrix in the core's form, after a check that names and number of the columns are as in `fit`."""
         names, expected = column_names(X), self._fit_names()
         if names is not None and expected is not None and names != expected:
             raise SchemaMismatchError(
@@ -210,29 +247,48 @@ class Estimator:
 
 
 class OutlierDetector(Estimator):
-    """A detector that learns from rows without labels; signs are those of scikit-learn's outlier detectors."""
+    """A detector that learns from rows without labels; signs are as in scikit-learn's outlier detectors."""
 
     contamination: float | str
     offset_: float
 
     def fit(self, X: npt.ArrayLike, y: Any = None) -> Self:
-        """Fit on a matrix of shape (rows, features); `y` is ignored.
+        """Fit on rows without labels.
 
-        Raises `InvalidArgumentError` for a parameter outside its domain, `InsufficientDataError` for too few
-        rows or no features, `NotFiniteError` for NaN or an infinity, by row and column.
+        Parameters
+        ----------
+        X
+            Rows as a matrix of shape (rows, features) or a data frame.
+        y
+            Ignored.
+
+        Returns
+        -------
+        OutlierDetector
+            This detector, fitted.
+
+        Raises
+        ------
+        InvalidArgumentError
+            For a parameter outside its domain.
+        InsufficientDataError
+            For too few rows or no features.
+        NotFiniteError
+            For NaN or an infinity, by row and column.
+
         """
         return self._fit(X, self._settings(), None)
 
     def score_samples(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """The opposite of `anomaly_score`: **lower** is more abnormal, as in scikit-learn."""
+        """Return the opposite of `anomaly_score`: **lower** is more abnormal, as in scikit-learn."""
         return -self.anomaly_score(X).astype(np.float64)
 
     def decision_function(self, X: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        """`score_samples` less `offset_`: negative for outliers."""
+        """Return `score_samples` minus `offset_`: negative for outliers."""
         return self.score_samples(X) - self.offset_
 
     def predict(self, X: npt.ArrayLike) -> npt.NDArray[np.int64]:
-        """-1 for outliers, 1 for inliers."""
+        """Return -1 for outliers and 1 for inliers."""
         return np.where(self.decision_function(X) < 0.0, -1, 1)
 
     def fit_predict(self, X: npt.ArrayLike, y: Any = None) -> npt.NDArray[np.int64]:

@@ -22,6 +22,8 @@ class Explanation:
 
     The contributions are exact Shapley values: `base` and the contributions of a row sum to its score.
 
+    Examples
+    --------
     >>> import numpy as np, qosguard as qg
     >>> X = np.random.default_rng(0).normal(size=(500, 3))
     >>> X[0, 1] = 9.0
@@ -30,6 +32,7 @@ class Explanation:
     'x1'
     >>> bool(np.allclose(why.base + why.contributions.sum(axis=1), why.scores))
     True
+
     """
 
     data: npt.NDArray[np.float32]
@@ -137,3 +140,6 @@ class GuardExplanation:
 
     def __len__(self) -> int:
         return len(self.scores)
+
+    def __repr__(self) -> str:
+        return f"GuardExplanation({len(self)} rows, {len(self.columns)} columns)"

@@ -15,11 +15,13 @@ __all__ = ["IsolationForest"]
 
 
 class IsolationForest(OutlierDetector):
-    """Isolation forest: rows that few random cuts set apart are anomalous.
+    """Isolation forest: rows that few random cuts isolate are anomalous.
 
-    Parameters, signs and attributes are those of `sklearn.ensemble.IsolationForest`, so it works in
+    It has the parameters, signs and attributes of `sklearn.ensemble.IsolationForest`, so it works in
     pipelines, cross-validation and grid searches; scikit-learn itself is not needed.
 
+    Parameters
+    ----------
     n_estimators
         Number of trees, 1 to 10,000.
     max_samples
@@ -42,13 +44,17 @@ class IsolationForest(OutlierDetector):
         `"depth"`: scores in (0, 1), around 0.5 and less is ordinary; or `"density"`: any number, 0 is the mean
         density of the rows.
     missing
-        `"refuse"` NaN, or `"learn"`: it is a missing value.
+        `"refuse"` raises an error for NaN, and `"learn"` takes it for a missing value.
     categorical
         Columns that hold categories, ascending: whole numbers from 0 to 1023.
 
-    Source: F. T. Liu, K. M. Ting, Z.-H. Zhou, *Isolation Forest*, ICDM 2008; S. Hariri et al., *Extended
+    References
+    ----------
+    F. T. Liu, K. M. Ting, Z.-H. Zhou, *Isolation Forest*, ICDM 2008; S. Hariri et al., *Extended
     Isolation Forest*, TKDE 2019; D. Cortes, arXiv:2110.13402 (pooled gain), arXiv:2111.11639 (density).
 
+    Examples
+    --------
     >>> import numpy as np, qosguard as qg
     >>> X = np.random.default_rng(0).normal(size=(500, 4))
     >>> X[0] = 9.0
@@ -57,6 +63,7 @@ class IsolationForest(OutlierDetector):
     (0, -1)
     >>> int(qg.IsolationForest(splits="fair_cut").fit(X).anomaly_score(X).argmax())
     0
+
     """
 
     _KIND = "isolation_forest"
@@ -117,14 +124,17 @@ class IsolationForest(OutlierDetector):
     def merge(cls, forests: Sequence[IsolationForest]) -> Self:
         """One forest of the trees of several, in their order: how a forest is fitted in many places at once.
 
-        Its parameters are those of the first, with all trees. Forests need seeds of their own and otherwise like
+        It has the parameters of the first forest, with all trees. Forests need different seeds, and otherwise equal
         parameters and columns; each has `contamination="auto"`, since a share needs the rows.
 
+        Examples
+        --------
         >>> import numpy as np, qosguard as qg
         >>> X = np.random.default_rng(0).normal(size=(600, 4))
         >>> parts = [qg.IsolationForest(50, random_state=i).fit(part) for i, part in enumerate(np.split(X, 2))]
         >>> qg.IsolationForest.merge(parts).n_estimators_
         100
+
         """
         model = _core.Detector.merge([forest._fitted() for forest in forests])
         first = forests[0]

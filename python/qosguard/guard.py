@@ -5,30 +5,25 @@ from __future__ import annotations
 import html
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self, overload
-
-import numpy as np
-import numpy.typing as npt
+from collections.abc import Mapping
+from typing import Any, Self
 
 from . import _core
 from ._core import Policy, Schema, Table, ThresholdRule
+from .assessment import Assessment
 from .context import Context
 from .context import settings as context_settings
+from .display import html_table
 from .ensemble import Ensemble
-from .errors import GuardWarning, InvalidArgumentError, InvalidTypeError, not_fitted
+from .errors import GuardWarning, InvalidArgumentError, not_fitted
 from .estimator import Estimator
 from .explanation import GuardExplanation
 from .forest import IsolationForest
-from .frames import select
-from .results import Decision, Findings, SchemaFit, Threshold, Training
+from .inputs import to_assess, to_fit
+from .results import Findings, SchemaFit, Threshold, Training
 from .training import Watcher, watch
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-__all__ = ["Assessment", "Decisions", "Guard"]
+__all__ = ["Guard"]
 
 
 class Guard:
@@ -36,34 +31,40 @@ class Guard:
 
     It holds schema, features, detector, calibration and policy, and is one file.
 
+    Parameters
+    ----------
     detector
-        What scores the features; `IsolationForest()` unless said otherwise. Its `contamination` and `clean_class`
-        are not used: the guard has a threshold of its own, and its schema says which labels are clean. `"auto"`, or
-        `Ensemble("auto")`, chooses an ensemble by what the table knows: labels with 50 attacks or more, labels with
-        fewer (the other rows are known to be clean), or no labels.
+        The detector that scores the features; default: `IsolationForest()`. Its `contamination` and `clean_class` are
+        not used: the guard has its own threshold, and its schema defines which labels are clean. `"auto"`, or
+        `Ensemble("auto")`, chooses an ensemble by the labels of the table: with 50 attacks or more, with fewer
+        attacks (all other rows are clean), or without labels.
     false_positive_rate
-        Share of clean records that may be called anomalies, in (0, 1); 0.01 unless a `threshold` is given.
+        Share of clean records that may become anomalies, in (0, 1); default: 0.01 without a `threshold`.
     threshold
         Another rule for the threshold, instead of `false_positive_rate`.
     policy
-        What to do about which verdict; `Policy()` unless said otherwise.
+        The action for each verdict; default: `Policy()`.
     context
-        What records are given of the records before them: `HostContext()` for what their source, destination and the
-        pair of both did in the last seconds and minutes, its settings as a mapping, or a list of contexts. Default:
+        Columns that describe the earlier records of the same hosts: `HostContext()` for the last seconds and minutes of
+        the source, the destination and the pair of both, its settings as a mapping, or a list of contexts. Default:
         none, so that each record is scored by itself.
     featurizer
         How raw columns become features: `scaling` (`"none"`, `"standard"` or `"robust"`; default: `"standard"`),
         `categories` (`{"kind": "ordinal", "cap": 255}`, the default, or `{"kind": "one_hot", "cap": 10}`) and
         `auto_log`, whether skewed columns are taken to their logarithm (default: `True`).
     attack_share
-        Share of attacks in the traffic that the guard will see, in (0, 1), for the probabilities of a detector that
-        learns from labels; that of the training rows unless said otherwise.
+        Share of attacks in the traffic that the guard will assess, in (0, 1), for the probabilities of a detector that
+        learns from labels; default: the share of the training rows.
     seed
-        Seed, from 0, of the draw of the parts that the stages are fitted on, and of a detector that is chosen.
+        Seed, from 0, of the draw of the parts that the stages are fitted on, and of a detector that the guard chooses.
 
+    Notes
+    -----
     A record that goes through any entry point, in any language, before or after `save`, gets the same bits.
     Guards can be pickled, and `sklearn.base.clone` makes an unfitted one of equal parameters.
 
+    Examples
+    --------
     >>> import qosguard as qg
     >>> flows = qg.simulate(rows=2_000, seed=1)
     >>> guard = qg.Guard(qg.IsolationForest(), false_positive_rate=0.01).fit(flows)
@@ -72,6 +73,7 @@ class Guard:
     (2000, 0)
     >>> guard.threshold.asked
     0.01
+
     """
 
     def __init__(
@@ -97,8 +99,7 @@ class Guard:
             "seed": seed,
         }
         if threshold is None:
-            rate = 0.01 if false_positive_rate is None else false_positive_rate
-            threshold = ThresholdRule.false_positive_rate(rate)
+            threshold = _rule(0.01 if false_positive_rate is None else false_positive_rate)
         elif false_positive_rate is not None:
             raise InvalidArgumentError("give `false_positive_rate` or `threshold`, not both")
         if isinstance(detector, str):
@@ -126,27 +127,53 @@ class Guard:
         checkpoint: str | os.PathLike[str] | None = None,
         resume: str | os.PathLike[str] | None = None,
     ) -> Self:
-        """Fit every stage, each on rows that the stages before it did not see.
+        """Fit every stage, each on rows that were not used by the stages before it.
 
-        `flows` is a `Table`, or a data frame of pandas, Polars, pyarrow or any other library that `Table.from_arrow`
-        takes, with the roles of its columns in `schema`. Default: a preset that fits the columns, or an inferred
-        schema.
+        The clean rows (all rows, if there are no labels) are split in three: 40 % fit the features and the detector,
+        40 % calibrate p-values and threshold, and 20 % are held out to measure what the threshold realises. A detector
+        that learns from labels gets the same parts of the attacks. An ensemble is cross-fitted instead: 90 % of the
+        rows do both, and 10 % are held out.
 
-        The rows labelled clean (all rows, where there are no labels) are cut in three: 40 % fit the
-        features and the detector, 40 % calibrate p-values and threshold, 20 % are held out to state what
-        the threshold realised. Attacks are cut alike for a detector that learns from labels. An ensemble is
-        cross-fitted instead: 90 % of the rows do both, and 10 % are held out.
+        Parameters
+        ----------
+        flows
+            A `Table`; a data frame of pandas, Polars, pyarrow or any other library that `Table.from_arrow` takes; or
+            records, a list of dictionaries.
+        schema
+            The roles of the columns of a frame or of records; default for a frame: a preset that fits the columns, or
+            an inferred schema.
+        progress
+            `True` draws a bar with tqdm, for an ensemble by member and fold. A function is called with a `Progress`
+            for every step. If it returns False, the fit ends with `CancelledError`, or with the best weights so far of
+            a network.
+        checkpoint
+            A file that is written after each epoch of a network.
+        resume
+            A checkpoint to continue from, with the same bits as a training without interruption.
 
-        `progress=True` draws a bar with tqdm, for an ensemble by member and fold; a function is called with a
-        `Progress` for every step, and ends the fit by returning False, with `CancelledError` unless the training of
-        a network can keep its best weights. `checkpoint` and `resume` are those of `Autoencoder.fit`.
+        Returns
+        -------
+        Guard
+            This guard, fitted.
 
-        Raises `InvalidArgumentError` for a setting outside its domain, `InsufficientDataError` for fewer
-        than 100 clean rows, no usable column, or a rule or a detector that needs attacks where there are none,
-        and `BadRecordError` for a row without a label. Warns with `GuardWarning` of what `warnings` lists.
+        Raises
+        ------
+        InvalidArgumentError
+            For a setting outside its domain.
+        InsufficientDataError
+            For fewer than 100 clean rows, no usable column, or a rule or a detector that needs attacks where there are
+            none.
+        BadRecordError
+            For a row without a label.
+
+        Warns
+        -----
+        GuardWarning
+            For each of `warnings`.
+
         """
         self._parameters()  # a guard that was read from a file has none to fit with
-        table = _table(flows, schema)
+        table = to_fit(flows, schema)
         settings = self._detector_settings()
         with self._detector._naming():
             self._native = _core.Guard.fit(
@@ -165,44 +192,98 @@ class Guard:
         return self
 
     def assess(self, flows: Table | Any) -> Assessment:
-        """Score every record of a table or data frame and recommend an action for it; needs no labels.
+        """Score every record and recommend an action for it; needs no labels.
 
-        Raises `SchemaMismatchError` naming the columns that are missing, and `BadRecordError` for a row of a frame that
-        is outside the limits of the guard's schema.
+        Parameters
+        ----------
+        flows
+            A `Table`, a data frame, or records: one dictionary or a list of dictionaries with the columns of
+            `schema`.
 
+        Returns
+        -------
+        Assessment
+            Scores, p-values and decisions, in the order of the records.
+
+        Raises
+        ------
+        SchemaMismatchError
+            If columns are missing; the message names them.
+        BadRecordError
+            For a row of a frame that is outside the limits of the guard's schema.
+
+        Examples
+        --------
         >>> import qosguard as qg
         >>> flows = qg.simulate(rows=500)
         >>> guard = qg.Guard().fit(flows)
         >>> bool((guard.assess(flows.to_pandas()).scores == guard.assess(flows).scores).all())
         True
+
         """
         native = self._fitted()
-        return Assessment(native.assess(_records(flows, native.inputs)))
+        return Assessment(native.assess(to_assess(flows, native.schema, native.inputs)))
 
     def findings(self, flows: Table | Any, assessment: Assessment, n: int = 10) -> Findings:
         """Summarize an assessment of `flows` and describe its `n` worst findings.
 
-        Equal findings are one, with a count. `str()` is the summary and one line for each finding: time, addresses,
-        ports, protocol, severity, action and what is rare about it.
+        Equal findings are one, with a count.
 
-        Raises `ShapeMismatchError` for an assessment of another number of rows.
+        Parameters
+        ----------
+        flows
+            The records that were assessed, as for `assess`.
+        assessment
+            The result of `assess`.
+        n
+            Number of findings, from 0.
 
+        Returns
+        -------
+        Findings
+            The summary and the findings. `str()` gives one line for each finding: time, addresses, ports, protocol,
+            severity, action and what is rare about it.
+
+        Raises
+        ------
+        ShapeMismatchError
+            For an assessment of another number of rows.
+
+        Examples
+        --------
         >>> import qosguard as qg
         >>> flows = qg.simulate(rows=2_000)
         >>> guard = qg.Guard().fit(flows)
         >>> findings = guard.findings(flows, guard.assess(flows), n=3)
         >>> findings.records, len(findings.worst)
         (2000, 3)
+
         """
         native = self._fitted()
-        return Findings._of(*native.findings(_records(flows, native.inputs), assessment._native, n))
+        return Findings._of(*native.findings(to_assess(flows, native.schema, native.inputs), assessment._native, n))
 
     def explain(self, flows: Table | Any) -> GuardExplanation:
-        """Split the score of every record into what each of its columns adds, with the main reasons in words.
+        """Split the score of every record into the contributions of its columns, with the main reasons in words.
 
-        Raises `SchemaMismatchError` naming the columns that are missing, and `InvalidArgumentError` for a
-        detector whose score belongs to no single features.
+        Parameters
+        ----------
+        flows
+            The records, as for `assess`.
 
+        Returns
+        -------
+        GuardExplanation
+            Contributions and reasons, in the order of the records.
+
+        Raises
+        ------
+        SchemaMismatchError
+            If columns are missing; the message names them.
+        InvalidArgumentError
+            For a detector whose score belongs to no single features.
+
+        Examples
+        --------
         >>> import qosguard as qg
         >>> flows = qg.simulate(rows=2_000)
         >>> guard = qg.Guard().fit(flows)
@@ -210,19 +291,33 @@ class Guard:
         >>> why = guard.explain(flows)
         >>> print(why.reasons(worst, 1)[0])
         service = `ssh` is seen in 1.1 % of clean traffic
+
         """
         native = self._fitted()
-        return GuardExplanation(native.explain(_records(flows, native.inputs)))
+        return GuardExplanation(native.explain(to_assess(flows, native.schema, native.inputs)))
 
     def fits(self, source: Schema | Table) -> SchemaFit:
-        """Say how the columns that the guard reads can be filled from another source, and what is missing.
+        """Report how the columns that the guard reads can be filled from another source, and which are missing.
 
-        `source.map_to(guard.inputs)` fills them; `assess` itself goes by names alone.
+        `source.map_to(guard.inputs)` fills them; `assess` itself finds columns by name alone.
 
+        Parameters
+        ----------
+        source
+            A schema, or a table with one.
+
+        Returns
+        -------
+        SchemaFit
+            The columns that are mapped, derived and missing.
+
+        Examples
+        --------
         >>> import qosguard as qg
         >>> guard = qg.Guard().fit(qg.simulate(rows=500))
         >>> guard.fits(qg.Schema.preset("unsw_nb15_raw")).missing
         ['syn_count', 'fin_count', 'rst_count', 'iat_mean_ms', 'iat_std_ms']
+
         """
         schema = source.schema if isinstance(source, Table) else source
         return SchemaFit._of(*self._fitted().fits(schema))
@@ -235,8 +330,15 @@ class Guard:
     def load(cls, path: str | os.PathLike[str]) -> Self:
         """Read a guard that `save` wrote, in this or any earlier release.
 
-        Raises `IoError`, `CorruptArtifactError` for a file that is not an intact guard, and
-        `IncompatibleFormatError` for one of a newer release.
+        Raises
+        ------
+        IoError
+            If the file cannot be read.
+        CorruptArtifactError
+            If the file is not an intact guard.
+        IncompatibleFormatError
+            If a newer release wrote the file.
+
         """
         return cls._of(_core.Guard.load(path))
 
@@ -259,9 +361,13 @@ class Guard:
         return other
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The constructor's parameters, for `sklearn.base.clone`; `deep` adds those of the detector.
+        """Return the constructor's parameters, for `sklearn.base.clone`; `deep` adds the parameters of the detector.
 
-        Raises `InvalidArgumentError` for a guard that was read from a file, which holds no constructor's parameters.
+        Raises
+        ------
+        InvalidArgumentError
+            For a guard that was read from a file, which holds no constructor's parameters.
+
         """
         params = self._parameters()
         if deep and isinstance(params["detector"], Estimator):
@@ -292,7 +398,7 @@ class Guard:
 
     @property
     def inputs(self) -> Schema:
-        """Its schema, without the features that it was fitted without because they told nothing."""
+        """The columns that the guard reads: its schema without features that hold no information, such as constants."""
         return self._fitted().inputs
 
     @property
@@ -323,12 +429,12 @@ class Guard:
 
     @property
     def families(self) -> list[str]:
-        """The attack classes that a verdict may name; empty where the training rows named fewer than two."""
+        """The attack classes that a verdict may name; empty if the training rows have fewer than two."""
         return self._fitted().families
 
     @property
     def policy(self) -> Policy:
-        """What to do about which verdict."""
+        """The action for each verdict."""
         return self._policy if self._native is None else self._native.policy
 
     @property
@@ -338,17 +444,20 @@ class Guard:
 
     @property
     def training(self) -> Training:
-        """Where the guard came from."""
+        """The data and the seed that the guard was fitted with."""
         return Training(**self._fitted().training)
 
     @property
     def warnings(self) -> list[str]:
-        """Promises that the guard does not keep, such as the asked false-positive rate, and rules that never apply.
+        """What to know before relying on the guard: a false-positive rate that was missed, and rules that never apply.
 
+        Examples
+        --------
         >>> import qosguard as qg
         >>> guard = qg.Guard().fit(qg.simulate(rows=400, attack_share=0.1))
         >>> guard.warnings[-1]
         'only 144 calibration rows for a false-positive rate of 0.01; 1000 or more are needed'
+
         """
         return [text for is_warning, text in self._fitted().notices() if is_warning]
 
@@ -364,7 +473,7 @@ class Guard:
 
     @property
     def model_digest(self) -> str:
-        """SHA-256 of everything that makes a verdict, so without the policy; decision ids depend on it."""
+        """SHA-256 of everything but the policy; decision ids depend on it."""
         return self._fitted().model_digest
 
     @classmethod
@@ -418,160 +527,12 @@ class Guard:
             rate = threshold.realised.false_positive_rate
             rows.append(("false-positive rate realised", f"{rate:.4g} [{low:.4g}, {high:.4g}]"))
         rows += [("policy", self.policy), ("digest", self.digest[:12])]
-        return f"<p>{html.escape(repr(self))}</p>{_html_table([], rows)}"
+        return f"<p>{html.escape(repr(self))}</p>{html_table([], rows)}"
 
 
-def _table(flows: Any, schema: Schema | None) -> Table:
-    """Records to fit on as a table: a table as it is, a frame by `schema`."""
-    return flows if isinstance(flows, Table) else Table.from_arrow(_frame(flows), schema)
-
-
-def _records(flows: Any, inputs: Schema) -> Table:
-    """Records to assess as a table, one row for each; other columns of a frame than a guard's own are left out."""
-    if isinstance(flows, Table):
-        return flows
-    return Table.from_arrow(select(_frame(flows), [column.name for column in inputs.columns]), inputs, 0.0)
-
-
-def _frame(flows: Any) -> Any:
-    """Refuses what is not a data frame."""
-    if any(hasattr(flows, name) for name in ("__arrow_c_stream__", "__arrow_c_array__", "__dataframe__")):
-        return flows
-    expected = "a Table, which qosguard.read makes of a file, or a data frame that Table.from_arrow takes"
-    raise InvalidTypeError(f"`flows` must be {expected}, got {type(flows).__name__}")
-
-
-def _html_table(head: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    def line(tag: str, cells: Iterable[Any]) -> str:
-        return "<tr>" + "".join(f"<{tag}>{html.escape(str(cell))}</{tag}>" for cell in cells) + "</tr>"
-
-    return f"<table>{line('th', head) if head else ''}{''.join(line('td', row) for row in rows)}</table>"
-
-
-class Assessment:
-    """What a guard says of a table: scores, p-values and decisions, in row order.
-
-    Every library that speaks the Arrow C stream interface takes it: `pyarrow.table(out)`,
-    `polars.DataFrame(out)`; `to_pandas()` makes a pandas frame.
-    """
-
-    def __init__(self, native: _core.Assessment) -> None:
-        self._native = native
-
-    @cached_property
-    def scores(self) -> npt.NDArray[np.float32]:
-        """Scores; higher is more anomalous."""
-        return self._native.scores
-
-    @cached_property
-    def p_values(self) -> npt.NDArray[np.float64]:
-        """Share of clean traffic that scores at least this high, in (0, 1]."""
-        return self._native.p_values
-
-    @cached_property
-    def probabilities(self) -> npt.NDArray[np.float64] | None:
-        """Calibrated probability that each row is an attack; `None` unless the detector learnt from labels."""
-        return self._native.probabilities
-
-    @property
-    def members(self) -> list[str]:
-        """Names of the members of an ensemble, in order; empty for a single detector."""
-        return self._native.members
-
-    @cached_property
-    def member_p_values(self) -> npt.NDArray[np.float64]:
-        """Each member's p-value of each row, shape (rows, members).
-
-        NaN for a member that was switched off or could not score the row, and so had no part in its verdict.
-        """
-        return self._native.member_p_values
-
-    @property
-    def experts(self) -> list[str]:
-        """Names of the experts of a mixture, in order; empty for any other detector."""
-        return self._native.experts
-
-    @cached_property
-    def gate_weights(self) -> npt.NDArray[np.float32]:
-        """How much each expert counted in each row, shape (rows, experts); the weights of a row sum to 1."""
-        return self._native.gate_weights
-
-    @property
-    def imputed(self) -> int:
-        """Cells that were missing or infinite and were imputed."""
-        return self._native.imputed
-
-    @property
-    def unread_addresses(self) -> int:
-        """Rows with an address that cannot be read; their action is `allow`, by the rule `unread-address`."""
-        return self._native.unread_addresses
-
-    @property
-    def decisions(self) -> Decisions:
-        """The decisions of all rows, made as they are asked for."""
-        return Decisions(self._native)
-
-    def top(self, n: int) -> list[Decision]:
-        """The decisions for the `n` most anomalous rows, highest score first."""
-        return [Decision._of(*decision) for decision in self._native.top(n)]
-
-    def to_pandas(self) -> pd.DataFrame:
-        """One row per record as a `pandas.DataFrame`; needs pandas and pyarrow."""
-        return self._native.to_pandas()
-
-    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """The Arrow C stream, as the PyCapsule interface asks for it."""
-        return self._native.__arrow_c_stream__(requested_schema)
-
-    @cached_property
-    def columns(self) -> list[str]:
-        """Names of the columns of the Arrow and pandas forms."""
-        return self._native.columns
-
-    def head(self, n: int = 5) -> list[Decision]:
-        """The decisions for the first `n` rows."""
-        return self.decisions[: max(n, 0)]
-
-    def __len__(self) -> int:
-        return len(self._native)
-
-    @overload
-    def __getitem__(self, row: int) -> Decision: ...
-    @overload
-    def __getitem__(self, row: slice) -> list[Decision]: ...
-    def __getitem__(self, row: int | slice) -> Decision | list[Decision]:
-        """The decision for a row, or a list of those for some rows."""
-        return self.decisions[row]
-
-    def __iter__(self) -> Iterator[Decision]:
-        return iter(self.decisions)
-
-    def __repr__(self) -> str:
-        return f"Assessment({len(self)} rows)"
-
-    def _repr_html_(self) -> str:
-        worst = self.top(10)
-        anomalies = 0 if not worst else int((self.scores > worst[0].threshold).sum())
-        names = ["row", "score", "p_value", "severity", "family", "action", "rule"]
-        rows = [["" if (cell := getattr(decision, name)) is None else cell for name in names] for decision in worst]
-        caption = f"{self!r}, {anomalies} anomalies; the highest scores:"
-        return f"<p>{html.escape(caption)}</p>{_html_table(names, rows)}"
-
-
-class Decisions(Sequence[Decision]):
-    """A sequence of decisions that makes each one when it is asked for."""
-
-    def __init__(self, native: _core.Assessment) -> None:
-        self._native = native
-
-    def __len__(self) -> int:
-        return len(self._native)
-
-    @overload
-    def __getitem__(self, row: int) -> Decision: ...
-    @overload
-    def __getitem__(self, row: slice) -> list[Decision]: ...
-    def __getitem__(self, row: int | slice) -> Decision | list[Decision]:
-        if isinstance(row, slice):
-            return [self[i] for i in range(*row.indices(len(self)))]
-        return Decision._of(*self._native.decision(range(len(self))[row]))
+def _rule(false_positive_rate: float) -> ThresholdRule:
+    """The rule of a rate, with errors that name the guard's parameter."""
+    try:
+        return ThresholdRule.false_positive_rate(false_positive_rate)
+    except InvalidArgumentError as error:
+        raise InvalidArgumentError(str(error).replace("`rate`", "`false_positive_rate`", 1)) from None

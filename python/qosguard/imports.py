@@ -81,6 +81,8 @@ def xgboost_model(model: Any) -> tuple[Source, float]:
 class Columns:
     """Turns the columns of a frame into those that an imported model was trained on.
 
+    Parameters
+    ----------
     names
         The names of the categories of each feature, empty for a feature of numbers.
     frame_names
@@ -89,6 +91,7 @@ class Columns:
         For XGBoost: the value that is taken for missing, also as the code of a category.
     library
         `"lightgbm"`, `"xgboost"` or `"sklearn"`. Matrices hold codes, but for scikit-learn, which encodes values.
+
     """
 
     def __init__(
@@ -150,7 +153,9 @@ class Columns:
         new = np.flatnonzero(codes == unknown)
         if len(new) and not isinstance(names[0], str):
             # XGBoost 3.2 takes a new number for the category above it.
-            raise SchemaMismatchError(f"row {new[0]} has a category that is not among those of training, {names}")
+            raise SchemaMismatchError(
+                f"row {new[0]} has a category that training did not have; the categories are {names}"
+            )
         return codes
 
     def _xgboost_names(self, column: Any, names: Sequence[Any]) -> Sequence[Any]:
@@ -208,7 +213,7 @@ def _is_text(column: Any) -> bool:
 
 
 def _listed(column: Any) -> list[Any]:
-    """The categories of a column in the order of its codes; those of Polars and pyarrow as they come."""
+    """The categories of a column in the order of its codes; for Polars and pyarrow in their own order."""
     if hasattr(column, "cat") and hasattr(column.cat, "codes"):
         return list(column.cat.categories.tolist())
     if hasattr(column, "cat"):

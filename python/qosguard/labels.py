@@ -9,18 +9,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from . import _core
 from .errors import InsufficientDataError, InvalidArgumentError, InvalidTypeError, ShapeMismatchError
 from .frames import is_missing
 
 __all__ = ["attack_flags", "attacks_of", "classes_of", "clean_of", "label_vector", "weight_vector"]
 
-_CLEAN_NAMES = frozenset({"normal", "benign", "clean"})
-
 
 def is_clean(label: Any) -> bool:
-    """Whether a label itself means clean traffic: 0, False, or a usual name, in any case."""
+    """Whether a label itself means clean traffic: 0, False, or a usual name; see `_core.clean_labels`."""
     if isinstance(label, str):
-        return label.strip().lower() in _CLEAN_NAMES
+        return _core.is_clean_label(label)
     return bool(label == 0)
 
 
@@ -70,7 +69,7 @@ def attacks_of(y: Any, clean_class: Any = None) -> npt.NDArray[np.bool_]:
         if not clean.any() and len(labels) > 1 and labels.dtype.kind in "iuf":
             clean[0] = True
     if not clean.any():
-        expected = f"0, False or one of {sorted(_CLEAN_NAMES)}, or `clean_class` must name them"
+        expected = f"0, False or one of {sorted(_core.clean_labels())}, or `clean_class` must name them"
         count = "1 class" if len(labels) == 1 else f"{len(labels)} classes"
         raise InvalidArgumentError(f"`y` must name clean rows as {expected}; got {count}: {labels.tolist()[:10]}")
     attacks: npt.NDArray[np.bool_] = ~clean[numbers]

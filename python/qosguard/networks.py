@@ -1,4 +1,4 @@
-"""Networks: autoencoders that learn clean rows, classifiers, and a gate that knows when to trust whom."""
+"""Networks: autoencoders that learn clean rows, classifiers, and a gate that weights experts row by row."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class _Network(Estimator):
 
     @property
     def history_(self) -> History:
-        """The course of the training; of a mixture that of its gate."""
+        """The course of the training; for a mixture the training of its gate."""
         return History._from_core(self._fitted().facts["history"])
 
 
 class _Columns(_Network):
-    """A network that may be told which columns hold codes of categories."""
+    """A network with a parameter for the columns that hold codes of categories."""
 
     categorical: Sequence[int] | None
 
@@ -56,10 +56,19 @@ class _Unsupervised(_Network, OutlierDetector):
 
         `progress=True` draws a bar with tqdm; a function is called with a `Progress` after each epoch, and ends the
         training by returning `False`: the best weights so far are kept. `checkpoint` is a file that is written after
-        each epoch, and `resume` one to go on from, with the same bits as a training that never stopped.
+        each epoch, and `resume` a checkpoint to continue from, with the same bits as a training without interruption.
 
-        Raises `TrainingError` for a training that runs away, `InvalidArgumentError` for a parameter outside its
-        domain, `InsufficientDataError` for too few rows, `NotFiniteError` by row and column.
+        Raises
+        ------
+        TrainingError
+            If the loss or a weight is no longer finite.
+        InvalidArgumentError
+            For a parameter outside its domain.
+        InsufficientDataError
+            For too few rows.
+        NotFiniteError
+            For NaN or an infinity, by row and column.
+
         """
         return self._fit(X, self._settings(), None, watch(progress, checkpoint, resume))
 
@@ -67,6 +76,8 @@ class _Unsupervised(_Network, OutlierDetector):
 class Autoencoder(_Columns, _Unsupervised):
     """Autoencoder: rows that a network cannot reproduce through a narrow layer are anomalous. Train it on clean rows.
 
+    Parameters
+    ----------
     hidden_layer_sizes, latent
         Widths of the encoder's layers, which the decoder mirrors, and of the narrow layer.
     contamination
@@ -82,23 +93,26 @@ class Autoencoder(_Columns, _Unsupervised):
         Normalise layers over a batch; share of numbers set to 0 in training; deviation of the noise that training adds;
         share of codes that it hides; whether the narrow layer gets a linear map of its input too.
     category_weight
-        What the categorical columns together count beside the numbers, which count 1.
+        Weight of the categorical columns together; the numbers together have weight 1.
     variational
         `{"beta": 0.01, "warmup_steps": 1000, "samples": 0}` draws the narrow layer from a distribution.
     error_form
-        What the score makes of a column's error `e`, with `s` its usual one: `"plain"` (e), `"relative"` (e / s) or
+        How the score uses a column's error `e`, with `s` its usual error: `"plain"` (e), `"relative"` (e / s) or
         `"logarithmic"` (ln(1 + e / s)).
     training
         Settings of the training: `epochs`, `batch_rows`, `rows_per_epoch`, `learning_rate`, `weight_decay`, `schedule`
         (such as `{"kind": "cosine"}`), `warmup_steps`, `clip_norm`, `patience`, `validation_share`,
         `device` (`"cpu"`, or `"cuda:0"` in a build with the feature `cuda`).
 
+    Examples
+    --------
     >>> import numpy as np, qosguard as qg
     >>> x = np.random.default_rng(0).normal(size=(600, 1)) * [1.0, 2.0]  # the second column is twice the first
     >>> network = qg.Autoencoder((8,), 1, training={"epochs": 40, "learning_rate": 0.01}).fit(x)
     >>> usual, odd = network.anomaly_score([[1.0, 2.0], [1.0, -2.0]])
     >>> bool(odd > usual)
     True
+
     """
 
     _KIND = "autoencoder"
@@ -156,7 +170,7 @@ class Autoencoder(_Columns, _Unsupervised):
 
     @property
     def n_parameters_(self) -> int:
-        """How many numbers were trained."""
+        """Number of trained weights."""
         return int(self._fitted().facts["parameters"])
 
 
@@ -165,15 +179,18 @@ class EntityAutoencoders(_Unsupervised):
 
     Entities with few rows, and unknown ones, share one more that is trained on all rows.
 
+    Parameters
+    ----------
     entity
-        The column that says whose row it is, a whole number below 65,536: by its place, or in a guard by the name of
-        the feature, such as `"service"`.
+        The column that identifies the entity of a row, a whole number below 65,536: by its place, or in a guard by the
+        name of the feature, such as `"service"`.
     min_rows
-        Training rows from which an entity gets a network of its own.
+        Minimum number of training rows for a separate network of an entity.
     autoencoder
         The settings of every network; its columns are counted with the entity's.
     contamination
         Share of the training rows, in (0, 0.5], that `predict` flags.
+
     """
 
     _KIND = "entity_autoencoders"
@@ -193,7 +210,7 @@ class EntityAutoencoders(_Unsupervised):
 
     @property
     def entities_(self) -> list[int]:
-        """The entities with a network of their own."""
+        """The entities with a separate network."""
         entities: list[int] = self._fitted().facts["entities"]
         return entities
 
@@ -218,9 +235,13 @@ class _Supervised(_Network, _Trained):
 
         `progress=True` draws a bar with tqdm; a function is called with a `Progress` after each epoch, and ends the
         training by returning `False`: the best weights so far are kept. `checkpoint` is a file that is written after
-        each epoch, and `resume` one to go on from, with the same bits as a training that never stopped.
+        each epoch, and `resume` a checkpoint to continue from, with the same bits as a training without interruption.
 
-        Raises `TrainingError` for a training that runs away, else what other classifiers raise.
+        Raises
+        ------
+        TrainingError
+            If the loss or a weight is no longer finite.
+
         """
         return self._fit(X, y, sample_weight, watch(progress, checkpoint, resume))
 
@@ -233,13 +254,15 @@ class NeuralClassifier(_Columns, _Supervised):
 
     The anomaly score is the log-odds of an attack; see `Classifier` for which class is clean.
 
+    Parameters
+    ----------
     architecture
         `"mlp"`, `"ft_transformer"`, `"temporal_cnn"` or `"mixture"`, or an object with its settings, such as
         `{"kind": "ft_transformer", "width": 32, "layers": 2, "heads": 4}`.
     random_state
         Seed, from 0; `None` draws a new one at each `fit`.
     clean_class
-        The label that means clean traffic.
+        The label of clean traffic.
     categorical
         Columns that hold codes of categories, whole numbers below 65,536.
     class_weight
@@ -252,12 +275,15 @@ class NeuralClassifier(_Columns, _Supervised):
     training
         Settings of the training, as in `Autoencoder`.
 
+    Examples
+    --------
     >>> import numpy as np, qosguard as qg
     >>> X = np.random.default_rng(0).normal(size=(600, 3))
     >>> y = np.where(X[:, 0] * X[:, 1] > 0.3, "attack", "normal")
     >>> network = qg.NeuralClassifier(training={"epochs": 60, "learning_rate": 0.01}).fit(X, y)
     >>> float((network.predict(X) == y).mean()) > 0.9
     True
+
     """
 
     _KIND = "neural_classifier"
@@ -304,7 +330,7 @@ class NeuralClassifier(_Columns, _Supervised):
 
     @property
     def n_parameters_(self) -> int:
-        """How many numbers were trained."""
+        """Number of trained weights."""
         return int(self._fitted().facts["parameters"])
 
 
@@ -315,7 +341,7 @@ def _automatic_experts() -> list[tuple[str, Estimator]]:
 
 @dataclass(frozen=True)
 class Expert:
-    """What validation says of one expert of a mixture, on rows that it was not fitted on."""
+    """Validation of one expert of a mixture, on rows that it was not fitted on."""
 
     name: str
     roc_auc: float
@@ -327,12 +353,14 @@ class Expert:
 
 
 class MixtureOfExperts(_Supervised):
-    """Mixture of experts: a gate says for each row which detectors to trust.
+    """Mixture of experts: a gate weights the detectors for each row.
 
     Every expert's score becomes log-odds of an attack by rows that it was not fitted on; the gate is trained on clean
-    rows and attacks of kinds that the experts have not seen. The anomaly score is the weighted sum of the log-odds. A
-    gate that is no better than its best expert on rows that neither saw leaves the word to that expert; see `chosen_`.
+    rows and attacks of kinds that the experts have not seen. The anomaly score is the weighted sum of the log-odds. If
+    the gate is not better than its best expert on held-out rows, that expert alone gives the score; see `chosen_`.
 
+    Parameters
+    ----------
     experts
         `(name, estimator)` of each, 2 to 8; `"auto"` is boosted trees (`"boosted"`), which learn the attacks, and an
         isolation forest (`"forest"`), which does not need them.
@@ -342,10 +370,10 @@ class MixtureOfExperts(_Supervised):
     random_state
         Seed, from 0; `None` draws a new one at each `fit`. Experts have seeds of their own.
     clean_class
-        The label that means clean traffic.
+        The label of clean traffic.
     gate
-        Settings of the gate: `hidden`, `temperature`, `top_k`, `balance`, `floor`, `evenness`, `dropout`; those that
-        are not given stay as they are.
+        Settings of the gate: `hidden`, `temperature`, `top_k`, `balance`, `floor`, `evenness`, `dropout`; the others
+        keep their defaults.
     even_share, lean
         Share of the weight that all experts have evenly; how much the weights lean to experts that speak for an attack.
     novel_share, blind_share
@@ -355,12 +383,14 @@ class MixtureOfExperts(_Supervised):
         Whether experts that can learn the classes do. If not, they learn attacks from clean rows, and the classes are
         the kinds of attacks all the same.
     kinds, clean_kinds
-        Clusters of attacks that stand for kinds where there are no classes, and of clean rows.
+        Number of clusters of attacks, which replace classes if there are none, and of clusters of clean rows.
     folds
-        Parts that the rows are dealt into; each expert is fitted `folds + 1` times.
+        Number of parts of the rows in cross-fitting; each expert is fitted `folds + 1` times.
     training
         Settings of the training of the gate, and of joint experts with it, as in `Autoencoder`.
 
+    Examples
+    --------
     >>> import numpy as np, qosguard as qg
     >>> X = np.random.default_rng(0).normal(size=(900, 3))
     >>> y = X[:, 0] * X[:, 1] > 0.5
@@ -368,6 +398,7 @@ class MixtureOfExperts(_Supervised):
     >>> mixture = qg.MixtureOfExperts(experts).fit(X, y)
     >>> mixture.gate_weights(X).shape
     (900, 2)
+
     """
 
     _KIND = "mixture_of_experts"
@@ -430,19 +461,19 @@ class MixtureOfExperts(_Supervised):
     ) -> Self:
         """Train on a matrix of shape (rows, features) with a label for each row; a mixture takes no weights of rows.
 
-        `progress`, `checkpoint` and `resume` are those of `NeuralClassifier.fit`, and so are the errors.
+        `progress`, `checkpoint`, `resume` and the errors are as in `NeuralClassifier.fit`.
         """
         return self._fit(X, y, None, watch(progress, checkpoint, resume))
 
     def gate_weights(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """How much each expert counts in each row, shape (rows, experts); each row sums to 1."""
+        """Weight of each expert in each row, shape (rows, experts); each row sums to 1."""
         model, x = self._fitted(), self._checked(X)
         with self._naming(self._fit_names()):
             return model.gate_weights(x)
 
     @property
     def experts_(self) -> list[Expert]:
-        """What validation says of each expert, in order."""
+        """Validation of each expert, in order."""
         report = self._fitted().facts["report"]
         return [
             Expert(name=expert["name"], **expert["quality"], mean_weight=expert["mean_weight"])
@@ -451,7 +482,7 @@ class MixtureOfExperts(_Supervised):
 
     @property
     def chosen_(self) -> str:
-        """`"mixture"`, or the name of the expert that speaks alone because the gate was no better."""
+        """`"mixture"`, or the name of the expert that gives the score alone because the gate was not better."""
         chosen = self._fitted().facts["report"]["chosen"]
         return str(chosen["expert"]) if isinstance(chosen, dict) else str(chosen)
 

@@ -1,4 +1,4 @@
-"""Detectors that learn from rows without labels, beside the isolation forest."""
+"""Detectors that learn from rows without labels, except the isolation forest."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ class GaussianMixture(OutlierDetector):
 
     The anomaly score is the negative log-density, in nats. Fit on clean rows.
 
+    Parameters
+    ----------
     n_components
         Number of components, 1 to 64; fewer where there are fewer different rows.
     covariance_type
@@ -37,6 +39,8 @@ class GaussianMixture(OutlierDetector):
     max_samples
         Rows that it is fitted on, drawn at random; all rows where there are fewer.
 
+    Examples
+    --------
     >>> import numpy as np, qosguard as qg
     >>> X = np.random.default_rng(0).normal(size=(500, 2))
     >>> X[:, 1] += X[:, 0]
@@ -44,6 +48,7 @@ class GaussianMixture(OutlierDetector):
     >>> ordinary, odd = mixture.anomaly_score([[1.0, 1.0], [1.0, -3.0]])
     >>> bool(odd > ordinary + 3)
     True
+
     """
 
     _KIND = "gaussian_mixture"
@@ -89,7 +94,7 @@ class GaussianMixture(OutlierDetector):
 
     @property
     def means_(self) -> npt.NDArray[np.float64]:
-        """Mean of each component, shape (components, features); on the normal scale where `normalise` says so."""
+        """Mean of each component, shape (components, features); on the normal scale if `normalise` is `"quantile"`."""
         return np.array(self._fitted().facts["means"])
 
     @property
@@ -109,7 +114,7 @@ class _Stream(OutlierDetector):
     def learn(self, X: npt.ArrayLike) -> Self:
         """Learn the rows of `X` in order; the first call begins a stream, as `fit` begins a new one.
 
-        Nothing is learned when a row is refused. Rows can be scored once enough were learned; until then
+        Nothing is learned if a row is rejected. Rows can be scored once enough were learned; until then
         `anomaly_score` raises `InsufficientDataError`. Other threads may score meanwhile.
         """
         x = self._checked(X)
@@ -141,7 +146,7 @@ class _Stream(OutlierDetector):
 
     @property
     def out_of_range_(self) -> list[int]:
-        """How many learned values of each feature lay beyond its range; many say that it is time for a new stream."""
+        """How many learned values of each feature lay beyond its range; many mean that a new stream should begin."""
         counts: list[int] = self._fitted().facts["out_of_range"]
         return counts
 
@@ -156,20 +161,26 @@ class HalfSpaceTrees(_Stream):
     The anomaly score is 0 where rows are as dense as if they filled the space evenly, and 1 more for half the
     density. Memory does not grow with the stream.
 
+    Parameters
+    ----------
     n_estimators
         Number of trees, 1 to 1,000.
     depth
         Cuts between the root and a leaf, 1 to 16.
     window
-        Rows of a window, 2 to 2^20; the first one also says what range each feature has.
+        Rows of a window, 2 to 2^20; the first window also determines the range of each feature.
     contamination
         `"auto"` puts the threshold at a score of 0; a share in (0, 0.5] where that share of the rows of `fit` lies
         above.
     random_state
         Seed, from 0; `None` draws a new one at each `fit`.
 
-    Source: S. C. Tan, K. M. Ting, T. F. Liu, *Fast Anomaly Detection for Streaming Data*, IJCAI 2011.
+    References
+    ----------
+    S. C. Tan, K. M. Ting, T. F. Liu, *Fast Anomaly Detection for Streaming Data*, IJCAI 2011.
 
+    Examples
+    --------
     >>> import numpy as np, qosguard as qg
     >>> rng = np.random.default_rng(0)
     >>> trees = qg.HalfSpaceTrees(window=100)
@@ -177,6 +188,7 @@ class HalfSpaceTrees(_Stream):
     ...     trees = trees.learn(rng.normal(size=(100, 2)))
     >>> trees.rows_learned_, bool(np.diff(trees.anomaly_score([[0.0, 0.0], [6.0, -6.0]]))[0] > 1)
     (500, True)
+
     """
 
     _KIND = "half_space_trees"
@@ -203,32 +215,38 @@ class HalfSpaceTrees(_Stream):
 class Kitsune(_Stream):
     """Kitsune: many small autoencoders over groups of features that go together, learning a stream row by row.
 
-    The first rows say which features are grouped, the next ones train an autoencoder on each group and one more on
-    their errors; then rows can be scored, and those that are learned still train. Learn rows that are clean for the
-    most part.
+    The first rows determine which features are grouped. The next rows train an autoencoder on each group and one more
+    on their errors. Then rows can be scored, and rows that are learned still train. Learn mostly clean rows.
 
+    Parameters
+    ----------
     mapping_rows, training_rows
-        Rows that say how features are grouped, and rows to train on before any is scored.
+        Rows that determine how features are grouped, and rows to train on before the first score.
     contamination
         Share of the rows of `fit`, in (0, 0.5], that `predict` flags. A stream that begins with `learn` has no
         threshold until `offset_` is set.
     random_state
         Seed, from 0; `None` draws a new one at each `fit`.
     largest_group
-        Most features of a group, 1 to 64.
+        Maximum number of features of a group, 1 to 64.
     hidden_ratio
         Hidden units of an autoencoder for each of its inputs, in (0, 1].
     learning_rate
-        How far a training step goes, in (0, 1].
+        Length of a training step, in (0, 1].
 
-    Source: Y. Mirsky et al., *Kitsune: An Ensemble of Autoencoders for Online Network Intrusion Detection*, NDSS 2018.
+    References
+    ----------
+    Y. Mirsky et al., *Kitsune: An Ensemble of Autoencoders for Online Network Intrusion Detection*, NDSS 2018.
 
+    Examples
+    --------
     >>> import numpy as np, qosguard as qg
     >>> load = np.random.default_rng(0).normal(size=(3000, 1))
     >>> kitsune = qg.Kitsune(mapping_rows=200, training_rows=2000).learn(load * [1.0, 2.0, 3.0])
     >>> usual, odd = kitsune.anomaly_score([[1.0, 2.0, 3.0], [1.0, -2.0, 3.0]])
     >>> bool(odd > usual), len(kitsune.groups_)
     (True, 1)
+
     """
 
     _KIND = "kitsune"
@@ -279,13 +297,15 @@ class Kitsune(_Stream):
 class ContrastTrees(OutlierDetector):
     """Contrast trees: rows whose features do not go together as they do in the training rows are anomalous.
 
-    Boosted trees learn to tell the training rows from rows that were pieced together of several; the anomaly score
-    is the mean of their log-odds. Fit on clean rows. NaN is a missing value.
+    Boosted trees learn to separate the training rows from rows with features of several training rows; the anomaly
+    score is the mean of their log-odds. Fit on clean rows. NaN is a missing value.
 
+    Parameters
+    ----------
     n_boosters
         Number of boosters, 1 to 64.
     n_estimators, num_leaves
-        Rounds of each booster, 1 to 10,000, and most leaves of a tree, 2 to 65,536.
+        Rounds of each booster, 1 to 10,000, and maximum number of leaves of a tree, 2 to 65,536.
     contamination
         `"auto"` puts the threshold at even odds; a share in (0, 0.5] where that share of the training rows lies above.
     random_state
@@ -293,12 +313,15 @@ class ContrastTrees(OutlierDetector):
     max_samples
         Rows that a booster sees, drawn at random; all rows where there are fewer.
 
+    Examples
+    --------
     >>> import numpy as np, qosguard as qg
     >>> X = np.random.default_rng(0).normal(size=(500, 4))
     >>> X[:, 1] = X[:, 0] + 0.1 * X[:, 1]
     >>> ordinary, odd = qg.ContrastTrees().fit(X).anomaly_score([[1.0, 1.0, 0.0, 0.0], [1.0, -1.0, 0.0, 0.0]])
     >>> bool(odd > ordinary + 1)
     True
+
     """
 
     _KIND = "contrast_trees"

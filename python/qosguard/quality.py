@@ -1,4 +1,4 @@
-"""Scores and probabilities against labels, with intervals; p-values combined."""
+"""Scores and probabilities against labels, with intervals; combinations of p-values."""
 
 from __future__ import annotations
 
@@ -28,20 +28,54 @@ def evaluate(
     level: float = 0.95,
     seed: int = 0,
 ) -> Report:
-    """Measure scores, and a threshold that was fixed before, against labels.
+    """Measure scores and a fixed threshold against labels.
 
-    `labels[i]` is true for an attack and `families[i]` names its family (`Table.families`). A row is
-    flagged when it scores strictly more than `threshold`; `asked_fpr` is printed beside what came out.
-    Intervals at `level` come from `resamples` bootstrap draws, those of rates at the threshold are Wilson's.
+    Intervals come from bootstrap draws; rates at the threshold have Wilson intervals.
 
-    Raises `ShapeMismatchError` when lengths differ, `NotFiniteError` for a NaN score,
-    `InsufficientDataError` unless there are clean rows and attacks, `InvalidArgumentError` for an option
-    outside its range.
+    Parameters
+    ----------
+    scores
+        One per row; higher is more anomalous.
+    labels
+        True for attacks, one per row.
+    threshold
+        Rows that score strictly more are flagged.
+    families
+        Attack family of each row, empty for clean rows, as in `Table.families`.
+    asked_fpr
+        The false-positive rate that the threshold was asked for; the report prints it next to the realised rate.
+    protocol
+        A name for the report.
+    resamples
+        Number of bootstrap draws for the intervals.
+    level
+        Level of the intervals, in (0, 1).
+    seed
+        Seed of the draws.
 
+    Returns
+    -------
+    Report
+        The measures with intervals; `str()` gives a table.
+
+    Raises
+    ------
+    ShapeMismatchError
+        If lengths differ.
+    NotFiniteError
+        For a NaN score.
+    InsufficientDataError
+        Unless there are clean rows and attacks.
+    InvalidArgumentError
+        For an option outside its range.
+
+    Examples
+    --------
     >>> import numpy as np, qosguard as qg
     >>> report = qg.evaluate(np.arange(200), np.arange(200) >= 150, 149.0)
     >>> report.auc.value, report.f1.value, report.realised_fpr.value
     (1.0, 1.0, 0.0)
+
     """
     record, text = _core.evaluate(
         _vector("scores", scores, np.float32),
@@ -69,17 +103,48 @@ def calibration_error(
 ) -> CalibrationError:
     """Measure probabilities of an attack against labels, in bins of equally many rows.
 
-    `labels[i]` is true for an attack. Chance alone makes the expected and the maximum error positive; their
-    intervals are reflected at the value, which takes that out.
+    Chance alone makes the expected and the maximum error positive; their intervals are reflected at the value, which
+    removes this bias.
 
-    Raises `ShapeMismatchError` when lengths differ, `InsufficientDataError` without rows, `InvalidArgumentError`
-    for a probability outside [0, 1] or an option outside its range.
+    Parameters
+    ----------
+    probabilities
+        Probability of an attack of each row, in [0, 1].
+    labels
+        True for attacks, one per row.
+    bins
+        Number of bins, 1 to 1,000.
+    protocol
+        A name for the report.
+    resamples
+        Number of bootstrap draws for the intervals.
+    level
+        Level of the intervals, in (0, 1).
+    seed
+        Seed of the draws.
 
+    Returns
+    -------
+    CalibrationError
+        The errors with intervals; `str()` gives a table.
+
+    Raises
+    ------
+    ShapeMismatchError
+        If lengths differ.
+    InsufficientDataError
+        Without rows.
+    InvalidArgumentError
+        For a probability outside [0, 1] or an option outside its range.
+
+    Examples
+    --------
     >>> import qosguard as qg
     >>> labels = [True, False, False, False, True, True, True, False]
     >>> error = qg.calibration_error([0.2] * 4 + [0.8] * 4, labels, bins=2)
     >>> round(error.expected.value, 12), [b.observed.value for b in error.bins]
     (0.05, [0.25, 0.75])
+
     """
     record, text = _core.calibration_error(
         _vector("probabilities", probabilities, np.float64),
@@ -96,15 +161,36 @@ def calibration_error(
 def combine_p_values(
     p: npt.ArrayLike, method: str = "fisher", weights: npt.ArrayLike | None = None
 ) -> npt.NDArray[np.float64]:
-    """Combine the p-values of several detectors into one per row: shape (rows, members) to (rows,).
+    """Combine the p-values of several detectors into one per row.
 
-    `method` is `"fisher"` (for ranking; adds up weak evidence), `"bonferroni"` (for decisions; keeps the rate
-    whatever the members share), `"harmonic_mean"` or `"cauchy"` (between the two). All but Fisher's take weights, of
-    which only the ratios count. NaN gives NaN.
+    Parameters
+    ----------
+    p
+        p-values, shape (rows, members); NaN gives NaN.
+    method
+        `"fisher"` (for ranking; it adds weak evidence), `"bonferroni"` (for decisions; it keeps the rate for any
+        dependence of the members), `"harmonic_mean"` or `"cauchy"` (between the two).
+    weights
+        One per member, for all methods but Fisher's; only their ratios count.
 
+    Returns
+    -------
+    numpy.ndarray
+        One p-value per row.
+
+    Raises
+    ------
+    ShapeMismatchError
+        Unless `p` has two dimensions and there is one weight for each member.
+    InvalidArgumentError
+        For a p-value outside [0, 1], another method, and weights for Fisher's.
+
+    Examples
+    --------
     >>> import qosguard as qg
     >>> qg.combine_p_values([[0.25, 0.125, 1.0], [0.5, 0.5, 0.5]], "bonferroni").tolist()
     [0.375, 1.0]
+
     """
     rows = np.ascontiguousarray(p, dtype=np.float64)
     if rows.ndim != 2:

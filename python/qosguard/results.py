@@ -1,4 +1,4 @@
-"""What the engine says, as plain frozen records: decisions, thresholds, provenance, reports."""
+"""Results as plain frozen records: decisions, thresholds, provenance, reports."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Decision:
     severity: str
     """`none`, `low`, `medium`, `high` or `critical`."""
     family: str | None
-    """Attack class of an anomaly, where the guard knows any; see `Guard.families`."""
+    """Attack class of an anomaly, if the guard has classes; see `Guard.families`."""
     family_probability: float | None
     """Probability of that class among the attack classes, in (0, 1]."""
     probability: float | None
@@ -198,7 +198,7 @@ class Findings:
     threshold: Threshold
     """The guard's threshold: the rate that was asked for, and what it realised on held-out rows."""
     labelled: Labelled | None
-    """What the records' labels say, where they have labels."""
+    """Counts by the labels of the records, if they have labels."""
     groups: int
     """Groups of equal anomalies."""
     worst: list[Finding]
@@ -280,7 +280,7 @@ class Training:
     attacks: int
     """Attack rows, by their labels."""
     fitted_attacks: int
-    """Attack rows that the featurizer and the detector were fitted on, beside the clean ones."""
+    """Attack rows that the featurizer and the detector were fitted on, in addition to the clean rows."""
     data_hash: str
     """SHA-256 over the fingerprints of the rows given, in order."""
 

@@ -110,7 +110,7 @@ def _histogram_tree(predictor: Any, order: Any, categories: list[list[Any]] | No
         bits = np.unpackbits(predictor.raw_left_cat_bitsets[nodes["bitset_idx"][i]].view(np.uint8), bitorder="little")
         known = np.arange(len((categories or [])[features[i]]))
         if missing_left[i]:
-            # An unknown category goes where a missing value goes: the set is that of the other side.
+            # An unknown category goes to the side of a missing value: the set holds the other side.
             left[i], right[i], missing_left[i] = right[i], left[i], False
             bits = 1 - bits
         sets[i] = known[bits[known] == 1].tolist()

@@ -1,4 +1,4 @@
-"""Splits of a table into training and test rows, and what a result on them is worth."""
+"""Splits of a table into training and test rows, and leaks between them."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ __all__ = ["Distinct", "FeatureAuc", "LeakAudit", "Split"]
 class Split:
     """Row numbers of two disjoint parts, each ascending.
 
+    Examples
+    --------
     >>> import qosguard as qg
     >>> split = qg.Split.stratified([True, False, False, True, False, False], 0.5, seed=1)
     >>> len(split.train), len(split.test)
     (3, 3)
+
     """
 
     train: npt.NDArray[np.int64]
@@ -34,7 +37,27 @@ class Split:
     def stratified(cls, labels: npt.ArrayLike, test_share: float = 0.3, *, seed: int = 0) -> Self:
         """Split at random with the same share of each label in both parts.
 
-        Raises `InvalidArgumentError` for a share outside (0, 1), `InsufficientDataError` when a part would be empty.
+        Parameters
+        ----------
+        labels
+            True for attacks, one per row.
+        test_share
+            Share of the rows in the test part, in (0, 1).
+        seed
+            Seed of the draw.
+
+        Returns
+        -------
+        Split
+            The two parts.
+
+        Raises
+        ------
+        InvalidArgumentError
+            For a share outside (0, 1).
+        InsufficientDataError
+            If a part would be empty.
+
         """
         return cls(*_core.split_stratified(_labels(labels), test_share, seed))
 
@@ -42,7 +65,27 @@ class Split:
     def k_fold(cls, labels: npt.ArrayLike, k: int = 5, *, seed: int = 0) -> list[Self]:
         """Make `k` splits whose test parts are disjoint and together are all rows, each with its share of each label.
 
-        Raises `InvalidArgumentError` for fewer than 2 folds, `InsufficientDataError` for fewer rows than folds.
+        Parameters
+        ----------
+        labels
+            True for attacks, one per row.
+        k
+            Number of splits, from 2.
+        seed
+            Seed of the draw.
+
+        Returns
+        -------
+        list of Split
+            The splits.
+
+        Raises
+        ------
+        InvalidArgumentError
+            For fewer than 2 folds.
+        InsufficientDataError
+            For fewer rows than folds.
+
         """
         return [cls(*parts) for parts in _core.split_k_fold(_labels(labels), k, seed)]
 
@@ -52,11 +95,33 @@ class Split:
     ) -> dict[str, Self]:
         """For each attack family, make a split whose training part has no row of it.
 
-        The test part is the whole family and the same random `clean_test_share` of the clean rows. `families[i]` names
-        the family of row i (`Table.families`).
+        The test part is the whole family and the same random part of the clean rows.
 
-        Raises `ShapeMismatchError` when the lengths differ, `InvalidArgumentError` for a share outside (0, 1),
-        `InsufficientDataError` without attacks and when a part would have no clean row.
+        Parameters
+        ----------
+        labels
+            True for attacks, one per row.
+        families
+            Family of each row, as in `Table.families`.
+        clean_test_share
+            Share of the clean rows in the test part, in (0, 1).
+        seed
+            Seed of the draw.
+
+        Returns
+        -------
+        dict of str to Split
+            The split of each family.
+
+        Raises
+        ------
+        ShapeMismatchError
+            If the lengths differ.
+        InvalidArgumentError
+            For a share outside (0, 1).
+        InsufficientDataError
+            Without attacks, and if a part would have no clean row.
+
         """
         splits = _core.split_leave_one_family_out(_labels(labels), list(families), clean_test_share, seed)
         return {family: cls(*parts) for family, parts in splits}
@@ -65,10 +130,27 @@ class Split:
     def by_time(cls, table: Table, cut: float | str) -> Self:
         """Train on rows before `cut`, test on rows from `cut` on, by the table's time column.
 
-        `cut` is a number in seconds since the Unix epoch or, for a column of text, an ISO 8601 date and time.
+        Parameters
+        ----------
+        table
+            A table with a time column.
+        cut
+            A number in seconds since the Unix epoch or, for a column of text, an ISO 8601 date and time.
 
-        Raises `InvalidArgumentError` for a table without a time column or a cut that cannot be read, `BadRecordError`
-        for a time that is missing, `InsufficientDataError` when a part would be empty.
+        Returns
+        -------
+        Split
+            The two parts.
+
+        Raises
+        ------
+        InvalidArgumentError
+            For a table without a time column or a cut that cannot be read.
+        BadRecordError
+            For a time that is missing.
+        InsufficientDataError
+            If a part would be empty.
+
         """
         return cls(*_core.split_by_time(table, str(cut)))
 
@@ -79,13 +161,16 @@ class Split:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Distinct:
-    r"""The distinct rows of a table, by its feature columns; find them before splitting.
+    """The distinct rows of a table, by its feature columns; find them before a split.
 
+    Examples
+    --------
     >>> import qosguard as qg
     >>> schema = qg.Schema("t", [qg.Column("x", role="feature", kind="number")])
     >>> found = qg.Distinct.of(qg.Table.from_records([{"x": 1}, {"x": 2}, {"x": 1}], schema))
     >>> found.rows.tolist(), found.removed
     ([0, 1], 1)
+
     """
 
     rows: npt.NDArray[np.int64]
@@ -93,11 +178,18 @@ class Distinct:
     removed: int
     """Rows that repeat an earlier one."""
     conflicting: int
-    """Removed rows whose label is not that of the first occurrence; 0 without labels."""
+    """Removed rows with another label than the first occurrence; 0 without labels."""
 
     @classmethod
     def of(cls, table: Table) -> Self:
-        """Find the first occurrences. Raises `InsufficientDataError` without feature columns."""
+        """Find the first occurrence of each distinct row.
+
+        Raises
+        ------
+        InsufficientDataError
+            Without feature columns.
+
+        """
         return cls(*_core.distinct(table))
 
 
@@ -116,7 +208,7 @@ class FeatureAuc:
 
 @dataclass(frozen=True, slots=True)
 class LeakAudit:
-    """What a result on a train and a test table is worth: columns that give the label away, and rows that both have."""
+    """Leaks between a train and a test table: columns that reveal the label, and rows that both have."""
 
     train_rows: int
     test_rows: int
@@ -127,20 +219,37 @@ class LeakAudit:
     shared: int
     """Test rows whose features are in the training table too."""
     conflicting_in_train: int
-    """Repeated training rows whose label is not that of the first."""
+    """Repeated training rows with another label than the first."""
     level: float
     """A column with at least this AUC is flagged."""
     features: list[FeatureAuc]
     """Every feature column, the highest AUC by value first."""
     text: str = field(repr=False, compare=False)
-    """The audit in words, as `str()` gives it."""
+    """The audit as text, as `str()` gives it."""
 
     @classmethod
     def of(cls, train: Table, test: Table, level: float = 0.85) -> Self:
-        """Audit a train and a test table of one schema; `level`, in (0.5, 1], flags columns.
+        """Audit a train and a test table of one schema.
 
-        Raises `InvalidArgumentError` for a level outside its range, tables of two schemas and a table without labels;
-        `InsufficientDataError` without feature columns and for test rows of one label only.
+        Parameters
+        ----------
+        train, test
+            The tables.
+        level
+            AUC of a column alone that flags it, in (0.5, 1].
+
+        Returns
+        -------
+        LeakAudit
+            The audit; `str()` gives a table.
+
+        Raises
+        ------
+        InvalidArgumentError
+            For a level outside its range, tables of two schemas and a table without labels.
+        InsufficientDataError
+            Without feature columns and for test rows of one label only.
+
         """
         record, text = _core.leak_audit(train, test, level)
         features = [FeatureAuc(**feature) for feature in record.pop("features")]

@@ -39,7 +39,7 @@ def probe(rows: int = 1_000) -> pa.Table:
 
 
 def address(data: Any, column: str, chunk: int = 0) -> int:
-    """Where the values of a column stand in memory."""
+    """Address of the values of a column."""
     array = pa.table(data)[column].chunk(chunk)
     return int(array.buffers()[-1].address + array.offset * 8 * (array.type == pa.float64()))
 

@@ -25,7 +25,7 @@ def python(code: str, *options: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork on Windows")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 def test_a_forked_child_scores_instead_of_waiting_for_threads_it_does_not_have() -> None:
     code = """
 import os, signal, numpy as np, qosguard as qg

@@ -19,7 +19,7 @@ from sklearn.metrics import accuracy_score, average_precision_score, brier_score
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 import qosguard as qg
-from qosguard import errors
+from qosguard import _core, errors
 
 ROOT = Path(__file__).parents[2]
 IMPORTS = json.loads((ROOT / "tests" / "oracle" / "tree_import.json").read_text())
@@ -103,7 +103,7 @@ def test_scikit_learns_scorers_give_the_values_of_numbers(x: Matrix, names: tupl
 
 
 def _positive(scorer: str, label: str) -> Any:
-    """Scikit-learn's scorer, told which text is the positive label where it needs that."""
+    """Scikit-learn's scorer, with the positive label if it needs one."""
     if scorer == "average_precision":
         return make_scorer(average_precision_score, response_method="predict_proba", pos_label=label)
     if scorer == "neg_brier_score":
@@ -351,3 +351,32 @@ def test_imported_trees_keep_their_margins_on_the_way_out(x: Matrix, kinds: Any)
     margins, _ = run_onnx(model, x)
     np.testing.assert_array_equal(margins.ravel(), theirs.predict(x, raw_score=True))
     np.testing.assert_array_equal(margins.ravel().astype(np.float32), model.anomaly_score(x))
+
+
+def test_an_imported_model_is_cloned_and_frozen_as_it_is() -> None:
+    from sklearn.base import clone
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.frozen import FrozenEstimator
+
+    x = np.random.default_rng(0).normal(size=(300, 3)).astype(np.float32)
+    y = (x[:, 0] * x[:, 1] > 0).astype(int)
+    model = qg.TreeModel.from_sklearn(RandomForestClassifier(10, random_state=0).fit(x, y))
+    expected = model.predict_proba(x)
+    assert (clone(model).predict_proba(x) == expected).all()
+    frozen = FrozenEstimator(model).fit(x, y)
+    assert (frozen.predict_proba(x) == expected).all()
+    assert (clone(frozen).predict_proba(x) == expected).all()
+    calibrated = CalibratedClassifierCV(frozen).fit(x, y)
+    assert calibrated.predict_proba(x).shape == (300, 2)
+    with pytest.raises(errors.InvalidArgumentError, match="FrozenEstimator"):
+        model.fit(x, y)
+
+
+def test_usual_names_of_clean_traffic_are_the_core_s() -> None:
+    names = _core.clean_labels()
+    assert {"normal", "benign", "clean", "legitimate"} <= set(names)
+    for name in names:
+        for label in (name, f" {name.upper()} "):
+            model = qg.LogisticRegression().fit([[0.0], [1.0]] * 20, [label, "zz attack"] * 20)
+            assert model.clean_class_ == label

@@ -257,3 +257,17 @@ def test_masked_labels_are_missing() -> None:
     y = np.ma.masked_array(["clean", "ghost", "bad", "clean"], mask=[False, True, False, False])
     with pytest.raises(errors.InvalidArgumentError, match="row 1 has none"):
         qg.BoostedTrees().fit(np.arange(4.0).reshape(-1, 1), y)
+
+
+@pytest.mark.parametrize(
+    ("frame", "column"),
+    [
+        (pd.DataFrame([[1.0, 2.0]], columns=["fwd_bytes", "fwd_bytes"]), "fwd_bytes"),
+        (pd.DataFrame({"protocol": ["tcp", 6, {"a": 1}]}), "protocol"),
+    ],
+)
+def test_a_frame_that_its_library_cannot_convert_names_the_column(frame: pd.DataFrame, column: str) -> None:
+    for read in (qg.Table.from_arrow, qg.Schema.infer, qg.Guard().fit):
+        with pytest.raises(errors.InvalidArgumentError, match=column) as caught:
+            read(frame)
+        assert caught.value.__cause__ is not None

@@ -29,7 +29,7 @@ def test_no_case_is_lost() -> None:
 
 
 def bits(numbers: npt.NDArray[Any]) -> list[str]:
-    """Bits as hexadecimal digits, as they stand in the files."""
+    """Bits as hexadecimal digits, as in the files."""
     width = numbers.dtype.itemsize
     return [f"{number:0{2 * width}x}" for number in numbers.view(f"u{width}").ravel().tolist()]
 
@@ -142,6 +142,6 @@ def test_detectors_answer_like_those_of_rust(case: Case) -> None:
         assert caught.value.kind == case["error"]
     else:
         got = score(case)
-        # Contrast trees are no classifier here: only their scores are compared.
+        # Contrast trees are not a classifier here: only their scores are compared.
         assert got.get("probabilities") == (None if "contrast" in case["name"] else case.get("probabilities"))
         assert got["scores"] == case["scores"]

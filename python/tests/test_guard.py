@@ -371,3 +371,27 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     with pytest.raises(errors.QosguardError):
         flows.write(tmp_path / "nowhere" / "flows.csv")
     assert [entry.name for entry in tmp_path.iterdir()] == ["flows.csv"]
+
+
+def test_records_are_assessed_as_tables_are(flows: qg.Table) -> None:
+    guard = qg.Guard(seed=1).fit(flows)
+    records, table = list(flows.head(20)), flows.head(20)
+    by_records, by_table = guard.assess(records), guard.assess(table)
+    assert by_records.scores.tolist() == by_table.scores.tolist()
+    assert [decision.id for decision in by_records] == [decision.id for decision in by_table]
+    assert guard.assess(records[0]).scores.tolist() == by_table.scores[:1].tolist()
+    assert guard.findings(records, by_records, 3).text == guard.findings(table, by_table, 3).text
+    assert guard.explain(records[:2]).scores.tolist() == guard.explain(flows.head(2)).scores.tolist()
+    assert qg.Guard(seed=1).fit(list(flows), schema=flows.schema).digest == guard.digest
+    with pytest.raises(errors.InvalidTypeError, match="`schema`"):
+        qg.Guard().fit(records)
+    with pytest.raises(errors.SchemaMismatchError, match="fwd_bytes"):
+        guard.assess({"src_ip": "10.0.0.1"})
+    for wrong in (3, "flows.csv", [[1.0, 2.0]], None):
+        with pytest.raises(errors.InvalidTypeError, match=r"`flows` must be a Table.*data frame.*dictionaries, got"):
+            guard.assess(wrong)
+
+
+def test_a_rate_outside_its_range_names_the_parameter() -> None:
+    with pytest.raises(errors.InvalidArgumentError, match=r"^`false_positive_rate` must be .*, got 5$"):
+        qg.Guard(false_positive_rate=5)

@@ -51,11 +51,11 @@ def classifiers() -> list[Any]:
 def test_a_guard_finds_the_entity_column_by_name(flows: qg.Table, x: Matrix) -> None:
     by_service = qg.EntityAutoencoders("service", 100, qg.Autoencoder((8,), 2, training=SMALL))
     assert qg.Guard(by_service).fit(flows).assess(flows).scores.shape == (len(flows),)
-    for detector, told in [
+    for detector, message in [
         (qg.EntityAutoencoders("servise"), "one of the features"),
         (qg.EntityAutoencoders(-1), "place"),
     ]:
-        with pytest.raises(errors.InvalidArgumentError, match=told):
+        with pytest.raises(errors.InvalidArgumentError, match=message):
             qg.Guard(detector).fit(flows)
     with pytest.raises(errors.InvalidArgumentError, match="number of a column"):
         by_service.fit(x)
@@ -112,10 +112,10 @@ def test_a_training_is_watched_and_stopped(x: Matrix) -> None:
 
 def test_a_bar_tells_the_progress(x: Matrix, capsys: pytest.CaptureFixture[str]) -> None:
     qg.Autoencoder((8,), 2, training=SMALL).fit(x, progress=True)
-    told = capsys.readouterr().err
-    assert "autoencoder: 100%" in told
-    assert "4/4" in told
-    assert "loss=" in told
+    printed = capsys.readouterr().err
+    assert "autoencoder: 100%" in printed
+    assert "4/4" in printed
+    assert "loss=" in printed
 
 
 def test_what_a_watcher_raises_is_raised(x: Matrix) -> None:

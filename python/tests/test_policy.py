@@ -82,7 +82,7 @@ def test_a_rule_on_the_attack_class_decides() -> None:
     scans = [decision for decision in decisions if decision.rule == "slow-scanners"]
     assert scans
     assert {decision.family for decision in scans} == {"port_scan"}
-    # Ids are those of the model; the policy has its own.
+    # Ids depend on the model; the policy has its own digest.
     usual = guard.assess(flows).decisions
     assert [decision.id for decision in usual] == [decision.id for decision in decisions]
     assert policy.digest.startswith(decisions[0].policy)

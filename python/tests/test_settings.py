@@ -1,4 +1,4 @@
-"""Every setting that a guard accepts changes what it assesses, or `EXCEPT` says why not."""
+"""Every setting that a guard accepts changes what it assesses, or is in `EXCEPT` with a reason."""
 
 from __future__ import annotations
 

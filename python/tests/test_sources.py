@@ -175,6 +175,13 @@ def test_ctrl_c_interrupts_a_stream_that_waits(tmp_path: Path) -> None:
         "follower = qg.follow(sys.argv[1], poll=0.01)\n"
         "print('waiting', flush=True)\n"
         "try:\n    next(follower)\nexcept KeyboardInterrupt:\n    pass\n"
+        # The thread that reads ends; the next call continues where it ended.
+        "import time\n"
+        "from pathlib import Path\n"
+        "names = lambda: [path.read_text().strip() for path in Path('/proc/self/task').glob('*/comm')]\n"
+        "end = time.monotonic() + 1.0\n"
+        "while 'qosguard-stream' in names() and time.monotonic() < end:\n    time.sleep(0.01)\n"
+        "assert 'qosguard-stream' not in names(), names()\n"
         "print(len(next(follower)), flush=True)\n"
     )
     with subprocess.Popen([sys.executable, "-c", script, path], stdout=subprocess.PIPE, text=True) as child:

@@ -1,4 +1,4 @@
-"""Every public function of the Rust API is in Python and in Node, or `tests/surface.toml` says why not."""
+"""Every public function of the Rust API is in Python and in Node, or in `tests/surface.toml` with a reason."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def node_names() -> dict[str, set[str]]:
     for file in ("native.d.ts", "index.d.ts"):
         text = (ROOT / "bindings" / "node" / file).read_text()
         names[""].update(re.findall(r"^export declare function (\w+)", text, re.MULTILINE))
-        # Interfaces of `declare module` stand two spaces further in.
+        # Interfaces of `declare module` are indented by two more spaces.
         for indent, start in (("", r"export (?:declare )?(?:class|interface)"), ("  ", "interface")):
             blocks = rf"^{indent}{start} (\w+)[^\n]*\{{\n(.*?)^{indent}\}}"
             member = rf"^{indent}  (?:static |get |readonly )*(\w+)\??[(:]"
@@ -85,7 +85,7 @@ def camel(name: str) -> str:
 
 
 def absent(item: str, language: str) -> str | None:
-    """Why the language does not have the item, where the list says so."""
+    """The reason why the language does not have the item, if the list has one."""
     for entry in LIST["absent"]:
         if language in entry and any(fnmatch.fnmatchcase(item, pattern) for pattern in entry["items"]):
             return str(entry[language])

@@ -27,6 +27,22 @@ const SHOWN = {
   TableReader: ({ schema }) => ({ schema: schema?.name ?? null }),
 }
 
+/** What JSON holds of an instance where it is not what is shown. */
+const WRITTEN = {
+  Assessment: (assessment) => {
+    const { length, anomalies, members, experts, imputed, unreadAddresses } = assessment
+    return { length, anomalies: anomalies.length, members, experts, imputed, unreadAddresses, worst: assessment.top(10) }
+  },
+}
+
+/** What two instances of a class have in common if they are equal; of another class only one and the same are. */
+const CONTENT = {
+  Detector: (detector) => detector.toObject(),
+  Guard: ({ digest }) => digest,
+  Policy: (policy) => policy.toObject(),
+  Schema: (schema) => schema.toToml(),
+}
+
 /** How an instance travels to another thread. */
 const BYTES = 'send toBuffer() and call fromBuffer() there'
 const TRAVELS = {
@@ -38,12 +54,13 @@ const TRAVELS = {
   Policy: 'send toObject() and call Policy.fromObject() there',
   Schema: 'send the name or the TOML text that it was made of',
   Split: 'send train and test',
-  Table: 'send toIpc() and call Table.fromIpc() there',
+  Table: 'send await toIpc() and call Table.fromIpc() there',
 }
 
-/** Lets `console.log` show the instances of a class, and `JSON.stringify` write what is shown. */
+/** Lets `console.log` show the instances of a class, and `JSON.stringify` write them. */
 function show(prototype, name) {
-  Object.defineProperty(prototype, 'toJSON', { value() { return SHOWN[name](this) }, configurable: true, writable: true })
+  const written = WRITTEN[name] ?? SHOWN[name]
+  Object.defineProperty(prototype, 'toJSON', { value() { return written(this) }, configurable: true, writable: true })
   Object.defineProperty(prototype, inspect.custom, {
     value(depth, options) {
       if (depth < 0) return options.stylize(`[${name}]`, 'special')
@@ -64,10 +81,13 @@ const marks = new Map(Object.keys(SHOWN).map((name) => [name, Symbol(`a ${name}:
 
 /**
  * Makes `structuredClone` and `postMessage` fail for an instance, with the way out in the message. They would give an empty
- * object: all that it holds is on the other side of the border. What stops them is a value that cannot be cloned.
+ * object: all that it holds is on the other side of the border. What stops them is a value that cannot be cloned. It also holds
+ * what `assert.deepStrictEqual` compares, which sees no state of the add-on.
  */
 function bar(instance, name) {
-  return Object.defineProperty(instance, 'notCloneable', { value: marks.get(name), enumerable: true, configurable: true })
+  const own = Symbol(name)
+  const get = () => [marks.get(name), CONTENT[name]?.(instance) ?? own]
+  return Object.defineProperty(instance, 'notCloneable', { get, enumerable: true, configurable: true })
 }
 
 module.exports = { SHOWN, bar, show }

@@ -1,4 +1,4 @@
-//! `Assessment`: what a guard says of a table.
+//! `Assessment`: scores, p-values and decisions of a table.
 
 use napi::bindgen_prelude::{Float32Array, Float64Array, Uint32Array};
 use napi_derive::napi;
@@ -34,7 +34,7 @@ impl Assessment {
         self.inner.p_values().to_vec().into()
     }
 
-    /// Calibrated probability that each row is an attack; empty unless the detector learnt from labels. Copied out once,
+    /// Calibrated probability that each row is an attack; empty unless the detector learns from labels. Copied out once,
     /// when first read.
     #[napi(getter, catch_unwind)]
     pub fn probabilities(&self) -> Float64Array {
@@ -47,7 +47,7 @@ impl Assessment {
         self.inner.members().to_vec()
     }
 
-    /// Each member's p-value, row after row: as many numbers per row as there are `members`. NaN for a member that had no
+    /// Each member's p-value, row after row: as many numbers per row as there are `members`. NaN for a member that has no
     /// part in a row's verdict. Copied out once, when first read.
     #[napi(getter, catch_unwind)]
     pub fn member_p_values(&self) -> Float64Array {
@@ -94,7 +94,7 @@ impl Assessment {
         Ok(self.inner.decision(whole("row", row)?).map(Into::into))
     }
 
-    /// The `n` most anomalous rows, highest score first; of equal scores the earlier row.
+    /// The `n` most anomalous rows, highest score first; for equal scores the earlier row is first.
     #[napi(catch_unwind)]
     pub fn top(&self, n: f64) -> Result<Vec<Decision>> {
         Ok(self.inner.top(whole("n", n)?).into_iter().map(Into::into).collect())

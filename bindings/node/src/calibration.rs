@@ -5,27 +5,27 @@ use napi_derive::napi;
 use qosguard::evaluate;
 use serde::Deserialize;
 
-use crate::convert::{Settings, settings, whole_or};
+use crate::convert::{Labels, Settings, flags, settings, whole_or};
 use crate::error::Result;
 use crate::evaluate::Estimate;
 use crate::job::{Job, spawn_mirror};
 
-/// Bins unless said otherwise.
+/// Default number of bins.
 const BINS: usize = 15;
 
 /// How probabilities are measured.
 #[napi(object, object_to_js = false)]
 #[derive(Debug, Default)]
 pub struct CalibrationOptions {
-    /// Bins of equally many rows, 1 to 1,000; 15 unless said otherwise.
+    /// Bins of equally many rows, 1 to 1,000; default: 15.
     pub bins: Option<f64>,
     /// Name of the protocol.
     pub protocol: Option<String>,
-    /// Bootstrap resamples; 1,000 unless said otherwise.
+    /// Bootstrap resamples; default: 1,000.
     pub resamples: Option<f64>,
-    /// Level of the intervals, in (0, 1); 0.95 unless said otherwise.
+    /// Level of the intervals, in (0, 1); default: 0.95.
     pub level: Option<f64>,
-    /// Seed of the bootstrap, a whole number up to 2^53 − 1; 0 unless said otherwise.
+    /// Seed of the bootstrap, a whole number up to 2^53 − 1; default: 0.
     pub seed: Option<f64>,
 }
 
@@ -78,7 +78,7 @@ pub struct CalibrationError {
 #[napi(catch_unwind, ts_return_type = "Promise<CalibrationError>")]
 pub fn calibration_error(
     probabilities: &[f64],
-    labels: Vec<bool>,
+    #[napi(ts_arg_type = "ReadonlyArray<boolean> | Uint8Array")] labels: Labels,
     #[napi(ts_arg_type = "CalibrationOptions")] options: Option<Object<'_>>,
 ) -> Result<AsyncTask<Job<CalibrationError>>> {
     let given: CalibrationOptions = settings(options)?;
@@ -88,6 +88,6 @@ pub fn calibration_error(
     options.seed = whole_or("seed", given.seed, options.seed)?;
     options.level = given.level.unwrap_or(options.level);
     options.protocol = given.protocol.unwrap_or(options.protocol);
-    let probabilities = probabilities.to_vec();
+    let (probabilities, labels) = (probabilities.to_vec(), flags(labels)?);
     Ok(spawn_mirror(move || evaluate::calibration_error(&probabilities, &labels, bins, &options)))
 }

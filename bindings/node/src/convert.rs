@@ -1,6 +1,6 @@
 //! Numbers, words and settings between the two languages, without a silent change.
 
-use napi::bindgen_prelude::{BigInt, Either, FromNapiValue, Object};
+use napi::bindgen_prelude::{BigInt, Either, FromNapiValue, Object, Uint8Array};
 use napi::{JsValue, ValueType};
 use qosguard::{Error, Problem, settings};
 use serde::Serialize;
@@ -26,13 +26,28 @@ pub(crate) fn whole_or<T: TryFrom<u64>>(name: &str, value: Option<f64>, default:
     value.map_or(Ok(default), |value| whole(name, value))
 }
 
+/// Labels of rows: booleans, or bytes, which are copied at once.
+pub(crate) type Labels = Either<Uint8Array, Vec<bool>>;
+
+/// Labels as the core takes them, true for attacks.
+pub(crate) fn flags(labels: Labels) -> Result<Vec<bool>> {
+    let bytes = match labels {
+        Either::A(bytes) => bytes,
+        Either::B(flags) => return Ok(flags),
+    };
+    match bytes.iter().position(|byte| *byte > 1) {
+        Some(row) => Err(invalid(&format!("labels[{row}]"), "0 or 1", bytes[row])),
+        None => Ok(bytes.iter().map(|byte| *byte == 1).collect()),
+    }
+}
+
 /// An object of settings, each of which may be left out.
 pub(crate) trait Settings: FromNapiValue + Default {
     /// The names that JavaScript may use.
     const KEYS: &'static [&'static str];
 }
 
-/// Reads settings, and refuses a name that none of them has: a misspelt setting must not mean its default.
+/// Reads settings. An unknown name is an error: a misspelt setting must not mean its default.
 pub(crate) fn settings<T: Settings>(object: Option<Object<'_>>) -> Result<T> {
     let Some(object) = object else { return Ok(T::default()) };
     if object.to_unknown().get_type().map_err(refused)? != ValueType::Object {
@@ -46,7 +61,7 @@ pub(crate) fn settings<T: Settings>(object: Option<Object<'_>>) -> Result<T> {
     T::from_unknown(object.to_unknown()).map_err(refused)
 }
 
-/// napi's refusal of a value's type, as an invalid argument.
+/// napi's error about a value's type, as an invalid argument.
 pub(crate) fn refused(error: napi::Error) -> Failure {
     Failure::new("invalid_argument", error.reason.clone())
 }
@@ -58,7 +73,7 @@ pub(crate) fn mirror<T: DeserializeOwned>(record: &impl Serialize) -> Result<T> 
     })
 }
 
-/// A setting of the core that JavaScript wrote as it stands in files.
+/// A setting of the core in the form that files have.
 pub(crate) fn parse<T: DeserializeOwned + Serialize>(name: &str, value: Value) -> Result<T> {
     settings::from_value(value).map_err(|error| {
         let path = |path: String| if path == "settings" { name.to_owned() } else { format!("{name}.{path}") };

@@ -97,7 +97,7 @@ impl From<qos::Action> for Action {
     }
 }
 
-/// What one member of an ensemble says about one record.
+/// The p-value of one member of an ensemble for one record.
 #[napi(object, object_from_js = false, use_nullable = true)]
 #[derive(Debug)]
 pub struct MemberVerdict {
@@ -120,7 +120,7 @@ impl From<qos::MemberVerdict> for MemberVerdict {
 pub struct ExpertWeight {
     /// The expert's name.
     pub name: String,
-    /// Its weight, in [0, 1]; those of a record sum to 1.
+    /// Its weight, in [0, 1]; the weights of a record sum to 1.
     pub weight: f64,
 }
 
@@ -154,7 +154,7 @@ pub struct Decision {
     pub family: Option<String>,
     /// Probability of that class among the attack classes, in (0, 1].
     pub family_probability: Option<f64>,
-    /// What each member of an ensemble says; empty for a single detector.
+    /// The p-value of each member of an ensemble; empty for a single detector.
     pub members: Vec<MemberVerdict>,
     /// How much each expert of a mixture counted; empty for any other detector.
     pub experts: Vec<ExpertWeight>,

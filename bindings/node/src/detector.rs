@@ -3,12 +3,12 @@
 use napi::bindgen_prelude::{AsyncTask, Object};
 use napi::{JsValue, ValueType};
 use napi_derive::napi;
-use qosguard::detect::{AnyDetectorConfig, EnsembleConfig, Fit, FitContext, Labels};
+use qosguard::detect::{self, AnyDetectorConfig, EnsembleConfig, Fit, FitContext};
 use qosguard::settings::from_value;
 use serde_json::{Map, Value};
 
 use crate::convert::{
-    Settings, camel, in_camel_case, mirror, refused, rename, settings, snake, whole, whole_or,
+    Labels, Settings, camel, flags, in_camel_case, mirror, refused, rename, settings, snake, whole, whole_or,
 };
 use crate::error::{Result, into_js_err, invalid};
 use crate::fitted::FittedDetector;
@@ -23,20 +23,21 @@ pub struct Detector {
     pub(crate) config: AnyDetectorConfig,
 }
 
-/// What a detector is fitted on beside the numbers.
+/// What a detector is fitted on in addition to the numbers.
 #[napi(object, object_to_js = false)]
 #[derive(Default)]
 #[allow(missing_debug_implementations, reason = "a function has none")]
 pub struct FitOptions {
-    /// One per row, `true` for a known attack; for detectors that learn from labels.
-    pub labels: Option<Vec<bool>>,
+    /// One per row, `true` or 1 for a known attack; for detectors that learn from labels.
+    #[napi(ts_type = "ReadonlyArray<boolean> | Uint8Array")]
+    pub labels: Option<Labels>,
     /// Called with every step of the fit; `false` ends it. A network keeps its best weights so far, any other fit rejects
     /// with `cancelled`.
     #[napi(ts_type = "(progress: TrainingProgress) => unknown")]
     pub on_progress: Option<OnProgress>,
-    /// A file that is written after each epoch of a network, to go on from later.
+    /// A file that is written after each epoch of a network, to continue from later.
     pub checkpoint: Option<String>,
-    /// A checkpoint to go on from, with the same bits as a training that never stopped.
+    /// A checkpoint to continue from, with the same bits as a training without interruption.
     pub resume: Option<String>,
 }
 
@@ -67,11 +68,12 @@ impl Detector {
         #[napi(ts_arg_type = "FitOptions")] options: Option<Object<'_>>,
     ) -> Result<AsyncTask<Job<FittedDetector>>> {
         let FitOptions { labels, on_progress, checkpoint, resume } = settings(options)?;
+        let labels = labels.map(flags).transpose()?;
         let watch = Watch { on_progress, checkpoint, resume };
         let (config, x, n_columns) = (self.config.clone(), x.to_vec(), whole("nColumns", n_columns)?);
         Ok(spawn(move || {
             let x = matrix(&x, n_columns)?;
-            let labels = labels.as_deref().map_or(Labels::None, Labels::Binary);
+            let labels = labels.as_deref().map_or(detect::Labels::None, detect::Labels::Binary);
             let fit =
                 |resume: Option<&_>| config.fit(x, FitContext { labels, resume, ..FitContext::default() });
             watch.run(fit).map(|fitted| fitted.model.into())
@@ -89,7 +91,7 @@ impl Detector {
 #[napi(object, object_to_js = false)]
 #[derive(Debug, Default)]
 pub struct RecipeOptions {
-    /// Seed of all randomness, a whole number up to 2^53 − 1; 0 unless said otherwise.
+    /// Seed of all randomness, a whole number up to 2^53 − 1; default: 0.
     pub seed: Option<f64>,
 }
 

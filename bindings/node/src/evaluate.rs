@@ -7,7 +7,7 @@ use napi_derive::napi;
 use qosguard::evaluate;
 use serde::Deserialize;
 
-use crate::convert::{Settings, settings, whole_or};
+use crate::convert::{Labels, Settings, flags, settings, whole_or};
 use crate::error::Result;
 use crate::job::{Job, spawn_mirror};
 
@@ -17,15 +17,15 @@ use crate::job::{Job, spawn_mirror};
 pub struct EvaluateOptions {
     /// Attack class per row, empty for clean rows; gives the recall of each.
     pub families: Option<Vec<String>>,
-    /// False-positive rate that the threshold was asked for; printed beside what came out.
+    /// False-positive rate that the threshold was asked for; the report prints it next to the realised rate.
     pub asked_fpr: Option<f64>,
     /// Name of the protocol, such as `nsl-kdd official`.
     pub protocol: Option<String>,
-    /// Bootstrap resamples; 1,000 unless said otherwise.
+    /// Bootstrap resamples; default: 1,000.
     pub resamples: Option<f64>,
-    /// Level of the intervals, in (0, 1); 0.95 unless said otherwise.
+    /// Level of the intervals, in (0, 1); default: 0.95.
     pub level: Option<f64>,
-    /// Seed of the bootstrap, a whole number up to 2^53 − 1; 0 unless said otherwise.
+    /// Seed of the bootstrap, a whole number up to 2^53 − 1; default: 0.
     pub seed: Option<f64>,
 }
 
@@ -106,7 +106,7 @@ pub struct Report {
 #[napi(catch_unwind, ts_return_type = "Promise<Report>")]
 pub fn evaluate(
     scores: &[f32],
-    labels: Vec<bool>,
+    #[napi(ts_arg_type = "ReadonlyArray<boolean> | Uint8Array")] labels: Labels,
     threshold: f64,
     #[napi(ts_arg_type = "EvaluateOptions")] options: Option<Object<'_>>,
 ) -> Result<AsyncTask<Job<Report>>> {
@@ -116,7 +116,7 @@ pub fn evaluate(
     options.seed = whole_or("seed", given.seed, options.seed)?;
     options.level = given.level.unwrap_or(options.level);
     options.protocol = given.protocol.unwrap_or(options.protocol);
-    let scores = scores.to_vec();
+    let (scores, labels) = (scores.to_vec(), flags(labels)?);
     Ok(spawn_mirror(move || {
         let families = given.families.as_deref();
         evaluate::evaluate(&scores, &labels, families, threshold as f32, given.asked_fpr, &options)

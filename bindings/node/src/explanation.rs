@@ -35,7 +35,7 @@ pub(crate) fn row_major(values: &Array2<f64>) -> Float64Array {
     values.iter().copied().collect::<Vec<f64>>().into()
 }
 
-/// A value of a record beside what clean traffic shows.
+/// A value of a record and its range in clean traffic.
 #[napi(object_from_js = false, discriminant = "kind", discriminant_case = "snake_case")]
 #[derive(Debug)]
 pub enum Observed {
@@ -57,7 +57,7 @@ pub enum Observed {
     },
     /// The value is missing.
     Missing,
-    /// Of a kind that a later release of the core knows.
+    /// Of a kind that only a later release of the core has.
     Other,
 }
 

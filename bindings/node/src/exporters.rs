@@ -1,40 +1,39 @@
-//! `Collector`: what routers export, by UDP and from files.
+//! `Collector`: flow records that routers export, by UDP and from files.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use napi::Env;
 use napi::bindgen_prelude::{AsyncTask, Object};
 use napi_derive::napi;
-use qosguard::telemetry::BatchReader;
+use qosguard::telemetry::{BatchReader, SharedReader};
 use qosguard::telemetry::netflow::{self, CollectorConfig, NetflowConfig, StopHandle};
 
 use crate::convert::{Settings, settings, whole_or};
 use crate::error::Result;
 use crate::job::{Job, spawn};
 use crate::schema::Schema;
-use crate::stream::{Source, Stream};
+use crate::stream::Stream;
 use crate::table::{ReadReport, Table};
 
-/// How much is remembered of exporters; every table has a cap, an eviction rule and a counter.
+/// Bounds of the memory for exporters; every table has a cap, an eviction rule and a counter.
 #[napi(object, object_to_js = false)]
 #[derive(Debug, Default)]
 pub struct ExportLimits {
-    /// Observation domains; 1,024 unless said otherwise.
+    /// Observation domains; default: 1,024.
     pub max_domains: Option<f64>,
-    /// Templates of a domain; 256 unless said otherwise.
+    /// Templates of a domain; default: 256.
     pub max_templates: Option<f64>,
-    /// Fields of a template; 512 unless said otherwise.
+    /// Fields of a template; default: 512.
     pub max_fields: Option<f64>,
-    /// Samplers of a domain; 1,024 unless said otherwise.
+    /// Samplers of a domain; default: 1,024.
     pub max_samplers: Option<f64>,
-    /// Data sets that wait for their template; 1,024 unless said otherwise.
+    /// Data sets that wait for their template; default: 1,024.
     pub max_kept_sets: Option<f64>,
-    /// Bytes of the data sets that wait; 2^20 unless said otherwise.
+    /// Bytes of the data sets that wait; default: 2^20.
     pub max_kept_bytes: Option<f64>,
-    /// Seconds after which a data set that waits is dropped; 1,800 unless said otherwise.
+    /// Seconds after which a data set that waits is dropped; default: 1,800.
     pub keep: Option<f64>,
-    /// Rows of a batch; 65,536 unless said otherwise.
+    /// Rows of a batch; default: 65,536.
     pub batch_rows: Option<f64>,
 }
 
@@ -72,11 +71,11 @@ impl ExportLimits {
 #[derive(Default)]
 #[allow(missing_debug_implementations, reason = "an object of JavaScript has none")]
 pub struct CollectorOptions<'a> {
-    /// Seconds that a row waits for its table to fill up; 10 unless said otherwise.
+    /// Seconds that a row waits for its table to fill up; default: 10.
     pub flush_interval: Option<f64>,
-    /// Bytes of datagrams received and not yet read; 2^25 unless said otherwise.
+    /// Bytes of datagrams received and not yet read; default: 2^25.
     pub queue_bytes: Option<f64>,
-    /// How much is remembered of exporters.
+    /// Bounds of the memory for exporters.
     #[napi(ts_type = "ExportLimits")]
     pub limits: Option<Object<'a>>,
 }
@@ -87,12 +86,12 @@ impl Settings for CollectorOptions<'_> {
 
 /// Receives NetFlow v5 and v9, IPFIX and sFlow v5 by UDP: an asynchronous iterator of tables of the schema `ipfix`.
 ///
-/// Datagrams are received whether or not somebody reads; those for which the queue has no room are dropped and counted. UDP
+/// Datagrams are received also while no table is read; datagrams for which the queue has no room are dropped and counted. UDP
 /// senders are not authenticated: bind to an address that only exporters reach.
 #[napi]
 #[allow(missing_debug_implementations, reason = "a reader has none")]
 pub struct Collector {
-    stream: Arc<Stream>,
+    stream: Stream,
     stop: StopHandle,
     address: String,
 }
@@ -115,7 +114,7 @@ impl Collector {
         Ok(spawn(move || {
             let collector = netflow::Collector::bind(address, &config)?;
             let (stop, address) = (collector.stop_handle(), collector.local_addr().to_string());
-            Ok(Self { stream: Stream::new(Source::Collector(Box::new(collector))), stop, address })
+            Ok(Self { stream: Stream::new(SharedReader::of_collector(collector)), stop, address })
         }))
     }
 
@@ -143,13 +142,13 @@ impl Collector {
         self.address.clone()
     }
 
-    /// What became of everything that was received, up to the last table, by name.
+    /// Counts of datagrams and records by their outcome, up to the last table.
     #[napi(getter, catch_unwind)]
     pub fn counts(&self) -> HashMap<String, f64> {
         self.stream.counts().named().map(|(name, count)| (name.to_owned(), count as f64)).collect()
     }
 
-    /// Ends the receiving; what came before is still given.
+    /// Ends the receiving; datagrams that were received before are still returned.
     #[napi(catch_unwind)]
     pub fn stop(&self) {
         self.stop.stop();
@@ -164,8 +163,8 @@ impl Drop for Collector {
 
 /// Reads files of NetFlow, IPFIX and sFlow datagrams, in the order given, into a table of the schema `ipfix`.
 ///
-/// A file holds one datagram, or several of NetFlow v5 or IPFIX one after the other; all are taken as those of one exporter.
-/// What was left out is in `table.report.skipped`, by name. Rejects with `invalid_argument`, `io`.
+/// A file holds one datagram, or several of NetFlow v5 or IPFIX one after the other; all count as sent by one exporter.
+/// `table.report.skipped` counts the records that gave no flow, by name. Rejects with `invalid_argument`, `io`.
 #[napi(catch_unwind, ts_return_type = "Promise<Table>")]
 pub fn read_exports(
     paths: Vec<String>,

@@ -22,7 +22,7 @@ use crate::rows::{Rows, matrix};
 pub struct EnsembleMember {
     /// Its name.
     pub name: String,
-    /// How much its evidence counts.
+    /// Weight of its evidence.
     pub weight: f64,
     /// Whether it takes part; `without` switches it off.
     pub is_enabled: bool,
@@ -90,7 +90,7 @@ impl FittedDetector {
         self.on_rows(x, n_columns, |detector, x| x.explain(detector).map(Into::into))
     }
 
-    /// Names of the classes, clean traffic first; `null` for a detector that did not learn classes.
+    /// Names of the classes, clean traffic first; `null` for a detector that does not learn classes.
     #[napi(getter, catch_unwind)]
     pub fn classes(&self) -> Option<Vec<String>> {
         self.inner.as_classifier().map(|classifier| classifier.classes().to_vec())
@@ -98,7 +98,7 @@ impl FittedDetector {
 
     /// Probability of each class, row after row: as many numbers per row as there are `classes`. Copies `x`.
     ///
-    /// Rejects as `score`, and with `invalid_argument` for a detector that did not learn classes.
+    /// Rejects as `score`, and with `invalid_argument` for a detector that does not learn classes.
     #[napi(catch_unwind, ts_return_type = "Promise<Float64Array>")]
     pub fn probabilities(
         &self,
@@ -106,10 +106,7 @@ impl FittedDetector {
         n_columns: f64,
     ) -> Result<AsyncTask<Job<Float64Array>>> {
         self.on_rows(x, n_columns, |detector, x| {
-            let classifier = detector.as_classifier();
-            let classifier =
-                classifier.ok_or_else(|| unlike("one that was fitted on classes", "another one"))?;
-            x.probabilities(classifier).map(|p| row_major(&p))
+            x.probabilities(detector.classifier()?).map(|p| row_major(&p))
         })
     }
 
@@ -127,7 +124,7 @@ impl FittedDetector {
 
     /// Each member's p-value, row after row; NaN where it is switched off or cannot score the row. Copies `x`.
     ///
-    /// Rejects as `score`, and with `invalid_argument` for a detector that is no ensemble.
+    /// Rejects as `score`, and with `invalid_argument` for a detector that is not an ensemble.
     #[napi(catch_unwind, ts_return_type = "Promise<Float64Array>")]
     pub fn p_values(&self, x: &[f32], n_columns: f64) -> Result<AsyncTask<Job<Float64Array>>> {
         self.on_matrix(x, n_columns, |detector, x| detector.as_ensemble()?.p_values(x).map(|p| row_major(&p)))
@@ -135,7 +132,7 @@ impl FittedDetector {
 
     /// How much each expert of a mixture counts, row after row; the weights of a row sum to 1. Copies `x`.
     ///
-    /// Rejects as `score`, and with `invalid_argument` for a detector that is no mixture.
+    /// Rejects as `score`, and with `invalid_argument` for a detector that is not a mixture.
     #[napi(catch_unwind, ts_return_type = "Promise<Float32Array>")]
     pub fn gate_weights(&self, x: &[f32], n_columns: f64) -> Result<AsyncTask<Job<Float32Array>>> {
         self.on_matrix(x, n_columns, |detector, x| {
@@ -150,14 +147,14 @@ impl FittedDetector {
         self.inner.as_mixture_of_experts().map_or_else(|_| Vec::new(), |mixture| mixture.experts().to_vec())
     }
 
-    /// What validation says of a mixture and of each expert, and who speaks; `null` for any other detector.
+    /// Validation of a mixture and of each expert, and which of them gives the score; `null` for any other detector.
     #[napi(getter, catch_unwind, ts_return_type = "Record<string, unknown> | null")]
     pub fn report(&self) -> Result<Option<Value>> {
         let Ok(mixture) = self.inner.as_mixture_of_experts() else { return Ok(None) };
         mirror(mixture.report()).map(|report| Some(rename(report, camel)))
     }
 
-    /// The course of the training of a network, of a mixture that of its gate; `null` for any other detector.
+    /// The course of the training of a network, or of the gate of a mixture; `null` for any other detector.
     #[napi(getter, catch_unwind, ts_return_type = "TrainingHistory | null")]
     pub fn history(&self) -> Result<Option<Value>> {
         let Some(history) = self.inner.history() else { return Ok(None) };
@@ -167,7 +164,7 @@ impl FittedDetector {
     /// The same ensemble with a member switched off.
     ///
     /// Throws `invalid_argument` for a name that no member has, for the last member that is on, and for a detector that is
-    /// no ensemble.
+    /// not an ensemble.
     #[napi(catch_unwind)]
     pub fn without(&self, name: String) -> Result<Self> {
         let rest = self.inner.as_ensemble().and_then(|ensemble| ensemble.without(&name));
@@ -242,13 +239,13 @@ impl FittedDetector {
     }
 }
 
-/// What is said of an imported model.
+/// What is added to an imported model.
 #[napi(object, object_to_js = false)]
 #[derive(Debug, Default)]
 pub struct ImportOptions {
-    /// Names of the classes, in the model's order. Default: the model's own, or `0`, `1`, ….
+    /// Names of the classes, in the model's order; default: the model's own, or `0`, `1`, ….
     pub classes: Option<Vec<String>>,
-    /// Name of the class of clean traffic. Default: the first one.
+    /// Name of the class of clean traffic; default: the first one.
     pub clean_class: Option<String>,
     /// A value that is missing, like NaN: the parameter `missing` of an XGBoost classifier. Default: NaN alone.
     pub missing: Option<f64>,
@@ -326,7 +323,4 @@ fn import(
     }))
 }
 
-/// A method of other detectors.
-fn unlike(expected: &str, got: &str) -> Error {
-    Error::invalid("detector", expected, got)
 }

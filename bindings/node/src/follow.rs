@@ -1,18 +1,17 @@
-//! `Follower`: a growing file, read on across rotation.
+//! `Follower`: a growing file, also across rotation.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use napi::Env;
 use napi::bindgen_prelude::{ClassInstance, Object};
 use napi_derive::napi;
-use qosguard::telemetry::{self, Follow, FollowHandle};
+use qosguard::telemetry::{self, Follow, FollowHandle, SharedReader};
 
 use crate::convert::{Settings, settings};
 use crate::error::{Result, into_js_err, invalid};
 use crate::schema::Schema;
-use crate::stream::{Source, Stream};
+use crate::stream::Stream;
 use crate::table::{ReadOptions, ReadReport};
 
 /// How a growing file is followed.
@@ -20,21 +19,21 @@ use crate::table::{ReadOptions, ReadReport};
 #[derive(Default)]
 #[allow(missing_debug_implementations, reason = "a class instance has none")]
 pub struct FollowOptions<'a> {
-    /// Whether to start at the next line; at the start of the file unless said otherwise.
+    /// Whether to start at the next line; default: at the start of the file.
     pub from_end: Option<bool>,
-    /// Seconds between two looks at a file that does not grow, 0.001 to 3,600; 0.25 unless said otherwise.
+    /// Seconds between two checks of a file that does not grow, 0.001 to 3,600; default: 0.25.
     pub poll: Option<f64>,
-    /// Seconds to wait for a file that vanished before it is an error; for ever unless said otherwise.
+    /// Seconds to wait for a file that vanished before it is an error; default: no limit.
     pub give_up: Option<f64>,
     /// The schema; without one it is detected among the built-in ones.
     pub schema: Option<ClassInstance<'a, Schema>>,
-    /// Share of records, in [0, 1], that may be rejected before the reading fails; 0.05 unless said otherwise.
+    /// Share of records, in [0, 1], that may be rejected before the reading fails; default: 0.05.
     pub max_rejected_share: Option<f64>,
-    /// What separates the cells of a CSV line; `,` unless said otherwise.
+    /// Separator of the cells of a CSV line; default: `,`.
     pub delimiter: Option<String>,
-    /// Longest line in bytes, 1 to 2^28; a longer one is rejected. 2^20 unless said otherwise.
+    /// Longest line in bytes, 1 to 2^28; a longer one is rejected; default: 2^20.
     pub max_line_bytes: Option<f64>,
-    /// Rows of a batch, 1 to 2^20; 65,536 unless said otherwise.
+    /// Rows of a batch, 1 to 2^20; default: 65,536.
     pub batch_rows: Option<f64>,
 }
 
@@ -55,7 +54,7 @@ impl Settings for FollowOptions<'_> {
 #[napi]
 #[allow(missing_debug_implementations, reason = "a reader has none")]
 pub struct Follower {
-    stream: Arc<Stream>,
+    stream: Stream,
     handle: FollowHandle,
 }
 
@@ -88,7 +87,7 @@ impl Follower {
         named.into_iter().map(|(name, count)| (name.to_owned(), count as f64)).collect()
     }
 
-    /// Ends the iteration where the file ends now; what it holds by then is still given.
+    /// Ends the iteration at the present end of the file; the lines before it are still returned.
     #[napi(catch_unwind)]
     pub fn stop(&self) {
         self.handle.stop();
@@ -103,7 +102,7 @@ impl Drop for Follower {
 
 /// Follows a growing log, such as Zeek's conn.log or Suricata's eve.json, across rotation: an asynchronous iterator of tables.
 ///
-/// Throws `io` where there is no such file. Reading rejects as `read`, and with `io` for a file that vanished too long ago.
+/// Throws `io` if the file does not exist. Reading rejects as `read`, and with `io` for a file that vanished too long ago.
 #[napi(catch_unwind)]
 pub fn follow(
     path: String,
@@ -127,8 +126,7 @@ pub fn follow(
     let read = read.to_core()?;
     let follow = Follow::open(&path, how).map_err(|e| into_js_err(&e))?;
     let handle = follow.handle();
-    let source = Source::Follow(path.into(), Box::new(follow), Box::new(read));
-    Ok(Follower { stream: Stream::new(source), handle })
+    Ok(Follower { stream: Stream::new(SharedReader::of_follow(follow, read)), handle })
 }
 
 fn duration(name: &str, seconds: f64) -> Result<Duration> {

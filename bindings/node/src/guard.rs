@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use napi::bindgen_prelude::{AsyncTask, BigInt, Buffer, ClassInstance, Either, Object};
 use napi_derive::napi;
+use qosguard::calibrate::ThresholdRule;
 use qosguard::detect::Checkpoint;
 use qosguard::features::{ContextConfig, Featurizer, HostContextConfig};
 use qosguard::telemetry;
@@ -27,11 +28,11 @@ use crate::watch::{OnProgress, Watch};
 #[derive(Default)]
 #[allow(missing_debug_implementations, reason = "a class instance has none")]
 pub struct GuardOptions<'a> {
-    /// What scores the features; an isolation forest unless said otherwise. `auto` chooses an ensemble by what the table
-    /// knows of its rows: labels with 50 attacks or more, labels with fewer, or none.
+    /// Detector that scores the features; default: an isolation forest. `auto` chooses an ensemble by the labels of the
+    /// table: with 50 attacks or more, with fewer, or without labels.
     #[napi(ts_type = "Detector | 'auto'")]
     pub detector: Option<Either<ClassInstance<'a, Detector>, String>>,
-    /// Asks for a share of clean records that may be called anomalies, in (0, 1); 0.01 unless said otherwise.
+    /// Share of clean records that may become anomalies, in (0, 1); default: 0.01.
     pub false_positive_rate: Option<f64>,
     /// Another rule that chooses the threshold, instead of `falsePositiveRate`.
     #[napi(ts_type = "ThresholdRule")]
@@ -42,21 +43,21 @@ pub struct GuardOptions<'a> {
     /// How raw columns become features.
     #[napi(ts_type = "FeaturizerOptions")]
     pub featurizer: Option<Value>,
-    /// What to do about which verdict; `new Policy()` unless said otherwise.
+    /// The action for each verdict; default: `new Policy()`.
     pub policy: Option<ClassInstance<'a, Policy>>,
-    /// Share of attacks in the traffic that the guard will see, in (0, 1), for the probabilities of a detector that learns
-    /// from labels; that of the training rows unless said otherwise.
+    /// Share of attacks in the traffic that the guard will assess, in (0, 1), for the probabilities of a detector that learns
+    /// from labels; default: the share of the training rows.
     pub attack_share: Option<f64>,
-    /// Seeds the draw of the rows that each stage sees, a whole number up to 2^53 − 1; 0 unless said otherwise.
-    /// The detector has a seed of its own.
+    /// Seed of the draw of the rows of each stage, a whole number up to 2^53 − 1; default: 0.
+    /// The detector has its own seed.
     pub seed: Option<f64>,
     /// Called with every step of the fit; `false` ends it. A network keeps its best weights so far, any other fit rejects
     /// with `cancelled`.
     #[napi(ts_type = "(progress: TrainingProgress) => unknown")]
     pub on_progress: Option<OnProgress>,
-    /// A file that is written after each epoch of a network, to go on from later.
+    /// A file that is written after each epoch of a network, to continue from later.
     pub checkpoint: Option<String>,
-    /// A checkpoint to go on from, with the same bits as a training that never stopped.
+    /// A checkpoint to continue from, with the same bits as a training without interruption.
     pub resume: Option<String>,
 }
 
@@ -76,7 +77,7 @@ impl Settings for GuardOptions<'_> {
     ];
 }
 
-/// Where a guard came from.
+/// The data and the seed that a guard was fitted with.
 #[napi(object, object_from_js = false)]
 #[derive(Debug)]
 pub struct Training {
@@ -88,11 +89,11 @@ pub struct Training {
     pub fitted: f64,
     /// Clean rows that the p-values and the threshold were calibrated on.
     pub calibrated: f64,
-    /// Clean rows that neither saw; `threshold.realised` is measured on them.
+    /// Clean rows that neither used; `threshold.realised` is measured on them.
     pub held_out: f64,
     /// Attack rows, by their labels.
     pub attacks: f64,
-    /// Attack rows that the features and the detector were fitted on, beside the clean ones.
+    /// Attack rows that the features and the detector were fitted on, in addition to the clean rows.
     pub fitted_attacks: f64,
     /// SHA-256 over the rows given, in order.
     pub data_hash: String,
@@ -124,7 +125,7 @@ pub struct SchemaFit {
     pub mapped: Vec<Filled>,
     /// Columns that are derived, and how.
     pub derived: Vec<Filled>,
-    /// The fit in words.
+    /// The fit as text.
     pub text: String,
 }
 
@@ -145,7 +146,7 @@ impl From<qosguard::Guard> for Guard {
 
 #[napi]
 impl Guard {
-    /// Fits every stage, each on rows that the stages before it did not see.
+    /// Fits every stage, each on rows that the stages before it did not use.
     ///
     /// Rejects with `invalid_argument` for a setting outside its domain, and `insufficient_data` for fewer than 100 clean
     /// rows, no usable column, or a rule that needs attacks where there are none.
@@ -166,7 +167,9 @@ impl Guard {
             Some(Either::B(word)) => return Err(invalid("detector", "a detector or `auto`", word)),
         };
         if let Some(rate) = options.false_positive_rate {
-            builder = builder.false_positive_rate(rate);
+            let rule = ThresholdRule::FalsePositiveRate { rate };
+            rule.check().map_err(|_| invalid("falsePositiveRate", "above 0 and below 1", rate))?;
+            builder = builder.threshold(rule);
         }
         if let Some(rule) = options.threshold {
             builder = builder.threshold(parse("threshold", rule)?);
@@ -216,9 +219,9 @@ impl Guard {
         spawn(move || qosguard::Guard::from_bytes(&bytes).map(Self::from))
     }
 
-    /// How the columns that the guard reads can be filled from another source, and what is missing.
+    /// How the columns that the guard reads can be filled from another source, and which are missing.
     ///
-    /// `table.mapTo(guard.inputs)` fills them; `assess` itself goes by names alone.
+    /// `table.mapTo(guard.inputs)` fills them; `assess` itself finds columns by name alone.
     #[napi(catch_unwind)]
     pub fn fits(
         &self,
@@ -245,7 +248,7 @@ impl Guard {
         }
     }
 
-    /// Its schema, without the features that it was fitted without because they told nothing.
+    /// The columns that the guard reads: its schema without features that hold no information, such as constants.
     #[napi(getter, catch_unwind)]
     pub fn inputs(&self) -> Schema {
         self.inner.inputs().into()
@@ -266,7 +269,7 @@ impl Guard {
 
     /// Scores every record and recommends an action for it, off the event loop.
     ///
-    /// Records need the columns that the features are made of, by name, and need no truth. Rejects with `schema_mismatch`
+    /// Records need the columns that the features are made of, by name, and need no labels. Rejects with `schema_mismatch`
     /// naming what is missing, and `bad_record` for a record that cannot be read.
     #[napi(catch_unwind, ts_return_type = "Promise<Assessment>")]
     pub fn assess(
@@ -292,20 +295,23 @@ impl Guard {
         Flows::from(flows).assess(&self.inner).map_err(|e| into_js_err(&e))
     }
 
-    /// A summary of an assessment of a table and its `n` worst findings, off the event loop: equal ones grouped, each with
-    /// time, addresses, ports, protocol, severity, action and what is rare about it. Default: 10 findings.
+    /// A summary of an assessment of a table or of records and its `n` worst findings, off the event loop: equal ones grouped,
+    /// each with time, addresses, ports, protocol, severity, action and what is rare about it. Default: 10 findings.
     ///
-    /// Rejects with `shape_mismatch` for an assessment of another number of rows.
+    /// Rejects as `assess`, and with `shape_mismatch` for an assessment of another number of rows.
     #[napi(catch_unwind, ts_return_type = "Promise<Findings>")]
     pub fn findings(
         &self,
-        flows: ClassInstance<'_, Table>,
+        #[napi(ts_arg_type = "Table | FlowRecord | ReadonlyArray<FlowRecord>")] flows: Either<
+            ClassInstance<'_, Table>,
+            String,
+        >,
         assessment: ClassInstance<'_, Assessment>,
         n: Option<f64>,
     ) -> Result<AsyncTask<Job<Findings>>> {
-        let (guard, flows) = (Arc::clone(&self.inner), Arc::clone(&flows.inner));
+        let (guard, flows) = (Arc::clone(&self.inner), Flows::from(flows));
         let (assessment, n) = (assessment.inner.clone(), whole_or("n", n, 10_usize)?);
-        Ok(spawn(move || Ok(guard.findings(&flows, &assessment, n)?.into())))
+        Ok(spawn(move || Ok(guard.findings(&*flows.table(&guard)?, &assessment, n)?.into())))
     }
 
     /// Splits the score of every record into what each of its columns adds, off the event loop. The result holds a number per
@@ -352,7 +358,7 @@ impl Guard {
         spawn(move || guard.append_contexts(&flows).map(Table::from))
     }
 
-    /// Names of the features that the detector sees.
+    /// Names of the features of the detector.
     #[napi(getter, catch_unwind)]
     pub fn feature_names(&self) -> Vec<String> {
         self.inner.featurizer().names().to_vec()
@@ -364,7 +370,7 @@ impl Guard {
         mirror(self.inner.threshold())
     }
 
-    /// Where the guard came from.
+    /// The data and the seed that the guard was fitted with.
     #[napi(getter, catch_unwind)]
     pub fn training(&self) -> Training {
         let training = self.inner.training();
@@ -392,7 +398,7 @@ impl Guard {
         self.inner.policy().clone().into()
     }
 
-    /// Promises that the guard does not keep, such as the asked false-positive rate, and rules that never apply.
+    /// What to know before relying on the guard: a false-positive rate that was missed, and rules that never apply.
     #[napi(getter, catch_unwind)]
     pub fn warnings(&self) -> Vec<String> {
         self.notices(true)
@@ -409,7 +415,7 @@ impl Guard {
         notices.map(|notice| notice.to_string()).collect()
     }
 
-    /// SHA-256 of everything that makes a verdict, so without the policy; decision ids depend on it.
+    /// SHA-256 of everything but the policy; decision ids depend on it.
     #[napi(getter, catch_unwind)]
     pub fn model_digest(&self) -> String {
         self.inner.model_digest().to_owned()

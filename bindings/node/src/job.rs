@@ -48,7 +48,7 @@ pub fn cancel_job(monitor: &External<Monitor>) {
     monitor.cancel();
 }
 
-/// The monitor that the job which starts now is bound to, or one that nobody cancels.
+/// The monitor that the job which starts now is bound to, or one that is never cancelled.
 fn bound() -> Monitor {
     NEXT.take().unwrap_or_default()
 }

@@ -1,11 +1,11 @@
 //! The Node face of `qosguard`: it converts values, moves work off the event loop and forwards.
 //!
-//! Nothing is computed here. `index.js` beside this crate wraps the generated `native.js`:
+//! Nothing is computed here. `index.js` in the folder of this crate wraps the generated `native.js`:
 //! it turns errors into `QosguardError` and posted records into JSON text.
 #![allow(
     clippy::missing_errors_doc,
     clippy::needless_pass_by_value,
-    reason = "the comments become those of native.d.ts, and napi hands values over"
+    reason = "the comments become the comments of native.d.ts, and napi passes values"
 )]
 
 pub mod assessment;

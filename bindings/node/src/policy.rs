@@ -9,7 +9,7 @@ use crate::convert::mirror;
 use crate::error::{Result, into_js_err};
 use crate::job::{Job, spawn};
 
-/// What to do about each severity, for which traffic to do otherwise, and whom never to touch. Validated; immutable.
+/// The action for each severity, rules for some traffic, and addresses that are never acted on. Validated; immutable.
 #[napi]
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -37,7 +37,7 @@ impl Policy {
         self.inner.digest()
     }
 
-    /// Reads a policy file; `.toml`, `.yaml`, `.yml` or `.json` says what it is.
+    /// Reads a policy file; its extension (`.toml`, `.yaml`, `.yml`, `.json`) determines the format.
     /// Rejects with `io`, or `policy` naming the field.
     #[napi(catch_unwind, ts_return_type = "Promise<Policy>")]
     pub fn load(path: String) -> AsyncTask<Job<Policy>> {

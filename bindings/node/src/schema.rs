@@ -59,28 +59,28 @@ pub enum Kind {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Column {
-    /// Name as it stands in the header.
+    /// Name in the header.
     pub name: String,
     /// What the column is used for.
     pub role: Role,
     /// How its cells are stored.
     pub kind: Kind,
-    /// What it tells about a flow, by the name of its column in the preset `canonical_flow`.
+    /// The property of a flow that it holds, by the name of its column in the preset `canonical_flow`.
     pub field: Option<String>,
-    /// What a cell is multiplied by to get the field's unit; 1 where it is absent.
+    /// Factor from a cell to the field's unit; absent for 1.
     pub scale: Option<f64>,
-    /// Least legal value; a number below it rejects the row.
+    /// Minimum legal value; a number below it rejects the row.
     pub minimum: Option<f64>,
-    /// Greatest legal value; a number above it rejects the row.
+    /// Maximum legal value; a number above it rejects the row.
     pub maximum: Option<f64>,
-    /// The number that the source writes for "undefined"; read as missing.
+    /// The number that means "undefined" in the source; it is read as missing.
     pub undefined: Option<f64>,
-    /// What a time that is a number counts; seconds where it is absent.
+    /// Unit of a time that is a number; absent for seconds.
     #[napi(ts_type = "'s' | 'ms' | 'us' | 'ns' | 'auto'")]
     pub unit: Option<String>,
-    /// How a time is written where ISO 8601 does not say it, as a strptime format.
+    /// strptime format of a time that is not ISO 8601.
     pub format: Option<String>,
-    /// `true` for what was truth, time or identity before it was ignored; it stays no feature.
+    /// `true` for a label, time or identity that is now ignored; it cannot become a feature.
     pub barred: Option<bool>,
 }
 
@@ -119,6 +119,17 @@ impl Schema {
     #[napi(catch_unwind)]
     pub fn from_toml(text: String) -> Result<Self> {
         telemetry::Schema::from_toml(&text).map(Into::into).map_err(|e| into_js_err(&e))
+    }
+
+    /// A schema for records that no preset describes, from their keys and the first 2,000 of them: roles by name and by value.
+    /// The readers do the same where no schema is given and no preset fits.
+    ///
+    /// Throws `schema_mismatch` where no column can be a feature, and `insufficient_data` without a record.
+    #[napi(catch_unwind)]
+    pub fn infer(
+        #[napi(ts_arg_type = "FlowRecord | ReadonlyArray<FlowRecord>")] json: String,
+    ) -> Result<Self> {
+        telemetry::Schema::infer_json(&json).map(Into::into).map_err(|e| into_js_err(&e))
     }
 
     /// The schema as TOML, one column per line. `Schema.fromToml` reads it, also after edits.

@@ -20,36 +20,36 @@ use crate::table::{ReadReport, Table};
 #[derive(Default)]
 #[allow(missing_debug_implementations, reason = "one of two types has none")]
 pub struct SeriesOptions {
-    /// The time column; by its role, or the first, unless said otherwise.
+    /// The time column; default: by its role, or the first.
     pub time: Option<String>,
-    /// The column that says whose row it is.
+    /// The column that identifies the entity of a row.
     pub entity: Option<String>,
-    /// The value columns; all that are left unless said otherwise.
+    /// The value columns; default: all others.
     pub values: Option<Vec<String>>,
-    /// The column of ground truth, which is no value.
+    /// The column of ground truth, which is not a value.
     pub label: Option<String>,
     /// Whether each value column is an entity of its own.
     pub wide: Option<bool>,
     /// For a source without a time column: the time of an entity's first row, in seconds since the epoch.
     pub start: Option<f64>,
-    /// Seconds between steps; found in the times unless said otherwise.
+    /// Seconds between steps; default: from the times.
     #[napi(ts_type = "number | 'infer' | 'irregular'")]
     pub interval: Option<Either<f64, String>>,
-    /// IANA name of the zone of times that are text and say no offset; `UTC` unless said otherwise.
+    /// IANA name of the zone of times that are text without an offset; default: `UTC`.
     pub time_zone: Option<String>,
     /// The strptime format of times that are text and not ISO 8601.
     pub time_format: Option<String>,
-    /// What a time that is a number counts; seconds unless said otherwise.
+    /// Unit of a time that is a number; default: seconds.
     #[napi(ts_type = "'s' | 'ms' | 'us' | 'ns' | 'auto'")]
     pub time_unit: Option<String>,
-    /// What becomes of rows that fall on one step; `refuse` unless said otherwise.
+    /// How several rows of one step are combined; default: `refuse`.
     #[napi(ts_type = "'refuse' | 'first' | 'last' | 'sum' | 'mean'")]
     pub duplicates: Option<String>,
-    /// What every value is multiplied by; 1 unless said otherwise.
+    /// Factor on every value; default: 1.
     pub scale: Option<f64>,
     /// Unit of the values after that, such as `bit/s`.
     pub unit: Option<String>,
-    /// Most numbers that the series may hold; 2^26 unless said otherwise.
+    /// Maximum number of values of the series; default: 2^26.
     pub max_cells: Option<f64>,
 }
 
@@ -158,18 +158,18 @@ pub struct SeriesReport {
     pub steps: f64,
     /// Runs of steps without a row, by entity and time.
     pub gaps: Vec<Gap>,
-    /// Rows that stand behind a later one of their entity.
+    /// Rows that come after a later row of their entity.
     pub out_of_order: f64,
-    /// Rows whose entity and time are those of another before them.
+    /// Rows with the entity and time of an earlier row.
     pub duplicates: f64,
     /// Rows of another time than the one before them, that yet fall on its step.
     pub crowded: f64,
     /// What was done with both.
     #[napi(ts_type = "'refuse' | 'first' | 'last' | 'sum' | 'mean'")]
     pub policy: String,
-    /// Rows beside the grid, taken to the nearest step.
+    /// Rows off the grid, moved to the nearest step.
     pub off_grid: f64,
-    /// How far beside the grid at most, in seconds.
+    /// Maximum distance from the grid, in seconds.
     pub off_grid_max_s: f64,
     /// Jumps of the zone's clocks.
     pub daylight: Daylight,

@@ -17,7 +17,7 @@ pub enum Attack {
     Flood,
     /// A few sources hold many nearly silent connections to one web server open.
     SlowDos,
-    /// One source knocks at many ports with one or two packets each.
+    /// One source sends one or two packets to each of many ports.
     PortScan,
     /// Password guesses: short SSH or FTP sessions of almost equal size.
     BruteForce,
@@ -40,21 +40,21 @@ impl From<Attack> for simulate::Attack {
     }
 }
 
-/// What the simulator is asked for.
+/// Settings of the simulator.
 #[napi(object, object_to_js = false)]
 #[derive(Debug, Default)]
 pub struct SimulateOptions {
-    /// Flows to make, 1 to 10^9; 10,000 unless said otherwise.
+    /// Flows to make, 1 to 10^9; default: 10,000.
     pub rows: Option<f64>,
-    /// Share of the flows that belong to attacks, in [0, 1); 0.05 unless said otherwise.
+    /// Share of the flows that belong to attacks, in [0, 1); default: 0.05.
     pub attack_share: Option<f64>,
-    /// The attacks to make, each once; all of them unless said otherwise.
+    /// The attacks to make, each once; default: all of them.
     pub attacks: Option<Vec<Attack>>,
-    /// Hosts of the inside network, 1 to 10^6; 250 unless said otherwise.
+    /// Hosts of the inside network, 1 to 10^6; default: 250.
     pub hosts: Option<f64>,
     /// When the first flow may start, seconds since the Unix epoch.
     pub start_time: Option<f64>,
-    /// Seed of all randomness, a whole number up to 2^53 − 1; 0 unless said otherwise.
+    /// Seed of all randomness, a whole number up to 2^53 − 1; default: 0.
     pub seed: Option<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! `Split`, `distinct` and `leakAudit`: training and test rows, and what a result on them is worth.
+//! `Split`, `distinct` and `leakAudit`: training and test rows, and leaks between them.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use napi_derive::napi;
 use qosguard::evaluate;
 use serde::Deserialize;
 
-use crate::convert::{Settings, settings, whole, whole_or};
+use crate::convert::{Labels, Settings, flags, settings, whole, whole_or};
 use crate::error::{Result, into_js_err};
 use crate::job::{Job, spawn, spawn_mirror};
 use crate::table::Table;
@@ -50,11 +50,11 @@ impl Split {
     /// Throws `invalid_argument` for a share outside (0, 1), `insufficient_data` when a part would be empty.
     #[napi(catch_unwind)]
     pub fn stratified(
-        labels: Vec<bool>,
+        #[napi(ts_arg_type = "ReadonlyArray<boolean> | Uint8Array")] labels: Labels,
         test_share: f64,
         #[napi(ts_arg_type = "SplitOptions")] options: Option<Object<'_>>,
     ) -> Result<Self> {
-        let split = evaluate::Split::stratified(&labels, test_share, seed(options)?);
+        let split = evaluate::Split::stratified(&flags(labels)?, test_share, seed(options)?);
         split.map(Into::into).map_err(|e| into_js_err(&e))
     }
 
@@ -63,11 +63,11 @@ impl Split {
     /// Throws `invalid_argument` for fewer than 2 folds, `insufficient_data` for fewer rows than folds.
     #[napi(catch_unwind, ts_return_type = "Array<Split>")]
     pub fn k_fold(
-        labels: Vec<bool>,
+        #[napi(ts_arg_type = "ReadonlyArray<boolean> | Uint8Array")] labels: Labels,
         k: f64,
         #[napi(ts_arg_type = "SplitOptions")] options: Option<Object<'_>>,
     ) -> Result<Vec<Self>> {
-        let splits = evaluate::Split::k_fold(&labels, whole("k", k)?, seed(options)?);
+        let splits = evaluate::Split::k_fold(&flags(labels)?, whole("k", k)?, seed(options)?);
         Ok(splits.map_err(|e| into_js_err(&e))?.into_iter().map(Into::into).collect())
     }
 
@@ -78,11 +78,12 @@ impl Split {
     /// would have no clean row.
     #[napi(catch_unwind, ts_return_type = "Array<Split>")]
     pub fn leave_one_family_out(
-        labels: Vec<bool>,
+        #[napi(ts_arg_type = "ReadonlyArray<boolean> | Uint8Array")] labels: Labels,
         families: Vec<String>,
         clean_test_share: f64,
         #[napi(ts_arg_type = "SplitOptions")] options: Option<Object<'_>>,
     ) -> Result<Vec<Self>> {
+        let labels = flags(labels)?;
         let splits =
             evaluate::Split::leave_one_family_out(&labels, &families, clean_test_share, seed(options)?);
         let splits = splits.map_err(|e| into_js_err(&e))?.into_iter();
@@ -128,7 +129,7 @@ pub struct Distinct {
     pub rows: Vec<f64>,
     /// Rows that repeat an earlier one.
     pub removed: f64,
-    /// Removed rows whose label is not that of the first occurrence; 0 without labels.
+    /// Removed rows with another label than the first occurrence; 0 without labels.
     pub conflicting: f64,
 }
 
@@ -156,7 +157,7 @@ pub struct FeatureAuc {
     pub flagged: bool,
 }
 
-/// What a result on a train and a test table is worth.
+/// Leaks between a train and a test table.
 #[napi(object, object_from_js = false)]
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -171,7 +172,7 @@ pub struct LeakAudit {
     pub duplicates_in_test: f64,
     /// Test rows whose features are in the training table too.
     pub shared: f64,
-    /// Repeated training rows whose label is not that of the first.
+    /// Repeated training rows with another label than the first.
     pub conflicting_in_train: f64,
     /// A column with at least this AUC is flagged.
     pub level: f64,
@@ -191,7 +192,7 @@ impl Settings for AuditOptions {
     const KEYS: &'static [&'static str] = &["level"];
 }
 
-/// Audits a train and a test table of one schema: columns that give the label away, and rows that both have.
+/// Audits a train and a test table of one schema: columns that reveal the label, and rows that both have.
 ///
 /// Rejects with `invalid_argument` for a level outside its range, tables of two schemas and a table without labels;
 /// `insufficient_data` without feature columns and for test rows of one label only.

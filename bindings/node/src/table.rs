@@ -24,28 +24,28 @@ use crate::schema::Schema;
 pub struct ReadOptions<'a> {
     /// The schema; without one it is detected among the built-in ones.
     pub schema: Option<ClassInstance<'a, Schema>>,
-    /// Share of records, in [0, 1], that may be rejected before the reading fails; 0.05 unless said otherwise.
+    /// Share of records, in [0, 1], that may be rejected before the reading fails; default: 0.05.
     pub max_rejected_share: Option<f64>,
-    /// What separates the cells of a CSV line; `,` unless said otherwise.
+    /// Separator of the cells of a CSV line; default: `,`.
     pub delimiter: Option<String>,
-    /// Longest line in bytes, 1 to 2^28; a longer one is rejected. 2^20 unless said otherwise.
+    /// Longest line in bytes, 1 to 2^28; a longer one is rejected; default: 2^20.
     pub max_line_bytes: Option<f64>,
-    /// Rows of a batch, 1 to 2^20; 65,536 unless said otherwise.
+    /// Rows of a batch, 1 to 2^20; default: 65,536.
     pub batch_rows: Option<f64>,
-    /// Names and definitions of the flows of a capture; `nfstream` unless said otherwise.
+    /// Names and definitions of the flows of a capture; default: `nfstream`.
     #[napi(ts_type = "'nfstream' | 'cic' | 'cic_legacy'")]
     pub profile: Option<String>,
-    /// Of a capture: seconds without a packet after which a flow ends; the profile says when unless said otherwise.
+    /// Of a capture: seconds without a packet after which a flow ends; default: by the profile.
     pub idle_timeout: Option<f64>,
-    /// Of a capture: seconds after which a flow ends at all; the profile says when unless said otherwise.
+    /// Of a capture: maximum length of a flow in seconds; default: by the profile.
     pub active_timeout: Option<f64>,
-    /// Of a capture: seconds after which a flow that goes on gives a row; never unless said otherwise.
+    /// Of a capture: seconds after which a flow that continues gives a row; default: never.
     pub interim: Option<f64>,
-    /// Of a capture: flows held at a time; 500,000 unless said otherwise.
+    /// Of a capture: maximum number of flows in memory; default: 500,000.
     pub max_flows: Option<f64>,
-    /// Of a capture: whether flows are those inside tunnels.
+    /// Of a capture: whether flows are built from the packets inside tunnels.
     pub decode_tunnels: Option<bool>,
-    /// Of a live capture: seconds of its time that rows wait for a batch to fill up; as long as it takes unless said otherwise.
+    /// Of a live capture: maximum time in seconds, by its clock, that a row waits for its batch to be full; default: no limit.
     pub flush: Option<f64>,
 }
 
@@ -124,14 +124,14 @@ pub struct ReadReport {
     pub accepted: f64,
     /// Records rejected.
     pub rejected: f64,
-    /// Lines without a single value, which are no records.
+    /// Lines without a value; they do not count as records.
     pub blank: f64,
-    /// How many records were of another kind than the reader's, such as the alerts among Suricata's events, or could give no
-    /// flow, such as a packet cut short; by the name of the kind.
+    /// Counts of records of another kind than the reader's, such as alerts among Suricata's events, and of records that give no
+    /// flow, such as a truncated packet; by the name of the kind.
     pub skipped: HashMap<String, f64>,
-    /// How many accepted records have a label such as `Unknown`: they have no truth.
+    /// How many accepted records have a label such as `Unknown`, which is neither clean nor an attack.
     pub unlabelled: f64,
-    /// What each column was taken for, where the schema was inferred.
+    /// The role of each column and the reason, if the schema was inferred.
     pub inferred: Vec<String>,
     /// The first rejections, in file order.
     pub rejections: Vec<Rejection>,
@@ -147,7 +147,7 @@ impl ReadReport {
     }
 }
 
-/// Raw telemetry in memory: rows whose columns are those of a schema. Immutable; share it freely between calls.
+/// Raw telemetry in memory: rows with the columns of a schema. Immutable; share it freely between calls.
 #[napi]
 #[derive(Clone, Debug)]
 pub struct Table {
@@ -189,14 +189,20 @@ impl Table {
         Ok(spawn(move || telemetry::IpcReader::new(bytes, "ipc", &options)?.read().map(Table::from)))
     }
 
-    /// The table as an Arrow IPC stream, which `tableFromIPC` of apache-arrow reads without a copy. It is made on the calling
-    /// thread: of a large table take parts with `slice`, or `write` a file.
+    /// The table as an Arrow IPC stream, which `tableFromIPC` of apache-arrow reads without a copy; made off the event loop.
+    #[napi(catch_unwind, ts_return_type = "Promise<Buffer>")]
+    pub fn to_ipc(&self) -> AsyncTask<Job<Buffer>> {
+        let table = Arc::clone(&self.inner);
+        spawn(move || table.to_ipc().map(Buffer::from))
+    }
+
+    /// As `toIpc`, on the calling thread; for a small table.
     #[napi(catch_unwind)]
-    pub fn to_ipc(&self) -> Result<Buffer> {
+    pub fn to_ipc_sync(&self) -> Result<Buffer> {
         self.inner.to_ipc().map(Buffer::from).map_err(|e| into_js_err(&e))
     }
 
-    /// Writes the table to a file; its name says the format: `.csv`, `.jsonl`, `.ndjson`, `.json`, `.arrow`, `.ipc`,
+    /// Writes the table to a file; its extension determines the format: `.csv`, `.jsonl`, `.ndjson`, `.json`, `.arrow`, `.ipc`,
     /// `.feather` or `.parquet`. `read` reads the same values back. Rejects with `invalid_argument` for another name, `io`.
     #[napi(catch_unwind, ts_return_type = "Promise<void>")]
     pub fn write(&self, path: String) -> AsyncTask<Job<()>> {
@@ -232,13 +238,14 @@ impl Table {
     }
 
     /// The rows from `start`, 0 where it is left out, to before `end`, the last where it is left out, as records by column
-    /// name, which `fromRecords` reads. A missing value is `null`, a time is in seconds since the epoch, and an infinity is
-    /// the text that a CSV file has for it. `for await (const record of table)` gives all rows and lets the event loop run.
+    /// name, which `fromRecords` reads. A missing value is `null`, a time is as in a file of the schema, and an infinity is the
+    /// text that a CSV file has for it. `for await (const record of table)` gives all rows and lets the event loop run.
     #[napi(catch_unwind, ts_return_type = "Array<TableRow>")]
     pub fn records(&self, start: Option<f64>, end: Option<f64>) -> Result<Vec<Value>> {
         let columns = self.inner.schema().columns();
         let mut records = Vec::new();
-        for batch in self.batches(start, end)? {
+        let batches = self.slice(start, end)?.inner.to_records().map_err(|e| into_js_err(&e))?;
+        for batch in batches {
             let cells: Vec<Cells<'_>> = (0..columns.len()).map(|column| Cells::of(&batch, column)).collect();
             for row in 0..batch.num_rows() {
                 let cell = |(column, cells): (&telemetry::Column, &Cells<'_>)| {
@@ -273,7 +280,7 @@ impl Table {
         Ok(if is_text { Either::B(texts) } else { Either::A(numbers.into()) })
     }
 
-    /// Takes the table to another schema: columns by name, by what they tell about a flow, or derived, each in the
+    /// Converts the table to another schema: columns by name, by the property of a flow that they hold, or derived, each in the
     /// schema's unit. `guard.inputs` is the schema that brings a table to a guard.
     /// Rejects with `schema_mismatch` naming the features that nothing fills.
     #[napi(catch_unwind, ts_return_type = "Promise<Table>")]
@@ -309,7 +316,17 @@ impl Table {
         Ok(labels.map(|labels| labels.into_iter().map(u8::from).collect::<Vec<_>>().into()))
     }
 
-    /// The rows whose label tells clean from attack: all but those with a label such as `Unknown`.
+    /// Ground truth as bytes, 1 for attacks, off the event loop: what takes `labels` takes them too. `null` without a label
+    /// column. Rejects with `bad_record` for an empty label.
+    #[napi(catch_unwind, ts_return_type = "Promise<Uint8Array | null>")]
+    pub fn label_flags(&self) -> AsyncTask<Job<Option<Uint8Array>>> {
+        let table = Arc::clone(&self.inner);
+        spawn(move || {
+            Ok(table.labels()?.map(|labels| labels.into_iter().map(u8::from).collect::<Vec<_>>().into()))
+        })
+    }
+
+    /// The rows whose label decides between clean and attack: all but the rows with a label such as `Unknown`.
     /// Throws `bad_record` for an empty label.
     #[napi(catch_unwind)]
     pub fn labelled(&self) -> Result<Self> {
@@ -407,8 +424,8 @@ pub fn read_jsonl(
     Ok(spawn(move || telemetry::read_jsonl_with(path, &options).map(Table::from)))
 }
 
-/// Reads a file of flows, logs or packets: what it begins with tells captures (pcap, pcapng), Parquet, Arrow IPC, Zeek's and
-/// Suricata's logs, JSON lines and CSV apart, and then its name; text may be gzipped. Rejects as the reader of its kind.
+/// Reads a file of flows, logs or packets. Its first bytes, and then its name, determine the format: captures (pcap, pcapng),
+/// Parquet, Arrow IPC, logs of Zeek and Suricata, exports, JSON lines or CSV; text may be gzipped. Rejects as the reader of its kind.
 #[napi(catch_unwind, ts_return_type = "Promise<Table>")]
 pub fn read(
     path: String,

@@ -10,7 +10,7 @@ use napi_derive::napi;
 use qosguard::detect::Checkpoint;
 use qosguard::{Error, Monitor, Progress, Result};
 
-/// How far a fit is. The fields of an epoch are 0, or `NaN`, unless `unit` is `epochs`.
+/// Progress of a fit. The fields of an epoch are 0, or `NaN`, unless `unit` is `epochs`.
 #[napi(object, object_from_js = false)]
 #[derive(Debug)]
 pub struct TrainingProgress {
@@ -26,7 +26,7 @@ pub struct TrainingProgress {
     pub member: Option<String>,
     /// The fold that it was fitted without, from 0; missing for a fit on all rows.
     pub fold: Option<f64>,
-    /// Epochs of this stage at most; training may end before.
+    /// Maximum number of epochs of this stage; training may end before.
     pub epochs: f64,
     /// The epoch that just ended, from 1.
     pub epoch: f64,
@@ -112,7 +112,7 @@ fn ask(call: &OnProgress, progress: &Progress<'_>) -> Result<bool> {
     let answer = move |answer: napi::Result<Unknown<'static>>, _| {
         let goes_on = answer
             .and_then(|answer| Ok(answer.get_type()? != ValueType::Boolean || answer.coerce_to_bool()?));
-        // Nobody listens any more where the environment is being torn down.
+        // The receiver is gone if the environment is shut down.
         drop(send.send(goes_on.map_err(|error| error.reason.clone())));
         Ok(())
     };

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import { BoostedTrees, Guard, GuardExplanation, IsolationForest, LogisticRegression, simulate } from 'qosguard'
 
 const [flows, fresh] = await Promise.all([[1, 3000], [2, 800]].map(([seed, rows]) => simulate({ rows, seed, attackShare: 0.1 })))
-/** The same flows, of which nobody knows what they are. */
+/** The same flows without labels. */
 const unlabelled = await flows.mapTo(
   flows.schema.columns.filter(({ role }) => role === 'label' || role === 'family')
     .reduce((schema, { name }) => schema.withRole(name, 'ignore'), flows.schema),
@@ -71,7 +71,7 @@ test('a single detector has no members', async () => {
   await assert.rejects(Guard.fit(unlabelled, { detector: new BoostedTrees() }), { name: 'QosguardError', code: 'insufficient_data' })
 })
 
-test('a guard says why', async () => {
+test('a guard gives reasons', async () => {
   const guard = await Guard.fit(flows, { detector: new BoostedTrees({ trees: 10 }) })
   const out = await guard.assess(fresh)
   const [{ row }] = out.top(1)

@@ -18,7 +18,7 @@ function data() {
 function missing(path, name) {
   if (existsSync(path) || process.env.QOSGUARD_REQUIRE_DATA === '1') return false
   if (process.env.QOSGUARD_SKIPPED) appendFileSync(process.env.QOSGUARD_SKIPPED, `node ${name}\n`)
-  return `SKIPPED: there is no ${path}; set QOSGUARD_DATA`
+  return `SKIPPED: ${path} does not exist; set QOSGUARD_DATA`
 }
 
 const path = join(data(), 'flows/unsw-nb15/UNSW_NB15_82332.csv')

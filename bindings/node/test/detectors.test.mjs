@@ -117,7 +117,7 @@ test('what learns from labels needs them, of both classes and one per row', asyn
   }
 })
 
-test('a label tells attacks apart', async () => {
+test('labels separate attacks', async () => {
   const detector = await new BoostedTrees({ trees: 20 }).fit(x, WIDTH, { labels })
   const scores = detector.scoreSync(x, WIDTH)
   const least = Math.min(...scores.filter((_, row) => labels[row]))
@@ -217,7 +217,7 @@ test('a setting outside its domain is refused when fitting', async () => {
   await refused(new Ensemble({ members: twins }).fit(x, WIDTH), 'invalid_argument', /name/)
 })
 
-test('the documented settings and defaults are those of the core', () => {
+test('documented settings and defaults are as in the core', () => {
   const text = readFileSync(new URL('../index.d.ts', import.meta.url), 'utf8')
   const Classes = {
     Autoencoder, BoostedTrees, ContrastTrees, Ensemble, EntityAutoencoders, GaussianMixture, HalfSpaceTrees,
@@ -234,7 +234,7 @@ test('the documented settings and defaults are those of the core', () => {
     assert.deepEqual(documented.map(([key]) => key).sort(), known.split(', ').sort(), name)
     const defaults = new Settings().toObject()
     for (const [key, doc] of documented) {
-      const [, number] = doc.match(/; ([\d.,e-]+) unless said otherwise/) ?? []
+      const [, number] = doc.match(/; default: ([\d.,e-]*\d)/) ?? []
       if (!number || !(key in defaults)) continue
       // Some settings of networks are held in 32 bits.
       assert.equal(Math.fround(defaults[key]), Math.fround(Number(number.replaceAll(',', ''))), `${name}.${key}`)

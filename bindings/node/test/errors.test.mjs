@@ -1,4 +1,4 @@
-// One error class with a kind; a promise rejects and never throws; a misspelt setting is no default.
+// One error class with a kind; a promise rejects and never throws; a misspelt setting is an error.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -65,4 +65,54 @@ test('what the caller\'s own code throws comes through untouched', async () => {
   const own = Object.assign(new RangeError('mine'), { code: 'MINE' })
   const options = { get rows() { throw own } }
   await assert.rejects(simulate(options), (error) => error === own && error.constructor === RangeError)
+})
+
+/** Every function and method, with an instance of each class. */
+async function everyCall() {
+  const flows = await simulate({ rows: 500, attackShare: 0.1, seed: 1 })
+  const guard = await qosguard.Guard.fit(flows, { detector: new IsolationForest({ trees: 5 }) })
+  const instances = {
+    Assessment: await guard.assess(flows), Detector: new IsolationForest({ trees: 5 }), Guard: guard,
+    FittedDetector: await new IsolationForest({ trees: 5 }).fit(new Float32Array(200).map(Math.sin), 2),
+    GuardExplanation: await guard.explain(flows), Policy: new qosguard.Policy(), Schema: flows.schema, Table: flows,
+  }
+  const text = readFileSync(new URL('../native.d.ts', import.meta.url), 'utf8')
+  const calls = [...text.matchAll(/^export declare function (\w+)\((.*)\):/gm)].map(([, name, args]) => [name, args, qosguard[name]])
+  for (const [, name, body] of text.matchAll(/^export declare class (\w+) \{\n([\s\S]*?)^\}/gm)) {
+    for (const [, isStatic, member, args] of body.matchAll(/^ {2}(static )?(\w+)\((.*)\):/gm)) {
+      const owner = isStatic ? qosguard[name] : instances[name]
+      if (owner) calls.push([`${name}.${member}`, args, owner[member].bind(owner)])
+    }
+  }
+  return calls.filter(([name]) => name !== 'probe' && !name.endsWith('.stop'))
+}
+
+test('messages about arguments of another type name no type of Rust', async () => {
+  const wrong = ['text', 3, true, null, Symbol('s'), 10n, {}, [], [{}], () => 0, new Date(0), new Float32Array(2), await simulate({ rows: 2 })]
+  const seen = new Set()
+  for (const [name, args, call] of await everyCall()) {
+    const count = args === '' ? 0 : args.split(/,(?![^<]*>)/).length
+    const given = wrong.flatMap((value) => Array.from({ length: count }, (_, at) => wrong.slice(0, at).concat([value])))
+    for (const list of given.concat([wrong.slice(0, count)])) {
+      try {
+        await call(...list)
+      } catch (error) {
+        if (error.code === 'invalid_argument') seen.add(`${name}: ${error.message}`)
+      }
+    }
+  }
+  const foreign = [...seen].filter((message) => /rust|napi|Option<|Expect value|f64|usize|u64|Vec<|non of these/i.test(message))
+  assert.deepEqual(foreign, [])
+  assert.ok(seen.size > 50, `only ${seen.size} messages`)
+})
+
+test('options of another type are named', async () => {
+  const flows = await simulate({ rows: 200 })
+  for (const [options, message] of [
+    [{ falsePositiveRate: '0.1' }, '`falsePositiveRate` must be a number, got text'],
+    [{ falsePositiveRate: 5 }, '`falsePositiveRate` must be above 0 and below 1, got 5'],
+    [{ checkpoint: 3 }, '`checkpoint` must be text, got a number'],
+  ]) {
+    await assert.rejects(qosguard.Guard.fit(flows, options), { code: 'invalid_argument', message })
+  }
 })

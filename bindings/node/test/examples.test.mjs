@@ -1,4 +1,4 @@
-// What the documents show runs as it stands there.
+// The code of the documents runs as it is.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'

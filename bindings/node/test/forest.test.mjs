@@ -12,7 +12,7 @@ function matrix(rows) {
 
 const fit = (x, options) => new IsolationForest({ trees: 50, seed: 1, ...options }).fit(x, 3)
 
-test('the row that stands apart scores highest', async () => {
+test('an isolated row scores highest', async () => {
   const x = matrix(500)
   const forest = await fit(x)
   assert.ok(new IsolationForest() instanceof Detector)

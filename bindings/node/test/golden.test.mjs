@@ -14,7 +14,7 @@ test('no case is lost', () => {
   assert.equal(detectors.length, 57)
 })
 
-/** Bits as hexadecimal digits, as they stand in the files. */
+/** Bits as hexadecimal digits, as in the files. */
 function hex(numbers) {
   const width = numbers.BYTES_PER_ELEMENT
   const bytes = new DataView(numbers.buffer, numbers.byteOffset, numbers.byteLength)

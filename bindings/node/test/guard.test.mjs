@@ -24,7 +24,7 @@ function record(change) {
   return { ...Object.fromEntries(columns.map((c) => [c.name, c.field?.endsWith('_ip') ? '10.0.0.7' : values[c.kind]])), ...change }
 }
 
-test('a guard says where it came from and what it realised', () => {
+test('a guard reports its data and what its threshold realised', () => {
   assert.equal(guard.training.seed, 9)
   assert.equal(guard.training.rows, 4000)
   assert.match(guard.training.dataHash, /^[0-9a-f]{64}$/)
@@ -178,7 +178,7 @@ test('another policy changes the actions and no score', async () => {
   assert.ok(out.decisions.every((decision) => decision.dryRun === false))
 })
 
-test('a file that is no intact guard is refused by kind', async () => {
+test('a file that is not an intact guard is an error of its kind', async () => {
   const bytes = guard.toBuffer()
   const refused = (content) => assert.rejects(Guard.fromBuffer(content), { name: 'QosguardError', code: 'corrupt_artifact' })
   await refused(Buffer.alloc(0))
@@ -196,7 +196,7 @@ test('a file that is no intact guard is refused by kind', async () => {
   await assert.rejects(guard.save(join(folder, 'no', 'such', 'folder')), { code: 'io' })
 })
 
-test('a guard says what another source lacks, and a table is brought to it', async () => {
+test('a guard lists what another source lacks, and a table is mapped to it', async () => {
   const fit = guard.fits(Schema.preset('unsw_nb15_raw'))
   assert.equal(fit.isComplete, false)
   assert.deepEqual(fit.missing, ['syn_count', 'fin_count', 'rst_count', 'iat_mean_ms', 'iat_std_ms'])

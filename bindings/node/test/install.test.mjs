@@ -1,4 +1,4 @@
-// What `npm install` of the folder or of a packed tarball leaves behind: an add-on that loads, or an error that says what to run.
+// What `npm install` of the folder or of a packed tarball leaves behind: an add-on that loads, or an error with the command to run.
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
@@ -71,7 +71,7 @@ test('installing the folder builds the add-on', async () => {
   assert.match((await works(app)).stdout, /^\d+\n$/)
 })
 
-test('installing the folder fails where the add-on cannot be built, and says what to run', async () => {
+test('installing the folder fails if the add-on cannot be built, with the command to run', async () => {
   cargo('cargo-fails', 'echo "error: no such crate" >&2; exit 101')
   const expected = ({ stdout, stderr }) => /npm run build/.test(stdout + stderr)
   await assert.rejects(npm(project('unbuilt'), 'install', clone('broken')), expected)

@@ -6,7 +6,7 @@ import { IsolationForest, simulate } from 'qosguard'
 const BAD = [-1, 1.7, NaN, Infinity, -Infinity, 2 ** 53, '3', null, true, {}]
 
 for (const name of ['trees', 'maxSamples', 'maxDepth', 'seed']) {
-  test(`IsolationForest refuses a bad ${name}`, () => {
+  test(`IsolationForest rejects a bad ${name}`, () => {
     for (const value of BAD) {
       assert.throws(() => new IsolationForest({ [name]: value }), { name: 'QosguardError', code: 'invalid_argument' }, String(value))
     }
@@ -14,7 +14,7 @@ for (const name of ['trees', 'maxSamples', 'maxDepth', 'seed']) {
 }
 
 for (const name of ['rows', 'hosts', 'startTime', 'seed']) {
-  test(`simulate refuses a bad ${name}`, async () => {
+  test(`simulate rejects a bad ${name}`, async () => {
     for (const value of BAD) {
       await assert.rejects(simulate({ [name]: value }), { name: 'QosguardError', code: 'invalid_argument' }, String(value))
     }
@@ -34,7 +34,7 @@ test('the greatest safe seed is taken as it is', async () => {
   assert.equal(a.numRows + b.numRows, 100)
 })
 
-test('a width that is no whole number is refused', async () => {
+test('a width that is not a whole number is rejected', async () => {
   const forest = await new IsolationForest({ trees: 5 }).fit(new Float32Array(200).map(Math.sin), 2)
   for (const width of BAD) {
     assert.throws(() => forest.scoreSync(new Float32Array(2), width), { code: 'invalid_argument' }, String(width))

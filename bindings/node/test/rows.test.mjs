@@ -111,7 +111,7 @@ test('every typed array that a getter gives is copied once', () => {
   assert.ok(count >= 5, `only ${count} getters found`)
 })
 
-test('what is done to a first argument is what native.d.ts says of it', async () => {
+test('a first argument is converted by its type in native.d.ts', async () => {
   const text = readFileSync(new URL('../native.d.ts', import.meta.url), 'utf8')
   const calls = [...text.matchAll(/^export declare function (\w+)\(\w+: ([^,)]+)/gm)].map(([, name, type]) => [name, type, qosguard[name]])
   for (const [, name, body] of text.matchAll(/^export declare class (\w+) \{\n([\s\S]*?)^\}/gm)) {

@@ -62,7 +62,11 @@ test('JSON has what is shown', () => {
   for (const [name, [instance]] of Object.entries(shown)) assert.notEqual(JSON.stringify(instance), '{}', name)
   const [policy] = shown.Policy
   assert.deepEqual(Policy.fromObject(JSON.parse(JSON.stringify(policy))).toObject(), policy.toObject())
-  assert.equal(JSON.parse(JSON.stringify(shown.Assessment[0])).decisions.length, 1000)
+  const [out] = shown.Assessment
+  const written = JSON.parse(JSON.stringify(out))
+  assert.deepEqual([written.length, written.anomalies, written.worst.length], [1000, out.anomalies.length, 10])
+  assert.deepEqual(written.worst, JSON.parse(JSON.stringify(out.top(10))))
+  assert.ok(JSON.stringify(out).length < 20_000)
 })
 
 test('an instance that is cloned or posted is an error, not an empty object', async () => {
@@ -92,9 +96,21 @@ test('what a message names travels', async () => {
       parentPort.postMessage({ scores, decisions: decisions.slice(0, 10), detector: new Detector(kind, options).toObject() })
     })`
   const detector = new IsolationForest({ trees: 7 }).toObject()
-  const workerData = { guard: guard.toBuffer(), flows: flows.toIpc(), policy: policy.toObject(), detector }
+  const workerData = { guard: guard.toBuffer(), flows: await flows.toIpc(), policy: policy.toObject(), detector }
   const answer = await new Promise((resolve, reject) => {
     new Worker(code, { eval: true, workerData }).on('message', resolve).on('error', reject)
   })
   assert.deepEqual(answer, { scores: out.scores, decisions: out.decisions.slice(0, 10), detector })
+})
+
+test('instances are deeply equal only if they are the same or hold the same', async () => {
+  const same = { Detector: new qosguard.Detector('kitsune'), Guard: await Guard.fromBuffer(shown.Guard[0].toBuffer()) }
+  Object.assign(same, { Policy: new Policy(), Schema: Schema.preset('flow_detail') })
+  for (const [name, instance] of Object.entries(same)) assert.deepEqual(instance, shown[name][0], name)
+  assert.notDeepEqual(new qosguard.Detector('kitsune', { hiddenRatio: 0.5 }), same.Detector)
+  assert.notDeepEqual(Schema.preset('flow'), same.Schema)
+  const other = await qosguard.simulate({ rows: 10, seed: 6 })
+  assert.notDeepEqual(other, shown.Table[0])
+  assert.notDeepEqual(await shown.Guard[0].assess(other), shown.Assessment[0])
+  for (const [name, [instance]] of Object.entries(shown)) assert.deepEqual(instance, instance, name)
 })

@@ -67,7 +67,7 @@ function netflow5(packets) {
 }
 
 const event = (packets) => `${JSON.stringify({ event_type: 'flow', flow: { pkts_toserver: packets } })}\n`
-const column = (table, name) => [...tableFromIPC(table.toIpc()).getChild(name)]
+const column = (table, name) => [...tableFromIPC(table.toIpcSync()).getChild(name)]
 const packetsOf = (table) => column(table, 'flow.pkts_toserver')
 
 const HEADER = 'src_ip,dst_ip,src_port,dst_port,protocol,packet_count,byte_count,duration\n'
@@ -209,7 +209,7 @@ test('export files become a table', async () => {
   assert.deepEqual(flows.report.skipped, { unsupported_datagrams: 1 })
 })
 
-test('an export without its template says that nothing was read', async () => {
+test('an export without its template reports that nothing was read', async () => {
   const header = pack([2, 10], [2, 24], [4, 1_700_000_000], [4, 0], [4, 1])
   const data = Buffer.concat([header, Buffer.from([1, 0, 0, 8, 10, 0, 0, 1])])
   const { numRows, report } = await readExports([file('data.dat', data)])
@@ -218,7 +218,7 @@ test('an export without its template says that nothing was read', async () => {
   assert.equal((await readExports([file('good.dat', netflow5(7))])).report.nothingRead, undefined)
 })
 
-test('a series says what is missing', async () => {
+test('a series reports what is missing', async () => {
   const path = file('links.csv', `at,link,kbps
 2024-01-01T00:00:00Z,a,1
 2024-01-01T00:05:00Z,a,2
@@ -248,7 +248,7 @@ test('a series says what is missing', async () => {
   assert.throws(() => series.values('a', 'mbps'), { code: 'invalid_argument', message: /column/ })
 })
 
-test('a schema of your own says how its times are written', async () => {
+test('a schema defines how its times are written', async () => {
   const schema = Schema.fromToml(`
     name = "own"
     columns = [
@@ -271,7 +271,7 @@ test('a table is written and read back', async () => {
     assert.equal(await flows.write(path), undefined)
     assert.ok(readFileSync(path).length > 0)
     const again = await read(path, { schema: flows.schema })
-    assert.deepEqual(tableFromIPC(again.toIpc()).toArray().map(String), tableFromIPC(flows.toIpc()).toArray().map(String))
+    assert.deepEqual(tableFromIPC(again.toIpcSync()).toArray().map(String), tableFromIPC(flows.toIpcSync()).toArray().map(String))
   }
   await assert.rejects(flows.write(join(folder, 'written.xls')), { code: 'invalid_argument', message: /\.parquet/ })
 })

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { gzipSync } from 'node:zlib'
-import { Schema, Table, read, readCsv, readIpc, readJsonl, readParquet, simulate } from 'qosguard'
+import { Guard, Schema, Table, evaluate, read, readCsv, readIpc, readJsonl, readParquet, simulate } from 'qosguard'
 
 const folder = mkdtempSync(join(tmpdir(), 'qosguard-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -194,14 +194,14 @@ test('a table gives its rows, its columns and parts of itself', async () => {
 test('Arrow IPC bytes go in and out, and apache-arrow reads and writes the same', async () => {
   const { tableFromIPC, tableFromArrays, tableToIPC } = await import('apache-arrow')
   const flows = await simulate({ rows: 500 })
-  const bytes = flows.toIpc()
+  const bytes = flows.toIpcSync()
   const theirs = tableFromIPC(bytes)
   assert.equal(theirs.numRows, 500)
   assert.deepEqual(theirs.schema.fields.map((f) => f.name), flows.schema.columns.map((c) => c.name))
   for (const kind of ['file', 'stream']) {
     const back = await Table.fromIpc(tableToIPC(theirs, kind))
     assert.equal(back.schema.name, 'flow_detail')
-    assert.ok(back.toIpc().equals(bytes), kind)
+    assert.ok(back.toIpcSync().equals(bytes), kind)
   }
 
   const schema = Schema.fromToml(`
@@ -215,12 +215,12 @@ test('Arrow IPC bytes go in and out, and apache-arrow reads and writes the same'
   const table = await Table.fromIpc(tableToIPC(mine), { schema })
   assert.equal(table.numRows, 39)
   assert.deepEqual(table.report.rejections.map((r) => [r.line, r.column, r.value]), [[1, 'rtt', '-1']])
-  assert.equal(tableFromIPC(table.toIpc()).get(38).link, 'link 0')
+  assert.equal(tableFromIPC(table.toIpcSync()).get(38).link, 'link 0')
   await assert.rejects(Table.fromIpc(tableToIPC(mine)), { code: 'schema_mismatch', message: /other/ })
 })
 
 test('broken Arrow bytes are an error with a code', async () => {
-  const bytes = (await simulate({ rows: 20 })).toIpc()
+  const bytes = (await simulate({ rows: 20 })).toIpcSync()
   for (const broken of [bytes.subarray(0, 100), bytes.subarray(8), Buffer.alloc(0), Buffer.from('ARROW1')]) {
     await assert.rejects(Table.fromIpc(broken), { name: 'QosguardError', code: 'bad_record' })
   }
@@ -230,14 +230,57 @@ test('broken Arrow bytes are an error with a code', async () => {
 
 test('files of columns are read by name or by what they begin with', async () => {
   const flows = await simulate({ rows: 20 })
-  const path = file('flows.bin', flows.toIpc())
+  const path = file('flows.bin', flows.toIpcSync())
   for (const table of [await read(path), await readIpc(path)]) {
     assert.equal(table.numRows, 20)
-    assert.ok(table.toIpc().equals(flows.toIpc()))
+    assert.ok(table.toIpcSync().equals(flows.toIpcSync()))
   }
   assert.equal((await read(file('again.csv', CSV))).numRows, 20)
   for (const path of [file('text.parquet', CSV), file('flows.parquet', Buffer.from('PAR1 and no more'))]) {
     await assert.rejects(readParquet(path), { code: 'bad_record', message: /Parquet/ })
     await assert.rejects(read(path), { code: 'bad_record' })
   }
+})
+
+test('times and infinities in records are as in a file', async () => {
+  const schema = Schema.fromToml(`
+    name = "probe"
+    columns = [
+      { name = "at", role = "time", kind = "number" },
+      { name = "sent", role = "ignore", kind = "time", unit = "ms" },
+      { name = "seen", role = "ignore", kind = "time", format = "%d/%m/%Y %H:%M" },
+      { name = "bytes", role = "feature", kind = "number" },
+    ]`)
+  const at = new Date('2026-01-01T00:00:00.5Z')
+  const table = Table.fromRecords([{ at, sent: at, seen: at, bytes: Infinity }, { at: null, sent: null, seen: null, bytes: -Infinity }], schema)
+  assert.deepEqual([...table.column('at')], [at.getTime() / 1000, NaN])
+  assert.deepEqual([...table.column('sent')], [at.getTime() / 1000, NaN])
+  assert.deepEqual([...table.column('bytes')], [Infinity, -Infinity])
+  assert.equal(table.records()[0].sent, at.getTime())
+  const again = Table.fromRecords(table.records(), schema)
+  for (const column of ['at', 'sent', 'seen', 'bytes']) assert.deepEqual(again.column(column), table.column(column), column)
+  const back = await Table.fromIpc(await table.toIpc(), { schema })
+  for (const column of ['at', 'sent', 'seen', 'bytes']) assert.deepEqual(back.column(column), table.column(column), column)
+})
+
+test('findings take records, and labels are bytes too', async () => {
+  const flows = await simulate({ rows: 1000, attackShare: 0.1, seed: 3 })
+  const guard = await Guard.fit(flows)
+  const records = flows.records(0, 100)
+  const [few, some] = [flows.slice(0, 100), await guard.assess(records)]
+  const texts = (findings) => [findings.records, findings.anomalies, findings.text]
+  assert.deepEqual(texts(await guard.findings(records, some)), texts(await guard.findings(few, await guard.assess(few))))
+  const flags = await flows.labelFlags()
+  assert.ok(flags instanceof Uint8Array)
+  assert.deepEqual([...flags].map(Boolean), flows.labels())
+  const { scores } = await guard.assess(flows)
+  assert.deepEqual(await evaluate(scores, flags, 0.5), await evaluate(scores, flows.labels(), 0.5))
+  await assert.rejects(evaluate(scores, flags.map((flag) => flag + 1), 0.5), { code: 'invalid_argument', message: /`labels\[\d+\]` must be 0 or 1, got 2/ })
+})
+
+test('a schema is inferred from records', () => {
+  const records = Array.from({ length: 30 }, (_, i) => ({ rate: i / 7, host: `10.0.0.${i % 3}`, class: i % 5 ? 'Normal' : 'Flood' }))
+  const roles = Object.fromEntries(Schema.infer(records).columns.map(({ name, role }) => [name, role]))
+  assert.deepEqual(roles, { rate: 'feature', host: 'entity', class: 'label' })
+  assert.throws(() => Schema.infer([]), { code: 'insufficient_data' })
 })

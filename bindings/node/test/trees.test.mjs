@@ -96,7 +96,7 @@ end of trees
   assert.deepEqual(forest.scoreSync(new Float64Array(x), 2), forest.scoreSync(x, 2))
 })
 
-test('what is no model is refused by kind', async () => {
+test('a file that is not a model is an error of its kind', async () => {
   for (const read of Object.values(READ)) {
     for (const text of ['', '{}', '[]', 'tree\n', '{"trees": [', '['.repeat(1e6)]) {
       const error = await read(text).then(() => null, (failure) => failure)

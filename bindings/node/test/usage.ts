@@ -153,7 +153,7 @@ export const noNumber: ThresholdRule = { kind: 'mad' }
 // @ts-expect-error scores are floats
 export const noFloats = evaluate([1, 2], [true, false], 1)
 export const posted: FlowRecord = { bytes: 12n, start: new Date(), rtt: NaN, note: null, isUp: true }
-// @ts-expect-error nested values are no records
+// @ts-expect-error a nested value is not a cell
 export const nested: FlowRecord = { a: { b: 1 } }
 // @ts-expect-error a policy must say its version
 export const noVersion: PolicyFields = { dry_run: true }

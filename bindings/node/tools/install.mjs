@@ -1,4 +1,4 @@
-// Runs when npm installs this package: builds the add-on where none is there, or fails and says what to run.
+// Runs when npm installs this package: builds the add-on if there is none, or fails with the command to run.
 //
 // In the package's own folder (`npm ci`), npm installs what building and testing need, and `npm run build` is the next step.
 
@@ -9,7 +9,7 @@ import { join } from 'node:path'
 
 const { addonFile, folder, load, remedy } = createRequire(import.meta.url)('../lib/addon.js')
 const own = process.env.npm_config_local_prefix
-const tell = (line) => process.stderr.write(`qosguard: ${line}\n`)
+const print = (line) => process.stderr.write(`qosguard: ${line}\n`)
 
 function isLoadable() {
   try {
@@ -22,12 +22,12 @@ function isLoadable() {
 
 /** Compiles the add-on with Cargo; the path of what came out. */
 function compile() {
-  tell('compiling the add-on; this takes minutes')
+  print('compiling the add-on; this takes minutes')
   const flags = ['--release', '--locked', '--package', 'qosguard-node', '--message-format', 'json-render-diagnostics']
   const { status, stdout, error } = spawnSync('cargo', ['build', ...flags], {
     cwd: folder, encoding: 'utf8', maxBuffer: 2 ** 28, stdio: ['ignore', 'pipe', 'inherit'],
   })
-  if (error?.code === 'ENOENT') tell('`cargo` is not installed')
+  if (error?.code === 'ENOENT') print('`cargo` is not installed')
   if (status !== 0) return null
   const built = stdout.split('\n').filter((line) => line.includes('"compiler-artifact"')).map((line) => JSON.parse(line))
   const names = built.filter(({ target }) => target.name === 'qosguard_node').flatMap(({ filenames }) => filenames)
@@ -37,7 +37,7 @@ function compile() {
 function install() {
   if (isLoadable()) return
   if (own !== undefined && realpathSync(own) === realpathSync(folder)) {
-    tell('the add-on is not built yet; run `npm run build`')
+    print('the add-on is not built yet; run `npm run build`')
     return
   }
   const library = existsSync(join(folder, 'Cargo.toml')) ? compile() : null
@@ -46,7 +46,7 @@ function install() {
     copyFileSync(library, addonFile())
     if (isLoadable()) return
   }
-  tell(`there is no add-on for this machine; ${remedy()}`)
+  print(`there is no add-on for this machine; ${remedy()}`)
   process.exitCode = 1
 }
 

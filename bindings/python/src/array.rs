@@ -15,10 +15,10 @@ use crate::convert::refuse;
 
 const NDARRAY: PyStaticExpr = type_hint_identifier!("numpy.typing", "NDArray");
 
-/// A matrix that lies in C order, float32 by default, borrowed without a copy.
+/// A matrix in C order, borrowed without a copy; default: float32.
 ///
-/// NumPy calls a column-major array contiguous too, and read as a slice it would arrive transposed;
-/// here it is refused. The Python face converts before it calls.
+/// NumPy calls a column-major array contiguous too, and as a slice it would be transposed. Here it is an error; the Python
+/// package converts before it calls.
 pub(crate) struct Matrix<'py, T: Element = f32>(PyReadonlyArray2<'py, T>);
 
 impl<T: Element> Matrix<'_, T> {

@@ -1,4 +1,4 @@
-//! Scores into probabilities, and several p-values into one.
+//! Maps of scores to probabilities, and combinations of p-values.
 
 use ndarray::ArrayView1;
 use pyo3::prelude::*;
@@ -10,6 +10,8 @@ use crate::error::interruptible;
 
 /// A fitted map from a score to the probability of an attack, in (0, 1); it never reverses the order of two scores.
 ///
+/// Examples
+/// --------
 /// >>> import numpy as np, qosguard as qg
 /// >>> scores = np.tile(np.float32([0, 0, 0, 0, 1, 1, 1, 1]), 1000)
 /// >>> labels = np.tile([True, False, False, False, True, True, True, False], 1000)
@@ -21,11 +23,35 @@ pub(crate) struct Probability(calibrate::Probability);
 
 #[pymethods]
 impl Probability {
-    /// Fits on float32 scores and bool labels, true for attacks, of rows that the detector was not fitted on.
+    /// Fit on rows that the detector was not fitted on.
     ///
-    /// `rule` is `platt` (two numbers, a hundred rows will do), `isotonic` (any shape that never falls, wants a
-    /// thousand rows) or `temperature` (for scores that are log-odds). `attack_share`, in (0, 1), is the share of
-    /// attacks where it will be used, if that is not the share here.
+    /// Parameters
+    /// ----------
+    /// scores
+    ///     float32 scores.
+    /// labels
+    ///     bool labels, true for attacks.
+    /// rule
+    ///     `"platt"` (two numbers; 100 rows are enough), `"isotonic"` (any curve that never falls; it needs about 1,000
+    ///     rows) or `"temperature"` (for scores that are log-odds).
+    /// attack_share
+    ///     Share of attacks in the traffic that the map is used on, in (0, 1); default: the share of these rows.
+    ///
+    /// Returns
+    /// -------
+    /// Probability
+    ///     The fitted map.
+    ///
+    /// Raises
+    /// ------
+    /// InsufficientDataError
+    ///     Unless there are clean rows and attacks.
+    /// ShapeMismatchError
+    ///     If the lengths differ.
+    /// NotFiniteError
+    ///     For a score that is NaN or infinite.
+    /// InvalidArgumentError
+    ///     For another rule, and for a share outside (0, 1).
     #[staticmethod]
     #[pyo3(signature = (scores, labels, rule = "isotonic", attack_share = None))]
     fn fit(
@@ -42,7 +68,7 @@ impl Probability {
         interruptible(py, || rule.fit(scores, labels, attack_share)).map(Self)
     }
 
-    /// Probability of an attack for each of some float32 scores.
+    /// Probability of an attack for each float32 score.
     fn predict(&self, py: Python<'_>, scores: Slice<'_, f32>) -> PyResult<Vector<f64>> {
         let scores = scores.get()?;
         let mut out = vec![0.0; scores.len()];

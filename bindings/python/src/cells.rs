@@ -10,6 +10,8 @@ use qosguard::arrow::array::{Array, AsArray, RecordBatch};
 use qosguard::arrow::datatypes::{DataType, Float64Type};
 use qosguard::telemetry::Table;
 
+use crate::error::forward;
+
 /// Rows and columns of a table that a notebook shows.
 const SHOWN_ROWS: usize = 10;
 const SHOWN_COLUMNS: usize = 24;
@@ -31,9 +33,9 @@ fn cell(column: &dyn Array, row: usize) -> Cell<'_> {
 }
 
 /// The batch that holds a row, and its place there.
-fn place(table: &Table, row: usize) -> Option<(&RecordBatch, usize)> {
+fn place(batches: &[RecordBatch], row: usize) -> Option<(&RecordBatch, usize)> {
     let mut at = row;
-    for batch in table.batches() {
+    for batch in batches {
         if at < batch.num_rows() {
             return Some((batch, at));
         }
@@ -42,9 +44,19 @@ fn place(table: &Table, row: usize) -> Option<(&RecordBatch, usize)> {
     None
 }
 
+/// The first row of a table from `row` on, and at most `rows`, as a file of records holds them.
+fn written(table: &Table, row: usize, rows: usize) -> qosguard::Result<Vec<RecordBatch>> {
+    let end = table.n_rows().min(row.saturating_add(rows));
+    table.take(&(row..end).collect::<Vec<_>>())?.to_records()
+}
+
 /// One row as a dictionary; `None` past the last.
-pub(crate) fn record<'py>(py: Python<'py>, table: &Table, row: usize) -> PyResult<Option<Row<'py>>> {
-    let Some((batch, at)) = place(table, row) else { return Ok(None) };
+pub(crate) fn record_at<'py>(py: Python<'py>, table: &Table, row: usize) -> PyResult<Option<Row<'py>>> {
+    record(py, &forward(py, || written(table, row, 1))?, 0)
+}
+
+fn record<'py>(py: Python<'py>, batches: &[RecordBatch], row: usize) -> PyResult<Option<Row<'py>>> {
+    let Some((batch, at)) = place(batches, row) else { return Ok(None) };
     let record = PyDict::new(py);
     for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
         match cell(column, at) {
@@ -79,13 +91,13 @@ impl<'py> IntoPyObject<'py> for Row<'py> {
 #[pyclass(frozen, module = "qosguard._core")]
 #[derive(Debug)]
 pub(crate) struct TableRows {
-    table: Table,
+    batches: Vec<RecordBatch>,
     next: AtomicUsize,
 }
 
 impl TableRows {
-    pub(crate) fn new(table: Table) -> Self {
-        Self { table, next: AtomicUsize::new(0) }
+    pub(crate) fn new(batches: Vec<RecordBatch>) -> Self {
+        Self { batches, next: AtomicUsize::new(0) }
     }
 }
 
@@ -96,12 +108,13 @@ impl TableRows {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Row<'py>>> {
-        record(py, &self.table, self.next.fetch_add(1, Ordering::Relaxed))
+        record(py, &self.batches, self.next.fetch_add(1, Ordering::Relaxed))
     }
 }
 
 /// The first rows as an HTML table under a caption.
-pub(crate) fn html(table: &Table, caption: &str) -> String {
+pub(crate) fn html(table: &Table, caption: &str) -> qosguard::Result<String> {
+    let batches = written(table, 0, SHOWN_ROWS)?;
     let columns = table.schema().columns();
     let shown = columns.len().min(SHOWN_COLUMNS);
     let row = |tag: &str, cells: &mut dyn Iterator<Item = String>| {
@@ -110,7 +123,7 @@ pub(crate) fn html(table: &Table, caption: &str) -> String {
         format!("<tr>{cells}{more}</tr>")
     };
     let head = row("th", &mut columns[..shown].iter().map(|column| escaped(&column.name)));
-    let rows = (0..SHOWN_ROWS).map_while(|at| place(table, at)).map(|(batch, at)| {
+    let rows = (0..SHOWN_ROWS).map_while(|at| place(&batches, at)).map(|(batch, at)| {
         row(
             "td",
             &mut batch.columns()[..shown].iter().map(|column| match cell(column, at) {
@@ -121,7 +134,7 @@ pub(crate) fn html(table: &Table, caption: &str) -> String {
         )
     });
     let body = rows.collect::<Vec<_>>().concat();
-    format!("<p>{}</p><table><thead>{head}</thead><tbody>{body}</tbody></table>", escaped(caption))
+    Ok(format!("<p>{}</p><table><thead>{head}</thead><tbody>{body}</tbody></table>", escaped(caption)))
 }
 
 fn escaped(text: &str) -> String {

@@ -4,6 +4,7 @@ use pyo3::inspect::PyStaticExpr;
 use pyo3::prelude::*;
 use pyo3::types::{IntoPyDict, PyDict, PyList, PyString};
 use pyo3::{type_hint_identifier, type_hint_subscript, type_hint_union};
+use qosguard::telemetry::{Kind, Schema};
 use qosguard::{Error, settings};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -116,9 +117,18 @@ impl<'py> FromPyObject<'_, 'py> for Config {
     }
 }
 
-/// Records, given as one dictionary or many, as JSON text.
-pub(crate) struct Records {
-    pub(crate) json: String,
+/// Records, given as one dictionary or many.
+pub(crate) struct Records(Py<PyAny>);
+
+impl Records {
+    /// The records as JSON text that the core reads with a schema.
+    pub(crate) fn json(&self, py: Python<'_>, schema: &Schema) -> PyResult<String> {
+        let units = PyDict::new(py);
+        for column in schema.columns().iter().filter(|column| column.kind == Kind::Number) {
+            units.set_item(&column.name, column.duration_unit())?;
+        }
+        py.import("qosguard.records")?.call_method1("to_json", (&self.0, units))?.extract()
+    }
 }
 
 impl FromPyObject<'_, '_> for Records {
@@ -128,18 +138,17 @@ impl FromPyObject<'_, '_> for Records {
         type_hint_union!(DICT, type_hint_subscript!(type_hint_identifier!("builtins", "list"), DICT));
 
     fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
-        let records = object.py().import("qosguard.records")?;
-        Ok(Self { json: records.call_method1("to_json", (object,))?.extract()? })
+        Ok(Self(object.to_owned().unbind()))
     }
 }
 
-/// JSON text by Python's own `json`; what JSON cannot say, such as NaN, is refused.
+/// JSON text by Python's own `json`; a value that JSON has no form for, such as NaN, is an error.
 fn dumps(object: &Bound<'_, PyAny>) -> PyResult<String> {
     let py = object.py();
     let options = [("allow_nan", false)].into_py_dict(py)?;
     match py.import("json")?.call_method("dumps", (object,), Some(&options)) {
         Ok(text) => text.extract(),
-        Err(error) => Err(refuse(py, "value", "what JSON can say", error.value(py))),
+        Err(error) => Err(refuse(py, "value", "a value that JSON has a form for", error.value(py))),
     }
 }
 
@@ -147,7 +156,7 @@ fn dumps(object: &Bound<'_, PyAny>) -> PyResult<String> {
 pub(crate) struct Record(Value);
 
 impl Record {
-    /// Takes the fields that serde sees; 32-bit floats keep their exact value.
+    /// Takes the fields that serde writes; 32-bit floats keep their exact value.
     pub(crate) fn new(record: &impl Serialize) -> Self {
         Self(serde_json::to_value(record).unwrap_or_default())
     }

@@ -6,7 +6,7 @@ use std::sync::{PoisonError, RwLock};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use qosguard::detect::{
-    AnyDetector, AnyDetectorConfig, Checkpoint, Classifier, Detector as _, Fit, FitContext, IsolationForest,
+    AnyDetector, AnyDetectorConfig, Checkpoint, Detector as _, Fit, FitContext, IsolationForest,
     Labels, TreeEnsemble,
 };
 use qosguard::ndarray::ArrayView2;
@@ -129,7 +129,11 @@ impl Detector {
             ("xgboost", None, Some(path)) => TreeEnsemble::from_xgboost_json_file(path),
             ("sklearn", Some(data), _) => TreeEnsemble::from_sklearn_slice(data),
             ("sklearn", None, Some(path)) => TreeEnsemble::from_sklearn_json_file(path),
-            _ => Err(other("trees of lightgbm, xgboost or sklearn")),
+            (library, ..) => Err(Error::InvalidArgument {
+                name: "library".into(),
+                expected: "lightgbm, xgboost or sklearn, with data or a path".into(),
+                got: library.into(),
+            }),
         };
         interruptible(py, read).map(Self::new)
     }
@@ -149,13 +153,13 @@ impl Detector {
     /// Probability of each class, shape (rows, classes).
     fn probabilities(&self, py: Python<'_>, x: Numbers<'_>) -> PyResult<Grid<f64>> {
         let x = x.view();
-        self.with_rows(py, x.n_rows(), |detector| x.probabilities(classifier(detector)?)).map(Grid)
+        self.with_rows(py, x.n_rows(), |detector| x.probabilities(detector.classifier()?)).map(Grid)
     }
 
-    /// Names of the classes, that of clean traffic first.
+    /// Names of the classes; the class of clean traffic is first.
     #[getter]
     fn classes(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        self.with(py, |detector| Ok(classifier(detector)?.classes().to_vec()))
+        self.with(py, |detector| Ok(detector.classifier()?.classes().to_vec()))
     }
 
     /// Number of feature columns that it was fitted on.
@@ -240,13 +244,4 @@ impl Detector {
     fn _from_bytes(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
         forward(py, || AnyDetector::from_bytes(data)).map(Self::new)
     }
-}
-
-/// Says that the detector is of another kind.
-fn other(expected: &str) -> Error {
-    Error::invalid("detector", expected, "another kind")
-}
-
-fn classifier(detector: &AnyDetector) -> Result<&dyn Classifier> {
-    detector.as_classifier().ok_or_else(|| other("a classifier"))
 }

@@ -76,7 +76,7 @@ pub(crate) fn interruptible<T: Send>(
     raised.map_or(outcome, Err)
 }
 
-/// As [`interruptible`], without another thread for so few rows that nobody can press Ctrl-C meanwhile.
+/// As [`interruptible`], without another thread for a few rows, which are done before a signal can arrive.
 pub(crate) fn forward_rows<T: Send>(
     py: Python<'_>,
     rows: usize,
@@ -111,7 +111,7 @@ pub(crate) fn to_py(py: Python<'_>, error: &Error) -> PyErr {
     exception(py, error.kind().as_str(), &message, &error.details(), refusal)
 }
 
-/// The exception of a kind, which the Python package defines.
+/// Builds the exception of a kind, which the Python package defines.
 fn exception(
     py: Python<'_>,
     kind: &str,

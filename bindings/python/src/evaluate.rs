@@ -1,4 +1,4 @@
-//! `evaluate`, `calibration_error`, splits and what they are worth.
+//! `evaluate`, `calibration_error`, splits and the leak audit.
 
 use pyo3::prelude::*;
 
@@ -9,7 +9,7 @@ use crate::convert::{Record, Whole};
 use crate::error::{forward, interruptible};
 use crate::table::Table;
 
-/// Measures scores and a threshold that was fixed before against labels; also says how the report prints.
+/// Measures scores and a fixed threshold against labels; returns the report and its text.
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "keyword arguments of the face")]
 pub(crate) fn evaluate(
@@ -33,7 +33,7 @@ pub(crate) fn evaluate(
     Ok((Record::new(&report), report.to_string()))
 }
 
-/// Measures probabilities of an attack against labels; also says how the result prints.
+/// Measures probabilities of an attack against labels; returns the result and its text.
 #[pyfunction]
 #[expect(clippy::too_many_arguments, reason = "keyword arguments of the face")]
 pub(crate) fn calibration_error(

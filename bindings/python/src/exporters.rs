@@ -1,29 +1,45 @@
-//! `Collector`: what routers export, by UDP and from files.
+//! `Collector`: flow records that routers export, by UDP and from files.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use qosguard::telemetry::BatchReader;
+use qosguard::telemetry::{BatchReader, SharedReader};
 use qosguard::telemetry::netflow::{self, CollectorConfig, ExportReader, NetflowConfig, StopHandle};
 
 use crate::convert::{Config, Whole};
 use crate::error::{forward, interruptible};
-use crate::stream::{Source, TableReader};
+use crate::stream::TableReader;
 use crate::table::Table;
 
 /// Receives NetFlow v5 and v9, IPFIX and sFlow v5 by UDP: an iterator of `Table`s of the schema `ipfix`.
 ///
-/// `address` is `host:port`; port 0 lets the system choose. A row waits at most `flush_interval` seconds for its
-/// table to fill up to `batch_rows` rows. Datagrams that find `queue_bytes` of others unread are dropped and counted.
-/// `limits` are `max_domains`, `max_templates`, `max_fields`, `max_samplers`, `max_kept_sets`, `max_kept_bytes` and
-/// `keep_s`: how much is remembered of exporters.
+/// Datagrams are received from the start, also while no table is read. `stop()`, or the end of a `with` block, ends the
+/// iteration from any thread; datagrams that were received before are still returned. UDP senders are not authenticated:
+/// bind to an address that only exporters reach.
 ///
-/// Datagrams are received from now on, whether or not somebody iterates. `stop()`, or leaving a `with` block, ends the
-/// iteration from any thread: what came before is still given. UDP senders are not authenticated: bind to an address
-/// that only exporters reach.
+/// Parameters
+/// ----------
+/// address
+///     `host:port`; for port 0 the system chooses a port.
+/// flush_interval
+///     Maximum time in seconds that a row waits for its table to have `batch_rows` rows.
+/// queue_bytes
+///     Maximum size of datagrams that are received and not yet read; the others are dropped and counted.
+/// **limits
+///     Bounds of the memory for exporters: `max_domains`, `max_templates`, `max_fields`, `max_samplers`,
+///     `max_kept_sets`, `max_kept_bytes`, `keep_s`, and `batch_rows`.
 ///
+/// Raises
+/// ------
+/// InvalidArgumentError
+///     For a setting outside its range.
+/// IoError
+///     If the address cannot be bound.
+///
+/// Examples
+/// --------
 /// >>> import qosguard as qg
 /// >>> with qg.Collector("127.0.0.1:0") as collector:
 /// ...     collector.stop()
@@ -53,7 +69,7 @@ impl Collector {
         };
         let collector = forward(py, || netflow::Collector::bind(address, &config))?;
         let this = Self { address: collector.local_addr().to_string(), stop: collector.stop_handle() };
-        let reader = TableReader::new(Source::Collector(Box::new(collector)));
+        let reader = TableReader::new(SharedReader::of_collector(collector));
         Ok(PyClassInitializer::from(reader).add_subclass(this))
     }
 
@@ -63,7 +79,7 @@ impl Collector {
         &self.address
     }
 
-    /// What became of everything that was received, up to the last table, by name.
+    /// Counts of datagrams and records by their outcome, up to the last table.
     #[getter]
     fn counts(slf: PyRef<'_, Self>) -> BTreeMap<&'static str, u64> {
         slf.as_super().export_counts().named().collect()
@@ -94,10 +110,24 @@ fn export_limits(py: Python<'_>, limits: Option<Config>) -> PyResult<NetflowConf
     limits.map_or_else(|| Ok(NetflowConfig::default()), |limits| limits.read(py))
 }
 
-/// Reads files of NetFlow, IPFIX and sFlow datagrams, in the order given, into a `Table` of the schema `ipfix`.
+/// Reads files of NetFlow, IPFIX and sFlow datagrams, in the given order, into a `Table` of the schema `ipfix`.
 ///
-/// A file holds one datagram, or several of NetFlow v5 or IPFIX one after the other; all are taken as those of one
-/// exporter. What was left out is in `Table.report.skipped`, by name. `limits` are those of `Collector`.
+/// A file holds one datagram, or several datagrams of NetFlow v5 or IPFIX one after the other. All count as sent by one
+/// exporter. `Table.report.skipped` counts the records that gave no flow, by name.
+///
+/// Parameters
+/// ----------
+/// paths
+///     The files.
+/// **limits
+///     As for `Collector`.
+///
+/// Raises
+/// ------
+/// InvalidArgumentError
+///     For a setting outside its range.
+/// IoError
+///     If a file cannot be read.
 #[pyfunction]
 #[pyo3(signature = (paths, **limits: "object"))]
 pub(crate) fn read_exports(py: Python<'_>, paths: Vec<PathBuf>, limits: Option<Config>) -> PyResult<Table> {

@@ -1,4 +1,4 @@
-//! The fitted pipeline and what it says of a table.
+//! The fitted pipeline and its assessments.
 
 use std::path::PathBuf;
 
@@ -21,8 +21,10 @@ use crate::settings;
 use crate::table::{Frame, Table, stream};
 use crate::watch::Watch;
 
-/// How the threshold between clean and anomalous is chosen from calibration scores.
+/// Rule that chooses the threshold between clean and anomalous from calibration scores.
 ///
+/// Examples
+/// --------
 /// >>> import qosguard as qg
 /// >>> qg.ThresholdRule.percentile(99.5)
 /// ThresholdRule({"kind":"percentile","percent":99.5})
@@ -93,7 +95,7 @@ pub(crate) struct Guard(qosguard::Guard);
 
 #[pymethods]
 impl Guard {
-    /// Fits every stage, each on rows that the stages before it did not see; without a detector it chooses one.
+    /// Fits every stage, each on rows that the stages before it did not use; without a detector it chooses one.
     #[staticmethod]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of the face")]
     fn fit(
@@ -157,13 +159,13 @@ impl Guard {
         Ok((Record::new(&findings), texts.collect(), findings.to_string()))
     }
 
-    /// How the columns that the guard reads can be filled from tables of another schema, and in words.
+    /// How the columns that the guard reads can be filled from tables of another schema, as a record and as text.
     fn fits(&self, schema: &Schema) -> (Record, String) {
         let fit = self.0.fits(&schema.0);
         (Record::new(&fit), fit.to_string())
     }
 
-    /// The guard's schema, without the features that told nothing.
+    /// The guard's schema, without features that hold no information.
     #[getter]
     fn inputs(&self) -> Schema {
         Schema(self.0.inputs())
@@ -213,7 +215,7 @@ impl Guard {
         interruptible(py, || self.0.append_contexts(&table.0)).map(Table)
     }
 
-    /// Names of the features that the detector sees.
+    /// Names of the features of the detector.
     #[getter]
     fn feature_names(&self) -> Vec<String> {
         self.0.featurizer().names().to_vec()
@@ -237,13 +239,13 @@ impl Guard {
         Record::new(self.0.threshold())
     }
 
-    /// Where the guard came from.
+    /// The data and the seed that the guard was fitted with.
     #[getter]
     fn training(&self) -> Record {
         Record::new(self.0.training())
     }
 
-    /// What a user should know before relying on the guard: whether it is a warning, and its words.
+    /// What to know before relying on the guard: whether it is a warning, and its text.
     fn notices(&self) -> Vec<(bool, String)> {
         self.0.notices().iter().map(|notice| (notice.is_warning(), notice.to_string())).collect()
     }
@@ -284,7 +286,7 @@ impl Assessment {
         Vector(self.0.p_values().to_vec())
     }
 
-    /// Probability that each row is an attack; `None` unless the detector learnt from labels.
+    /// Probability that each row is an attack; `None` unless the detector learns from labels.
     #[getter]
     fn probabilities(&self) -> Option<Vector<f64>> {
         let probabilities = self.0.probabilities();

@@ -69,7 +69,7 @@ mod _core {
     #[pymodule_export]
     use crate::read::{read, read_csv, read_ipc, read_jsonl, read_parquet};
     #[pymodule_export]
-    use crate::schema::{Column, Schema};
+    use crate::schema::{Column, Schema, clean_labels, is_clean_label};
     #[pymodule_export]
     use crate::series::{Series, read_series};
     #[pymodule_export]

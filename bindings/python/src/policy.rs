@@ -8,13 +8,18 @@ use qosguard::qos;
 use crate::convert::{Fields, Record, json};
 use crate::error::forward;
 
-/// A validated QoS policy: what to do about each severity, for which traffic to do otherwise, and whom
-/// never to touch.
+/// A validated QoS policy: the action for each severity, rules for some traffic, and addresses that are never acted on.
 ///
-/// `Policy()` is a cautious default, in dry run. TOML, YAML, JSON and dictionaries share one model; a
-/// field that the model does not know is refused, and a section that is left out is that of the default.
-/// What does not validate raises `qosguard.errors.PolicyError`, which names the field and, in text, its line.
+/// `Policy()` is a cautious default, in dry run. TOML, YAML, JSON and dictionaries have the same fields. An unknown field
+/// is an error, and a missing section has its default.
 ///
+/// Raises
+/// ------
+/// PolicyError
+///     For a policy that is not valid. The message names the field and, in text, its line.
+///
+/// Examples
+/// --------
 /// >>> import qosguard as qg
 /// >>> policy = qg.Policy.from_dict({"version": 1, "dry_run": False, "allow": ["192.0.2.53"]})
 /// >>> policy.dry_run, policy.to_dict()["allow"]
@@ -32,7 +37,7 @@ impl Policy {
         Self(qos::Policy::default())
     }
 
-    /// Reads a policy file; its extension (`.toml`, `.yaml`, `.yml`, `.json`) says the format.
+    /// Reads a policy file; its extension (`.toml`, `.yaml`, `.yml`, `.json`) determines the format.
     #[staticmethod]
     fn load(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
         forward(py, || qos::Policy::load(path)).map(Self)
@@ -87,7 +92,7 @@ impl Policy {
         Self(self.0.clone().with_dry_run(dry_run))
     }
 
-    /// Whether decisions are made and said, but nothing may be changed.
+    /// Whether decisions are made and reported, but nothing may be changed.
     #[getter]
     fn dry_run(&self) -> bool {
         self.0.dry_run()

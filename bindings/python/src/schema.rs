@@ -3,27 +3,61 @@
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 use pyo3_arrow::error::PyArrowError;
-use pyo3_arrow::input::AnyRecordBatch;
 use qosguard::arrow::array::RecordBatch;
 use qosguard::telemetry;
 
 use crate::convert::{from_json, json, spell, word};
 use crate::error::forward;
+use crate::table::FrameInput;
 
 /// One column of a `Schema`: its name, role and kind, and the limits of its legal values.
 ///
-/// `role` is `feature`, `label`, `family`, `time`, `entity` or `ignore`; `kind` is `number`, `text` or
-/// `time`, which becomes seconds since the epoch; `field` is what the column tells about a flow, by the name of its column in the preset `canonical_flow`,
-/// and `scale` what takes its cells to the field's unit. A finite number outside `minimum` and `maximum`
-/// rejects its row; the number `undefined` is read as missing. A time that is a number counts `unit` (`s`, `ms`,
-/// `us`, `ns`, or `auto` by its size); one that is text is ISO 8601, or of the strptime format `format`.
+/// Parameters
+/// ----------
+/// name
+///     The name in the header.
+/// role
+///     `"feature"`, `"label"`, `"family"`, `"time"`, `"entity"` or `"ignore"`.
+/// kind
+///     `"number"`, `"text"` or `"time"`, which becomes seconds since the epoch.
+/// field
+///     The property of a flow that the column holds, by the name of its column in the preset `canonical_flow`.
+/// scale
+///     Factor from the cells to the field's unit.
+/// minimum, maximum
+///     Legal range; a finite number outside it rejects its row.
+/// undefined
+///     A number that is read as missing.
+/// unit
+///     Unit of a time that is a number: `"s"`, `"ms"`, `"us"`, `"ns"`, or `"auto"` by its size.
+/// format
+///     strptime format of a time that is text; default: ISO 8601.
 ///
+/// Raises
+/// ------
+/// InvalidArgumentError
+///     For another word.
+///
+/// Examples
+/// --------
 /// >>> import qosguard as qg
 /// >>> qg.Column("latency_ms", minimum=0.0).role
 /// 'feature'
 #[pyclass(frozen, eq, module = "qosguard")]
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Column(pub(crate) telemetry::Column);
+
+/// The labels that usually mean clean traffic, in lower case.
+#[pyfunction]
+pub(crate) fn clean_labels() -> Vec<&'static str> {
+    telemetry::clean_labels().to_vec()
+}
+
+/// Whether a text label of an unknown source means clean traffic.
+#[pyfunction]
+pub(crate) fn is_clean_label(label: &str) -> bool {
+    telemetry::is_clean_label(label)
+}
 
 #[pymethods]
 impl Column {
@@ -54,7 +88,7 @@ impl Column {
         Ok(Self(column))
     }
 
-    /// Name as it stands in the header, trimmed.
+    /// Name in the header, without blanks around it.
     #[getter]
     fn name(&self) -> &str {
         &self.0.name
@@ -72,43 +106,43 @@ impl Column {
         spell(py, self.0.kind)
     }
 
-    /// What the column tells about a flow.
+    /// The property of a flow that the column holds.
     #[getter]
     fn field<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
         self.0.field.map(|field| spell(py, field))
     }
 
-    /// What a cell is multiplied by to get the field's unit; 1 where it is `None`.
+    /// Factor from a cell to the field's unit; `None` is 1.
     #[getter]
     fn scale(&self) -> Option<f64> {
         self.0.scale
     }
 
-    /// Least legal value.
+    /// Minimum legal value.
     #[getter]
     fn minimum(&self) -> Option<f64> {
         self.0.minimum
     }
 
-    /// Greatest legal value.
+    /// Maximum legal value.
     #[getter]
     fn maximum(&self) -> Option<f64> {
         self.0.maximum
     }
 
-    /// The number that the source writes for "undefined".
+    /// The number that means "undefined" in the source.
     #[getter]
     fn undefined(&self) -> Option<f64> {
         self.0.undefined
     }
 
-    /// What a time that is a number counts; seconds where it is `None`.
+    /// Unit of a time that is a number; `None` is seconds.
     #[getter]
     fn unit<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
         self.0.unit.map(|unit| spell(py, unit))
     }
 
-    /// How a time is written where ISO 8601 does not say it.
+    /// strptime format of a time that is not ISO 8601.
     #[getter]
     fn format(&self) -> Option<&str> {
         self.0.format.as_deref()
@@ -130,10 +164,24 @@ impl Column {
 
 /// Names and roles of the columns of a source, in file order.
 ///
-/// `clean` lists the label values that mean clean traffic; a leading `*` matches any prefix. Numeric
-/// labels are clean when they are 0. Labels, families, identifiers and addresses can never become
-/// features.
+/// Labels, families, identifiers and addresses can never become features.
 ///
+/// Parameters
+/// ----------
+/// name
+///     A name for messages.
+/// columns
+///     The columns.
+/// clean
+///     Labels of clean traffic; a leading `*` matches any prefix. A numeric label is clean if it is 0.
+///
+/// Raises
+/// ------
+/// InvalidArgumentError
+///     For columns that contradict each other; the message names the column.
+///
+/// Examples
+/// --------
 /// >>> import qosguard as qg
 /// >>> columns = [qg.Column("latency_ms"), qg.Column("state", "label", "text")]
 /// >>> schema = qg.Schema("probe", columns, clean=["ok"])
@@ -189,17 +237,34 @@ impl Schema {
 
     /// A schema for data that no preset describes, from the names and the first 2,000 rows of its columns.
     ///
-    /// Takes what `Table.from_arrow` takes. The readers do the same where no schema is given and no preset fits;
-    /// `Table.report.inferred` then says what each column was taken for.
+    /// The readers do the same if no schema is given and no preset fits; `Table.report.inferred` then explains the
+    /// role of each column.
     ///
+    /// Parameters
+    /// ----------
+    /// data
+    ///     A table or data frame that `Table.from_arrow` takes.
+    ///
+    /// Returns
+    /// -------
+    /// Schema
+    ///     The inferred schema; `to_toml` writes it for edits.
+    ///
+    /// Raises
+    /// ------
+    /// SchemaMismatchError
+    ///     If no column can be a feature.
+    ///
+    /// Examples
+    /// --------
     /// >>> import polars, qosguard as qg
     /// >>> frame = polars.DataFrame({"rate": [0.5, 2.5], "class": ["Normal", "Flood"]})
     /// >>> [column.role for column in qg.Schema.infer(frame).columns]
     /// ['feature', 'label']
     #[staticmethod]
     #[pyo3(signature = (data: "object"))]
-    fn infer(py: Python<'_>, data: AnyRecordBatch) -> PyResult<Self> {
-        let mut batches = data.into_reader()?;
+    fn infer(py: Python<'_>, data: FrameInput) -> PyResult<Self> {
+        let mut batches = data.0.into_reader()?;
         let empty = RecordBatch::new_empty(batches.schema());
         let first = batches.next().transpose().map_err(PyArrowError::from)?.unwrap_or(empty);
         forward(py, || telemetry::Schema::infer(&first)).map(Self)

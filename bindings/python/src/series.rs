@@ -13,16 +13,34 @@ use crate::convert::{Config, Record, refuse};
 use crate::error::{forward, interruptible};
 use crate::table::Table;
 
-/// Numbers by entity and time, on a regular grid: traffic series. What is missing stays missing: NaN, and a gap of the
-/// report.
+/// Traffic series: numbers by entity and time, on a regular grid. A missing value is NaN and a gap of the report.
 ///
-/// Settings, of `read_series` and `Series.from_table` alike:
-/// `time`, `entity`, `values` (a list) and `label` name columns; `wide` makes each value column an entity of its own;
-/// `start`, in seconds since the epoch, stands for the time column of a source that has none; `interval` is the
-/// distance of steps in seconds, `"infer"` (the default) or `"irregular"`; `time_zone` is the IANA name of the zone of
-/// times without an offset, `time_format` their strptime format, `time_unit` (`s`, `ms`, `us`, `ns`, `auto`) what
-/// times that are numbers count; `duplicates` is `"refuse"` (the default), `"first"`, `"last"`, `"sum"` or `"mean"`;
-/// every value is multiplied by `scale`, which gives `unit`; `max_cells` bounds the memory.
+/// `read_series` and `Series.from_table` have these settings.
+///
+/// Parameters
+/// ----------
+/// time, entity, label
+///     Names of columns; default: by their roles or places.
+/// values
+///     Names of the value columns, a list.
+/// wide
+///     Whether each value column is a separate entity.
+/// start
+///     Time of the first step in seconds since the epoch, for a source without a time column.
+/// interval
+///     Distance of steps in seconds, `"infer"` (the default) or `"irregular"`.
+/// time_zone
+///     IANA name of the zone of times without an offset.
+/// time_format
+///     strptime format of the times.
+/// time_unit
+///     Unit of times that are numbers: `"s"`, `"ms"`, `"us"`, `"ns"` or `"auto"`.
+/// duplicates
+///     `"refuse"` (the default), `"first"`, `"last"`, `"sum"` or `"mean"` for several rows at one time.
+/// scale, unit
+///     Factor on every value, and the unit of the result.
+/// max_cells
+///     Bound of the memory.
 #[pyclass(frozen, module = "qosguard")]
 #[derive(Debug)]
 pub(crate) struct Series(series::Series);
@@ -41,7 +59,7 @@ fn settings(py: Python<'_>, config: Option<Config>) -> PyResult<SeriesConfig> {
     config.read(py)
 }
 
-/// Reads a CSV or JSON lines file that has only a header into a `Series`; `config` are the settings of `Series`.
+/// Reads a CSV or JSON lines file into a `Series`; it needs a header and no schema. `config` has the settings of `Series`.
 ///
 /// Without names, the first column is the time and all others are values.
 #[pyfunction]
@@ -53,7 +71,7 @@ pub(crate) fn read_series(py: Python<'_>, path: PathBuf, config: Option<Config>)
 
 #[pymethods]
 impl Series {
-    /// Takes a table as a series; without names, the roles of its columns decide.
+    /// Makes a series of a table; without names, the roles of its columns decide.
     #[staticmethod]
     #[pyo3(signature = (table, **config: "object"))]
     fn from_table(py: Python<'_>, table: &Table, config: Option<Config>) -> PyResult<Self> {
@@ -61,7 +79,7 @@ impl Series {
         interruptible(py, || series::Series::from_table(&table.0, &config)).map(Self)
     }
 
-    /// Names of the entities, in order; one empty name where the source has none.
+    /// Names of the entities, in order; one empty name if the source has none.
     #[getter]
     fn entities(&self) -> Vec<&str> {
         self.0.entities().iter().map(EntitySeries::name).collect()
@@ -73,7 +91,7 @@ impl Series {
         self.0.columns().iter().map(String::as_str).collect()
     }
 
-    /// The values of one entity in one column, NaN where there is none.
+    /// The values of one entity in one column; NaN if missing.
     fn values(&self, py: Python<'_>, entity: &str, column: &str) -> PyResult<Vector<f64>> {
         self.entity(py, entity)?;
         let values = self.0.values(entity, column);
@@ -96,13 +114,13 @@ impl Series {
         Ok(self.entity(py, entity)?.labels().map(|labels| Vector(labels.to_vec())))
     }
 
-    /// What the series was made of, and what is missing, doubled or odd in it.
+    /// The source of the series, and what is missing, repeated or unusual in it.
     #[getter]
     fn report(&self) -> Record {
         Record::new(self.0.report())
     }
 
-    /// The series as a table: `time`, `entity` where there are names, the values, the label where there is one.
+    /// The series as a table: `time`, `entity` if there are names, the values, and the label if there is one.
     fn table(&self, py: Python<'_>) -> PyResult<Table> {
         interruptible(py, || self.0.table()).map(Table)
     }

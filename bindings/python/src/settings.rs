@@ -35,7 +35,7 @@ pub(crate) fn settings(py: Python<'_>, config: Config) -> PyResult<Record> {
     read(py, config).map(|config| Record::new(&config))
 }
 
-/// The settings of the ensemble that suits the rows by what their labels tell.
+/// The settings of the ensemble that suits the rows and their labels.
 #[pyfunction]
 pub(crate) fn ensemble_recipe(
     py: Python<'_>,

@@ -7,14 +7,36 @@ use crate::convert::{Whole, word};
 use crate::error::interruptible;
 use crate::table::Table;
 
-/// Makes flow records of an inside network, with ground truth: web, DNS, VoIP, video, bulk, mail and IoT
-/// as background, and six attacks in episodes.
+/// Makes flow records of an inside network, with ground truth.
 ///
-/// `rows` is 1 to 10^9; `attack_share`, in [0, 1), is met to the nearest flow; `attacks` are among
-/// `flood`, `slow_dos`, `port_scan`, `brute_force`, `beaconing` and `exfiltration`, all of them unless
-/// said otherwise; `hosts` are those of the inside network, 250 unless said otherwise. The same settings
-/// give the same flows.
+/// The background is web, DNS, VoIP, video, bulk, mail and IoT traffic; attacks come in episodes. The same settings give
+/// the same flows.
 ///
+/// Parameters
+/// ----------
+/// rows
+///     Number of flows, 1 to 10^9.
+/// attack_share
+///     Share of attack flows, in [0, 1), to the nearest flow.
+/// seed
+///     Seed of all randomness.
+/// attacks
+///     Some of `"flood"`, `"slow_dos"`, `"port_scan"`, `"brute_force"`, `"beaconing"` and `"exfiltration"`; default: all.
+/// hosts
+///     Number of hosts of the inside network; default: 250.
+///
+/// Returns
+/// -------
+/// Table
+///     Flows of the schema `flow_detail`.
+///
+/// Raises
+/// ------
+/// InvalidArgumentError
+///     For a setting outside its range.
+///
+/// Examples
+/// --------
 /// >>> import qosguard as qg
 /// >>> flows = qg.simulate(rows=1_000, attack_share=0.1, seed=7)
 /// >>> len(flows), int(flows.labels.sum())

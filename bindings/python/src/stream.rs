@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use qosguard::telemetry::netflow::{self, ExportCounts};
-use qosguard::telemetry::{self, BatchReader, Follow, FollowHandle, FollowOptions, ReadOptions};
-use qosguard::{Error, Result};
+use qosguard::telemetry::netflow::ExportCounts;
+use qosguard::telemetry::{self, Follow, FollowHandle, FollowOptions, SharedReader};
+use qosguard::{Error, Monitor, Result};
 
 use crate::convert::{Whole, refuse};
 use crate::error::{forward, to_py};
@@ -20,104 +20,20 @@ use crate::read::{Meter, options};
 use crate::schema::Schema;
 use crate::table::{ReadReport, Table};
 
-/// How often a waiting call looks whether Python was interrupted.
+/// How often a waiting call checks whether Python was interrupted.
 const LOOK: Duration = Duration::from_millis(100);
-
-/// What the tables come from.
-pub(crate) enum Source {
-    Reader(Box<dyn BatchReader>),
-    /// Opened with the first line, which tells what the file holds.
-    Follow(PathBuf, Box<Follow>, Box<ReadOptions>),
-    Collector(Box<netflow::Collector>),
-}
-
-impl Source {
-    fn opened(self) -> Result<Self> {
-        match self {
-            Self::Follow(path, follow, options) => {
-                let place = path.display().to_string();
-                telemetry::open_input(*follow, &place, &options).map(Self::Reader)
-            }
-            opened => Ok(opened),
-        }
-    }
-}
-
-/// What is known of a stream while a thread waits for its next table.
-#[derive(Default)]
-struct Seen {
-    schema: Option<Arc<telemetry::Schema>>,
-    report: telemetry::ReadReport,
-    counts: ExportCounts,
-}
-
-struct Shared {
-    /// `None` at the end, and after an error or a panic.
-    source: Mutex<Option<Source>>,
-    seen: Mutex<Seen>,
-    follow: Option<FollowHandle>,
-}
-
-/// A lock; nothing behind one is left half changed by a panic.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Shared {
-    fn open(&self) -> Result<()> {
-        let mut slot = lock(&self.source);
-        let Some(source) = slot.take() else { return Ok(()) };
-        let mut source = source.opened()?;
-        self.see(&mut source);
-        *slot = Some(source);
-        Ok(())
-    }
-
-    /// A followed file that was stopped before it had a record is no error.
-    fn unless_stopped<T>(&self, result: Result<Option<T>>) -> Result<Option<T>> {
-        match result {
-            Err(Error::InsufficientData { .. })
-                if self.follow.as_ref().is_some_and(FollowHandle::is_stopped) =>
-            {
-                Ok(None)
-            }
-            result => result,
-        }
-    }
-
-    fn next(&self) -> Result<Option<telemetry::Table>> {
-        let mut slot = lock(&self.source);
-        let Some(source) = slot.take() else { return Ok(None) };
-        let Some(mut source) = self.unless_stopped(source.opened().map(Some))? else { return Ok(None) };
-        let table = match &mut source {
-            Source::Reader(reader) => reader.next_table(),
-            Source::Collector(collector) => collector.next_table(),
-            Source::Follow(..) => None,
-        };
-        self.see(&mut source);
-        let table = self.unless_stopped(table.transpose())?;
-        if table.is_some() {
-            *slot = Some(source);
-        }
-        Ok(table)
-    }
-
-    fn see(&self, source: &mut Source) {
-        let (reader, counts): (&dyn BatchReader, _) = match source {
-            Source::Reader(reader) => (&**reader, ExportCounts::default()),
-            Source::Collector(collector) => (&**collector, *collector.counts()),
-            Source::Follow(..) => return,
-        };
-        let (schema, report) = (Some(Arc::clone(reader.schema())), reader.report().clone());
-        *lock(&self.seen) = Seen { schema, report, counts };
-    }
-}
 
 type Outcome<T> = thread::Result<Result<T>>;
 
-/// A call on a thread of its own, so that Python can be interrupted meanwhile; the next call takes up what an
-/// interrupted one left.
-struct Call<T>(Mutex<Option<Receiver<Outcome<T>>>>);
+/// Work on its own thread, and how to cancel it.
+struct Running<T> {
+    outcome: Receiver<Outcome<T>>,
+    monitor: Monitor,
+}
+
+/// A call on its own thread, so that Python can be interrupted meanwhile. An interruption cancels the work; where the work
+/// ends nevertheless, the next call takes its outcome.
+struct Call<T>(Mutex<Option<Running<T>>>);
 
 impl<T: Send + 'static> Call<T> {
     fn new() -> Self {
@@ -132,82 +48,98 @@ impl<T: Send + 'static> Call<T> {
         loop {
             let outcome = forward(py, || self.look(work.clone()))?;
             match outcome {
-                Some(outcome) => {
+                // What is left of an interrupted call.
+                Some((Ok(Err(Error::Cancelled)), true)) => {}
+                Some((outcome, _)) => {
                     return forward(py, || outcome.unwrap_or_else(|panic| resume_unwind(panic)));
                 }
-                None => py.check_signals()?,
+                None => {
+                    if let Err(interrupt) = py.check_signals() {
+                        self.cancel();
+                        return Err(interrupt);
+                    }
+                }
             }
         }
     }
 
-    /// What came of the work, if it is done soon.
-    fn look(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<Option<Outcome<T>>> {
-        let mut slot = lock(&self.0);
-        let receiver = match slot.take() {
-            Some(receiver) => receiver,
+    /// The outcome of the work, if it is there soon, and whether the work was cancelled.
+    fn look(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<Option<(Outcome<T>, bool)>> {
+        let mut slot = self.lock();
+        let running = match slot.take() {
+            Some(running) => running,
             None => start(work)?,
         };
-        let outcome = receiver.recv_timeout(LOOK).ok();
-        if outcome.is_none() {
-            *slot = Some(receiver);
+        if let Ok(outcome) = running.outcome.recv_timeout(LOOK) {
+            return Ok(Some((outcome, running.monitor.is_cancelled())));
         }
-        Ok(outcome)
+        *slot = Some(running);
+        Ok(None)
+    }
+
+    fn cancel(&self) {
+        if let Some(running) = &*self.lock() {
+            running.monitor.cancel();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Running<T>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn start<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<Receiver<Outcome<T>>> {
-    let (sender, receiver) = channel();
+fn start<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<Running<T>> {
+    let (sender, outcome) = channel();
+    let monitor = Monitor::default();
+    let inner = monitor.clone();
     let work = move || {
-        // Python may have given up waiting.
-        let _ = sender.send(catch_unwind(AssertUnwindSafe(work)));
+        // Python may wait no longer.
+        let _ = sender.send(catch_unwind(AssertUnwindSafe(|| inner.run(work))));
     };
     let thread = thread::Builder::new().name("qosguard-stream".into()).spawn(work);
     thread.map_err(|source| Error::Io { path: "thread".into(), source })?;
-    Ok(receiver)
+    Ok(Running { outcome, monitor })
 }
 
-/// An iterator of `Table`s, one per batch, of a file that need not fit into memory.
+/// An iterator of `Table`s, one per batch, of a file that may be larger than memory.
 ///
-/// The GIL is released while a table is read, and Ctrl-C interrupts it; nothing is lost by that.
+/// The GIL is released while a table is read. Ctrl-C ends the reading and raises `KeyboardInterrupt`; the next iteration
+/// continues where it ended and loses no record, except that a capture raises `CancelledError` from then on. A thread
+/// that waits for standard input or a pipe ends with the next bytes.
 #[pyclass(frozen, subclass, module = "qosguard")]
 pub(crate) struct TableReader {
-    shared: Arc<Shared>,
+    shared: Arc<SharedReader>,
     next: Call<Option<telemetry::Table>>,
     open: Call<()>,
 }
 
 impl TableReader {
-    pub(crate) fn new(mut source: Source) -> Self {
-        let follow = match &source {
-            Source::Follow(_, follow, _) => Some(follow.handle()),
-            _ => None,
-        };
-        let shared = Shared { source: Mutex::new(None), seen: Mutex::default(), follow };
-        shared.see(&mut source);
-        *lock(&shared.source) = Some(source);
+    pub(crate) fn new(shared: SharedReader) -> Self {
         Self { shared: Arc::new(shared), next: Call::new(), open: Call::new() }
+    }
+
+    /// Opens what it reads.
+    fn wait_open(&self, py: Python<'_>) -> PyResult<()> {
+        let shared = Arc::clone(&self.shared);
+        self.open.wait(py, move || shared.open())
     }
 
     /// What became of the datagrams of exporters, up to the last table.
     pub(crate) fn export_counts(&self) -> ExportCounts {
-        lock(&self.shared.seen).counts
+        self.shared.export_counts()
     }
 }
 
 #[pymethods]
 impl TableReader {
-    /// The roles and names of the columns of every table. Of a followed file that is still empty, this waits for
-    /// the first line, and raises `InsufficientDataError` if it never came.
+    /// The roles and names of the columns of every table. For a followed file that is still empty, this waits for the
+    /// first line, and raises `InsufficientDataError` if the following ends before.
     #[getter]
     fn schema(&self, py: Python<'_>) -> PyResult<Schema> {
-        if lock(&self.shared.seen).schema.is_none() {
-            let shared = Arc::clone(&self.shared);
-            self.open.wait(py, move || shared.open())?;
+        if self.shared.schema().is_none() {
+            self.wait_open(py)?;
         }
-        let seen = lock(&self.shared.seen);
-        let schema = seen.schema.as_ref().map(|schema| Schema((**schema).clone()));
+        let schema = self.shared.schema().map(|schema| Schema((*schema).clone()));
         let none = || Error::InsufficientData { what: "a stream's records".into(), needed: 1, got: 0 };
         schema.ok_or_else(|| to_py(py, &none()))
     }
@@ -215,7 +147,7 @@ impl TableReader {
     /// What was read and what was rejected, up to the last table.
     #[getter]
     fn report(&self) -> ReadReport {
-        ReadReport(lock(&self.shared.seen).report.clone())
+        ReadReport(self.shared.report())
     }
 
     fn __iter__(slf: PyRef<'_, Self>) -> PyRef<'_, Self> {
@@ -224,13 +156,13 @@ impl TableReader {
 
     fn __next__(&self, py: Python<'_>) -> PyResult<Option<Table>> {
         let shared = Arc::clone(&self.shared);
-        Ok(self.next.wait(py, move || shared.next())?.map(Table))
+        Ok(self.next.wait(py, move || shared.next_table())?.map(Table))
     }
 }
 
 /// An iterator of the `Table`s of a growing file; `qosguard.follow` makes one.
 ///
-/// `stop()`, or leaving a `with` block, ends it from any thread: what the file holds by then is still given.
+/// `stop()`, or the end of a `with` block, ends it from any thread; the lines that the file has by then are still returned.
 #[pyclass(frozen, extends = TableReader, module = "qosguard")]
 pub(crate) struct Follower(FollowHandle);
 
@@ -264,10 +196,22 @@ impl Drop for Follower {
     }
 }
 
-/// Opens a file of flows as an iterator of `Table`s; the options are those of `read`, and `-` is standard input.
+/// Opens a file of flows as an iterator of `Table`s; `-` is standard input.
 ///
-/// A table has at most `batch_rows` rows. Of a live capture, rows wait at most `flush` seconds of its time for a table to
-/// fill up, if that is given.
+/// Parameters and errors are as for `read`, and in addition:
+///
+/// Parameters
+/// ----------
+/// batch_rows
+///     Maximum number of rows of a table.
+/// flush
+///     Maximum time in seconds, by the clock of a live capture, that a row waits for its table to be full; default: no
+///     limit.
+///
+/// Returns
+/// -------
+/// TableReader
+///     The iterator.
 #[pyfunction]
 #[pyo3(signature = (path, schema = None, max_rejected_share = 0.05, *, delimiter = ',', batch_rows = Whole::new(65_536), profile = "nfstream", idle_timeout = None, active_timeout = None, interim = None, max_flows = Whole::new(500_000), decode_tunnels = false, flush = None))]
 #[expect(clippy::too_many_arguments, reason = "keyword arguments of a record")]
@@ -292,14 +236,37 @@ pub(crate) fn open(
     options.meter = meter.to_core(py)?;
     options.meter.batch_rows = options.batch_rows;
     options.meter.flush_s = flush;
-    forward(py, || telemetry::open(path, &options)).map(|reader| TableReader::new(Source::Reader(reader)))
+    let reader = TableReader::new(SharedReader::of_file(path, options));
+    reader.wait_open(py)?;
+    Ok(reader)
 }
 
 /// Follows a growing log, such as Zeek's conn.log or Suricata's eve.json, across rotation: an iterator of `Table`s.
 ///
-/// It begins at the start of the file, or with `from_end` at the next line, and looks for more every `poll` seconds.
-/// A file that vanished for more than `give_up` seconds raises `IoError`; without it that is waited for. The other
-/// options are those of `read`.
+/// Parameters
+/// ----------
+/// path
+///     The file.
+/// schema, max_rejected_share, delimiter
+///     As for `read`.
+/// from_end
+///     Whether to begin at the next line; default: at the start of the file.
+/// poll
+///     Seconds between two checks for new lines, 0.001 to 3,600.
+/// give_up
+///     Seconds to wait for a file that vanished before `IoError`; default: no limit.
+/// batch_rows
+///     Maximum number of rows of a table.
+///
+/// Returns
+/// -------
+/// Follower
+///     The iterator.
+///
+/// Raises
+/// ------
+/// IoError
+///     If there is no such file.
 #[pyfunction]
 #[pyo3(signature = (path, schema = None, max_rejected_share = 0.05, *, from_end = false, poll = 0.25, give_up = None, delimiter = ',', batch_rows = Whole::new(65_536)))]
 #[expect(clippy::too_many_arguments, reason = "keyword arguments of a record")]
@@ -320,7 +287,7 @@ pub(crate) fn follow(
     let settings = FollowOptions { from_end, poll: duration(py, "poll", poll)?, give_up };
     let follow = forward(py, || Follow::open(&path, settings))?;
     let handle = follow.handle();
-    let reader = TableReader::new(Source::Follow(path, Box::new(follow), Box::new(options)));
+    let reader = TableReader::new(SharedReader::of_follow(follow, options));
     Py::new(py, PyClassInitializer::from(reader).add_subclass(Follower(handle)))
 }
 

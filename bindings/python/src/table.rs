@@ -14,7 +14,9 @@ use pyo3_arrow::ffi::{ArrayIterator, to_stream_pycapsule};
 use pyo3_arrow::input::AnyRecordBatch;
 use qosguard::arrow::array::{ArrayRef, RecordBatch, StructArray};
 use qosguard::arrow::datatypes::Field;
+use qosguard::arrow::error::ArrowError;
 use qosguard::arrow::ipc::reader::StreamReader;
+use qosguard::arrow::ipc::writer::StreamWriter;
 use qosguard::telemetry::{self, ArrowReader, BatchReader, ReadOptions};
 
 use crate::array::{Rows, Vector};
@@ -97,26 +99,26 @@ impl ReadReport {
         self.0.rejected
     }
 
-    /// Lines without a single value, which are no records.
+    /// Lines without a value; they do not count as records.
     #[getter]
     fn blank(&self) -> u64 {
         self.0.blank
     }
 
-    /// How many records were of another kind than the reader's, such as the alerts among Suricata's events, or could
-    /// give no flow, such as a packet cut short; by the name of the kind.
+    /// Counts of records of another kind than the reader's, such as alerts among Suricata's events, and of records that
+    /// give no flow, such as a truncated packet; by the name of the kind.
     #[getter]
     fn skipped(&self) -> BTreeMap<String, u64> {
         self.0.skipped.clone()
     }
 
-    /// How many accepted records have a label such as `Unknown`: they have no truth.
+    /// How many accepted records have a label such as `Unknown`, which is neither clean nor an attack.
     #[getter]
     fn unlabelled(&self) -> u64 {
         self.0.unlabelled
     }
 
-    /// What each column was taken for, where the schema was inferred.
+    /// The role of each column and the reason, if the schema was inferred.
     #[getter]
     fn inferred(&self) -> Vec<String> {
         self.0.inferred.clone()
@@ -154,27 +156,49 @@ impl ReadReport {
     }
 }
 
-/// Raw telemetry: Arrow batches whose columns are those of a `Schema`.
+/// Raw telemetry: Arrow batches with the columns of a `Schema`.
 ///
-/// Immutable. Every library that speaks the Arrow C stream interface takes it without copying:
-/// `pyarrow.table(flows)`, `polars.DataFrame(flows)`; `to_pandas()` makes a pandas frame.
+/// Immutable. Every library with the Arrow C stream interface reads it: `pyarrow.table(flows)`,
+/// `polars.DataFrame(flows)`; `to_pandas()` makes a pandas frame. Such data is as in a file of the table: a time with a unit
+/// is a number in that unit, and a time with a format is a timestamp. All other columns share the table's memory.
 #[pyclass(frozen, module = "qosguard")]
 #[derive(Debug)]
 pub(crate) struct Table(pub(crate) telemetry::Table);
 
 #[pymethods]
 impl Table {
-    /// Takes what speaks the Arrow C stream or array interface: a table, batch or reader of pyarrow, a polars
-    /// or pandas frame (2.2 or newer), a DuckDB relation. Columns are found by name; without a schema it is
-    /// detected.
+    /// Makes a table of data with the Arrow C stream or array interface. Columns are found by name.
     ///
-    /// Columns of 64-bit floats, and of plain strings that hold nothing to change, are handed over without a
-    /// copy; those that the schema limits are scanned. All else is converted: other numbers, other kinds of
-    /// strings, dictionaries, and times, which become seconds since the epoch. A row outside the limits is
-    /// rejected and stands in `Table.report`; more than `max_rejected_share` of them, in [0, 1], raise
-    /// `BadRecordError`. The unnamed index of a pandas frame is not a column.
+    /// Columns of 64-bit floats, and of plain strings in the spelling of the readers, are shared without a copy.
+    /// All others are converted: other numbers and strings, dictionaries, and times, which become seconds since the
+    /// epoch. The unnamed index of a pandas frame is not a column. An infinity is imputed and counted when a guard
+    /// assesses its row.
     ///
-    /// Raises `InvalidTypeError` for anything that is not a table or data frame.
+    /// Parameters
+    /// ----------
+    /// data
+    ///     A table, batch or reader of pyarrow, a frame of Polars or pandas (2.2 or newer), or a DuckDB relation.
+    /// schema
+    ///     Names and roles of the columns; default: a preset that fits, or an inferred schema.
+    /// max_rejected_share
+    ///     Share of rows, in [0, 1], that may be outside the limits of their columns before it is an error.
+    ///
+    /// Returns
+    /// -------
+    /// Table
+    ///     The accepted rows; `Table.report` lists the rejected ones.
+    ///
+    /// Raises
+    /// ------
+    /// InvalidTypeError
+    ///     For anything that is not a table or data frame.
+    /// InvalidArgumentError
+    ///     For a frame that its library cannot convert, such as one with duplicate names or a column of mixed
+    ///     objects; the message is the library's.
+    /// SchemaMismatchError
+    ///     If the columns do not fit; the message names missing and unknown columns.
+    /// BadRecordError
+    ///     If too many rows are rejected.
     #[staticmethod]
     #[pyo3(signature = (data: "object", schema = None, max_rejected_share = 0.05))]
     fn from_arrow(
@@ -189,12 +213,39 @@ impl Table {
         interruptible(py, || ArrowReader::new(batches, "arrow", &options)?.read()).map(Self)
     }
 
-    /// Takes records as a service is sent them: one dictionary or many, whose keys are the schema's columns.
-    /// Values may be NumPy's or pandas'; None, NaN, NA and NaT are missing, and an infinity raises
-    /// `InvalidArgumentError`. Whether the numbers of a record are legal is checked as in a file.
+    /// Make a table of records: one dictionary or many, whose keys are the schema's columns.
+    ///
+    /// Values may be of NumPy, pandas or pyarrow, and addresses of `ipaddress`. None, NaN, NA and NaT are missing; an
+    /// infinity is imputed and counted when a guard assesses the record, as in a file. Numbers are checked against the
+    /// limits of their columns as in a file.
+    ///
+    /// Parameters
+    /// ----------
+    /// records
+    ///     The records. A time becomes seconds since the epoch in a number column.
+    /// schema
+    ///     The schema of the table.
+    ///
+    /// Raises
+    /// ------
+    /// BadRecordError
+    ///     For a value that the schema does not accept, by record and column.
+    /// SchemaMismatchError
+    ///     For keys that the schema lacks, and for missing features.
+    /// InvalidTypeError
+    ///     For a value that is not a number, a text, a time or `None`.
+    ///
+    /// Examples
+    /// --------
+    /// >>> import datetime, qosguard as qg
+    /// >>> schema = qg.Schema("s", [qg.Column("at", "time"), qg.Column("bytes")])
+    /// >>> at = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    /// >>> qg.Table.from_records({"at": at, "bytes": 60}, schema)[0]
+    /// {'at': 1767225600.0, 'bytes': 60.0}
     #[staticmethod]
     fn from_records(py: Python<'_>, records: Records, schema: &Schema) -> PyResult<Self> {
-        interruptible(py, || telemetry::Table::from_json(&schema.0, &records.json)).map(Self)
+        let json = records.json(py, &schema.0)?;
+        interruptible(py, || telemetry::Table::from_json(&schema.0, &json)).map(Self)
     }
 
     /// The roles and names of the columns.
@@ -216,7 +267,8 @@ impl Table {
         forward(py, || self.0.take(&rows)).map(Self)
     }
 
-    /// `table[3]` is a row as a dictionary, where a missing cell is `None`; `table[2:5]` is a table of some rows.
+    /// `table[3]` is a row as a dictionary, with `None` for a missing cell, that `from_records` reads; `table[2:5]` is a
+    /// table.
     fn __getitem__<'py>(&self, py: Python<'py>, index: &Bound<'py, PyAny>) -> PyResult<Picked<'py>> {
         let n = self.0.n_rows();
         if let Ok(slice) = index.cast::<PySlice>() {
@@ -229,24 +281,24 @@ impl Table {
             return Err(wrong_type(py, "index", "a row number or a slice of row numbers", index));
         };
         let row = if row < 0 { n.checked_add_signed(row) } else { usize::try_from(row).ok() };
-        let record = row.map(|row| cells::record(py, &self.0, row)).transpose()?.flatten();
+        let record = row.map(|row| cells::record_at(py, &self.0, row)).transpose()?.flatten();
         let beyond = || PyIndexError::new_err(format!("row out of range: there are {n} rows"));
         record.map(Picked::Row).ok_or_else(beyond)
     }
 
-    /// Goes through the rows, each a dictionary.
-    fn __iter__(&self) -> TableRows {
-        TableRows::new(self.0.clone())
+    /// Iterates over the rows, each a dictionary that `from_records` reads.
+    fn __iter__(&self, py: Python<'_>) -> PyResult<TableRows> {
+        forward(py, || self.0.to_records()).map(TableRows::new)
     }
 
-    fn _repr_html_(&self) -> String {
-        cells::html(&self.0, &self.__repr__())
+    fn _repr_html_(&self, py: Python<'_>) -> PyResult<String> {
+        forward(py, || cells::html(&self.0, &self.__repr__()))
     }
 
     #[pyo3(signature = () -> "tuple[Any, ...]")]
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Parts<'py>)> {
         let (py, table) = (slf.py(), &slf.get().0);
-        let ipc = forward(py, || table.to_ipc())?;
+        let ipc = write_ipc(table).map_err(|error| refuse(py, "table", "a table that can be pickled", error))?;
         let parts = (json(&**table.schema()), PyBytes::new(py, &ipc), json(table.report()));
         Ok((slf.getattr("_from_parts")?, parts))
     }
@@ -272,7 +324,7 @@ impl Table {
         Ok(forward(py, || self.0.labels())?.map(Vector))
     }
 
-    /// The rows whose label tells clean from attack: all but those with a label such as `Unknown`.
+    /// The rows with a label that is clean or an attack: all but the rows with a label such as `Unknown`.
     fn labelled(&self, py: Python<'_>) -> PyResult<Self> {
         forward(py, || self.0.labelled()).map(Self)
     }
@@ -288,16 +340,29 @@ impl Table {
         interruptible(py, || self.0.take(&rows.0)).map(Self)
     }
 
-    /// Takes the table to another schema: columns by name, by what they tell about a flow, or derived, each in
-    /// the schema's unit. `Guard.inputs` is the schema to bring a table to a guard.
+    /// Converts the table to another schema: columns by name, by the property of a flow that they hold, or derived,
+    /// each in the schema's unit. `Guard.inputs` is the schema that brings a table to a guard.
     ///
-    /// Raises `SchemaMismatchError` naming the features that nothing fills.
+    /// Parameters
+    /// ----------
+    /// schema
+    ///     The schema of the new table.
+    ///
+    /// Returns
+    /// -------
+    /// Table
+    ///     The new table.
+    ///
+    /// Raises
+    /// ------
+    /// SchemaMismatchError
+    ///     If a feature cannot be filled; the message names it.
     fn map_to(&self, py: Python<'_>, schema: &Schema) -> PyResult<Self> {
         interruptible(py, || self.0.map_to(&schema.0)).map(Self)
     }
 
-    /// Writes the table to a file; its name says the format: `.csv`, `.jsonl`, `.ndjson`, `.json`, `.arrow`, `.ipc`,
-    /// `.feather` or `.parquet`. `read` reads the same values back.
+    /// Writes the table to a file; its extension determines the format: `.csv`, `.jsonl`, `.ndjson`, `.json`, `.arrow`, `.ipc`,
+    /// `.feather` or `.parquet`. `read` with the table's schema returns the same values.
     fn write(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
         interruptible(py, || telemetry::write(path, &self.0))
     }
@@ -314,8 +379,8 @@ impl Table {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyArrowResult<Bound<'py, PyCapsule>> {
-        let schema = Arc::new(self.0.schema().to_arrow());
-        stream(py, self.0.batches().to_vec(), &schema, requested_schema)
+        let (schema, batches) = interruptible(py, || self.0.to_arrow())?;
+        stream(py, batches, &schema, requested_schema)
     }
 
     fn __len__(&self) -> usize {
@@ -335,11 +400,18 @@ pub(crate) enum Picked<'py> {
     Table(Table),
 }
 
+/// The batches of a table as they are in memory, which an Arrow file of it need not hold.
+fn write_ipc(table: &telemetry::Table) -> Result<Vec<u8>, ArrowError> {
+    let mut writer = StreamWriter::try_new(Vec::new(), &table.schema().to_arrow())?;
+    table.batches().iter().try_for_each(|batch| writer.write(batch))?;
+    writer.into_inner()
+}
+
 /// Schema, batches and report of a table, for pickles.
 type Parts<'py> = (String, Bound<'py, PyBytes>, String);
 
 /// A table or data frame of any library.
-pub(crate) struct FrameInput(AnyRecordBatch);
+pub(crate) struct FrameInput(pub(crate) AnyRecordBatch);
 
 impl FromPyObject<'_, '_> for FrameInput {
     type Error = PyErr;
@@ -351,23 +423,38 @@ impl FromPyObject<'_, '_> for FrameInput {
         let object = py.import("qosguard.frames")?.call_method1("arrow_input", (object,))?;
         let expected = "a table or data frame of pyarrow, Polars, pandas 2.2 or newer, or any library with the Arrow C \
                         stream interface";
-        if object.hasattr("__arrow_c_stream__")? || object.hasattr("__arrow_c_array__")? {
-            // A column alone, such as a series, is not a table.
-            return object.extract().map(Self).map_err(|_| wrong_type(py, "data", expected, &object));
+        for method in ["__arrow_c_stream__", "__arrow_c_array__"] {
+            if object.hasattr(method)? {
+                return object.extract().map(Self).map_err(|_| match object.call_method0(method) {
+                    // A column alone, such as a series, is not a table.
+                    Ok(_) => wrong_type(py, "data", expected, &object),
+                    Err(error) => not_convertible(py, &error),
+                });
+            }
         }
         if object.hasattr("__dataframe__")? {
             let interchange = py.import("pyarrow.interchange")?;
-            return interchange.call_method1("from_dataframe", (object,))?.extract().map(Self);
+            let table = interchange.call_method1("from_dataframe", (object,));
+            return table.map_err(|error| not_convertible(py, &error))?.extract().map(Self);
         }
         Err(wrong_type(py, "data", expected, &object))
     }
+}
+
+/// The error of a frame that its library cannot pass on, with that library's message, which names the column.
+fn not_convertible(py: Python<'_>, error: &PyErr) -> PyErr {
+    let parts = error.value(py).getattr("args").and_then(|args| args.extract::<Vec<Bound<'_, PyAny>>>());
+    let parts = parts.unwrap_or_default().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let refusal = refuse(py, "data", "a frame with unique names and one type of cell in each column", parts.join("; "));
+    refusal.set_cause(py, Some(error.clone_ref(py)));
+    refusal
 }
 
 /// A `pandas.DataFrame`.
 pub(crate) struct Frame<'py>(Bound<'py, PyAny>);
 
 impl<'py> Frame<'py> {
-    /// Converts what speaks the Arrow C stream interface; pyarrow does the work.
+    /// Converts an object with the Arrow C stream interface by pyarrow.
     pub(crate) fn from_arrow(object: &Bound<'py, PyAny>) -> PyResult<Self> {
         let table = object.py().import("pyarrow")?.call_method1("table", (object,))?;
         table.call_method0("to_pandas").map(Self)
