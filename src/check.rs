@@ -1,4 +1,4 @@
-//! Input checks that every detector makes.
+//! Checks of the input of detectors.
 
 use std::collections::HashSet;
 
@@ -6,7 +6,7 @@ use ndarray::ArrayView2;
 
 use crate::error::{Error, Result};
 
-/// Refuses fewer than two classes, and a name that stands twice.
+/// Rejects fewer than two classes, and a repeated name.
 pub(crate) fn classes(classes: &[String]) -> Result<()> {
     if classes.len() < 2 {
         return Err(Error::InsufficientData { what: "classes".into(), needed: 2, got: classes.len() });
@@ -14,13 +14,11 @@ pub(crate) fn classes(classes: &[String]) -> Result<()> {
     let mut seen = HashSet::new();
     match classes.iter().position(|name| !seen.insert(name)) {
         None => Ok(()),
-        Some(i) => {
-            Err(Error::invalid(format!("classes[{i}]"), "a name that no other class has", &classes[i]))
-        }
+        Some(i) => Err(Error::invalid(format!("classes[{i}]"), "a unique name", &classes[i])),
     }
 }
 
-/// Refuses a matrix of another width than the model and an output of another length than the matrix.
+/// Rejects a matrix of another width than the model, and an output of another length than the matrix.
 pub(crate) fn shape(x: &ArrayView2<'_, f32>, n_features: usize, out: usize) -> Result<()> {
     if x.ncols() != n_features {
         return Err(Error::ShapeMismatch { what: "feature columns", expected: n_features, got: x.ncols() });
@@ -31,7 +29,7 @@ pub(crate) fn shape(x: &ArrayView2<'_, f32>, n_features: usize, out: usize) -> R
     Ok(())
 }
 
-/// Refuses the first NaN or infinity, in row order, by row and column; rows count from `first_row`.
+/// Rejects the first NaN or infinity, in row order, by row and column; rows count from `first_row`.
 pub(crate) fn finite(x: &ArrayView2<'_, f32>, first_row: usize) -> Result<()> {
     if x.as_slice_memory_order().is_some_and(all_finite) {
         return Ok(());
@@ -46,7 +44,7 @@ fn not_finite(row: usize, column: usize, value: f32) -> Error {
     Error::NotFinite { row, column: column.to_string(), value: f64::from(value) }
 }
 
-/// Refuses the first infinity, in row order, by row and column; NaN, a missing value, may stand anywhere.
+/// Rejects the first infinity, in row order, by row and column; NaN, a missing value, is allowed.
 pub(crate) fn no_infinity(x: &ArrayView2<'_, f32>, first_row: usize) -> Result<()> {
     if x.as_slice_memory_order()
         .is_some_and(|values| !values.iter().fold(false, |bad, v| bad | v.is_infinite()))

@@ -326,7 +326,13 @@ impl Error {
 
     /// [`Error::Unsupported`] by a build without a cargo feature.
     #[cfg_attr(
-        all(feature = "netflow", feature = "packets", feature = "parquet", feature = "yaml"),
+        all(
+            feature = "netflow",
+            feature = "packets",
+            feature = "parquet",
+            feature = "train",
+            feature = "yaml"
+        ),
         expect(dead_code, reason = "every feature is there")
     )]
     pub(crate) fn unsupported(what: impl Into<String>, feature: &'static str) -> Self {
@@ -359,7 +365,7 @@ fn at_line(line: Option<u64>) -> String {
     line.map_or_else(String::new, |line| format!(", line {line}"))
 }
 
-#[cfg(feature = "neural")]
+#[cfg(feature = "train")]
 impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {
         Self::Tensor { reason: error.to_string() }

@@ -267,73 +267,73 @@ export interface TrainingOptions {
   device?: string
 }
 
-/** Which columns a network treats apart, by index; a guard says it where it is left out. */
+/** Columns with a special meaning for a network, by index; a guard supplies the default. */
 export interface ColumnsOptions {
   /** Columns that hold codes of categories, whole numbers below 65,536. */
   categorical?: number[]
-  /** The statistics of time, one list for each direction, with `null` where there is no such column. */
+  /** The statistics of time, one list for each direction, with `null` for a missing column. */
   timing?: Array<{ name: string, columns: Array<number | null> }>
 }
 
 /** Settings of an autoencoder. */
 export interface AutoencoderOptions {
-  /** Which columns hold categories; all columns are numbers unless said otherwise. */
+  /** Columns of categories; default: all columns are numbers. */
   columns?: ColumnsOptions
-  /** Widths of the encoder's layers before the narrow one, which the decoder mirrors; 128 and 64 unless said otherwise. */
+  /** Widths of the encoder's layers before the narrow one, which the decoder mirrors; default: 128 and 64. */
   widths?: number[]
-  /** Width of the narrow layer, 1 to 4,096; 16 unless said otherwise. */
+  /** Width of the narrow layer, 1 to 4,096; default: 16. */
   latent?: number
-  /** What bends the output of a layer; `relu` unless said otherwise. */
+  /** Activation after each layer; default: `relu`. */
   activation?: 'relu' | 'gelu' | 'tanh'
-  /** Whether layers are normalised over the rows of a batch; they are unless said otherwise. */
+  /** Whether layers are normalised over the rows of a batch; default: true. */
   batchNorm?: boolean
-  /** Share of numbers between layers that training sets to 0, in [0, 1); 0 unless said otherwise. */
+  /** Dropout rate between layers, in [0, 1); default: 0. */
   dropout?: number
-  /** Deviation of the noise that training adds to the scaled numbers, from 0; .1 unless said otherwise. */
+  /** Standard deviation of the noise that training adds to the scaled numbers, from 0; default: 0.1. */
   noise?: number
-  /** Share of the codes that training hides, in [0, 1); .02 unless said otherwise. */
-  hiddenCodes?: number
-  /** Whether the narrow layer also gets a linear map of its input; not unless said otherwise. */
+  /** Fraction of codes that training replaces by the code of unknown categories, in [0, 1); default: 0.02. */
+  categoryDropout?: number
+  /** Whether the narrow layer also gets a linear map of its input; default: false. */
   skip?: boolean
-  /** What the categorical columns together count beside the numbers, which count 1; 1 unless said otherwise. */
+  /** Weight of all categorical columns together; the numbers together have the weight 1; default: 1. */
   categoryWeight?: number
-  /** Draws the narrow layer from a distribution that is held near the standard normal one. */
+  /** Draws the narrow layer from a distribution close to the standard normal distribution. */
   variational?: { beta?: number, warmupSteps?: number, samples?: number }
-  /** What the score makes of a column's error; `plain` unless said otherwise. */
-  errorForm?: 'plain' | 'relative' | 'logarithmic'
-  /** The course of the training. */
+  /** How the error of a column enters the score; default: `plain`. */
+  scoreTransform?: 'plain' | 'relative' | 'logarithmic'
+  /** Settings of the training. */
   training?: TrainingOptions
-  /** Seed of all randomness, a whole number up to 2^53 − 1; 0 unless said otherwise. */
+  /** Seed of all randomness, a whole number up to 2^53 − 1; default: 0. */
   seed?: number
 }
 
 /** Settings of autoencoders by entity. */
 export interface EntityAutoencodersOptions {
-  /** The column that says whose row it is, a whole number below 65,536: its place, or its name in a guard; 0 unless said otherwise. */
+  /** The column with the entity of each row, a whole number below 65,536: its index, or its name in a guard; default: 0. */
   entity?: number | string
-  /** Training rows from which an entity gets a network of its own, from 2; 500 unless said otherwise. */
-  leastRows?: number
+  /** Minimum number of training rows for an entity to get its own network, from 2; default: 500. */
+  minRows?: number
   /** The settings of every network; columns are counted with the entity's. */
   autoencoder?: AutoencoderOptions
 }
 
 /** Settings of Kitsune. */
 export interface KitsuneOptions {
-  /** Rows that say how features are grouped, 2 to 2^20; 1,000 unless said otherwise. */
+  /** Rows from which the groups of features are found, 2 to 2^20; default: 1,000. */
   mappingRows?: number
-  /** Rows to train on before any is scored, 1 to 2^30; 10,000 unless said otherwise. */
+  /** Training rows before the first score, 1 to 2^30; default: 10,000. */
   trainingRows?: number
-  /** Most features of a group, 1 to 64; 10 unless said otherwise. */
+  /** Maximum number of features in a group, 1 to 64; default: 10. */
   largestGroup?: number
-  /** Hidden units of an autoencoder for each of its inputs, in (0, 1]; 0.75 unless said otherwise. */
+  /** Hidden units of an autoencoder for each of its inputs, in (0, 1]; default: 0.75. */
   hiddenRatio?: number
-  /** How far a training step goes, in (0, 1]; 0.1 unless said otherwise. */
+  /** Learning rate, in (0, 1]; default: 0.1. */
   learningRate?: number
-  /** Seed of the first weights, a whole number up to 2^53 − 1; 0 unless said otherwise. */
+  /** Seed of the first weights, a whole number up to 2^53 − 1; default: 0. */
   seed?: number
 }
 
-/** What a network looks like, with settings by `kind` as they stand in docs.rs, such as `width` and `layers`. */
+/** The architecture of a network; the settings of each `kind`, such as `width` and `layers`, are on docs.rs. */
 export interface ArchitectureOptions {
   kind: 'mlp' | 'ft_transformer' | 'temporal_cnn' | 'mixture'
   [setting: string]: unknown
@@ -341,29 +341,29 @@ export interface ArchitectureOptions {
 
 /** Settings of a neural classifier. */
 export interface NeuralClassifierOptions {
-  /** What the network looks like; a perceptron unless said otherwise. */
+  /** The architecture; default: a perceptron. */
   architecture?: ArchitectureOptions
-  /** Which columns hold categories, and which tell time; all columns are numbers unless said otherwise. */
+  /** Columns of categories and of time; default: all columns are numbers. */
   columns?: ColumnsOptions
-  /** How much each class counts; each row once, `none`, unless said otherwise. */
+  /** Weights of the classes; default: `none`, every row counts once. */
   classWeight?: 'none' | 'balanced'
-  /** Share of the codes that training hides, in [0, 1); .02 unless said otherwise. */
-  hiddenCodes?: number
-  /** Lets a transformer first guess hidden features, without labels. */
+  /** Fraction of codes that training replaces by the code of unknown categories, in [0, 1); default: 0.02. */
+  categoryDropout?: number
+  /** First trains a transformer to predict masked features, without labels. */
   pretraining?: { maskShare?: number, training?: TrainingOptions }
-  /** The course of the training with labels. */
+  /** Settings of the training with labels. */
   training?: TrainingOptions
-  /** Seed of all randomness, a whole number up to 2^53 − 1; 0 unless said otherwise. */
+  /** Seed of all randomness, a whole number up to 2^53 − 1; default: 0. */
   seed?: number
 }
 
 /** An expert of a mixture before it is fitted. */
 export interface ExpertOptions {
-  /** A name that no other expert has. */
+  /** Its name, unique among the experts. */
   name: string
-  /** What scores the rows; no ensemble and no mixture. */
+  /** The detector; not an ensemble and not a mixture. */
   detector: Detector
-  /** Whether it is trained together with the gate: only a `NeuralClassifier` without a training of its own; not all experts. */
+  /** Whether it is trained together with the gate. Only for a `NeuralClassifier` without `training`, and not for all experts. */
   joint?: boolean
 }
 
@@ -372,26 +372,26 @@ export interface MixtureOfExpertsOptions {
   /** The experts, 2 to 8. */
   experts?: ExpertOptions[]
   /** The gate. */
-  gate?: { hidden?: number[], temperature?: number, topK?: number, balance?: number, floor?: number, evenness?: number, dropout?: number }
-  /** Share of the weight that all experts have evenly in every row, in [0, 1]; 0 unless said otherwise. */
-  evenShare?: number
-  /** How much the weights lean to experts that speak for an attack, 0 to 10; 0 unless said otherwise. */
-  lean?: number
-  /** Share of new kinds among the clean rows, and among the attacks, that the gate learns from, in [0, 1]; 0.5 unless said otherwise. */
-  novelShare?: number
-  /** Share of attacks among these that show nothing to supervised experts, in [0, 1); 0.33 unless said otherwise. */
-  blindShare?: number
-  /** Whether experts that can learn the classes do, or only what an attack is; true unless said otherwise. */
+  gate?: { hidden?: number[], temperature?: number, topK?: number, loadBalanceWeight?: number, minLoad?: number, entropyWeight?: number, dropout?: number }
+  /** Weight that is distributed evenly over all experts in every row, in [0, 1]; default: 0. */
+  uniformWeight?: number
+  /** How much higher log-odds of an expert raise its weight, 0 to 10; default: 0. */
+  logOddsWeight?: number
+  /** Fraction of kinds that the experts were not fitted on, among the clean rows and the attacks that train the gate, in [0, 1]; default: 0.5. */
+  heldOutFraction?: number
+  /** Fraction of these attacks for which supervised experts score a clean row instead, in [0, 1); default: 0.33. */
+  maskedFraction?: number
+  /** Whether experts that can learn classes learn them, or only attacks and clean rows; default: true. */
   learnClasses?: boolean
-  /** Clusters of attacks that stand for kinds, 2 to 64; 3 unless said otherwise. */
-  kinds?: number
-  /** Clusters of clean rows that stand for kinds of traffic, 1 to 64; 6 unless said otherwise. */
-  cleanKinds?: number
-  /** Parts that the rows are dealt into, 2 to 20; 3 unless said otherwise. */
+  /** Clusters of attacks that serve as kinds if there are no classes, 2 to 64; default: 3. */
+  attackClusters?: number
+  /** Clusters of clean rows that serve as kinds of traffic, 1 to 64; default: 6. */
+  cleanClusters?: number
+  /** Folds, 2 to 20; default: 3. */
   folds?: number
-  /** How the gate is trained, and the joint experts with it. */
+  /** Training of the gate and the joint experts. */
   training?: TrainingOptions
-  /** Seed of the deal and of the gate, a whole number up to 2^53 − 1; 0 unless said otherwise. Experts have their own. */
+  /** Seed of the folds and of the gate, a whole number up to 2^53 − 1; default: 0. Experts have their own. */
   seed?: number
 }
 

@@ -1,4 +1,4 @@
-"""Networks: autoencoders that learn clean rows, classifiers, and a gate that knows when to trust whom."""
+"""Networks: autoencoders that are trained on clean rows, classifiers, and the mixture of experts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Network(Estimator):
 
 
 class _Columns(_Network):
-    """A network that may be told which columns hold codes of categories."""
+    """A network with a parameter for the columns that hold codes of categories."""
 
     categorical: Sequence[int] | None
 
@@ -56,16 +56,16 @@ class _Unsupervised(_Network, OutlierDetector):
 
         `progress=True` draws a bar with tqdm; a function is called with a `Progress` after each epoch, and ends the
         training by returning `False`: the best weights so far are kept. `checkpoint` is a file that is written after
-        each epoch, and `resume` one to go on from, with the same bits as a training that never stopped.
+        each epoch. `resume` is such a file: the training continues from it, with the same bits as without a break.
 
-        Raises `TrainingError` for a training that runs away, `InvalidArgumentError` for a parameter outside its
+        Raises `TrainingError` for a training that diverges, `InvalidArgumentError` for a parameter outside its
         domain, `InsufficientDataError` for too few rows, `NotFiniteError` by row and column.
         """
         return self._fit(X, self._settings(), None, watch(progress, checkpoint, resume))
 
 
 class Autoencoder(_Columns, _Unsupervised):
-    """Autoencoder: rows that a network cannot reproduce through a narrow layer are anomalous. Train it on clean rows.
+    """Autoencoder: rows with a high reconstruction error are anomalous. Train it on clean rows.
 
     hidden_layer_sizes, latent
         Widths of the encoder's layers, which the decoder mirrors, and of the narrow layer.
@@ -78,16 +78,17 @@ class Autoencoder(_Columns, _Unsupervised):
         Columns that hold codes of categories, whole numbers below 65,536.
     activation
         `"relu"`, `"gelu"` or `"tanh"`.
-    batch_norm, dropout, noise, hidden_codes, skip
-        Normalise layers over a batch; share of numbers set to 0 in training; deviation of the noise that training adds;
-        share of codes that it hides; whether the narrow layer gets a linear map of its input too.
+    batch_norm, dropout, noise, category_dropout, skip
+        Whether layers are normalised over a batch; dropout rate; standard deviation of the noise that training adds to
+        numbers; fraction of codes that training replaces by the code of unknown categories; whether the narrow layer
+        also gets a linear map of its input.
     category_weight
-        What the categorical columns together count beside the numbers, which count 1.
+        Weight of all categorical columns together; the numbers together have the weight 1.
     variational
         `{"beta": 0.01, "warmup_steps": 1000, "samples": 0}` draws the narrow layer from a distribution.
-    error_form
-        What the score makes of a column's error `e`, with `s` its usual one: `"plain"` (e), `"relative"` (e / s) or
-        `"logarithmic"` (ln(1 + e / s)).
+    score_transform
+        How the error `e` of a column enters the score, with `s` its mean on held-out rows: `"plain"` (e),
+        `"relative"` (e / s) or `"logarithmic"` (ln(1 + e / s)).
     training
         Settings of the training: `epochs`, `batch_rows`, `rows_per_epoch`, `learning_rate`, `weight_decay`, `schedule`
         (such as `{"kind": "cosine"}`), `warmup_steps`, `clip_norm`, `patience`, `validation_share`,
@@ -110,11 +111,11 @@ class Autoencoder(_Columns, _Unsupervised):
         "batch_norm": "batch_norm",
         "dropout": "dropout",
         "noise": "noise",
-        "hidden_codes": "hidden_codes",
+        "category_dropout": "category_dropout",
         "skip": "skip",
         "category_weight": "category_weight",
         "variational": "variational",
-        "error_form": "error_form",
+        "score_transform": "score_transform",
         "training": "training",
     }
     _WORDS: ClassVar = {"training": {None: {}}}
@@ -131,11 +132,11 @@ class Autoencoder(_Columns, _Unsupervised):
         batch_norm: bool = True,
         dropout: float = 0.0,
         noise: float = 0.1,
-        hidden_codes: float = 0.02,
+        category_dropout: float = 0.02,
         skip: bool = False,
         category_weight: float = 1.0,
         variational: Mapping[str, Any] | None = None,
-        error_form: str = "plain",
+        score_transform: str = "plain",
         training: Mapping[str, Any] | None = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -147,11 +148,11 @@ class Autoencoder(_Columns, _Unsupervised):
         self.batch_norm = batch_norm
         self.dropout = dropout
         self.noise = noise
-        self.hidden_codes = hidden_codes
+        self.category_dropout = category_dropout
         self.skip = skip
         self.category_weight = category_weight
         self.variational = variational
-        self.error_form = error_form
+        self.score_transform = score_transform
         self.training = training
 
     @property
@@ -166,10 +167,10 @@ class EntityAutoencoders(_Unsupervised):
     Entities with few rows, and unknown ones, share one more that is trained on all rows.
 
     entity
-        The column that says whose row it is, a whole number below 65,536: by its place, or in a guard by the name of
-        the feature, such as `"service"`.
-    least_rows
-        Training rows from which an entity gets a network of its own.
+        The column with the entity of each row, a whole number below 65,536: its index, or in a guard the name of the
+        feature, such as `"service"`.
+    min_rows
+        Minimum number of training rows for an entity to get its own network.
     autoencoder
         The settings of every network; its columns are counted with the entity's.
     contamination
@@ -177,17 +178,17 @@ class EntityAutoencoders(_Unsupervised):
     """
 
     _KIND = "entity_autoencoders"
-    _SETTINGS: ClassVar = {"entity": "entity", "least_rows": "least_rows"}
+    _SETTINGS: ClassVar = {"entity": "entity", "min_rows": "min_rows"}
 
     def __init__(
         self,
         entity: int | str = 0,
-        least_rows: int = 500,
+        min_rows: int = 500,
         autoencoder: Autoencoder | None = None,
         contamination: float = 0.01,
     ) -> None:
         self.entity = entity
-        self.least_rows = least_rows
+        self.min_rows = min_rows
         self.autoencoder = autoencoder
         self.contamination = contamination
 
@@ -218,9 +219,9 @@ class _Supervised(_Network, _Trained):
 
         `progress=True` draws a bar with tqdm; a function is called with a `Progress` after each epoch, and ends the
         training by returning `False`: the best weights so far are kept. `checkpoint` is a file that is written after
-        each epoch, and `resume` one to go on from, with the same bits as a training that never stopped.
+        each epoch. `resume` is such a file: the training continues from it, with the same bits as without a break.
 
-        Raises `TrainingError` for a training that runs away, else what other classifiers raise.
+        Raises `TrainingError` for a training that diverges, and the errors of other classifiers.
         """
         return self._fit(X, y, sample_weight, watch(progress, checkpoint, resume))
 
@@ -245,10 +246,11 @@ class NeuralClassifier(_Columns, _Supervised):
     class_weight
         `None`; `"balanced"`: all classes weigh the same; or a weight from 0 for labels, such as `{"normal": 0.5}`
         (1 for the others).
-    hidden_codes
-        Share of codes that training hides, so that the network learns what to make of an unknown category.
+    category_dropout
+        Fraction of codes that training replaces by the code of unknown categories, so that the network learns to
+        classify rows with such categories.
     pretraining
-        `{"mask_share": 0.15}` lets a transformer first guess hidden features, without labels.
+        `{"mask_share": 0.15}` first trains a transformer to predict masked features, without labels.
     training
         Settings of the training, as in `Autoencoder`.
 
@@ -265,7 +267,7 @@ class NeuralClassifier(_Columns, _Supervised):
         "architecture": "architecture",
         "random_state": "seed",
         "class_weight": "class_weight",
-        "hidden_codes": "hidden_codes",
+        "category_dropout": "category_dropout",
         "pretraining": "pretraining",
         "training": "training",
     }
@@ -283,7 +285,7 @@ class NeuralClassifier(_Columns, _Supervised):
         clean_class: Any = None,
         categorical: Sequence[int] | None = None,
         class_weight: str | Mapping[Any, float] | None = None,
-        hidden_codes: float = 0.02,
+        category_dropout: float = 0.02,
         pretraining: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
     ) -> None:
@@ -292,7 +294,7 @@ class NeuralClassifier(_Columns, _Supervised):
         self.clean_class = clean_class
         self.categorical = categorical
         self.class_weight = class_weight
-        self.hidden_codes = hidden_codes
+        self.category_dropout = category_dropout
         self.pretraining = pretraining
         self.training = training
 
@@ -315,49 +317,50 @@ def _automatic_experts() -> list[tuple[str, Estimator]]:
 
 @dataclass(frozen=True)
 class Expert:
-    """What validation says of one expert of a mixture, on rows that it was not fitted on."""
+    """The validation of one expert of a mixture, on rows that it was not fitted on."""
 
     name: str
     roc_auc: float
-    """Area under the ROC curve, over attacks of known and of new kinds in the shares of `novel_share`."""
+    """Area under the ROC curve, where attacks of new kinds have the weight `held_out_fraction`."""
     tpr_at_1_percent: float
-    """Share of these attacks that is found at a false-positive rate of 1 %."""
+    """True-positive rate at a false-positive rate of 1 %."""
     mean_weight: float
     """Its mean weight."""
 
 
 class MixtureOfExperts(_Supervised):
-    """Mixture of experts: a gate says for each row which detectors to trust.
+    """Mixture of experts: a gate weighs several detectors in each row.
 
-    Every expert's score becomes log-odds of an attack by rows that it was not fitted on; the gate is trained on clean
-    rows and attacks of kinds that the experts have not seen. The anomaly score is the weighted sum of the log-odds. A
-    gate that is no better than its best expert on rows that neither saw leaves the word to that expert; see `chosen_`.
+    The score of every expert becomes log-odds of an attack by rows that it was not fitted on. The gate is trained on
+    clean rows and attacks of kinds that the experts were not fitted on. The anomaly score is the weighted sum of the
+    log-odds. If the mixture is not better than its best expert in validation, the score is the log-odds of that expert;
+    see `chosen_`.
 
     experts
         `(name, estimator)` of each, 2 to 8; `"auto"` is boosted trees (`"boosted"`), which learn the attacks, and an
-        isolation forest (`"forest"`), which does not need them.
+        isolation forest (`"forest"`), which is fitted on clean rows.
     joint
-        Names of experts that are trained together with the gate, each a `NeuralClassifier` without pretraining, class
-        weights or `training` of its own; at least one expert is none of them.
+        Names of the experts that are trained together with the gate, each a `NeuralClassifier` without pretraining,
+        class weights or `training`. At least one expert must not be joint.
     random_state
-        Seed, from 0; `None` draws a new one at each `fit`. Experts have seeds of their own.
+        Seed, from 0; `None` draws a new one at each `fit`. Experts have their own seeds.
     clean_class
         The label that means clean traffic.
     gate
-        Settings of the gate: `hidden`, `temperature`, `top_k`, `balance`, `floor`, `evenness`, `dropout`; those that
-        are not given stay as they are.
-    even_share, lean
-        Share of the weight that all experts have evenly; how much the weights lean to experts that speak for an attack.
-    novel_share, blind_share
-        Share of new kinds among the clean rows, and among the attacks, that the gate learns from; share of attacks that
-        show nothing to supervised experts.
+        Settings of the gate: `hidden`, `temperature`, `top_k`, `load_balance_weight`, `min_load`, `entropy_weight`,
+        `dropout`. Settings that are not given have their defaults.
+    uniform_weight, log_odds_weight
+        Weight that is distributed evenly over all experts; how much higher log-odds of an expert raise its weight.
+    held_out_fraction, masked_fraction
+        Fraction of kinds that the experts were not fitted on, among the clean rows and the attacks that train the gate;
+        fraction of attacks for which supervised experts score a clean row instead.
     learn_classes
-        Whether experts that can learn the classes do. If not, they learn attacks from clean rows, and the classes are
-        the kinds of attacks all the same.
-    kinds, clean_kinds
-        Clusters of attacks that stand for kinds where there are no classes, and of clean rows.
+        Whether experts that can learn classes learn them. If not, they learn attacks and clean rows only; the classes are
+        the kinds of attacks in both cases.
+    attack_clusters, clean_clusters
+        Clusters of attacks that serve as kinds if there are no classes, and clusters of clean rows.
     folds
-        Parts that the rows are dealt into; each expert is fitted `folds + 1` times.
+        Folds; each expert is fitted `folds + 1` times.
     training
         Settings of the training of the gate, and of joint experts with it, as in `Autoencoder`.
 
@@ -374,13 +377,13 @@ class MixtureOfExperts(_Supervised):
     _SETTINGS: ClassVar = {
         "random_state": "seed",
         "gate": "gate",
-        "even_share": "even_share",
-        "lean": "lean",
-        "novel_share": "novel_share",
-        "blind_share": "blind_share",
+        "uniform_weight": "uniform_weight",
+        "log_odds_weight": "log_odds_weight",
+        "held_out_fraction": "held_out_fraction",
+        "masked_fraction": "masked_fraction",
         "learn_classes": "learn_classes",
-        "kinds": "kinds",
-        "clean_kinds": "clean_kinds",
+        "attack_clusters": "attack_clusters",
+        "clean_clusters": "clean_clusters",
         "folds": "folds",
         "training": "training",
     }
@@ -394,13 +397,13 @@ class MixtureOfExperts(_Supervised):
         clean_class: Any = None,
         joint: Sequence[str] = (),
         gate: Mapping[str, Any] | None = None,
-        even_share: float = 0.0,
-        lean: float = 0.0,
-        novel_share: float = 0.5,
-        blind_share: float = 0.33,
+        uniform_weight: float = 0.0,
+        log_odds_weight: float = 0.0,
+        held_out_fraction: float = 0.5,
+        masked_fraction: float = 0.33,
         learn_classes: bool = True,
-        kinds: int = 3,
-        clean_kinds: int = 6,
+        attack_clusters: int = 3,
+        clean_clusters: int = 6,
         folds: int = 3,
         training: Mapping[str, Any] | None = None,
     ) -> None:
@@ -409,13 +412,13 @@ class MixtureOfExperts(_Supervised):
         self.clean_class = clean_class
         self.joint = joint
         self.gate = gate
-        self.even_share = even_share
-        self.lean = lean
-        self.novel_share = novel_share
-        self.blind_share = blind_share
+        self.uniform_weight = uniform_weight
+        self.log_odds_weight = log_odds_weight
+        self.held_out_fraction = held_out_fraction
+        self.masked_fraction = masked_fraction
         self.learn_classes = learn_classes
-        self.kinds = kinds
-        self.clean_kinds = clean_kinds
+        self.attack_clusters = attack_clusters
+        self.clean_clusters = clean_clusters
         self.folds = folds
         self.training = training
 
@@ -430,19 +433,19 @@ class MixtureOfExperts(_Supervised):
     ) -> Self:
         """Train on a matrix of shape (rows, features) with a label for each row; a mixture takes no weights of rows.
 
-        `progress`, `checkpoint` and `resume` are those of `NeuralClassifier.fit`, and so are the errors.
+        `progress`, `checkpoint`, `resume` and the errors are as in `NeuralClassifier.fit`.
         """
         return self._fit(X, y, None, watch(progress, checkpoint, resume))
 
     def gate_weights(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
-        """How much each expert counts in each row, shape (rows, experts); each row sums to 1."""
+        """The weight of each expert in each row, shape (rows, experts); each row sums to 1."""
         model, x = self._fitted(), self._checked(X)
         with self._naming(self._fit_names()):
             return model.gate_weights(x)
 
     @property
     def experts_(self) -> list[Expert]:
-        """What validation says of each expert, in order."""
+        """The validation of each expert, in order."""
         report = self._fitted().facts["report"]
         return [
             Expert(name=expert["name"], **expert["quality"], mean_weight=expert["mean_weight"])
@@ -451,7 +454,7 @@ class MixtureOfExperts(_Supervised):
 
     @property
     def chosen_(self) -> str:
-        """`"mixture"`, or the name of the expert that speaks alone because the gate was no better."""
+        """`"mixture"`, or the name of the expert whose log-odds are the score because the mixture was not better."""
         chosen = self._fitted().facts["report"]["chosen"]
         return str(chosen["expert"]) if isinstance(chosen, dict) else str(chosen)
 

@@ -86,7 +86,7 @@ def detector(settings: Case) -> Any:
     match settings["kind"]:
         case "entity_autoencoders":
             inner = detector({"kind": "autoencoder", **given.get("autoencoder", {})})
-            return qg.EntityAutoencoders(given["entity"], given.get("least_rows", 500), inner)
+            return qg.EntityAutoencoders(given["entity"], given.get("min_rows", 500), inner)
         case "ensemble":
             members = [(one["name"], detector(one), one["weight"]) for one in given.pop("members")]
             return qg.Ensemble(members, random_state=given.pop("seed", 0), **given)

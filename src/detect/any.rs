@@ -10,7 +10,6 @@ use super::isolation_forest::IsolationForestHeader;
 use super::logistic::LogisticRegressionHeader;
 use super::stored::Stored;
 use super::tree_ensemble::TreeEnsembleHeader;
-#[cfg(feature = "neural")]
 use super::{
     Autoencoder, AutoencoderConfig, AutoencoderParts, ColumnNames, EntityAutoencoders,
     EntityAutoencodersConfig, EntityAutoencodersParts, Kitsune, KitsuneConfig, KitsuneParts,
@@ -23,7 +22,6 @@ use super::{
     HalfSpaceTreesConfig, HalfSpaceTreesParts, IsolationForest, IsolationForestConfig, IsolationForestParts,
     LogisticRegression, LogisticRegressionConfig, LogisticRegressionParts, TreeEnsemble, TreeEnsembleParts,
 };
-#[cfg(feature = "neural")]
 use super::{
     autoencoder::{AutoencoderHeader, EntityAutoencodersHeader},
     kitsune::KitsuneHeader,
@@ -87,16 +85,11 @@ any_config! {
     ContrastTrees(ContrastTreesConfig),
     BoostedTrees(BoostedTreesConfig),
     LogisticRegression(LogisticRegressionConfig),
-    #[cfg(feature = "neural")]
     Autoencoder(AutoencoderConfig),
-    #[cfg(feature = "neural")]
     EntityAutoencoders(EntityAutoencodersConfig),
-    #[cfg(feature = "neural")]
     Kitsune(KitsuneConfig),
-    #[cfg(feature = "neural")]
     NeuralClassifier(NeuralClassifierConfig),
     Ensemble(EnsembleConfig),
-    #[cfg(feature = "neural")]
     MixtureOfExperts(MixtureOfExpertsConfig),
 }
 
@@ -105,7 +98,6 @@ impl AnyDetectorConfig {
     pub fn needs_labels(&self) -> bool {
         match self {
             Self::BoostedTrees(_) | Self::LogisticRegression(_) => true,
-            #[cfg(feature = "neural")]
             Self::NeuralClassifier(_) | Self::MixtureOfExperts(_) => true,
             Self::Ensemble(config) => config.needs_labels(),
             _ => false,
@@ -123,7 +115,6 @@ impl AnyDetectorConfig {
     }
 
     /// Names the columns to networks whose settings do not state them.
-    #[cfg(feature = "neural")]
     pub(super) fn name_columns(&mut self, columns: ColumnNames<'_>) -> Result<()> {
         match self {
             Self::Autoencoder(config) => config.name_columns(columns),
@@ -233,18 +224,13 @@ any_detector! {
         HalfSpaceTrees = "half_space_trees" (HalfSpaceTreesParts, HalfSpaceTreesHeader),
         TreeEnsemble = "tree_ensemble" (TreeEnsembleParts, TreeEnsembleHeader),
         LogisticRegression = "logistic_regression" (LogisticRegressionParts, LogisticRegressionHeader),
-        #[cfg(feature = "neural")]
         Autoencoder = "autoencoder" (AutoencoderParts, AutoencoderHeader),
-        #[cfg(feature = "neural")]
         EntityAutoencoders = "entity_autoencoders" (EntityAutoencodersParts, EntityAutoencodersHeader),
-        #[cfg(feature = "neural")]
         Kitsune = "kitsune" (KitsuneParts, KitsuneHeader),
-        #[cfg(feature = "neural")]
         NeuralClassifier = "neural_classifier" (NeuralClassifierParts, NeuralClassifierHeader),
     }
     holders {
         Ensemble = "ensemble" (EnsembleHeader),
-        #[cfg(feature = "neural")]
         MixtureOfExperts = "mixture_of_experts" (MixtureOfExpertsHeader),
     }
 }
@@ -255,9 +241,7 @@ impl AnyDetector {
         match self {
             Self::TreeEnsemble(model) => Some(model),
             Self::LogisticRegression(model) => Some(model),
-            #[cfg(feature = "neural")]
             Self::NeuralClassifier(model) => Some(model),
-            #[cfg(feature = "neural")]
             Self::MixtureOfExperts(model) => Some(model),
             _ => None,
         }

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::{AnyDetector, AnyDetectorConfig, Ensemble, IsolationForest, OnlineDetector, TreeEnsemble};
-#[cfg(feature = "neural")]
 use super::{History, MixtureOfExperts};
 use crate::error::{Error, Result};
 
@@ -31,7 +30,6 @@ impl AnyDetectorConfig {
     pub fn stream(&self, n_features: usize) -> Result<AnyDetector> {
         match self {
             Self::HalfSpaceTrees(config) => config.stream(n_features).map(Into::into),
-            #[cfg(feature = "neural")]
             Self::Kitsune(config) => config.stream(n_features).map(Into::into),
             _ => Err(other("one that learns row by row")),
         }
@@ -47,7 +45,6 @@ impl AnyDetector {
     pub fn as_online_mut(&mut self) -> Result<&mut dyn OnlineDetector> {
         match self {
             Self::HalfSpaceTrees(trees) => Ok(trees),
-            #[cfg(feature = "neural")]
             Self::Kitsune(kitsune) => Ok(kitsune),
             _ => Err(other("one that learns row by row")),
         }
@@ -94,7 +91,6 @@ impl AnyDetector {
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] for a detector of another kind.
-    #[cfg(feature = "neural")]
     pub fn as_mixture_of_experts(&self) -> Result<&MixtureOfExperts> {
         match self {
             Self::MixtureOfExperts(mixture) => Ok(mixture),
@@ -103,7 +99,6 @@ impl AnyDetector {
     }
 
     /// The course of the training of a network, or of the gate of a mixture; `None` for any other detector.
-    #[cfg(feature = "neural")]
     pub fn history(&self) -> Option<&History> {
         match self {
             Self::Autoencoder(model) => Some(model.history()),
@@ -158,28 +153,23 @@ impl AnyDetector {
                 let member = |member: &super::Member| json!({"name": member.name(), "weight": member.weight(), "is_enabled": member.is_enabled()});
                 json!({"members": ensemble.members().iter().map(member).collect::<Vec<_>>()})
             }
-            #[cfg(feature = "neural")]
             Self::Autoencoder(model) => {
                 json!({"history": model.history(), "parameters": model.n_parameters()})
             }
-            #[cfg(feature = "neural")]
             Self::EntityAutoencoders(model) => json!({
                 "history": model.shared().history(),
                 "entities": model.entities().collect::<Vec<_>>(),
             }),
-            #[cfg(feature = "neural")]
             Self::NeuralClassifier(model) => json!({
                 "history": model.history(),
                 "pretraining_history": model.pretraining_history(),
                 "parameters": model.n_parameters(),
             }),
-            #[cfg(feature = "neural")]
             Self::MixtureOfExperts(mixture) => json!({
                 "history": mixture.history(),
                 "report": mixture.report(),
                 "experts": mixture.experts(),
             }),
-            #[cfg(feature = "neural")]
             Self::Kitsune(kitsune) => json!({
                 "rows_learned": kitsune.n_rows(),
                 "ranges": kitsune.ranges(),

@@ -49,7 +49,7 @@ test('what a watcher throws, and a training that runs away, reject', async () =>
 test('entities have networks of their own', async () => {
   const byLink = Float32Array.from(x, (value, i) => (i % WIDTH === 0 ? Math.floor(i / WIDTH) % 2 : value))
   const autoencoder = { widths: [4], latent: 1, training: { epochs: 2 } }
-  const fitted = await new EntityAutoencoders({ entity: 0, leastRows: 100, autoencoder }).fit(byLink, WIDTH)
+  const fitted = await new EntityAutoencoders({ entity: 0, minRows: 100, autoencoder }).fit(byLink, WIDTH)
   assert.ok((await fitted.score(byLink, WIDTH)).every(Number.isFinite))
 
   const flows = await simulate({ rows: 2000 })

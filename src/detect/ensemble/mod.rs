@@ -14,7 +14,6 @@ pub(super) use parts::EnsembleHeader;
 use serde::{Deserialize, Serialize};
 
 use super::AnyDetectorConfig;
-#[cfg(feature = "neural")]
 use super::ColumnNames;
 use crate::error::{Error, Result};
 
@@ -101,7 +100,6 @@ impl EnsembleConfig {
         self.fusion == Fusion::Probability || self.members.iter().any(|member| member.detector.needs_labels())
     }
 
-    #[cfg(feature = "neural")]
     pub(super) fn name_columns(&mut self, columns: ColumnNames<'_>) -> Result<()> {
         self.members.iter_mut().try_for_each(|member| member.detector.name_columns(columns))
     }

@@ -8,16 +8,16 @@ use std::arch::x86_64::{
 
 use super::lanes::{LANES, Lane};
 use super::product::Product;
-use crate::simd::Asked;
+use crate::simd::Detected;
 
 /// The product with 64-byte registers; 24 of the 32 hold sums.
-pub(super) fn avx512(_: Asked, product: &Product<'_>, out: &mut [f32]) {
+pub(super) fn avx512(_: Detected, product: &Product<'_>, out: &mut [f32]) {
     // SAFETY: the processor has been asked.
     unsafe { avx512::write(product, out) }
 }
 
 /// The product with 32-byte registers; 12 of the 16 hold sums.
-pub(super) fn avx2(_: Asked, product: &Product<'_>, out: &mut [f32]) {
+pub(super) fn avx2(_: Detected, product: &Product<'_>, out: &mut [f32]) {
     // SAFETY: the processor has been asked.
     unsafe { avx2::write(product, out) }
 }
