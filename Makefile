@@ -105,7 +105,7 @@ test-rust: $(NEXTEST)
 	$(CHECK_CLEAN) tests/golden
 
 test-builds: ## the smallest and the default build, by a few tests
-	cargo test --quiet --no-default-features --test golden --test guard
+	cargo test --quiet --no-default-features --test golden --test guard --test missing_features
 	cargo test --quiet --test golden --test guard
 
 test-python: python

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use qosguard::Monitor;
 use qosguard::detect::{
-    AnyDetectorConfig, Architecture, AutoencoderConfig, Columns, Detector, ErrorForm, Fit, FitContext,
-    MixtureNetworkConfig, NeuralClassifierConfig, TimingChannel, TrainingConfig,
+    AnyDetectorConfig, Architecture, AutoencoderConfig, Columns, Detector, Fit, FitContext,
+    MixtureNetworkConfig, NeuralClassifierConfig, ScoreTransform, TimingChannel, TrainingConfig,
 };
 use qosguard::ndarray::{Array2, s};
 
@@ -97,9 +97,10 @@ fn bench(criterion: &mut Criterion) {
 
     let x = rows(8192, 42);
     train(criterion, "autoencoder", &x, |epochs| autoencoder(epochs).into());
-    for (name, error_form) in [("autoencoder", ErrorForm::Plain), ("autoencoder_log", ErrorForm::Logarithmic)]
+    for (name, score_transform) in
+        [("autoencoder", ScoreTransform::Plain), ("autoencoder_log", ScoreTransform::Logarithmic)]
     {
-        let model = AutoencoderConfig { error_form, ..autoencoder(1) }
+        let model = AutoencoderConfig { score_transform, ..autoencoder(1) }
             .fit(x.view(), FitContext::default())
             .unwrap()
             .model;

@@ -1,12 +1,12 @@
 //! A mixture of experts beside each of its experts, on public data, over five seeds.
 //!
 //! ```sh
-//! cargo run --release --features neural --example mixture -- nsl-kdd    PATH/nsl-kdd        # the official split
-//! cargo run --release --features neural --example mixture -- cicids2017 PATH/five_days.csv  # Mon-Wed, then the rest
-//! cargo run --release --features neural --example mixture -- cicids2017-tuesday   PATH/five_days.csv
-//! cargo run --release --features neural --example mixture -- cicids2017-wednesday PATH/five_days.csv
-//! cargo run --release --features neural --example mixture -- nsl-kdd-held-out-0   PATH/nsl-kdd      # -1, -2
-//! cargo run --release --features neural --example mixture -- unsw-nb15-held-out-0 PATH/UNSW.csv     # -1, -2
+//! cargo run --release --features train --example mixture -- nsl-kdd    PATH/nsl-kdd        # the official split
+//! cargo run --release --features train --example mixture -- cicids2017 PATH/five_days.csv  # Mon-Wed, then the rest
+//! cargo run --release --features train --example mixture -- cicids2017-tuesday   PATH/five_days.csv
+//! cargo run --release --features train --example mixture -- cicids2017-wednesday PATH/five_days.csv
+//! cargo run --release --features train --example mixture -- nsl-kdd-held-out-0   PATH/nsl-kdd      # -1, -2
+//! cargo run --release --features train --example mixture -- unsw-nb15-held-out-0 PATH/UNSW.csv     # -1, -2
 //! ```
 //!
 //! The last four are for choosing settings: they part the training rows alone (of UNSW-NB15 all rows), one day from the
@@ -22,9 +22,9 @@ use std::process::ExitCode;
 use qosguard::arrow::array::AsArray;
 use qosguard::calibrate::{CalibrationScores, Conformal, ThresholdRule};
 use qosguard::detect::{
-    Architecture, AutoencoderConfig, BoostedTreesConfig, Choice, ClassWeight, ColumnNames, ExpertConfig, Fit,
-    FitContext, FtTransformerConfig, MixtureOfExpertsConfig, NeuralClassifierConfig, Quality, Schedule,
-    TrainingConfig,
+    Architecture, AutoencoderConfig, BoostedTreesConfig, ClassWeight, ColumnNames, ExpertConfig, Fit,
+    FitContext, FtTransformerConfig, MixtureOfExpertsConfig, MixtureOutput, NeuralClassifierConfig, Schedule,
+    TrainingConfig, ValidationMetrics,
 };
 use qosguard::evaluate::{MeanSd, Split, roc_auc, tpr_at_fpr};
 use qosguard::features::{Featurizer, FlowFeaturizerConfig};
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
 fn run(protocol: &str, path: &Path) -> Result<()> {
     let (train, test) = parts(protocol, path)?;
     println!("{protocol}: {} rows to train, {} to test", train.n_rows(), test.n_rows());
-    // For each who speaks (the experts, the mixture, whom validation chose) the figures of each seed.
+    // For each output (of every expert, of the mixture, and the chosen one) the metrics of each seed.
     let mut all: Vec<(String, Vec<[f64; 3]>)> = Vec::new();
     for seed in 0..SEEDS {
         for (i, (name, figures)) in one_seed(&train, &test, seed)?.into_iter().enumerate() {
@@ -73,7 +73,7 @@ fn run(protocol: &str, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Fits one mixture and scores the test rows once by everyone who speaks: AUC, TPR at 1 %, and the realised share of
+/// Fits one mixture and scores the test rows once with each output: AUC, TPR at 1 %, and the realised share of
 /// false positives where 1 % was asked.
 fn one_seed(train: &Table, test: &Table, seed: u64) -> Result<Vec<(String, [f64; 3])>> {
     let split = Split::stratified(&labels(train)?, 0.1, seed)?;
@@ -102,17 +102,17 @@ fn one_seed(train: &Table, test: &Table, seed: u64) -> Result<Vec<(String, [f64;
         );
     }
     println!("  {:<14} {}", "mixture", quality(report.known, report.novel));
-    let mut speakers: Vec<(String, Choice)> =
-        mixture.experts().iter().map(|name| (name.clone(), Choice::Expert(name.clone()))).collect();
-    speakers.push(("mixture".into(), Choice::Mixture));
-    speakers.push(("chosen".into(), report.chosen.clone()));
+    let mut outputs: Vec<(String, MixtureOutput)> =
+        mixture.experts().iter().map(|name| (name.clone(), MixtureOutput::Expert(name.clone()))).collect();
+    outputs.push(("mixture".into(), MixtureOutput::Mixture));
+    outputs.push(("chosen".into(), report.chosen.clone()));
     let mut all = Vec::new();
-    for (name, choice) in speakers {
-        let speaker = mixture.clone().with_choice(choice.clone())?;
-        let conformal = Conformal::fit(&speaker.score(clean.view())?)?;
+    for (name, choice) in outputs {
+        let model = mixture.clone().with_choice(choice.clone())?;
+        let conformal = Conformal::fit(&model.score(clean.view())?)?;
         let clean_scores = CalibrationScores { clean: conformal.scores(), attacks: None };
         let threshold = ThresholdRule::FalsePositiveRate { rate: ASKED }.fit(&clean_scores, &conformal)?;
-        let scores = speaker.score(x.view())?;
+        let scores = model.score(x.view())?;
         let alarms =
             scores.iter().zip(&truth).filter(|(s, attack)| **s > threshold.score && !**attack).count();
         let clean_rows = truth.iter().filter(|&&attack| !attack).count();
@@ -127,8 +127,8 @@ fn one_seed(train: &Table, test: &Table, seed: u64) -> Result<Vec<(String, [f64;
             figures[1],
             100.0 * figures[2]
         );
-        if choice == Choice::Mixture && name == "mixture" {
-            let weights = speaker.gate_weights(x.view())?;
+        if choice == MixtureOutput::Mixture && name == "mixture" {
+            let weights = model.gate_weights(x.view())?;
             let mean = weights.mean_axis(Axis(0)).map_or_else(Vec::new, |mean| mean.to_vec());
             println!("  mean weights on the test rows: {mean:.3?}");
         }
@@ -169,7 +169,7 @@ fn config(seed: u64) -> MixtureOfExpertsConfig {
         ExpertConfig::new("autoencoder", autoencoder),
         ExpertConfig::new("transformer", transformer),
     ];
-    // The families are kinds to hold out, no classes to learn.
+    // The families are kinds that are held out, not classes to learn.
     MixtureOfExpertsConfig { experts, learn_classes: false, seed, ..Default::default() }
 }
 
@@ -248,8 +248,8 @@ fn no_labels() -> Error {
     Error::InsufficientData { what: "label columns".into(), needed: 1, got: 0 }
 }
 
-fn quality(known: Option<Quality>, novel: Option<Quality>) -> String {
-    let of = |quality: Option<Quality>| {
+fn quality(known: Option<ValidationMetrics>, novel: Option<ValidationMetrics>) -> String {
+    let of = |quality: Option<ValidationMetrics>| {
         quality.map_or_else(|| "none".into(), |q| format!("{:.4}/{:.3}", q.roc_auc, q.tpr_at_1_percent))
     };
     format!("known {}  novel {}", of(known), of(novel))

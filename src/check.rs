@@ -1,4 +1,4 @@
-//! Input checks that every detector makes.
+//! Checks of the input of detectors.
 
 use std::collections::HashSet;
 
@@ -14,9 +14,7 @@ pub(crate) fn classes(classes: &[String]) -> Result<()> {
     let mut seen = HashSet::new();
     match classes.iter().position(|name| !seen.insert(name)) {
         None => Ok(()),
-        Some(i) => {
-            Err(Error::invalid(format!("classes[{i}]"), "a name that no other class has", &classes[i]))
-        }
+        Some(i) => Err(Error::invalid(format!("classes[{i}]"), "a unique name", &classes[i])),
     }
 }
 

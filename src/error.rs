@@ -419,7 +419,13 @@ impl Error {
 
     /// Creates an [`Error::Unsupported`] for a missing cargo feature.
     #[cfg_attr(
-        all(feature = "netflow", feature = "packets", feature = "parquet", feature = "yaml"),
+        all(
+            feature = "netflow",
+            feature = "packets",
+            feature = "parquet",
+            feature = "train",
+            feature = "yaml"
+        ),
         expect(dead_code, reason = "every feature is there")
     )]
     pub(crate) fn unsupported(what: impl Into<String>, feature: &'static str) -> Self {
@@ -466,7 +472,7 @@ fn at_line(line: Option<u64>) -> String {
     line.map_or_else(String::new, |line| format!(", line {line}"))
 }
 
-#[cfg(feature = "neural")]
+#[cfg(feature = "train")]
 impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {
         Self::Tensor { reason: error.to_string() }

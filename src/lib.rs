@@ -39,7 +39,7 @@
 //! | `packets` | pcap and pcapng |
 //! | `netflow` | NetFlow, IPFIX, sFlow; turns on `packets` |
 //! | `parquet` | Parquet files, compressed Arrow files |
-//! | `neural` | networks: autoencoders, Kitsune, neural classifiers, the mixture of experts |
+//! | `train` | training networks: autoencoders, neural classifiers, mixtures of experts; every build scores with them |
 //! | `cli` | the command `qosguard`; turns on the features above |
 //! | `cuda` | networks on an NVIDIA GPU; needs nvcc |
 
@@ -49,7 +49,6 @@ mod bits;
 mod check;
 mod error;
 mod folds;
-#[cfg(feature = "neural")]
 mod nn;
 mod parallel;
 mod problem;

@@ -115,7 +115,7 @@ impl<'a> Progress<'a> {
     }
 
     /// Adds the epoch, and the function that saves the training.
-    #[cfg(feature = "neural")]
+    #[cfg(feature = "train")]
     pub(crate) fn of_epoch(
         self,
         epoch: &'a EpochRecord,
@@ -362,7 +362,7 @@ pub(crate) fn report(progress: &Progress<'_>) -> Result<()> {
 }
 
 /// Reports an epoch; `Break` ends this training.
-#[cfg(feature = "neural")]
+#[cfg(feature = "train")]
 pub(crate) fn report_epoch(progress: &Progress<'_>) -> ControlFlow<()> {
     if is_watched() {
         let broken = |link: &Link| link.monitor.report(progress).is_break();

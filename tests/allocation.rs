@@ -109,7 +109,6 @@ fn the_other_detectors_allocate_nothing() {
     }
 }
 
-#[cfg(feature = "neural")]
 #[test]
 fn kitsune_allocates_nothing_for_a_row() {
     use qosguard::detect::KitsuneConfig;
@@ -126,7 +125,7 @@ fn kitsune_allocates_nothing_for_a_row() {
     assert_eq!(ALLOCATIONS.get() - before, 0);
 }
 
-#[cfg(feature = "neural")]
+#[cfg(feature = "train")]
 #[test]
 fn networks_allocate_nothing_after_the_first_row() {
     use qosguard::detect::{

@@ -90,7 +90,7 @@ fn endless() -> Vec<(&'static str, AnyDetectorConfig)> {
 }
 
 /// Networks whose first epoch takes long, and what holds other detectors.
-#[cfg(feature = "neural")]
+#[cfg(feature = "train")]
 fn endless_networks() -> Vec<(&'static str, AnyDetectorConfig)> {
     use qosguard::detect::{
         AutoencoderConfig, EntityAutoencodersConfig, ExpertConfig, MixtureOfExpertsConfig,
@@ -121,7 +121,7 @@ fn endless_networks() -> Vec<(&'static str, AnyDetectorConfig)> {
     ]
 }
 
-#[cfg(feature = "neural")]
+#[cfg(feature = "train")]
 #[test]
 fn every_fit_of_networks_is_cancelled() {
     use qosguard::detect::KitsuneConfig;

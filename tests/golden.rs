@@ -3,8 +3,11 @@
 //! A case simulates flows (`train`), fits a guard on them (`forest`, `context`, `threshold`, `seed`), and assesses either
 //! more simulated flows (`flows`) or posted records (`records`). It expects bits (`expected`) or an error
 //! (`error`). `QOSGUARD_BLESS=1 cargo test --test golden` writes what comes out into the file.
+//!
+//! `tests/golden/models.v1.json` contains the scores of the released guards in `tests/models`.
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
+use std::collections::BTreeMap;
 use std::{env, fs};
 
 use qosguard::calibrate::ThresholdRule;
@@ -121,5 +124,47 @@ fn every_case_gives_the_bits_in_its_file() {
     }
     if bless {
         fs::write(PATH, serde_json::to_string_pretty(&cases).unwrap() + "\n").unwrap();
+    }
+}
+
+/// The bits are the bits of Linux on x86-64. Elsewhere `exp` and `ln` are functions of another library, and scores are
+/// compared as numbers.
+const IS_EXACT: bool = cfg!(all(target_arch = "x86_64", target_os = "linux"));
+
+/// Flows, and the scores that the released guards gave them, as the digits of 32 bits for each row.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Models {
+    flows: Simulated,
+    scores: BTreeMap<String, String>,
+}
+
+/// Guards with networks score in every build, also without the feature `train`.
+#[test]
+fn released_guards_give_the_scores_in_the_file() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
+    let text = fs::read_to_string(format!("{folder}/golden/models.v1.json")).unwrap();
+    let models: Models = serde_json::from_str(&text).unwrap();
+    let files = fs::read_dir(format!("{folder}/models")).unwrap();
+    let files: Vec<String> = files
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .filter(|f| f.ends_with(".qosguard"))
+        .collect();
+    assert_eq!(files.len(), models.scores.len(), "{files:?}");
+    let flows = models.flows.table().unwrap();
+    for (file, expected) in &models.scores {
+        let guard = Guard::load(format!("{folder}/models/{file}")).unwrap();
+        let scores = guard.assess(&flows).unwrap().scores().to_vec();
+        let expected: Vec<f32> = expected
+            .as_bytes()
+            .chunks(8)
+            .map(|digits| f32::from_bits(u32::from_str_radix(str::from_utf8(digits).unwrap(), 16).unwrap()))
+            .collect();
+        if IS_EXACT {
+            assert_eq!(scores, expected, "{file}");
+        } else {
+            let is_close = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-3 * b.abs().max(1.0);
+            assert!(scores.len() == expected.len() && scores.iter().zip(&expected).all(is_close), "{file}");
+        }
     }
 }

@@ -3,8 +3,8 @@
 //! A case fits a detector (`settings`) on the rows `train`, or reads another library's model (`import`), and scores the rows
 //! `fresh`. Rows are whole numbers, row after row; the rows `attacks` are attacks where a case is `labelled`, and the cells
 //! `missing` are NaN where a case asks for missing values. A case expects bits (`scores`, `probabilities`) or an `error`.
-//! `QOSGUARD_BLESS=1 cargo test --features neural --test golden_detectors` writes what comes out into the file.
-#![cfg(feature = "neural")]
+//! `QOSGUARD_BLESS=1 cargo test --features train --test golden_detectors` writes what comes out into the file.
+#![cfg(feature = "train")]
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 use std::collections::BTreeSet;

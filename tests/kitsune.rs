@@ -1,5 +1,4 @@
 //! Kitsune as its users see it.
-#![cfg(feature = "neural")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use proptest::prelude::*;

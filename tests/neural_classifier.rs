@@ -1,5 +1,5 @@
 //! What neural classifiers promise: they learn, they say what they know not, and every bit comes back.
-#![cfg(feature = "neural")]
+#![cfg(feature = "train")]
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 mod classes;
@@ -68,7 +68,7 @@ fn mixture(top_k: Option<usize>) -> Architecture {
     let expert = |name: &str, network| ExpertNetworkConfig {
         name: name.into(),
         network,
-        without_timing: false,
+        exclude_timing: false,
         head: Some(8),
     };
     let cnn = TemporalCnnConfig { channels: vec![8], width: 12, ..Default::default() };
@@ -79,7 +79,7 @@ fn mixture(top_k: Option<usize>) -> Architecture {
         ],
         gate: GateConfig { hidden: vec![8], top_k, ..Default::default() },
         hidden: 12,
-        own_loss: 0.2,
+        auxiliary_loss_weight: 0.2,
         ..Default::default()
     })
 }
@@ -329,9 +329,13 @@ fn what_cannot_be_learnt_from_is_refused_by_name() {
     config.pretraining = Some(PretrainingConfig { training, ..Default::default() });
     let error = config.fit(x.view(), FitContext::labelled(&labels)).unwrap_err();
     assert!(error.to_string().contains("pretraining.training.epochs"), "{error}");
-    let config = NeuralClassifierConfig { hidden_codes: 1.0, ..mlp() };
+    let config = NeuralClassifierConfig { category_dropout: 1.0, ..mlp() };
     assert!(
-        config.fit(x.view(), FitContext::labelled(&labels)).unwrap_err().to_string().contains("hidden_codes")
+        config
+            .fit(x.view(), FitContext::labelled(&labels))
+            .unwrap_err()
+            .to_string()
+            .contains("category_dropout")
     );
     let config = NeuralClassifierConfig {
         columns: None,

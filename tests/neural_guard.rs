@@ -1,13 +1,13 @@
 //! Networks inside a guard: what the featurizer tells them, their file, their verdicts.
-#![cfg(feature = "neural")]
+#![cfg(feature = "train")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::ops::ControlFlow;
 use std::sync::mpsc;
 
 use qosguard::detect::{
-    AnyDetector, Architecture, AutoencoderConfig, BoostedTreesConfig, Choice, EntityAutoencodersConfig,
-    ExpertConfig, FtTransformerConfig, IsolationForestConfig, KitsuneConfig, MixtureOfExpertsConfig,
+    AnyDetector, Architecture, AutoencoderConfig, BoostedTreesConfig, EntityAutoencodersConfig, ExpertConfig,
+    FtTransformerConfig, IsolationForestConfig, KitsuneConfig, MixtureOfExpertsConfig, MixtureOutput,
     NeuralClassifierConfig, Stopped, TrainingConfig,
 };
 use qosguard::simulate::{FlowSimulatorConfig, table};
@@ -116,7 +116,7 @@ fn a_mixture_tells_in_each_verdict_how_much_each_expert_counted() {
         let experts = decision.verdict.experts;
         let sum: f32 = experts.iter().map(|expert| expert.weight).sum();
         assert!((sum - 1.0).abs() < 1e-5, "{experts:?}");
-        if let Choice::Expert(name) = &mixture.report().chosen {
+        if let MixtureOutput::Expert(name) = &mixture.report().chosen {
             assert!(experts.iter().all(|e| e.weight == f32::from(u8::from(e.name == *name))));
         }
     }

@@ -2,7 +2,7 @@
 //! have drifted, and on a random split of UNSW-NB15, whose test rows have not.
 //!
 //! `cargo test --release --features cli --test neural_pretraining -- --ignored --nocapture` takes half an hour.
-#![cfg(feature = "neural")]
+#![cfg(feature = "train")]
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 mod public_data;

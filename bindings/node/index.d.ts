@@ -270,41 +270,41 @@ export interface TrainingOptions {
   device?: string
 }
 
-/** Columns that a network treats specially, by index; default in a guard: by the schema. */
+/** Columns with a special meaning for a network, by index; a guard supplies the default. */
 export interface ColumnsOptions {
   /** Columns that hold codes of categories, whole numbers below 65,536. */
   categorical?: number[]
-  /** The statistics of time, one list for each direction, with `null` for a column that does not exist. */
+  /** The statistics of time, one list for each direction, with `null` for a missing column. */
   timing?: Array<{ name: string, columns: Array<number | null> }>
 }
 
 /** Settings of an autoencoder. */
 export interface AutoencoderOptions {
-  /** Which columns hold categories; default: all columns are numbers. */
+  /** Columns of categories; default: all columns are numbers. */
   columns?: ColumnsOptions
   /** Widths of the encoder's layers before the narrow one, which the decoder mirrors; default: 128 and 64. */
   widths?: number[]
   /** Width of the narrow layer, 1 to 4,096; default: 16. */
   latent?: number
-  /** Activation of the layers; default: `relu`. */
+  /** Activation after each layer; default: `relu`. */
   activation?: 'relu' | 'gelu' | 'tanh'
   /** Whether layers are normalised over the rows of a batch; default: true. */
   batchNorm?: boolean
-  /** Share of numbers between layers that training sets to 0, in [0, 1); default: 0. */
+  /** Dropout rate between layers, in [0, 1); default: 0. */
   dropout?: number
-  /** Deviation of the noise that training adds to the scaled numbers, from 0; default: .1. */
+  /** Standard deviation of the noise that training adds to the scaled numbers, from 0; default: 0.1. */
   noise?: number
-  /** Share of the codes that training hides, in [0, 1); default: .02. */
-  hiddenCodes?: number
+  /** Fraction of codes that training replaces by the code of unknown categories, in [0, 1); default: 0.02. */
+  categoryDropout?: number
   /** Whether the narrow layer also gets a linear map of its input; default: false. */
   skip?: boolean
-  /** Weight of the categorical columns together; the numbers together have weight 1; default: 1. */
+  /** Weight of all categorical columns together; the numbers together have the weight 1; default: 1. */
   categoryWeight?: number
-  /** Draws the narrow layer from a distribution that is held near the standard normal one. */
+  /** Draws the narrow layer from a distribution close to the standard normal distribution. */
   variational?: { beta?: number, warmupSteps?: number, samples?: number }
-  /** How the score uses a column's error; default: `plain`. */
-  errorForm?: 'plain' | 'relative' | 'logarithmic'
-  /** The course of the training. */
+  /** How the error of a column enters the score; default: `plain`. */
+  scoreTransform?: 'plain' | 'relative' | 'logarithmic'
+  /** Settings of the training. */
   training?: TrainingOptions
   /** Seed of all randomness, a whole number up to 2^53 − 1; default: 0. */
   seed?: number
@@ -312,9 +312,9 @@ export interface AutoencoderOptions {
 
 /** Settings of autoencoders by entity. */
 export interface EntityAutoencodersOptions {
-  /** The column that identifies the entity of a row, a whole number below 65,536: its place, or its name in a guard; default: 0. */
+  /** The column with the entity of each row, a whole number below 65,536: its index, or its name in a guard; default: 0. */
   entity?: number | string
-  /** Minimum number of training rows for a separate network of an entity, from 2; default: 500. */
+  /** Minimum number of training rows for an entity to get its own network, from 2; default: 500. */
   minRows?: number
   /** The settings of every network; columns are counted with the entity's. */
   autoencoder?: AutoencoderOptions
@@ -322,21 +322,21 @@ export interface EntityAutoencodersOptions {
 
 /** Settings of Kitsune. */
 export interface KitsuneOptions {
-  /** Rows that determine how features are grouped, 2 to 2^20; default: 1,000. */
+  /** Rows from which the groups of features are found, 2 to 2^20; default: 1,000. */
   mappingRows?: number
-  /** Rows to train on before any is scored, 1 to 2^30; default: 10,000. */
+  /** Training rows before the first score, 1 to 2^30; default: 10,000. */
   trainingRows?: number
-  /** Maximum number of features of a group, 1 to 64; default: 10. */
+  /** Maximum number of features in a group, 1 to 64; default: 10. */
   largestGroup?: number
   /** Hidden units of an autoencoder for each of its inputs, in (0, 1]; default: 0.75. */
   hiddenRatio?: number
-  /** Length of a training step, in (0, 1]; default: 0.1. */
+  /** Learning rate, in (0, 1]; default: 0.1. */
   learningRate?: number
   /** Seed of the first weights, a whole number up to 2^53 − 1; default: 0. */
   seed?: number
 }
 
-/** Architecture of a network, with settings by `kind` as in docs.rs, such as `width` and `layers`. */
+/** The architecture of a network; the settings of each `kind`, such as `width` and `layers`, are on docs.rs. */
 export interface ArchitectureOptions {
   kind: 'mlp' | 'ft_transformer' | 'temporal_cnn' | 'mixture'
   [setting: string]: unknown
@@ -344,17 +344,17 @@ export interface ArchitectureOptions {
 
 /** Settings of a neural classifier. */
 export interface NeuralClassifierOptions {
-  /** Architecture of the network; default: a perceptron. */
+  /** The architecture; default: a perceptron. */
   architecture?: ArchitectureOptions
-  /** Which columns hold categories, and which hold statistics of time; default: all columns are numbers. */
+  /** Columns of categories and of time; default: all columns are numbers. */
   columns?: ColumnsOptions
-  /** How much each class counts; default: `none`, each row once. */
+  /** Weights of the classes; default: `none`, every row counts once. */
   classWeight?: 'none' | 'balanced'
-  /** Share of the codes that training hides, in [0, 1); default: .02. */
-  hiddenCodes?: number
-  /** Lets a transformer first guess hidden features, without labels. */
+  /** Fraction of codes that training replaces by the code of unknown categories, in [0, 1); default: 0.02. */
+  categoryDropout?: number
+  /** First trains a transformer to predict masked features, without labels. */
   pretraining?: { maskShare?: number, training?: TrainingOptions }
-  /** The course of the training with labels. */
+  /** Settings of the training with labels. */
   training?: TrainingOptions
   /** Seed of all randomness, a whole number up to 2^53 − 1; default: 0. */
   seed?: number
@@ -362,11 +362,11 @@ export interface NeuralClassifierOptions {
 
 /** An expert of a mixture before it is fitted. */
 export interface ExpertOptions {
-  /** A name that no other expert has. */
+  /** Its name, unique among the experts. */
   name: string
-  /** What scores the rows; no ensemble and no mixture. */
+  /** The detector; not an ensemble and not a mixture. */
   detector: Detector
-  /** Whether it is trained together with the gate: only a `NeuralClassifier` without a training of its own; not all experts. */
+  /** Whether it is trained together with the gate. Only for a `NeuralClassifier` without `training`, and not for all experts. */
   joint?: boolean
 }
 
@@ -375,26 +375,26 @@ export interface MixtureOfExpertsOptions {
   /** The experts, 2 to 8. */
   experts?: ExpertOptions[]
   /** The gate. */
-  gate?: { hidden?: number[], temperature?: number, topK?: number, balance?: number, floor?: number, evenness?: number, dropout?: number }
-  /** Share of the weight that all experts have evenly in every row, in [0, 1]; default: 0. */
-  evenShare?: number
-  /** Weight of the experts' log-odds of an attack in the gate, 0 to 10; default: 0. */
-  lean?: number
-  /** Share of new kinds among the clean rows, and among the attacks, that the gate learns from, in [0, 1]; default: 0.5. */
-  novelShare?: number
-  /** Share of attacks among these that are masked from supervised experts, in [0, 1); default: 0.33. */
-  blindShare?: number
-  /** Whether experts that can learn the classes do, or only what an attack is; default: true. */
+  gate?: { hidden?: number[], temperature?: number, topK?: number, loadBalanceWeight?: number, minLoad?: number, entropyWeight?: number, dropout?: number }
+  /** Weight that is distributed evenly over all experts in every row, in [0, 1]; default: 0. */
+  uniformWeight?: number
+  /** How much higher log-odds of an expert raise its weight, 0 to 10; default: 0. */
+  logOddsWeight?: number
+  /** Fraction of kinds that the experts were not fitted on, among the clean rows and the attacks that train the gate, in [0, 1]; default: 0.5. */
+  heldOutFraction?: number
+  /** Fraction of these attacks for which supervised experts score a clean row instead, in [0, 1); default: 0.33. */
+  maskedFraction?: number
+  /** Whether experts that can learn classes learn them, or only attacks and clean rows; default: true. */
   learnClasses?: boolean
-  /** Number of clusters of attacks, which replace classes, 2 to 64; default: 3. */
-  kinds?: number
-  /** Number of clusters of clean rows, 1 to 64; default: 6. */
-  cleanKinds?: number
-  /** Number of parts of the rows in cross-fitting, 2 to 20; default: 3. */
+  /** Clusters of attacks that serve as kinds if there are no classes, 2 to 64; default: 3. */
+  attackClusters?: number
+  /** Clusters of clean rows that serve as kinds of traffic, 1 to 64; default: 6. */
+  cleanClusters?: number
+  /** Folds, 2 to 20; default: 3. */
   folds?: number
-  /** How the gate is trained, and the joint experts with it. */
+  /** Training of the gate and the joint experts. */
   training?: TrainingOptions
-  /** Seed of these parts and of the gate, a whole number up to 2^53 − 1; default: 0. Experts have their own. */
+  /** Seed of the folds and of the gate, a whole number up to 2^53 − 1; default: 0. Experts have their own. */
   seed?: number
 }
 

@@ -1,4 +1,4 @@
-"""Networks: autoencoders that learn clean rows, classifiers, and a gate that weights experts row by row."""
+"""Networks: autoencoders that are trained on clean rows, classifiers, and the mixture of experts."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class _Unsupervised(_Network, OutlierDetector):
 
 
 class Autoencoder(_Columns, _Unsupervised):
-    """Autoencoder: rows that a network cannot reproduce through a narrow layer are anomalous. Train it on clean rows.
+    """Autoencoder: rows with a high reconstruction error are anomalous. Train it on clean rows.
 
     Parameters
     ----------
@@ -89,16 +89,17 @@ class Autoencoder(_Columns, _Unsupervised):
         Columns that hold codes of categories, whole numbers below 65,536.
     activation
         `"relu"`, `"gelu"` or `"tanh"`.
-    batch_norm, dropout, noise, hidden_codes, skip
-        Normalise layers over a batch; share of numbers set to 0 in training; deviation of the noise that training adds;
-        share of codes that it hides; whether the narrow layer gets a linear map of its input too.
+    batch_norm, dropout, noise, category_dropout, skip
+        Whether layers are normalised over a batch; dropout rate; standard deviation of the noise that training adds to
+        numbers; fraction of codes that training replaces by the code of unknown categories; whether the narrow layer
+        also gets a linear map of its input.
     category_weight
-        Weight of the categorical columns together; the numbers together have weight 1.
+        Weight of all categorical columns together; the numbers together have the weight 1.
     variational
         `{"beta": 0.01, "warmup_steps": 1000, "samples": 0}` draws the narrow layer from a distribution.
-    error_form
-        How the score uses a column's error `e`, with `s` its usual error: `"plain"` (e), `"relative"` (e / s) or
-        `"logarithmic"` (ln(1 + e / s)).
+    score_transform
+        How the error `e` of a column enters the score, with `s` its mean on held-out rows: `"plain"` (e),
+        `"relative"` (e / s) or `"logarithmic"` (ln(1 + e / s)).
     training
         Settings of the training: `epochs`, `batch_rows`, `rows_per_epoch`, `learning_rate`, `weight_decay`, `schedule`
         (such as `{"kind": "cosine"}`), `warmup_steps`, `clip_norm`, `patience`, `validation_share`,
@@ -124,11 +125,11 @@ class Autoencoder(_Columns, _Unsupervised):
         "batch_norm": "batch_norm",
         "dropout": "dropout",
         "noise": "noise",
-        "hidden_codes": "hidden_codes",
+        "category_dropout": "category_dropout",
         "skip": "skip",
         "category_weight": "category_weight",
         "variational": "variational",
-        "error_form": "error_form",
+        "score_transform": "score_transform",
         "training": "training",
     }
     _WORDS: ClassVar = {"training": {None: {}}}
@@ -145,11 +146,11 @@ class Autoencoder(_Columns, _Unsupervised):
         batch_norm: bool = True,
         dropout: float = 0.0,
         noise: float = 0.1,
-        hidden_codes: float = 0.02,
+        category_dropout: float = 0.02,
         skip: bool = False,
         category_weight: float = 1.0,
         variational: Mapping[str, Any] | None = None,
-        error_form: str = "plain",
+        score_transform: str = "plain",
         training: Mapping[str, Any] | None = None,
     ) -> None:
         self.hidden_layer_sizes = hidden_layer_sizes
@@ -161,11 +162,11 @@ class Autoencoder(_Columns, _Unsupervised):
         self.batch_norm = batch_norm
         self.dropout = dropout
         self.noise = noise
-        self.hidden_codes = hidden_codes
+        self.category_dropout = category_dropout
         self.skip = skip
         self.category_weight = category_weight
         self.variational = variational
-        self.error_form = error_form
+        self.score_transform = score_transform
         self.training = training
 
     @property
@@ -182,10 +183,10 @@ class EntityAutoencoders(_Unsupervised):
     Parameters
     ----------
     entity
-        The column that identifies the entity of a row, a whole number below 65,536: by its place, or in a guard by the
-        name of the feature, such as `"service"`.
+        The column with the entity of each row, a whole number below 65,536: its index, or in a guard the name of the
+        feature, such as `"service"`.
     min_rows
-        Minimum number of training rows for a separate network of an entity.
+        Minimum number of training rows for an entity to get its own network.
     autoencoder
         The settings of every network; its columns are counted with the entity's.
     contamination
@@ -268,10 +269,11 @@ class NeuralClassifier(_Columns, _Supervised):
     class_weight
         `None`; `"balanced"`: all classes weigh the same; or a weight from 0 for labels, such as `{"normal": 0.5}`
         (1 for the others).
-    hidden_codes
-        Share of codes that training hides, so that the network learns what to make of an unknown category.
+    category_dropout
+        Fraction of codes that training replaces by the code of unknown categories, so that the network learns to
+        classify rows with such categories.
     pretraining
-        `{"mask_share": 0.15}` lets a transformer first guess hidden features, without labels.
+        `{"mask_share": 0.15}` first trains a transformer to predict masked features, without labels.
     training
         Settings of the training, as in `Autoencoder`.
 
@@ -291,7 +293,7 @@ class NeuralClassifier(_Columns, _Supervised):
         "architecture": "architecture",
         "random_state": "seed",
         "class_weight": "class_weight",
-        "hidden_codes": "hidden_codes",
+        "category_dropout": "category_dropout",
         "pretraining": "pretraining",
         "training": "training",
     }
@@ -309,7 +311,7 @@ class NeuralClassifier(_Columns, _Supervised):
         clean_class: Any = None,
         categorical: Sequence[int] | None = None,
         class_weight: str | Mapping[Any, float] | None = None,
-        hidden_codes: float = 0.02,
+        category_dropout: float = 0.02,
         pretraining: Mapping[str, Any] | None = None,
         training: Mapping[str, Any] | None = None,
     ) -> None:
@@ -318,7 +320,7 @@ class NeuralClassifier(_Columns, _Supervised):
         self.clean_class = clean_class
         self.categorical = categorical
         self.class_weight = class_weight
-        self.hidden_codes = hidden_codes
+        self.category_dropout = category_dropout
         self.pretraining = pretraining
         self.training = training
 
@@ -345,47 +347,48 @@ class Expert:
 
     name: str
     roc_auc: float
-    """Area under the ROC curve, over attacks of known and of new kinds in the shares of `novel_share`."""
+    """Area under the ROC curve, where attacks of new kinds have the weight `held_out_fraction`."""
     tpr_at_1_percent: float
-    """Share of these attacks that is found at a false-positive rate of 1 %."""
+    """True-positive rate at a false-positive rate of 1 %."""
     mean_weight: float
     """Its mean weight."""
 
 
 class MixtureOfExperts(_Supervised):
-    """Mixture of experts: a gate weights the detectors for each row.
+    """Mixture of experts: a gate weighs several detectors in each row.
 
-    Every expert's score becomes log-odds of an attack by rows that it was not fitted on; the gate is trained on clean
-    rows and attacks of kinds that the experts have not seen. The anomaly score is the weighted sum of the log-odds. If
-    the gate is not better than its best expert on held-out rows, that expert alone gives the score; see `chosen_`.
+    The score of every expert becomes log-odds of an attack by rows that it was not fitted on. The gate is trained on
+    clean rows and attacks of kinds that the experts were not fitted on. The anomaly score is the weighted sum of the
+    log-odds. If the mixture is not better than its best expert in validation, the score is the log-odds of that expert;
+    see `chosen_`.
 
     Parameters
     ----------
     experts
         `(name, estimator)` of each, 2 to 8; `"auto"` is boosted trees (`"boosted"`), which learn the attacks, and an
-        isolation forest (`"forest"`), which does not need them.
+        isolation forest (`"forest"`), which is fitted on clean rows.
     joint
-        Names of experts that are trained together with the gate, each a `NeuralClassifier` without pretraining, class
-        weights or `training` of its own; at least one expert is none of them.
+        Names of the experts that are trained together with the gate, each a `NeuralClassifier` without pretraining,
+        class weights or `training`. At least one expert must not be joint.
     random_state
-        Seed, from 0; `None` draws a new one at each `fit`. Experts have seeds of their own.
+        Seed, from 0; `None` draws a new one at each `fit`. Experts have their own seeds.
     clean_class
         The label of clean traffic.
     gate
-        Settings of the gate: `hidden`, `temperature`, `top_k`, `balance`, `floor`, `evenness`, `dropout`; the others
-        keep their defaults.
-    even_share, lean
-        Share of the weight that all experts have evenly; how much the weights lean to experts that speak for an attack.
-    novel_share, blind_share
-        Share of new kinds among the clean rows, and among the attacks, that the gate learns from; share of attacks that
-        show nothing to supervised experts.
+        Settings of the gate: `hidden`, `temperature`, `top_k`, `load_balance_weight`, `min_load`, `entropy_weight`,
+        `dropout`. Settings that are not given have their defaults.
+    uniform_weight, log_odds_weight
+        Weight that is distributed evenly over all experts; how much higher log-odds of an expert raise its weight.
+    held_out_fraction, masked_fraction
+        Fraction of kinds that the experts were not fitted on, among the clean rows and the attacks that train the gate;
+        fraction of attacks for which supervised experts score a clean row instead.
     learn_classes
-        Whether experts that can learn the classes do. If not, they learn attacks from clean rows, and the classes are
-        the kinds of attacks all the same.
-    kinds, clean_kinds
-        Number of clusters of attacks, which replace classes if there are none, and of clusters of clean rows.
+        Whether experts that can learn classes learn them. If not, they learn attacks and clean rows only; the classes are
+        the kinds of attacks in both cases.
+    attack_clusters, clean_clusters
+        Clusters of attacks that serve as kinds if there are no classes, and clusters of clean rows.
     folds
-        Number of parts of the rows in cross-fitting; each expert is fitted `folds + 1` times.
+        Folds; each expert is fitted `folds + 1` times.
     training
         Settings of the training of the gate, and of joint experts with it, as in `Autoencoder`.
 
@@ -405,13 +408,13 @@ class MixtureOfExperts(_Supervised):
     _SETTINGS: ClassVar = {
         "random_state": "seed",
         "gate": "gate",
-        "even_share": "even_share",
-        "lean": "lean",
-        "novel_share": "novel_share",
-        "blind_share": "blind_share",
+        "uniform_weight": "uniform_weight",
+        "log_odds_weight": "log_odds_weight",
+        "held_out_fraction": "held_out_fraction",
+        "masked_fraction": "masked_fraction",
         "learn_classes": "learn_classes",
-        "kinds": "kinds",
-        "clean_kinds": "clean_kinds",
+        "attack_clusters": "attack_clusters",
+        "clean_clusters": "clean_clusters",
         "folds": "folds",
         "training": "training",
     }
@@ -425,13 +428,13 @@ class MixtureOfExperts(_Supervised):
         clean_class: Any = None,
         joint: Sequence[str] = (),
         gate: Mapping[str, Any] | None = None,
-        even_share: float = 0.0,
-        lean: float = 0.0,
-        novel_share: float = 0.5,
-        blind_share: float = 0.33,
+        uniform_weight: float = 0.0,
+        log_odds_weight: float = 0.0,
+        held_out_fraction: float = 0.5,
+        masked_fraction: float = 0.33,
         learn_classes: bool = True,
-        kinds: int = 3,
-        clean_kinds: int = 6,
+        attack_clusters: int = 3,
+        clean_clusters: int = 6,
         folds: int = 3,
         training: Mapping[str, Any] | None = None,
     ) -> None:
@@ -440,13 +443,13 @@ class MixtureOfExperts(_Supervised):
         self.clean_class = clean_class
         self.joint = joint
         self.gate = gate
-        self.even_share = even_share
-        self.lean = lean
-        self.novel_share = novel_share
-        self.blind_share = blind_share
+        self.uniform_weight = uniform_weight
+        self.log_odds_weight = log_odds_weight
+        self.held_out_fraction = held_out_fraction
+        self.masked_fraction = masked_fraction
         self.learn_classes = learn_classes
-        self.kinds = kinds
-        self.clean_kinds = clean_kinds
+        self.attack_clusters = attack_clusters
+        self.clean_clusters = clean_clusters
         self.folds = folds
         self.training = training
 
@@ -482,7 +485,7 @@ class MixtureOfExperts(_Supervised):
 
     @property
     def chosen_(self) -> str:
-        """`"mixture"`, or the name of the expert that gives the score alone because the gate was not better."""
+        """`"mixture"`, or the name of the expert whose log-odds are the score because the mixture was not better."""
         chosen = self._fitted().facts["report"]["chosen"]
         return str(chosen["expert"]) if isinstance(chosen, dict) else str(chosen)
 

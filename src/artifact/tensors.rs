@@ -145,7 +145,6 @@ impl Tensors {
     /// # Errors
     ///
     /// In words, when one is of another type.
-    #[cfg(feature = "neural")]
     pub(crate) fn take_all<T: Element>(&mut self, prefix: &str) -> Result<BTreeMap<String, Vec<T>>, String> {
         let names: Vec<String> = self.0.keys().filter(|name| name.starts_with(prefix)).cloned().collect();
         names.iter().map(|name| Ok((name[prefix.len()..].to_owned(), self.take(name)?))).collect()

@@ -11,7 +11,6 @@ use super::isolation_forest::IsolationForestHeader;
 use super::logistic::LogisticRegressionHeader;
 use super::stored::Stored;
 use super::tree_ensemble::TreeEnsembleHeader;
-#[cfg(feature = "neural")]
 use super::{
     Autoencoder, AutoencoderConfig, AutoencoderParts, ColumnNames, EntityAutoencoders,
     EntityAutoencodersConfig, EntityAutoencodersParts, Kitsune, KitsuneConfig, KitsuneParts,
@@ -25,7 +24,6 @@ use super::{
     LogisticRegression, LogisticRegressionConfig, LogisticRegressionParts, OnlineDetector, TreeEnsemble,
     TreeEnsembleParts,
 };
-#[cfg(feature = "neural")]
 use super::{
     autoencoder::{AutoencoderHeader, EntityAutoencodersHeader},
     kitsune::KitsuneHeader,
@@ -95,16 +93,11 @@ any_config! {
     ContrastTrees(ContrastTreesConfig),
     BoostedTrees(BoostedTreesConfig),
     LogisticRegression(LogisticRegressionConfig),
-    #[cfg(feature = "neural")]
     Autoencoder(AutoencoderConfig),
-    #[cfg(feature = "neural")]
     EntityAutoencoders(EntityAutoencodersConfig),
-    #[cfg(feature = "neural")]
     Kitsune(KitsuneConfig),
-    #[cfg(feature = "neural")]
     NeuralClassifier(NeuralClassifierConfig),
     Ensemble(EnsembleConfig),
-    #[cfg(feature = "neural")]
     MixtureOfExperts(MixtureOfExpertsConfig),
 }
 
@@ -120,7 +113,6 @@ impl AnyDetectorConfig {
     }
 
     /// Names the columns to networks whose settings do not state them.
-    #[cfg(feature = "neural")]
     pub(super) fn name_columns(&mut self, columns: ColumnNames<'_>) -> Result<()> {
         match self {
             Self::Autoencoder(config) => config.name_columns(columns),
@@ -237,18 +229,13 @@ any_detector! {
         HalfSpaceTrees = "half_space_trees" (HalfSpaceTreesParts, HalfSpaceTreesHeader),
         TreeEnsemble = "tree_ensemble" (TreeEnsembleParts, TreeEnsembleHeader),
         LogisticRegression = "logistic_regression" (LogisticRegressionParts, LogisticRegressionHeader),
-        #[cfg(feature = "neural")]
         Autoencoder = "autoencoder" (AutoencoderParts, AutoencoderHeader),
-        #[cfg(feature = "neural")]
         EntityAutoencoders = "entity_autoencoders" (EntityAutoencodersParts, EntityAutoencodersHeader),
-        #[cfg(feature = "neural")]
         Kitsune = "kitsune" (KitsuneParts, KitsuneHeader),
-        #[cfg(feature = "neural")]
         NeuralClassifier = "neural_classifier" (NeuralClassifierParts, NeuralClassifierHeader),
     }
     holders {
         Ensemble = "ensemble" (EnsembleHeader),
-        #[cfg(feature = "neural")]
         MixtureOfExperts = "mixture_of_experts" (MixtureOfExpertsHeader),
     }
 }

@@ -4,7 +4,6 @@ use super::{
     AnyDetector, AnyDetectorConfig, Classifier, Detector, Ensemble, IsolationForest, OnlineDetector,
     TreeEnsemble,
 };
-#[cfg(feature = "neural")]
 use super::{History, MixtureOfExperts};
 use crate::error::{Error, Result};
 
@@ -32,7 +31,6 @@ impl AnyDetectorConfig {
     pub fn stream(&self, n_features: usize) -> Result<AnyDetector> {
         match self {
             Self::HalfSpaceTrees(config) => config.stream(n_features).map(Into::into),
-            #[cfg(feature = "neural")]
             Self::Kitsune(config) => config.stream(n_features).map(Into::into),
             _ => Err(other("one that learns row by row")),
         }
@@ -112,7 +110,6 @@ impl AnyDetector {
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] for a detector of another kind.
-    #[cfg(feature = "neural")]
     pub fn as_mixture_of_experts(&self) -> Result<&MixtureOfExperts> {
         match self {
             Self::MixtureOfExperts(mixture) => Ok(mixture),
@@ -121,7 +118,6 @@ impl AnyDetector {
     }
 
     /// The course of the training of a network, or of the gate of a mixture; `None` for any other detector.
-    #[cfg(feature = "neural")]
     pub fn history(&self) -> Option<&History> {
         match self {
             Self::Autoencoder(model) => Some(model.history()),

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use ndarray::{ArrayView1, ArrayView2, Axis};
 
 use super::Detector;
-#[cfg(feature = "neural")]
 use super::{Checkpoint, Columns};
 use crate::error::{Error, Result};
 use crate::progress::{self, Monitor};
@@ -98,7 +97,6 @@ pub struct ColumnNames<'a> {
     pub categorical: &'a [usize],
 }
 
-#[cfg(feature = "neural")]
 impl ColumnNames<'_> {
     /// The columns as a network needs them.
     pub(crate) fn to_columns(self) -> Columns {
@@ -120,7 +118,6 @@ pub struct FitContext<'a> {
     pub monitor: Option<&'a Monitor>,
     /// Where the training of a network resumes. The same config, seed and rows then give the same bits as a
     /// training without a break.
-    #[cfg(feature = "neural")]
     pub resume: Option<&'a Checkpoint>,
 }
 

@@ -2,7 +2,6 @@
 
 mod any;
 mod any_rows;
-#[cfg(feature = "neural")]
 mod autoencoder;
 mod boosted;
 mod class_weight;
@@ -14,14 +13,11 @@ mod fit;
 mod gaussian_mixture;
 mod half_space_trees;
 mod isolation_forest;
-#[cfg(feature = "neural")]
 mod kitsune;
 mod logistic;
-#[cfg(feature = "neural")]
 mod mixture_of_experts;
-#[cfg(feature = "neural")]
 mod neural_classifier;
-#[cfg(all(test, feature = "neural"))]
+#[cfg(all(test, feature = "train"))]
 mod on_device;
 mod stored;
 mod training_rows;
@@ -37,19 +33,19 @@ use crate::check;
 use crate::error::Result;
 use crate::explain::Explanation;
 
-#[cfg(feature = "neural")]
+#[cfg(feature = "train")]
+pub use crate::nn::Completeness;
 pub use crate::nn::{
-    Activation, Architecture, Checkpoint, Columns, Completeness, Device, ExpertNetworkConfig,
-    FtTransformerConfig, GateConfig, History, MixtureNetworkConfig, MlpConfig, Precision, Schedule, Stopped,
-    TemporalCnnConfig, TimingChannel, TimingLayout, TrainingConfig,
+    Activation, Architecture, Checkpoint, Columns, Device, ExpertNetworkConfig, FtTransformerConfig,
+    GateConfig, History, MixtureNetworkConfig, MlpConfig, Precision, Schedule, Stopped, TemporalCnnConfig,
+    TimingChannel, TimingLayout, TrainingConfig,
 };
 pub(crate) use any::AnyHeader;
 pub use any::{AnyDetector, AnyDetectorConfig};
 pub use any_rows::AnyRows;
-#[cfg(feature = "neural")]
 pub use autoencoder::{
     Autoencoder, AutoencoderConfig, AutoencoderParts, EntityAutoencoders, EntityAutoencodersConfig,
-    EntityAutoencodersParts, EntityColumn, ErrorForm, Variational,
+    EntityAutoencodersParts, EntityColumn, ScoreTransform, Variational,
 };
 pub use boosted::{BoostedTreesConfig, EarlyStopping};
 pub use class_weight::ClassWeight;
@@ -64,14 +60,12 @@ pub use isolation_forest::{
     IsolationForest, IsolationForestConfig, IsolationForestParts, IsolationMissing, IsolationScoring,
     IsolationSplits,
 };
-#[cfg(feature = "neural")]
 pub use kitsune::{Kitsune, KitsuneConfig, KitsuneParts};
 pub use logistic::{LogisticRegression, LogisticRegressionConfig, LogisticRegressionParts};
-#[cfg(feature = "neural")]
 pub use mixture_of_experts::{
-    Choice, ExpertConfig, ExpertReport, MixtureOfExperts, MixtureOfExpertsConfig, MixtureReport, Quality,
+    ExpertConfig, ExpertReport, MixtureOfExperts, MixtureOfExpertsConfig, MixtureOutput, MixtureReport,
+    ValidationMetrics,
 };
-#[cfg(feature = "neural")]
 pub use neural_classifier::{
     NeuralClassifier, NeuralClassifierConfig, NeuralClassifierParts, PretrainingConfig,
 };

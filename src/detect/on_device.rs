@@ -1,4 +1,4 @@
-//! Every network on every device: one body, run for each.
+//! Tests of every network on every device.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,14 @@ use crate::detect::{
     MixtureOfExpertsConfig, NeuralClassifierConfig, PretrainingConfig,
 };
 use crate::nn::TrainingConfig;
-use crate::nn::device::{Device, Place, Precision, numbers};
+use crate::nn::config::{Device, Precision};
 use crate::nn::networks;
 use crate::nn::networks::tests::{Small, timing};
 use crate::nn::pass::Pass;
+use crate::nn::place::{Place, numbers};
 use crate::nn::train::{Task, train};
 
-/// Trains, differentiates and scores at a place; a device stands for the same in settings.
+/// Trains, differentiates and scores at a place; `device` is the same place in settings.
 fn on_device(device: Device, place: &Place) {
     with_task(Place::default(), |ours| with_task(place.clone(), |task| alike(ours, task)));
     for architecture in networks::tests::small() {
@@ -141,7 +142,7 @@ fn devices_are_read_and_written_as_text() {
 
 /// No machine has a GPU of this number.
 #[test]
-fn a_device_that_is_not_there_is_refused() {
+fn a_device_that_does_not_exist_is_rejected() {
     let device = Device::Cuda(9999);
     let x = rows(60, 1);
     let refused = |result: Result<()>, name: &str| {

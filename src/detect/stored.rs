@@ -1,6 +1,5 @@
 //! Detectors to and from a file: settings and sizes in the header, arrays as tensors.
 
-#[cfg(feature = "neural")]
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -64,7 +63,6 @@ macro_rules! stored {
 pub(crate) use stored;
 
 /// Puts the weights of a network under `{at}/weights/`, by name.
-#[cfg(feature = "neural")]
 pub(crate) fn put_weights(weights: &BTreeMap<String, Vec<f32>>, at: &str, tensors: &mut Tensors) {
     for (name, values) in weights {
         tensors.put(&format!("{at}/weights/{name}"), values);
@@ -72,7 +70,6 @@ pub(crate) fn put_weights(weights: &BTreeMap<String, Vec<f32>>, at: &str, tensor
 }
 
 /// Takes all weights under `{at}/weights/` out; the network checks them.
-#[cfg(feature = "neural")]
 pub(crate) fn take_weights(at: &str, tensors: &mut Tensors) -> Result<BTreeMap<String, Vec<f32>>, String> {
     tensors.take_all(&format!("{at}/weights/"))
 }

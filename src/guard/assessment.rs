@@ -117,13 +117,11 @@ impl Assessment {
         let imputed = bound.encoder.transform_into(rows, x.view_mut())?;
         let mut scores = vec![0.0; n];
         let mut member_p_values = vec![0.0; n * guard.members.len()];
-        #[cfg_attr(not(feature = "neural"), expect(unused_mut, reason = "no mixture without networks"))]
         let mut gate_weights = vec![0.0; n * guard.experts.len()];
         match &stages.detector {
             AnyDetector::Ensemble(ensemble) => {
                 ensemble.score_and_p_values_into(x.view(), &mut scores, &mut member_p_values)?;
             }
-            #[cfg(feature = "neural")]
             AnyDetector::MixtureOfExperts(mixture) => {
                 mixture.score_and_weights_into(x.view(), &mut scores, &mut gate_weights)?;
             }

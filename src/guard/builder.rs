@@ -12,7 +12,6 @@ use super::fingerprint::FingerprintColumns;
 use super::{Guard, Stages};
 use crate::artifact::hex;
 use crate::calibrate::{CalibrationScores, Conformal, Probability, ProbabilityRule, ThresholdRule};
-#[cfg(feature = "neural")]
 use crate::detect::Checkpoint;
 use crate::detect::{
     AnyDetector, AnyDetectorConfig, BoostedTreesConfig, ColumnNames, Detector, EnsembleConfig, Fit,
@@ -73,7 +72,6 @@ pub struct GuardBuilder {
     attack_share: Option<f64>,
     seed: u64,
     monitor: Option<Monitor>,
-    #[cfg(feature = "neural")]
     resume: Option<Checkpoint>,
 }
 
@@ -88,7 +86,6 @@ impl Default for GuardBuilder {
             attack_share: None,
             seed: 0,
             monitor: None,
-            #[cfg(feature = "neural")]
             resume: None,
         }
     }
@@ -160,7 +157,6 @@ impl GuardBuilder {
     }
 
     /// Resumes the training of a network from a checkpoint of the same training.
-    #[cfg(feature = "neural")]
     pub fn resume(mut self, checkpoint: Checkpoint) -> Self {
         self.resume = Some(checkpoint);
         self
@@ -210,12 +206,8 @@ impl GuardBuilder {
         let x = featurizer.transform(&training_rows)?.matrix;
         let categorical = featurizer.categorical();
         let columns = ColumnNames { names: featurizer.names(), categorical: &categorical };
-        let context = FitContext {
-            columns: Some(columns),
-            #[cfg(feature = "neural")]
-            resume: self.resume.as_ref(),
-            ..FitContext::default()
-        };
+        let context =
+            FitContext { columns: Some(columns), resume: self.resume.as_ref(), ..FitContext::default() };
         let Calibrated { detector, clean, attacks } =
             fit_detector(&config, x.view(), &parts, context, &score)?;
         let conformal = Conformal::fit(&clean)?;

@@ -200,7 +200,6 @@ impl Guard {
             _ => Arc::default(),
         };
         let experts = match &stages.detector {
-            #[cfg(feature = "neural")]
             AnyDetector::MixtureOfExperts(mixture) => mixture.experts().into(),
             _ => Arc::default(),
         };

@@ -1,18 +1,18 @@
-//! Which columns of a matrix a network treats apart.
+//! Columns of a matrix with a special meaning for a network.
 
 use serde::{Deserialize, Serialize};
 
 use crate::telemetry::{Field, Schema};
 
-/// Which columns of the matrix a network treats apart, by index from 0.
+/// Columns of the matrix with a special meaning for a network, by index from 0.
 ///
-/// A guard fills it in from what its featurizer knows; without it every column is a plain number.
+/// A guard supplies it from its featurizer. Without it every column is a plain number.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Columns {
     /// Columns that hold categories as whole numbers in `0..65536`.
     pub categorical: Vec<usize>,
-    /// The statistics of time, one list for each direction; empty where there are none.
+    /// The statistics of time, one list for each direction; empty without such columns.
     pub timing: Vec<TimingChannel>,
 }
 
@@ -20,17 +20,17 @@ pub struct Columns {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TimingChannel {
-    /// What the channel tells: `both`, `forward`, `backward` and so on.
+    /// The direction: `both`, `forward`, `backward` and so on.
     pub name: String,
-    /// The column of each statistic, in an order that all channels share; `None` where there is no such column.
+    /// The column of each statistic, in the same order for all channels; `None` for a missing column.
     pub columns: Vec<Option<usize>>,
 }
 
 impl TimingChannel {
     /// The order of the statistics that [`Columns::by_name`] gives every channel.
     ///
-    /// `total` is the whole time, the next four are of the times between packets (of the stretches of activity
-    /// or idleness for `active` and `idle`), the last two are bytes and packets by second.
+    /// `total` is the whole time, the next four are statistics of the times between packets (of active or idle periods
+    /// for `active` and `idle`), the last two are bytes and packets per second.
     pub const STATISTICS: [&str; 7] = ["total", "mean", "std", "max", "min", "byte_rate", "packet_rate"];
 }
 
@@ -82,10 +82,10 @@ const TIMING: [(&str, [&[Field]; 7]); 5] = [
 impl Columns {
     /// Finds the statistics of time among columns by the names that the schema presets give them.
     ///
-    /// `names` are the names of the matrix' columns, in order; `categorical` says which of them hold categories.
-    /// Names of every preset count ([`Schema::presets`]): `Flow IAT Mean`, `bidirectional_mean_piat_ms` and
+    /// `names` are the names of the columns of the matrix, in order; `categorical` lists the columns of categories.
+    /// Names of every preset are recognised ([`Schema::presets`]): `Flow IAT Mean`, `bidirectional_mean_piat_ms` and
     /// `iat_mean` are the same statistic. A channel without any column is left out. The statistics of a channel
-    /// stand in the order of [`TimingChannel::STATISTICS`].
+    /// are in the order of [`TimingChannel::STATISTICS`].
     ///
     /// # Examples
     ///
@@ -125,7 +125,7 @@ impl Columns {
     }
 }
 
-/// What a column of this name tells in the first preset that has it.
+/// The field of a column with this name in the first preset that has it.
 fn field(name: &str) -> Option<Field> {
     let columns = Schema::presets().iter().flat_map(Schema::columns);
     columns.filter(|column| column.name == name).find_map(|column| column.field)

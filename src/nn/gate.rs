@@ -1,103 +1,14 @@
 //! The gate of a mixture: how much each expert counts in a row.
 
 use candle_core::{D, DType, Tensor};
-use serde::{Deserialize, Serialize};
 
-use super::device::Place;
+use super::config::GateConfig;
 use super::layers::{self, BatchNorm, Linear};
 use super::ops;
 use super::pass::Pass;
+use super::place::Place;
 use super::weights::Weights;
-use crate::error::{Error, Result};
-
-/// Settings of the gate of a mixture of experts.
-///
-/// The gate is a small network, Linear–BatchNorm–ReLU–Dropout for each hidden width and a Linear to one number
-/// `a_i` for each expert. The weights of the experts are `softmax(a / temperature)`, at least 0, and sum to 1.
-///
-/// With `top_k`, the numbers of all but the `k` largest become −∞ before the softmax, so that weights of 0 are
-/// exactly 0, and the one weight of `top_k = 1` is exactly 1. The gradient is that of the dense weights, else an
-/// expert that is not chosen could never be, and a gate with one choice would not learn.
-///
-/// Load balancing adds `balance · Σ_i max(0, 1 − m_i / floor)²` to the loss, where `m_i` is the mean weight of
-/// expert `i` over the rows of a batch. It is 0 as long as every expert has its floor, so a gate stays free to
-/// trust one expert in most rows, and it grows quickly below.
-///
-/// `evenness · mean over rows of Σ_i w_i ln(experts · w_i)` is added too, the divergence of the weights from even ones:
-/// a gate that leaves them has to gain by it. Without it, what little a gate learns from few kinds of rows decides
-/// whom it trusts in rows unlike them, and another seed decides otherwise.
-///
-/// # Source
-///
-/// R. A. Jacobs et al., *Adaptive mixtures of local experts*, Neural Computation, 1991. N. Shazeer et al.,
-/// *Outrageously large neural networks*, ICLR 2017 (top-k by −∞). Y. Bengio et al., *Estimating or propagating
-/// gradients through stochastic neurons*, 2013 (the gradient of the choice). G. Pereyra et al., *Regularizing neural
-/// networks by penalizing confident output distributions*, ICLR workshop 2017 (evenness).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct GateConfig {
-    /// Widths of the hidden layers, each in 1..=4096; none gives a linear gate.
-    pub hidden: Vec<usize>,
-    /// Above 0; a lower one sharpens the weights.
-    pub temperature: f64,
-    /// Experts that count in a row; `None` lets all.
-    pub top_k: Option<usize>,
-    /// Weight of the load balancing in the loss, at least 0; 0 turns it off.
-    pub balance: f64,
-    /// Mean weight of an expert below which the balancing sets in, above 0 and at most `1 / experts`. An expert
-    /// that helps little settles a little below it.
-    pub floor: f64,
-    /// Weight of the divergence from even weights in the loss, at least 0; 0 turns it off.
-    pub evenness: f64,
-    /// Share of the hidden numbers that training sets to 0, in [0, 1).
-    pub dropout: f32,
-}
-
-impl Default for GateConfig {
-    fn default() -> Self {
-        Self {
-            hidden: vec![128, 64],
-            temperature: 1.0,
-            top_k: None,
-            balance: 1.0,
-            floor: 0.1,
-            evenness: 0.0,
-            dropout: 0.1,
-        }
-    }
-}
-
-impl GateConfig {
-    /// Checks that every setting is in its domain for so many experts; `at` says where the settings stand.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidArgument`] that names the setting.
-    pub(crate) fn validate(&self, at: &str, experts: usize) -> Result<()> {
-        if let Some(i) = self.hidden.iter().position(|width| !(1..=4096).contains(width)) {
-            return Err(Error::invalid(format!("{at}.hidden[{i}]"), "in 1..=4096", self.hidden[i]));
-        }
-        if !(self.temperature > 0.0 && self.temperature.is_finite()) {
-            return Err(Error::invalid(format!("{at}.temperature"), "above 0 and finite", self.temperature));
-        }
-        if let Some(k) = self.top_k.filter(|k| !(1..=experts).contains(k)) {
-            return Err(Error::invalid(format!("{at}.top_k"), format!("in 1..={experts}"), k));
-        }
-        for (name, weight) in [("balance", self.balance), ("evenness", self.evenness)] {
-            if !(weight >= 0.0 && weight.is_finite()) {
-                return Err(Error::invalid(format!("{at}.{name}"), "at least 0 and finite", weight));
-            }
-        }
-        if !(self.floor > 0.0 && self.floor <= 1.0 / experts as f64) {
-            let expected = format!("above 0 and at most 1/{experts}");
-            return Err(Error::invalid(format!("{at}.floor"), expected, self.floor));
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return Err(Error::invalid(format!("{at}.dropout"), "in [0, 1)", self.dropout));
-        }
-        Ok(())
-    }
-}
+use crate::error::Result;
 
 /// A gate over some experts.
 #[derive(Clone, Debug)]
@@ -108,7 +19,7 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// The weights stand under `{at}.hidden.{i}.linear`, `{at}.hidden.{i}.norm` and `{at}.out`.
+    /// The names of the weights begin with `{at}.hidden.{i}.linear`, `{at}.hidden.{i}.norm` and `{at}.out`.
     pub(crate) fn new(
         weights: &mut Weights,
         at: &str,
@@ -148,19 +59,19 @@ impl Gate {
         }
     }
 
-    /// What load balancing and evenness add to the loss of a batch, a scalar: see [`GateConfig`].
+    /// The load balancing and the entropy term of a batch, a scalar: see [`GateConfig`].
     pub(crate) fn loss(&self, weights: &Tensor) -> Result<Tensor> {
         let mean = weights.mean(0)?;
-        let lacking = ((mean * (-1.0 / self.config.floor))? + 1.0)?.relu()?;
-        let loss = (lacking.sqr()?.sum_all()? * self.config.balance)?;
-        if self.config.evenness == 0.0 {
+        let lacking = ((mean * (-1.0 / self.config.min_load))? + 1.0)?.relu()?;
+        let loss = (lacking.sqr()?.sum_all()? * self.config.load_balance_weight)?;
+        if self.config.entropy_weight == 0.0 {
             return Ok(loss);
         }
         // A weight of 0 has no logarithm, and its term is 0; the bound is a number in half precision too.
         let experts = weights.dim(D::Minus1)? as f64;
         let nats = (weights.maximum(1e-6)? * experts)?.log()?;
         let divergence = (weights * nats)?.sum(D::Minus1)?.mean_all()?;
-        Ok((loss + (divergence * self.config.evenness)?)?)
+        Ok((loss + (divergence * self.config.entropy_weight)?)?)
     }
 }
 
@@ -232,7 +143,7 @@ mod tests {
         assert_eq!(equal.to_vec2::<f32>().unwrap(), [[0.0, 0.0, f32::NEG_INFINITY]]);
     }
 
-    /// The loss depends on all experts' outputs, so each weight of the gate must hear of it, with one choice too.
+    /// The loss depends on all experts' outputs, so each weight of the gate has a gradient, also with one choice.
     #[test]
     fn every_weight_gets_a_gradient_with_one_choice_too() {
         for top_k in [None, Some(1), Some(2)] {
@@ -250,7 +161,8 @@ mod tests {
 
     #[test]
     fn balancing_is_0_above_the_floor_and_grows_below() {
-        let (_, gate) = gate(&GateConfig { balance: 2.0, floor: 0.1, ..GateConfig::default() }, 2);
+        let (_, gate) =
+            gate(&GateConfig { load_balance_weight: 2.0, min_load: 0.1, ..GateConfig::default() }, 2);
         let loss = |a: f32| {
             let weights = Tensor::new(&[[a, 1.0 - a], [a, 1.0 - a]], &Device::Cpu).unwrap();
             gate.loss(&weights).unwrap().to_scalar::<f32>().unwrap()
@@ -262,7 +174,7 @@ mod tests {
 
     #[test]
     fn evenness_costs_the_divergence_from_even_weights() {
-        let config = GateConfig { balance: 0.0, evenness: 0.5, ..GateConfig::default() };
+        let config = GateConfig { load_balance_weight: 0.0, entropy_weight: 0.5, ..GateConfig::default() };
         let (_, gate) = gate(&config, 2);
         let loss = |rows: &[[f32; 2]]| {
             let weights = Tensor::from_vec(rows.concat(), (rows.len(), 2), &Device::Cpu).unwrap();
@@ -291,9 +203,9 @@ mod tests {
         assert!(bad(|c| c.hidden = vec![8, 0]).contains("gate.hidden[1]"));
         assert!(bad(|c| c.temperature = 0.0).contains("gate.temperature"));
         assert!(bad(|c| c.top_k = Some(4)).contains("gate.top_k"));
-        assert!(bad(|c| c.balance = f64::NAN).contains("gate.balance"));
-        assert!(bad(|c| c.evenness = -1.0).contains("gate.evenness"));
-        assert!(bad(|c| c.floor = 0.4).contains("gate.floor"));
+        assert!(bad(|c| c.load_balance_weight = f64::NAN).contains("gate.load_balance_weight"));
+        assert!(bad(|c| c.entropy_weight = -1.0).contains("gate.entropy_weight"));
+        assert!(bad(|c| c.min_load = 0.4).contains("gate.min_load"));
         assert!(bad(|c| c.dropout = 1.0).contains("gate.dropout"));
     }
 }

@@ -11,24 +11,24 @@ use crate::explain::Explanation;
 use crate::explain::quadrature::Rule;
 use crate::parallel;
 
-/// Points of the path at first; doubled for the rows whose gap is larger than [`AIM`].
+/// Initial number of points of the path; doubled for rows whose gap is larger than [`AIM`].
 const FIRST_NODES: usize = 8;
-/// Points of the path at most.
-const MOST_NODES: usize = 512;
-/// The gap that is aimed at, as a share of the largest of the score's size, the base's size and 1.
+/// Maximum number of points of the path.
+const MAX_NODES: usize = 512;
+/// The target gap, as a fraction of the largest of the score's size, the base's size and 1.
 const AIM: f64 = 1e-3;
-/// The largest gap that is let through once all points are used up, likewise.
+/// The maximum gap that is accepted with all points, as the same fraction.
 const WORST: f64 = 1e-2;
 /// Rows that one thread explains at a time.
 const BLOCK: usize = 32;
-/// Points that go through the network at a time.
+/// Points in one pass of the network.
 const POINTS: usize = 256;
 
-/// How well integrated gradients added up before the rest was shared out.
+/// How close integrated gradients were to their sum before the rest was distributed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Completeness {
-    /// Largest gap between the parts of a row and what they should sum to, as a share of the largest of the
+    /// Largest gap between the parts of a row and what they should sum to, as a fraction of the largest of the
     /// score's size, the base's size and 1; at most 0.01.
     pub worst_gap: f64,
     /// Points of the path that the hardest row took, 8 to 512.
@@ -43,8 +43,8 @@ pub struct Completeness {
 ///
 /// which sum to `score(end) − score(start)` over all features. The integral is taken by Gauss and Legendre's
 /// rule with 8 points, twice as many where the sum is off by more than 0.001 of the largest of the score's size, the
-/// base's size and 1, and so on up to 512. What is then still missing goes to the features in proportion to the size of
-/// their parts, so that the sums hold.
+/// base's size and 1, and so on up to 512. The remaining gap is distributed over the features in proportion to the size of
+/// their parts, so that the sums are exact.
 ///
 /// `start` (1, width), `end` (rows, width), `score` (n, width) → (n), for any n, each row by itself.
 ///
@@ -147,10 +147,10 @@ impl<F: Fn(&Tensor) -> Result<Tensor>> Path<F> {
                 let (sum, due) = (parts.iter().sum::<f64>(), scores[row] - base);
                 let gap = (due - sum).abs() / scores[row].abs().max(base.abs()).max(1.0);
                 // A gap that is not a number is never small enough.
-                if gap <= AIM || nodes == MOST_NODES && gap <= WORST {
+                if gap <= AIM || nodes == MAX_NODES && gap <= WORST {
                     share_out(parts, due - sum);
                     completeness.worst_gap = completeness.worst_gap.max(gap);
-                } else if nodes == MOST_NODES {
+                } else if nodes == MAX_NODES {
                     let expected = format!("parts that sum to {due} within {WORST} of the score");
                     return Err(Error::invalid(format!("contributions[{}]", first + row), expected, sum));
                 } else {
@@ -203,7 +203,8 @@ fn share_out(parts: &mut [f64], rest: f64) {
 mod tests {
     use ndarray::{Array2, array};
 
-    use super::super::layers::{Activation, BatchNorm, LayerNorm, Linear};
+    use super::super::config::Activation;
+    use super::super::layers::{BatchNorm, LayerNorm, Linear};
     use super::super::pass::Pass;
     use super::super::weights::Weights;
     use super::*;

@@ -142,7 +142,7 @@ pub(crate) fn ln_1p_of(x: f32) -> f32 {
     /// The bits of `√½`.
     const HALF_ROOT: u32 = 0x3f35_04f3;
     let sum = 1.0 + x;
-    // What rounding of the sum lost; nothing where x is infinite.
+    // The rounding error of the sum; none where x is infinite.
     let lost = if x < 1.0 { x - (sum - 1.0) } else { 1.0 - (sum - x) };
     let bits = sum.to_bits().wrapping_sub(HALF_ROOT);
     let power = (bits.cast_signed() >> 23) as f32;

@@ -1,26 +1,12 @@
-//! Layers: weights and what they do to a batch.
+//! Layers: weights, and the function that they apply to a batch.
 
 use candle_core::{Tensor, Var};
-use serde::{Deserialize, Serialize};
 
+use super::config::Activation;
 use super::ops;
 use super::pass::Pass;
 use super::weights::{Init, Weights};
 use crate::error::Result;
-
-/// What bends the output of a layer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Activation {
-    /// `max(0, x)`.
-    #[default]
-    Relu,
-    /// `x Φ(x)`, by the error function.
-    Gelu,
-    /// `tanh x`.
-    Tanh,
-}
 
 impl Activation {
     pub(crate) fn apply(self, x: &Tensor) -> Result<Tensor> {
@@ -73,7 +59,7 @@ impl LayerNorm {
 
 /// Brings each feature to mean 0 and variance 1 over the rows, then scales and shifts it.
 ///
-/// Scoring uses running statistics, which move by a tenth towards those of each training batch.
+/// Scoring uses running statistics, which each training batch moves by a tenth towards its own.
 #[derive(Clone, Debug)]
 pub(crate) struct BatchNorm {
     weight: Var,
@@ -117,7 +103,7 @@ impl Embedding {
     }
 }
 
-/// Sets a share of the numbers to 0 in training and scales the others up, so that their mean stays.
+/// Sets numbers to 0 in training, at this rate, and scales the others up, so that the mean does not change.
 pub(crate) fn dropout(x: &Tensor, share: f32, pass: &mut Pass) -> Result<Tensor> {
     match &mut pass.random {
         Some(random) if share > 0.0 => ops::dropout(x, share, random),

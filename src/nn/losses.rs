@@ -1,4 +1,4 @@
-//! What training makes small.
+//! Training losses.
 
 use candle_core::{D, Tensor};
 

@@ -2,7 +2,7 @@
 
 use crate::rng::Stream;
 
-/// What layers need to know beside their input.
+/// The state of a pass: training or scoring, and the random numbers of training.
 #[derive(Debug)]
 pub(crate) struct Pass {
     /// Draws dropout masks, noise and masked features; `None` while scoring, when nothing is random.

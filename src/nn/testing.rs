@@ -1,4 +1,4 @@
-//! What the tests of all networks share.
+//! Shared by the tests of all networks.
 
 use super::pass::Pass;
 use super::train::Task;
@@ -6,7 +6,7 @@ use super::train::Task;
 /// Runs one step backwards on rows `0..rows` and asserts that every trained weight has a gradient which is finite
 /// and not 0 throughout.
 ///
-/// An operation without a backward pass drops the gradients of all weights before it, and says nothing.
+/// An operation without a backward pass drops the gradients of all weights before it without an error.
 #[track_caller]
 pub(crate) fn every_weight_gets_a_gradient(task: &dyn Task, rows: usize) {
     let rows: Vec<usize> = (0..rows).collect();

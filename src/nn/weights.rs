@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use candle_core::Var;
 
-use super::device::{Place, numbers};
+use super::place::{Place, numbers};
 use crate::error::{Error, Result};
 use crate::rng::Stream;
 
@@ -21,13 +21,13 @@ pub(crate) enum Init {
 
 /// The weights of one network by name, in name order.
 ///
-/// A layer asks for its weights by name when it is built, and gets them drawn or stored alike. Each is drawn from
-/// a stream of its own, keyed by seed and name, so the order in which layers are built does not matter.
+/// A layer gets its weights by name when it is built, drawn or stored. Each is drawn from its own stream, keyed by seed
+/// and name, so the order in which layers are built does not matter.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Weights {
     seed: u64,
     place: Place,
-    /// Stored values that no layer has asked for yet; `None` draws new ones.
+    /// Stored values that no layer has used yet; `None` draws new ones.
     stored: Option<BTreeMap<String, Vec<f32>>>,
     trained: BTreeMap<String, Var>,
     /// Running statistics: kept, but not trained.
@@ -50,7 +50,7 @@ impl Weights {
         Self { place, ..self }
     }
 
-    /// Where they stand, and where what meets them must.
+    /// The place of the weights; all tensors that are combined with them must be in it.
     pub(crate) fn place(&self) -> &Place {
         &self.place
     }
@@ -118,7 +118,7 @@ impl Weights {
         all.map(|(name, var)| Ok((name.clone(), numbers(var)?))).collect()
     }
 
-    /// Sets all values; names and lengths are those of [`Weights::values`].
+    /// Sets all values, with the names and lengths of [`Weights::values`].
     pub(crate) fn set(&self, values: &BTreeMap<String, Vec<f32>>) -> Result<()> {
         for (name, var) in self.trained.iter().chain(&self.running) {
             let values = values.get(name).ok_or_else(|| Error::invalid(name.as_str(), "there", "nothing"))?;
@@ -127,11 +127,11 @@ impl Weights {
         Ok(())
     }
 
-    /// Refuses stored values that no layer asked for.
+    /// Rejects stored values that no layer has used.
     pub(crate) fn finish(&self) -> Result<()> {
         match self.stored.as_ref().and_then(|stored| stored.keys().next()) {
             None => Ok(()),
-            Some(name) => Err(Error::invalid(name.as_str(), "a weight of the network", "a stranger")),
+            Some(name) => Err(Error::invalid(name.as_str(), "a weight of the network", "an unknown name")),
         }
     }
 }

@@ -1,13 +1,13 @@
-//! Loops that the compiler turns into wide instructions, picked when they run.
+//! Loops that the compiler turns into wide instructions, chosen at run time.
 #![allow(
     unsafe_code,
-    reason = "a function of wide instructions is called after the processor was asked for them"
+    reason = "a function with wide instructions is called only if the processor supports them"
 )]
 
 /// Declares functions that are compiled three times: for any processor, for AVX2 and for AVX-512.
 ///
 /// Only the width of the registers differs, never the order of the operations, so all three give the same bits.
-/// What the body calls must be `#[inline(always)]`, or it stays narrow.
+/// Functions that the body calls must be `#[inline(always)]`, or they are compiled for narrow registers.
 macro_rules! wide {
     ($($(#[$meta:meta])* $vis:vis fn $name:ident($($arg:ident: $kind:ty),* $(,)?) $(-> $out:ty)? $body:block)+) => {$(
         $(#[$meta])*
@@ -17,7 +17,7 @@ macro_rules! wide {
             fn any($($arg: $kind),*) $(-> $out)? $body
 
             #[cfg(target_arch = "x86_64")]
-            #[allow(unsafe_code, reason = "the processor was asked")]
+            #[allow(unsafe_code, reason = "the processor supports the instructions")]
             {
                 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
                 fn avx512($($arg: $kind),*) $(-> $out)? {
@@ -32,11 +32,11 @@ macro_rules! wide {
                     && is_x86_feature_detected!("avx512dq")
                     && is_x86_feature_detected!("avx512vl")
                 {
-                    // SAFETY: the processor has what the function was compiled for.
+                    // SAFETY: the processor supports the instructions of the function.
                     return unsafe { avx512($($arg),*) };
                 }
                 if is_x86_feature_detected!("avx2") {
-                    // SAFETY: the processor has what the function was compiled for.
+                    // SAFETY: the processor supports the instructions of the function.
                     return unsafe { avx2($($arg),*) };
                 }
             }

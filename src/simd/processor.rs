@@ -1,9 +1,9 @@
-//! What the processor can do.
+//! Detection of the instructions that the processor supports.
 
 /// The registers that a kernel may use.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Processor {
-    /// Those that every processor of its kind has.
+    /// The registers that every processor of the architecture has.
     Any,
     /// 32 bytes wide, with sums of products in one instruction.
     #[cfg(target_arch = "x86_64")]
@@ -13,18 +13,18 @@ pub(crate) enum Processor {
     Avx512(Detected),
 }
 
-/// The processor has been asked, which only [`Processor::all`] does.
+/// Proof that the instructions were detected; only [`Processor::all`] creates it.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Detected(());
 
 impl Processor {
-    /// The best that this processor has.
+    /// The widest registers of this processor.
     pub(crate) fn best() -> Self {
         Self::all().last().unwrap_or(Self::Any)
     }
 
-    /// All that this processor has, the best last.
+    /// All registers of this processor, the widest last.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         #[cfg(target_arch = "x86_64")]
         let wide = {

@@ -207,7 +207,6 @@ impl Probability {
 
     /// `ln(p / (1 − p))` of the probability; for Platt's rule and a temperature without the rounding of `p` near 0
     /// and 1.
-    #[cfg(feature = "neural")]
     pub(crate) fn log_odds(&self, score: f32) -> f64 {
         let score = score.clamp(f32::MIN, f32::MAX);
         match &self.map {

@@ -4,20 +4,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::nn::columns::Columns;
-use crate::nn::layers::Activation;
-use crate::nn::train::TrainingConfig;
+use crate::nn::config::{Activation, TrainingConfig};
+use crate::nn::inputs::Inputs;
 
 /// Settings of an [`Autoencoder`](super::Autoencoder).
 ///
-/// A network learns to reproduce clean rows through a narrow layer; a row that it cannot reproduce is
-/// anomalous. Numbers go in scaled, categories as learned vectors of `min(max(4, codes / 2), 16)` numbers.
-/// Each of `widths` is a linear layer, batch normalisation where it is on, the activation, and dropout; the
-/// narrow layer is linear; the decoder mirrors the widths and ends in one head for all numbers and one for each
-/// categorical column.
+/// A network is trained to reproduce clean rows through a narrow layer; a row with a high reconstruction error is
+/// anomalous. Inputs are scaled numbers, and for each category a trained vector of `min(max(4, codes / 2), 16)` numbers.
+/// Each of `widths` is a linear layer, batch normalisation if it is on, the activation, and dropout. The narrow layer is
+/// linear. The decoder mirrors the widths and ends in one head for all numbers and one for each categorical column.
 ///
-/// Training makes `(MSE + category_weight · CE) / (1 + category_weight)` small, with `MSE` the mean squared
-/// error of the scaled numbers and `CE` the mean over the categorical columns of `−ln p(code)`; where there are
-/// only numbers or only categories, their part stands alone. The labels given to
+/// The loss is `(MSE + category_weight · CE) / (1 + category_weight)`, with `MSE` the mean squared error of the scaled
+/// numbers and `CE` the mean over the categorical columns of `−ln p(code)`. With only numbers or only categories, it is
+/// their part alone. The labels given to
 /// [`Fit::fit`](crate::detect::Fit::fit) are not used: train on clean rows.
 ///
 /// # Source
@@ -27,7 +26,8 @@ use crate::nn::train::TrainingConfig;
 ///
 /// # Examples
 ///
-/// ```
+#[cfg_attr(feature = "train", doc = "```")]
+#[cfg_attr(not(feature = "train"), doc = "```ignore")]
 /// use qosguard::detect::{AutoencoderConfig, Detector, Fit, FitContext, TrainingConfig};
 /// use qosguard::ndarray::{Array2, array};
 ///
@@ -43,33 +43,35 @@ use crate::nn::train::TrainingConfig;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AutoencoderConfig {
-    /// Which columns are categories; without it all are numbers. The timing columns are numbers here.
+    /// Columns of categories; `None`: all are numbers. The columns of time are numbers here.
     pub columns: Option<Columns>,
-    /// Widths of the encoder's layers before the narrow one, at most 16 of 1 to 4096; the decoder mirrors them.
+    /// Widths of the encoder's layers before the narrow one, at most 16, each 1 to 4096; the decoder mirrors them.
     pub widths: Vec<usize>,
     /// Width of the narrow layer, 1 to 4096.
     pub latent: usize,
-    /// What bends the output of a layer.
+    /// Activation after each layer.
     pub activation: Activation,
     /// Whether layers are normalised over the rows of a batch.
     pub batch_norm: bool,
-    /// Share of the numbers between layers that training sets to 0, in `[0, 1)`.
+    /// Dropout rate between layers in training, in `[0, 1)`.
     pub dropout: f32,
-    /// Standard deviation of the noise that training adds to the scaled numbers, at least 0; the network learns
-    /// to take it away again.
+    /// Standard deviation of the noise that training adds to the scaled numbers, at least 0; the network learns to
+    /// remove it.
     pub noise: f32,
-    /// Share of the codes that training hides behind the code for categories that training did not see, in
-    /// `[0, 1)`; so the network learns what to make of these.
-    pub hidden_codes: f32,
+    /// Fraction of the codes that training replaces by the code of unknown categories, in `[0, 1)`, so that the network
+    /// learns to process unknown categories.
+    #[serde(alias = "hidden_codes")]
+    pub category_dropout: f32,
     /// Whether the narrow layer also gets `s · W x`, a linear map of its input with a learned strength `s`.
     pub skip: bool,
-    /// What the categorical columns together count beside the numbers, which count 1; at least 0.
+    /// Weight of all categorical columns together, at least 0; the numbers together have the weight 1.
     pub category_weight: f32,
-    /// Draws the narrow layer from a distribution that is held near the standard normal one.
+    /// Draws the narrow layer from a distribution close to the standard normal distribution.
     pub variational: Option<Variational>,
-    /// What the score makes of a column's error.
-    pub error_form: ErrorForm,
-    /// The course of the training.
+    /// How the error of a column enters the score.
+    #[serde(alias = "error_form")]
+    pub score_transform: ScoreTransform,
+    /// Settings of the training.
     pub training: TrainingConfig,
     /// Seed of all randomness.
     pub seed: u64,
@@ -83,12 +85,12 @@ pub struct AutoencoderConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Variational {
-    /// Weight of the divergence once warm, at least 0.
+    /// Weight of the divergence after the warm-up, at least 0.
     pub beta: f32,
-    /// Training steps over which the weight rises from 0 along a line.
+    /// Training steps over which the weight rises linearly from 0.
     pub warmup_steps: u64,
-    /// Draws that scoring takes the mean error of, at most 256; 0 scores from the mean `μ` alone. The draws
-    /// follow from the seed, so a row's score is always the same.
+    /// Number of draws whose mean error is the score, at most 256; with 0 the score uses the mean `μ` alone. The draws
+    /// depend only on the seed, so the score of a row does not change between calls.
     pub samples: usize,
 }
 
@@ -98,30 +100,30 @@ impl Default for Variational {
     }
 }
 
-/// What a score makes of the error `e` of a column: `(x − x̂)²` of a scaled number, `−ln p(code)` of a category.
+/// How the error `e` of a column enters the score: `(x − x̂)²` of a scaled number, `−ln p(code)` of a category.
 ///
-/// `s` is the column's mean error on the rows held out of training (on the training rows where none were held
-/// out), at least 1e-3. The logarithm finds anomalies that touch many columns a little; the plain error finds those
-/// that touch one column a lot, and is the safer choice where training rows are few.
+/// `s` is the mean error of the column on held-out rows (on the training rows if none are held out), at least 1e-3. The
+/// logarithm detects anomalies with small deviations in many columns. The plain error detects anomalies with a large
+/// deviation in one column, and is the safer choice with few training rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum ErrorForm {
-    /// `e`: as in the loss.
+pub enum ScoreTransform {
+    /// `e`, as in the loss.
     #[default]
     Plain,
-    /// `e / s`: columns that are hard to reproduce count no more than others.
+    /// `e / s`: columns that are hard to reproduce have the same weight as others.
     Relative,
-    /// `ln(1 + e / s)`: in addition one wild column cannot drown the others.
+    /// `ln(1 + e / s)`: in addition, one extreme column does not dominate the others.
     Logarithmic,
 }
 
-/// Most widths before the narrow layer.
-const MOST_WIDTHS: usize = 16;
-/// Widest layer.
-const WIDEST: usize = 4096;
-/// Most draws of a score.
-const MOST_SAMPLES: usize = 256;
+/// Maximum number of widths before the narrow layer.
+const MAX_WIDTHS: usize = 16;
+/// Maximum width of a layer.
+const MAX_WIDTH: usize = 4096;
+/// Maximum number of draws of a score.
+const MAX_SAMPLES: usize = 256;
 
 impl Default for AutoencoderConfig {
     fn default() -> Self {
@@ -133,11 +135,11 @@ impl Default for AutoencoderConfig {
             batch_norm: true,
             dropout: 0.0,
             noise: 0.1,
-            hidden_codes: 0.02,
+            category_dropout: 0.02,
             skip: false,
             category_weight: 1.0,
             variational: None,
-            error_form: ErrorForm::default(),
+            score_transform: ScoreTransform::default(),
             training: TrainingConfig::default(),
             seed: 0,
         }
@@ -145,20 +147,20 @@ impl Default for AutoencoderConfig {
 }
 
 impl AutoencoderConfig {
-    /// Checks that every setting is in its domain.
+    /// Checks that every setting is valid.
     pub(super) fn validate(&self) -> Result<()> {
         self.training.validate()?;
-        if self.widths.len() > MOST_WIDTHS {
+        if self.widths.len() > MAX_WIDTHS {
             let got = format!("{} entries", self.widths.len());
-            return Err(Error::invalid("widths", format!("at most {MOST_WIDTHS} entries"), got));
+            return Err(Error::invalid("widths", format!("at most {MAX_WIDTHS} entries"), got));
         }
         let widths = self.widths.iter().enumerate().map(|(i, &width)| (format!("widths[{i}]"), width));
         for (name, width) in widths.chain([("latent".to_owned(), self.latent)]) {
-            if !(1..=WIDEST).contains(&width) {
-                return Err(Error::invalid(name, format!("in 1..={WIDEST}"), width));
+            if !(1..=MAX_WIDTH).contains(&width) {
+                return Err(Error::invalid(name, format!("in 1..={MAX_WIDTH}"), width));
             }
         }
-        for (name, share) in [("dropout", self.dropout), ("hidden_codes", self.hidden_codes)] {
+        for (name, share) in [("dropout", self.dropout), ("category_dropout", self.category_dropout)] {
             if !(0.0..1.0).contains(&share) {
                 return Err(Error::invalid(name, "at least 0 and below 1", share));
             }
@@ -172,10 +174,21 @@ impl AutoencoderConfig {
             }
         }
         match self.variational.as_ref().map(|variational| variational.samples) {
-            Some(samples) if samples > MOST_SAMPLES => {
-                Err(Error::invalid("variational.samples", format!("at most {MOST_SAMPLES}"), samples))
+            Some(samples) if samples > MAX_SAMPLES => {
+                Err(Error::invalid("variational.samples", format!("at most {MAX_SAMPLES}"), samples))
             }
             _ => Ok(()),
         }
+    }
+
+    /// Rejects a loss and a score without any column.
+    pub(super) fn check_inputs(&self, inputs: &Inputs) -> Result<()> {
+        if inputs.numbers.is_empty() && inputs.categories.is_empty() {
+            return Err(Error::InsufficientData { what: "feature columns".into(), needed: 1, got: 0 });
+        }
+        if inputs.numbers.is_empty() && self.category_weight == 0.0 {
+            return Err(Error::invalid("category_weight", "above 0 where all columns are categories", 0));
+        }
+        Ok(())
     }
 }

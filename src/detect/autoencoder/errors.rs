@@ -1,21 +1,20 @@
 //! From the errors of a row's columns to its score.
 
-use super::loss::shares;
-use super::{AutoencoderConfig, ErrorForm};
+use super::{AutoencoderConfig, ScoreTransform};
 use crate::nn::inputs::Inputs;
 use crate::nn::kernels::ln_1p;
 use crate::simd::wide;
 
-/// No column's mean error counts as less: one that training reproduces perfectly would rule every score.
-const LEAST_SCALE: f32 = 1e-3;
+/// Minimum scale of a column: a column that training reproduces perfectly would dominate every score.
+const MIN_SCALE: f32 = 1e-3;
 
-/// What the error of each column counts; numbers first, then categories, as the network gives them.
+/// How the errors of the columns become a score; numbers first, then categories, in the order of the network.
 #[derive(Clone, Debug)]
 pub(super) struct Errors {
-    form: ErrorForm,
+    form: ScoreTransform,
     /// They sum to 1.
     weights: Vec<f32>,
-    /// At least [`LEAST_SCALE`].
+    /// At least [`MIN_SCALE`].
     scales: Vec<f32>,
 }
 
@@ -25,25 +24,25 @@ impl Errors {
         let (of_numbers, of_categories) = shares(numbers, categories, config.category_weight);
         let mut weights = vec![(of_numbers / numbers.max(1) as f64) as f32; numbers];
         weights.resize(numbers + categories, (of_categories / categories.max(1) as f64) as f32);
-        Self { form: config.error_form, weights, scales }
+        Self { form: config.score_transform, weights, scales }
     }
 
     pub(super) fn scales(&self) -> &[f32] {
         &self.scales
     }
 
-    /// Makes of each error of each row what it adds to the score of its row.
+    /// Turns each error into its part of the score of its row.
     pub(super) fn shares(&self, errors: &mut [f32]) {
-        if self.form != ErrorForm::Plain {
+        if self.form != ScoreTransform::Plain {
             divide_rows(errors, &self.scales);
         }
-        if self.form == ErrorForm::Logarithmic {
+        if self.form == ScoreTransform::Logarithmic {
             ln_1p(errors);
         }
         multiply_rows(errors, &self.weights);
     }
 
-    /// The score of a row, of the shares of its columns.
+    /// The score of a row, from the parts of its columns.
     pub(super) fn score(shares: &[f32]) -> f64 {
         let (parts, rest) = shares.as_chunks::<8>();
         let mut sums = [0.0; 8];
@@ -52,6 +51,14 @@ impl Errors {
         }
         sums.iter().sum()
     }
+}
+
+/// The weights of numbers and categories in a mean: 1 and the category weight, normalised; 0 for a missing kind.
+pub(super) fn shares(numbers: usize, categories: usize, category_weight: f32) -> (f64, f64) {
+    let numbers = if numbers > 0 { 1.0 } else { 0.0 };
+    let categories = if categories > 0 { f64::from(category_weight) } else { 0.0 };
+    let total = numbers + categories;
+    (numbers / total, categories / total)
 }
 
 wide! {
@@ -70,17 +77,17 @@ wide! {
     }
 }
 
-/// Mean error of each of `columns` over the rows, at least [`LEAST_SCALE`].
+/// Mean error of each of `columns` over the rows, at least [`MIN_SCALE`].
 pub(super) fn scales(errors: &[f32], columns: usize) -> Vec<f32> {
     let mut sums = vec![0.0; columns];
     for row in errors.chunks_exact(columns) {
         sums.iter_mut().zip(row).for_each(|(sum, &error)| *sum += f64::from(error));
     }
     let rows = (errors.len() / columns.max(1)).max(1) as f64;
-    sums.into_iter().map(|sum| ((sum / rows) as f32).max(LEAST_SCALE)).collect()
+    sums.into_iter().map(|sum| ((sum / rows) as f32).max(MIN_SCALE)).collect()
 }
 
-/// Whether a scale may stand in a file.
+/// Whether a scale in a file is valid.
 pub(super) fn is_scale(scale: f32) -> bool {
-    scale.is_finite() && scale >= LEAST_SCALE
+    scale.is_finite() && scale >= MIN_SCALE
 }

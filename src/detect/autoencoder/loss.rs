@@ -1,25 +1,16 @@
-//! What training makes small, and each row's errors by column.
+//! The training loss, and the error of each column of each row.
 
 use candle_core::{D, DType, Tensor};
 
+use super::errors::shares;
 use super::network::{Code, Output};
+use super::scoring::MAX_LOG_VARIANCE;
 use crate::error::Result;
-use crate::nn::inputs::Batch;
+use crate::nn::batch::Batch;
 use crate::nn::losses::{cross_entropy, mean_squared_error};
 
-/// Log-variances are kept within this.
-pub(super) const MOST_LOG_VARIANCE: f32 = 20.0;
-
 pub(super) fn clamp_log_variance(x: &Tensor) -> Result<Tensor> {
-    Ok(x.clamp(-MOST_LOG_VARIANCE, MOST_LOG_VARIANCE)?)
-}
-
-/// What numbers and categories count in a mean: 1 and the weight, 0 for what is not there.
-pub(super) fn shares(numbers: usize, categories: usize, category_weight: f32) -> (f64, f64) {
-    let numbers = if numbers > 0 { 1.0 } else { 0.0 };
-    let categories = if categories > 0 { f64::from(category_weight) } else { 0.0 };
-    let total = numbers + categories;
-    (numbers / total, categories / total)
+    Ok(x.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE)?)
 }
 
 /// `(MSE + weight · CE) / (1 + weight)`, a scalar.

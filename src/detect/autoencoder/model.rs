@@ -7,37 +7,32 @@ use serde_json::{Value, json};
 
 use super::config::AutoencoderConfig;
 use super::errors::Errors;
-use super::fit::TILE;
-use super::loss::errors;
-use super::network::{Network, noise};
+use super::noise::draws;
 use super::scoring::Scorer;
 use crate::detect::{Detector, check};
 use crate::error::Result;
 use crate::explain::Explanation;
-use crate::nn::device::{Device, Place, Precision};
-use crate::nn::inputs::{Encoded, Inputs};
-use crate::nn::pass::Pass;
+use crate::nn::config::{Device, Precision};
+use crate::nn::inputs::Inputs;
 use crate::nn::score::{TILE_ROWS, padded, with_scratch};
-use crate::nn::train::History;
-use crate::nn::weights::Weights;
+use crate::nn::{History, with_train};
 use crate::parallel;
-use crate::rng::Stream;
 
-/// The random stream of the draws that a score is the mean of.
-const SAMPLE_STREAM: u64 = u64::MAX - 1;
+/// Rows that one thread scores at a time.
+const TILE: usize = 1024;
 
 /// A fitted autoencoder.
 ///
-/// The score of a row is `(mean over the numbers + w · mean over the categories) / (1 + w)` of what
-/// [`ErrorForm`](super::ErrorForm) makes of each column's error, with `w` the category weight; at least 0.
+/// The score of a row is `(mean over the numbers + w · mean over the categories) / (1 + w)` of the errors of the columns
+/// after the [`ScoreTransform`](super::ScoreTransform), with `w` the category weight; at least 0.
 #[derive(Clone, Debug)]
 pub struct Autoencoder {
-    config: AutoencoderConfig,
-    inputs: Inputs,
+    pub(super) config: AutoencoderConfig,
+    pub(super) inputs: Inputs,
     n_parameters: usize,
-    scorer: Scorer,
-    weights: BTreeMap<String, Vec<f32>>,
-    errors: Errors,
+    pub(super) scorer: Scorer,
+    pub(super) weights: BTreeMap<String, Vec<f32>>,
+    pub(super) errors: Errors,
     usual_score: f64,
     history: History,
 }
@@ -81,19 +76,21 @@ impl Autoencoder {
         self.usual_score
     }
 
-    /// Scores rows in batches on a device, as [`Detector::score`] does on the CPU; worth it for many rows at once.
+    /// Scores many rows in batches on a device.
     ///
-    /// `x` has the shape (rows, features); one score for each row comes back. Equal to its scores to about 1e-4 of them
-    /// in single precision, to about 2 % in half precision.
+    /// `x` has the shape (rows, features); returns one score for each row. Relative differences to [`Detector::score`] are
+    /// about 1e-4 in single precision and about 2 % in half precision.
     ///
     /// # Errors
     ///
-    /// As [`Detector::score_into`]; [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a device that is
-    /// not there, and for numbers that half precision cannot hold.
+    /// As [`Detector::score_into`]; [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a device that
+    /// does not exist, and for numbers out of the range of half precision; [`Error::Unsupported`](crate::Error::Unsupported)
+    /// in a build without the feature `train`.
     ///
     /// # Examples
     ///
-    /// ```
+    #[cfg_attr(feature = "train", doc = "```")]
+    #[cfg_attr(not(feature = "train"), doc = "```ignore")]
     /// use qosguard::detect::{AutoencoderConfig, Detector, Device, Fit, FitContext, Precision, TrainingConfig};
     /// use qosguard::ndarray::Array2;
     ///
@@ -106,18 +103,11 @@ impl Autoencoder {
     /// # Ok::<(), qosguard::Error>(())
     /// ```
     pub fn score_on(&self, x: ArrayView2<'_, f32>, device: Device, precision: Precision) -> Result<Vec<f32>> {
-        self.score_at(x, device.open("device", precision)?)
-    }
-
-    pub(in crate::detect) fn score_at(&self, x: ArrayView2<'_, f32>, place: Place) -> Result<Vec<f32>> {
-        check::shape(&x, self.n_features(), x.nrows())?;
-        check::finite(&x, 0)?;
-        let weights = Weights::stored(self.weights.clone()).on(place);
-        let network = Network::new(weights, &self.config, &self.inputs)?;
-        let mut errors = Self::errors_of(&network, &self.config, &self.inputs.encode(&x))?;
-        self.errors.shares(&mut errors);
-        let scores = errors.chunks_exact(self.scorer.columns()).map(|shares| Errors::score(shares) as f32);
-        network.weights().place().check(scores.collect())
+        with_train!(
+            "scoring on a device",
+            [x, device, precision],
+            self.score_at(x, device.open("device", precision)?)
+        )
     }
 
     pub(super) fn inputs(&self) -> &Inputs {
@@ -131,43 +121,6 @@ impl Autoencoder {
     pub(super) fn error_scales(&self) -> &[f32] {
         self.errors.scales()
     }
-
-    /// Errors of all columns of all rows, row after row, through candle.
-    pub(super) fn errors_of(
-        network: &Network,
-        config: &AutoencoderConfig,
-        encoded: &Encoded,
-    ) -> Result<Vec<f32>> {
-        let mut all = Vec::new();
-        let draws = draws(config);
-        for start in (0..encoded.rows).step_by(TILE) {
-            let rows: Vec<usize> = (start..encoded.rows.min(start + TILE)).collect();
-            let batch = encoded.batch(&rows, network.weights().place())?;
-            let code = network.encode(&batch, &mut Pass::scoring())?;
-            let Some(log_variance) = code.log_variance.as_ref().filter(|_| !draws.is_empty()) else {
-                all.extend(errors(&network.decode(code.mean, &mut Pass::scoring())?, &batch)?);
-                continue;
-            };
-            let deviation = (log_variance * 0.5)?.exp()?;
-            let mut mean: Vec<f32> = Vec::new();
-            for draw in &draws {
-                let draw = Place::of(&deviation).tensor(draw.clone(), draw.len())?;
-                let z = (&code.mean + deviation.broadcast_mul(&draw)?)?;
-                let errors = errors(&network.decode(z, &mut Pass::scoring())?, &batch)?;
-                mean.resize(errors.len(), 0.0);
-                mean.iter_mut().zip(errors).for_each(|(mean, e)| *mean += e / draws.len() as f32);
-            }
-            all.extend(mean);
-        }
-        Ok(all)
-    }
-}
-
-/// The points of the standard normal distribution at which every row's code is taken; none without Monte Carlo.
-pub(super) fn draws(config: &AutoencoderConfig) -> Vec<Vec<f32>> {
-    let samples = config.variational.as_ref().map_or(0, |variational| variational.samples);
-    let mut random = Stream::new(config.seed, SAMPLE_STREAM);
-    (0..samples).map(|_| noise(1.0, config.latent, &mut random)).collect()
 }
 
 impl Detector for Autoencoder {
@@ -195,7 +148,7 @@ impl Detector for Autoencoder {
         })
     }
 
-    /// The base is 0, and the contribution of a feature is its share of the score: what its own error adds.
+    /// The base is 0, and the contribution of a feature is the part of the score from its own error.
     fn explain(&self, x: ArrayView2<'_, f32>) -> Result<Explanation> {
         check::shape(&x, self.n_features(), x.nrows())?;
         check::finite(&x, 0)?;

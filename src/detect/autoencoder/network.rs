@@ -6,13 +6,15 @@ use candle_core::{Tensor, Var};
 
 use super::AutoencoderConfig;
 use super::loss::clamp_log_variance;
+use super::noise::noise;
+use super::scoring::embedding_width;
 use crate::error::Result;
-use crate::nn::device::Place;
-use crate::nn::inputs::{Batch, CategoryInput, Inputs};
+use crate::nn::batch::Batch;
+use crate::nn::inputs::Inputs;
 use crate::nn::layers::{BatchNorm, Embedding, Linear, dropout};
 use crate::nn::pass::Pass;
+use crate::nn::place::Place;
 use crate::nn::weights::{Init, Weights};
-use crate::rng::Stream;
 
 /// The layers of an autoencoder and their weights.
 ///
@@ -33,17 +35,17 @@ pub(super) struct Network {
     config: AutoencoderConfig,
 }
 
-/// What the narrow layer gives: shape (rows, latent) each.
+/// The output of the narrow layer: shape (rows, latent) each.
 #[derive(Clone, Debug)]
 pub(super) struct Code {
     pub(super) mean: Tensor,
     pub(super) log_variance: Option<Tensor>,
 }
 
-/// What the heads give.
+/// The output of the heads.
 #[derive(Clone, Debug)]
 pub(super) struct Output {
-    /// (rows, numbers); `None` where there are no numbers.
+    /// (rows, numbers); `None` without numbers.
     pub(super) numbers: Option<Tensor>,
     /// For each categorical column (rows, codes).
     pub(super) logits: Vec<Tensor>,
@@ -60,11 +62,6 @@ struct Layer {
 struct Skip {
     weight: Var,
     strength: Var,
-}
-
-/// Length of the vector of a category: `min(max(4, codes / 2), 16)`.
-pub(super) fn embedding_width(input: &CategoryInput) -> usize {
-    (input.cardinality() / 2).clamp(4, 16)
 }
 
 impl Network {
@@ -122,7 +119,7 @@ impl Network {
         self.weights.values()
     }
 
-    /// From a batch to the narrow layer; training adds noise and hides codes.
+    /// From a batch to the narrow layer; training adds noise and replaces codes.
     pub(super) fn encode(&self, batch: &Batch, pass: &mut Pass) -> Result<Code> {
         let x = self.input(batch, pass)?;
         let h = self.through(&self.encoder, x.clone(), pass)?;
@@ -153,10 +150,10 @@ impl Network {
                 let noise = noise(self.config.noise, numbers.elem_count(), random);
                 numbers = (&numbers + Place::of(&numbers).tensor(noise, numbers.shape())?)?;
             }
-            if self.config.hidden_codes > 0.0 && !self.embeddings.is_empty() {
+            if self.config.category_dropout > 0.0 && !self.embeddings.is_empty() {
                 let mut values = codes.flatten_all()?.to_vec1::<u32>()?;
                 for code in &mut values {
-                    if random.uniform() < f64::from(self.config.hidden_codes) {
+                    if random.uniform() < f64::from(self.config.category_dropout) {
                         *code = 0;
                     }
                 }
@@ -212,20 +209,4 @@ fn layers(
         inputs = width;
     }
     Ok(layers)
-}
-
-/// `n` normal numbers, two from each draw of 64 bits (Box and Muller).
-pub(super) fn noise(deviation: f32, n: usize, random: &mut Stream) -> Vec<f32> {
-    const UNIT: f32 = 1.0 / (1_u32 << 24) as f32;
-    let mut values = Vec::with_capacity(n + 1);
-    while values.len() < n {
-        let bits = random.bits();
-        // 24 bits each, in (0, 1] and [0, 1).
-        let (u, v) = (((bits >> 40) + 1) as f32 * UNIT, ((bits >> 8) & 0xff_ffff) as f32 * UNIT);
-        let radius = deviation * (-2.0 * u.ln()).sqrt();
-        let (sin, cos) = (std::f32::consts::TAU * v).sin_cos();
-        values.extend([radius * cos, radius * sin]);
-    }
-    values.truncate(n);
-    values
 }

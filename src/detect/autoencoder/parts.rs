@@ -5,15 +5,16 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::errors::{Errors, is_scale};
-use super::fit::LEAST_USUAL;
-use super::network::Network;
 use super::{Autoencoder, AutoencoderConfig};
 use crate::artifact::Tensors;
 use crate::detect::stored::{Stored, put_weights, take_weights};
 use crate::error::{Error, Result};
+use crate::nn::History;
 use crate::nn::inputs::Inputs;
-use crate::nn::train::History;
-use crate::nn::weights::Weights;
+use crate::nn::score::n_trained;
+
+/// Minimum of the usual score, by which scores are divided.
+pub(super) const MIN_USUAL: f64 = 1e-6;
 
 /// An [`Autoencoder`] as plain data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -21,7 +22,7 @@ use crate::nn::weights::Weights;
 pub struct AutoencoderParts {
     /// The settings that the model was fitted with.
     pub config: AutoencoderConfig,
-    /// How the columns go in.
+    /// How columns become inputs.
     pub(crate) inputs: Inputs,
     /// Mean error of each number, then of each category, on the held-out rows; at least 1e-3.
     pub error_scales: Vec<f32>,
@@ -38,7 +39,7 @@ impl Autoencoder {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] that names the field or the weight that does not hold.
+    /// [`Error::InvalidArgument`] that names the invalid field or weight.
     pub fn from_parts(parts: &AutoencoderParts) -> Result<Self> {
         let AutoencoderParts { config, inputs, error_scales, usual_score, history, weights } = parts;
         config.validate()?;
@@ -53,11 +54,10 @@ impl Autoencoder {
             let name = format!("error_scales[{i}]");
             return Err(Error::invalid(name, "at least 0.001 and finite", error_scales[i]));
         }
-        if !(*usual_score >= LEAST_USUAL && usual_score.is_finite()) {
+        if !(*usual_score >= MIN_USUAL && usual_score.is_finite()) {
             return Err(Error::invalid("usual_score", "at least 0.000001 and finite", usual_score));
         }
-        let network = Network::new(Weights::stored(weights.clone()), config, inputs)?;
-        let n_parameters = network.weights().count();
+        let n_parameters = n_trained(weights);
         let errors = Errors::new(config, inputs, error_scales.clone());
         let (config, inputs) = (config.clone(), inputs.clone());
         Self::assemble(config, inputs, n_parameters, weights.clone(), errors, *usual_score, history.clone())
@@ -76,7 +76,7 @@ impl Autoencoder {
     }
 }
 
-/// What stands of an autoencoder in a file's header.
+/// The part of an autoencoder in the header of a file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct AutoencoderHeader {

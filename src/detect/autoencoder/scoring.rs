@@ -1,17 +1,23 @@
-//! The network laid out for scoring.
+//! The network, laid out for scoring.
 
 use std::collections::BTreeMap;
 
 use ndarray::ArrayView2;
 
 use super::config::AutoencoderConfig;
-use super::loss::MOST_LOG_VARIANCE;
-use super::network::embedding_width;
 use crate::error::Result;
-use crate::nn::inputs::Inputs;
+use crate::nn::inputs::{CategoryInput, Inputs};
 use crate::nn::kernels::{exp_of, sum};
-use crate::nn::score::{Dense, Scaling, TILE_ROWS, named, padded, take, with_scratch};
+use crate::nn::score::{Dense, Scaling, TILE_ROWS, Values, named, padded, take, with_scratch};
 use crate::simd::wide;
+
+/// Log-variances are clamped to this.
+pub(super) const MAX_LOG_VARIANCE: f32 = 20.0;
+
+/// Length of the vector of a category: `min(max(4, codes / 2), 16)`.
+pub(super) fn embedding_width(input: &CategoryInput) -> usize {
+    (input.cardinality() / 2).clamp(4, 16)
+}
 
 /// The layers of a trained autoencoder, without candle.
 #[derive(Clone, Debug)]
@@ -46,14 +52,15 @@ struct Memory<'a> {
 impl Scorer {
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a weight that is not there and for another
-    /// number of values.
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) that names a weight that is missing, has another
+    /// number of values or one that is not finite, or that the network does not have.
     pub(super) fn new(
-        values: &BTreeMap<String, Vec<f32>>,
+        weights: &BTreeMap<String, Vec<f32>>,
         config: &AutoencoderConfig,
         inputs: &Inputs,
         draws: Vec<Vec<f32>>,
     ) -> Result<Self> {
+        let values = &Values::new(weights);
         let mut tables = Vec::new();
         for (i, input) in inputs.categories.iter().enumerate() {
             let width = embedding_width(input);
@@ -86,13 +93,13 @@ impl Scorer {
             0 => None,
             n => Some(Dense::new(values, "numbers", [outer, n], None)?),
         };
-        let head = |(i, input): (usize, &crate::nn::inputs::CategoryInput)| {
+        let head = |(i, input): (usize, &CategoryInput)| {
             Dense::new(values, &format!("categories.{i}"), [outer, input.cardinality()], None)
         };
         let category_heads = inputs.categories.iter().enumerate().map(head).collect::<Result<Vec<_>>>()?;
         let heads = number_head.iter().chain(&category_heads).map(Dense::outputs);
         let widest = config.widths.iter().copied().chain([width, config.latent]).chain(heads).max();
-        Ok(Self {
+        let scorer = Self {
             numbers: inputs.numbers.len(),
             scaling: Scaling::new(inputs),
             encoder: layers("encoder", width, &mut config.widths.iter().copied())?,
@@ -105,7 +112,9 @@ impl Scorer {
             tables,
             draws,
             widths: [width, widest.unwrap_or_default()],
-        })
+        };
+        values.finish()?;
+        Ok(scorer)
     }
 
     /// Columns that have an error: numbers, then categories.
@@ -140,7 +149,7 @@ impl Scorer {
         if let Some(log_variance) = self.log_variance.as_ref().filter(|_| !self.draws.is_empty()) {
             log_variance.forward(hidden, &mut memory.deviation[..code]);
             for v in &mut memory.deviation[..code] {
-                *v = (0.5 * v.clamp(-MOST_LOG_VARIANCE, MOST_LOG_VARIANCE)).exp();
+                *v = (0.5 * v.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE)).exp();
             }
         }
         if let Some(skip) = &self.skip {
@@ -217,7 +226,7 @@ impl Scorer {
 }
 
 /// `s · W`, as a layer without a bias.
-fn skip(values: &BTreeMap<String, Vec<f32>>, [inputs, outputs]: [usize; 2]) -> Result<Dense> {
+fn skip(values: &Values<'_>, [inputs, outputs]: [usize; 2]) -> Result<Dense> {
     let weight = named(values, "skip.weight", inputs * outputs)?;
     let strength = named(values, "skip.strength", 1)?[0];
     let weight: Vec<f32> = weight.iter().map(|weight| weight * strength).collect();
@@ -258,17 +267,17 @@ wide! {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "train"))]
 mod tests {
     use ndarray::Array2;
 
     use super::super::Autoencoder;
-    use super::super::model::draws;
     use super::super::network::Network;
+    use super::super::noise::draws;
     use super::*;
-    use crate::detect::{ErrorForm, Variational};
+    use crate::detect::{ScoreTransform, Variational};
     use crate::nn::columns::Columns;
-    use crate::nn::layers::Activation;
+    use crate::nn::config::Activation;
     use crate::nn::weights::Weights;
     use crate::rng::Stream;
 
@@ -320,7 +329,12 @@ mod tests {
                 activation: Activation::Gelu,
                 ..base()
             },
-            AutoencoderConfig { error_form: ErrorForm::Plain, widths: vec![64], latent: 16, ..base() },
+            AutoencoderConfig {
+                score_transform: ScoreTransform::Plain,
+                widths: vec![64],
+                latent: 16,
+                ..base()
+            },
         ] {
             compare(&config, &x);
         }

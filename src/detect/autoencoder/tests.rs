@@ -3,23 +3,26 @@ use std::ops::ControlFlow;
 use candle_core::{Device, Tensor};
 use ndarray::{Array2, array, s};
 
-use super::fit::Reconstruct;
 use super::loss::{clamp_log_variance, divergence, errors, reconstruction};
-use super::network::{Code, Network, Output, embedding_width, noise};
+use super::network::{Code, Network, Output};
+use super::noise::noise;
+use super::scoring::embedding_width;
+use super::train::Reconstruct;
 use super::*;
 use crate::artifact::Tensors;
 use crate::detect::stored::Stored;
 use crate::detect::{Columns, Detector, Fit, FitContext, Stopped, TrainingConfig};
-use crate::nn::device::Place;
-use crate::nn::inputs::{Batch, CategoryInput, Inputs, NumberInput};
+use crate::nn::batch::Batch;
+use crate::nn::inputs::{CategoryInput, Inputs, NumberInput};
 use crate::nn::pass::Pass;
+use crate::nn::place::Place;
 use crate::nn::testing::every_weight_gets_a_gradient;
 use crate::nn::train::Task;
 use crate::nn::weights::Weights;
 use crate::rng::Stream;
 
 /// Numbers in columns 0, 1 and 2 and a category in column 3. The third number is the sum of the first two, and
-/// the category says whether the first is positive.
+/// the category is 7 where the first is positive, else 3.
 pub(crate) fn rows(n: usize, seed: u64) -> Array2<f32> {
     let mut random = Stream::new(seed, 0);
     let mut x = Array2::zeros((n, 4));
@@ -36,19 +39,19 @@ pub(crate) fn small() -> AutoencoderConfig {
         widths: vec![16],
         latent: 2,
         batch_norm: false,
-        error_form: ErrorForm::Logarithmic,
+        score_transform: ScoreTransform::Logarithmic,
         training: TrainingConfig { epochs: 20, batch_rows: 64, learning_rate: 5e-3, ..Default::default() },
         ..Default::default()
     }
 }
 
-/// A network with everything in it, and what it learns on 256 rows.
+/// A network with all options, and its training task on 256 rows.
 pub(crate) fn with_task<T>(place: Place, f: impl FnOnce(&dyn Task) -> T) -> T {
     let config = AutoencoderConfig {
         batch_norm: true,
         skip: true,
         dropout: 0.2,
-        hidden_codes: 0.1,
+        category_dropout: 0.1,
         variational: Some(Variational::default()),
         ..small()
     };
@@ -205,8 +208,8 @@ fn what_breaks_the_pattern_scores_high_and_is_blamed() {
 fn contributions_sum_to_the_score() {
     let x = rows(300, 1);
     let training = TrainingConfig { epochs: 1, ..Default::default() };
-    for error_form in [ErrorForm::Plain, ErrorForm::Relative, ErrorForm::Logarithmic] {
-        let config = AutoencoderConfig { error_form, training: training.clone(), ..small() };
+    for score_transform in [ScoreTransform::Plain, ScoreTransform::Relative, ScoreTransform::Logarithmic] {
+        let config = AutoencoderConfig { score_transform, training: training.clone(), ..small() };
         let model = config.fit(x.view(), FitContext::default()).unwrap().model;
         let explanation = model.explain(x.view()).unwrap();
         explanation.check().unwrap();

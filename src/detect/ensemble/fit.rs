@@ -78,7 +78,6 @@ impl Fit for EnsembleConfig {
     fn fit(&self, x: ArrayView2<'_, f32>, context: FitContext<'_>) -> Result<Fitted<Ensemble>> {
         context.refuse_weights()?;
         let labels = context.attacks()?;
-        #[cfg(feature = "neural")]
         if let Some(columns) = context.columns {
             let mut named = self.clone();
             named.name_columns(columns)?;

@@ -14,7 +14,6 @@ pub(super) use parts::EnsembleHeader;
 use serde::{Deserialize, Serialize};
 
 use super::AnyDetectorConfig;
-#[cfg(feature = "neural")]
 use super::ColumnNames;
 use crate::error::{Error, Result};
 
@@ -96,7 +95,6 @@ impl Default for EnsembleConfig {
 }
 
 impl EnsembleConfig {
-    #[cfg(feature = "neural")]
     pub(super) fn name_columns(&mut self, columns: ColumnNames<'_>) -> Result<()> {
         self.members.iter_mut().try_for_each(|member| member.detector.name_columns(columns))
     }

@@ -12,7 +12,7 @@ mod start;
 pub use model::GaussianMixture;
 pub(super) use parts::GaussianMixtureHeader;
 pub use parts::GaussianMixtureParts;
-#[cfg(feature = "neural")]
+#[cfg(feature = "train")]
 pub(super) use start::clusters;
 
 use ndarray::{ArrayView2, Axis};

@@ -75,7 +75,7 @@ fn cluster(mut distances: Vec<f64>, n: usize, largest: usize) -> Vec<Vec<usize>>
         open.retain(|&c| c != b);
         let joined = std::mem::take(&mut clusters[b]);
         if clusters[a].len() + joined.len() > largest {
-            // What is joined to a cluster that is too large is a group of its own.
+            // A cluster that joins a cluster above the maximum size is a group of its own.
             let parts = [std::mem::take(&mut clusters[a]), joined];
             clusters[a] = parts.concat();
             found.extend(parts.into_iter().filter(|part| part.len() <= largest));

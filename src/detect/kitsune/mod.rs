@@ -17,21 +17,20 @@ use serde::{Deserialize, Serialize};
 use crate::detect::{Fit, FitContext, Fitted, OnlineDetector};
 use crate::error::{Error, Result};
 
-/// Most feature columns: their correlations are kept while features are mapped.
-const MOST_FEATURES: usize = 512;
+/// Maximum number of feature columns: their correlations are in memory while features are mapped.
+const MAX_FEATURES: usize = 512;
 
 /// Settings of [`Kitsune`].
 ///
-/// A stream goes through three phases. The first `mapping_rows` say how the features correlate, what range
-/// each has, and so which of them are grouped; the next `training_rows` train an autoencoder on each group and
-/// one more on their errors, one step a row; from then on rows can be scored, and those that are learned still
-/// train. The labels given to [`Fit::fit`] are not used.
+/// A stream has three phases. The first `mapping_rows` rows determine the correlations and ranges of the features, and so
+/// the groups. The next `training_rows` rows train an autoencoder on each group and one more on their errors, one step a
+/// row. After that rows can be scored, and rows that are learned still train. The labels given to [`Fit::fit`] are not used.
 ///
 /// # Source
 ///
 /// Y. Mirsky, T. Doitshman, Y. Elovici, A. Shabtai, *Kitsune: An Ensemble of Autoencoders for Online Network
 /// Intrusion Detection*, NDSS 2018. Here the groups are joined by average distance, and one learned row at
-/// most doubles the range of a feature, so that a single wild value does not flatten all others.
+/// most doubles the range of a feature, so that a single extreme value does not compress all others.
 ///
 /// # Examples
 ///
@@ -56,15 +55,15 @@ const MOST_FEATURES: usize = 512;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct KitsuneConfig {
-    /// Rows from which the groups follow, 2 to 2^20; [`Fit::fit`] takes at most half of its rows.
+    /// Rows from which the groups are found, 2 to 2^20; [`Fit::fit`] takes at most half of its rows.
     pub mapping_rows: usize,
-    /// Rows to train on before any is scored, 1 to 2^30; [`Fit::fit`] takes the rest where there are fewer.
+    /// Training rows before the first score, 1 to 2^30; [`Fit::fit`] takes the rest where there are fewer.
     pub training_rows: usize,
-    /// Most features of a group, 1 to 64.
+    /// Maximum number of features in a group, 1 to 64.
     pub largest_group: usize,
     /// Hidden units of an autoencoder for each of its inputs, above 0 and at most 1.
     pub hidden_ratio: f64,
-    /// How far a training step goes, above 0 and at most 1.
+    /// Learning rate, above 0 and at most 1.
     pub learning_rate: f64,
     /// Seed of the first weights; each autoencoder draws from its own stream.
     pub seed: u64,
@@ -94,8 +93,8 @@ impl KitsuneConfig {
         self.validate()?;
         match n_features {
             0 => Err(Error::InsufficientData { what: "feature columns".into(), needed: 1, got: 0 }),
-            1..=MOST_FEATURES => Ok(Kitsune::new(self.clone(), n_features)),
-            _ => Err(Error::invalid("n_features", format!("in 1..={MOST_FEATURES}"), n_features)),
+            1..=MAX_FEATURES => Ok(Kitsune::new(self.clone(), n_features)),
+            _ => Err(Error::invalid("n_features", format!("in 1..={MAX_FEATURES}"), n_features)),
         }
     }
 

@@ -47,7 +47,7 @@ pub struct Kitsune {
     pub(super) phase: Phase,
 }
 
-/// What the rows are learned for.
+/// The phase of the stream.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Phase {
     /// To see which features go together.
@@ -98,8 +98,8 @@ impl Kitsune {
 
     /// For each feature, how many values lay beyond its range when they were learned, once features were mapped.
     ///
-    /// Each of them stretches the range by at most its own width. Many of them say that the stream has left
-    /// what the groups were made for: begin a new stream then.
+    /// Each of them extends the range by at most its own width. With many of them, the stream has changed since the groups
+    /// were found: begin a new stream then.
     pub fn out_of_range(&self) -> &[u64] {
         &self.beyond
     }
@@ -261,12 +261,12 @@ impl Detector for Kitsune {
     /// Splits the score, which is the error over all groups, by squared errors.
     ///
     /// Each group gets its share of the squared error of the last autoencoder, and each feature its share of the
-    /// squared error of its group: with `e_g` and `d_j` what the autoencoders miss,
+    /// squared error of its group: with `e_g` and `d_j` the errors of the autoencoders,
     ///
     /// `score · e_g² / Σ e² · d_j² / Σ_{k in g} d_k²`.
     ///
-    /// The base is 0. A group without any error shares evenly. The split says where the score comes from, not
-    /// what would happen if the feature had another value.
+    /// The base is 0. A group without any error distributes evenly. The split attributes the score to features; it does
+    /// not predict the score for another value of a feature.
     ///
     /// # Errors
     ///

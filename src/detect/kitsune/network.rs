@@ -2,7 +2,7 @@
 
 use super::ranges::Ranges;
 use super::unit::Unit;
-use super::{KitsuneConfig, MOST_FEATURES};
+use super::{KitsuneConfig, MAX_FEATURES};
 use crate::rng::Stream;
 
 /// A group of features and its autoencoder.
@@ -21,17 +21,17 @@ pub(super) struct Network {
     pub(super) output: Unit,
 }
 
-/// What is computed on the way to a score, for `N` rows side by side.
+/// Intermediate results of `N` scores.
 pub(super) struct Scratch<const N: usize> {
-    input: [[f32; N]; MOST_FEATURES],
-    hidden: [[f32; N]; MOST_FEATURES],
-    restored: [[f32; N]; MOST_FEATURES],
-    errors: [[f32; N]; MOST_FEATURES],
+    input: [[f32; N]; MAX_FEATURES],
+    hidden: [[f32; N]; MAX_FEATURES],
+    restored: [[f32; N]; MAX_FEATURES],
+    errors: [[f32; N]; MAX_FEATURES],
 }
 
 impl<const N: usize> Scratch<N> {
     pub(super) const fn new() -> Self {
-        let zeros = [[0.0; N]; MOST_FEATURES];
+        let zeros = [[0.0; N]; MAX_FEATURES];
         Self { input: zeros, hidden: zeros, restored: zeros, errors: zeros }
     }
 }
@@ -96,8 +96,8 @@ impl Network {
         self.output.step(x, y, z, rate);
     }
 
-    /// The scores of `N` rows; `value(lane, feature)` is what a row has there. Calls `seen(group, x, z)` with
-    /// what each autoencoder took in and gave back, the one over the errors last.
+    /// The scores of `N` rows; `value(lane, feature)` is the value of a row. Calls `seen(group, x, z)` with
+    /// the input and the output of each autoencoder, the one over the errors last.
     pub(super) fn score<const N: usize>(
         &self,
         ranges: &Ranges,

@@ -9,7 +9,7 @@ use super::model::Phase;
 use super::network::{Group, Network, features_of, hidden};
 use super::ranges::Ranges;
 use super::unit::Unit;
-use super::{Kitsune, KitsuneConfig, MOST_FEATURES};
+use super::{Kitsune, KitsuneConfig, MAX_FEATURES};
 use crate::artifact::Tensors;
 use crate::detect::stored::{Stored, put_weights, take_weights};
 use crate::error::{Error, Result};
@@ -49,7 +49,7 @@ pub struct KitsuneParts {
     pub weights: BTreeMap<String, Vec<f32>>,
 }
 
-/// What stands of a [`Kitsune`] in a file's header.
+/// The part of a [`Kitsune`] in the header of a file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, missing_debug_implementations, reason = "only files see it")]
@@ -137,8 +137,8 @@ impl KitsuneParts {
     pub(super) fn assemble(&self) -> Result<Kitsune> {
         self.config.validate()?;
         let n = self.n_features;
-        if !(1..=MOST_FEATURES).contains(&n) {
-            return Err(Error::invalid("n_features", format!("in 1..={MOST_FEATURES}"), n));
+        if !(1..=MAX_FEATURES).contains(&n) {
+            return Err(Error::invalid("n_features", format!("in 1..={MAX_FEATURES}"), n));
         }
         let is_mapped = self.rows_learned >= self.config.mapping_rows as u64;
         let (mapping, mapped) = if is_mapped { (0, n) } else { (n, 0) };
@@ -206,7 +206,7 @@ impl KitsuneParts {
             .collect::<Result<_>>()?;
         match weights.keys().next() {
             None => Ok(Network { groups, errors, output }),
-            Some(name) => Err(Error::invalid(name.as_str(), "a weight of the network", "a stranger")),
+            Some(name) => Err(Error::invalid(name.as_str(), "a weight of the network", "an unknown name")),
         }
     }
 }

@@ -3,35 +3,35 @@
 use ndarray::{Array2, ArrayView2, Axis, s};
 use serde_json::{Value, json};
 
-use super::config::{MOST_EXPERTS, MixtureOfExpertsConfig, check_names};
-use super::panel::{Panel, TILE};
-use super::report::{Choice, MixtureReport};
+use super::config::{MAX_EXPERTS, MixtureOfExpertsConfig, check_names};
+use super::report::{MixtureOutput, MixtureReport};
+use super::scorer::{GateScorer, TILE};
 use crate::detect::{AnyDetector, Classifier, Detector, check};
 use crate::error::{Error, Result};
 use crate::explain::Explanation;
 use crate::nn::History;
 use crate::parallel;
 
-/// Rows that one thread scores at a time, and below which no other thread is asked.
+/// Rows that one thread scores at a time.
 const CHUNK: usize = 4096;
 
-/// Experts with a gate that says for each row how much each counts.
+/// Experts, and a gate that weighs them in each row.
 ///
-/// The score of a row is `Σ w_i l_i`, the weighted log-odds of the experts at even odds of clean rows and
-/// attacks; see [`MixtureOfExpertsConfig`]. Where validation did not find the mixture better than its best
-/// expert, [`MixtureReport::chosen`] names that expert, and its log-odds are the score.
+/// The score of a row is `Σ w_i l_i`, the weighted log-odds of the experts at even odds of clean rows and attacks; see
+/// [`MixtureOfExpertsConfig`]. If the mixture was not better than its best expert in validation,
+/// [`MixtureReport::chosen`] names that expert, and its log-odds are the score.
 #[derive(Clone, Debug)]
 pub struct MixtureOfExperts {
     pub(super) config: MixtureOfExpertsConfig,
     pub(super) detectors: Vec<AnyDetector>,
-    pub(super) panel: Panel,
+    pub(super) scorer: GateScorer,
     pub(super) classes: Vec<String>,
     /// Share of each class among the attacks that it was fitted on; 0 for clean traffic.
     pub(super) class_shares: Vec<f64>,
     pub(super) report: MixtureReport,
     pub(super) history: History,
     names: Vec<String>,
-    /// The expert that speaks alone.
+    /// The expert whose log-odds are the score.
     pub(super) alone: Option<usize>,
 }
 
@@ -40,12 +40,12 @@ impl MixtureOfExperts {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] that names what does not hold, [`Error::ShapeMismatch`] for experts that were fitted
-    /// on different numbers of features.
+    /// [`Error::InvalidArgument`] that names the invalid part; [`Error::ShapeMismatch`] for experts that were fitted on
+    /// different numbers of features.
     pub(super) fn new(
         config: MixtureOfExpertsConfig,
         detectors: Vec<AnyDetector>,
-        panel: Panel,
+        scorer: GateScorer,
         (classes, class_shares): (Vec<String>, Vec<f64>),
         report: MixtureReport,
         history: History,
@@ -54,7 +54,7 @@ impl MixtureOfExperts {
         let n = config.experts.len();
         for (what, got) in [
             ("detectors", detectors.len()),
-            ("voices", panel.voices.len()),
+            ("calibrations", scorer.calibrations.len()),
             ("reported experts", report.experts.len()),
         ] {
             if got != n {
@@ -76,7 +76,7 @@ impl MixtureOfExperts {
         history.check()?;
         let names: Vec<String> = config.experts.iter().map(|expert| expert.name.clone()).collect();
         let alone = position(&names, &report.chosen)?;
-        Ok(Self { config, detectors, panel, classes, class_shares, report, history, names, alone })
+        Ok(Self { config, detectors, scorer, classes, class_shares, report, history, names, alone })
     }
 
     /// The settings that it was fitted with.
@@ -94,7 +94,7 @@ impl MixtureOfExperts {
         &self.detectors
     }
 
-    /// How experts and mixture did on rows that neither saw, and who speaks.
+    /// The validation of experts and mixture, and which output was chosen.
     pub fn report(&self) -> &MixtureReport {
         &self.report
     }
@@ -104,19 +104,19 @@ impl MixtureOfExperts {
         &self.history
     }
 
-    /// The same experts and gate with another speaker than validation chose.
+    /// The same experts and gate with another output than validation chose.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] for a name that no expert has.
-    pub fn with_choice(mut self, chosen: Choice) -> Result<Self> {
+    pub fn with_choice(mut self, chosen: MixtureOutput) -> Result<Self> {
         self.alone = position(&self.names, &chosen)?;
         self.report.chosen = chosen;
         Ok(self)
     }
 
-    /// How much each expert counts in each row, shape `(rows, features)` → `(rows, experts)`; each row sums to 1. 1 for
-    /// the expert that speaks alone, where validation chose one.
+    /// The weight of each expert in each row, shape `(rows, features)` → `(rows, experts)`; each row sums to 1. If the
+    /// output is the output of one expert, its weight is 1.
     ///
     /// # Errors
     ///
@@ -150,24 +150,24 @@ impl MixtureOfExperts {
     fn tile(&self, x: ArrayView2<'_, f32>, scores: &mut [f32], weights: &mut [f32]) -> Result<()> {
         let n = self.names.len();
         if let Some(i) = self.alone {
-            let voice = &self.panel.voices[i];
+            let calibration = &self.scorer.calibrations[i];
             self.detectors[i].score_into(x, scores)?;
             for (score, weights) in scores.iter_mut().zip(weights.chunks_exact_mut(n)) {
-                *score = voice.log_odds(voice.says(*score)) as f32;
+                *score = calibration.log_odds(calibration.evidence(*score)) as f32;
                 weights.fill(0.0);
                 weights[i] = 1.0;
             }
             return Ok(());
         }
-        let mut said = [0.0; TILE * MOST_EXPERTS];
-        for (i, (detector, voice)) in self.detectors.iter().zip(&self.panel.voices).enumerate() {
-            // The expert's scores stand where the row's own will.
+        let mut evidence = [0.0; TILE * MAX_EXPERTS];
+        for (i, (detector, calibration)) in self.detectors.iter().zip(&self.scorer.calibrations).enumerate() {
+            // `scores` contains the scores of one expert until the last step.
             detector.score_into(x, scores)?;
-            let column = said.iter_mut().skip(i).step_by(n);
-            column.zip(scores.iter()).for_each(|(said, &score)| *said = voice.says(score));
+            let column = evidence.iter_mut().skip(i).step_by(n);
+            column.zip(scores.iter()).for_each(|(evidence, &score)| *evidence = calibration.evidence(score));
         }
         let mut log_odds = [0.0; TILE];
-        self.panel.judge(&said[..scores.len() * n], weights, &mut log_odds[..scores.len()]);
+        self.scorer.combine(&evidence[..scores.len() * n], weights, &mut log_odds[..scores.len()]);
         scores.iter_mut().zip(log_odds).for_each(|(score, l)| *score = l as f32);
         Ok(())
     }
@@ -183,7 +183,7 @@ impl Detector for MixtureOfExperts {
         parallel::for_each_chunk(out, CHUNK, |start, out| {
             let x = x.slice_axis(Axis(0), (start..start + out.len()).into());
             check::finite(&x, start)?;
-            let mut weights = [0.0; TILE * MOST_EXPERTS];
+            let mut weights = [0.0; TILE * MAX_EXPERTS];
             for (tile, scores) in out.chunks_mut(TILE).enumerate() {
                 let rows = tile * TILE..tile * TILE + scores.len();
                 let weights = &mut weights[..scores.len() * self.names.len()];
@@ -212,9 +212,9 @@ impl Classifier for MixtureOfExperts {
         &self.classes
     }
 
-    /// The probability of the clean class is `1 / (1 + e^score)`, at even odds of clean rows and attacks. The rest goes to
-    /// the classes of attack as the experts that know classes share it out, each by its weight in the row; if no
-    /// such expert has a weight, by their shares among the training rows.
+    /// The probability of the clean class is `1 / (1 + e^score)`, at even odds of clean rows and attacks. The classes of
+    /// attack divide the rest by the weighted probabilities of the experts that learned classes. If no such expert has a
+    /// weight in the row, they divide it by their frequencies in the training rows.
     fn probabilities(&self, x: ArrayView2<'_, f32>) -> Result<Array2<f64>> {
         let (rows, n, classes) = (x.nrows(), self.names.len(), self.classes.len());
         let (mut scores, mut weights) = (vec![0.0; rows], vec![0.0; rows * n]);
@@ -249,9 +249,9 @@ impl Classifier for MixtureOfExperts {
     }
 }
 
-/// The expert that speaks alone, if one does.
-fn position(names: &[String], chosen: &Choice) -> Result<Option<usize>> {
-    let Choice::Expert(name) = chosen else { return Ok(None) };
+/// The index of the expert whose output was chosen, if one was.
+fn position(names: &[String], chosen: &MixtureOutput) -> Result<Option<usize>> {
+    let MixtureOutput::Expert(name) = chosen else { return Ok(None) };
     let at = names.iter().position(|other| other == name);
     at.map(Some).ok_or_else(|| Error::invalid("chosen", format!("one of {names:?}"), name))
 }

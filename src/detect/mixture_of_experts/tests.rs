@@ -49,21 +49,21 @@ fn fitted(config: &MixtureOfExpertsConfig) -> (MixtureOfExperts, Array2<f32>) {
         .fit(x.view(), FitContext::labelled(&labels))
         .unwrap()
         .model
-        .with_choice(Choice::Mixture)
+        .with_choice(MixtureOutput::Mixture)
         .unwrap();
     (mixture, x)
 }
 
 #[test]
-fn the_score_is_the_weighted_log_odds_and_no_weight_is_below_its_even_share() {
-    let (mixture, x) = fitted(&MixtureOfExpertsConfig { even_share: 0.4, ..config() });
+fn the_score_is_the_weighted_log_odds_and_no_weight_is_below_its_uniform_part() {
+    let (mixture, x) = fitted(&MixtureOfExpertsConfig { uniform_weight: 0.4, ..config() });
     let x = x.slice(ndarray::s![..300, ..]);
     let (scores, weights) = (mixture.score(x).unwrap(), mixture.gate_weights(x).unwrap());
     assert_eq!(mixture.experts(), ["boosted", "forest", "gaussian"]);
     for (row, &score) in scores.iter().enumerate() {
         let mut sum = 0.0;
         for (i, name) in mixture.experts().iter().enumerate() {
-            let alone = mixture.clone().with_choice(Choice::Expert(name.clone())).unwrap();
+            let alone = mixture.clone().with_choice(MixtureOutput::Expert(name.clone())).unwrap();
             let x = x.slice(ndarray::s![row..=row, ..]);
             if row < 5 {
                 sum += f64::from(weights[[row, i]]) * f64::from(alone.score(x).unwrap()[0]);
@@ -88,7 +88,7 @@ fn top_1_weights_are_exactly_0_or_1() {
     );
 }
 
-/// The fused gate must say what candle's gate, which was trained, says.
+/// The gate for scoring returns the weights of candle's gate, which was trained.
 #[test]
 fn the_gate_scores_as_it_was_trained() {
     use candle_core::{Device, Tensor};
@@ -99,16 +99,16 @@ fn the_gate_scores_as_it_was_trained() {
 
     for top_k in [None, Some(2)] {
         let gate = GateConfig { top_k, temperature: 0.7, hidden: vec![5, 4], ..Default::default() };
-        let config = MixtureOfExpertsConfig { gate, lean: 0.0, even_share: 0.0, ..config() };
+        let config = MixtureOfExpertsConfig { gate, log_odds_weight: 0.0, uniform_weight: 0.0, ..config() };
         let (mixture, x) = fitted(&config);
         let scores = [0, 1, 2].map(|i| mixture.detectors()[i].score(x.view()).unwrap());
         let input = |row: usize, i: usize| {
-            let voice = &mixture.panel.voices[i];
-            voice.gate_input(voice.says(scores[i][row]))
+            let calibration = &mixture.scorer.calibrations[i];
+            calibration.gate_input(calibration.evidence(scores[i][row]))
         };
         let inputs: Vec<f32> = (0..3 * x.nrows()).map(|at| input(at / 3, at % 3)).collect();
-        let mut weights = Weights::stored(mixture.panel.values.clone());
-        let gate = Gate::new(&mut weights, panel::GATE, 3, 3, &config.gate).unwrap();
+        let mut weights = Weights::stored(mixture.scorer.weights.clone());
+        let gate = Gate::new(&mut weights, scorer::GATE, 3, 3, &config.gate).unwrap();
         let inputs = Tensor::from_vec(inputs, (x.nrows(), 3), &Device::Cpu).unwrap();
         let expected: Vec<Vec<f32>> = gate.forward(&inputs, &mut Pass::scoring()).unwrap().to_vec2().unwrap();
         for (row, expected) in mixture.gate_weights(x.view()).unwrap().rows().into_iter().zip(expected) {
@@ -121,7 +121,7 @@ fn the_gate_scores_as_it_was_trained() {
 fn explanations_sum_to_the_score_and_name_the_feature_of_the_attack() {
     let (mixture, x) = fitted(&config());
     let x = x.slice(ndarray::s![..60, ..]);
-    for chosen in [Choice::Mixture, Choice::Expert("forest".into())] {
+    for chosen in [MixtureOutput::Mixture, MixtureOutput::Expert("forest".into())] {
         let mixture = mixture.clone().with_choice(chosen).unwrap();
         let explanation = Detector::explain(&mixture, x).unwrap();
         explanation.check().unwrap();
@@ -179,14 +179,14 @@ fn the_same_seed_gives_the_same_bits_for_any_thread_count() {
 }
 
 #[test]
-fn experts_are_judged_by_rows_that_they_did_not_see() {
+fn experts_are_validated_on_rows_that_they_were_not_fitted_on() {
     let (x, classes) = rows(900);
     let labels: Vec<bool> = classes.iter().map(|&class| class > 0).collect();
     let mixture = config().fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
     let report = mixture.report();
     assert!(report.novel.is_some() && report.known.is_some());
     let boosted = &report.experts[0];
-    // A supervised expert knows the attacks that it was fitted on better than those that are new to it.
+    // A supervised expert detects attacks that it was fitted on better than new ones.
     assert!(boosted.known.unwrap().roc_auc > boosted.novel.unwrap().roc_auc + 0.1, "{report:?}");
     assert!((report.experts.iter().map(|e| e.mean_weight).sum::<f64>() - 1.0).abs() < 1e-6);
 }
@@ -197,7 +197,7 @@ fn classes_of_attack_are_told_apart_by_the_experts_that_know_them() {
     let names = ["clean", "a", "b", "c"].map(String::from);
     let config = config();
     let mixture = config.fit_classes(x.view(), &classes, &names, None).unwrap();
-    let mixture = mixture.with_choice(Choice::Mixture).unwrap();
+    let mixture = mixture.with_choice(MixtureOutput::Mixture).unwrap();
     let p = mixture.probabilities(x.view()).unwrap();
     let scores = mixture.score(x.view()).unwrap();
     let mut right = 0;
@@ -208,8 +208,8 @@ fn classes_of_attack_are_told_apart_by_the_experts_that_know_them() {
         right += usize::from(best == classes[row] as usize);
     }
     assert!(right > 850, "{right}");
-    // An expert that knows no classes leaves them to their shares.
-    let forest = mixture.with_choice(Choice::Expert("forest".into())).unwrap();
+    // Without classes from the expert, the frequencies of the classes are used.
+    let forest = mixture.with_choice(MixtureOutput::Expert("forest".into())).unwrap();
     let p = forest.probabilities(x.view()).unwrap();
     assert!((p[[0, 1]] - p[[0, 2]]).abs() < 1e-9 && p[[0, 1]] > 0.0);
 }
@@ -223,7 +223,7 @@ fn two_classes_give_the_bits_of_labels() {
     let of = |context: FitContext<'_>| {
         let mixture = config().fit(x.view(), context).unwrap().model;
         let report = mixture.report().clone();
-        (mixture.with_choice(Choice::Mixture).unwrap().score(x.view()).unwrap(), report)
+        (mixture.with_choice(MixtureOutput::Mixture).unwrap().score(x.view()).unwrap(), report)
     };
     assert_eq!(of(FitContext::classes(&codes, &names)), of(FitContext::labelled(&labels)));
 }
@@ -253,13 +253,13 @@ fn bad_settings_and_bad_rows_are_named() {
     assert!(refused(|c| c.experts.truncate(1)).contains("`experts`"));
     assert!(refused(|c| c.experts[1].name = "boosted".into()).contains("experts[1]"));
     assert!(refused(|c| c.folds = 1).contains("folds"));
-    assert!(refused(|c| c.kinds = 0).contains("`kinds`"));
-    assert!(refused(|c| c.clean_kinds = 0).contains("`clean_kinds`"));
-    assert!(refused(|c| c.even_share = 1.5).contains("even_share"));
-    assert!(refused(|c| c.novel_share = f64::NAN).contains("novel_share"));
-    assert!(refused(|c| c.blind_share = 1.0).contains("blind_share"));
-    assert!(refused(|c| c.lean = -1.0).contains("lean"));
-    assert!(refused(|c| c.gate.floor = 0.5).contains("gate.floor"));
+    assert!(refused(|c| c.attack_clusters = 0).contains("`kinds`"));
+    assert!(refused(|c| c.clean_clusters = 0).contains("`clean_clusters`"));
+    assert!(refused(|c| c.uniform_weight = 1.5).contains("uniform_weight"));
+    assert!(refused(|c| c.held_out_fraction = f64::NAN).contains("held_out_fraction"));
+    assert!(refused(|c| c.masked_fraction = 1.0).contains("masked_fraction"));
+    assert!(refused(|c| c.log_odds_weight = -1.0).contains("log_odds_weight"));
+    assert!(refused(|c| c.gate.min_load = 0.5).contains("gate.min_load"));
     assert!(refused(|c| c.training.epochs = 0).contains("epochs"));
     let config = config();
     assert!(matches!(config.fit(x.view(), FitContext::default()), Err(Error::InsufficientData { .. })));
@@ -280,7 +280,7 @@ fn bad_settings_and_bad_rows_are_named() {
     let mixture = config.fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
     assert!(matches!(mixture.score(bad.view()), Err(Error::NotFinite { row: 7, .. })));
     assert!(matches!(mixture.score(x.slice(ndarray::s![.., ..2])), Err(Error::ShapeMismatch { .. })));
-    assert!(mixture.with_choice(Choice::Expert("nobody".into())).is_err());
+    assert!(mixture.with_choice(MixtureOutput::Expert("nobody".into())).is_err());
     let names = ["clean".to_owned(), "attack".to_owned()];
     assert!(matches!(
         config.fit_classes(x.view(), &classes, &names, None),
@@ -289,9 +289,9 @@ fn bad_settings_and_bad_rows_are_named() {
 }
 
 #[test]
-fn settings_of_gate_and_training_that_are_not_said_are_those_of_a_mixture() {
-    let said = r#"{"gate": {"top_k": 1}, "training": {"epochs": 3}}"#;
+fn missing_settings_of_gate_and_training_are_the_defaults_of_a_mixture() {
+    let given = r#"{"gate": {"top_k": 1}, "training": {"epochs": 3}}"#;
     let mut expected = MixtureOfExpertsConfig::default();
     (expected.gate.top_k, expected.training.epochs) = (Some(1), 3);
-    assert_eq!(serde_json::from_str::<MixtureOfExpertsConfig>(said).unwrap(), expected);
+    assert_eq!(serde_json::from_str::<MixtureOfExpertsConfig>(given).unwrap(), expected);
 }

@@ -5,19 +5,20 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::detect::ClassWeight;
 use crate::error::{Error, Result};
 use crate::nn::columns::Columns;
-use crate::nn::networks::Architecture;
-use crate::nn::partial::over;
-use crate::nn::train::{Schedule, TrainingConfig};
+use crate::nn::config::Architecture;
+use crate::nn::config::partial::over;
+use crate::nn::config::{Schedule, TrainingConfig};
 
 /// Settings of a [`NeuralClassifier`](super::NeuralClassifier), a network that learns from labels.
 ///
-/// Numbers go in as `(x − mean) / deviation`, kept within ±10; means and deviations are those of the training
-/// rows. Trained by `AdamW` on the weighted cross-entropy of the classes, see [`TrainingConfig`]; the share of rows
-/// to stop by is the same of each class.
+/// The input of a number is `(x − mean) / deviation`, clamped to ±10, with mean and deviation of the training rows. The
+/// loss is the weighted cross-entropy of the classes, see [`TrainingConfig`]. The fraction of rows that are held out for
+/// early stopping is the same for each class.
 ///
 /// # Examples
 ///
-/// ```
+#[cfg_attr(feature = "train", doc = "```")]
+#[cfg_attr(not(feature = "train"), doc = "```ignore")]
 /// use qosguard::detect::{Classifier, Detector, Fit, FitContext, NeuralClassifierConfig, TrainingConfig};
 /// use qosguard::ndarray::Array2;
 ///
@@ -32,18 +33,19 @@ use crate::nn::train::{Schedule, TrainingConfig};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct NeuralClassifierConfig {
-    /// What the network looks like.
+    /// The architecture of the network.
     pub architecture: Architecture,
-    /// Which columns are categories, and which tell time; `None` takes every column as a plain number.
+    /// Columns of categories and of time; `None`: every column is a plain number.
     pub columns: Option<Columns>,
-    /// How much the rows of a class count.
+    /// Weights of the classes.
     pub class_weight: ClassWeight,
-    /// Share of the codes that training hides behind the code for categories that it did not see, in [0, 1);
-    /// so the network learns what to make of these.
-    pub hidden_codes: f32,
-    /// What the network learns without labels first; `None` starts from scratch.
+    /// Fraction of the codes that training replaces by the code of unknown categories, in [0, 1), so that the network
+    /// learns to process unknown categories.
+    #[serde(alias = "hidden_codes")]
+    pub category_dropout: f32,
+    /// Pretraining without labels; `None`: no pretraining.
     pub pretraining: Option<PretrainingConfig>,
-    /// The course of the training with labels.
+    /// Settings of the training with labels.
     pub training: TrainingConfig,
     /// Seed of all randomness.
     pub seed: u64,
@@ -55,7 +57,7 @@ impl Default for NeuralClassifierConfig {
             architecture: Architecture::default(),
             columns: None,
             class_weight: ClassWeight::None,
-            hidden_codes: 0.02,
+            category_dropout: 0.02,
             pretraining: None,
             training: TrainingConfig::default(),
             seed: 0,
@@ -65,10 +67,9 @@ impl Default for NeuralClassifierConfig {
 
 /// Masked-feature pretraining of a feature-tokenizer transformer, alone or as an expert, without labels.
 ///
-/// A share of the features of each row, at least one, is hidden: in the place of a token stands a learnt \[MASK\]
-/// plus what tells the features apart, so the network knows which feature it does not see, and guesses it from the
-/// others. The loss is the mean over the hidden features of the squared error of a scaled number and of
-/// `−ln p(code)` of a category.
+/// A fraction of the features of each row, at least one, is masked: a trained token \[MASK\] plus the identity of the
+/// feature replaces its token, and the network predicts the feature from the others. The loss is the mean over the masked
+/// features of the squared error of a scaled number and of `−ln p(code)` of a category.
 ///
 /// # Source
 ///
@@ -76,9 +77,9 @@ impl Default for NeuralClassifierConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PretrainingConfig {
-    /// Share of the features that are hidden, in (0, 1).
+    /// Fraction of the features that are masked, in (0, 1).
     pub mask_share: f64,
-    /// The course of the pretraining.
+    /// Settings of the pretraining.
     #[serde(deserialize_with = "pretraining_over_default")]
     pub training: TrainingConfig,
 }
@@ -91,15 +92,15 @@ impl Default for PretrainingConfig {
 }
 
 fn pretraining_over_default<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TrainingConfig, D::Error> {
-    over(&PretrainingConfig::default().training, deserializer)
+    over(&PretrainingConfig::default().training, &[], deserializer)
 }
 
 impl NeuralClassifierConfig {
-    /// Checks that every setting is in its domain.
+    /// Checks that every setting is valid.
     pub(in crate::detect) fn validate(&self) -> Result<()> {
         self.architecture.validate("architecture")?;
-        if !(0.0..1.0).contains(&self.hidden_codes) {
-            return Err(Error::invalid("hidden_codes", "in [0, 1)", self.hidden_codes));
+        if !(0.0..1.0).contains(&self.category_dropout) {
+            return Err(Error::invalid("category_dropout", "in [0, 1)", self.category_dropout));
         }
         self.training.validate()?;
         let Some(pretraining) = &self.pretraining else { return Ok(()) };
@@ -108,7 +109,7 @@ impl NeuralClassifierConfig {
             .validate()
             .map_err(|error| error.with_path(|path| format!("pretraining.{path}")))?;
         if !self.architecture.has_tokens() {
-            let expected = "none, as only a feature-tokenizer transformer has what it trains";
+            let expected = "none, as only a feature-tokenizer transformer can be pretrained";
             return Err(Error::invalid("pretraining", expected, "some"));
         }
         if !(pretraining.mask_share > 0.0 && pretraining.mask_share < 1.0) {

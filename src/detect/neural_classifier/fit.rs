@@ -1,98 +1,23 @@
-//! Training a neural classifier.
+//! Fitting a neural classifier.
 
-use ndarray::{ArrayView2, Axis};
+use ndarray::ArrayView2;
 
-use super::rows::Rows;
-use super::tasks::{Guess, Tell};
-use super::{NeuralClassifier, NeuralClassifierConfig, NeuralClassifierParts, PretrainingConfig};
-use crate::detect::{ColumnNames, Fit, FitContext, Fitted, check};
+use super::{NeuralClassifier, NeuralClassifierConfig};
+use crate::detect::{ColumnNames, Fit, FitContext, Fitted};
 use crate::error::Result;
-use crate::nn::device::Precision;
-use crate::nn::inputs::{Encoded, Inputs};
-use crate::nn::networks::{Build, Network};
-use crate::nn::train::{Checkpoint, History, of_stage, split, train};
-use crate::nn::weights::Weights;
+use crate::nn::config::Build;
+use crate::nn::inputs::Inputs;
+use crate::nn::with_train;
 
 impl NeuralClassifierConfig {
-    /// Names the columns, where the settings do not.
+    /// Names the columns if the settings do not.
     pub(in crate::detect) fn name_columns(&mut self, columns: ColumnNames<'_>) {
         self.columns.get_or_insert_with(|| columns.to_columns());
     }
 
-    fn fit_rows(
-        &self,
-        x: ArrayView2<'_, f32>,
-        labels: &[Option<u32>],
-        classes: &[String],
-        weights: Option<&[f32]>,
-        resume: Option<&Checkpoint>,
-    ) -> Result<NeuralClassifier> {
-        self.validate()?;
-        let place = self.training.device.open("training.device", Precision::Single)?;
-        // Where the pretraining is, if elsewhere.
-        let first = match self.pretraining.as_ref().map(|pretraining| pretraining.training.device) {
-            Some(device) if device != self.training.device => {
-                Some(device.open("pretraining.training.device", Precision::Single)?)
-            }
-            _ => None,
-        };
-        check::finite(&x, 0)?;
-        let dealing = (self.training.validation_share, self.class_weight, self.seed);
-        let rows = Rows::new(x.nrows(), labels, classes, weights, dealing)?;
-        let learnt = without(x.nrows(), &rows.validation);
-        let inputs = Inputs::fit(&x.select(Axis(0), &learnt).view(), self.columns.as_ref())?;
-        let encoded = inputs.encode(&x);
-        let build = self.build(&inputs, classes.len());
-        let mut weights = Weights::new(self.seed).on(first.as_ref().unwrap_or(&place).clone());
-        let mut network = Network::new(&mut weights, &build, &self.architecture)?;
-        let pretraining_history = match &self.pretraining {
-            None => None,
-            Some(config) => Some(self.pretrain(config, &weights, &network, &encoded, &learnt, resume)?),
-        };
-        if first.is_some() {
-            weights = Weights::stored(weights.values()?).on(place);
-            network = Network::new(&mut weights, &build, &self.architecture)?;
-        }
-        let task = Tell {
-            weights: &weights,
-            network: &network,
-            encoded: &encoded,
-            rows: &rows,
-            hidden_codes: self.hidden_codes,
-        };
-        let resume = of_stage(resume, "classifier");
-        let history = train(&self.training, &task, rows.training.len(), self.seed, "classifier", resume)?;
-        NeuralClassifier::from_parts(&NeuralClassifierParts {
-            config: self.clone(),
-            classes: classes.to_vec(),
-            inputs,
-            pretraining_history,
-            history,
-            weights: weights.values()?,
-        })
-    }
-
-    /// What the network of so many classes is built for.
+    /// The inputs and outputs of the network.
     pub(in crate::detect) fn build<'a>(&'a self, inputs: &'a Inputs, classes: usize) -> Build<'a> {
         Build { inputs, columns: self.columns.as_ref(), classes, masked: self.pretraining.is_some() }
-    }
-
-    fn pretrain(
-        &self,
-        config: &PretrainingConfig,
-        weights: &Weights,
-        network: &Network,
-        encoded: &Encoded,
-        rows: &[usize],
-        resume: Option<&Checkpoint>,
-    ) -> Result<History> {
-        let share = config.training.validation_share;
-        let (training, validation) = split(None, rows.len(), share, self.seed);
-        let [training, validation] = [training, validation]
-            .map(|of: Vec<usize>| -> Vec<usize> { of.iter().map(|&i| rows[i]).collect() });
-        let task = Guess { weights, network, encoded, training, validation, mask_share: config.mask_share };
-        let resume = of_stage(resume, "pretraining");
-        train(&config.training, &task, task.training.len(), self.seed, "pretraining", resume)
     }
 }
 
@@ -101,20 +26,21 @@ impl Fit for NeuralClassifierConfig {
 
     /// Fits the classes of the labels, with weights where there are any.
     ///
-    /// Rows without a label serve the scaling of the numbers, the codes of the categories and, where
-    /// [`NeuralClassifierConfig::pretraining`] is set, the pretraining; the rest of the training uses those with a
-    /// label. The stages are `pretraining` and `classifier`; a `Break` of the monitor ends the stage that runs, which
-    /// keeps its best weights.
+    /// Rows without a label are used for the scaling of the numbers, the codes of the categories and, with
+    /// [`NeuralClassifierConfig::pretraining`], the pretraining; the training itself uses rows with a label. The stages are
+    /// `pretraining` and `classifier`. A `Break` of the monitor ends the current stage, which keeps its best weights.
     ///
     /// # Errors
     ///
-    /// As every [`Fit::fit`], [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a class name or a category out of its domain, or columns
-    /// of time that the network needs and that are missing; [`Error::InsufficientData`](crate::Error::InsufficientData) for fewer than two classes or
+    /// As every [`Fit::fit`]. [`Error::Unsupported`](crate::Error::Unsupported) in a build without the feature `train`.
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for an invalid class name or category, or missing columns of
+    /// time that the network needs; [`Error::InsufficientData`](crate::Error::InsufficientData) for fewer than two classes or
     /// a class without rows that count; [`Error::Diverged`](crate::Error::Diverged) for a training whose numbers are no longer finite.
     ///
     /// # Examples
     ///
-    /// ```
+    #[cfg_attr(feature = "train", doc = "```")]
+    #[cfg_attr(not(feature = "train"), doc = "```ignore")]
     /// use qosguard::detect::{
     ///     Architecture, Detector, Fit, FitContext, FtTransformerConfig, NeuralClassifierConfig, PretrainingConfig,
     ///     TrainingConfig,
@@ -143,16 +69,13 @@ impl Fit for NeuralClassifierConfig {
         if let Some(columns) = context.columns {
             config.name_columns(columns);
         }
-        let fit = || config.fit_rows(x, &labels, &classes, context.weights, context.resume);
-        context.run(fit).map(Into::into)
+        with_train!("training a neural classifier", [config, labels, classes], {
+            let fit = || config.fit_rows(x, &labels, &classes, context.weights, context.resume);
+            context.run(fit).map(Into::into)
+        })
     }
 
     fn needs_labels(&self) -> bool {
         true
     }
-}
-
-/// `0..n` without some rows, which rise.
-fn without(n: usize, rows: &[usize]) -> Vec<usize> {
-    (0..n).filter(|row| rows.binary_search(row).is_err()).collect()
 }

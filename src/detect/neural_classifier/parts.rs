@@ -9,10 +9,9 @@ use crate::artifact::Tensors;
 use crate::detect::check;
 use crate::detect::stored::{Stored, put_weights, take_weights};
 use crate::error::Result;
+use crate::nn::History;
 use crate::nn::inputs::Inputs;
-use crate::nn::networks::{Network, Scorer};
-use crate::nn::train::History;
-use crate::nn::weights::Weights;
+use crate::nn::score::{Scorer, n_trained};
 
 /// A [`NeuralClassifier`] as plain data.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,7 +21,7 @@ pub struct NeuralClassifierParts {
     pub config: NeuralClassifierConfig,
     /// Names of the classes, at least two; the first one is clean traffic.
     pub classes: Vec<String>,
-    /// How the columns go in.
+    /// How columns become inputs.
     pub(crate) inputs: Inputs,
     /// The course of the pretraining, where there was one.
     pub pretraining_history: Option<History>,
@@ -37,8 +36,7 @@ impl NeuralClassifier {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) that names the field or the weight that does not
-    /// hold, [`Error::InsufficientData`](crate::Error::InsufficientData) for fewer than two classes.
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) that names the invalid field or weight, [`Error::InsufficientData`](crate::Error::InsufficientData) for fewer than two classes.
     pub fn from_parts(parts: &NeuralClassifierParts) -> Result<Self> {
         let parts = parts.clone();
         parts.config.validate()?;
@@ -46,14 +44,10 @@ impl NeuralClassifier {
         parts.inputs.check()?;
         parts.history.check()?;
         parts.pretraining_history.iter().try_for_each(History::check)?;
-        let mut weights = Weights::stored(parts.weights.clone());
         let build = parts.config.build(&parts.inputs, parts.classes.len());
-        let network = Network::new(&mut weights, &build, &parts.config.architecture)?;
-        weights.finish()?;
         let scorer = Scorer::new(&parts.weights, &build, &parts.config.architecture)?;
         Ok(Self {
-            n_parameters: weights.count(),
-            network,
+            n_parameters: n_trained(&parts.weights),
             scorer,
             config: parts.config,
             classes: parts.classes,
@@ -77,7 +71,7 @@ impl NeuralClassifier {
     }
 }
 
-/// What stands of a neural classifier in a file's header.
+/// The part of a neural classifier in the header of a file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NeuralClassifierHeader {

@@ -1,4 +1,4 @@
-//! Which rows a classifier learns from, which it stops by, and what each counts.
+//! The training and validation rows of a classifier, with labels and weights.
 
 use crate::detect::{ClassWeight, check};
 use crate::error::{Error, Result};
@@ -17,7 +17,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// Deals the rows that have a label and count; the same share of each class is for validation.
+    /// Splits the rows that have a label and a weight above 0; the same fraction of each class is for validation.
     pub(super) fn new(
         rows: usize,
         labels: &[Option<u32>],

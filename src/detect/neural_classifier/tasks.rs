@@ -1,30 +1,30 @@
-//! What a classifier's network is trained for, with labels and before without.
+//! The training tasks of a classifier's network: with labels, and pretraining without.
 
 use candle_core::Tensor;
 
 use super::rows::Rows;
 use crate::error::Result;
-use crate::nn::device::{Place, number};
-use crate::nn::inputs::{Batch, Encoded};
+use crate::nn::batch::{Batch, Encoded};
 use crate::nn::losses;
 use crate::nn::networks::Network;
 use crate::nn::pass::Pass;
+use crate::nn::place::{Place, number};
 use crate::nn::train::Task;
 use crate::nn::weights::Weights;
 
-/// Rows that one pass takes where nothing is learnt.
+/// Rows in one pass without training.
 const TILE: usize = 512;
 
-/// Tell the classes of rows apart.
-pub(super) struct Tell<'a> {
+/// Classification with labels.
+pub(super) struct Classify<'a> {
     pub(super) weights: &'a Weights,
     pub(super) network: &'a Network,
     pub(super) encoded: &'a Encoded,
     pub(super) rows: &'a Rows,
-    pub(super) hidden_codes: f32,
+    pub(super) category_dropout: f32,
 }
 
-impl Tell<'_> {
+impl Classify<'_> {
     /// Labels and weights of rows.
     fn truth(&self, rows: &[usize]) -> Result<(Tensor, Tensor)> {
         let labels: Vec<u32> = rows.iter().map(|&row| self.rows.labels[row]).collect();
@@ -35,14 +35,15 @@ impl Tell<'_> {
     }
 }
 
-impl Task for Tell<'_> {
+impl Task for Classify<'_> {
     fn weights(&self) -> &Weights {
         self.weights
     }
 
     fn loss(&self, rows: &[usize], pass: &mut Pass) -> Result<Tensor> {
         let rows: Vec<usize> = rows.iter().map(|&i| self.rows.training[i]).collect();
-        let batch = hide(self.encoded.batch(&rows, self.weights.place())?, self.hidden_codes, pass)?;
+        let batch =
+            mask_codes(self.encoded.batch(&rows, self.weights.place())?, self.category_dropout, pass)?;
         let (labels, weights) = self.truth(&rows)?;
         self.network.loss(&self.network.forward(&batch, pass)?, &labels, &weights)
     }
@@ -63,8 +64,8 @@ impl Task for Tell<'_> {
     }
 }
 
-/// Puts the code of what training did not see in the place of a share of the codes.
-pub(in crate::detect) fn hide(batch: Batch, share: f32, pass: &mut Pass) -> Result<Batch> {
+/// Replaces a fraction of the codes by the code of unknown categories.
+pub(in crate::detect) fn mask_codes(batch: Batch, share: f32, pass: &mut Pass) -> Result<Batch> {
     let Some(random) = pass.random.as_mut().filter(|_| share > 0.0 && batch.codes.elem_count() > 0) else {
         return Ok(batch);
     };
@@ -77,8 +78,8 @@ pub(in crate::detect) fn hide(batch: Batch, share: f32, pass: &mut Pass) -> Resu
     Ok(Batch { codes: Place::of(&batch.codes).tensor(codes, batch.codes.shape())?, ..batch })
 }
 
-/// Guess features that are hidden from the others.
-pub(super) struct Guess<'a> {
+/// Prediction of masked features from the others.
+pub(super) struct PredictMasked<'a> {
     pub(super) weights: &'a Weights,
     pub(super) network: &'a Network,
     pub(super) encoded: &'a Encoded,
@@ -87,7 +88,7 @@ pub(super) struct Guess<'a> {
     pub(super) mask_share: f64,
 }
 
-impl Task for Guess<'_> {
+impl Task for PredictMasked<'_> {
     fn weights(&self) -> &Weights {
         self.weights
     }

@@ -2,13 +2,12 @@
 
 use candle_core::Tensor;
 
-use super::embedder::Seen;
 use super::ft_transformer::FtTransformer;
 use super::mlp::Mlp;
 use super::temporal_cnn::TemporalCnn;
-use super::{Architecture, Build};
 use crate::error::{Error, Result};
-use crate::nn::inputs::Batch;
+use crate::nn::batch::Batch;
+use crate::nn::config::{Architecture, Build};
 use crate::nn::pass::Pass;
 use crate::nn::weights::Weights;
 
@@ -25,18 +24,9 @@ impl Body {
         at: &str,
         build: &Build<'_>,
         architecture: &Architecture,
-        without_timing: bool,
+        exclude_timing: bool,
     ) -> Result<Self> {
-        let timing: Vec<usize> = match build.columns {
-            Some(columns) if without_timing => columns.timing_columns().collect(),
-            _ => Vec::new(),
-        };
-        let seen = Seen::without(build.inputs, &timing);
-        let sees_any = !seen.numbers.is_empty() || !seen.categories.is_empty();
-        if !sees_any && !matches!(architecture, Architecture::TemporalCnn(_)) {
-            let expected = "false, as all columns are columns of time";
-            return Err(Error::invalid(format!("{at}.without_timing"), expected, true));
-        }
+        let seen = build.seen(at, architecture, exclude_timing)?;
         Ok(match architecture {
             Architecture::Mlp(config) => Self::Mlp(Mlp::new(weights, at, build.inputs, &seen, config)?),
             Architecture::FtTransformer(config) => Self::FtTransformer(FtTransformer::new(
@@ -51,7 +41,7 @@ impl Body {
                 Self::TemporalCnn(TemporalCnn::new(weights, at, build.inputs, build.columns, config)?)
             }
             Architecture::Mixture(_) => {
-                return Err(Error::invalid(at, "a network, no mixture", architecture.describe()));
+                return Err(Error::invalid(at, "a network that is not a mixture", architecture.describe()));
             }
         })
     }
@@ -65,7 +55,7 @@ impl Body {
         }
     }
 
-    /// Flat rows of what it takes in.
+    /// Flat rows of its inputs.
     pub(super) fn embed(&self, batch: &Batch) -> Result<Tensor> {
         match self {
             Self::Mlp(body) => body.embedder.forward(batch),

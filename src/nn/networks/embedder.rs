@@ -1,45 +1,27 @@
-//! What of a batch a network takes in: numbers as they are, a learnt vector for each category.
+//! The inputs of a network from a batch: the scaled numbers, and a trained vector for each category.
 
 use candle_core::{Tensor, Var};
 
 use crate::error::Result;
-use crate::nn::inputs::{Batch, Inputs};
+use crate::nn::batch::Batch;
+use crate::nn::inputs::{Inputs, Seen};
 use crate::nn::weights::{Init, Weights};
-
-/// Which inputs a network sees, as positions among the numbers and the categories of [`Inputs`].
-#[derive(Clone, Debug)]
-pub(crate) struct Seen {
-    pub(crate) numbers: Vec<usize>,
-    pub(crate) categories: Vec<usize>,
-}
-
-impl Seen {
-    /// All inputs but those of some columns.
-    pub(crate) fn without(inputs: &Inputs, columns: &[usize]) -> Self {
-        let number = |&i: &usize| !columns.contains(&inputs.numbers[i].feature);
-        let category = |&i: &usize| !columns.contains(&inputs.categories[i].feature);
-        Self {
-            numbers: (0..inputs.numbers.len()).filter(number).collect(),
-            categories: (0..inputs.categories.len()).filter(category).collect(),
-        }
-    }
-}
 
 /// Makes one flat row of a batch's row: numbers first, then the vector of each category.
 ///
-/// A gradient can be taken with respect to it, which codes have none of.
+/// The score has a gradient with respect to it, which it does not have with respect to codes.
 #[derive(Clone, Debug)]
 pub(crate) struct Embedder {
     /// Positions of the numbers.
     numbers: Tensor,
-    /// Position and table of each category; row 0 of a table is for codes that training did not see.
+    /// Position and table of each category; row 0 of a table is for unknown codes.
     tables: Vec<(usize, Var)>,
     /// The column of the matrix that each entry comes from.
     owners: Vec<usize>,
 }
 
 impl Embedder {
-    /// The tables stand under `{at}.{j}.weight`; `width` says how wide that of so many codes is.
+    /// The tables have the names `{at}.{j}.weight`; `width` returns the width of a table by its number of codes.
     pub(crate) fn new(
         weights: &mut Weights,
         at: &str,
@@ -62,7 +44,7 @@ impl Embedder {
         Ok(Self { numbers: weights.place().tensor(numbers, n)?, tables, owners })
     }
 
-    /// Numbers that it takes in.
+    /// The number of its scaled numbers.
     pub(crate) fn numbers(&self) -> usize {
         self.numbers.elem_count()
     }
@@ -77,7 +59,7 @@ impl Embedder {
         &self.owners
     }
 
-    /// The scaled numbers that it takes in, (rows, numbers).
+    /// Its scaled numbers, (rows, numbers).
     pub(crate) fn numbers_of(&self, batch: &Batch) -> Result<Tensor> {
         if self.numbers() == batch.numbers.dim(1)? {
             return Ok(batch.numbers.clone());
@@ -88,7 +70,7 @@ impl Embedder {
         Ok(batch.numbers.index_select(&self.numbers, 1)?)
     }
 
-    /// The codes that it takes in, (rows) for each category.
+    /// Its codes, (rows) for each category.
     pub(crate) fn codes_of(&self, batch: &Batch) -> Result<Vec<Tensor>> {
         let code = |(i, _): &(usize, Var)| Ok(batch.codes.narrow(1, *i, 1)?.flatten_all()?);
         self.tables.iter().map(code).collect()

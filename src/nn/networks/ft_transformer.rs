@@ -1,67 +1,20 @@
 //! A feature-tokenizer transformer.
 
 use candle_core::{Tensor, Var};
-use serde::{Deserialize, Serialize};
 
-use super::check;
-use super::embedder::{Embedder, Seen};
+use super::embedder::Embedder;
 use super::masked::{self, Masked};
-use crate::error::{Error, Result};
-use crate::nn::device::Place;
-use crate::nn::inputs::{Batch, Inputs};
+use crate::error::Result;
+use crate::nn::batch::Batch;
+use crate::nn::config::FtTransformerConfig;
+use crate::nn::inputs::{Inputs, Seen};
 use crate::nn::layers::{self, LayerNorm, Linear};
 use crate::nn::ops;
 use crate::nn::pass::Pass;
+use crate::nn::place::Place;
 use crate::nn::weights::{Init, Weights};
 
-/// Settings of a feature-tokenizer transformer.
-///
-/// Each number `x_j` becomes a token `x_j · W_j + b_j`, each category a learnt vector of its code plus `b_j`, and
-/// a token \[CLS\] stands before them. `b_j` tells the network which feature a token is of; there are no
-/// positions. Layers of attention and a network with GELU, each behind a layer norm and added to its input, mix
-/// the tokens; the token of \[CLS\] after a last layer norm is what comes out. Dropout acts on what attention and
-/// network add, and inside the network.
-///
-/// # Source
-///
-/// Y. Gorishniy et al., *Revisiting deep learning models for tabular data*, `NeurIPS` 2021, section 3.3.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct FtTransformerConfig {
-    /// Width of a token, in 1..=4096, a multiple of `heads`.
-    pub width: usize,
-    /// Layers, in 1..=64.
-    pub layers: usize,
-    /// Heads of attention, at least 1.
-    pub heads: usize,
-    /// Hidden width of the network in each layer, in 1..=4096.
-    pub feed_forward: usize,
-    /// Share of the numbers that training sets to 0, in [0, 1).
-    pub dropout: f32,
-}
-
-impl Default for FtTransformerConfig {
-    fn default() -> Self {
-        Self { width: 32, layers: 2, heads: 4, feed_forward: 64, dropout: 0.1 }
-    }
-}
-
-impl FtTransformerConfig {
-    pub(super) fn validate(&self, at: &str) -> Result<()> {
-        check::width(&format!("{at}.width"), self.width)?;
-        check::width(&format!("{at}.feed_forward"), self.feed_forward)?;
-        if !(1..=64).contains(&self.layers) {
-            return Err(Error::invalid(format!("{at}.layers"), "in 1..=64", self.layers));
-        }
-        if self.heads == 0 || !self.width.is_multiple_of(self.heads) {
-            let expected = format!("a divisor of the width {}", self.width);
-            return Err(Error::invalid(format!("{at}.heads"), expected, self.heads));
-        }
-        check::share(&format!("{at}.dropout"), self.dropout)
-    }
-}
-
-/// Attention and a network, each behind a norm and added to what came in.
+/// Attention and a feed-forward network; both follow a norm and are added to their input.
 #[derive(Clone, Debug)]
 struct Block {
     norm1: LayerNorm,
@@ -111,19 +64,19 @@ fn first(tokens: &Tensor, kept: usize) -> Result<Tensor> {
 #[derive(Clone, Debug)]
 pub(crate) struct FtTransformer {
     pub(super) embedder: Embedder,
-    /// (numbers, width), there where the network sees numbers
+    /// (numbers, width); `None` without numbers
     numbers: Option<(Var, Var)>,
-    /// (categories, width), there where the network sees categories
+    /// (categories, width); `None` without categories
     category_bias: Option<Var>,
     cls: Var,
     blocks: Vec<Block>,
     norm: LayerNorm,
-    /// What masked pretraining needs.
+    /// The weights of masked pretraining.
     pub(super) masked: Option<Masked>,
 }
 
 impl FtTransformer {
-    /// The weights stand under `{at}.tokens`, `{at}.blocks.{i}`, `{at}.norm` and `{at}.masked`.
+    /// The names of the weights begin with `{at}.tokens`, `{at}.blocks.{i}`, `{at}.norm` and `{at}.masked`.
     pub(super) fn new(
         weights: &mut Weights,
         at: &str,
@@ -158,7 +111,7 @@ impl FtTransformer {
         Ok(self.mix(&self.tokens(flat)?, 1, pass)?.squeeze(1)?)
     }
 
-    /// Loss on features that are masked; `None` for a network without what that needs.
+    /// Loss on masked features; `None` for a network without the weights of masked pretraining.
     pub(super) fn masked_loss(&self, batch: &Batch, share: f64, pass: &mut Pass) -> Result<Option<Tensor>> {
         let Some(masked) = &self.masked else { return Ok(None) };
         let identities = self.identities()?;
@@ -167,7 +120,7 @@ impl FtTransformer {
         self.guess(masked, batch, &hidden, pass).map(Some)
     }
 
-    /// Loss on the features that are hidden, 1 of (rows, features).
+    /// Loss on the features for which `hidden`, (rows, features), is 1.
     pub(super) fn guess(
         &self,
         masked: &Masked,
@@ -199,14 +152,14 @@ impl FtTransformer {
         Ok(Tensor::cat(&parts, 1)?)
     }
 
-    /// What tells the features apart, (features, width).
+    /// The vector that identifies each feature, (features, width).
     fn identities(&self) -> Result<Tensor> {
         let numbers = self.numbers.iter().map(|(_, bias)| bias);
         let biases: Vec<&Tensor> = numbers.chain(&self.category_bias).map(Var::as_tensor).collect();
         Ok(Tensor::cat(&biases, 0)?)
     }
 
-    /// Puts \[CLS\] before the tokens and lets all mix; the first `kept` come out.
+    /// Puts \[CLS\] before the tokens and applies all layers; returns the first `kept` tokens.
     fn mix(&self, tokens: &Tensor, kept: usize, pass: &mut Pass) -> Result<Tensor> {
         let (rows, features, width) = tokens.dims3()?;
         let cls = self.cls.reshape((1, 1, width))?.broadcast_as((rows, 1, width))?;

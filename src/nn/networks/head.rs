@@ -1,4 +1,4 @@
-//! From what a network makes of a row to a number for each class.
+//! From the output of a body to a number for each class.
 
 use candle_core::Tensor;
 
@@ -16,7 +16,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// `hidden` is its width and dropout. The weights stand under `{at}.hidden` and `{at}.out`.
+    /// `hidden` is its width and dropout. The names of the weights begin with `{at}.hidden` and `{at}.out`.
     pub(super) fn new(
         weights: &mut Weights,
         at: &str,

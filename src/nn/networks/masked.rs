@@ -1,28 +1,27 @@
-//! Features behind a mask, and guesses of what they are.
+//! Masked features, and predictions of them.
 
 use candle_core::{D, Tensor, Var};
 
-use super::embedder::Seen;
 use crate::error::Result;
-use crate::nn::device::Place;
-use crate::nn::inputs::Inputs;
+use crate::nn::inputs::{Inputs, Seen};
 use crate::nn::layers::Linear;
 use crate::nn::pass::Pass;
+use crate::nn::place::Place;
 use crate::nn::weights::{Init, Weights};
 
-/// What a transformer needs to guess features that it does not see.
+/// The weights with which a transformer predicts masked features.
 #[derive(Clone, Debug)]
 pub(crate) struct Masked {
-    /// Stands in the place of what is known of a feature, (width).
+    /// Replaces the token of a masked feature, (width).
     mask: Var,
-    /// A linear guess of each number from its token: (numbers, width) and (numbers).
+    /// A linear prediction of each number from its token: (numbers, width) and (numbers).
     numbers: Option<(Var, Var)>,
-    /// A guess of each category's code from its token.
+    /// A prediction of the code of each category from its token.
     categories: Vec<Linear>,
 }
 
 impl Masked {
-    /// The weights stand under `{at}.tokens.mask` and `{at}.masked`.
+    /// The names of the weights begin with `{at}.tokens.mask` and `{at}.masked`.
     pub(super) fn new(
         weights: &mut Weights,
         at: &str,
@@ -48,7 +47,7 @@ impl Masked {
         Ok(Self { mask, numbers, categories })
     }
 
-    /// Puts `mask + identity` in the place of the tokens that are hidden: it stays known which feature it is.
+    /// Replaces the tokens of masked features by `mask + identity`, which still identifies the feature.
     ///
     /// Tokens (rows, features, width), identities (features, width), hidden (rows, features).
     pub(super) fn replace(&self, tokens: &Tensor, identities: &Tensor, hidden: &Tensor) -> Result<Tensor> {
@@ -58,7 +57,7 @@ impl Masked {
         Ok((seen + masks)?)
     }
 
-    /// Mean over the hidden features of the squared error of a number, or of `−ln p` of a category's code.
+    /// Mean over the masked features of the squared error of a number, or of `−ln p` of a category's code.
     pub(super) fn loss(
         &self,
         tokens: &Tensor,
@@ -87,9 +86,9 @@ impl Masked {
     }
 }
 
-/// Which features of each row to hide: 1 with the probability `share`, and at least one in a row.
+/// The features of each row to mask: 1 with the probability `share`, and at least one in a row.
 ///
-/// Outside of training the same rows always hide the same features.
+/// Outside of training the same features are masked in every call.
 pub(super) fn draw(
     rows: usize,
     features: usize,

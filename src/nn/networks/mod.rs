@@ -1,126 +1,32 @@
-//! Networks that tell classes apart: a body makes one vector of each row, a head makes logits of it.
+//! Classification networks: a body maps each row to a vector, and a head maps the vector to logits.
 
 mod body;
-mod check;
 mod embedder;
 mod ft_transformer;
 mod head;
 mod masked;
 mod mixture;
 mod mlp;
-mod scoring;
 mod temporal_cnn;
 
 #[cfg(test)]
 mod oracle;
 #[cfg(test)]
-pub(super) mod tests;
-
-pub use ft_transformer::FtTransformerConfig;
-pub use mixture::{ExpertNetworkConfig, MixtureNetworkConfig};
-pub use mlp::MlpConfig;
-pub use temporal_cnn::{TemporalCnnConfig, TimingLayout};
-
-pub(crate) use scoring::Scorer;
+pub(crate) mod tests;
 
 use candle_core::Tensor;
-use serde::{Deserialize, Serialize};
 
 use self::body::Body;
 use self::head::Head;
 use self::mixture::Mixture;
-use super::columns::Columns;
-use super::inputs::{Batch, Inputs};
+use super::batch::Batch;
+use super::config::{Architecture, Build};
 use super::losses;
 use super::pass::Pass;
 use super::weights::Weights;
 use crate::error::{Error, Result};
 
-/// What a network looks like; as text, `kind` names it.
-///
-/// # Examples
-///
-/// ```
-/// use qosguard::detect::{Architecture, MlpConfig};
-///
-/// let text = r#"{"kind": "mlp", "hidden": [16]}"#;
-/// let architecture: Architecture = serde_json::from_str(text)?;
-/// assert_eq!(architecture, Architecture::Mlp(MlpConfig { hidden: vec![16], ..Default::default() }));
-/// # Ok::<(), serde_json::Error>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Architecture {
-    /// See [`MlpConfig`].
-    Mlp(MlpConfig),
-    /// See [`FtTransformerConfig`].
-    FtTransformer(FtTransformerConfig),
-    /// See [`TemporalCnnConfig`].
-    TemporalCnn(TemporalCnnConfig),
-    /// See [`MixtureNetworkConfig`].
-    Mixture(MixtureNetworkConfig),
-}
-
-impl Default for Architecture {
-    fn default() -> Self {
-        Self::Mlp(MlpConfig::default())
-    }
-}
-
-impl Architecture {
-    /// Checks that every setting is in its domain; `at` says where the settings stand.
-    pub(crate) fn validate(&self, at: &str) -> Result<()> {
-        match self {
-            Self::Mlp(config) => config.validate(at),
-            Self::FtTransformer(config) => config.validate(at),
-            Self::TemporalCnn(config) => config.validate(at),
-            Self::Mixture(config) => config.validate(at),
-        }
-    }
-
-    /// Width of what a body makes of a row; `None` for a mixture.
-    fn width(&self) -> Option<usize> {
-        match self {
-            Self::Mlp(config) => Some(config.width()),
-            Self::FtTransformer(config) => Some(config.width),
-            Self::TemporalCnn(config) => Some(config.width),
-            Self::Mixture(_) => None,
-        }
-    }
-
-    /// Kind and width, for messages.
-    fn describe(&self) -> String {
-        let kind = match self {
-            Self::Mlp(_) => "mlp",
-            Self::FtTransformer(_) => "ft_transformer",
-            Self::TemporalCnn(_) => "temporal_cnn",
-            Self::Mixture(_) => "mixture",
-        };
-        self.width().map_or_else(|| kind.to_owned(), |width| format!("{kind} of width {width}"))
-    }
-
-    /// Whether masked pretraining has something to train.
-    pub(crate) fn has_tokens(&self) -> bool {
-        match self {
-            Self::FtTransformer(_) => true,
-            Self::Mixture(config) => config.experts.iter().any(|expert| expert.network.has_tokens()),
-            Self::Mlp(_) | Self::TemporalCnn(_) => false,
-        }
-    }
-}
-
-/// What a network is built for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Build<'a> {
-    pub(crate) inputs: &'a Inputs,
-    pub(crate) columns: Option<&'a Columns>,
-    pub(crate) classes: usize,
-    /// Whether it gets what masked pretraining needs.
-    pub(crate) masked: bool,
-}
-
-/// What a network makes of a batch.
+/// The output of a network for a batch.
 #[derive(Clone, Debug)]
 pub(crate) struct Forward {
     /// (rows, classes)
@@ -155,7 +61,7 @@ impl Network {
         Ok(Self::Single(body, Head::new(weights, "head", width, None, build.classes)?))
     }
 
-    /// Flat rows of numbers that the network is smooth in: scaled numbers as they are, a learnt vector for each
+    /// Flat rows of numbers in which the network is differentiable: the scaled numbers, and a trained vector for each
     /// category; (rows, entries of [`Network::owners`]).
     pub(crate) fn embed(&self, batch: &Batch) -> Result<Tensor> {
         match self {
@@ -188,7 +94,7 @@ impl Network {
         self.forward_embedded(&self.embed(batch)?, pass)
     }
 
-    /// What training makes small; labels u32 (rows), row weights (rows).
+    /// The training loss; labels u32 (rows), row weights (rows).
     pub(crate) fn loss(&self, forward: &Forward, labels: &Tensor, row_weights: &Tensor) -> Result<Tensor> {
         let loss = losses::cross_entropy(&forward.logits, labels, row_weights)?;
         let further = match self {
@@ -201,7 +107,7 @@ impl Network {
         })
     }
 
-    /// Loss on features that are masked, a share of all; the sum over the experts that have tokens.
+    /// Loss on a fraction `share` of masked features; the sum over the experts that have tokens.
     pub(crate) fn masked_loss(&self, batch: &Batch, share: f64, pass: &mut Pass) -> Result<Tensor> {
         let mut sum: Option<Tensor> = None;
         let mut add = |body: &Body| -> Result<()> {

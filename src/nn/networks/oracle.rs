@@ -1,15 +1,16 @@
-//! Forward passes beside PyTorch's: `tests/oracle/neural.py` says how its numbers were made.
+//! Forward passes compared with PyTorch; `tests/oracle/neural.py` computed the expected numbers.
 
 use candle_core::{Device, Tensor};
 use serde_json::Value;
 
 use super::tests::{build, inputs};
-use super::{
-    Architecture, Body, Forward, FtTransformerConfig, MixtureNetworkConfig, MlpConfig, Network,
-    TemporalCnnConfig,
-};
+use super::{Body, Forward, Network};
+use crate::nn::batch::Batch;
 use crate::nn::columns::{Columns, TimingChannel};
-use crate::nn::inputs::{Batch, Inputs};
+use crate::nn::config::{
+    Architecture, FtTransformerConfig, MixtureNetworkConfig, MlpConfig, TemporalCnnConfig,
+};
+use crate::nn::inputs::Inputs;
 use crate::nn::pass::Pass;
 use crate::nn::weights::Weights;
 

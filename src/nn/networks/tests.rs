@@ -5,16 +5,20 @@ use std::collections::BTreeMap;
 use candle_core::{Device, Tensor, Var};
 
 use super::*;
+use crate::nn::columns::Columns;
 use crate::nn::columns::TimingChannel;
 use crate::nn::columns::tests::features;
-use crate::nn::device::Place;
-use crate::nn::gate::GateConfig;
-use crate::nn::inputs::{CategoryInput, NumberInput};
+use crate::nn::config::{
+    ExpertNetworkConfig, FtTransformerConfig, GateConfig, MixtureNetworkConfig, MlpConfig, TemporalCnnConfig,
+    TimingLayout,
+};
+use crate::nn::inputs::{CategoryInput, Inputs, NumberInput};
+use crate::nn::place::Place;
 use crate::nn::testing::every_weight_gets_a_gradient;
 use crate::nn::train::Task;
 
 /// Numbers as they are, then categories of so many codes, the unknown one among them.
-pub(super) fn inputs(numbers: usize, codes: &[usize]) -> Inputs {
+pub(crate) fn inputs(numbers: usize, codes: &[usize]) -> Inputs {
     let number = |feature| NumberInput { feature, centre: 0.0, scale: 1.0 };
     let category =
         |(j, &n): (usize, &usize)| CategoryInput { feature: numbers + j, codes: (0..n as u32 - 1).collect() };
@@ -46,10 +50,10 @@ pub(crate) fn small() -> [Architecture; 5] {
         FtTransformerConfig { width: 8, heads: 2, feed_forward: 12, dropout: 0.0, ..Default::default() };
     let cnn = TemporalCnnConfig { channels: vec![5], width: 8, dropout: 0.0, ..Default::default() };
     let pooled = TemporalCnnConfig { pool: true, layout: TimingLayout::OneChannel, ..cnn.clone() };
-    let expert = |name: &str, network, without_timing| ExpertNetworkConfig {
+    let expert = |name: &str, network, exclude_timing| ExpertNetworkConfig {
         name: name.into(),
         network,
-        without_timing,
+        exclude_timing,
         head: Some(6),
     };
     let mixture = MixtureNetworkConfig {
@@ -62,7 +66,7 @@ pub(crate) fn small() -> [Architecture; 5] {
         gate: GateConfig { hidden: vec![7], floor: 0.33, dropout: 0.0, ..Default::default() },
         hidden: 9,
         dropout: 0.0,
-        own_loss: 0.5,
+        auxiliary_loss_weight: 0.5,
     };
     [
         Architecture::Mlp(MlpConfig { hidden: vec![9, 8], dropout: 0.0 }),
@@ -332,7 +336,7 @@ fn what_does_not_fit_is_named() {
     let nested = mixture(|c| c.experts[1].network = Architecture::Mixture(MixtureNetworkConfig::default()));
     assert!(nested.ends_with("got mixture"), "{nested}");
     assert!(mixture(|c| c.gate.top_k = Some(3)).contains("architecture.gate.top_k"));
-    assert!(mixture(|c| c.own_loss = -1.0).contains("architecture.own_loss"));
+    assert!(mixture(|c| c.auxiliary_loss_weight = -1.0).contains("architecture.auxiliary_loss_weight"));
 }
 
 #[test]

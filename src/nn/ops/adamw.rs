@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use candle_core::backprop::GradStore;
 use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor, Var, bail};
 
-use super::super::device::{Place, is_ours, number, numbers};
 use super::super::kernels::sum_of_squares;
+use super::super::place::{Place, is_ours, number, numbers};
 use super::super::weights::Weights;
 use super::{composed, values};
 use crate::error::{Error, Result};
@@ -111,7 +111,7 @@ impl AdamW {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] for numbers that [`AdamW::restore`] would refuse: the training ran away.
+    /// [`Error::InvalidArgument`] for numbers that [`AdamW::restore`] rejects: the training diverged.
     pub(crate) fn state(&self) -> Result<BTreeMap<String, Vec<f32>>> {
         let mut state = BTreeMap::new();
         for (name, moving) in &self.moving {
@@ -149,7 +149,7 @@ impl AdamW {
             self.moving.contains_key(weight) && matches!(part, "mean" | "square")
         };
         if let Some(name) = state.keys().find(|name| !known(name)) {
-            return Err(Error::invalid(name.as_str(), "the state of a weight", "a stranger"));
+            return Err(Error::invalid(name.as_str(), "the state of a weight", "an unknown name"));
         }
         for (name, moving) in &mut self.moving {
             let part = |part: &str| state[&format!("{name}.{part}")].clone();
@@ -160,7 +160,7 @@ impl AdamW {
     }
 }
 
-/// Refuses numbers that no training gives.
+/// Rejects numbers that are not the result of a training.
 fn check(name: &str, values: &[f32], least: f32) -> Result<()> {
     match values.iter().position(|&value| !(value.is_finite() && value >= least)) {
         None => Ok(()),
@@ -190,7 +190,7 @@ fn squares(x: &Tensor) -> Result<f64> {
     Ok(values::read([x], |[x]| Ok(f64::from(sum_of_squares(x))))?)
 }
 
-/// What is the same for all weights of a step.
+/// The factors of a step, the same for all weights.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rates {
     pub(super) scale: f32,

@@ -29,7 +29,7 @@ impl Sizes {
         }
     }
 
-    /// Numbers of a token: those of one of its three parts.
+    /// Numbers of one of the three parts of a token.
     fn part(&self) -> usize {
         self.heads * self.width
     }
@@ -120,7 +120,7 @@ impl CustomOp1 for Attention {
 }
 
 wide! {
-    /// From the slopes of shares `y` to those of what the shares were taken of, times `scale`.
+    /// From the slopes of the softmax `y` to the slopes of its input, times `scale`.
     fn softmax_back(y: &[f32], slope: &mut [f32], width: usize, scale: f32) {
         let width = width.max(1);
         for (y, slope) in y.chunks_exact(width).zip(slope.chunks_exact_mut(width)) {

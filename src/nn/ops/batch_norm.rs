@@ -10,11 +10,11 @@ use crate::simd::wide;
 pub(super) struct BatchNorm {
     pub(super) mean: Vec<f32>,
     pub(super) variance: Vec<f32>,
-    /// The statistics are those of x itself, and move with it.
+    /// The statistics are computed from x and change with it.
     pub(super) of_batch: bool,
 }
 
-/// How many features, and how many numbers of each stand together.
+/// The number of features, and how many numbers of each are contiguous.
 pub(super) fn sizes(dims: &[usize]) -> Result<(usize, usize)> {
     match *dims {
         [_, features] => Ok((features, 1)),
@@ -176,7 +176,7 @@ wide! {
         }
     }
 
-    /// Takes `shift + (x − mean) · along` from each slope: what the statistics of the batch make up for.
+    /// Takes `shift + (x − mean) · along` from each slope: the part that the statistics of the batch compensate.
     fn remove(slope: &mut [f32], x: &[f32], length: usize, mean: &[f32], along: &[f32], shift: &[f32]) {
         let features = mean.len().max(1);
         let length = length.max(1);

@@ -11,7 +11,7 @@ use crate::simd::wide;
 pub(super) struct Dropout {
     /// Cells whose 32 random bits are below are set to 0.
     below: u32,
-    /// What the others are multiplied by.
+    /// The factor of the remaining numbers.
     scale: f32,
     key: [u32; 2],
 }
@@ -23,7 +23,7 @@ impl Dropout {
         Self { below, scale: 1.0 / (1.0 - share), key: [bits as u32, (bits >> 32) as u32] }
     }
 
-    /// What each of `n` cells is multiplied by.
+    /// The factor of each of `n` cells.
     pub(super) fn mask(self, n: usize) -> Vec<f32> {
         dropped(&vec![1.0; n], self)
     }

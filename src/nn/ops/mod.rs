@@ -23,11 +23,11 @@ use self::batch_norm::BatchNorm;
 use self::dropout::Dropout;
 use self::layer_norm::LayerNorm;
 use self::linear::Linear;
-use super::device::{Place, is_ours};
+use super::place::{Place, is_ours};
 use crate::error::Result;
 use crate::rng::Stream;
 
-/// How far running statistics move towards those of a batch.
+/// How far a batch moves running statistics towards its own.
 const MOMENTUM: f32 = 0.1;
 
 /// `x Wᵀ + b`, shape (…, inputs) → (…, outputs).
@@ -109,7 +109,7 @@ pub(crate) fn batch_norm(x: &Tensor, vars: [&Var; 4], training: bool) -> Result<
     Ok(x.apply_op3(weight, bias, BatchNorm { mean, variance, of_batch: training })?)
 }
 
-/// Sets a share of the numbers to 0 and scales the others up by `1 / (1 − share)`.
+/// Sets numbers to 0 at the rate `share` and scales the others up by `1 / (1 − share)`.
 pub(crate) fn dropout(x: &Tensor, share: f32, random: &mut Stream) -> Result<Tensor> {
     let dropout = Dropout::new(share, random);
     if !is_ours(x) {

@@ -19,8 +19,8 @@ pub(super) struct Attention {
 }
 
 impl Attention {
-    /// Most tokens, and the widest head.
-    pub(super) const MOST: usize = ZEROS.len() * LANES;
+    /// Maximum number of tokens, and maximum width of a head.
+    pub(super) const MAX: usize = ZEROS.len() * LANES;
 
     /// Numbers of scratch that [`Attention::write`] needs.
     pub(super) fn scratch(&self) -> usize {

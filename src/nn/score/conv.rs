@@ -6,14 +6,14 @@ use super::norm::LayerNorm;
 use super::scratch::{take, with_scratch};
 use super::values::{Values, named};
 use crate::error::Result;
-use crate::nn::layers::Activation;
+use crate::nn::config::Activation;
 
 /// Rows that go through all layers together, so that they stay in the cache.
 const TILE_ROWS: usize = 16;
 
 /// A convolution with a batch norm in it and `max(0, x)` behind it, as wide as it needs to keep the positions.
 ///
-/// Rows are laid out as (positions, channels), so what a filter sees is one stretch of numbers.
+/// Rows are laid out as (positions, channels), so the inputs of a filter are contiguous.
 #[derive(Clone, Debug)]
 struct Conv {
     dense: Dense,
@@ -23,7 +23,7 @@ struct Conv {
 
 impl Conv {
     /// Of the values `{at}.conv.weight`, shape (outputs, inputs, kernel), `{at}.conv.bias` and `{at}.norm`.
-    fn new(values: &Values, at: &str, [inputs, outputs]: [usize; 2], kernel: usize) -> Result<Self> {
+    fn new(values: &Values<'_>, at: &str, [inputs, outputs]: [usize; 2], kernel: usize) -> Result<Self> {
         let weight = named(values, &format!("{at}.conv.weight"), outputs * inputs * kernel)?;
         let bias = named(values, &format!("{at}.conv.bias"), outputs)?;
         let norm = batch_norm(values, &format!("{at}.norm"), outputs)?;
@@ -71,7 +71,7 @@ impl TemporalCnn {
     ///
     /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a name that is not there and for another
     /// number of values.
-    pub(crate) fn new(values: &Values, at: &str, sizes: &CnnSizes) -> Result<Self> {
+    pub(crate) fn new(values: &Values<'_>, at: &str, sizes: &CnnSizes) -> Result<Self> {
         let conv = |(i, channels): (usize, &[usize])| {
             Conv::new(values, &format!("{at}.layers.{i}"), [channels[0], channels[1]], sizes.kernel)
         };

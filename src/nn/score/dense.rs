@@ -5,8 +5,8 @@ use super::product::Product;
 use super::scratch::{take, with_scratch};
 use super::values::{Values, named};
 use crate::error::Result;
+use crate::nn::config::Activation;
 use crate::nn::kernels;
-use crate::nn::layers::Activation;
 use crate::simd::Processor;
 
 /// Rows that go through all layers together, so that they stay in the cache: a multiple of the rows of a high tile of
@@ -28,10 +28,10 @@ impl Dense {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a name that is not there and for another
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a missing name and for another
     /// number of values.
     pub(crate) fn new(
-        values: &Values,
+        values: &Values<'_>,
         at: &str,
         [inputs, outputs]: [usize; 2],
         activation: Option<Activation>,
@@ -45,7 +45,7 @@ impl Dense {
     ///
     /// As [`Dense::new`].
     pub(crate) fn with_batch_norm(
-        values: &Values,
+        values: &Values<'_>,
         at: &str,
         norm: &str,
         shape: [usize; 2],
@@ -66,12 +66,12 @@ impl Dense {
     /// # Errors
     ///
     /// As [`Dense::new`].
-    pub(crate) fn scaled(values: &Values, at: &str, scale: &[f64], shape: [usize; 2]) -> Result<Self> {
+    pub(crate) fn scaled(values: &Values<'_>, at: &str, scale: &[f64], shape: [usize; 2]) -> Result<Self> {
         Self::read(values, at, Some(&(scale.to_vec(), vec![0.0; scale.len()])), shape, None)
     }
 
     fn read(
-        values: &Values,
+        values: &Values<'_>,
         at: &str,
         norm: Option<&Norm>,
         [inputs, outputs]: [usize; 2],
@@ -83,7 +83,7 @@ impl Dense {
         Ok(Self::folded([inputs, outputs], of, bias, norm, activation))
     }
 
-    /// `weight(k, column)` is what input `k` counts in output `column`.
+    /// `weight(k, column)` is the weight of input `k` in output `column`.
     pub(super) fn folded(
         [inputs, outputs]: [usize; 2],
         weight: impl Fn(usize, usize) -> f32,
@@ -142,11 +142,11 @@ impl Dense {
     }
 }
 
-/// What a batch norm multiplies each feature with, and what it then adds.
+/// The factor of each feature in a batch norm, and the shift after it.
 pub(super) type Norm = (Vec<f64>, Vec<f64>);
 
 /// The batch norm of the values under `at`, by its running statistics.
-pub(super) fn batch_norm(values: &Values, at: &str, width: usize) -> Result<Norm> {
+pub(super) fn batch_norm(values: &Values<'_>, at: &str, width: usize) -> Result<Norm> {
     let value = |name: &str| named(values, &format!("{at}.{name}"), width);
     let (weight, bias) = (value("weight")?, value("bias")?);
     let (mean, variance) = (value("running_mean")?, value("running_var")?);
@@ -205,7 +205,7 @@ impl Chain {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "train"))]
 mod tests {
     use candle_core::{Device, Tensor};
 
@@ -247,11 +247,12 @@ mod tests {
             let mut out = vec![0.0; rows * outputs];
             for activation in [Activation::Relu, Activation::Gelu, Activation::Tanh] {
                 let shape = [inputs, outputs];
-                let dense = Dense::new(&values, "linear", shape, Some(activation)).unwrap();
+                let dense = Dense::new(&Values::new(&values), "linear", shape, Some(activation)).unwrap();
                 dense.forward(&x, &mut out);
                 assert_near(&out, &activation.apply(&plain).unwrap());
                 let dense =
-                    Dense::with_batch_norm(&values, "linear", "norm", shape, Some(activation)).unwrap();
+                    Dense::with_batch_norm(&Values::new(&values), "linear", "norm", shape, Some(activation))
+                        .unwrap();
                 dense.forward(&x, &mut out);
                 assert_near(&out, &activation.apply(&normed).unwrap());
             }
@@ -260,7 +261,8 @@ mod tests {
 
     #[test]
     fn weights_that_do_not_fit_are_refused_by_name() {
-        let values = Values::from([("a.weight".into(), vec![0.0; 6]), ("a.bias".into(), vec![0.0; 2])]);
+        let all = [("a.weight".into(), vec![0.0; 6]), ("a.bias".into(), vec![0.0; 2])].into();
+        let values = Values::new(&all);
         let error = |at: &str, shape| Dense::new(&values, at, shape, None).unwrap_err().to_string();
         assert_eq!(error("a", [4, 2]), "`a.weight` must be an array of 8, got 6 entries");
         assert_eq!(error("b", [4, 2]), "`b.weight` must be there, got nothing");

@@ -16,9 +16,9 @@ impl LayerNorm {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a name that is not there and for another
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a missing name and for another
     /// number of values.
-    pub(crate) fn new(values: &Values, at: &str, width: usize) -> Result<Self> {
+    pub(crate) fn new(values: &Values<'_>, at: &str, width: usize) -> Result<Self> {
         let value = |name: &str| named(values, &format!("{at}.{name}"), width);
         Ok(Self { weight: value("weight")?.to_vec(), bias: value("bias")?.to_vec() })
     }

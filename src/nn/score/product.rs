@@ -1,4 +1,4 @@
-//! The matrix product that all layers stand on.
+//! The matrix product of all layers.
 
 use super::lanes::{LANES, Lane};
 #[cfg(target_arch = "x86_64")]
@@ -23,7 +23,7 @@ pub(super) struct Product<'a> {
     /// Columns of `out`; at most sixteen for each block.
     pub(super) columns: usize,
     pub(super) out_stride: usize,
-    /// Whether what is below 0 becomes 0.
+    /// Whether results below 0 become 0.
     pub(super) relu: bool,
 }
 
@@ -32,7 +32,7 @@ impl Product<'_> {
     ///
     /// # Panics
     ///
-    /// If a slice is shorter than the sizes say.
+    /// If a slice is shorter than the sizes require.
     pub(super) fn write(&self, processor: Processor, out: &mut [f32]) {
         let blocks = self.columns.div_ceil(LANES);
         let reach =
@@ -46,9 +46,9 @@ impl Product<'_> {
         match processor {
             Processor::Any => self.write_portable(out),
             #[cfg(target_arch = "x86_64")]
-            Processor::Avx2(asked) => x86::avx2(asked, self, out),
+            Processor::Avx2(detected) => x86::avx2(detected, self, out),
             #[cfg(target_arch = "x86_64")]
-            Processor::Avx512(asked) => x86::avx512(asked, self, out),
+            Processor::Avx512(detected) => x86::avx512(detected, self, out),
         }
     }
 

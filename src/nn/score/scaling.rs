@@ -1,12 +1,11 @@
-//! Numbers of a row as they go into a network.
+//! The scaled numbers of a row.
 
 use ndarray::ArrayView1;
 
 use crate::nn::inputs::{Inputs, LIMIT};
 use crate::simd::wide;
 
-/// Centre and scale of each number, side by side as wide registers take them; the bits are those of
-/// [`Inputs::numbers_into`].
+/// Centre and scale of each number, laid out for wide registers. The bits are the same as in training.
 #[derive(Clone, Debug)]
 pub(crate) struct Scaling {
     features: Vec<usize>,
@@ -59,7 +58,7 @@ wide! {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "train"))]
 mod tests {
     use ndarray::Array2;
 

@@ -1,4 +1,4 @@
-//! Memory for what lies between two layers, kept by each thread for its next call.
+//! Memory for values between two layers, which each thread keeps for its next call.
 
 use std::cell::RefCell;
 

@@ -7,7 +7,7 @@ use super::norm::LayerNorm;
 use super::scratch::{take, with_scratch};
 use super::values::{Values, named};
 use crate::error::{Error, Result};
-use crate::nn::layers::Activation;
+use crate::nn::config::Activation;
 use crate::simd::Processor;
 use crate::simd::wide;
 
@@ -53,7 +53,7 @@ struct Block {
 }
 
 impl Block {
-    fn new(values: &Values, at: &str, sizes: &TransformerSizes) -> Result<Self> {
+    fn new(values: &Values<'_>, at: &str, sizes: &TransformerSizes) -> Result<Self> {
         let TransformerSizes { width, heads, feed_forward: hidden, .. } = *sizes;
         // Attention divides by √(width of a head); here Q is made that much smaller.
         let mut scale = vec![1.0; 3 * width];
@@ -74,9 +74,9 @@ impl Transformer {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] for a name that is not there, another number of values, heads that do not
+    /// [`Error::InvalidArgument`] for a missing name, another number of values, heads that do not
     /// divide the width, and more than 4,095 features.
-    pub(crate) fn new(values: &Values, at: &str, sizes: TransformerSizes) -> Result<Self> {
+    pub(crate) fn new(values: &Values<'_>, at: &str, sizes: TransformerSizes) -> Result<Self> {
         let TransformerSizes { numbers, categories, width, layers, heads, .. } = sizes;
         if heads == 0 || !width.is_multiple_of(heads) {
             return Err(Error::invalid(
@@ -86,8 +86,8 @@ impl Transformer {
             ));
         }
         let tokens = numbers + categories + 1;
-        if tokens > Attention::MOST || width / heads > Attention::MOST {
-            let expected = format!("at most {}", Attention::MOST - 1);
+        if tokens > Attention::MAX || width / heads > Attention::MAX {
+            let expected = format!("at most {}", Attention::MAX - 1);
             return Err(Error::invalid(format!("features of {at}"), expected, tokens - 1));
         }
         let value = |name: &str, n: usize| named(values, &format!("{at}.tokens.{name}"), n * width);

@@ -1,7 +1,7 @@
 //! Which rows each step learns from, and which none does.
 
-use super::config::TrainingConfig;
 use crate::folds;
+use crate::nn::config::TrainingConfig;
 use crate::rng::Stream;
 
 /// Streams of a seed: steps draw from those that begin at 0, orders and held-out rows from those above.

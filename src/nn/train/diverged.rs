@@ -1,20 +1,13 @@
 //! Where numbers stopped being finite.
 
-use std::collections::BTreeMap;
-
 use candle_core::backprop::GradStore;
 
 use crate::error::{Error, Result};
-use crate::nn::device::numbers;
+use crate::nn::checkpoint::not_finite;
+use crate::nn::place::numbers;
 use crate::nn::weights::Weights;
 
-/// The first name, in name order, with a value that is not finite.
-pub(super) fn not_finite(values: &BTreeMap<String, Vec<f32>>) -> Option<&str> {
-    let mut all = values.iter();
-    all.find(|(_, values)| values.iter().any(|value| !value.is_finite())).map(|(name, _)| name.as_str())
-}
-
-/// The error for a `loss` or `gradient` that is not finite: a broken weight is to blame before a gradient, and a
+/// The error for a `loss` or `gradient` that is not finite: it names a weight that is not finite before a gradient, and a
 /// gradient before the loss.
 pub(super) fn diverged(
     stage: &str,

@@ -1,10 +1,8 @@
 //! The one training loop of every network.
 
 mod batches;
-mod checkpoint;
-mod config;
 mod diverged;
-mod history;
+mod resume;
 mod run;
 mod schedule;
 
@@ -12,20 +10,19 @@ mod schedule;
 mod tests;
 
 pub(crate) use batches::split;
-pub use checkpoint::Checkpoint;
-pub use config::TrainingConfig;
-pub use history::{History, Stopped};
-pub use schedule::Schedule;
 
 use candle_core::Tensor;
 
 use self::run::Run;
+use super::checkpoint::Checkpoint;
+use super::config::TrainingConfig;
+use super::history::{History, Stopped};
 use super::pass::Pass;
 use super::weights::Weights;
 use crate::error::{Error, Result};
 use crate::progress::{self, Progress, Unit};
 
-/// What a network is trained for.
+/// The task of a training: weights and losses.
 pub(crate) trait Task {
     fn weights(&self) -> &Weights;
 
@@ -43,7 +40,7 @@ pub(crate) trait Task {
 /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a setting outside its domain and for a checkpoint of
 /// another training; [`Error::InsufficientData`](crate::Error::InsufficientData) for fewer than two rows;
 /// [`Error::Diverged`](crate::Error::Diverged) when the loss, a gradient or a weight is no longer finite;
-/// [`Error::Tensor`] for a computation that the tensor library refuses; [`Error::Cancelled`] before the first epoch is
+/// [`Error::Tensor`] for a failed computation of the tensor library; [`Error::Cancelled`] before the first epoch is
 /// complete. A training that is cancelled later keeps its best weights.
 pub(crate) fn train(
     config: &TrainingConfig,

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use super::Task;
 use super::batches::Batches;
-use super::checkpoint::{Checkpoint, Origin};
-use super::config::TrainingConfig;
-use super::diverged::{diverged, not_finite};
-use super::history::{History, Stopped};
+use super::diverged::diverged;
 use super::schedule::LearningRate;
 use crate::error::{Error, Result};
-use crate::nn::device::number;
+use crate::nn::checkpoint::{Checkpoint, Origin, not_finite};
+use crate::nn::config::TrainingConfig;
+use crate::nn::history::{History, Stopped};
 use crate::nn::ops::{AdamW, gradient_norm};
 use crate::nn::pass::Pass;
+use crate::nn::place::number;
 use crate::progress::{self, EpochRecord};
 
 /// The best epoch so far.
@@ -22,7 +22,7 @@ struct Best {
     weights: BTreeMap<String, Vec<f32>>,
 }
 
-/// What one step came to.
+/// The result of one step.
 struct Step {
     loss: f64,
     norm: f64,
@@ -67,7 +67,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Takes over where a checkpoint of the same training ends.
+    /// Continues from a checkpoint of the same training.
     pub(super) fn resume(&mut self, checkpoint: &Checkpoint) -> Result<()> {
         let weights = self.task.weights();
         checkpoint.check_origin(&self.origin, &weights.values()?)?;

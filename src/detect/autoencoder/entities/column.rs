@@ -1,10 +1,10 @@
-//! The column that says whose row it is.
+//! The column with the entity of each row.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// Where the column stands that says whose row it is; as text a number or a name.
+/// The column with the entity of each row; as text its index or its name.
 ///
 /// # Examples
 ///
@@ -17,29 +17,31 @@ use crate::error::{Error, Result};
 /// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected the place of a column, from 0, or its name")]
+#[serde(untagged, expecting = "expected the index of a column, from 0, or its name")]
 pub enum EntityColumn {
-    /// Its place in the matrix, from 0.
+    /// Its index in the matrix, from 0.
     Index(usize),
-    /// Its name among the features of a guard, which finds its place; a matrix alone has no names.
+    /// Its name among the features of a guard, which resolves it to an index; a matrix alone does not have names.
     Name(String),
 }
 
 impl EntityColumn {
-    /// Its place in a matrix of so many columns.
+    /// Its index in a matrix of so many columns.
     pub(super) fn index(&self, n_features: usize) -> Result<usize> {
         match self {
             Self::Index(index) if *index < n_features => Ok(*index),
             Self::Index(index) => {
                 Err(Error::invalid("entity", format!("a column below {n_features}"), index))
             }
-            Self::Name(name) => {
-                Err(Error::invalid("entity", "the number of a column, where columns have no names", name))
-            }
+            Self::Name(name) => Err(Error::invalid(
+                "entity",
+                "the index of a column, because the columns of a matrix have no names",
+                name,
+            )),
         }
     }
 
-    /// The same column by its place among columns of these names.
+    /// The same column by its index among columns with these names.
     pub(crate) fn among(&self, names: &[String]) -> Result<Self> {
         let Self::Name(name) = self else { return Ok(self.clone()) };
         let index = names.iter().position(|other| other == name);

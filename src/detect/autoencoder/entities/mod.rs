@@ -1,14 +1,17 @@
 //! One autoencoder for each country, link or device class, in one model.
 
 mod column;
+mod config;
 mod fit;
 mod model;
 mod parts;
-#[cfg(test)]
+#[cfg(all(test, feature = "train"))]
 mod tests;
+#[cfg(feature = "train")]
+mod train;
 
 pub use column::EntityColumn;
-pub use fit::EntityAutoencodersConfig;
+pub use config::EntityAutoencodersConfig;
 pub use model::EntityAutoencoders;
 pub(crate) use parts::EntityAutoencodersHeader;
 pub use parts::EntityAutoencodersParts;

@@ -12,13 +12,13 @@ use crate::nn::inputs::whole_code;
 
 /// One autoencoder for each entity with enough rows, and one for all others.
 ///
-/// The score of a row is that of its entity's model, divided by that model's
-/// [usual score](Autoencoder::usual_score): on every entity's clean rows about 5 % score above 1, so one
-/// threshold serves all.
+/// The score of a row is the score by the model of its entity, divided by the
+/// [usual score](Autoencoder::usual_score) of this model. About 5 % of the clean rows of every entity score above 1, so
+/// one threshold works for all entities.
 #[derive(Clone, Debug)]
 pub struct EntityAutoencoders {
     config: EntityAutoencodersConfig,
-    /// The column that says whose row it is.
+    /// The column with the entity of each row.
     column: usize,
     shared: Autoencoder,
     /// By rising code.
@@ -26,7 +26,7 @@ pub struct EntityAutoencoders {
 }
 
 impl EntityAutoencoders {
-    /// Puts the models together; everything has been checked.
+    /// Assembles the models; everything is checked before.
     pub(super) fn assemble(
         config: EntityAutoencodersConfig,
         column: usize,
@@ -46,7 +46,7 @@ impl EntityAutoencoders {
         self.models.iter().map(|(code, _)| *code)
     }
 
-    /// The model that serves an entity; that of all entities where it has none of its own.
+    /// The model of an entity: its own, or the model of all entities if it does not have its own.
     pub fn model(&self, entity: u32) -> &Autoencoder {
         self.index(entity).map_or(&self.shared, |i| &self.models[i].1)
     }
@@ -60,7 +60,7 @@ impl EntityAutoencoders {
         self.models.binary_search_by_key(&entity, |(code, _)| *code).ok()
     }
 
-    /// The place of a row's model among the entities'; `None` for that of all.
+    /// The index of a row's model among the models of single entities; `None` for the model of all.
     fn index_of_row(&self, x: &ArrayView2<'_, f32>, row: usize) -> Option<usize> {
         whole_code(x[[row, self.column]]).and_then(|code| self.index(code))
     }
@@ -94,8 +94,8 @@ impl Detector for EntityAutoencoders {
         Ok(())
     }
 
-    /// The base is 0, and the contribution of a feature is its share of the score: what its own error adds to
-    /// the score of the entity's model. The entity column contributes nothing.
+    /// The base is 0, and the contribution of a feature is the part of the score from its own error in the model of the
+    /// entity. The entity column contributes nothing.
     fn explain(&self, x: ArrayView2<'_, f32>) -> Result<Explanation> {
         check::shape(&x, self.n_features(), x.nrows())?;
         check::finite(&x, 0)?;

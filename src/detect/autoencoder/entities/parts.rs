@@ -25,11 +25,11 @@ pub struct EntityAutoencodersParts {
 }
 
 impl EntityAutoencoders {
-    /// Checks the parts of the models and puts them together.
+    /// Checks the parts of the models and assembles them.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] that names the field or the weight that does not hold.
+    /// [`Error::InvalidArgument`] that names the invalid field or weight.
     pub fn from_parts(parts: &EntityAutoencodersParts) -> Result<Self> {
         let EntityAutoencodersParts { config, shared, entities, models } = parts;
         let shared = Autoencoder::from_parts(shared)?;
@@ -67,7 +67,7 @@ impl EntityAutoencoders {
     }
 }
 
-/// What stands of the models in a file's header.
+/// The part of the models in the header of a file.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EntityAutoencodersHeader {

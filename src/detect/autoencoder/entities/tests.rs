@@ -6,11 +6,11 @@ use ndarray::{Array2, array, s};
 use super::*;
 use crate::artifact::Tensors;
 use crate::detect::stored::Stored;
-use crate::detect::{AutoencoderConfig, Detector, ErrorForm, Fit, FitContext, TrainingConfig};
+use crate::detect::{AutoencoderConfig, Detector, Fit, FitContext, ScoreTransform, TrainingConfig};
 use crate::progress::Monitor;
 use crate::rng::Stream;
 
-/// Column 1 says whose row it is: 0 (quiet, half of the rows), 5 (a hundred times as loud and elsewhere), and a few of 9.
+/// Column 1 is the entity: 0 (quiet, half of the rows), 5 (a hundred times as loud and elsewhere), and a few of 9.
 fn rows(n: usize, seed: u64) -> Array2<f32> {
     let mut random = Stream::new(seed, 0);
     let mut x = Array2::zeros((n, 3));
@@ -32,7 +32,7 @@ fn config() -> EntityAutoencodersConfig {
         widths: vec![8],
         latent: 1,
         batch_norm: false,
-        error_form: ErrorForm::Logarithmic,
+        score_transform: ScoreTransform::Logarithmic,
         training,
         ..Default::default()
     };
@@ -58,7 +58,7 @@ fn each_row_goes_to_the_model_of_its_entity() {
         let shared = f64::from(model.shared().score(one.view()).unwrap()[0]) / model.shared().usual_score();
         assert!((f64::from(model.score(one.view()).unwrap()[0]) - shared).abs() < 1e-6);
     }
-    // What is usual for 5 is not for 0.
+    // Rows that are usual for 5 are anomalous for 0.
     let scores = model.score(array![[1050.0, 5.0, 900.0], [1050.0, 0.0, 900.0]].view()).unwrap();
     assert!(scores[1] > 2.0 * scores[0], "{scores:?}");
 }
@@ -152,7 +152,7 @@ fn what_does_not_fit_is_named() {
     };
     let mut x = rows(600, 1);
     refused(EntityAutoencodersConfig { entity: 3.into(), ..config() }, &x, "a column below 3");
-    refused(EntityAutoencodersConfig { entity: "link".into(), ..config() }, &x, "the number of a column");
+    refused(EntityAutoencodersConfig { entity: "link".into(), ..config() }, &x, "the index of a column");
     refused(EntityAutoencodersConfig { min_rows: 1, ..config() }, &x, "min_rows");
     x[[4, 1]] = 2.5;
     refused(config(), &x, "x[4, 1]");

@@ -2,18 +2,18 @@
 
 use std::ops::ControlFlow;
 
-use super::super::deal::kinds_by_features;
-use super::super::learn::Course;
-use super::super::panel::Panel;
+use super::super::scorer::GateScorer;
+use super::super::train::{GateTraining, cluster_rows, cross_fit, draw};
 use super::*;
 use crate::detect::training_rows::TrainingRows;
 use crate::detect::{
     AnyDetector, Architecture, AutoencoderConfig, ClassWeight, Columns, ExpertNetworkConfig,
     MixtureNetworkConfig, MlpConfig, NeuralClassifierConfig, PretrainingConfig,
 };
+use crate::nn::Checkpoint;
 use crate::nn::ops::gradient_norm;
 use crate::nn::pass::Pass;
-use crate::nn::train::{Checkpoint, Task, train};
+use crate::nn::train::{Task, train};
 
 fn network() -> NeuralClassifierConfig {
     let architecture = Architecture::Mlp(MlpConfig { hidden: vec![8], ..Default::default() });
@@ -46,14 +46,14 @@ fn a_joint_network_learns_from_the_loss_of_the_mixture_and_scores_as_it_was_trai
     let expert = |name: &str| ExpertNetworkConfig {
         name: name.into(),
         network: network().architecture,
-        without_timing: false,
+        exclude_timing: false,
         head: Some(4),
     };
     let inner = MixtureNetworkConfig {
         experts: vec![expert("a"), expert("b")],
         gate: GateConfig { hidden: vec![4], ..Default::default() },
         hidden: 4,
-        own_loss: 0.5,
+        auxiliary_loss_weight: 0.5,
         ..Default::default()
     };
     let inner = NeuralClassifierConfig { architecture: Architecture::Mixture(inner), ..network() };
@@ -66,17 +66,17 @@ fn a_joint_network_learns_from_the_loss_of_the_mixture_and_scores_as_it_was_trai
     let mut config = with_network();
     config.experts.push(ExpertConfig::joint("inner", NeuralClassifierConfig { columns, ..inner }));
     config.gate.hidden = vec![6];
-    let kinds = kinds_by_features(x.view(), |row| attacks[row], 3, 0).unwrap();
+    let kinds = cluster_rows(x.view(), |row| attacks[row], 3, 0).unwrap();
     let rows = TrainingRows { x: x.view(), attacks, classes: None, learn_classes: false };
-    let left = config.deal(&rows, &kinds).unwrap();
-    let (frozen, scores) = super::super::cross::cross_fit(&rows, &config.experts, &left, 3).unwrap();
+    let held_out = config.hold_out(&rows, &kinds).unwrap();
+    let (frozen, scores) = cross_fit(&rows, &config.experts, &held_out, 3).unwrap();
     assert_eq!(frozen.len(), 2);
-    let course = Course { config: &config, rows: &rows, left: &left, scores: &scores };
-    let all: Vec<usize> = (0..left.len()).collect();
-    let (voices, task) = course.task(&all).unwrap();
-    let lessons: Vec<usize> = (0..task.labels.dim(0).unwrap()).collect();
+    let training = GateTraining { config: &config, rows: &rows, held_out: &held_out, scores: &scores };
+    let all: Vec<usize> = (0..held_out.len()).collect();
+    let (calibrations, task) = training.task(&all).unwrap();
+    let samples: Vec<usize> = (0..task.labels.dim(0).unwrap()).collect();
 
-    let gradients = task.loss(&lessons, &mut Pass::training(1, 0)).unwrap().backward().unwrap();
+    let gradients = task.loss(&samples, &mut Pass::training(1, 0)).unwrap().backward().unwrap();
     assert!(gradient_norm(&task.weights, &gradients).unwrap() > 0.0);
     for (name, var) in task.weights.trained() {
         let gradient = gradients.get(var).unwrap_or_else(|| panic!("`{name}` has no gradient"));
@@ -85,34 +85,39 @@ fn a_joint_network_learns_from_the_loss_of_the_mixture_and_scores_as_it_was_trai
     }
     let names = task.weights.values().unwrap();
     assert!(names.keys().any(|name| name == "experts.1.head.out.weight"), "{:?}", names.keys());
-    let history = train(&config.training, &task, lessons.len(), 0, "gate", None).unwrap();
+    let history = train(&config.training, &task, samples.len(), 0, "gate", None).unwrap();
     let last = history.epochs.last().unwrap().training_loss;
     assert!(last < 0.9 * history.epochs[0].training_loss, "{history:?}");
     for (name, values) in task.weights.values().unwrap() {
         assert_ne!(values, names[&name], "`{name}` did not move");
     }
 
-    // In lessons that are not blind, the frozen experts' scores and the networks' own are those of the row.
-    let drawn = super::super::lessons::draw(&config, &left, &all);
-    let seen: Vec<usize> = (0..drawn.len()).filter(|&lesson| drawn[lesson].blind.is_none()).collect();
+    // In samples that are not masked, frozen experts and networks score the row itself.
+    let drawn = draw(&config, &held_out, &all);
+    let seen: Vec<usize> = (0..drawn.len()).filter(|&sample| drawn[sample].masked_by.is_none()).collect();
     let labels = task.labels_of(&seen).unwrap();
     let mixed = task.forward(&seen, &labels, &mut Pass::scoring()).unwrap();
     let (expected, shares): (Vec<f32>, Vec<Vec<f32>>) =
         (mixed.log_odds.to_vec1().unwrap(), mixed.shares.to_vec2().unwrap());
     let gate = task.gate_weights.values().unwrap();
     let networks: Vec<_> = task
-        .pupils
+        .joint_experts
         .into_iter()
-        .map(|pupil| (pupil.who, pupil.finish(&config.training, &history).unwrap()))
+        .map(|joint_expert| {
+            (joint_expert.expert_index, joint_expert.finish(&config.training, &history).unwrap())
+        })
         .collect();
-    let here: Vec<usize> = seen.iter().map(|&lesson| drawn[lesson].of).collect();
+    let here: Vec<usize> = seen.iter().map(|&sample| drawn[sample].held_out).collect();
     let mut scores = scores.select(Axis(0), &here);
-    course.add_joint(&networks, &here, &mut scores).unwrap();
-    let panel = Panel::new(&config, voices, gate).unwrap();
-    let said: Vec<f64> =
-        scores.iter().zip(panel.voices.iter().cycle()).map(|(&s, voice)| voice.says(s)).collect();
-    let (mut weights, mut log_odds) = (vec![0.0; said.len()], vec![0.0; seen.len()]);
-    panel.judge(&said, &mut weights, &mut log_odds);
+    training.add_joint(&networks, &here, &mut scores).unwrap();
+    let scorer = GateScorer::new(&config, calibrations, gate).unwrap();
+    let evidence: Vec<f64> = scores
+        .iter()
+        .zip(scorer.calibrations.iter().cycle())
+        .map(|(&s, calibration)| calibration.evidence(s))
+        .collect();
+    let (mut weights, mut log_odds) = (vec![0.0; evidence.len()], vec![0.0; seen.len()]);
+    scorer.combine(&evidence, &mut weights, &mut log_odds);
     for (row, (&expected, shares)) in expected.iter().zip(shares).enumerate() {
         let (got, size) = (log_odds[row], f64::from(expected.abs().max(1.0)));
         assert!((got - f64::from(expected)).abs() < 1e-5 * size, "{got} {expected}");
@@ -123,7 +128,7 @@ fn a_joint_network_learns_from_the_loss_of_the_mixture_and_scores_as_it_was_trai
 }
 
 #[test]
-fn it_stands_among_the_experts_and_weights_sum_to_1() {
+fn it_is_one_of_the_experts_and_weights_sum_to_1() {
     let (mixture, x) = fitted(&with_network());
     assert_eq!(mixture.experts(), ["boosted", "network", "forest"]);
     let AnyDetector::NeuralClassifier(network) = &mixture.detectors()[1] else {
@@ -133,14 +138,14 @@ fn it_stands_among_the_experts_and_weights_sum_to_1() {
     assert_eq!(network.history(), mixture.history());
     let (scores, weights) = (mixture.score(x.view()).unwrap(), mixture.gate_weights(x.view()).unwrap());
     let alone = |name: &str| {
-        let alone = mixture.clone().with_choice(Choice::Expert(name.into())).unwrap();
+        let alone = mixture.clone().with_choice(MixtureOutput::Expert(name.into())).unwrap();
         alone.score(x.view()).unwrap()
     };
-    let said = ["boosted", "network", "forest"].map(alone);
-    assert_eq!(said[1], network.score(x.view()).unwrap());
+    let log_odds = ["boosted", "network", "forest"].map(alone);
+    assert_eq!(log_odds[1], network.score(x.view()).unwrap());
     for (row, weights) in weights.rows().into_iter().enumerate() {
         assert!((weights.sum() - 1.0).abs() < 1e-5);
-        let sum: f32 = (0..3).map(|i| weights[i] * said[i][row]).sum();
+        let sum: f32 = (0..3).map(|i| weights[i] * log_odds[i][row]).sum();
         assert!((sum - scores[row]).abs() < 1e-4 * sum.abs().max(1.0), "{sum} {}", scores[row]);
     }
 }
@@ -149,7 +154,7 @@ fn it_stands_among_the_experts_and_weights_sum_to_1() {
 fn explanations_sum_to_the_score() {
     let (mixture, x) = fitted(&with_network());
     let x = x.slice(ndarray::s![..40, ..]);
-    for chosen in [Choice::Mixture, Choice::Expert("network".into())] {
+    for chosen in [MixtureOutput::Mixture, MixtureOutput::Expert("network".into())] {
         let mixture = mixture.clone().with_choice(chosen).unwrap();
         let explanation = Detector::explain(&mixture, x).unwrap();
         explanation.check().unwrap();
@@ -165,7 +170,7 @@ fn seed_threads_and_checkpoints_give_the_same_bits() {
     let (x, attacks) = labelled(600);
     let config = with_network();
     let bits = |mixture: MixtureOfExperts| {
-        let mixture = mixture.with_choice(Choice::Mixture).unwrap();
+        let mixture = mixture.with_choice(MixtureOutput::Mixture).unwrap();
         (mixture.score(x.view()).unwrap(), mixture.report().clone())
     };
     let fit = |threads: usize| {
@@ -189,7 +194,7 @@ fn seed_threads_and_checkpoints_give_the_same_bits() {
 }
 
 #[test]
-fn it_is_judged_on_rows_and_kinds_that_it_did_not_learn_from() {
+fn it_is_validated_on_rows_and_kinds_that_it_was_not_trained_on() {
     let (x, attacks) = labelled(900);
     let mixture = with_network().fit(x.view(), FitContext::labelled(&attacks)).unwrap().model;
     let network = &mixture.report().experts[1];
@@ -198,9 +203,9 @@ fn it_is_judged_on_rows_and_kinds_that_it_did_not_learn_from() {
     assert!(network.mean_weight > 0.1, "{network:?}");
 }
 
-/// Attacks inside the range of clean rows, which only a network sees; their two classes are alike.
+/// Attacks inside the range of clean rows, which only a network detects; their two classes are alike.
 #[test]
-fn the_word_goes_to_a_joint_network_that_is_best() {
+fn the_output_of_the_best_joint_network_is_chosen() {
     let mut random = Stream::new(8, 0);
     let x = Array2::from_shape_fn((800, 2), |_| random.normal() as f32);
     let class = |(i, attack): (usize, bool)| if attack { 1 + (i % 2) as u32 } else { 0 };
@@ -210,16 +215,16 @@ fn the_word_goes_to_a_joint_network_that_is_best() {
     let experts = vec![forest, ExpertConfig::joint("network", network())];
     let gate = GateConfig { hidden: Vec::new(), ..Default::default() };
     let mut config =
-        MixtureOfExpertsConfig { experts, gate, even_share: 1.0, blind_share: 0.0, ..with_network() };
+        MixtureOfExpertsConfig { experts, gate, uniform_weight: 1.0, masked_fraction: 0.0, ..with_network() };
     config.training.epochs = 40;
     let names = ["clean", "even", "odd"].map(String::from);
     let mixture = config.fit_classes(x.view(), &labels, &names, None).unwrap();
-    assert_eq!(mixture.report().chosen, Choice::Expert("network".into()), "{:?}", mixture.report());
+    assert_eq!(mixture.report().chosen, MixtureOutput::Expert("network".into()), "{:?}", mixture.report());
     assert_eq!(mixture.score(x.view()).unwrap(), mixture.detectors()[1].score(x.view()).unwrap());
 }
 
 #[test]
-fn a_file_gives_the_same_bits_and_says_what_it_lacks() {
+fn a_file_gives_the_same_bits_and_missing_parts_are_named() {
     let (mixture, x) = fitted(&with_network());
     let mut tensors = Tensors::default();
     let header = serde_json::to_value(mixture.store("m", &mut tensors)).unwrap();
@@ -251,7 +256,9 @@ fn a_file_gives_the_same_bits_and_says_what_it_lacks() {
     swapped.detectors.swap(1, 2);
     let mut others = Tensors::default();
     let swapped = serde_json::to_value(swapped.store("m", &mut others)).unwrap();
-    assert!(restore(&swapped, others).unwrap_err().contains("expert 1 is joint, but no neural classifier"));
+    assert!(
+        restore(&swapped, others).unwrap_err().contains("expert 1 is joint, but not a neural classifier")
+    );
     let mut short = tensors.clone();
     short.take::<f32>("m/1/weights/head.out.bias").unwrap();
     assert!(restore(&header, short).unwrap_err().contains("head.out.bias"));
@@ -305,8 +312,8 @@ fn what_cannot_be_joint_is_named() {
         refused(&|e| *e = vec![with(network()), ExpertConfig::joint("b", network())]).contains("not joint")
     );
     assert!(
-        refused(&|e| e[1] = with(NeuralClassifierConfig { hidden_codes: 1.0, ..network() }))
-            .contains("hidden_codes")
+        refused(&|e| e[1] = with(NeuralClassifierConfig { category_dropout: 1.0, ..network() }))
+            .contains("category_dropout")
     );
     let columns = Some(Columns { categorical: vec![3], ..Default::default() });
     assert!(

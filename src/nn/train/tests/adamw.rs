@@ -105,7 +105,7 @@ fn a_wrong_state_is_refused() {
     );
     assert_eq!(
         refused(&|s| drop(s.insert("x".into(), vec![]))),
-        "`x` must be the state of a weight, got a stranger"
+        "`x` must be the state of a weight, got an unknown name"
     );
 }
 

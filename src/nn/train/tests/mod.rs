@@ -11,7 +11,8 @@ use std::sync::mpsc;
 use candle_core::{Device, Tensor};
 
 use super::*;
-use crate::nn::layers::{Activation, BatchNorm, Linear, dropout};
+use crate::nn::config::{Activation, Schedule};
+use crate::nn::layers::{BatchNorm, Linear, dropout};
 use crate::nn::losses::mean_squared_error;
 use crate::nn::testing::every_weight_gets_a_gradient;
 use crate::progress::{EpochRecord, Monitor};

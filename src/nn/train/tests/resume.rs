@@ -81,7 +81,7 @@ fn a_checkpoint_of_another_network_is_refused() {
     );
     assert_eq!(
         refused(&|c| drop(c.weights.insert("x".into(), vec![]))),
-        "`resume.weights/x` must be a weight of the network, got a stranger"
+        "`resume.weights/x` must be a weight of the network, got an unknown name"
     );
     assert!(refused(&|c| c.optimizer.clear()).contains("must be there, got nothing"));
     assert_eq!(refused(&|c| c.origin.epochs[1].steps = 7), "`resume.epochs[1].steps` must be 4, got 7");

@@ -1,15 +1,15 @@
-//! Domains that the settings of all networks share.
+//! Valid ranges of settings that several networks have.
 
 use crate::error::{Error, Result};
 
-/// Widest layer.
-pub(super) const WIDEST: usize = 4096;
+/// Maximum width of a layer.
+pub(super) const MAX_WIDTH: usize = 4096;
 
 pub(super) fn width(name: &str, width: usize) -> Result<()> {
-    if (1..=WIDEST).contains(&width) {
+    if (1..=MAX_WIDTH).contains(&width) {
         return Ok(());
     }
-    Err(Error::invalid(name, format!("in 1..={WIDEST}"), width))
+    Err(Error::invalid(name, format!("in 1..={MAX_WIDTH}"), width))
 }
 
 /// At least one width.
@@ -20,10 +20,10 @@ pub(super) fn widths(name: &str, widths: &[usize]) -> Result<()> {
     widths.iter().enumerate().try_for_each(|(i, &of)| width(&format!("{name}[{i}]"), of))
 }
 
-/// A share of what training drops.
-pub(super) fn share(name: &str, share: f32) -> Result<()> {
-    if (0.0..1.0).contains(&share) {
+/// A dropout rate.
+pub(super) fn dropout(name: &str, rate: f32) -> Result<()> {
+    if (0.0..1.0).contains(&rate) {
         return Ok(());
     }
-    Err(Error::invalid(name, "in [0, 1)", share))
+    Err(Error::invalid(name, "in [0, 1)", rate))
 }

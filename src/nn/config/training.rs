@@ -2,18 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::schedule::Schedule;
+use super::{Device, Schedule};
 use crate::error::{Error, Result};
-use crate::nn::device::Device;
 
-/// Most epochs of a training.
-const MOST_EPOCHS: usize = 10_000;
+/// Maximum number of epochs.
+const MAX_EPOCHS: usize = 10_000;
 
 /// Settings of a training, the same for every network.
 ///
-/// Mini-batches are dealt anew in every epoch, from the seed of the network. `AdamW` takes the steps, with
-/// `β₁ = 0.9`, `β₂ = 0.999` and `ε = 1e-8`. The weights of the epoch with the smallest validation loss are kept; where
-/// no rows are held out, the training loss takes its place.
+/// Mini-batches are drawn anew in every epoch, from the seed of the network. The optimiser is `AdamW` with `β₁ = 0.9`,
+/// `β₂ = 0.999` and `ε = 1e-8`. The weights of the epoch with the smallest validation loss are kept, or with the smallest
+/// training loss if no rows are held out.
 ///
 /// # Source
 ///
@@ -31,29 +30,29 @@ const MOST_EPOCHS: usize = 10_000;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainingConfig {
-    /// Most epochs, 1 to 10,000.
+    /// Maximum number of epochs, 1 to 10,000.
     pub epochs: usize,
-    /// Rows of a mini-batch, at least 2. A single row that is left over joins the batch before it.
+    /// Rows of a mini-batch, at least 2. A single remaining row is added to the batch before it.
     pub batch_rows: usize,
-    /// Most rows that one epoch visits, at least 2, drawn anew each time; `None` visits all.
+    /// Maximum number of rows of an epoch, at least 2, drawn anew for each epoch; `None`: all rows.
     pub rows_per_epoch: Option<usize>,
-    /// Step length of `AdamW`, above 0.
+    /// Learning rate of `AdamW`, above 0.
     pub learning_rate: f64,
     /// Weight decay of `AdamW`, at least 0: each step shortens the weights by `learning_rate · weight_decay` of
     /// their length.
     pub weight_decay: f64,
     /// How the learning rate falls.
     pub schedule: Schedule,
-    /// Steps over which the learning rate rises from 0 in a straight line.
+    /// Steps over which the learning rate rises linearly from 0.
     pub warmup_steps: usize,
-    /// Longest gradient over all weights (Euclidean norm), above 0; a longer one is shortened to it. `None` never
-    /// shortens.
+    /// Maximum Euclidean norm of the gradient over all weights, above 0; a longer gradient is scaled to it. `None`: no
+    /// clipping.
     pub clip_norm: Option<f64>,
-    /// Epochs without a better validation loss after which training ends, at least 1; `None` never ends early.
+    /// Epochs without a better validation loss after which training ends, at least 1; `None`: no early stopping.
     pub patience: Option<usize>,
-    /// Share of the rows of each class that are held out to stop by, in [0, 1).
+    /// Fraction of the rows of each class that are held out for early stopping, in [0, 1).
     pub validation_share: f64,
-    /// Where it runs; scores are found on the CPU wherever that was.
+    /// The device of the training. Scores are always computed on the CPU.
     #[serde(skip_serializing_if = "Device::is_cpu")]
     pub device: Device,
 }
@@ -83,8 +82,8 @@ impl TrainingConfig {
     ///
     /// [`Error::InvalidArgument`], which names the field under `training`.
     pub(crate) fn validate(&self) -> Result<()> {
-        if !(1..=MOST_EPOCHS).contains(&self.epochs) {
-            return Err(Error::invalid("training.epochs", format!("in 1..={MOST_EPOCHS}"), self.epochs));
+        if !(1..=MAX_EPOCHS).contains(&self.epochs) {
+            return Err(Error::invalid("training.epochs", format!("in 1..={MAX_EPOCHS}"), self.epochs));
         }
         let counts = [
             ("batch_rows", Some(self.batch_rows), 2),

@@ -1,20 +1,18 @@
 //! A body laid out for scoring.
 
-use super::super::embedder::Seen;
-use super::super::temporal_cnn::Grid;
-use super::super::{Architecture, Build};
 use super::Rows;
 use crate::error::{Error, Result};
-use crate::nn::columns::Columns;
-use crate::nn::layers::Activation;
+use crate::nn::config::{Activation, Architecture, Build};
+use crate::nn::inputs::Seen;
 use crate::nn::score::{
     Chain, CnnSizes, Dense, TemporalCnn, Transformer, TransformerSizes, Values, named, padded, with_scratch,
 };
+use crate::nn::timing_grid::Grid;
 
-/// What of a row goes in, and the network behind it.
+/// The inputs of a body, and its network.
 #[derive(Clone, Debug)]
 pub(super) struct Body {
-    /// Positions among the numbers; `None` stands for a 0.
+    /// Indices among the numbers; `None` is a 0.
     numbers: Vec<Option<usize>>,
     tables: Vec<Table>,
     network: Kind,
@@ -38,17 +36,13 @@ enum Kind {
 
 impl Body {
     pub(super) fn new(
-        values: &Values,
+        values: &Values<'_>,
         at: &str,
         build: &Build<'_>,
         architecture: &Architecture,
-        without_timing: bool,
+        exclude_timing: bool,
     ) -> Result<Self> {
-        let timing: Vec<usize> = match build.columns {
-            Some(columns) if without_timing => Columns::timing_columns(columns).collect(),
-            _ => Vec::new(),
-        };
-        let seen = Seen::without(build.inputs, &timing);
+        let seen = build.seen(at, architecture, exclude_timing)?;
         let numbers: Vec<_> = seen.numbers.iter().copied().map(Some).collect();
         match architecture {
             Architecture::Mlp(config) => {
@@ -94,7 +88,9 @@ impl Body {
                     network: Kind::TemporalCnn(TemporalCnn::new(values, at, &sizes)?),
                 })
             }
-            Architecture::Mixture(_) => Err(Error::invalid(at, "a network, no mixture", "a mixture")),
+            Architecture::Mixture(_) => {
+                Err(Error::invalid(at, "a network that is not a mixture", "a mixture"))
+            }
         }
     }
 
@@ -131,7 +127,7 @@ impl Body {
 }
 
 fn tables(
-    values: &Values,
+    values: &Values<'_>,
     at: &str,
     build: &Build<'_>,
     seen: &Seen,

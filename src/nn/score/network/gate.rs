@@ -1,12 +1,12 @@
 //! The gate of a mixture laid out for scoring.
 
 use crate::error::Result;
-use crate::nn::gate::GateConfig;
+use crate::nn::config::Activation;
+use crate::nn::config::GateConfig;
 use crate::nn::kernels::softmax_rows;
-use crate::nn::layers::Activation;
 use crate::nn::score::{Chain, Dense, Values};
 
-/// From what all experts make of a row to the weight of each.
+/// From the outputs of all experts to the weight of each.
 #[derive(Clone, Debug)]
 pub(super) struct Gate {
     chain: Chain,
@@ -15,7 +15,12 @@ pub(super) struct Gate {
 }
 
 impl Gate {
-    pub(super) fn new(values: &Values, inputs: usize, experts: usize, config: &GateConfig) -> Result<Self> {
+    pub(super) fn new(
+        values: &Values<'_>,
+        inputs: usize,
+        experts: usize,
+        config: &GateConfig,
+    ) -> Result<Self> {
         let (mut layers, mut width) = (Vec::new(), inputs);
         for (i, &next) in config.hidden.iter().enumerate() {
             let [linear, norm] = ["linear", "norm"].map(|name| format!("gate.hidden.{i}.{name}"));

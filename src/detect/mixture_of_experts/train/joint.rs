@@ -3,68 +3,69 @@
 use candle_core::{Device, Tensor};
 use ndarray::Axis;
 
-use crate::detect::neural_classifier::{hide, log_odds};
+use crate::detect::neural_classifier::{log_odds, mask_codes};
 use crate::detect::training_rows::TrainingRows;
 use crate::detect::{NeuralClassifier, NeuralClassifierConfig, NeuralClassifierParts};
 use crate::error::Result;
-use crate::nn::inputs::{Encoded, Inputs};
+use crate::nn::batch::Encoded;
+use crate::nn::inputs::Inputs;
 use crate::nn::networks::Network;
 use crate::nn::pass::Pass;
 use crate::nn::weights::Weights;
 use crate::nn::{History, TrainingConfig};
 
-/// Clean rows and attacks: a joint network tells no more apart.
+/// The classes of a joint network.
 const CLASSES: [&str; 2] = ["clean", "attack"];
 
-/// A network in training beside the gate.
-pub(super) struct Pupil<'a> {
-    /// Its place among the experts.
-    pub(super) who: usize,
+/// A network in training with the gate.
+pub(crate) struct JointExpert<'a> {
+    pub(super) expert_index: usize,
     config: &'a NeuralClassifierConfig,
     inputs: Inputs,
     pub(super) weights: Weights,
     network: Network,
     encoded: Encoded,
-    /// The row that it is shown in each lesson.
+    /// The row of each sample that the network reads.
     shown: Vec<usize>,
 }
 
-/// What it makes of some lessons.
-pub(super) struct Said {
-    /// Shape (rows, 1).
+/// The output of a joint network for some samples.
+pub(super) struct JointOutput {
+    /// Shape (samples, 1).
     pub(super) log_odds: Tensor,
-    /// The loss of the network by itself, a scalar.
+    /// The loss of the network alone, a scalar.
     pub(super) own_loss: Tensor,
 }
 
-impl<'a> Pupil<'a> {
-    /// `seen` are the rows that it may learn from, among them all that are `shown`.
+impl<'a> JointExpert<'a> {
+    /// `training_rows` are the rows that the network may learn from; all of `shown` are among them.
     pub(super) fn new(
-        who: usize,
+        expert_index: usize,
         config: &'a NeuralClassifierConfig,
         rows: &TrainingRows<'_>,
-        seen: &[usize],
+        training_rows: &[usize],
         shown: Vec<usize>,
     ) -> Result<Self> {
-        let inputs = Inputs::fit(&rows.x.select(Axis(0), seen).view(), config.columns.as_ref())?;
+        let inputs = Inputs::fit(&rows.x.select(Axis(0), training_rows).view(), config.columns.as_ref())?;
         let encoded = inputs.encode(&rows.x);
         let mut weights = Weights::new(config.seed);
         let build = config.build(&inputs, CLASSES.len());
         let network = Network::new(&mut weights, &build, &config.architecture)?;
-        Ok(Self { who, config, inputs, weights, network, encoded, shown })
+        Ok(Self { expert_index, config, inputs, weights, network, encoded, shown })
     }
 
-    /// `labels`, u32 (lessons), say which of the lessons are attacks.
-    pub(super) fn says(&self, lessons: &[usize], labels: &Tensor, pass: &mut Pass) -> Result<Said> {
-        let rows: Vec<usize> = lessons.iter().map(|&lesson| self.shown[lesson]).collect();
-        let batch = hide(self.encoded.batch(&rows, self.weights.place())?, self.config.hidden_codes, pass)?;
+    /// The output for some samples; `labels`, u32 (samples), are 1 for attacks.
+    pub(super) fn forward(&self, samples: &[usize], labels: &Tensor, pass: &mut Pass) -> Result<JointOutput> {
+        let rows: Vec<usize> = samples.iter().map(|&sample| self.shown[sample]).collect();
+        let batch = self.encoded.batch(&rows, self.weights.place())?;
+        let batch = mask_codes(batch, self.config.category_dropout, pass)?;
         let forward = self.network.forward(&batch, pass)?;
         let ones = Tensor::ones(rows.len(), candle_core::DType::F32, &Device::Cpu)?;
         let own_loss = self.network.loss(&forward, labels, &ones)?;
-        Ok(Said { log_odds: log_odds(&forward.logits)?.unsqueeze(1)?, own_loss })
+        Ok(JointOutput { log_odds: log_odds(&forward.logits)?.unsqueeze(1)?, own_loss })
     }
 
-    /// The trained network as any other expert.
+    /// The trained network as a detector.
     pub(super) fn finish(self, training: &TrainingConfig, history: &History) -> Result<NeuralClassifier> {
         NeuralClassifier::from_parts(&NeuralClassifierParts {
             config: NeuralClassifierConfig { training: training.clone(), ..self.config.clone() },

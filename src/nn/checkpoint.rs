@@ -1,59 +1,58 @@
-//! A training that stopped, to go on later.
+//! A training that can be continued.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::config::TrainingConfig;
-use super::diverged::not_finite;
 use super::history;
 use crate::artifact::{self, Tensors};
 use crate::error::{Error, Result};
 use crate::progress::EpochRecord;
 
-/// What the names of the arrays in a file begin with.
+/// The first part of the names of arrays in a file.
 const WEIGHTS: &str = "weights/";
 const BEST: &str = "best/";
 const OPTIMIZER: &str = "optimizer/";
 
-/// The training that a checkpoint is of, and how far it came.
+/// The training of a checkpoint, and its epochs so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Origin {
-    pub(super) stage: String,
-    pub(super) seed: u64,
-    pub(super) rows: usize,
-    pub(super) config: TrainingConfig,
-    pub(super) epochs: Vec<EpochRecord>,
+pub(in crate::nn) struct Origin {
+    pub(in crate::nn) stage: String,
+    pub(in crate::nn) seed: u64,
+    pub(in crate::nn) rows: usize,
+    pub(in crate::nn) config: TrainingConfig,
+    pub(in crate::nn) epochs: Vec<EpochRecord>,
 }
 
 /// A training after one of its epochs: weights, best weights, the state of the optimiser and the history.
 ///
-/// [`Progress::checkpoint`](crate::Progress::checkpoint) returns its bytes, and [`FitContext::resume`](crate::detect::FitContext::resume) goes
-/// on from it. The learning rate and the batches that follow come from the history and the seed.
+/// [`Progress::checkpoint`](crate::Progress::checkpoint) returns its bytes, and
+/// [`FitContext::resume`](crate::detect::FitContext::resume) continues from it. The next learning rates and batches follow
+/// from the history and the seed.
 ///
-/// It holds no training rows: the caller must give the same ones again. Only their number is checked.
+/// It does not contain training rows: the caller must pass the same rows again. Only their number is checked.
 ///
 /// # Examples
 ///
 /// ```
 /// use qosguard::detect::Checkpoint;
 ///
-/// let error = Checkpoint::from_bytes(b"no checkpoint").unwrap_err();
+/// let error = Checkpoint::from_bytes(b"not a checkpoint").unwrap_err();
 /// assert_eq!(error.kind().as_str(), "corrupt_artifact");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Checkpoint {
-    pub(super) origin: Origin,
-    pub(super) weights: BTreeMap<String, Vec<f32>>,
-    pub(super) best: BTreeMap<String, Vec<f32>>,
-    pub(super) optimizer: BTreeMap<String, Vec<f32>>,
+    pub(in crate::nn) origin: Origin,
+    pub(in crate::nn) weights: BTreeMap<String, Vec<f32>>,
+    pub(in crate::nn) best: BTreeMap<String, Vec<f32>>,
+    pub(in crate::nn) optimizer: BTreeMap<String, Vec<f32>>,
 }
 
 impl Checkpoint {
-    /// What is trained, such as `autoencoder`.
+    /// The name of the training, such as `autoencoder`.
     pub fn stage(&self) -> &str {
         &self.origin.stage
     }
@@ -73,39 +72,11 @@ impl Checkpoint {
         history::best_epoch(&self.origin.epochs)
     }
 
-    /// Refuses another training than that of the checkpoint; `weights` are those of its network.
-    pub(super) fn check_origin(&self, of: &Origin, weights: &BTreeMap<String, Vec<f32>>) -> Result<()> {
-        let Origin { stage, seed, rows, config, .. } = &self.origin;
-        if *stage != of.stage {
-            return Err(Error::invalid("resume.stage", format!("`{}`", of.stage), format!("`{stage}`")));
-        }
-        for (name, expected, got) in [("seed", of.seed, *seed), ("rows", of.rows as u64, *rows as u64)] {
-            if got != expected {
-                return Err(Error::invalid(format!("resume.{name}"), format!("{expected} as now"), got));
-            }
-        }
-        let (Value::Object(expected), Value::Object(got)) = (json(&of.config)?, json(config)?) else {
-            return Ok(());
-        };
-        // It may go on elsewhere.
-        for (name, expected) in expected.into_iter().filter(|(name, _)| name != "device") {
-            let got = got.get(&name).unwrap_or(&Value::Null);
-            if *got != expected {
-                return Err(Error::invalid(
-                    format!("resume.config.{name}"),
-                    format!("{expected} as now"),
-                    got,
-                ));
-            }
-        }
-        same_shape(weights, &self.weights, "resume.weights")
-    }
-
     /// The checkpoint as the bytes of a file; [`Checkpoint::from_bytes`] makes it again, bit for bit.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] for one that takes more than a file may (1 GiB).
+    /// [`Error::InvalidArgument`] for a checkpoint above the maximum size of a file (1 GiB).
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut tensors = Tensors::default();
         for (prefix, values) in [(WEIGHTS, &self.weights), (BEST, &self.best), (OPTIMIZER, &self.optimizer)] {
@@ -120,8 +91,8 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// [`Error::CorruptArtifact`] for bytes that are no intact checkpoint; [`Error::FormatTooNew`] for those of a
-    /// newer release.
+    /// [`Error::CorruptArtifact`] for bytes that are not an intact checkpoint; [`Error::FormatTooNew`] for a checkpoint
+    /// of a newer release.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         Self::parse(bytes, Path::new("bytes"))
     }
@@ -158,7 +129,7 @@ impl Checkpoint {
         })
     }
 
-    /// Checks that everything fits together; names and lengths are checked against the network later.
+    /// Checks that all parts match; names and lengths are checked against the network later.
     fn check(&self) -> Result<()> {
         let Origin { config, epochs, .. } = &self.origin;
         config.validate()?;
@@ -177,18 +148,14 @@ impl Checkpoint {
     }
 }
 
-fn json<T: Serialize>(value: &T) -> Result<Value> {
-    serde_json::to_value(value).map_err(|e| Error::invalid("checkpoint", "representable as JSON", e))
-}
-
-/// Refuses other names or lengths.
-fn same_shape(
+/// Rejects other names or lengths.
+pub(in crate::nn) fn same_shape(
     expected: &BTreeMap<String, Vec<f32>>,
     got: &BTreeMap<String, Vec<f32>>,
     at: &str,
 ) -> Result<()> {
     if let Some(name) = got.keys().find(|name| !expected.contains_key(*name)) {
-        return Err(Error::invalid(format!("{at}/{name}"), "a weight of the network", "a stranger"));
+        return Err(Error::invalid(format!("{at}/{name}"), "a weight of the network", "an unknown name"));
     }
     for (name, values) in expected {
         let n = got.get(name).map_or(0, Vec::len);
@@ -198,4 +165,10 @@ fn same_shape(
         }
     }
     Ok(())
+}
+
+/// The first name, in name order, with a value that is not finite.
+pub(in crate::nn) fn not_finite(values: &BTreeMap<String, Vec<f32>>) -> Option<&str> {
+    let mut all = values.iter();
+    all.find(|(_, values)| values.iter().any(|value| !value.is_finite())).map(|(name, _)| name.as_str())
 }

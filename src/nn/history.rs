@@ -14,19 +14,19 @@ pub enum Stopped {
     Finished,
     /// The validation loss no longer fell.
     Early,
-    /// The monitor asked for it.
+    /// The monitor cancelled it.
     Cancelled,
 }
 
-/// The course of a training: what a plot of the losses, the learning rate and the gradients over the epochs needs.
+/// The course of a training: losses, learning rate and gradients of each epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct History {
     /// One record for each epoch, in order.
     pub epochs: Vec<EpochRecord>,
-    /// The epoch whose weights were kept: the first with the smallest loss that training stops by.
+    /// The epoch whose weights were kept: the first with the smallest validation loss, or training loss without one.
     pub best_epoch: usize,
-    /// Why it ended.
+    /// Why training ended.
     pub stopped: Stopped,
 }
 
@@ -40,11 +40,9 @@ impl History {
         check_epochs(&self.epochs, "history.epochs")?;
         match best_epoch(&self.epochs) {
             best if best == self.best_epoch => Ok(()),
-            best => Err(Error::invalid(
-                "history.best_epoch",
-                format!("{best}, as the losses say"),
-                self.best_epoch,
-            )),
+            best => {
+                Err(Error::invalid("history.best_epoch", format!("{best}, by the losses"), self.best_epoch))
+            }
         }
     }
 }
@@ -60,7 +58,7 @@ pub(super) fn best_epoch(epochs: &[EpochRecord]) -> usize {
     best.1
 }
 
-/// Refuses no epochs, epochs out of order, steps that do not grow and numbers that are not finite.
+/// Rejects an empty list, epochs out of order, steps that do not grow and numbers that are not finite.
 pub(super) fn check_epochs(epochs: &[EpochRecord], at: &str) -> Result<()> {
     if epochs.is_empty() {
         return Err(Error::invalid(at, "at least one epoch", 0));
@@ -116,7 +114,7 @@ mod tests {
             history.check().unwrap_err().to_string()
         };
         assert_eq!(message(|h| h.epochs.clear()), "`history.epochs` must be at least one epoch, got 0");
-        assert_eq!(message(|h| h.best_epoch = 3), "`history.best_epoch` must be 2, as the losses say, got 3");
+        assert_eq!(message(|h| h.best_epoch = 3), "`history.best_epoch` must be 2, by the losses, got 3");
         assert_eq!(message(|h| h.epochs[1].epoch = 4), "`history.epochs[1].epoch` must be 2, got 4");
         assert_eq!(message(|h| h.epochs[1].steps = 3), "`history.epochs[1].steps` must be above 3, got 3");
         assert_eq!(

@@ -2,15 +2,18 @@
 
 mod body;
 mod gate;
-#[cfg(test)]
+#[cfg(all(test, feature = "train"))]
 mod tests;
+mod training;
+
+use std::collections::BTreeMap;
 
 use ndarray::{ArrayView2, Axis};
 
 use self::body::Body;
 use self::gate::Gate;
-use super::{Architecture, Build};
 use crate::error::Result;
+use crate::nn::config::{Architecture, Build};
 use crate::nn::inputs::Inputs;
 use crate::nn::kernels::relu;
 use crate::nn::score::{Dense, LayerNorm, Scaling, TILE_ROWS, Values, padded, take, with_scratch};
@@ -20,14 +23,14 @@ use crate::nn::score::{Dense, LayerNorm, Scaling, TILE_ROWS, Values, padded, tak
 pub(crate) struct Scorer {
     scaling: Scaling,
     bodies: Vec<Body>,
-    /// Of what each body makes of a row.
+    /// Of the output of a body.
     width: usize,
     mixing: Option<Mixing>,
     /// To the logits.
     last: Dense,
 }
 
-/// The weights of the bodies, and what stands between their sum and the last layer.
+/// The gate over the bodies, and the layers between their weighted sum and the last layer.
 #[derive(Clone, Debug)]
 struct Mixing {
     gate: Gate,
@@ -35,7 +38,7 @@ struct Mixing {
     norm: LayerNorm,
 }
 
-/// A tile as the bodies take it in.
+/// The inputs of the bodies for a tile.
 pub(super) struct Rows<'a> {
     n: usize,
     /// (rows, numbers), scaled.
@@ -59,9 +62,22 @@ impl Rows<'_> {
 impl Scorer {
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a weight that is not there and for another
-    /// number of values.
-    pub(crate) fn new(values: &Values, build: &Build<'_>, architecture: &Architecture) -> Result<Self> {
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) that names a weight that is missing, has another
+    /// number of values or one that is not finite, or that the network does not have; for columns of time that the
+    /// network needs and that are missing.
+    pub(crate) fn new(
+        weights: &BTreeMap<String, Vec<f32>>,
+        build: &Build<'_>,
+        architecture: &Architecture,
+    ) -> Result<Self> {
+        let values = Values::new(weights);
+        let scorer = Self::read(&values, build, architecture)?;
+        training::check(&values, build, architecture)?;
+        values.finish()?;
+        Ok(scorer)
+    }
+
+    fn read(values: &Values<'_>, build: &Build<'_>, architecture: &Architecture) -> Result<Self> {
         let Architecture::Mixture(config) = architecture else {
             let width = architecture.width().unwrap_or_default();
             return Ok(Self {
@@ -75,7 +91,7 @@ impl Scorer {
         let (mut bodies, mut width) = (Vec::new(), 0);
         for (i, expert) in config.experts.iter().enumerate() {
             let at = format!("experts.{i}");
-            bodies.push(Body::new(values, &at, build, &expert.network, expert.without_timing)?);
+            bodies.push(Body::new(values, &at, build, &expert.network, expert.exclude_timing)?);
             width = expert.network.width().unwrap_or_default();
         }
         let mixing = Mixing {
@@ -87,7 +103,7 @@ impl Scorer {
         Ok(Self { scaling: Scaling::new(build.inputs), bodies, width, mixing: Some(mixing), last })
     }
 
-    /// Shows the logits of each row and, of a mixture, the weights of the experts.
+    /// Calls `see` with the logits of each row and, of a mixture, the weights of the experts.
     pub(crate) fn for_each(
         &self,
         inputs: &Inputs,
@@ -152,7 +168,7 @@ impl Scorer {
     }
 }
 
-/// Shows the rows of a tile.
+/// Calls `see` for the rows of a tile.
 fn show<'a>(
     tile: usize,
     logits: impl Iterator<Item = &'a [f32]>,
