@@ -292,7 +292,7 @@ mod tests {
         assert_eq!(config(old), trees.into());
         let forest = IsolationForestConfig { missing: IsolationMissing::Learn, ..Default::default() };
         assert_eq!(config(r#"{"kind": "isolation_forest", "missing": "follow"}"#), forest.into());
-        #[cfg(feature = "neural")]
+        #[cfg(feature = "train")]
         {
             let entities = EntityAutoencodersConfig { min_rows: 70, ..Default::default() };
             assert_eq!(config(r#"{"kind": "entity_autoencoders", "least_rows": 70}"#), entities.into());
@@ -317,7 +317,7 @@ mod tests {
         let x = Array2::from_shape_fn((600, 3), |(i, j)| ((i * (j + 7)) % 13) as f32);
         let configs = [
             r#"{"kind": "half_space_trees"}"#,
-            #[cfg(feature = "neural")]
+            #[cfg(feature = "train")]
             r#"{"kind": "kitsune", "mapping_rows": 200, "training_rows": 300}"#,
         ];
         for json in configs {

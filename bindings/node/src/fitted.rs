@@ -5,9 +5,9 @@ use std::sync::Arc;
 use napi::Unknown;
 use napi::bindgen_prelude::{AsyncTask, Buffer, Float32Array, Float64Array, Object, ToNapiValue, TypeName};
 use napi_derive::napi;
+use qosguard::detect;
 use qosguard::detect::{AnyDetector, AnyRows, Detector, TreeEnsemble as Trees};
 use qosguard::ndarray::ArrayView2;
-use qosguard::{Error, detect};
 use serde_json::Value;
 
 use crate::convert::{Settings, camel, mirror, rename, settings, whole};
@@ -321,6 +321,4 @@ fn import(
         }
         Ok(AnyDetector::from(trees).into())
     }))
-}
-
 }

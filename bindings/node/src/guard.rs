@@ -6,7 +6,7 @@ use napi::bindgen_prelude::{AsyncTask, BigInt, Buffer, ClassInstance, Either, Ob
 use napi_derive::napi;
 use qosguard::calibrate::ThresholdRule;
 use qosguard::detect::Checkpoint;
-use qosguard::features::{ContextConfig, Featurizer, HostContextConfig};
+use qosguard::features::{ContextConfig, Featurizer};
 use qosguard::telemetry;
 use serde_json::{Value, json};
 
@@ -430,15 +430,11 @@ impl Guard {
 
 /// The settings of one context; a string is a kind with its defaults. An error names the setting.
 fn context(value: Value) -> Result<ContextConfig> {
-    let mut settings = match value {
+    let settings = match value {
         Value::String(kind) => json!({ "kind": kind }),
         value => rename(value, snake),
     };
-    let kind = settings.as_object_mut().and_then(|fields| fields.remove("kind"));
-    if kind.as_ref().and_then(Value::as_str) != Some("host") {
-        return Err(invalid("context.kind", "`host`", kind.unwrap_or(settings)));
-    }
-    parse_settings::<HostContextConfig>("context", settings).map(ContextConfig::from)
+    parse("context", settings)
 }
 
 /// What may be assessed: a table, or records as JSON text.

@@ -6,8 +6,8 @@ use std::sync::{PoisonError, RwLock};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use qosguard::detect::{
-    AnyDetector, AnyDetectorConfig, Checkpoint, Detector as _, Fit, FitContext, IsolationForest,
-    Labels, TreeEnsemble,
+    AnyDetector, AnyDetectorConfig, Checkpoint, Detector as _, Fit, FitContext, IsolationForest, Labels,
+    TreeEnsemble,
 };
 use qosguard::ndarray::ArrayView2;
 use qosguard::{Error, Result};
@@ -129,11 +129,9 @@ impl Detector {
             ("xgboost", None, Some(path)) => TreeEnsemble::from_xgboost_json_file(path),
             ("sklearn", Some(data), _) => TreeEnsemble::from_sklearn_slice(data),
             ("sklearn", None, Some(path)) => TreeEnsemble::from_sklearn_json_file(path),
-            (library, ..) => Err(Error::InvalidArgument {
-                name: "library".into(),
-                expected: "lightgbm, xgboost or sklearn, with data or a path".into(),
-                got: library.into(),
-            }),
+            (library, ..) => {
+                Err(Error::invalid("library", "lightgbm, xgboost or sklearn, with data or a path", library))
+            }
         };
         interruptible(py, read).map(Self::new)
     }

@@ -13,7 +13,7 @@ use super::task::GateTask;
 use crate::detect::mixture_of_experts::calibration::ExpertCalibration;
 use crate::detect::mixture_of_experts::scorer::GATE;
 use crate::detect::training_rows::TrainingRows;
-use crate::detect::{Detector, MixtureOfExpertsConfig, NeuralClassifier};
+use crate::detect::{Detector, Fit, MixtureOfExpertsConfig, NeuralClassifier};
 use crate::error::{Error, Result};
 use crate::nn::gate::Gate;
 use crate::nn::train::train;
