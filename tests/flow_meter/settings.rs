@@ -22,7 +22,8 @@ fn capture() -> Vec<u8> {
 
 fn batches(settings: &Value) -> Vec<RecordBatch> {
     let config: FlowMeterConfig = serde_json::from_value(settings.clone()).unwrap();
-    let meter = FlowMeter::from_bytes(&capture(), "inline", &config).unwrap();
+    let capture = capture();
+    let meter = FlowMeter::from_bytes(&capture, "inline", &config).unwrap();
     meter.collect::<Result<_, _>>().unwrap()
 }
 

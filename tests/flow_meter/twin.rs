@@ -222,7 +222,7 @@ fn nfstream(
         put(format!("{side}_packets"), packets.len() as f64);
         put(format!("{side}_bytes"), frame_bytes.iter().sum());
         for (values, suffix) in [(summary(&frame_bytes), "ps"), (summary(&gaps(packets)), "piat_ms")] {
-            for (name, value) in ["min", "mean", "stddev", "max"].iter().zip(of) {
+            for (name, value) in ["min", "mean", "stddev", "max"].iter().zip(values) {
                 put(format!("{side}_{name}_{suffix}"), value);
             }
         }

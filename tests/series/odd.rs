@@ -91,7 +91,7 @@ fn a_span_of_a_billion_steps_is_rejected_before_memory_is_allocated() {
     let rows = [("1970-01-01", "1"), ("2024-01-01", "2")];
     for step in [1e-3, 1e-9, f64::MIN_POSITIVE] {
         let error = try_of(&rows, &seconds(step)).unwrap_err();
-        assert!(error.to_string().starts_with("`max_cells` must be enough for "), "{error}");
+        assert!(error.to_string().starts_with("`max_cells` must be large enough for the "), "{error}");
     }
     // Time and one value, 3 steps each.
     let rows = [("2024-01-01", "1"), ("2024-01-03", "2")];
