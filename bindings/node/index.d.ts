@@ -32,6 +32,7 @@ declare module './native' {
   interface FitOptions extends Cancellable {}
   interface GuardOptions extends Cancellable {}
   interface ImportOptions extends Cancellable {}
+  interface MapOptions extends Cancellable {}
   interface ReadOptions extends Cancellable {}
   interface SeriesOptions extends Cancellable {}
   interface SimulateOptions extends Cancellable {}
@@ -61,7 +62,6 @@ declare module './native' {
   interface Table extends Shown, Iterable<TableRow>, AsyncIterable<TableRow> {
     write(path: string, options: Cancellable): Promise<void>
     take(rows: Array<number>, options: Cancellable): Promise<Table>
-    mapTo(schema: Schema, options: Cancellable): Promise<Table>
   }
   interface TableReader extends Shown, AsyncIterable<Table> {}
   /** Leaving the loop stops it. */

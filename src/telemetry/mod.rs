@@ -25,6 +25,7 @@ mod table;
 mod text;
 
 pub use cell::clock::TimeUnit;
+pub use cell::reason::Reason;
 pub(crate) use cell::spelling::{category, protocol_name};
 pub use columnar::arrow::ArrowReader;
 pub use columnar::ipc::{IpcReader, read_ipc, read_ipc_with};

@@ -76,10 +76,14 @@ pub struct Column {
     /// The number that the source writes for "undefined"; read as missing.
     pub undefined: Option<f64>,
     /// What a time that is a number counts; seconds where it is absent.
-    #[napi(ts_type = "'s' | 'ms' | 'us' | 'ns' | 'auto'")]
+    #[napi(ts_type = "'s' | 'ms' | 'us' | 'ns' | 'excel' | 'auto'")]
     pub unit: Option<String>,
     /// How a time is written where ISO 8601 does not say it, as a strptime format.
     pub format: Option<String>,
+    /// Year of times whose format has none.
+    pub year: Option<i32>,
+    /// Name of the column with the time of day, which is added to the date in this column.
+    pub time_of_day: Option<String>,
     /// `true` for what was truth, time or identity before it was ignored; it stays no feature.
     pub barred: Option<bool>,
 }

@@ -16,7 +16,9 @@ use crate::error::forward;
 /// `time`, which becomes seconds since the epoch; `field` is what the column tells about a flow, by the name of its column in the preset `canonical_flow`,
 /// and `scale` what takes its cells to the field's unit. A finite number outside `minimum` and `maximum`
 /// rejects its row; the number `undefined` is read as missing. A time that is a number counts `unit` (`s`, `ms`,
-/// `us`, `ns`, or `auto` by its size); one that is text is ISO 8601, or of the strptime format `format`.
+/// `us`, `ns`, `excel` for days of a spreadsheet, or `auto` by its size); one that is text is ISO 8601, RFC 2822, or of the
+/// strptime format `format`, with `year` for a format without a year. `time_of_day` names the column whose times of day
+/// are added to the dates of this one.
 ///
 /// >>> import qosguard as qg
 /// >>> qg.Column("latency_ms", minimum=0.0).role
@@ -28,7 +30,7 @@ pub(crate) struct Column(pub(crate) telemetry::Column);
 #[pymethods]
 impl Column {
     #[new]
-    #[pyo3(signature = (name, role = "feature", kind = "number", *, field = None, scale = None, minimum = None, maximum = None, undefined = None, unit = None, format = None))]
+    #[pyo3(signature = (name, role = "feature", kind = "number", *, field = None, scale = None, minimum = None, maximum = None, undefined = None, unit = None, format = None, year = None, time_of_day = None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a record")]
     fn new(
         py: Python<'_>,
@@ -42,6 +44,8 @@ impl Column {
         undefined: Option<f64>,
         unit: Option<&str>,
         format: Option<String>,
+        year: Option<i16>,
+        time_of_day: Option<String>,
     ) -> PyResult<Self> {
         let mut column = telemetry::Column::new(name, word(py, "role", role)?, word(py, "kind", kind)?);
         column.field = field.map(|field| word(py, "field", field)).transpose()?;
@@ -51,6 +55,7 @@ impl Column {
         column.undefined = undefined;
         column.unit = unit.map(|unit| word(py, "unit", unit)).transpose()?;
         column.format = format;
+        (column.year, column.time_of_day) = (year, time_of_day);
         Ok(Self(column))
     }
 
@@ -112,6 +117,18 @@ impl Column {
     #[getter]
     fn format(&self) -> Option<&str> {
         self.0.format.as_deref()
+    }
+
+    /// Year of times whose format has none.
+    #[getter]
+    fn year(&self) -> Option<i16> {
+        self.0.year
+    }
+
+    /// Name of the column with the time of day, which is added to the date in this column.
+    #[getter]
+    fn time_of_day(&self) -> Option<&str> {
+        self.0.time_of_day.as_deref()
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {

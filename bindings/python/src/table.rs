@@ -48,10 +48,16 @@ impl Rejection {
         &self.0.value
     }
 
-    /// What was expected there.
+    /// Stable code of the reason, such as `not_a_number`, `below_minimum` or `wrong_cell_count`.
     #[getter]
-    fn expected(&self) -> &str {
-        &self.0.expected
+    fn code(&self) -> &'static str {
+        self.0.reason.code()
+    }
+
+    /// Why the record is rejected, as a sentence.
+    #[getter]
+    fn reason(&self) -> String {
+        self.0.reason.to_string()
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
@@ -97,7 +103,19 @@ impl ReadReport {
         self.0.rejected
     }
 
-    /// Lines without a single value, which are no records.
+    /// Records rejected, by the code of the reason.
+    #[getter]
+    fn rejected_by_code(&self) -> BTreeMap<String, u64> {
+        self.0.rejected_by_code.clone()
+    }
+
+    /// Accepted JSON records that lack the key of a feature, by the name of its column: the value is missing.
+    #[getter]
+    fn absent(&self) -> BTreeMap<String, u64> {
+        self.0.absent.clone()
+    }
+
+    /// Lines without a single value, which are not records.
     #[getter]
     fn blank(&self) -> u64 {
         self.0.blank
@@ -288,12 +306,16 @@ impl Table {
         interruptible(py, || self.0.take(&rows.0)).map(Self)
     }
 
-    /// Takes the table to another schema: columns by name, by what they tell about a flow, or derived, each in
-    /// the schema's unit. `Guard.inputs` is the schema to bring a table to a guard.
+    /// Takes the table to another schema: columns by name, by their field of a flow, or derived, each in
+    /// the schema's unit. `Guard.inputs` is the schema to bring a table to a guard. A schema without a label or an attack
+    /// class gets the column of this table.
     ///
-    /// Raises `SchemaMismatchError` naming the features that nothing fills.
-    fn map_to(&self, py: Python<'_>, schema: &Schema) -> PyResult<Self> {
-        interruptible(py, || self.0.map_to(&schema.0)).map(Self)
+    /// Raises `SchemaMismatchError` naming the features that nothing fills, and `BadRecordError` for more than
+    /// `max_rejected_share` of rows out of range.
+    #[pyo3(signature = (schema, *, max_rejected_share = 0.05))]
+    fn map_to(&self, py: Python<'_>, schema: &Schema, max_rejected_share: f64) -> PyResult<Self> {
+        let options = ReadOptions { max_rejected_share, ..ReadOptions::default() };
+        interruptible(py, || self.0.map_to_with(&schema.0, &options)).map(Self)
     }
 
     /// Writes the table to a file; its name says the format: `.csv`, `.jsonl`, `.ndjson`, `.json`, `.arrow`, `.ipc`,

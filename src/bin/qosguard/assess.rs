@@ -46,7 +46,7 @@ pub(crate) fn run(command: &Assess) -> Outcome {
         let place = ReadReport::new(&reader.report().place);
         let mut table = Table::new(Arc::clone(reader.schema()), vec![batch], place)?;
         if let Some(inputs) = &inputs {
-            table = table.map_to(inputs)?;
+            table = table.map_to_with(inputs, &input::mapping(&command.input))?;
             unfit += table.report().rejected;
         }
         let assessment = guard.assess(&table)?;

@@ -37,7 +37,7 @@ pub trait BatchReader: Iterator<Item = Result<RecordBatch>> + Send {
     ///
     /// # Errors
     ///
-    /// Those of the reader.
+    /// The errors of the reader.
     fn read(&mut self) -> Result<Table> {
         let batches = self.collect::<Result<Vec<_>>>()?;
         Table::new(Arc::clone(self.schema()), batches, self.report().clone())
@@ -47,7 +47,7 @@ pub trait BatchReader: Iterator<Item = Result<RecordBatch>> + Send {
     ///
     /// # Errors
     ///
-    /// Those of the reader.
+    /// The errors of the reader.
     fn next_table(&mut self) -> Option<Result<Table>> {
         let batch = self.next()?;
         Some(batch.and_then(|batch| {
@@ -57,3 +57,34 @@ pub trait BatchReader: Iterator<Item = Result<RecordBatch>> + Send {
         }))
     }
 }
+
+/// Implements [`BatchReader`] for a reader with the field `done` and with `next_batch(&mut self)`; its `$source` has
+/// the schema and the report. A reader ends after an error, and stops when the work is cancelled.
+macro_rules! batch_reader {
+    ($reader:ty, $source:ident) => {
+        impl $crate::telemetry::table::batches::BatchReader for $reader {
+            fn schema(&self) -> &std::sync::Arc<$crate::telemetry::schema::Schema> {
+                self.$source.schema()
+            }
+
+            fn report(&self) -> &$crate::telemetry::table::report::ReadReport {
+                self.$source.report()
+            }
+        }
+
+        impl Iterator for $reader {
+            type Item = $crate::Result<$crate::arrow::array::RecordBatch>;
+
+            fn next(&mut self) -> Option<Self::Item> {
+                if self.done {
+                    return None;
+                }
+                let batch = $crate::progress::check().and_then(|()| self.next_batch());
+                self.done |= batch.is_err();
+                batch.transpose()
+            }
+        }
+    };
+}
+
+pub(crate) use batch_reader;
