@@ -552,11 +552,13 @@ export declare class Table {
    */
   column(name: string): Float64Array | Array<string | null>
   /**
-   * Takes the table to another schema: columns by name, by what they tell about a flow, or derived, each in the
-   * schema's unit. `guard.inputs` is the schema that brings a table to a guard.
-   * Rejects with `schema_mismatch` naming the features that nothing fills.
+   * Takes the table to another schema: columns by name, by their field of a flow, or derived, each in the
+   * schema's unit. `guard.inputs` is the schema that brings a table to a guard. A schema without a label or an attack class
+   * gets the column of this table.
+   * Rejects with `schema_mismatch` naming the features that nothing fills, and `bad_record` for more than
+   * `maxRejectedShare` of rows out of range.
    */
-  mapTo(schema: Schema): Promise<Table>
+  mapTo(schema: Schema, options?: MapOptions): Promise<Table>
   /** Number of rows. */
   get numRows(): number
   /** Names and roles of the columns. */
@@ -708,9 +710,13 @@ export interface Column {
   /** The number that the source writes for "undefined"; read as missing. */
   undefined?: number
   /** What a time that is a number counts; seconds where it is absent. */
-  unit?: 's' | 'ms' | 'us' | 'ns' | 'auto'
+  unit?: 's' | 'ms' | 'us' | 'ns' | 'excel' | 'auto'
   /** How a time is written where ISO 8601 does not say it, as a strptime format. */
   format?: string
+  /** Year of times whose format has none. */
+  year?: number
+  /** Name of the column with the time of day, which is added to the date in this column. */
+  timeOfDay?: string
   /** `true` for what was truth, time or identity before it was ignored; it stays no feature. */
   barred?: boolean
 }
@@ -1109,6 +1115,12 @@ export interface LeakAudit {
   features: Array<FeatureAuc>
 }
 
+/** How a table is taken to another schema. */
+export interface MapOptions {
+  /** Share of rows, in [0, 1], that may be out of range before the mapping fails; default: 0.05. */
+  maxRejectedShare?: number
+}
+
 /** What one member of an ensemble says about one record. */
 export interface MemberVerdict {
   /** The member's name. */
@@ -1221,7 +1233,11 @@ export interface ReadReport {
   accepted: number
   /** Records rejected. */
   rejected: number
-  /** Lines without a single value, which are no records. */
+  /** Records rejected, by the code of the reason. */
+  rejectedByCode: Record<string, number>
+  /** Accepted JSON records that lack the key of a feature, by the name of its column: the value is missing. */
+  absent: Record<string, number>
+  /** Lines without a single value, which are not records. */
   blank: number
   /**
    * How many records were of another kind than the reader's, such as the alerts among Suricata's events, or could give no
@@ -1291,8 +1307,10 @@ export interface Rejection {
   column: string
   /** The offending value, cut to 64 characters. */
   value: string
-  /** What was expected there. */
-  expected: string
+  /** Stable code of the reason, such as `not_a_number`, `below_minimum` or `wrong_cell_count`. */
+  code: string
+  /** Why the record is rejected, as a sentence. */
+  reason: string
 }
 
 /** Rows of about equal probability. */

@@ -190,7 +190,9 @@ class Column:
     `time`, which becomes seconds since the epoch; `field` is what the column tells about a flow, by the name of its column in the preset `canonical_flow`,
     and `scale` what takes its cells to the field's unit. A finite number outside `minimum` and `maximum`
     rejects its row; the number `undefined` is read as missing. A time that is a number counts `unit` (`s`, `ms`,
-    `us`, `ns`, or `auto` by its size); one that is text is ISO 8601, or of the strptime format `format`.
+    `us`, `ns`, `excel` for days of a spreadsheet, or `auto` by its size); one that is text is ISO 8601, RFC 2822, or of the
+    strptime format `format`, with `year` for a format without a year. `time_of_day` names the column whose times of day
+    are added to the dates of this one.
 
     >>> import qosguard as qg
     >>> qg.Column("latency_ms", minimum=0.0).role
@@ -212,6 +214,8 @@ class Column:
         undefined: SupportsFloat | SupportsIndex | None = None,
         unit: str | None = None,
         format: str | None = None,
+        year: SupportsIndex | None = None,
+        time_of_day: str | None = None,
     ) -> Column: ...
     def __reduce__(self, /) -> tuple[Any, tuple[str]]: ...
     def __repr__(self, /) -> str: ...
@@ -258,6 +262,11 @@ class Column:
         What a cell is multiplied by to get the field's unit; 1 where it is `None`.
         """
     @property
+    def time_of_day(self, /) -> str | None:
+        """
+        Name of the column with the time of day, which is added to the date in this column.
+        """
+    @property
     def undefined(self, /) -> float | None:
         """
         The number that the source writes for "undefined".
@@ -266,6 +275,11 @@ class Column:
     def unit(self, /) -> str | None:
         """
         What a time that is a number counts; seconds where it is `None`.
+        """
+    @property
+    def year(self, /) -> int | None:
+        """
+        Year of times whose format has none.
         """
 
 @final
@@ -694,6 +708,11 @@ class ReadReport:
     @staticmethod
     def _from_json(text: str) -> ReadReport: ...
     @property
+    def absent(self, /) -> dict[str, int]:
+        """
+        Accepted JSON records that lack the key of a feature, by the name of its column: the value is missing.
+        """
+    @property
     def accepted(self, /) -> int:
         """
         Records accepted.
@@ -701,7 +720,7 @@ class ReadReport:
     @property
     def blank(self, /) -> int:
         """
-        Lines without a single value, which are no records.
+        Lines without a single value, which are not records.
         """
     @property
     def inferred(self, /) -> list[str]:
@@ -723,6 +742,11 @@ class ReadReport:
     def rejected(self, /) -> int:
         """
         Records rejected.
+        """
+    @property
+    def rejected_by_code(self, /) -> dict[str, int]:
+        """
+        Records rejected, by the code of the reason.
         """
     @property
     def rejections(self, /) -> list[Rejection]:
@@ -754,19 +778,24 @@ class Rejection:
     @staticmethod
     def _from_json(text: str) -> Rejection: ...
     @property
+    def code(self, /) -> str:
+        """
+        Stable code of the reason, such as `not_a_number`, `below_minimum` or `wrong_cell_count`.
+        """
+    @property
     def column(self, /) -> str:
         """
         Column name; empty when the whole line is meant.
         """
     @property
-    def expected(self, /) -> str:
-        """
-        What was expected there.
-        """
-    @property
     def line(self, /) -> int:
         """
         Line in the file, from 1.
+        """
+    @property
+    def reason(self, /) -> str:
+        """
+        Why the record is rejected, as a sentence.
         """
     @property
     def value(self, /) -> str:
@@ -981,12 +1010,14 @@ class Table:
         """
         Ground truth, `True` for attacks: one per row, or `None` without a label column.
         """
-    def map_to(self, /, schema: Schema) -> Table:
+    def map_to(self, /, schema: Schema, *, max_rejected_share: SupportsFloat | SupportsIndex = 0.05) -> Table:
         """
-        Takes the table to another schema: columns by name, by what they tell about a flow, or derived, each in
-        the schema's unit. `Guard.inputs` is the schema to bring a table to a guard.
+        Takes the table to another schema: columns by name, by their field of a flow, or derived, each in
+        the schema's unit. `Guard.inputs` is the schema to bring a table to a guard. A schema without a label or an attack
+        class gets the column of this table.
 
-        Raises `SchemaMismatchError` naming the features that nothing fills.
+        Raises `SchemaMismatchError` naming the features that nothing fills, and `BadRecordError` for more than
+        `max_rejected_share` of rows out of range.
         """
     @property
     def report(self, /) -> ReadReport:

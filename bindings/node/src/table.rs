@@ -299,9 +299,11 @@ impl Table {
         Ok(if is_text { Either::B(texts) } else { Either::A(numbers.into()) })
     }
 
-    /// Takes the table to another schema: columns by name, by what they tell about a flow, or derived, each in the
-    /// schema's unit. `guard.inputs` is the schema that brings a table to a guard.
-    /// Rejects with `schema_mismatch` naming the features that nothing fills.
+    /// Takes the table to another schema: columns by name, by their field of a flow, or derived, each in the
+    /// schema's unit. `guard.inputs` is the schema that brings a table to a guard. A schema without a label or an attack class
+    /// gets the column of this table.
+    /// Rejects with `schema_mismatch` naming the features that nothing fills, and `bad_record` for more than
+    /// `maxRejectedShare` of rows out of range.
     #[napi(catch_unwind, ts_return_type = "Promise<Table>")]
     pub fn map_to(&self, schema: &Schema, options: Option<MapOptions>) -> AsyncTask<Job<Table>> {
         let (table, schema) = (Arc::clone(&self.inner), Arc::clone(&schema.inner));

@@ -48,7 +48,6 @@ mod tests {
     static PRINTED: AtomicUsize = AtomicUsize::new(0);
 
     #[test]
-    #[expect(clippy::panic, reason = "it is what is tested")]
     fn only_the_panics_of_decoders_are_not_printed() {
         panic::set_hook(Box::new(|_| {
             PRINTED.fetch_add(1, Ordering::SeqCst);
