@@ -643,7 +643,8 @@ fn the_printed_schema_joins_dates_with_times_of_day_and_has_the_codes_of_labels(
     let at = folder.path();
     let mut text = "Date,Time,site,rtt,is_benign\n".to_owned();
     for row in 0..60 {
-        text += &format!("2026-03-01,08:00:{row:02},00{},{}.5,{}\n", row % 3, row % 7, u8::from(row % 4 != 0));
+        text +=
+            &format!("2026-03-01,08:00:{row:02},00{},{}.5,{}\n", row % 3, row % 7, u8::from(row % 4 != 0));
     }
     std::fs::write(at.join("own.csv"), &text).unwrap();
     let toml = ok(at, &["flows", "own.csv", "--print-schema"], b"");

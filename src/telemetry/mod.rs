@@ -41,6 +41,7 @@ pub use files::write::{OutputFormat, TableWriter, write};
 pub use schema::builder::SchemaBuilder;
 pub use schema::field::Field;
 pub use schema::mapping::SchemaFit;
+pub use schema::names::{clean_labels, is_clean_label};
 pub use schema::{Column, Kind, Role, Schema};
 pub use series::{Series, SeriesConfig, read_series, read_series_with};
 pub use table::Table;

@@ -179,7 +179,7 @@ impl Converter {
             // A length of time is not a point in time.
             (_, Meaning::Durations) if column.role == Role::Time => None,
             (Kind::Number, Meaning::Durations) => {
-                checked(i, values::durations(array, unit(column))?, limits, faults)
+                checked(i, values::durations(array, column.duration_unit())?, limits, faults)
             }
             (Kind::Number, Meaning::Numbers) => checked(i, values::numbers(array)?, limits, faults),
             (Kind::Time, Meaning::Numbers) => read_times(i, &values::numbers(array)?, column, faults),
@@ -257,11 +257,6 @@ fn read_times(i: usize, array: &ArrayRef, column: &Column, faults: &mut Faults) 
         }
     }
     cells.finish(0).ok()
-}
-
-/// The unit of a number column in seconds, where it holds a time in a unit of its own, such as microseconds.
-fn unit(column: &Column) -> f64 {
-    if column.field.is_some_and(|field| field.unit() == "s") { column.factor() } else { 1.0 }
 }
 
 /// Instants as seconds since the epoch, to the microsecond.

@@ -8,7 +8,7 @@ use crate::arrow::array::RecordBatch;
 use super::read::{is_export, open, open_export};
 use crate::error::{Error, Result};
 use crate::telemetry::schema::Schema;
-use crate::telemetry::table::batches::BatchReader;
+use crate::telemetry::table::batches::{BatchReader, is_final};
 use crate::telemetry::table::options::ReadOptions;
 use crate::telemetry::table::report::ReadReport;
 
@@ -127,8 +127,12 @@ impl Chain {
 
     /// Goes on to the next file with a record; `false` where there is none.
     fn next_file(&mut self) -> Result<bool> {
-        for path in self.rest.by_ref() {
-            let Some((reader, first)) = begin(&path, &self.options, &mut self.before)? else { continue };
+        while let Some(path) = self.rest.as_slice().first() {
+            let begun = begin(path, &self.options, &mut self.before);
+            if is_final(&begun) || begun.is_ok() {
+                self.rest.next();
+            }
+            let Some((reader, first)) = begun? else { continue };
             if reader.schema() != self.reader.schema() {
                 return Err(mismatch(reader.as_ref(), self.reader.schema()));
             }
@@ -171,7 +175,7 @@ impl Iterator for Chain {
             return None;
         }
         let batch = self.next_batch().transpose();
-        self.done |= !matches!(batch, Some(Ok(_)));
+        self.done |= batch.as_ref().is_none_or(is_final);
         batch
     }
 }

@@ -8,7 +8,7 @@ use super::format::{self, Format};
 use super::gzip::{Gunzip, is_gzip};
 use super::packed;
 use crate::error::{Error, Result};
-use crate::progress::Cancellable;
+use crate::progress::{self, Cancellable};
 use crate::telemetry::columnar::ipc::IpcReader;
 use crate::telemetry::table::Table;
 use crate::telemetry::table::batches::BatchReader;
@@ -168,7 +168,7 @@ fn head(input: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut input = input.take(format::HEAD_BYTES);
     loop {
         match input.read_to_end(&mut head) {
-            Err(e) if lines::would_block(&e) => {}
+            Err(e) if lines::would_block(&e) => progress::check().map_err(io::Error::other)?,
             read => return read.map(|_| head),
         }
     }

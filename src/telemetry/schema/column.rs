@@ -132,6 +132,25 @@ impl Column {
         self.kind == Kind::Text && self.role == Role::Time && (self.unit.is_some() || self.format.is_some())
     }
 
+    /// Seconds in one unit of a number column that holds lengths of time: `1e-6` for microseconds, 1 for seconds and for
+    /// every other number column.
+    ///
+    /// Readers divide a duration by it, so that a column of durations fills a column of numbers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::telemetry::{Column, Field, Kind, Role};
+    ///
+    /// let mut duration = Column::new("Flow Duration", Role::Feature, Kind::Number);
+    /// duration.field = Some(Field::Duration);
+    /// duration.scale = Some(1e-6);
+    /// assert_eq!(duration.duration_unit(), 1e-6);
+    /// ```
+    pub fn duration_unit(&self) -> f64 {
+        if self.field.is_some_and(|field| field.unit() == "s") { self.factor() } else { 1.0 }
+    }
+
     /// What a cell is multiplied by to get the field's unit.
     pub(crate) fn factor(&self) -> f64 {
         self.scale.unwrap_or(1.0)

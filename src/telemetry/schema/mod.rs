@@ -9,7 +9,7 @@ pub(crate) mod field;
 pub(crate) mod infer;
 pub(crate) mod layout;
 pub(crate) mod mapping;
-mod names;
+pub(crate) mod names;
 mod preset;
 pub(crate) mod sample;
 pub(crate) mod time_columns;

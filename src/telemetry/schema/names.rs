@@ -90,6 +90,33 @@ pub(super) const CLEAN: [&str; 12] = [
     "0",
 ];
 
+/// The labels that usually mean clean traffic, in lower case; see [`is_clean_label`].
+///
+/// # Examples
+///
+/// ```
+/// assert!(qosguard::telemetry::clean_labels().contains(&"benign"));
+/// ```
+pub fn clean_labels() -> &'static [&'static str] {
+    &CLEAN
+}
+
+/// Whether a label of an unknown source means clean traffic: one of [`clean_labels`], in any case and with blanks around it.
+///
+/// An inferred schema decides by the same words and by phrases such as `Normal Traffic`;
+/// [`Schema::is_clean`](crate::telemetry::Schema::is_clean) decides by the words of any schema.
+///
+/// # Examples
+///
+/// ```
+/// use qosguard::telemetry::is_clean_label;
+///
+/// assert!(is_clean_label(" Normal") && !is_clean_label("neptune"));
+/// ```
+pub fn is_clean_label(label: &str) -> bool {
+    CLEAN.iter().any(|clean| label.trim().eq_ignore_ascii_case(clean))
+}
+
 /// Times, the best first.
 pub(super) const TIMES: [&str; 42] = [
     "timestamp",

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use crate::arrow::array::RecordBatch;
 
 use super::report::ReadReport;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::telemetry::schema::Schema;
 use crate::telemetry::table::Table;
 
 /// A source of telemetry, read batch by batch.
 ///
 /// All batches have the columns of [`BatchReader::schema`], in its order: number and time columns are `Float64`, text
-/// columns are `Utf8`, both nullable. A reader that gave an error gives nothing more.
+/// columns are `Utf8`, both nullable. A reader that gave an error gives nothing more, except that it continues after
+/// [`Error::Cancelled`]; a capture gives [`Error::Cancelled`] again.
 ///
 /// # Examples
 ///
@@ -58,8 +59,13 @@ pub trait BatchReader: Iterator<Item = Result<RecordBatch>> + Send {
     }
 }
 
+/// Whether a reader has nothing more to give after this outcome.
+pub(crate) fn is_final<T>(outcome: &Result<T>) -> bool {
+    matches!(outcome, Err(error) if !matches!(error, Error::Cancelled))
+}
+
 /// Implements [`BatchReader`] for a reader with the field `done` and with `next_batch(&mut self)`; its `$source` has
-/// the schema and the report. A reader ends after an error, and stops when the work is cancelled.
+/// the schema and the report. A reader ends after an error other than [`Error::Cancelled`].
 macro_rules! batch_reader {
     ($reader:ty, $source:ident) => {
         impl $crate::telemetry::table::batches::BatchReader for $reader {
@@ -80,7 +86,7 @@ macro_rules! batch_reader {
                     return None;
                 }
                 let batch = $crate::progress::check().and_then(|()| self.next_batch());
-                self.done |= batch.is_err();
+                self.done |= $crate::telemetry::table::batches::is_final(&batch);
                 batch.transpose()
             }
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::arrow::array::RecordBatch;
 
-use super::json_flat::{Flat, known_paths};
+use super::json_flat::{Flat, IsColumn, known_paths};
 use super::json_record;
 use super::lines::{Line, Lines};
 use crate::error::{Error, Result};
@@ -136,10 +136,13 @@ impl JsonReader {
 
 batch_reader!(JsonReader, rows);
 
+/// The place in errors of records that are not in a file.
+const PLACE: &str = "json";
+
 impl Table {
     /// Reads one JSON object, or an array of objects, as a service is sent them.
     ///
-    /// Every feature must be a key of at least one object, as for [`JsonReader`]. Row `i` of the table is record
+    /// Every feature must be a key of at least one of the first 2,000 objects, as for [`JsonReader`]. Row `i` of the table is record
     /// `i`: one record that cannot be read is an error for all, with its number, from 1, as the line.
     ///
     /// # Errors
@@ -159,28 +162,20 @@ impl Table {
     /// # Ok::<(), qosguard::Error>(())
     /// ```
     pub fn from_json(schema: &Schema, text: &str) -> Result<Self> {
-        const PLACE: &str = "json";
-        let no_json = |e: serde_json::Error| {
-            let line = e.line() as u64;
-            bad_record(PLACE, line, text.as_bytes(), format!("a JSON object or an array of them: {e}"))
+        let is_column = |path: &str| schema.index_of(path).is_some();
+        let fit = |count| {
+            let flats = records(text, count, &is_column)?;
+            layout::by_keys(PLACE, &known_paths(&flats, &is_column), Some(schema))
         };
-        let array = text.trim_start().starts_with('[');
-        let is_column = columns_of(Some(schema));
-        let is_column = |path: &str| is_column.contains(path);
-        let flats = if array {
-            Flat::of_array(text, &is_column)
-        } else {
-            Flat::of(text.as_bytes(), &is_column).map(|flat| vec![flat])
+        // A key that the first record lacks may be in the next ones.
+        let layout = match fit(1) {
+            Err(Error::SchemaMismatch { .. }) => fit(sample::ROWS)?,
+            other => other?,
         };
-        let flats = flats.map_err(no_json)?;
-        if flats.is_empty() {
-            return Err(Error::InsufficientData { what: format!("{PLACE}: records"), needed: 1, got: 0 });
-        }
-        let layout = layout::by_keys(PLACE, &known_paths(&flats, &is_column), Some(schema))?;
         let mut rows = Rows::new(layout, PLACE, ReadOptions::default().batch_rows, 0.0);
         let mut batches = Vec::new();
-        if array {
-            batches = json_record::append_array(&mut rows, text).map_err(no_json)??;
+        if is_array(text) {
+            batches = json_record::append_array(&mut rows, text).map_err(|error| no_json(text, &error))??;
         } else {
             let outcome = append_line(&mut rows, text.as_bytes());
             rows.end_row(1, outcome)?;
@@ -189,6 +184,30 @@ impl Table {
         batches.extend(rows.finish_batch()?);
         Self::new(Arc::clone(rows.schema()), batches, rows.report().clone())
     }
+}
+
+fn is_array(text: &str) -> bool {
+    text.trim_start().starts_with('[')
+}
+
+/// The values of a JSON object, or of the first objects of an array, `count` at most and one at least.
+pub(crate) fn records(text: &str, count: usize, is_column: IsColumn<'_>) -> Result<Vec<Flat>> {
+    let flats = if is_array(text) {
+        Flat::of_array(text, count, is_column)
+    } else {
+        Flat::of(text.as_bytes(), is_column).map(|flat| vec![flat])
+    };
+    let flats = flats.map_err(|error| no_json(text, &error))?;
+    if flats.is_empty() {
+        return Err(Error::InsufficientData { what: format!("{PLACE}: records"), needed: 1, got: 0 });
+    }
+    Ok(flats)
+}
+
+/// The error of text that is neither a JSON object nor an array of objects.
+fn no_json(text: &str, error: &serde_json::Error) -> Error {
+    let expected = format!("a JSON object or an array of them: {error}");
+    bad_record(PLACE, error.line() as u64, text.as_bytes(), expected)
 }
 
 /// The paths of the first object of a file.

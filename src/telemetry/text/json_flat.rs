@@ -37,10 +37,14 @@ impl Flat {
         parser.end().map(|()| flat)
     }
 
-    /// The objects of a JSON array.
-    pub(crate) fn of_array(text: &str, is_column: IsColumn<'_>) -> serde_json::Result<Vec<Self>> {
+    /// The first objects of a JSON array, `count` at most.
+    pub(crate) fn of_array(
+        text: &str,
+        count: usize,
+        is_column: IsColumn<'_>,
+    ) -> serde_json::Result<Vec<Self>> {
         let mut parser = serde_json::Deserializer::from_str(text);
-        let flats = parser.deserialize_seq(Array(is_column))?;
+        let flats = parser.deserialize_seq(Array { count, is_column })?;
         parser.end().map(|()| flats)
     }
 
@@ -64,7 +68,10 @@ pub(crate) fn known_paths(flats: &[Flat], is_column: IsColumn<'_>) -> Vec<String
     paths
 }
 
-struct Array<'a>(IsColumn<'a>);
+struct Array<'a> {
+    count: usize,
+    is_column: IsColumn<'a>,
+}
 
 impl<'de> Visitor<'de> for Array<'_> {
     type Value = Vec<Flat>;
@@ -75,14 +82,16 @@ impl<'de> Visitor<'de> for Array<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
         let mut flats = Vec::new();
-        loop {
+        while flats.len() < self.count {
             let mut flat = Flat::default();
-            let object = Object { flat: &mut flat, prefix: "", depth: 0, is_column: self.0 };
+            let object = Object { flat: &mut flat, prefix: "", depth: 0, is_column: self.is_column };
             if seq.next_element_seed(object)?.is_none() {
                 return Ok(flats);
             }
             flats.push(flat);
         }
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(flats)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::telemetry::cell::number::{self, Cell};
 use crate::telemetry::cell::spelling::is_unknown;
 use crate::telemetry::schema::{Column, Kind, Role, Schema};
+use crate::telemetry::text::json;
 use profile::{Profile, Taken, is_address};
 
 /// The name of an inferred schema.
@@ -66,15 +67,39 @@ impl Schema {
     pub fn infer(batch: &RecordBatch) -> Result<Self> {
         let names: Vec<String> = batch.schema_ref().fields().iter().map(|f| f.name().clone()).collect();
         let names = unique_names(&names);
-        infer(&sample::of_batch(batch, &names)).map(|(schema, _)| schema).ok_or_else(|| {
-            Error::SchemaMismatch {
-                place: "batch".into(),
-                schema: NAME.into(),
-                missing: vec!["a column that can be a feature".into()],
-                unknown: Vec::new(),
-            }
-        })
+        of_samples("batch", &sample::of_batch(batch, &names))
     }
+
+    /// A schema for JSON records that no preset describes, as [`Schema::infer`] makes one for a batch.
+    ///
+    /// The text is one JSON object, or an array of objects.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadRecord`] for text that is not such JSON; [`Error::InsufficientData`] for an empty array;
+    /// [`Error::SchemaMismatch`] where no column can be a feature.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::telemetry::{Role, Schema};
+    ///
+    /// let schema = Schema::infer_json(r#"[{"rate": 0.5, "class": "Normal"}, {"rate": 2.5, "class": "Flood"}]"#)?;
+    /// assert_eq!(schema.columns()[1].role, Role::Label);
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn infer_json(text: &str) -> Result<Self> {
+        of_samples("json", &sample::of_json(json::records(text, sample::ROWS, &|_| false)?))
+    }
+}
+
+fn of_samples(place: &str, samples: &[Sample]) -> Result<Schema> {
+    infer(samples).map(|(schema, _)| schema).ok_or_else(|| Error::SchemaMismatch {
+        place: place.into(),
+        schema: NAME.into(),
+        missing: vec!["a column that can be a feature".into()],
+        unknown: Vec::new(),
+    })
 }
 
 /// The schema of a sample, and what its columns are inferred to be in words; `None` where no column can be a feature.
