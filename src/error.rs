@@ -191,6 +191,16 @@ pub enum Error {
         /// What was expected there.
         expected: String,
     },
+    /// A file is compressed by another format than gzip, or an archive.
+    #[error("{place} is {format}, which is not read directly: {remedy}")]
+    Packed {
+        /// File or stream.
+        place: String,
+        /// The format, such as `an xz file`.
+        format: &'static str,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// More records were rejected than the caller allows.
     #[error(
         "{place}: {rejected} of {rows} records rejected, more than the allowed share {allowed}; the first: {first}"
@@ -322,9 +332,10 @@ impl Error {
             Self::ShapeMismatch { .. } => ErrorKind::ShapeMismatch,
             Self::NotFinite { .. } => ErrorKind::NotFinite,
             Self::SchemaMismatch { .. } | Self::NoPreset { .. } => ErrorKind::SchemaMismatch,
-            Self::BadRecord { .. } | Self::BadBytes { .. } | Self::TooManyRejected { .. } => {
-                ErrorKind::BadRecord
-            }
+            Self::BadRecord { .. }
+            | Self::BadBytes { .. }
+            | Self::Packed { .. }
+            | Self::TooManyRejected { .. } => ErrorKind::BadRecord,
             Self::InsufficientData { .. } => ErrorKind::InsufficientData,
             Self::FormatTooNew { .. } => ErrorKind::IncompatibleFormat,
             Self::CorruptArtifact { .. } => ErrorKind::CorruptArtifact,

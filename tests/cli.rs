@@ -638,6 +638,37 @@ fn a_csv_that_nobody_has_seen_is_trained_on_and_its_schema_printed() {
 }
 
 #[test]
+fn the_printed_schema_joins_dates_with_times_of_day_and_has_the_codes_of_labels() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let mut text = "Date,Time,site,rtt,is_benign\n".to_owned();
+    for row in 0..60 {
+        text +=
+            &format!("2026-03-01,08:00:{row:02},00{},{}.5,{}\n", row % 3, row % 7, u8::from(row % 4 != 0));
+    }
+    std::fs::write(at.join("own.csv"), &text).unwrap();
+    let toml = ok(at, &["flows", "own.csv", "--print-schema"], b"");
+    for part in [
+        "clean = [\"1\", \"yes\"]",
+        "{ name = \"Date\", role = \"time\", kind = \"time\", time_of_day = \"Time\" }",
+        "{ name = \"Time\", role = \"ignore\", kind = \"time\", format = \"%H:%M:%S%.f\" }",
+        "{ name = \"site\", role = \"feature\", kind = \"text\" }",
+        "{ name = \"is_benign\", role = \"label\", kind = \"text\" }",
+    ] {
+        assert!(toml.contains(part), "{part} in {toml}");
+    }
+    std::fs::write(at.join("own.toml"), toml).unwrap();
+    ok(at, &["flows", "own.csv", "--schema", "own.toml", "-o", "out.jsonl"], b"");
+    ok(at, &["flows", "out.jsonl", "--schema", "own.toml", "-o", "again.jsonl"], b"");
+    let read = |name: &str| std::fs::read_to_string(at.join(name)).unwrap();
+    assert_eq!(read("out.jsonl"), read("again.jsonl"));
+
+    std::fs::write(at.join("flows.csv.xz"), b"\xfd7zXZ\0\0\x04\xe6\xd6").unwrap();
+    let (_, message) = fails(at, &["flows", "flows.csv.xz"], b"");
+    assert!(message.contains("is an xz file, which is not read directly"), "{message}");
+}
+
+#[test]
 fn an_input_without_a_flow_has_an_exit_code_of_its_own() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();

@@ -32,6 +32,7 @@ declare module './native' {
   interface FitOptions extends Cancellable {}
   interface GuardOptions extends Cancellable {}
   interface ImportOptions extends Cancellable {}
+  interface MapOptions extends Cancellable {}
   interface ReadOptions extends Cancellable {}
   interface SeriesOptions extends Cancellable {}
   interface SimulateOptions extends Cancellable {}

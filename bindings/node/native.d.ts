@@ -559,10 +559,12 @@ export declare class Table {
   column(name: string): Float64Array | Array<string | null>
   /**
    * Converts the table to another schema: columns by name, by the property of a flow that they hold, or derived, each in the
-   * schema's unit. `guard.inputs` is the schema that brings a table to a guard.
-   * Rejects with `schema_mismatch` naming the features that nothing fills.
+   * schema's unit. `guard.inputs` is the schema that brings a table to a guard. A schema without a label or an attack class
+   * gets the column of this table.
+   * Rejects with `schema_mismatch` naming the features that nothing fills, and `bad_record` for more than
+   * `maxRejectedShare` of rows out of range.
    */
-  mapTo(schema: Schema): Promise<Table>
+  mapTo(schema: Schema, options?: MapOptions): Promise<Table>
   /** Number of rows. */
   get numRows(): number
   /** Names and roles of the columns. */
@@ -719,9 +721,13 @@ export interface Column {
   /** The number that means "undefined" in the source; it is read as missing. */
   undefined?: number
   /** Unit of a time that is a number; absent for seconds. */
-  unit?: 's' | 'ms' | 'us' | 'ns' | 'auto'
+  unit?: 's' | 'ms' | 'us' | 'ns' | 'excel' | 'auto'
   /** strptime format of a time that is not ISO 8601. */
   format?: string
+  /** Year of times whose format has none. */
+  year?: number
+  /** Name of the column with the time of day, which is added to the date in this column. */
+  timeOfDay?: string
   /** `true` for a label, time or identity that is now ignored; it cannot become a feature. */
   barred?: boolean
 }
@@ -1120,6 +1126,12 @@ export interface LeakAudit {
   features: Array<FeatureAuc>
 }
 
+/** Settings of a conversion to another schema. */
+export interface MapOptions {
+  /** Share of rows, in [0, 1], that may be out of range before the mapping fails; default: 0.05. */
+  maxRejectedShare?: number
+}
+
 /** The p-value of one member of an ensemble for one record. */
 export interface MemberVerdict {
   /** The member's name. */
@@ -1232,6 +1244,10 @@ export interface ReadReport {
   accepted: number
   /** Records rejected. */
   rejected: number
+  /** Records rejected, by the code of the reason. */
+  rejectedByCode: Record<string, number>
+  /** Accepted JSON records that lack the key of a feature, by the name of its column: the value is missing. */
+  absent: Record<string, number>
   /** Lines without a value; they do not count as records. */
   blank: number
   /**
@@ -1302,8 +1318,10 @@ export interface Rejection {
   column: string
   /** The offending value, cut to 64 characters. */
   value: string
-  /** What was expected there. */
-  expected: string
+  /** Stable code of the reason, such as `not_a_number`, `below_minimum` or `wrong_cell_count`. */
+  code: string
+  /** Why the record is rejected, as a sentence. */
+  reason: string
 }
 
 /** Rows of about equal probability. */

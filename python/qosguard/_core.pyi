@@ -222,9 +222,14 @@ class Column:
     undefined
         A number that is read as missing.
     unit
-        Unit of a time that is a number: `"s"`, `"ms"`, `"us"`, `"ns"`, or `"auto"` by its size.
+        Unit of a time that is a number: `"s"`, `"ms"`, `"us"`, `"ns"`, `"excel"` for days of a spreadsheet, or `"auto"` by
+        its size.
     format
-        strptime format of a time that is text; default: ISO 8601.
+        strptime format of a time that is text; default: ISO 8601 or RFC 2822.
+    year
+        Year of times whose format has none.
+    time_of_day
+        Name of the column whose times of day are added to the dates of this one.
 
     Raises
     ------
@@ -253,6 +258,8 @@ class Column:
         undefined: SupportsFloat | SupportsIndex | None = None,
         unit: str | None = None,
         format: str | None = None,
+        year: SupportsIndex | None = None,
+        time_of_day: str | None = None,
     ) -> Column: ...
     def __reduce__(self, /) -> tuple[Any, tuple[str]]: ...
     def __repr__(self, /) -> str: ...
@@ -299,6 +306,11 @@ class Column:
         Factor from a cell to the field's unit; `None` is 1.
         """
     @property
+    def time_of_day(self, /) -> str | None:
+        """
+        Name of the column with the time of day, which is added to the date in this column.
+        """
+    @property
     def undefined(self, /) -> float | None:
         """
         The number that means "undefined" in the source.
@@ -307,6 +319,11 @@ class Column:
     def unit(self, /) -> str | None:
         """
         Unit of a time that is a number; `None` is seconds.
+        """
+    @property
+    def year(self, /) -> int | None:
+        """
+        Year of times whose format has none.
         """
 
 @final
@@ -766,6 +783,11 @@ class ReadReport:
     @staticmethod
     def _from_json(text: str) -> ReadReport: ...
     @property
+    def absent(self, /) -> dict[str, int]:
+        """
+        Accepted JSON records that lack the key of a feature, by the name of its column: the value is missing.
+        """
+    @property
     def accepted(self, /) -> int:
         """
         Records accepted.
@@ -797,6 +819,11 @@ class ReadReport:
         Records rejected.
         """
     @property
+    def rejected_by_code(self, /) -> dict[str, int]:
+        """
+        Records rejected, by the code of the reason.
+        """
+    @property
     def rejections(self, /) -> list[Rejection]:
         """
         The first rejections, in file order; all are counted, at most 100 are kept.
@@ -826,19 +853,24 @@ class Rejection:
     @staticmethod
     def _from_json(text: str) -> Rejection: ...
     @property
+    def code(self, /) -> str:
+        """
+        Stable code of the reason, such as `not_a_number`, `below_minimum` or `wrong_cell_count`.
+        """
+    @property
     def column(self, /) -> str:
         """
         Column name; empty when the whole line is meant.
         """
     @property
-    def expected(self, /) -> str:
-        """
-        What was expected there.
-        """
-    @property
     def line(self, /) -> int:
         """
         Line in the file, from 1.
+        """
+    @property
+    def reason(self, /) -> str:
+        """
+        Why the record is rejected, as a sentence.
         """
     @property
     def value(self, /) -> str:
@@ -1151,25 +1183,14 @@ class Table:
         """
         Ground truth, `True` for attacks: one per row, or `None` without a label column.
         """
-    def map_to(self, /, schema: Schema) -> Table:
+    def map_to(self, /, schema: Schema, *, max_rejected_share: SupportsFloat | SupportsIndex = 0.05) -> Table:
         """
-        Converts the table to another schema: columns by name, by the property of a flow that they hold, or derived,
-        each in the schema's unit. `Guard.inputs` is the schema that brings a table to a guard.
+        Takes the table to another schema: columns by name, by their field of a flow, or derived, each in
+        the schema's unit. `Guard.inputs` is the schema to bring a table to a guard. A schema without a label or an attack
+        class gets the column of this table.
 
-        Parameters
-        ----------
-        schema
-            The schema of the new table.
-
-        Returns
-        -------
-        Table
-            The new table.
-
-        Raises
-        ------
-        SchemaMismatchError
-            If a feature cannot be filled; the message names it.
+        Raises `SchemaMismatchError` naming the features that nothing fills, and `BadRecordError` for more than
+        `max_rejected_share` of rows out of range.
         """
     @property
     def report(self, /) -> ReadReport:

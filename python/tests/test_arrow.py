@@ -109,7 +109,7 @@ def test_a_row_outside_the_limits_is_rejected_and_said() -> None:
     given.loc[41, "loss"] = 1.5
     table = qg.Table.from_arrow(given, PROBE)
     assert (len(table), table.report.rejected) == (99, 1)
-    assert str(table.report.rejections[0]) == 'line 42, column `loss`: "1.5" is not at most 1'
+    assert str(table.report.rejections[0]) == 'line 42, column `loss`: expected at most 1, got "1.5"'
     with pytest.raises(errors.BadRecordError, match="1 of 100"):
         qg.Table.from_arrow(given, PROBE, max_rejected_share=0.0)
 

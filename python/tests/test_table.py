@@ -48,13 +48,15 @@ def test_json_lines_become_the_same_table(tmp_path: Path) -> None:
     assert pa.table(qg.read(path)) == pa.table(qg.read(tmp_path / "flows.csv")) == pa.table(csv)
 
 
-def test_a_row_that_cannot_be_read_is_counted_and_said(tmp_path: Path) -> None:
+def test_a_row_that_cannot_be_read_is_counted_and_listed(tmp_path: Path) -> None:
     path = write(tmp_path, FLOW + 30 * ROW + ROW.replace("443", "70000"))
     report = qg.read_csv(path).report
     assert (report.accepted, report.rejected, report.place) == (30, 1, str(path))
     (rejection,) = report.rejections
     assert (rejection.line, rejection.column, rejection.value) == (32, "src_port", "70000")
-    assert rejection.expected in str(rejection)
+    assert (rejection.code, rejection.reason) == ("above_maximum", "expected at most 65535")
+    assert report.rejected_by_code == {"above_maximum": 1}
+    assert rejection.reason in str(rejection)
     with pytest.raises(errors.BadRecordError, match="1 of 31"):
         qg.read_csv(path, max_rejected_share=0.0)
     with pytest.raises(errors.InvalidArgumentError, match="max_rejected_share"):

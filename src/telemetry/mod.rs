@@ -26,6 +26,7 @@ mod text;
 
 pub(crate) use cell::address::read_address;
 pub use cell::clock::TimeUnit;
+pub use cell::reason::Reason;
 pub(crate) use cell::spelling::{category, protocol_name};
 pub use columnar::arrow::ArrowReader;
 pub use columnar::ipc::{IpcReader, read_ipc, read_ipc_with};

@@ -28,7 +28,7 @@ pub(super) fn simulated(rows: u64) -> Table {
     Table::new(schema, batches, ReadReport::new("simulated")).unwrap()
 }
 
-/// Cells as they are compared: the bits of numbers, for NaN is no equal of itself.
+/// Cells as they are compared: the bits of numbers, because NaN does not equal itself.
 fn cells(table: &Table) -> Vec<Vec<Option<String>>> {
     let column = |array: &ArrayRef| match array.as_primitive_opt::<Float64Type>() {
         Some(a) => a
@@ -121,7 +121,7 @@ fn a_batch_of_other_columns_is_refused_and_not_written() {
 }
 
 #[test]
-fn files_are_told_by_what_they_begin_with() {
+fn the_first_bytes_decide_the_format() {
     let table = simulated(100);
     let folder = tempfile::tempdir().unwrap();
     for (i, ending) in ENDINGS.into_iter().enumerate() {
@@ -143,7 +143,7 @@ fn files_are_told_by_what_they_begin_with() {
     assert_eq!(cells(&telemetry::read(folder.path().join("stream")).unwrap()), cells(&table));
 }
 
-/// A batch with the columns of the schema `flow` and others between them, and a row that is no flow.
+/// A batch with the columns of the schema `flow` and others between them, and a row that is not a flow.
 fn with_others() -> RecordBatch {
     let words = |word: &str| -> ArrayRef { Arc::new(StringArray::from(vec![word; 40])) };
     let counts =
@@ -167,19 +167,22 @@ fn with_list() -> qosguard::arrow::array::ListArray {
     )
 }
 
-/// What is read of [`with_others`], wherever it stands.
+/// What is read of [`with_others`] from any source.
 fn check_others(read: impl Fn(&ReadOptions) -> qosguard::Result<Table>) {
     let flow = Schema::preset("flow").unwrap();
     let table = read(&ReadOptions { schema: Some(flow), batch_rows: 16, ..ReadOptions::default() }).unwrap();
     assert_eq!((table.n_rows(), table.schema().columns().len()), (39, 5));
     assert_eq!(table.batches().iter().map(RecordBatch::num_rows).collect::<Vec<_>>(), [15, 16, 8]);
-    let told = table.report().rejections[0].to_string();
-    assert_eq!(told, "line 8, column `dst_port`: \"70000\" is not at most 65535");
+    let listed = table.report().rejections[0].to_string();
+    assert_eq!(listed, "line 8, column `dst_port`: expected at most 65535, got \"70000\"");
     // Without a schema one is inferred, since the others are not columns of a preset.
     let inferred = read(&ReadOptions::default()).unwrap();
     assert_eq!((inferred.n_rows(), inferred.schema().name()), (40, "inferred"));
-    let told = inferred.report().inferred.join("; ");
-    assert!(told.contains("`colour` (always red)") && told.contains("`nested` (nested values)"), "{told}");
+    let listed = inferred.report().inferred.join("; ");
+    assert!(
+        listed.contains("`colour` (always red)") && listed.contains("`nested` (nested values)"),
+        "{listed}"
+    );
     let mine = Schema::builder("mine").feature("x").build().unwrap();
     let error = read(&ReadOptions { schema: Some(mine), ..ReadOptions::default() }).unwrap_err().to_string();
     assert!(error.contains("missing `x`") && error.contains("colour"), "{error}");

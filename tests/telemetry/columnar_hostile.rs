@@ -79,7 +79,7 @@ fn a_packed_buffer_that_would_fill_the_memory_is_refused() {
     writer.write(&table.batches()[0]).unwrap();
     let whole = writer.into_inner().unwrap();
     assert_eq!(ipc(whole.clone()).unwrap(), 40);
-    // A packed column of 40 numbers says 320 bytes.
+    // A packed column of 40 numbers states 320 bytes.
     let mut lies = 0;
     for place in (0..whole.len() - 8).step_by(8) {
         if whole[place..place + 8] == 320_i64.to_le_bytes() {
@@ -94,7 +94,7 @@ fn a_packed_buffer_that_would_fill_the_memory_is_refused() {
 }
 
 #[test]
-fn what_is_no_arrow_is_said() {
+fn the_error_of_other_data_names_it() {
     for bytes in [&b""[..], b"ARROW1", b"ARROW1\0\0", &[0xff; 8], &[0; 64], b"PAR1", b"time,src_ip\n1,2\n"] {
         let error = ipc(bytes.to_vec()).unwrap_err();
         assert!(matches!(error, Error::BadRecord { line: 0, .. }), "{error}");
@@ -138,7 +138,7 @@ mod parquet {
             lie[end - 8..end - 4].copy_from_slice(&length.to_le_bytes());
             assert_eq!(read(&lie).unwrap_err().kind(), ErrorKind::BadRecord);
         }
-        // Pages moved: the columns of the index no longer stand where it says.
+        // Pages moved: the columns are no longer where the index has them.
         let index = u32::from_le_bytes(whole[end - 8..end - 4].try_into().unwrap()) as usize;
         let alone = [b"PAR1", &whole[end - 8 - index..]].concat();
         assert_eq!(read(&alone).unwrap_err().kind(), ErrorKind::BadRecord);

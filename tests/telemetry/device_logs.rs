@@ -8,7 +8,7 @@ use super::{csv, jsonl, lenient, numbers, public_data, texts};
 const HEADER: &str = "timestamp,device_id,latency_ms,packet_loss_pct,retry_count,error_code,traffic_volume_mb,connection_resets\n";
 
 #[test]
-fn csv_and_json_lines_are_told_by_their_names() {
+fn names_distinguish_csv_and_json_lines() {
     let text = format!(
         "{HEADER}2025-10-24T12:00:00Z,modem-1,20.5,0,0,200,1.5,0\n1761307230,modem-1,21,100,3,503,,1\n"
     );
@@ -38,16 +38,16 @@ fn a_time_that_is_none_rejects_its_row() {
     let table = csv(format!("{HEADER}{text}"), &lenient()).unwrap();
     let report = table.report();
     assert_eq!((report.accepted, report.rejected), (2, 6));
-    let told: Vec<_> =
+    let listed: Vec<_> =
         report.rejections.iter().map(|r| (r.line, r.column.as_str(), r.value.as_str())).collect();
-    assert_eq!(told[0], (3, "timestamp", "now"));
-    assert_eq!(told[1], (4, "timestamp", "12"), "12 of which unit?");
-    assert_eq!(told.last(), Some(&(8, "timestamp", "NaN")));
+    assert_eq!(listed[0], (3, "timestamp", "now"));
+    assert_eq!(listed[1], (4, "timestamp", "12"), "12 of which unit?");
+    assert_eq!(listed.last(), Some(&(8, "timestamp", "NaN")));
     assert_eq!(numbers(&table, "timestamp")[1], Some(-1_761_307_200.0), "1914, in seconds");
 }
 
 #[test]
-fn a_schema_says_how_its_times_are_written() {
+fn a_schema_has_the_format_of_its_times() {
     let read = |column: &str, cell: &str| {
         let schema = Schema::from_toml(&format!(
             "name = \"s\"\ncolumns = [{column}, {{ name = \"x\", role = \"feature\", kind = \"number\" }}]"
@@ -142,7 +142,7 @@ fn half_hourly_tests_of_a_line() {
     let longest = starts.iter().zip(&stops).map(|(a, b)| b.unwrap() - a.unwrap()).fold(0.0, f64::max);
     assert!((20.0..600.0).contains(&longest), "{longest}");
 
-    // As text, the times are those of the line's own place, 10 h ahead of UTC.
+    // As text, the times are local times of the line, 10 h ahead of UTC.
     let config = SeriesConfig {
         interval: Interval::Seconds(1800.0),
         time_zone: "Australia/Brisbane".into(),
@@ -164,7 +164,7 @@ fn radio_indicators_with_a_jammer() {
     let path = data.join("5g_jamming_indicators.csv");
     let text = std::fs::read_to_string(&path).unwrap();
     let names: Vec<&str> = text.lines().next().unwrap().split(',').collect();
-    // What the jammer was set to says whether it was on: truth, and no feature.
+    // The setting of the jammer decides whether it was on: truth, not a feature.
     let columns = names.iter().map(|name| match *name {
         "Cell_ID" | "RNTI" => format!("{{ name = \"{name}\", role = \"entity\", kind = \"text\" }},"),
         "Jammer_On" => {

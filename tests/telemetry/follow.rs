@@ -57,7 +57,7 @@ fn rows_come_when_the_file_idles_and_half_a_line_waits() {
 }
 
 #[test]
-fn a_file_without_a_line_tells_its_kind_later() {
+fn the_kind_of_a_file_without_a_line_is_found_later() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("eve.json");
     append(&path, "");
@@ -87,7 +87,7 @@ fn a_file_that_is_renamed_is_read_to_its_end_and_then_the_new_one() {
     append(&path, &event(1));
     let (mut reader, handle) = follow(&path, QUICK);
     assert_eq!(packets(&mut reader), [1.0]);
-    // The writer goes on in the renamed file until it is told, and leaves a line without its end.
+    // The writer goes on in the renamed file until it gets a signal, and leaves a line without its end.
     let mut writer = OpenOptions::new().append(true).open(&path).unwrap();
     fs::rename(&path, &old).unwrap();
     writer.write_all((event(2) + &event(3)[..9]).as_bytes()).unwrap();

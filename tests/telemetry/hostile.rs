@@ -1,19 +1,20 @@
 //! Hostile input: refused with place and reason, or rejected and counted.
 
-use qosguard::telemetry::{BatchReader, CsvReader, ReadOptions, Schema, read_csv, read_csv_with};
+use qosguard::telemetry::{BatchReader, CsvReader, ReadOptions, Schema, Table, read_csv, read_csv_with};
 use qosguard::{Error, ErrorKind};
 
-use super::{FLOW, GOOD, csv, jsonl, lenient};
+use super::{FLOW, GOOD, csv, jsonl, lenient, numbers};
 
-/// The one rejection of a good row, one row more, and a good row: its column, value and reason.
-fn rejection(row: impl AsRef<[u8]>) -> (String, String, String) {
+/// The one rejection of a good row, one row more, and a good row: its column, value and the code of its reason.
+fn rejection(row: impl AsRef<[u8]>) -> (String, String, &'static str) {
     let text = [FLOW.as_bytes(), GOOD.as_bytes(), row.as_ref(), b"\n", GOOD.as_bytes()].concat();
     let table = csv(text, &lenient()).unwrap();
     let report = table.report();
     assert_eq!((report.accepted, report.rejected, table.n_rows()), (2, 1, 2), "{report:?}");
     assert_eq!(report.rejections[0].line, 3);
     let first = report.rejections[0].clone();
-    (first.column, first.value, first.expected)
+    assert_eq!(report.rejected_by_code[first.reason.code()], 1);
+    (first.column, first.value, first.reason.code())
 }
 
 #[test]
@@ -72,29 +73,24 @@ fn utf_16_is_refused_by_name() {
 #[test]
 fn bad_rows_are_rejected_with_line_column_and_reason() {
     let row = |from: &str, to: &str| GOOD.trim_end().replace(from, to);
-    let cell = |column: &str, value: &str, expected: &str| {
-        (column.to_owned(), value.to_owned(), expected.to_owned())
-    };
-    assert_eq!(rejection(row("3.4", "-3.4")), cell("duration", "-3.4", "at least 0"));
-    assert_eq!(rejection(row("443", "65536")), cell("dst_port", "65536", "at most 65535"));
-    assert_eq!(rejection(row("50000", "70000")), cell("src_port", "70000", "at most 65535"));
-    assert_eq!(rejection(row("443", "0x20205321")), cell("dst_port", "0x20205321", "at most 65535"));
-    assert_eq!(
-        rejection(row("1024", "1e400")),
-        cell("byte_count", "1e400", "within the range of a 64-bit float")
-    );
-    assert_eq!(rejection(row("1024", "12x")), cell("byte_count", "12x", "a number"));
-    assert_eq!(rejection(row("1024", "\"1,024\"")), cell("byte_count", "1,024", "a number"));
-    assert_eq!(rejection(row("1024", "0x10")), cell("byte_count", "0x10", "a number"));
-    assert_eq!(rejection("1,2,3"), cell("", "3 cells", "8 cells"));
-    assert_eq!(rejection(row("3.4", "3.4,")), cell("", "9 cells", "8 cells"));
-    assert_eq!(rejection(row("3.4", "\"3.4\",\"5\"")), cell("", "9 cells", "8 cells"));
-    assert_eq!(rejection(row("TCP", "T\0P")), cell("", "\\0", "text without NUL bytes"));
-    assert_eq!(rejection(row("TCP", "\"TCP")), cell("", "\"", "a quote that is closed"));
-    assert_eq!(rejection(row("TCP", "\"TCP\"x")), cell("", "\"", "a quote at the end of its cell"));
-    assert_eq!(rejection("x".repeat(1_000_000)), cell("", "1 cells", "8 cells"));
-    assert_eq!(rejection(",".repeat(1_000_000)), cell("", "1000001 cells", "8 cells"));
-    assert_eq!(rejection("x".repeat(2_000_000)), cell("", "", "a line of at most 1048576 bytes"));
+    let cell = |column: &str, value: &str, code| (column.to_owned(), value.to_owned(), code);
+    assert_eq!(rejection(row("3.4", "-3.4")), cell("duration", "-3.4", "below_minimum"));
+    assert_eq!(rejection(row("443", "65536")), cell("dst_port", "65536", "above_maximum"));
+    assert_eq!(rejection(row("50000", "70000")), cell("src_port", "70000", "above_maximum"));
+    assert_eq!(rejection(row("443", "0x20205321")), cell("dst_port", "0x20205321", "above_maximum"));
+    assert_eq!(rejection(row("1024", "1e400")), cell("byte_count", "1e400", "number_too_large"));
+    assert_eq!(rejection(row("1024", "12x")), cell("byte_count", "12x", "not_a_number"));
+    assert_eq!(rejection(row("1024", "\"1,024\"")), cell("byte_count", "1,024", "not_a_number"));
+    assert_eq!(rejection(row("1024", "0x10")), cell("byte_count", "0x10", "not_a_number"));
+    assert_eq!(rejection("1,2,3"), cell("", "3 cells", "wrong_cell_count"));
+    assert_eq!(rejection(row("3.4", "3.4,")), cell("", "9 cells", "wrong_cell_count"));
+    assert_eq!(rejection(row("3.4", "\"3.4\",\"5\"")), cell("", "9 cells", "wrong_cell_count"));
+    assert_eq!(rejection(row("TCP", "T\0P")), cell("", "\\0", "nul_byte"));
+    assert_eq!(rejection(row("TCP", "\"TCP")), cell("", "\"", "unclosed_quote"));
+    assert_eq!(rejection(row("TCP", "\"TCP\"x")), cell("", "\"", "text_after_quote"));
+    assert_eq!(rejection("x".repeat(1_000_000)), cell("", "1 cells", "wrong_cell_count"));
+    assert_eq!(rejection(",".repeat(1_000_000)), cell("", "1000001 cells", "wrong_cell_count"));
+    assert_eq!(rejection("x".repeat(2_000_000)), cell("", "", "line_too_long"));
 }
 
 #[test]
@@ -145,11 +141,12 @@ fn more_rejections_than_allowed_are_an_error() {
     assert_eq!(
         error.to_string(),
         "test.csv: 6 of 101 records rejected, more than the allowed share 0.05; \
-         the first: line 97: \"1 cells\" is not 8 cells"
+         the first: line 97: expected 8 cells, got \"1 cells\""
     );
-    // All are counted, and the first are kept in words.
+    // All are counted, and the first are kept.
     let table = csv(format!("{FLOW}{GOOD}{}", "bad\n".repeat(1_000)), &lenient()).unwrap();
     assert_eq!((table.report().rejected, table.report().rejections.len()), (1_000, 100));
+    assert_eq!(table.report().rejected_by_code["wrong_cell_count"], 1_000);
 }
 
 #[test]
@@ -173,30 +170,56 @@ fn settings_outside_their_domain_are_refused() {
 fn bad_json_lines_are_rejected_by_line_and_key() {
     let good = r#"{"protocol":"tcp","dst_port":443,"packet_count":1,"byte_count":2,"duration":0.5}"#;
     let cases = [
-        (good.replace("443", "70000"), "dst_port", "at most 65535"),
-        (good.replace("0.5", "-0.5"), "duration", "at least 0"),
-        (good.replace("0.5", "1e400"), "", "a JSON object: number out of range"),
-        (good.replace("0.5", "\"1e400\""), "duration", "within the range of a 64-bit float"),
-        (good.replace("0.5", "\"soon\""), "duration", "a number"),
-        (good.replace("0.5", "[1]"), "duration", "a number or text"),
-        (good.replace("0.5", "{\"s\":1}"), "duration", "a number or text"),
-        (good.replace(",\"duration\":0.5", ""), "duration", "there"),
-        (good.replace("0.5", "0.5,\"duration\":1"), "duration", "once"),
-        (good.replace("0.5", "0.5,\"colour\":\"red\""), "", "a key of the first record"),
-        (good.replace("tcp", "t\\u0000cp"), "protocol", "text without NUL bytes"),
-        (good[..40].to_owned(), "", "a JSON object"),
-        (format!("{good}{good}"), "", "a JSON object: trailing"),
-        ("[1, 2]".to_owned(), "", "a JSON object"),
-        ("7".to_owned(), "", "a JSON object"),
+        (good.replace("443", "70000"), "dst_port", "above_maximum"),
+        (good.replace("0.5", "-0.5"), "duration", "below_minimum"),
+        (good.replace("0.5", "1e400"), "", "not_json"),
+        (good.replace("0.5", "\"1e400\""), "duration", "number_too_large"),
+        (good.replace("0.5", "\"soon\""), "duration", "not_a_number"),
+        (good.replace("0.5", "[1]"), "duration", "nested_value"),
+        (good.replace("0.5", "{\"s\":1}"), "duration", "nested_value"),
+        (good.replace("0.5", "0.5,\"duration\":1"), "duration", "duplicate_key"),
+        (good.replace("0.5", "0.5,\"colour\":\"red\""), "", "unknown_key"),
+        (good.replace("tcp", "t\\u0000cp"), "protocol", "nul_byte"),
+        (good[..40].to_owned(), "", "not_json"),
+        ("{\"src_ip\":\"10.0.0.1\"}".to_owned(), "", "unknown_key"),
+        ("{}".to_owned(), "", "no_measurement"),
+        (format!("{good}{good}"), "", "not_json"),
+        ("[1, 2]".to_owned(), "", "not_json"),
+        ("7".to_owned(), "", "not_json"),
     ];
-    for (bad, column, expected) in cases {
+    for (bad, column, code) in cases {
         let table = jsonl(format!("{good}\n{bad}\n{good}\n"), &lenient()).unwrap();
         let report = table.report();
         assert_eq!((report.accepted, report.rejected), (2, 1), "{bad}");
         let first = &report.rejections[0];
         assert_eq!((first.line, first.column.as_str()), (2, column), "{bad}");
-        assert!(first.expected.starts_with(expected), "{bad}: {first}");
+        assert_eq!(first.reason.code(), code, "{bad}: {first}");
     }
     let too_many = jsonl(format!("{good}\n{{\n"), &ReadOptions::default()).unwrap_err();
     assert!(matches!(too_many, Error::TooManyRejected { rejected: 1, rows: 2, .. }), "{too_many}");
+}
+
+#[test]
+fn a_key_that_a_record_lacks_is_a_missing_value_and_counted() {
+    let good = r#"{"protocol":"tcp","dst_port":443,"packet_count":1,"byte_count":2,"duration":0.5}"#;
+    let lacks = good.replace(",\"duration\":0.5", "");
+    let schema = Some(Schema::preset("flow").unwrap());
+    for options in [ReadOptions::default(), ReadOptions { schema, ..ReadOptions::default() }] {
+        for text in [format!("{good}\n{lacks}\n{good}\n"), format!("{lacks}\n{good}\n{good}\n")] {
+            let table = jsonl(text.clone(), &options).unwrap();
+            assert_eq!((table.schema().name(), table.n_rows()), ("flow", 3), "{text}");
+            let present: Vec<f64> = numbers(&table, "duration").into_iter().flatten().collect();
+            assert_eq!(present, [0.5, 0.5]);
+            assert_eq!(table.report().absent.get("duration"), Some(&1));
+            assert_eq!(table.report().rejected, 0);
+        }
+    }
+    // A feature that no record has is another schema.
+    let options = ReadOptions { schema: Some(Schema::preset("flow").unwrap()), ..ReadOptions::default() };
+    let error = jsonl(format!("{lacks}\n{lacks}\n"), &options).unwrap_err();
+    assert!(matches!(&error, Error::SchemaMismatch { missing, .. } if missing == &["duration"]), "{error}");
+    let array = Table::from_json(&Schema::preset("flow").unwrap(), &format!("[{lacks},{good}]")).unwrap();
+    assert_eq!(numbers(&array, "duration"), [None, Some(0.5)]);
+    assert_eq!(array.report().absent["duration"], 1);
+    assert!(Table::from_json(&Schema::preset("flow").unwrap(), &lacks).is_err());
 }

@@ -59,14 +59,14 @@ fn an_unknown_csv_gets_roles_by_names_and_values() {
     assert_eq!(texts(&table, "proto")[..2], [Some("tcp".into()), Some("udp".into())]);
     assert_eq!(table.labels().unwrap().unwrap().iter().filter(|&&attack| attack).count(), 50);
     assert_eq!(table.families().unwrap().unwrap()[9], "scan");
-    let told = table.report().inferred.join("\n");
+    let listed = table.report().inferred.join("\n");
     for part in [
         "label: `Class` (clean: Benign)",
         "time: `when` (in milliseconds)",
         "`no` (a number of the record)",
         "`build` (always 7)",
     ] {
-        assert!(told.contains(part), "{told}");
+        assert!(listed.contains(part), "{listed}");
     }
     let guard = Guard::builder().fit(&table).unwrap();
     let one =

@@ -197,7 +197,7 @@ fn a_category_has_one_spelling_whatever_wrote_it() {
     for table in &tables {
         assert_eq!(texts(table, "port"), want);
     }
-    // An address stays as it is, and a large number keeps its digits.
+    // An address stays as it is, a decimal is written in its shortest form, and a large number keeps its digits.
     let kept = csv("port\n2.10\n10.0.0.0\n18446744073709551615\n", &options(&schema)).unwrap();
     assert_eq!(texts(&kept, "port"), ["2.1", "10.0.0.0", "18446744073709551615"].map(|t| Some(t.into())));
     let negative = jsonl("{\"port\":-9007199254740993}\n", &options(&schema)).unwrap();
@@ -347,7 +347,7 @@ fn blanks_before_a_quoted_cell_do_not_count() {
 }
 
 #[test]
-fn a_label_that_nobody_knows_is_no_truth() {
+fn an_unknown_label_is_not_truth() {
     let schema = Schema::builder("s").feature("x").text_label("state", &["ok"]).build().unwrap();
     let mut text = "x,state\n".to_owned();
     for row in 0..300 {

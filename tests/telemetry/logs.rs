@@ -216,7 +216,7 @@ fn concatenated_logs_take_each_header_as_it_comes() {
 }
 
 #[test]
-fn what_is_no_zeek_record_is_rejected_and_counted() {
+fn other_lines_of_a_zeek_log_are_rejected_and_counted() {
     let record = |ts: &str| format!(r#"{{"ts":{ts},"orig_pkts":1}}"#);
     let lines = [
         (log(&[ROW, "1\t2"]), "cells"),
@@ -229,8 +229,11 @@ fn what_is_no_zeek_record_is_rejected_and_counted() {
         (format!("#separator ab\n{}", log(&[ROW])), "one byte"),
         ([record("1"), "{\"ts\":1,".to_owned()].join("\n"), "EOF"),
         ([record("1"), record("-5")].join("\n"), "at least 0"),
-        ([record("1"), r#"{"ts":1,"ts":2,"orig_pkts":1}"#.to_owned()].join("\n"), "once"),
-        ([record("1"), r#"{"ts":1,"uid":"x","query":"a.b"}"#.to_owned()].join("\n"), "a record with any of"),
+        ([record("1"), r#"{"ts":1,"ts":2,"orig_pkts":1}"#.to_owned()].join("\n"), "occurs twice"),
+        (
+            [record("1"), r#"{"ts":1,"uid":"x","query":"a.b"}"#.to_owned()].join("\n"),
+            "a value in at least one of",
+        ),
         ([record("1"), format!(r#"{{"ts":{}1"#, "[".repeat(10_000))].join("\n"), "EOF"),
         ([record("1"), "{\"ts\":1,\"orig_pkts\":1} x".to_owned()].join("\n"), "trailing"),
     ];
@@ -238,13 +241,13 @@ fn what_is_no_zeek_record_is_rejected_and_counted() {
         let table = zeek(text.clone()).unwrap();
         let rejections = &table.report().rejections;
         assert_eq!((table.n_rows(), table.report().rejected), (1, 1), "{text}: {rejections:?}");
-        assert!(rejections[0].expected.contains(reason), "{reason}: {}", rejections[0]);
+        assert!(rejections[0].reason.to_string().contains(reason), "{reason}: {}", rejections[0]);
     }
     let bad_utf8 = [record("1").as_bytes(), b"\n{\"ts\":1,\"uid\":\"\xff\",\"orig_pkts\":1}"].concat();
     assert_eq!(zeek(bad_utf8).unwrap().report().rejected, 1);
     let latin = ROW.replace("ssl", "caf\u{e9}");
     assert_eq!(texts(&zeek(log(&[&latin])).unwrap(), "service"), [Some("café".to_owned())]);
-    // No line of a file without a header can be read, and the reader says so.
+    // No line of a file without a header can be read, which is an error.
     let options = ReadOptions::default();
     let error = ZeekReader::new(ROW.as_bytes(), "x", &options).unwrap().read().unwrap_err().to_string();
     assert!(error.contains("`#fields`"), "{error}");
@@ -301,7 +304,7 @@ fn an_event_of_another_type_is_never_a_flow() {
 }
 
 #[test]
-fn the_kinds_that_are_told_apart_are_bounded() {
+fn the_kinds_that_are_counted_apart_are_bounded() {
     let event = |i: usize| format!("{{\"event_type\":\"{}{i}\"}}", "k".repeat(100 * (i % 2)));
     let events: Vec<String> = (0..200).map(event).collect();
     let table = eve(format!("{FLOW}\n{}\n", events.join("\n"))).unwrap();
@@ -312,14 +315,14 @@ fn the_kinds_that_are_told_apart_are_bounded() {
 }
 
 #[test]
-fn what_is_no_eve_event_is_rejected_and_counted() {
+fn other_lines_of_an_eve_log_are_rejected_and_counted() {
     for (line, reason) in [
         ("{\"event_type\":\"flow\"", "EOF"),
         ("{\"event_type\":\"alert\",\"x\":[}", "expected"),
         ("[1,2]", "expected a JSON object"),
         ("{}", "event_type"),
         ("{\"event_type\":7}", "expected text"),
-        ("{\"event_type\":\"flow\"}", "a record with any of"),
+        ("{\"event_type\":\"flow\"}", "a value in at least one of"),
         ("{\"event_type\":\"flow\",\"flow\":null}", "expected a JSON object"),
         ("\0", "expected value"),
         (&FLOW.replace("\"1b\"", "\"+b\""), "hexadecimal"),
@@ -332,7 +335,7 @@ fn what_is_no_eve_event_is_rejected_and_counted() {
         let rejections = &table.report().rejections;
         assert_eq!((table.n_rows(), table.report().rejected), (2, 1), "{line}: {rejections:?}");
         assert_eq!(rejections[0].line, 2);
-        assert!(rejections[0].expected.contains(reason), "{reason}: {}", rejections[0]);
+        assert!(rejections[0].reason.to_string().contains(reason), "{reason}: {}", rejections[0]);
     }
     // A deep value that nobody asked for takes no stack.
     let deep =

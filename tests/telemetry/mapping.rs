@@ -114,7 +114,13 @@ fn truth_fills_truth_alone_and_keeps_its_meaning() {
         other => panic!("{other}"),
     }
     let ignored = Schema::builder("i").feature("x").ignore("verdict").build().unwrap();
-    assert_eq!(table.map_to(&ignored).unwrap().schema().index_of("verdict"), None);
+    let mapped = table.map_to(&ignored).unwrap();
+    assert_eq!(mapped.labels().unwrap(), table.labels().unwrap(), "as a label, not as the other column");
+    let none = Schema::builder("n").feature("x").build().unwrap();
+    let mapped = table.map_to(&none).unwrap();
+    assert_eq!(mapped.labels().unwrap(), Some(vec![false, true]), "a label is never dropped");
+    assert_eq!(mapped.schema().columns().len(), 2);
+    assert_eq!(none.common_with(&labelled), **mapped.schema());
     let hidden = Table::from_json(
         &labelled.with_role("verdict", Role::Ignore).unwrap(),
         r#"[{"x": 1, "verdict": "a"}]"#,
@@ -148,12 +154,19 @@ fn a_value_out_of_range_leaves_the_row_out_and_is_counted() {
     let options = || qosguard::telemetry::ReadOptions { schema: Some(source.clone()), ..lenient() };
     let table = csv(rows("-5\n-1000\n"), &options()).unwrap();
     let mapped = table.map_to(&target).unwrap();
-    assert_eq!(numbers(&mapped, "seconds")[39..], [Some(1.0), None], "-1 s stands for undefined");
+    assert_eq!(numbers(&mapped, "seconds")[39..], [Some(1.0), None], "-1 s means undefined");
     let report = mapped.report();
     assert_eq!((report.accepted, report.rejected), (41, 1));
-    assert_eq!(report.rejections[0].to_string(), r#"line 41, column `seconds`: "-0.005" is not at least 0"#);
+    assert_eq!(
+        report.rejections[0].to_string(),
+        r#"line 41, column `seconds`: expected at least 0, got "-0.005""#
+    );
     let error = csv(rows("-5\n-5\n-5\n"), &options()).unwrap().map_to(&target).unwrap_err();
     assert!(matches!(error, Error::TooManyRejected { rejected: 3, rows: 43, .. }), "{error}");
+    let table = csv(rows("-5\n-5\n-5\n"), &options()).unwrap();
+    assert_eq!(table.map_to_with(&target, &lenient()).unwrap().report().rejected, 3);
+    let strict = qosguard::telemetry::ReadOptions { max_rejected_share: 0.0, ..options() };
+    assert!(csv(rows("-5\n"), &options()).unwrap().map_to_with(&target, &strict).is_err());
 }
 
 #[test]

@@ -62,7 +62,7 @@ proptest! {
 
     /// The oracle: a plain CSV parser and the standard library's numbers.
     #[test]
-    fn cells_are_those_of_a_plain_parser(rows in proptest::collection::vec(row(), 1..40), crlf: bool) {
+    fn cells_equal_the_cells_of_a_plain_parser(rows in proptest::collection::vec(row(), 1..40), crlf: bool) {
         let end = if crlf { "\r\n" } else { "\n" };
         let text = rows.iter().fold(format!("a,b,c,truth{end}"), |text, row| text + &row.join(",") + end);
         let table = csv(text.clone(), &ReadOptions { schema: Some(abc()), ..lenient() }).unwrap();

@@ -21,7 +21,7 @@ fn cells_are_read_as_documented() {
     let text = format!(
         "\u{feff}{header}80, TCP ,,NaN,Infinity,\"a \"\"quoted\"\",\ncell\"\r\n\r\n443,17,-,1e3,-inf,\r\n,,,,,\r\n0.0,6.0,1.5,007,.5,x"
     );
-    // A negative infinity is no finite number below the minimum: it is kept.
+    // A negative infinity is not a finite number below the minimum: it is kept.
     let table = csv(text, &ReadOptions::default()).unwrap();
     assert_eq!(table.report().rejected, 0);
     assert_eq!(table.report().blank, 2);
@@ -214,18 +214,21 @@ fn arrow_rows_outside_the_range_are_rejected_by_number() {
     let column: ArrayRef = Arc::new(Int32Array::from(values));
     let table = Table::from_arrow(&schema, &[RecordBatch::try_from_iter([("x", column)]).unwrap()]).unwrap();
     assert_eq!((table.n_rows(), table.report().rejected), (98, 1));
-    assert_eq!(table.report().rejections[0].to_string(), "line 41, column `x`: \"-1\" is not at least 0");
+    assert_eq!(
+        table.report().rejections[0].to_string(),
+        "line 41, column `x`: expected at least 0, got \"-1\""
+    );
 
     let text: ArrayRef = Arc::new(StringArray::from(vec![Some("1.5"), None, Some("oops")]));
     let refused =
         Table::from_arrow(&schema, &[RecordBatch::try_from_iter([("x", text)]).unwrap()]).unwrap_err();
-    assert!(refused.to_string().contains("line 3, column `x`: \"oops\" is not a number"), "{refused}");
+    assert!(refused.to_string().contains("line 3, column `x`: expected a number, got \"oops\""), "{refused}");
 
     let text: ArrayRef = Arc::new(StringArray::from(vec!["1.5", "1\0"]));
     let refused =
         Table::from_arrow(&schema, &[RecordBatch::try_from_iter([("x", text)]).unwrap()]).unwrap_err();
     assert!(
-        refused.to_string().contains(r#"line 2, column `x`: "\\0" is not text without NUL"#),
+        refused.to_string().contains(r#"line 2, column `x`: expected text without NUL bytes, got "\\0""#),
         "{refused}"
     );
 

@@ -76,10 +76,14 @@ pub struct Column {
     /// The number that means "undefined" in the source; it is read as missing.
     pub undefined: Option<f64>,
     /// Unit of a time that is a number; absent for seconds.
-    #[napi(ts_type = "'s' | 'ms' | 'us' | 'ns' | 'auto'")]
+    #[napi(ts_type = "'s' | 'ms' | 'us' | 'ns' | 'excel' | 'auto'")]
     pub unit: Option<String>,
     /// strptime format of a time that is not ISO 8601.
     pub format: Option<String>,
+    /// Year of times whose format has none.
+    pub year: Option<i32>,
+    /// Name of the column with the time of day, which is added to the date in this column.
+    pub time_of_day: Option<String>,
     /// `true` for a label, time or identity that is now ignored; it cannot become a feature.
     pub barred: Option<bool>,
 }

@@ -98,10 +98,18 @@ impl ReadOptions<'_> {
     }
 }
 
+/// How a table is taken to another schema.
+#[napi(object, object_to_js = false)]
+#[derive(Debug, Default)]
+pub struct MapOptions {
+    /// Share of rows, in [0, 1], that may be out of range before the mapping fails; default: 0.05.
+    pub max_rejected_share: Option<f64>,
+}
+
 /// Why one record was left out.
 #[napi(object, object_from_js = false)]
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(from = "telemetry::Rejection")]
 pub struct Rejection {
     /// Line in the file, from 1.
     pub line: f64,
@@ -109,8 +117,22 @@ pub struct Rejection {
     pub column: String,
     /// The offending value, cut to 64 characters.
     pub value: String,
-    /// What was expected there.
-    pub expected: String,
+    /// Stable code of the reason, such as `not_a_number`, `below_minimum` or `wrong_cell_count`.
+    pub code: String,
+    /// Why the record is rejected, as a sentence.
+    pub reason: String,
+}
+
+impl From<telemetry::Rejection> for Rejection {
+    fn from(rejection: telemetry::Rejection) -> Self {
+        Self {
+            line: rejection.line as f64,
+            code: rejection.reason.code().to_owned(),
+            reason: rejection.reason.to_string(),
+            column: rejection.column,
+            value: rejection.value,
+        }
+    }
 }
 
 /// What a reader read and what it rejected.
@@ -124,6 +146,10 @@ pub struct ReadReport {
     pub accepted: f64,
     /// Records rejected.
     pub rejected: f64,
+    /// Records rejected, by the code of the reason.
+    pub rejected_by_code: HashMap<String, f64>,
+    /// Accepted JSON records that lack the key of a feature, by the name of its column: the value is missing.
+    pub absent: HashMap<String, f64>,
     /// Lines without a value; they do not count as records.
     pub blank: f64,
     /// Counts of records of another kind than the reader's, such as alerts among Suricata's events, and of records that give no
@@ -281,12 +307,18 @@ impl Table {
     }
 
     /// Converts the table to another schema: columns by name, by the property of a flow that they hold, or derived, each in the
-    /// schema's unit. `guard.inputs` is the schema that brings a table to a guard.
-    /// Rejects with `schema_mismatch` naming the features that nothing fills.
+    /// schema's unit. `guard.inputs` is the schema that brings a table to a guard. A schema without a label or an attack class
+    /// gets the column of this table.
+    /// Rejects with `schema_mismatch` naming the features that nothing fills, and `bad_record` for more than
+    /// `maxRejectedShare` of rows out of range.
     #[napi(catch_unwind, ts_return_type = "Promise<Table>")]
-    pub fn map_to(&self, schema: &Schema) -> AsyncTask<Job<Table>> {
+    pub fn map_to(&self, schema: &Schema, options: Option<MapOptions>) -> AsyncTask<Job<Table>> {
         let (table, schema) = (Arc::clone(&self.inner), Arc::clone(&schema.inner));
-        spawn(move || table.map_to(&schema).map(Table::from))
+        let default = telemetry::ReadOptions::default();
+        let share = options.and_then(|options| options.max_rejected_share);
+        let max_rejected_share = share.unwrap_or(default.max_rejected_share);
+        let options = telemetry::ReadOptions { max_rejected_share, ..default };
+        spawn(move || table.map_to_with(&schema, &options).map(Table::from))
     }
 
     /// Number of rows.

@@ -31,7 +31,8 @@ test('a CSV file is read, plain and gzipped, and its schema detected', async () 
     assert.equal(table.schema.name, 'flow')
     assert.deepEqual(table.schema.columns.map((c) => c.name), HEADER.split(','))
     assert.deepEqual(table.report, {
-      place: path, accepted: 20, rejected: 0, blank: 0, skipped: {}, unlabelled: 0, inferred: [], rejections: [],
+      place: path, accepted: 20, rejected: 0, rejectedByCode: {}, absent: {}, blank: 0, skipped: {}, unlabelled: 0,
+      inferred: [], rejections: [],
     })
     assert.equal(table.labels(), null)
     assert.equal(table.families(), null)
@@ -43,8 +44,10 @@ test('a bad row is rejected, counted and named; too many are an error', async ()
   const { report } = await readCsv(path)
   assert.equal(report.accepted, 20)
   assert.equal(report.rejected, 1)
-  const [{ line, column, value }] = report.rejections
-  assert.deepEqual({ line, column, value }, { line: 22, column: 'src_port', value: '70000' })
+  assert.deepEqual(report.rejections, [
+    { line: 22, column: 'src_port', value: '70000', code: 'above_maximum', reason: 'expected at most 65535' },
+  ])
+  assert.deepEqual(report.rejectedByCode, { above_maximum: 1 })
   await assert.rejects(readCsv(path, { maxRejectedShare: 0 }), { code: 'bad_record', message: /1 of 21 .*line 22.*70000/ })
 })
 

@@ -29,9 +29,14 @@ use crate::table::FrameInput;
 /// undefined
 ///     A number that is read as missing.
 /// unit
-///     Unit of a time that is a number: `"s"`, `"ms"`, `"us"`, `"ns"`, or `"auto"` by its size.
+///     Unit of a time that is a number: `"s"`, `"ms"`, `"us"`, `"ns"`, `"excel"` for days of a spreadsheet, or `"auto"` by
+///     its size.
 /// format
-///     strptime format of a time that is text; default: ISO 8601.
+///     strptime format of a time that is text; default: ISO 8601 or RFC 2822.
+/// year
+///     Year of times whose format has none.
+/// time_of_day
+///     Name of the column whose times of day are added to the dates of this one.
 ///
 /// Raises
 /// ------
@@ -62,7 +67,7 @@ pub(crate) fn is_clean_label(label: &str) -> bool {
 #[pymethods]
 impl Column {
     #[new]
-    #[pyo3(signature = (name, role = "feature", kind = "number", *, field = None, scale = None, minimum = None, maximum = None, undefined = None, unit = None, format = None))]
+    #[pyo3(signature = (name, role = "feature", kind = "number", *, field = None, scale = None, minimum = None, maximum = None, undefined = None, unit = None, format = None, year = None, time_of_day = None))]
     #[expect(clippy::too_many_arguments, reason = "keyword arguments of a record")]
     fn new(
         py: Python<'_>,
@@ -76,6 +81,8 @@ impl Column {
         undefined: Option<f64>,
         unit: Option<&str>,
         format: Option<String>,
+        year: Option<i16>,
+        time_of_day: Option<String>,
     ) -> PyResult<Self> {
         let mut column = telemetry::Column::new(name, word(py, "role", role)?, word(py, "kind", kind)?);
         column.field = field.map(|field| word(py, "field", field)).transpose()?;
@@ -85,6 +92,7 @@ impl Column {
         column.undefined = undefined;
         column.unit = unit.map(|unit| word(py, "unit", unit)).transpose()?;
         column.format = format;
+        (column.year, column.time_of_day) = (year, time_of_day);
         Ok(Self(column))
     }
 
@@ -146,6 +154,18 @@ impl Column {
     #[getter]
     fn format(&self) -> Option<&str> {
         self.0.format.as_deref()
+    }
+
+    /// Year of times whose format has none.
+    #[getter]
+    fn year(&self) -> Option<i16> {
+        self.0.year
+    }
+
+    /// Name of the column with the time of day, which is added to the date in this column.
+    #[getter]
+    fn time_of_day(&self) -> Option<&str> {
+        self.0.time_of_day.as_deref()
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {

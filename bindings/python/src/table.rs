@@ -50,10 +50,16 @@ impl Rejection {
         &self.0.value
     }
 
-    /// What was expected there.
+    /// Stable code of the reason, such as `not_a_number`, `below_minimum` or `wrong_cell_count`.
     #[getter]
-    fn expected(&self) -> &str {
-        &self.0.expected
+    fn code(&self) -> &'static str {
+        self.0.reason.code()
+    }
+
+    /// Why the record is rejected, as a sentence.
+    #[getter]
+    fn reason(&self) -> String {
+        self.0.reason.to_string()
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (String,))> {
@@ -97,6 +103,18 @@ impl ReadReport {
     #[getter]
     fn rejected(&self) -> u64 {
         self.0.rejected
+    }
+
+    /// Records rejected, by the code of the reason.
+    #[getter]
+    fn rejected_by_code(&self) -> BTreeMap<String, u64> {
+        self.0.rejected_by_code.clone()
+    }
+
+    /// Accepted JSON records that lack the key of a feature, by the name of its column: the value is missing.
+    #[getter]
+    fn absent(&self) -> BTreeMap<String, u64> {
+        self.0.absent.clone()
     }
 
     /// Lines without a value; they do not count as records.
@@ -342,12 +360,15 @@ impl Table {
     }
 
     /// Converts the table to another schema: columns by name, by the property of a flow that they hold, or derived,
-    /// each in the schema's unit. `Guard.inputs` is the schema that brings a table to a guard.
+    /// each in the schema's unit. `Guard.inputs` is the schema that brings a table to a guard. A schema without a label or
+    /// an attack class gets the column of this table.
     ///
     /// Parameters
     /// ----------
     /// schema
     ///     The schema of the new table.
+    /// max_rejected_share
+    ///     Share of rows, in [0, 1], that may be out of range before the conversion fails.
     ///
     /// Returns
     /// -------
@@ -358,8 +379,12 @@ impl Table {
     /// ------
     /// SchemaMismatchError
     ///     If a feature cannot be filled; the message names it.
-    fn map_to(&self, py: Python<'_>, schema: &Schema) -> PyResult<Self> {
-        interruptible(py, || self.0.map_to(&schema.0)).map(Self)
+    /// BadRecordError
+    ///     If more rows than `max_rejected_share` are out of range.
+    #[pyo3(signature = (schema, *, max_rejected_share = 0.05))]
+    fn map_to(&self, py: Python<'_>, schema: &Schema, max_rejected_share: f64) -> PyResult<Self> {
+        let options = ReadOptions { max_rejected_share, ..ReadOptions::default() };
+        interruptible(py, || self.0.map_to_with(&schema.0, &options)).map(Self)
     }
 
     /// Writes the table to a file; its extension determines the format: `.csv`, `.jsonl`, `.ndjson`, `.json`, `.arrow`, `.ipc`,

@@ -48,7 +48,7 @@ pub(crate) fn run(command: &Assess) -> Outcome {
     let mut stream = (has_contexts && live).then(|| guard.bind(&seen)).transpose()?;
     while let Some(mut table) = next_table(&mut *reader, has_contexts && !live)? {
         if let Some(inputs) = &inputs {
-            table = table.map_to(inputs)?;
+            table = table.map_to_with(inputs, &input::mapping(&command.input))?;
             unfit += table.report().rejected;
         }
         let with = match (&mut stream, table.batches().first()) {

@@ -23,7 +23,7 @@ pub(crate) fn run(command: &Flows) -> Outcome {
         let place = ReadReport::new(&reader.report().place);
         let mut table = Table::new(Arc::clone(reader.schema()), vec![batch], place)?;
         if let Some(to) = &to {
-            table = table.map_to(to)?;
+            table = table.map_to_with(to, &input::mapping(&command.input))?;
             unfit += table.report().rejected;
         }
         for batch in table.batches() {

@@ -38,6 +38,11 @@ pub(crate) fn print_schema(input: &Input) -> Outcome {
     Ok(ExitCode::SUCCESS)
 }
 
+/// How records are taken to another schema.
+pub(crate) fn mapping(input: &Input) -> ReadOptions {
+    ReadOptions { max_rejected_share: input.max_rejected_share, ..ReadOptions::default() }
+}
+
 fn reader(input: &Input, guard: Option<&Schema>) -> Result<Box<dyn BatchReader>> {
     let mut options = ReadOptions {
         schema: input.schema.as_deref().map(schema).transpose()?,
@@ -157,8 +162,10 @@ pub(crate) fn tell_left_out(report: &ReadReport) {
 
 /// What the reader counted besides records; `None` for nothing.
 fn counted(report: &ReadReport) -> Option<String> {
-    let counted: Vec<String> =
-        report.skipped.iter().map(|(what, count)| format!("{what}: {count}")).collect();
+    let skipped = report.skipped.iter().map(|(what, count)| format!("{what}: {count}"));
+    let absent =
+        report.absent.iter().map(|(name, count)| format!("records without the key `{name}`: {count}"));
+    let counted: Vec<String> = skipped.chain(absent).collect();
     (!counted.is_empty()).then(|| few(&counted))
 }
 

@@ -2,8 +2,8 @@
 
 /// Seconds since the Unix epoch of a time such as `2021-06-06T15:57:37.272281+0200`, correctly rounded.
 ///
-/// `None` for all but a four-digit year, at most six decimals, and `Z`, `+0200` or `+02:00`: that is a case for the
-/// general parser, or no time.
+/// `None` for all but a four-digit year, at most six decimals, and `Z`, `+0200` or `+02:00`: the general parser reads
+/// other times.
 pub(crate) fn seconds(cell: &[u8]) -> Option<f64> {
     let (head, tail) = cell.split_first_chunk::<19>()?;
     let punctuation = [head[4], head[7], head[10], head[13], head[16]];
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_such_time_is_left_to_others() {
+    fn other_times_are_left_to_the_general_parser() {
         for text in [
             "",
             "2021-06-06",
@@ -110,15 +110,15 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(5_000))]
 
-        /// Where the fast path answers, it answers as jiff does; where jiff refuses, it does too.
+        /// The fast path reads a time as jiff does, and rejects what jiff rejects.
         #[test]
-        fn the_calendar_is_that_of_jiff(
+        fn the_calendar_is_the_same_as_in_jiff(
             year in 0_u32..10_000, month in 0_u32..14, day in 0_u32..33, hour in 0_u32..25, minute in 0_u32..61,
             second in 0_u32..60, decimals in "(\\.[0-9]{1,6})?", offset in "Z|[+-](0[0-9]|1[0-4])(:?)[0-5][0-9]",
         ) {
             let text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{decimals}{offset}");
             let oracle = text.parse::<Timestamp>().ok().map(|t| t.as_microsecond() as f64 / 1e6);
-            // jiff's range ends a day before that of four-digit years.
+            // The range of jiff ends one day before the year 10000.
             if (2..9_998).contains(&year) {
                 prop_assert_eq!(seconds(text.as_bytes()), oracle, "{}", text);
             }

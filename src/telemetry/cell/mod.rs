@@ -4,5 +4,6 @@ pub(crate) mod address;
 pub(crate) mod clock;
 pub(crate) mod fast_timestamp;
 pub(crate) mod number;
+pub(crate) mod reason;
 pub(crate) mod spelling;
 pub(crate) mod split;

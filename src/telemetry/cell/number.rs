@@ -61,7 +61,7 @@ fn long(cell: &[u8]) -> Option<f64> {
 fn unsigned(bytes: &[u8; 16], length: usize) -> Option<f64> {
     match length {
         1..=8 => {
-            // The digits stand in the upper bytes, zeros below.
+            // The digits are in the upper bytes, zeros below.
             let word = (u64::from_le_bytes(*bytes.first_chunk()?) ^ ZEROS) << (64 - 8 * length);
             let other = not_digits(word);
             if other == 0 {
@@ -103,7 +103,7 @@ fn unsigned(bytes: &[u8; 16], length: usize) -> Option<f64> {
 const ZEROS: u64 = 0x3030_3030_3030_3030;
 const POINT: u64 = (b'.' ^ b'0') as u64;
 
-/// The top bit of every byte that is no digit; what stands behind the first such byte may be wrong.
+/// The top bit of every byte that is not a digit; bytes after the first of them may be wrong.
 #[inline]
 fn not_digits(word: u64) -> u64 {
     (word.wrapping_add(0x7676_7676_7676_7676) | word) & 0x8080_8080_8080_8080
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_full_parser_knows_what_is_no_number() {
+    fn the_full_parser_rejects_what_is_not_a_number() {
         let parse = |text: &str| parse(text.as_bytes(), false);
         assert_eq!(parse(""), Cell::Missing);
         assert_eq!(parse("  "), Cell::Missing);

@@ -154,7 +154,7 @@ pub(crate) fn push_decimal(out: &mut String, number: &str) {
 const UNKNOWN: [&str; 9] =
     ["unknown", "unlabeled", "unlabelled", "no label", "nolabel", "needmanuallabel", "n/a", "?", "-"];
 
-/// Whether a label says that nobody knows.
+/// Whether a label means that the truth is not known.
 pub(crate) fn is_unknown(label: &str) -> bool {
     let label = label.trim();
     UNKNOWN.iter().any(|unknown| label.eq_ignore_ascii_case(unknown))
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_utf_8_are_latin_1() {
+    fn bytes_that_are_not_utf_8_are_latin_1() {
         assert_eq!(*Spelling::AsIs.read(b"caf\xe9"), *"café".as_bytes());
         assert_eq!(*Spelling::AsIs.read("café".as_bytes()), *"café".as_bytes());
     }

@@ -48,7 +48,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(2_000))]
 
         #[test]
-        fn cells_end_where_a_plain_search_says(
+        fn cells_end_where_a_plain_search_finds_delimiters(
             line in proptest::collection::vec(prop_oneof![Just(b','), Just(b'-'), Just(b',' | 0x80), any::<u8>()], 0..300),
             start in 0_usize..20,
         ) {

@@ -9,14 +9,12 @@ use crate::arrow::error::ArrowError;
 
 use super::convert::Converter;
 use crate::error::{Error, Result};
-use crate::progress;
 use crate::telemetry::schema::Schema;
 use crate::telemetry::schema::layout;
 use crate::telemetry::schema::sample;
 use crate::telemetry::table::Table;
-use crate::telemetry::table::batches::{BatchReader, is_final};
+use crate::telemetry::table::batches::{BatchReader, batch_reader};
 use crate::telemetry::table::options::ReadOptions;
-use crate::telemetry::table::report::ReadReport;
 
 /// Reads Arrow batches of any origin as a stream of batches of a schema, holding one at a time.
 ///
@@ -26,13 +24,13 @@ use crate::telemetry::table::report::ReadReport;
 /// new memory: other numbers and booleans become `Float64` (a 64-bit integer above 2^53 is rounded);
 /// `LargeUtf8`, `Utf8View` and dictionaries become `Utf8`; a timestamp or date in a number column becomes
 /// seconds since the epoch; text in a number column is read as a CSV cell is, and text of labels and protocols
-/// is spelt as by the readers. Batches keep their size, unless one long text stands for many rows.
+/// is spelt as by the readers. Batches keep their size, unless one long text is the cell of many rows.
 ///
 /// A row is rejected and counted, with its number from 1 as the line, where a number is outside the range, a
 /// time does not fit a clock in microseconds, or text holds a NUL byte or more than
 /// [`ReadOptions::max_line_bytes`]. The batch that held it is copied.
 ///
-/// A batch may be [`Error::SchemaMismatch`] where its columns are not those of the first;
+/// A batch may be [`Error::SchemaMismatch`] if its columns differ from the first batch;
 /// [`Error::BadRecord`] for a column of a type that holds neither numbers nor text, and for what the source
 /// says; [`Error::TooManyRejected`]; [`Error::InsufficientData`] where there is no record.
 ///
@@ -148,7 +146,7 @@ impl ArrowReader {
         Ok(Some(batch))
     }
 
-    /// The columns of the first batch fit, so those of every batch must be the same.
+    /// The columns of the first batch fit, so every batch must have the same columns.
     fn check_names(&self, batch: &RecordBatch) -> Result<()> {
         let here = names(batch.schema_ref().fields());
         if here == self.names {
@@ -164,28 +162,7 @@ impl ArrowReader {
     }
 }
 
-impl BatchReader for ArrowReader {
-    fn schema(&self) -> &Arc<Schema> {
-        self.converter.schema()
-    }
-
-    fn report(&self) -> &ReadReport {
-        self.converter.report()
-    }
-}
-
-impl Iterator for ArrowReader {
-    type Item = Result<RecordBatch>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
-            return None;
-        }
-        let batch = progress::check().and_then(|()| self.next_batch());
-        self.done |= is_final(&batch);
-        batch.transpose()
-    }
-}
+batch_reader!(ArrowReader, converter);
 
 impl Table {
     /// Brings Arrow batches to a schema, as [`ArrowReader`] does: without a copy where they fit already.
@@ -255,7 +232,7 @@ fn names(fields: &Fields) -> Vec<String> {
     layout::unique_names(&fields.iter().map(|f| f.name().clone()).collect::<Vec<_>>())
 }
 
-/// Positions of the columns of a file that are read: those of the schema, or all where none is given or fits.
+/// Positions of the columns of a file that are read: the columns of the schema, or all if none is given or fits.
 pub(crate) fn wanted(arrow: &SchemaRef, schema: Option<&Schema>) -> Vec<usize> {
     let names = names(arrow.fields());
     let all = (0..names.len()).collect();
@@ -265,7 +242,7 @@ pub(crate) fn wanted(arrow: &SchemaRef, schema: Option<&Schema>) -> Vec<usize> {
     if known.is_empty() { all } else { known }
 }
 
-/// What a source of batches says, as an error of ours.
+/// The error of a source of batches as an error of this crate.
 pub(crate) fn failure(place: &str, expected: &str, error: ArrowError) -> Error {
     match error {
         ArrowError::IoError(_, source) => Error::io(Path::new(place), source),
@@ -277,14 +254,4 @@ pub(crate) fn failure(place: &str, expected: &str, error: ArrowError) -> Error {
             expected: expected.to_owned(),
         },
     }
-}
-
-/// Runs a decoder of Arrow's, some of which panic on hostile bytes.
-pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T, ArrowError>) -> Result<T, ArrowError> {
-    // After a panic the decoder is not used again, so it does not matter in which state it is.
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let said = panic.downcast_ref::<String>().map(String::as_str);
-        let said = said.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("the decoder gave up");
-        Err(ArrowError::ParseError(said.to_owned()))
-    })
 }

@@ -13,13 +13,15 @@ use crate::arrow::datatypes::{DataType, Float64Type, SchemaRef};
 use super::text_array::Texts;
 use super::values::{self, Meaning, Written};
 use crate::error::{Error, Result};
+use crate::telemetry::cell::reason::Reason;
 use crate::telemetry::cell::spelling::Spelling;
 use crate::telemetry::schema::layout::Layout;
 use crate::telemetry::schema::{Column, Kind, Role, Schema};
 use crate::telemetry::table::column_builder::{ColumnBuilder, Limits};
 use crate::telemetry::table::options::ReadOptions;
 use crate::telemetry::table::report::ReadReport;
-use crate::telemetry::table::rows::{ENOUGH, Fault, TEXT_BYTES};
+use crate::telemetry::table::rows::{ENOUGH, Fault, TEXT_BYTES, rows_of_width};
+use crate::telemetry::table::time_of_day;
 
 /// Bytes of an offending value that are kept; a report shows fewer.
 const KEPT_BYTES: usize = 256;
@@ -31,6 +33,8 @@ pub(crate) struct Converter {
     arrow: SchemaRef,
     /// Position in the schema of each column of the source.
     order: Vec<usize>,
+    /// Positions in the schema of each date and of its time of day.
+    dates: Vec<(usize, usize)>,
     report: ReadReport,
     max_text_bytes: usize,
     max_rejected_share: f64,
@@ -41,12 +45,9 @@ pub(crate) struct Converter {
 struct Faults(BTreeMap<usize, Fault>);
 
 impl Faults {
-    fn add(&mut self, row: usize, column: usize, value: &[u8], expected: impl Into<String>) {
-        self.0.entry(row).or_insert_with(|| Fault {
-            column: Some(column),
-            value: value.get(..KEPT_BYTES).unwrap_or(value).to_vec(),
-            expected: expected.into(),
-        });
+    fn add(&mut self, row: usize, column: usize, value: &[u8], reason: Reason) {
+        let value = value.get(..KEPT_BYTES).unwrap_or(value);
+        self.0.entry(row).or_insert_with(|| Fault::cell(column, value, reason));
     }
 }
 
@@ -55,6 +56,7 @@ impl Converter {
         let Layout { schema, order, inferred, .. } = layout;
         Self {
             arrow: Arc::new(schema.to_arrow()),
+            dates: schema.dates(),
             schema: Arc::new(schema),
             order,
             report: ReadReport { inferred, ..ReadReport::new(place) },
@@ -78,7 +80,7 @@ impl Converter {
 
     /// How many of a batch's first rows, at most `rows`, can be converted at once in bounded memory.
     pub(crate) fn rows_at_once(&self, batch: &RecordBatch, rows: usize) -> usize {
-        let mut rows = rows.min(batch.num_rows());
+        let mut rows = rows.min(batch.num_rows()).min(rows_of_width(batch.num_columns()));
         for array in batch.slice(0, rows).columns() {
             let Some(texts) = Texts::of(array) else { continue };
             while rows > 1 && texts.copied_bytes(rows, self.max_text_bytes) > TEXT_BYTES {
@@ -110,7 +112,8 @@ impl Converter {
                 expected: "a type of numbers or text".into(),
             })?);
         }
-        let arrays = arrays.into_iter().flatten().collect();
+        let mut arrays: Vec<ArrayRef> = arrays.into_iter().flatten().collect();
+        time_of_day::add(&mut arrays, &self.dates);
         let whole =
             RecordBatch::try_new(Arc::clone(&self.arrow), arrays).map_err(|e| self.report.arrow_error(&e))?;
         self.keep(whole, faults)
@@ -135,7 +138,7 @@ impl Converter {
                 }
                 let column = fault.column.and_then(|i| self.schema.columns().get(*self.order.get(i)?));
                 let name = column.map_or("", |c| c.name.as_str());
-                self.report.reject(before + row as u64 + 1, name, &fault.value, &fault.expected);
+                self.report.reject(before + row as u64 + 1, name, &fault.value, fault.reason);
             }
             filter_record_batch(&batch, &BooleanArray::from(kept)).map_err(|e| self.report.arrow_error(&e))?
         };
@@ -194,24 +197,24 @@ impl Converter {
                 continue;
             };
             let outcome = if cell.len() > self.max_text_bytes {
-                Err(format!("text of at most {} bytes", self.max_text_bytes))
+                Err(Reason::TextTooLong { maximum: self.max_text_bytes })
             } else if cell.contains('\0') {
                 cells.push_null();
-                faults.add(row, i, b"\\0", "text without NUL bytes");
+                faults.add(row, i, b"\\0", Reason::NulByte);
                 continue;
             } else {
                 cells.push_cell(cell.as_bytes())
             };
-            if let Err(expected) = outcome {
+            if let Err(reason) = outcome {
                 cells.push_null();
-                faults.add(row, i, cell.as_bytes(), expected);
+                faults.add(row, i, cell.as_bytes(), reason);
             }
         }
         cells.finish(0).ok()
     }
 }
 
-/// Numbers within the limits; only the validity is copied, and that where a number stands for null.
+/// Numbers within the limits; only the validity is copied, and only if a number means null.
 fn checked(i: usize, array: ArrayRef, limits: Limits, faults: &mut Faults) -> Option<ArrayRef> {
     let numbers = array.as_primitive_opt::<Float64Type>()?;
     // Without a branch, so that it is vectorised.
@@ -226,7 +229,7 @@ fn checked(i: usize, array: ArrayRef, limits: Limits, faults: &mut Faults) -> Op
         match limits.check(value) {
             Ok(Some(_)) => {}
             Ok(None) => undefined.push(row),
-            Err(expected) => faults.add(row, i, value.to_string().as_bytes(), expected),
+            Err(reason) => faults.add(row, i, value.to_string().as_bytes(), reason),
         }
     }
     if undefined.is_empty() {
@@ -248,9 +251,9 @@ fn read_times(i: usize, array: &ArrayRef, column: &Column, faults: &mut Faults) 
             cells.push_null();
             continue;
         };
-        if let Err(expected) = cells.push_number(value) {
+        if let Err(reason) = cells.push_number(value) {
             cells.push_null();
-            faults.add(row, i, value.to_string().as_bytes(), expected);
+            faults.add(row, i, value.to_string().as_bytes(), reason);
         }
     }
     cells.finish(0).ok()
@@ -260,7 +263,8 @@ fn read_times(i: usize, array: &ArrayRef, column: &Column, faults: &mut Faults) 
 fn seconds(i: usize, array: &ArrayRef, faults: &mut Faults) -> Option<ArrayRef> {
     let (seconds, over) = values::instants(array)?;
     for (row, tick) in over {
-        faults.add(row, i, tick.to_string().as_bytes(), "a time within 292,000 years of 1970");
+        let reason = Reason::time_out_of_range("a time within 292,000 years of 1970");
+        faults.add(row, i, tick.to_string().as_bytes(), reason);
     }
     Some(seconds)
 }
@@ -280,11 +284,11 @@ fn write_out(i: usize, array: &ArrayRef, column: &Column, faults: &mut Faults) -
         cell.clear();
         let outcome = match values.push(row, &mut cell) {
             Some(()) => cells.push_cell(cell.as_bytes()),
-            None => Err("a time of the years -9999 to 9999".into()),
+            None => Err(Reason::year_out_of_range()),
         };
-        if let Err(expected) = outcome {
+        if let Err(reason) = outcome {
             cells.push_null();
-            faults.add(row, i, cell.as_bytes(), expected);
+            faults.add(row, i, cell.as_bytes(), reason);
         }
     }
     cells.finish(0).ok()

@@ -13,7 +13,8 @@ use crate::arrow::ipc::convert::fb_to_schema;
 use crate::arrow::ipc::reader::{RecordBatchDecoder, read_dictionary};
 use crate::arrow::ipc::{self, Endianness, MessageHeader, root_as_footer};
 
-use super::arrow::{ArrowReader, caught, failure, wanted};
+use super::arrow::{ArrowReader, failure, wanted};
+use super::caught::caught;
 use super::ipc_messages::{self, Frame};
 use crate::error::{Error, Result};
 use crate::telemetry::schema::Schema;
@@ -45,7 +46,7 @@ pub fn read_ipc_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Ta
     IpcReader::open(path, options)?.read()
 }
 
-/// Reads an Arrow IPC file (Feather version 2) or stream, told apart by the first bytes, holding one of its
+/// Reads an Arrow IPC file (Feather version 2) or stream, which the first bytes distinguish, holding one of its
 /// batches at a time.
 ///
 /// With a schema only its columns are decoded, and the data may hold others; without one it is detected as from
@@ -82,7 +83,7 @@ impl IpcReader {
     /// # Errors
     ///
     /// [`Error::Io`]; [`Error::InvalidArgument`] for settings outside their domain; [`Error::BadRecord`] for what
-    /// is no Arrow IPC, broken or cut; [`Error::SchemaMismatch`] for foreign columns.
+    /// is not Arrow IPC, broken or cut; [`Error::SchemaMismatch`] for foreign columns.
     pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self> {
         let path = path.as_ref();
         let mut file = File::open(path).map_err(|e| Error::io(path, e))?;
@@ -97,7 +98,7 @@ impl IpcReader {
 
     /// Reads from any input; `place` names it in errors.
     ///
-    /// A stream is read as it comes. The index of a file stands at its end, so a file is first copied to a
+    /// A stream is read as it comes. The index of a file is at its end, so a file is first copied to a
     /// temporary one.
     ///
     /// # Errors

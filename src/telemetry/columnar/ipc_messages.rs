@@ -1,7 +1,7 @@
 //! The messages of Arrow IPC, checked before the decoder sees them.
 //!
-//! The decoder trusts the lengths that a message states: a few hostile bytes would make it ask for more memory
-//! than there is, which no program survives. Here a body is as long as the bytes that really came, and every
+//! The decoder does not check the lengths in a message: a few hostile bytes would make it allocate more memory
+//! than there is, which ends the program. Here a body is as long as the bytes that were read, and every
 //! length inside lies within it.
 
 use std::io::{Read, Seek, SeekFrom};
@@ -96,7 +96,7 @@ fn check(batch: &RecordBatch<'_>, body: &[u8]) -> Result<(), ArrowError> {
         let bytes = bytes.ok_or_else(|| refused("a buffer outside its message"))?;
         if packed && !bytes.is_empty() {
             let length = bytes.first_chunk().map(|first| i64::from_le_bytes(*first));
-            // -1 says that the buffer is not packed.
+            // -1 means that the buffer is not packed.
             let length =
                 length.filter(|&n| n >= -1).ok_or_else(|| refused("a packed buffer without a length"))?;
             unpacked = unpacked.saturating_add(u64::try_from(length).unwrap_or(bytes.len() as u64));
@@ -115,7 +115,7 @@ fn exactly(input: &mut impl Read, length: u64) -> Result<Vec<u8>, ArrowError> {
     if (bytes.len() as u64) < length { Err(cut()) } else { Ok(bytes) }
 }
 
-/// Reads the footer of an Arrow file, which stands before its name at the end.
+/// Reads the footer of an Arrow file, which is before the magic bytes at the end.
 pub(crate) fn footer(file: &mut (impl Read + Seek), magic: &[u8]) -> Result<Vec<u8>, ArrowError> {
     let end = 4 + magic.len() as u64;
     let length = file.seek(SeekFrom::End(0))?;

@@ -44,7 +44,7 @@ impl<W: Write> IpcWriter<W> {
     ///
     /// # Errors
     ///
-    /// Those of the inner writer.
+    /// The errors of the inner writer.
     pub fn file(out: W, schema: &Schema) -> io::Result<Self> {
         let (arrow, times) = (Arc::new(schema.to_arrow()), TimeColumns::of(schema));
         let kind = FileWriter::try_new(out, &times.arrow_schema(schema)).map(Kind::File).map_err(to_io)?;
@@ -55,7 +55,7 @@ impl<W: Write> IpcWriter<W> {
     ///
     /// # Errors
     ///
-    /// Those of the inner writer.
+    /// The errors of the inner writer.
     pub fn stream(out: W, schema: &Schema) -> io::Result<Self> {
         let (arrow, times) = (Arc::new(schema.to_arrow()), TimeColumns::of(schema));
         let kind =
@@ -67,9 +67,9 @@ impl<W: Write> IpcWriter<W> {
     ///
     /// # Errors
     ///
-    /// Those of the inner writer, and of a batch with other columns.
+    /// The errors of the inner writer, and an error for a batch with other columns.
     pub fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
-        // The writers of Arrow trust the caller in this.
+        // The writers of Arrow do not check this.
         if batch.schema_ref().fields() != self.arrow.fields() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "a batch with other columns"));
         }
@@ -85,7 +85,7 @@ impl<W: Write> IpcWriter<W> {
     ///
     /// # Errors
     ///
-    /// Those of the inner writer.
+    /// The errors of the inner writer.
     pub fn finish(self) -> io::Result<W> {
         let out = match self.kind {
             Kind::File(out) => out.into_inner(),

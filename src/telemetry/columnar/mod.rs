@@ -1,6 +1,7 @@
 //! Columns: Arrow memory, Arrow IPC and Parquet.
 
 pub(crate) mod arrow;
+mod caught;
 pub(crate) mod convert;
 pub(crate) mod ipc;
 pub(crate) mod ipc_messages;

@@ -15,13 +15,15 @@ use parquet::arrow::arrow_reader::{
 use parquet::arrow::parquet_to_arrow_schema;
 use parquet::file::metadata::ParquetMetaData;
 
-use super::arrow::{ArrowReader, caught, failure, wanted};
+use super::arrow::{ArrowReader, failure, wanted};
+use super::caught::caught;
 use crate::error::{Error, Result};
 use crate::telemetry::schema::Schema;
 use crate::telemetry::table::Table;
 use crate::telemetry::table::batches::BatchReader;
 use crate::telemetry::table::options::ReadOptions;
 use crate::telemetry::table::report::ReadReport;
+use crate::telemetry::table::rows::rows_of_width;
 
 /// Largest index at the end of a file, in bytes.
 const INDEX_BYTES: u64 = 64 << 20;
@@ -53,7 +55,7 @@ pub fn read_parquet_with(path: impl AsRef<Path>, options: &ReadOptions) -> Resul
 /// rejected and counted, as in [`ArrowReader`]; the line of a rejection is the row's number in the file, from 1.
 ///
 /// An index at the end of more than 64 MiB is refused, and so are columns that would lie outside the file. A
-/// page is as large as it says, at most 2 GiB.
+/// page takes as much memory as its header states, at most 2 GiB.
 ///
 /// A batch may be the errors of [`ArrowReader`]; [`Error::BadRecord`] at line 0 is said of a broken file.
 ///
@@ -81,7 +83,7 @@ impl ParquetReader {
     /// # Errors
     ///
     /// [`Error::Io`]; [`Error::InvalidArgument`] for settings outside their domain; [`Error::BadRecord`] for a
-    /// file that is no Parquet or a broken one; [`Error::SchemaMismatch`] for foreign columns.
+    /// file that is not Parquet or is broken; [`Error::SchemaMismatch`] for foreign columns.
     pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self> {
         options.check()?;
         let path = path.as_ref();
@@ -91,7 +93,7 @@ impl ParquetReader {
 
     /// Reads from any input; `place` names it in errors.
     ///
-    /// The index of Parquet stands at the end, so the input is first copied to a temporary file.
+    /// The index of Parquet is at the end, so the input is first copied to a temporary file.
     ///
     /// # Errors
     ///
@@ -115,8 +117,9 @@ impl ParquetReader {
             let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
             check_columns(builder.metadata(), length)?;
             let wanted = wanted(builder.schema(), options.schema.as_ref());
+            let rows = options.batch_rows.min(rows_of_width(wanted.len()));
             let columns = ProjectionMask::roots(builder.parquet_schema(), wanted);
-            Ok(builder.with_projection(columns).with_batch_size(options.batch_rows).build()?)
+            Ok(builder.with_projection(columns).with_batch_size(rows).build()?)
         };
         let batches = caught(open).map_err(|e| failure(place, EXPECTED, e))?;
         let source = Box::new(Pages { schema: RecordBatchReader::schema(&batches), batches });

@@ -26,7 +26,7 @@ impl<W: Write + Send> ParquetWriter<W> {
     ///
     /// # Errors
     ///
-    /// Those of the inner writer.
+    /// The errors of the inner writer.
     pub fn new(out: W, schema: &Schema) -> io::Result<Self> {
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
@@ -40,7 +40,7 @@ impl<W: Write + Send> ParquetWriter<W> {
     ///
     /// # Errors
     ///
-    /// Those of the inner writer, and of a batch with other columns.
+    /// The errors of the inner writer, and an error for a batch with other columns.
     pub fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
         let batch = self.1.as_columns(batch).map_err(io::Error::other)?;
         Ok(self.0.write(&batch)?)
@@ -50,7 +50,7 @@ impl<W: Write + Send> ParquetWriter<W> {
     ///
     /// # Errors
     ///
-    /// Those of the inner writer.
+    /// The errors of the inner writer.
     pub fn finish(self) -> io::Result<W> {
         let mut out = self.0.into_inner()?;
         out.flush()?;

@@ -63,7 +63,7 @@ impl<'a> Texts<'a> {
 
     /// Bytes that a copy of the first rows takes at most, longer texts counted as `longest`.
     ///
-    /// A dictionary and views may hold one long text for many rows. A plain column is no larger than it is
+    /// A dictionary and views may hold one long text for many rows. A plain column takes no more than it does
     /// in memory already, and counts as 0.
     pub(crate) fn copied_bytes(&self, rows: usize, longest: usize) -> usize {
         match self {

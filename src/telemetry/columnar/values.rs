@@ -233,7 +233,7 @@ impl<'a> Written<'a> {
                 push_decimal(out, &f32::from(value).to_string());
                 Some(())
             }
-            // The fewest digits that mean this number among those of 32 bits: 0.1, as other programs write it.
+            // The shortest text of this number among the 32-bit floats: 0.1, as other programs write it.
             DataType::Float32 => {
                 push_decimal(out, &array.as_primitive_opt::<Float32Type>()?.value(row).to_string());
                 Some(())

@@ -16,11 +16,11 @@ use crate::telemetry::table::report::ReadReport;
 ///
 /// Each is opened with the reader of its kind, as by [`open`]; a file without a record is passed over. Errors name
 /// the file; the report sums up all files, with lines as they count in each. Exports (NetFlow, IPFIX, sFlow) are
-/// read as those of one exporter, whose templates may stand in another file than their data.
+/// read as the exports of one exporter, whose templates may be in another file than their data.
 ///
 /// # Errors
 ///
-/// Those of [`open`] for the files up to the first record; [`Error::InsufficientData`] where there is none. A batch
+/// The errors of [`open`] for the files up to the first record; [`Error::InsufficientData`] if no file has one. A batch
 /// may be the errors of the later files, and [`Error::SchemaMismatch`] for a file of other columns.
 ///
 /// # Examples
@@ -143,7 +143,7 @@ impl Chain {
     }
 }
 
-/// A file's columns are not those of the files before.
+/// The error of a file whose columns differ from the files before.
 fn mismatch(reader: &dyn BatchReader, wanted: &Schema) -> Error {
     let lacks = |a: &Schema, b: &Schema| {
         let lacking = b.columns().iter().filter(|column| !a.columns().contains(column));

@@ -48,15 +48,15 @@ impl Default for FollowOptions {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct FollowCounts {
-    /// Times that another file stood at the path.
+    /// Times that another file was at the path.
     pub rotated: u64,
     /// Times that the file was cut to less than what was read of it.
     pub truncated: u64,
-    /// Times that no file stood at the path.
+    /// Times that no file was at the path.
     pub vanished: u64,
 }
 
-/// Stops a [`Follow`] from elsewhere, and tells what happened to its file.
+/// Stops a [`Follow`] from elsewhere, and counts what happened to its file.
 #[derive(Clone, Debug)]
 pub struct FollowHandle(Arc<Shared>);
 
@@ -91,15 +91,15 @@ impl FollowHandle {
 
 /// A file that is read on as it grows, for any reader of this module.
 ///
-/// Where the file does not grow, a read first says [`ErrorKind::WouldBlock`] once, upon which the readers hand
-/// out the rows that they hold, and then waits. A line without its end stays with the reader until the rest of it
+/// If the file does not grow, a read first returns [`ErrorKind::WouldBlock`] once, so that the readers return
+/// the rows that they hold, and then waits. A line without its end stays with the reader until the rest of it
 /// comes.
 ///
-/// When another file stands at the path (renamed and created anew; the old one may be packed or deleted
+/// When another file is at the path (renamed and created anew; the old one may be packed or deleted
 /// meanwhile), the old one is read to its end, looked at once more after a poll interval, and then the new one is
 /// read from its start. A file that got shorter than what was read of it is read from its start as well. A line
 /// that was cut by either ends there. Nothing is lost but what a file gets and loses between two polls.
-/// Outside Unix, files are told apart by their size alone.
+/// Outside Unix, only their size distinguishes files.
 ///
 /// With [`FollowOptions::from_end`], lines at the start of the file that begin with `#`, of up to 64 KiB, still
 /// come first: they are the header of a Zeek log.
@@ -136,11 +136,11 @@ pub struct Follow {
     inside_line: bool,
     /// The byte that was given last.
     last: u8,
-    /// Whether the reader was told that there is no more for now.
-    told: bool,
+    /// Whether the reader got `WouldBlock` since the file last grew.
+    reported: bool,
     /// Whether another file was seen at the path, a poll ago.
     replaced: bool,
-    /// Since when no file stands at the path.
+    /// Since when no file is at the path.
     gone: Option<Instant>,
 }
 
@@ -183,13 +183,13 @@ impl Follow {
             header,
             inside_line,
             last: b'\n',
-            told: false,
+            reported: false,
             replaced: false,
             gone: None,
         })
     }
 
-    /// Stops the reading from elsewhere, and tells what happened to the file.
+    /// Stops the reading from elsewhere, and counts what happened to the file.
     pub fn handle(&self) -> FollowHandle {
         FollowHandle(Arc::clone(&self.shared))
     }
@@ -241,25 +241,6 @@ impl Follow {
         Ok(true)
     }
 
-    /// Waits until the file is looked at again, or shorter where the reading is stopped or cancelled.
-    fn wait(&self) -> io::Result<()> {
-        let end = Instant::now() + self.options.poll;
-        while !self.is_stopped() {
-            progress::check().map_err(io::Error::other)?;
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break;
-            }
-            thread::sleep(left.min(LOOK));
-        }
-        Ok(())
-    }
-
-    /// Its path, for messages.
-    pub(super) fn place(&self) -> String {
-        self.path.display().to_string()
-    }
-
     /// No file exists at the path.
     fn miss(&mut self) -> io::Result<()> {
         let since = *self.gone.get_or_insert_with(|| {
@@ -285,11 +266,11 @@ impl Read for Follow {
         loop {
             let length = self.read_file(buffer)?;
             if length > 0 {
-                self.told = false;
+                self.reported = false;
                 self.last = buffer[length - 1];
                 return Ok(length);
             }
-            if !self.is_stopped() && !std::mem::replace(&mut self.told, true) {
+            if !self.is_stopped() && !std::mem::replace(&mut self.reported, true) {
                 return Err(ErrorKind::WouldBlock.into());
             }
             if self.replace()? {
@@ -325,7 +306,7 @@ fn is_same(a: &Metadata, b: &Metadata) -> bool {
     (a.dev(), a.ino()) == (b.dev(), b.ino())
 }
 
-/// Whether two descriptions are of one file: nothing tells them apart here.
+/// Whether two descriptions are of one file: nothing distinguishes them here.
 #[cfg(not(unix))]
 fn is_same(_: &Metadata, _: &Metadata) -> bool {
     true

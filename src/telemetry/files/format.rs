@@ -1,4 +1,4 @@
-//! What kind of records a file holds, told by its name and by its first bytes.
+//! What kind of records a file holds, by its name and its first bytes.
 
 use std::path::Path;
 
@@ -7,10 +7,10 @@ use crate::telemetry::columnar::ipc;
 use crate::telemetry::schema::Schema;
 use crate::telemetry::table::options::ReadOptions;
 use crate::telemetry::text::eve;
-use crate::telemetry::text::json_record::RecordKeys;
+use crate::telemetry::text::json_keys::RecordKeys;
 use crate::telemetry::text::zeek;
 
-/// Bytes that tell binary files from text.
+/// Bytes that distinguish binary files from text.
 pub(crate) const HEAD_BYTES: u64 = 8;
 
 /// The kinds of files that have a reader.
@@ -67,7 +67,7 @@ impl Format {
 
     /// The format of a text that begins with `head`, of a file for the schemas of the options if there are any.
     ///
-    /// What stands in the first line decides, then the name: JSON lines for `.jsonl`, `.ndjson` and `.json`,
+    /// The first line decides, then the name: JSON lines for `.jsonl`, `.ndjson` and `.json`,
     /// CSV for any other; a `.gz` behind it does not count. JSON of Zeek and Suricata is read as such unless the
     /// schema is another than theirs.
     pub(crate) fn of_text(path: &Path, head: &[u8], options: &ReadOptions) -> Self {
@@ -76,7 +76,7 @@ impl Format {
             return Self::Zeek;
         }
         let json = is_json(path);
-        // The first object may stand behind lines that are broken, in a file that is JSON by its name.
+        // The first object may come after broken lines, in a file that is JSON by its name.
         let keys = lines().take(if json { usize::MAX } else { 1 }).find_map(|line| RecordKeys::of(line).ok());
         let named = |schema: &Option<Schema>, name: &str| schema.as_ref().is_some_and(|s| s.name() == name);
         let fits = |name: &str| options.schema.is_none() || named(&options.schema, name);
@@ -86,6 +86,7 @@ impl Format {
             Some(keys) if eve::is_event(&keys.0) && fits("eve_flow") => Self::Eve,
             Some(keys) if eve::is_kinded(&keys.0) && given("eve_flow") => Self::Eve,
             Some(keys) if zeek::is_record(&keys.0) && fits("zeek_conn") => Self::Zeek,
+            Some(_) if fits("eve_flow") && lines().next().and_then(eve::event_path).is_some() => Self::Eve,
             Some(_) => Self::JsonLines,
             None if json => Self::JsonLines,
             None => Self::Csv,
@@ -98,7 +99,7 @@ pub(crate) fn has_line(head: &[u8]) -> bool {
     head.split_inclusive(|&b| b == b'\n').any(|line| line.ends_with(b"\n") && !line.trim_ascii().is_empty())
 }
 
-/// Whether a file's name says JSON lines.
+/// Whether a file has the name of JSON lines.
 pub(crate) fn is_json(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let name = name.strip_suffix(".gz").unwrap_or(&name);

@@ -5,6 +5,7 @@ pub(crate) mod chain;
 pub(crate) mod follow;
 pub(crate) mod format;
 pub(crate) mod gzip;
+pub(crate) mod packed;
 pub(crate) mod read;
 pub(crate) mod shared;
 pub(crate) mod write;

@@ -5,8 +5,10 @@ use std::io::{self, BufReader, Cursor, Read};
 use std::path::Path;
 
 use super::format::{self, Format};
+use super::gzip::{Gunzip, is_gzip};
+use super::packed;
 use crate::error::{Error, Result};
-use crate::progress;
+use crate::progress::{self, Cancellable};
 use crate::telemetry::columnar::ipc::IpcReader;
 use crate::telemetry::table::Table;
 use crate::telemetry::table::batches::BatchReader;
@@ -35,16 +37,16 @@ pub fn read_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table>
     open(path, options)?.read()
 }
 
-/// Opens a file of flows with the reader of its kind; gzip around text is unpacked, and `-` is standard input.
+/// Opens a file of flows with the reader of its kind; gzip is unpacked, and `-` is standard input.
 ///
 /// | what the file holds | reader |
 /// |---|---|
-/// | packets in pcap or pcapng, or the name `.pcap`, `.pcapng`, `.cap`, plain or gzipped | [`FlowMeter`](crate::telemetry::packets::FlowMeter) with [`ReadOptions::meter`] (feature `packets`) |
+/// | packets in pcap or pcapng, or the name `.pcap`, `.pcapng`, `.cap` | [`FlowMeter`](crate::telemetry::packets::FlowMeter) with [`ReadOptions::meter`] (feature `packets`) |
 /// | `PAR1`, or the name `.parquet` | [`ParquetReader`](crate::telemetry::ParquetReader) (feature `parquet`) |
-/// | NetFlow v5 or v9, IPFIX or sFlow v5, in a file | [`ExportReader`](crate::telemetry::netflow::ExportReader) (feature `netflow`) |
+/// | NetFlow v5 or v9, IPFIX or sFlow v5 | [`ExportReader`](crate::telemetry::netflow::ExportReader) (feature `netflow`) |
 /// | Arrow IPC, or the name `.arrow`, `.ipc`, `.feather` | [`IpcReader`] |
 /// | a first line that begins with `#separator` or `#fields`, or JSON with the keys of conn.log | [`ZeekReader`] |
-/// | JSON with the key `event_type` | [`EveReader`] |
+/// | JSON with the key `event_type`, also in an object inside such as `event` | [`EveReader`] |
 /// | a first line that is any JSON object, or the name `.jsonl`, `.ndjson`, `.json` | [`JsonReader`] |
 /// | anything else | [`CsvReader`] |
 ///
@@ -52,8 +54,8 @@ pub fn read_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Table>
 ///
 /// # Errors
 ///
-/// Those of the reader's own `open`; [`Error::BadRecord`] for a capture, an export or Parquet without the feature,
-/// and for an export that is no file.
+/// The errors of the reader's own `open`; [`Error::Unsupported`] for a capture, an export or Parquet without the feature;
+/// [`Error::Packed`] for xz, zip, zstd, bzip2, lz4 and others, which name the program that unpacks them.
 ///
 /// # Examples
 ///
@@ -71,7 +73,7 @@ pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Box<dyn Bat
         return open_input(std::io::stdin(), "standard input", options);
     }
     let file = File::open(path).map_err(|e| Error::io(path, e))?;
-    // Only what stands on a disk can be opened again.
+    // Only a file on a disk can be opened again.
     let again = path.is_file().then_some(path);
     open_any(file, &path.display().to_string(), again, options)
 }
@@ -93,19 +95,26 @@ pub fn open_input(
 }
 
 fn open_any(
-    mut input: impl Read + Send + 'static,
+    input: impl Read + Send + 'static,
     place: &str,
     file: Option<&Path>,
     options: &ReadOptions,
 ) -> Result<Box<dyn BatchReader>> {
     options.check()?;
     let path = Path::new(place);
-    let head = head(&mut input).map_err(|e| Error::io(path, e))?;
+    let Plain { head, input, zipped } = plain(input, place)?;
+    // Only a plain file can be read in place.
+    let file = file.filter(|_| !zipped);
     let binary = Format::of_bytes(path, &head);
     let input = Cursor::new(head).chain(input);
     match binary {
         Some(Format::Capture) => return open_capture(input, place, options),
-        Some(Format::Export) => return open_export(file.into_iter(), place, options),
+        Some(Format::Export) => {
+            return match file {
+                Some(file) => open_export(std::iter::once(file), place, options),
+                None => open_export_input(input, place, options),
+            };
+        }
         Some(Format::Parquet) => return open_parquet(input, place, file, options),
         Some(Format::Ipc) => {
             return Ok(Box::new(match file {
@@ -122,6 +131,35 @@ fn open_any(
         Format::JsonLines => Box::new(JsonReader::start(lines, options)?),
         _ => Box::new(CsvReader::start(lines, options)?),
     })
+}
+
+/// An input without its compression.
+struct Plain {
+    /// The first bytes.
+    head: Vec<u8>,
+    /// The bytes after them.
+    input: Box<dyn Read + Send>,
+    /// Whether it is unpacked from gzip.
+    zipped: bool,
+}
+
+/// Reads the first bytes of an input, and unpacks gzip.
+///
+/// # Errors
+///
+/// [`Error::Packed`] for another compression, [`Error::Io`].
+fn plain(mut input: impl Read + Send + 'static, place: &str) -> Result<Plain> {
+    let failed = |e| Error::io(Path::new(place), e);
+    let bytes = head(&mut input).map_err(failed)?;
+    let zipped = is_gzip(&bytes);
+    let (head, input): (_, Box<dyn Read + Send>) = if zipped {
+        let mut inner = Gunzip::new(BufReader::new(Cancellable(Cursor::new(bytes).chain(input))));
+        (head(&mut inner).map_err(failed)?, Box::new(inner))
+    } else {
+        (bytes, Box::new(input))
+    };
+    packed::check(place, &head)?;
+    Ok(Plain { head, input, zipped })
 }
 
 /// The first bytes, however slowly they come.
@@ -173,40 +211,46 @@ fn open_capture(_input: impl Read, place: &str, _options: &ReadOptions) -> Resul
     Err(Error::unsupported(format!("{place}: a packet capture"), "packets"))
 }
 
-/// Opens files of exporters, whose templates may stand in one file and their data in another.
+/// Opens files of exporters, whose templates may be in another file than their data.
 #[cfg(feature = "netflow")]
 pub(crate) fn open_export<'a>(
-    files: impl ExactSizeIterator<Item = &'a Path>,
-    place: &str,
+    files: impl Iterator<Item = &'a Path>,
+    _place: &str,
     options: &ReadOptions,
 ) -> Result<Box<dyn BatchReader>> {
-    if files.len() == 0 {
-        return Err(Error::BadRecord {
-            place: place.to_owned(),
-            line: 0,
-            column: String::new(),
-            value: "NetFlow, IPFIX or sFlow".into(),
-            expected: "read from a stream: exports are read from files, or received on a UDP socket".into(),
-        });
-    }
-    let config =
-        crate::telemetry::netflow::NetflowConfig { batch_rows: options.batch_rows, ..Default::default() };
-    Ok(Box::new(crate::telemetry::netflow::ExportReader::open(files, &config)?))
+    let reader = crate::telemetry::netflow::ExportReader::open(files, &export_config(options))?;
+    Ok(Box::new(reader.with_max_rejected_share(options.max_rejected_share)))
+}
+
+/// Opens a stream of export datagrams.
+#[cfg(feature = "netflow")]
+fn open_export_input(input: impl Read, place: &str, options: &ReadOptions) -> Result<Box<dyn BatchReader>> {
+    let reader = crate::telemetry::netflow::ExportReader::new(input, place, &export_config(options))?;
+    Ok(Box::new(reader.with_max_rejected_share(options.max_rejected_share)))
+}
+
+#[cfg(feature = "netflow")]
+fn export_config(options: &ReadOptions) -> crate::telemetry::netflow::NetflowConfig {
+    crate::telemetry::netflow::NetflowConfig { batch_rows: options.batch_rows, ..Default::default() }
 }
 
 #[cfg(not(feature = "netflow"))]
 pub(crate) fn open_export<'a>(
-    _files: impl ExactSizeIterator<Item = &'a Path>,
+    _files: impl Iterator<Item = &'a Path>,
     place: &str,
     _options: &ReadOptions,
 ) -> Result<Box<dyn BatchReader>> {
     Err(Error::unsupported(format!("{place}: a file of NetFlow, IPFIX or sFlow"), "netflow"))
 }
 
-/// Whether a file holds export datagrams.
+#[cfg(not(feature = "netflow"))]
+fn open_export_input(_input: impl Read, place: &str, _options: &ReadOptions) -> Result<Box<dyn BatchReader>> {
+    Err(Error::unsupported(format!("{place}: NetFlow, IPFIX or sFlow"), "netflow"))
+}
+
+/// Whether a file, plain or gzipped, holds export datagrams.
 pub(crate) fn is_export(path: &Path) -> Result<bool> {
-    let mut head = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(format::HEAD_BYTES).read_to_end(&mut head));
-    read.map_err(|e| Error::io(path, e))?;
+    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    let Plain { head, .. } = plain(file, &path.display().to_string())?;
     Ok(Format::of_bytes(path, &head) == Some(Format::Export))
 }

@@ -170,7 +170,7 @@ impl TableWriter {
     /// A writer of a new file, in the format that its name asks for.
     ///
     /// The rows go to a temporary file in the same folder. [`TableWriter::finish`] gives it the name and replaces an old
-    /// file; until then, and after a failure, nothing stands under that name that was not there before. A device or a
+    /// file; until then, and after a failure, the file of that name is what it was before. A device or a
     /// named pipe is written directly.
     ///
     /// # Errors
@@ -204,7 +204,7 @@ impl TableWriter {
         Ok(Self { place, writer, times: TimeColumns::of(schema) })
     }
 
-    /// Writes one batch, whose columns are those of the schema. Text goes out at once.
+    /// Writes one batch, which has the columns of the schema. Text is written at once.
     ///
     /// # Errors
     ///

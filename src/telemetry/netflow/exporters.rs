@@ -19,6 +19,7 @@ use super::record::{Clock, FIRST_EXPORT_MS, Record};
 use super::sflow::{self, SampleReader};
 use super::template::{Template, UnusableFields};
 use crate::error::Result;
+use crate::telemetry::cell::reason::Reason;
 use crate::telemetry::schema::Schema;
 use crate::telemetry::table::report::ReadReport;
 
@@ -127,7 +128,8 @@ impl Exporters {
             }
             Err(Malformed { at, value, expected }) => {
                 let value = format!("{value} at byte {}", start + at);
-                self.report.reject(self.flows.counts.datagrams, "", value.as_bytes(), expected);
+                let reason = Reason::Malformed { expected: expected.to_owned() };
+                self.report.reject(self.flows.counts.datagrams, "", value.as_bytes(), reason);
                 None
             }
         }
@@ -175,7 +177,8 @@ impl Exporters {
     pub(super) fn reject(&mut self, expected: &str) {
         self.flows.counts.datagrams += 1;
         self.flows.counts.malformed_datagrams += 1;
-        self.report.reject(self.flows.counts.datagrams, "", b"", expected);
+        let reason = Reason::Malformed { expected: expected.to_owned() };
+        self.report.reject(self.flows.counts.datagrams, "", b"", reason);
     }
 
     pub(super) fn config(&self) -> &NetflowConfig {

@@ -12,7 +12,8 @@ use super::config::NetflowConfig;
 use super::counts::ExportCounts;
 use super::exporters::Exporters;
 use crate::error::{Error, Result};
-use crate::progress;
+use crate::progress::{self, Cancellable};
+use crate::telemetry::files::gzip::{Gunzip, is_gzip};
 use crate::telemetry::schema::Schema;
 use crate::telemetry::table::batches::{BatchReader, is_final};
 use crate::telemetry::table::report::ReadReport;
@@ -26,9 +27,11 @@ const MAX_FILE_BYTES: u64 = 64 << 20;
 /// to one exporter. Its templates may come before or after their data. A file above 64 MiB is counted as a malformed
 /// datagram.
 ///
+/// Gzip is unpacked.
+///
 /// # Errors
 ///
-/// As an iterator, [`Error::Io`].
+/// As an iterator, [`Error::Io`], and [`Error::TooManyRejected`] at the end.
 ///
 /// # Examples
 ///
@@ -51,6 +54,8 @@ pub struct ExportReader {
     /// Start of the next message in it.
     next: Option<usize>,
     report: ReadReport,
+    /// Share of datagrams that may be rejected.
+    max_rejected_share: f64,
     schema: Arc<Schema>,
     done: bool,
 }
@@ -65,14 +70,34 @@ impl ExportReader {
         paths: impl IntoIterator<Item = P>,
         config: &NetflowConfig,
     ) -> Result<Self> {
-        let exporters = Exporters::new(config)?;
         let paths: Vec<PathBuf> = paths.into_iter().map(Into::into).collect();
         let place = paths.first().map_or_else(String::new, |path| path.display().to_string());
+        Self::start(paths, &place, config)
+    }
+
+    /// A reader of one input, such as standard input; `place` names it in errors.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for a limit outside its domain; [`Error::Io`].
+    pub fn new(input: impl Read, place: &str, config: &NetflowConfig) -> Result<Self> {
+        let mut reader = Self::start(Vec::new(), place, config)?;
+        reader.exporters.report_mut().place = place.to_owned();
+        match read_whole(input, Path::new(place))? {
+            Some(bytes) => (reader.bytes, reader.next) = (bytes, Some(0)),
+            None => reader.exporters.refuse("a stream of at most 64 MiB"),
+        }
+        Ok(reader)
+    }
+
+    fn start(paths: Vec<PathBuf>, place: &str, config: &NetflowConfig) -> Result<Self> {
+        let exporters = Exporters::new(config)?;
         Ok(Self {
             schema: Arc::clone(exporters.schema()),
             exporters,
             exporter: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-            report: ReadReport::new(&place),
+            report: ReadReport::new(place),
+            max_rejected_share: 1.0,
             paths: paths.into_iter(),
             bytes: Vec::new(),
             next: None,
@@ -84,6 +109,13 @@ impl ExportReader {
     #[must_use]
     pub fn with_exporter(mut self, exporter: IpAddr) -> Self {
         self.exporter = exporter;
+        self
+    }
+
+    /// The same reader with the share of datagrams, in `[0, 1]`, that may be rejected before the reading fails; default: 1.
+    #[must_use]
+    pub fn with_max_rejected_share(mut self, share: f64) -> Self {
+        self.max_rejected_share = share;
         self
     }
 
@@ -105,7 +137,8 @@ impl ExportReader {
                 break;
             };
             self.exporters.report_mut().place = path.display().to_string();
-            match read_whole(&path)? {
+            let file = File::open(&path).map_err(|e| Error::io(&path, e))?;
+            match read_whole(file, &path)? {
                 Some(bytes) => (self.bytes, self.next) = (bytes, Some(0)),
                 None => self.exporters.reject("a file of at most 64 MiB"),
             }
@@ -115,10 +148,16 @@ impl ExportReader {
 }
 
 /// The bytes of a file; `None` if there are too many.
-fn read_whole(path: &Path) -> Result<Option<Vec<u8>>> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes));
-    read.map_err(|e| Error::io(path, e))?;
+fn read_whole(input: impl Read, path: &Path) -> Result<Option<Vec<u8>>> {
+    let whole = |input: &mut dyn Read| -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        input.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|e| Error::io(path, e))?;
+        Ok(bytes)
+    };
+    let mut bytes = whole(&mut Cancellable(input))?;
+    if is_gzip(&bytes) {
+        bytes = whole(&mut Gunzip::new(&bytes[..]))?;
+    }
     Ok((bytes.len() as u64 <= MAX_FILE_BYTES).then_some(bytes))
 }
 
@@ -133,6 +172,12 @@ impl Iterator for ExportReader {
         self.done |= is_final(&batch);
         let place = std::mem::take(&mut self.report.place);
         self.report = ReadReport { place, ..self.exporters.report().clone() };
+        let batch = batch.and_then(|batch| {
+            if self.done {
+                self.report.check_share(self.max_rejected_share)?;
+            }
+            Ok(batch)
+        });
         batch.transpose()
     }
 }

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::telemetry::schema::{Column, Kind, Role, Schema};
 
 impl Schema {
-    /// Starts a schema of the user's own; columns stand in the order in which they are added.
+    /// Starts a schema of the user's own; columns are in the order in which they are added.
     ///
     /// # Examples
     ///
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_stands_for_no_column() {
+    fn a_list_is_not_a_column() {
         let text = "name = 's'\ncolumns = [{name = 'x', role = 'feature', kind = 'number'}";
         assert!(Schema::from_toml(&format!("{text}]")).is_ok());
         let error = Schema::from_toml(&format!("{text}, ['y', 'feature', 'number']]")).unwrap_err();

@@ -20,7 +20,7 @@ pub(crate) fn schema() -> Result<Schema> {
     Schema::new(NAME, columns.collect(), Vec::new())
 }
 
-/// What says who, when and where is no feature; all else is.
+/// Hosts, times and places are not features; all other fields are.
 fn role(field: Field) -> Role {
     match field {
         Field::SrcIp => Role::Entity,

@@ -17,7 +17,7 @@ pub(crate) enum Op {
     BitRate,
 }
 
-/// A field, and the two that it follows from. Rules of the fields on the right stand above.
+/// A field, and the two that it follows from. Rules of the fields on the right come first.
 const RULES: [(Field, Field, Op, Field); 29] = {
     use Field as F;
     use Op::{BitRate, Difference, Ratio, Sum};

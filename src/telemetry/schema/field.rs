@@ -6,14 +6,14 @@ use crate::telemetry::schema::Kind;
 
 macro_rules! fields {
     ($($variant:ident $name:literal $kind:ident $unit:literal $meaning:literal;)*) => {
-        /// The thing of a flow that a column tells, whatever the source calls it.
+        /// What a column means for a flow, whatever its name in the source.
         ///
         /// A field has one name, one unit and one meaning. A column of a [`Schema`](crate::telemetry::Schema) names its
         /// field, and the [`scale`](crate::telemetry::Column::scale) that takes its cells to the field's unit, so that
         /// tables of different sources can be brought together. QoS rules match on the first six.
         ///
         /// "forward" is the direction of the flow's first packet, or from client to server where the source
-        /// says so. "payload" is what stands above the transport header, "IP" the IP header and all above
+        /// distinguishes them. "payload" is the data after the transport header, "IP" the IP header and all after
         /// it, "frame" the whole link-layer frame as it was on the wire.
         ///
         /// # Examples
@@ -68,7 +68,7 @@ fields! {
     StartTime "start_time" Number "s" "Time of the first packet, since the Unix epoch.";
     EndTime "end_time" Number "s" "Time of the last packet, since the Unix epoch.";
     Duration "duration" Number "s" "Time of the last packet minus time of the first.";
-    State "state" Text "" "How the connection stands, in the source's own words.";
+    State "state" Text "" "State of the connection, in the source's own words.";
     VlanId "vlan_id" Number "" "Outermost VLAN identifier, 0 to 4095.";
 
     Packets "packets" Number "" "Packets, both directions.";
@@ -83,7 +83,7 @@ fields! {
     FrameBytes "frame_bytes" Number "B" "Frame bytes, both directions.";
     FwdFrameBytes "fwd_frame_bytes" Number "B" "Frame bytes, forward.";
     BwdFrameBytes "bwd_frame_bytes" Number "B" "Frame bytes, backward.";
-    MissedBytes "missed_bytes" Number "B" "Payload that the sensor knows it did not see.";
+    MissedBytes "missed_bytes" Number "B" "Payload that the sensor reports as not captured.";
 
     PayloadMin "payload_min" Number "B" "Smallest payload of a packet.";
     PayloadMax "payload_max" Number "B" "Largest payload of a packet.";

@@ -1,4 +1,4 @@
-//! Which schema a file has, and which of its columns stands where.
+//! Which schema a file has, and the order of its columns.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ use crate::error::{Error, NearPreset, Result};
 use crate::telemetry::cell::clock::Clock;
 use crate::telemetry::cell::number;
 use crate::telemetry::cell::number::Cell;
-use crate::telemetry::schema::{Kind, Role, Schema};
+use crate::telemetry::schema::{Column, Kind, Role, Schema};
 use crate::telemetry::table::options::ReadOptions;
 
 /// Presets whose public files have no header.
@@ -55,12 +55,12 @@ impl Schema {
     /// Every feature must be there. Labels, families, times, entities and ignored columns may be absent,
     /// as they are when a model serves; the returned schema then lacks them.
     /// Names of [`Field`](crate::telemetry::Field)s that no other preset fits are `canonical_flow`, in any selection.
-    /// The second column of a name is called `name.1`. A record without names is told by its width:
+    /// The second column of a name is called `name.1`. The width of a record without names decides:
     /// 49 cells are `unsw_nb15_raw`, 41 to 43 are `nsl_kdd`, and 42 with a dot at the end of the label `kdd99`.
     ///
     /// # Errors
     ///
-    /// [`Error::NoPreset`] naming the two presets that know the most of the names.
+    /// [`Error::NoPreset`] naming the two presets that have the most of the names.
     ///
     /// # Examples
     ///
@@ -113,16 +113,20 @@ pub(crate) fn by_keys(place: &str, names: &[String], schema: Option<&Schema>) ->
     })
 }
 
-/// The error of columns that no preset fits, with the two that know the most of them.
+/// The error of columns that no preset fits, with the two that have the most of them.
 fn no_preset(place: &str, names: &[String]) -> Error {
     let mut nearest: Vec<(usize, &Schema)> = Schema::presets().iter().map(|s| (known(s, names), s)).collect();
     nearest.sort_by_key(|(found, _)| std::cmp::Reverse(*found));
-    let told = nearest.iter().take(2).map(|(found, schema)| NearPreset {
+    let listed_presets = nearest.iter().take(2).map(|(found, schema)| NearPreset {
         name: schema.name().to_owned(),
         found: *found,
         columns: schema.columns().len(),
     });
-    Error::NoPreset { place: place.to_owned(), columns: listed(names.to_vec()), nearest: told.collect() }
+    Error::NoPreset {
+        place: place.to_owned(),
+        columns: listed(names.to_vec()),
+        nearest: listed_presets.collect(),
+    }
 }
 
 /// A fit, or the schema that is inferred from the first records where none was given and no preset fits.
@@ -144,7 +148,7 @@ pub(crate) fn or_inferred(
     Ok(Layout { schema, order, header: true, absent: 0, inferred })
 }
 
-/// The canonical flow's columns of these names, if it knows them all and a feature is among them.
+/// The canonical flow's columns of these names, if it has them all and a feature is among them.
 fn canonical_part(names: &[String]) -> Option<Layout> {
     let canonical = Schema::presets().iter().find(|schema| schema.name() == canonical::NAME)?;
     let mut keep: Vec<usize> = names.iter().filter_map(|name| canonical.index_of(name)).collect();
@@ -154,7 +158,7 @@ fn canonical_part(names: &[String]) -> Option<Layout> {
     by_name(&part, names).ok()
 }
 
-/// How many of the first record's cells any candidate knows: by name, or by the right width without names.
+/// How many of the first record's cells are columns of a candidate: by name, or by the right width without names.
 pub(crate) fn familiarity(first: &[String], schema: Option<&Schema>) -> usize {
     if let Ok(fit) = layout("", first, schema) {
         return fit.order.len();
@@ -186,9 +190,14 @@ fn by_name(schema: &Schema, names: &[String]) -> Result<Layout, Misfit> {
     }
     let (mut keep, mut missing) = (Vec::new(), Vec::new());
     for (i, column) in schema.columns().iter().enumerate() {
+        let adds = |date: &Column| date.time_of_day.as_ref() == Some(&column.name);
+        let needed = || {
+            let mut dates = schema.columns().iter().enumerate().filter(|(_, date)| adds(date));
+            column.role == Role::Feature || dates.any(|(date, _)| places.contains_key(&date))
+        };
         if places.contains_key(&i) {
             keep.push(i);
-        } else if column.role == Role::Feature {
+        } else if needed() {
             missing.push(column.name.clone());
         }
     }
@@ -215,7 +224,7 @@ fn by_position(schema: &Schema, first: &[String]) -> Option<Layout> {
     let mut numbers = 0;
     for (cell, column) in first.iter().zip(columns) {
         if column.kind == Kind::Time {
-            let clock = Clock::new(column.unit, column.format.clone());
+            let clock = Clock::of(column);
             let cell = cell.trim();
             if !cell.is_empty() && clock.read(cell.as_bytes()).is_err() {
                 return None;

@@ -12,7 +12,7 @@ use crate::telemetry::schema::{Column, Kind, Role, Schema};
 /// How the columns of a schema are filled from the columns of another one.
 ///
 /// A column is filled from the source's column of the same name, unless the two name different fields; else
-/// from the source's first column of the same [`Field`]; else it is derived, as the table below says. Cells
+/// from the source's first column of the same [`Field`]; else it is derived, as in the table below. Cells
 /// are taken from the source's unit to the column's. Truth only ever fills truth, and a time or an entity
 /// no feature.
 ///
@@ -93,7 +93,8 @@ impl Schema {
         Plan::new(source, self).fit
     }
 
-    /// This schema with only the columns that a table of another one can fill.
+    /// This schema with only the columns that a table of another one can fill, and with the other one's label and attack
+    /// class if it has none.
     ///
     /// ```
     /// use qosguard::telemetry::Schema;
@@ -208,7 +209,26 @@ impl Plan {
         let schema = target.restrict(&keep);
         // The words of a label mean what they mean where they come from.
         let schema = if foreign_label { schema.with_clean_of(source) } else { schema };
-        Self { schema, ways, fit }
+        Self { schema, ways, fit }.with_truth(source)
+    }
+
+    /// The plan with the source's label and attack class as further columns, if the target has none.
+    fn with_truth(mut self, source: &Schema) -> Self {
+        let has_label = self.schema.index_of_role(Role::Label).is_some();
+        for role in [Role::Label, Role::Family] {
+            let truth = source.index_of_role(role).filter(|_| self.schema.index_of_role(role).is_none());
+            let Some((at, column)) = truth.and_then(|at| Some((at, source.columns().get(at)?))) else {
+                continue;
+            };
+            if self.schema.index_of(&column.name).is_none() {
+                self.schema.columns.push(column.clone());
+                self.ways.push(Way::Column(at, Cells::Same));
+            }
+        }
+        if !has_label && self.schema.index_of_role(Role::Label).is_some() {
+            self.schema = self.schema.with_clean_of(source);
+        }
+        self
     }
 }
 

@@ -1,7 +1,7 @@
-//! Column names that say what a column is for, in small letters and digits.
+//! Column names by what they are used for, in small letters and digits.
 
 /// Truth: clean or attack. The first that a source has is its label.
-pub(crate) const LABELS: [&str; 22] = [
+pub(super) const LABELS: [&str; 22] = [
     "label",
     "labels",
     "attacklabel",
@@ -27,7 +27,7 @@ pub(crate) const LABELS: [&str; 22] = [
 ];
 
 /// Attack classes.
-pub(crate) const FAMILIES: [&str; 19] = [
+pub(super) const FAMILIES: [&str; 19] = [
     "attackcat",
     "attackcategory",
     "attacktype",
@@ -49,15 +49,33 @@ pub(crate) const FAMILIES: [&str; 19] = [
     "type",
 ];
 
-/// Names that are truth in a data set and an ordinary column in another: they are truth where their values say so.
-pub(crate) const PERHAPS: [&str; 9] =
+/// Names that are truth in one data set and an ordinary column in another: their values decide.
+pub(super) const PERHAPS: [&str; 9] =
     ["class", "target", "outcome", "classification", "family", "category", "subcategory", "type", "y"];
 
+/// Labels whose 1 means clean.
+pub(super) const INVERTED: [&str; 10] = [
+    "isbenign",
+    "isnormal",
+    "isclean",
+    "islegitimate",
+    "islegit",
+    "benign",
+    "normal",
+    "clean",
+    "legitimate",
+    "legit",
+];
+
 /// Parts of names that only truth has.
-pub(crate) const TRUTH_PARTS: [&str; 4] = ["attack", "label", "malicious", "anomal"];
+pub(super) const TRUTH_PARTS: [&str; 5] = ["attack", "label", "malicious", "anomal", "benign"];
+
+/// Parts of names whose 1 means an attack.
+pub(super) const ATTACK_PARTS: [&str; 7] =
+    ["attack", "anomal", "malicious", "intrusion", "outlier", "threat", "malware"];
 
 /// Labels of clean traffic; the kinds of the public data sets among them.
-pub(crate) const CLEAN: [&str; 12] = [
+pub(super) const CLEAN: [&str; 12] = [
     "normal",
     "benign",
     "clean",
@@ -85,8 +103,8 @@ pub fn clean_labels() -> &'static [&'static str] {
 
 /// Whether a label of an unknown source means clean traffic: one of [`clean_labels`], in any case and with blanks around it.
 ///
-/// An inferred schema decides by the same words; [`Schema::is_clean`](super::Schema::is_clean) decides by the words of any
-/// schema.
+/// An inferred schema decides by the same words and by phrases such as `Normal Traffic`;
+/// [`Schema::is_clean`](crate::telemetry::Schema::is_clean) decides by the words of any schema.
 ///
 /// # Examples
 ///
@@ -100,7 +118,7 @@ pub fn is_clean_label(label: &str) -> bool {
 }
 
 /// Times, the best first.
-pub(crate) const TIMES: [&str; 42] = [
+pub(super) const TIMES: [&str; 42] = [
     "timestamp",
     "time",
     "datetime",
@@ -145,11 +163,11 @@ pub(crate) const TIMES: [&str; 42] = [
     "last",
 ];
 
-/// The times that are read as seconds even where they count from another moment than 1970.
-pub(crate) const CLOCKS: [&str; 5] = ["timestamp", "time", "ts", "datetime", "epoch"];
+/// Times that are read as seconds even if they count from another moment than 1970.
+pub(super) const CLOCKS: [&str; 5] = ["timestamp", "time", "ts", "datetime", "epoch"];
 
 /// Where a flow comes from.
-pub(crate) const SOURCES: [&str; 19] = [
+pub(super) const SOURCES: [&str; 19] = [
     "srcip",
     "sourceip",
     "ipsrc",
@@ -172,7 +190,7 @@ pub(crate) const SOURCES: [&str; 19] = [
 ];
 
 /// Where a flow goes to.
-pub(crate) const DESTINATIONS: [&str; 21] = [
+pub(super) const DESTINATIONS: [&str; 21] = [
     "dstip",
     "destip",
     "destinationip",
@@ -196,8 +214,8 @@ pub(crate) const DESTINATIONS: [&str; 21] = [
     "da",
 ];
 
-/// Whom a record is about besides the two ends of a flow.
-pub(crate) const ENTITIES: [&str; 28] = [
+/// Hosts, devices and users besides the two ends of a flow.
+pub(super) const ENTITIES: [&str; 28] = [
     "ip",
     "ipaddr",
     "ipaddress",
@@ -229,7 +247,7 @@ pub(crate) const ENTITIES: [&str; 28] = [
 ];
 
 /// Ports.
-pub(crate) const SOURCE_PORTS: [&str; 12] = [
+pub(super) const SOURCE_PORTS: [&str; 12] = [
     "srcport",
     "sourceport",
     "sport",
@@ -244,7 +262,7 @@ pub(crate) const SOURCE_PORTS: [&str; 12] = [
     "sp",
 ];
 /// Ports of the service.
-pub(crate) const DESTINATION_PORTS: [&str; 14] = [
+pub(super) const DESTINATION_PORTS: [&str; 14] = [
     "dstport",
     "destport",
     "destinationport",
@@ -262,7 +280,7 @@ pub(crate) const DESTINATION_PORTS: [&str; 14] = [
 ];
 
 /// IP protocols.
-pub(crate) const PROTOCOLS: [&str; 10] = [
+pub(super) const PROTOCOLS: [&str; 10] = [
     "protocol",
     "proto",
     "prot",
@@ -276,7 +294,7 @@ pub(crate) const PROTOCOLS: [&str; 10] = [
 ];
 
 /// Numbers of records.
-pub(crate) const IDENTIFIERS: [&str; 24] = [
+pub(super) const IDENTIFIERS: [&str; 24] = [
     "id",
     "uid",
     "uuid",
@@ -304,6 +322,6 @@ pub(crate) const IDENTIFIERS: [&str; 24] = [
 ];
 
 /// A name in small letters and digits.
-pub(crate) fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase()
 }

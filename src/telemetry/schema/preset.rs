@@ -28,8 +28,8 @@ const SOURCES: [&str; 15] = [
 /// What the flow meter makes of a capture: the columns of a data set without its truth.
 const METERED: [(&str, &str); 2] = [("cic", "cicids2017_corrected"), ("cic_legacy", "cicids2017_flows")];
 
-/// The canonical flow stands first: of two that are equally near to a header, the last is named. The meter's tables
-/// stand last: of two that fit equally well, the first is taken.
+/// The canonical flow is first: of two that are equally near to a header, the last is named. The meter's tables
+/// are last: of two that fit equally well, the first is taken.
 static PRESETS: LazyLock<Vec<Schema>> = LazyLock::new(|| {
     let sources: Vec<_> = SOURCES.iter().filter_map(|source| Schema::from_toml(source).ok()).collect();
     let metered = METERED.map(|(name, of)| metered(name, sources.iter().find(|schema| schema.name() == of)?));
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn identity_and_truth_are_no_features() {
+    fn identity_and_truth_are_not_features() {
         const NEVER: [&str; 17] = [
             "id",
             "Flow ID",

@@ -1,32 +1,33 @@
 //! The first records of a source whose schema nobody has written: its columns, as texts.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use crate::arrow::array::{Array, ArrayRef, RecordBatch};
 use crate::error::Result;
 use crate::telemetry::cell::spelling::decode;
 use crate::telemetry::columnar::text_array::Texts;
 use crate::telemetry::columnar::values::{self, Meaning, Written};
+use crate::telemetry::text::json_flat::{Flat, IsColumn, Leaf};
 use crate::telemetry::text::lines::Lines;
 use crate::telemetry::text::records::Records;
 
 /// Records that are looked at.
 pub(crate) const ROWS: usize = 2_000;
 
-pub(super) type Object = BTreeMap<String, serde_json::Value>;
-
 /// One column of a sample.
 #[derive(Debug)]
 pub(crate) struct Sample {
     pub(crate) name: String,
     pub(crate) sort: Sort,
-    /// Whether some records lack it, not even null.
+    /// Whether some JSON records lack its key.
     pub(crate) partial: bool,
+    /// JSON records that have its key.
+    pub(crate) keys: usize,
     /// What each record has there.
     pub(crate) cells: Vec<Option<String>>,
 }
 
-/// What a source says of a column's type.
+/// The type of a column in its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sort {
     /// Nothing: the cells are text.
@@ -41,7 +42,7 @@ pub(crate) enum Sort {
 
 impl Sample {
     fn new(name: &str, sort: Sort) -> Self {
-        Self { name: name.to_owned(), sort, partial: false, cells: Vec::new() }
+        Self { name: name.to_owned(), sort, partial: false, keys: 0, cells: Vec::new() }
     }
 }
 
@@ -67,52 +68,58 @@ pub(crate) fn of_csv(lines: &mut Lines, records: &mut Records, names: &[String])
     Ok(columns)
 }
 
-/// The objects of JSON lines: that on the first line, and those behind it, which stay unread.
-///
-/// `names` are the keys of the first object; a key of a later one is added behind them.
-pub(crate) fn of_json(lines: &mut Lines, first: &[u8], names: &[String]) -> Result<Vec<Sample>> {
+/// The first objects of JSON lines: the one on the first line, and those after it, which stay unread.
+pub(crate) fn json_records(lines: &mut Lines, first: &[u8], is_column: IsColumn<'_>) -> Result<Vec<Flat>> {
     lines.sample()?;
     let rest = lines.rest();
     // The last line may be cut.
     let whole = if lines.at_end() { rest.len() } else { memchr::memrchr(b'\n', rest).unwrap_or(0) };
     let texts = std::iter::once(first).chain(rest[..whole].split(|&b| b == b'\n')).take(ROWS);
-    Ok(of_objects(texts.filter_map(|text| serde_json::from_slice(text).ok()), names))
+    Ok(texts.filter_map(|text| Flat::of(text, is_column).ok()).collect())
 }
 
-/// The first of some JSON objects; `names` are the keys of the first one.
-pub(super) fn of_objects(objects: impl Iterator<Item = Object>, names: &[String]) -> Vec<Sample> {
-    let mut columns: Vec<Sample> = names.iter().map(|name| Sample::new(name, Sort::Number)).collect();
-    for (rows, mut object) in objects.take(ROWS).enumerate() {
-        for column in &mut columns {
-            let value = object.remove(&column.name);
-            column.push_json(value);
+/// The columns of JSON objects, in the order in which their keys first come.
+pub(crate) fn of_json(flats: Vec<Flat>) -> Vec<Sample> {
+    let mut columns: Vec<Sample> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let records = flats.len();
+    for (row, flat) in flats.into_iter().enumerate() {
+        for (path, leaf) in flat.0 {
+            let place = *places.entry(path).or_insert_with_key(|path| {
+                columns.push(Sample::new(path, Sort::Number));
+                columns.len() - 1
+            });
+            if let Some(column) = columns.get_mut(place) {
+                column.push_json(row, leaf);
+            }
         }
-        for (key, value) in object {
-            let mut column = Sample::new(&key, Sort::Number);
-            column.partial = true;
-            column.cells.resize(rows, None);
-            column.push_json(Some(value));
-            columns.push(column);
-        }
+    }
+    for column in &mut columns {
+        column.cells.resize(records, None);
+        column.partial = column.keys < records;
     }
     columns
 }
 
 impl Sample {
-    fn push_json(&mut self, value: Option<serde_json::Value>) {
-        use serde_json::Value;
-        self.partial |= value.is_none();
-        self.cells.push(match value {
-            None | Some(Value::Null) => None,
-            Some(Value::Bool(truth)) => Some(u8::from(truth).to_string()),
-            Some(Value::Number(number)) => Some(number.to_string()),
-            Some(Value::String(text)) => {
+    /// Adds the value of a record; records before it that lack the key have none.
+    fn push_json(&mut self, row: usize, leaf: Leaf) {
+        if self.cells.len() > row {
+            // A key that occurs twice; the reader rejects the record.
+            return;
+        }
+        self.cells.resize(row, None);
+        self.keys += 1;
+        self.cells.push(match leaf {
+            Leaf::Null => None,
+            Leaf::Number(number) => Some(number),
+            Leaf::Text(text) => {
                 if self.sort == Sort::Number {
                     self.sort = Sort::Text;
                 }
                 Some(text).filter(|text| !text.trim().is_empty())
             }
-            Some(Value::Array(_) | Value::Object(_)) => {
+            Leaf::Nested => {
                 self.sort = Sort::Nested;
                 None
             }

@@ -15,13 +15,19 @@ use crate::error::Result as CoreResult;
 use crate::telemetry::Table;
 use crate::telemetry::cell::clock::{Clock, TimeUnit};
 use crate::telemetry::schema::{Kind, Schema};
+use crate::telemetry::table::time_of_day;
 
 /// The time columns of a schema that do not hold plain seconds in its files.
 ///
-/// A time with a unit is written as a number in that unit. One with a format, or whose unit each cell tells, is
-/// ISO 8601 in text and a timestamp in Arrow and Parquet: every reader of times reads both.
+/// A time with a unit of seconds to nanoseconds is written as a number in that unit. Any other is ISO 8601 in text and a
+/// timestamp in Arrow and Parquet: every reader of times reads both. A time of day and its date are written apart.
 #[derive(Debug)]
-pub(crate) struct TimeColumns(Vec<(usize, Clock, Option<f64>)>);
+pub(crate) struct TimeColumns {
+    /// Position of each, its clock, and the units in a second if it is written in one.
+    columns: Vec<(usize, Clock, Option<f64>)>,
+    /// Positions of each date and of its time of day.
+    dates: Vec<(usize, usize)>,
+}
 
 impl TimeColumns {
     pub(crate) fn of(schema: &Schema) -> Self {
@@ -36,9 +42,9 @@ impl TimeColumns {
                 (Some(TimeUnit::Nanoseconds), None) => Some(1e9),
                 _ => None,
             };
-            (i, Clock::new(column.unit, column.format.clone()), divisor)
+            (i, Clock::of(column), divisor)
         });
-        Self(columns.collect())
+        Self { columns: columns.collect(), dates: schema.dates() }
     }
 
     /// A batch for a text file.
@@ -59,7 +65,7 @@ impl TimeColumns {
     /// The columns of a file of columns.
     pub(crate) fn arrow_schema(&self, schema: &Schema) -> ArrowSchema {
         let mut fields: Vec<_> = schema.to_arrow().fields().iter().cloned().collect();
-        for (i, _, divisor) in &self.0 {
+        for (i, _, divisor) in &self.columns {
             if let (None, Some(field)) = (divisor, fields.get_mut(*i)) {
                 let stamp = DataType::Timestamp(Ticks::Microsecond, Some("UTC".into()));
                 *field = Arc::new(Field::new(field.name(), stamp, true));
@@ -68,18 +74,19 @@ impl TimeColumns {
         ArrowSchema::new(fields)
     }
 
-    /// The same batch with other arrays for these columns; `stamps` is for those without one unit.
+    /// The same batch with other arrays for these columns; `stamps` is for columns without one unit.
     fn change(
         &self,
         batch: &RecordBatch,
         stamps: impl Fn(&Float64Array) -> ArrayRef,
     ) -> Result<RecordBatch, ArrowError> {
-        if self.0.is_empty() {
+        if self.columns.is_empty() {
             return Ok(batch.clone());
         }
         let mut columns = batch.columns().to_vec();
+        time_of_day::subtract(&mut columns, &self.dates);
         let mut fields: Vec<_> = batch.schema_ref().fields().iter().cloned().collect();
-        for (i, clock, divisor) in &self.0 {
+        for (i, clock, divisor) in &self.columns {
             let (Some(column), Some(field)) = (columns.get_mut(*i), fields.get_mut(*i)) else { continue };
             let Some(times) = column.as_primitive_opt::<Float64Type>() else { continue };
             let array = match divisor {

@@ -10,7 +10,7 @@ use super::stamps::{self, Dated};
 use super::{Axis, EntitySeries, Series};
 use crate::error::{Error, Result};
 use crate::telemetry::cell::clock::Stamp;
-use crate::telemetry::{Column, Kind, ReadReport, Role, Schema, Table};
+use crate::telemetry::{Column, Kind, ReadReport, Reason, Role, Schema, Table};
 
 /// Builds a series. At most the share `max_rejected_share` of the rows may be rejected.
 pub(super) fn build(table: &Table, config: &SeriesConfig, max_rejected_share: f64) -> Result<Series> {
@@ -96,7 +96,7 @@ fn order<'s>(
                 kept.push((time, row));
             } else {
                 report.rows.accepted -= 1;
-                report.rows.reject(row as u64 + 1, "time", b"", "a time in the years -9999 to 9999");
+                report.rows.reject(row as u64 + 1, "time", b"", Reason::year_out_of_range());
             }
         }
         kept.sort_by(|(a, _), (b, _)| a.total_cmp(b));

@@ -8,8 +8,8 @@ use crate::arrow::datatypes::Float64Type;
 use super::config::{Interval, SeriesConfig};
 use super::report::SeriesReport;
 use crate::error::{Error, Result};
-use crate::telemetry::cell::clock::{Clock, Stamp};
-use crate::telemetry::{Column, Kind, Role, Table};
+use crate::telemetry::cell::clock::{Clock, Stamp, gives_date};
+use crate::telemetry::{Column, Kind, Reason, Role, Table};
 
 /// A value column with one cell per row of the table; NaN for a cell without a number.
 #[derive(Debug)]
@@ -94,7 +94,7 @@ impl Source {
                 let clock = clock(column, config)?;
                 for (row, cell) in cells(table, index, column.kind).enumerate() {
                     let read = match &cell {
-                        None => Err("a time".into()),
+                        None => Err(Reason::NotATime { format: column.format.clone() }),
                         Some(Cell::Number(seconds)) if column.kind == Kind::Time => {
                             Ok(Stamp::Instant(*seconds))
                         }
@@ -105,9 +105,9 @@ impl Source {
                     };
                     match read {
                         Ok(stamp) => source.add(row, stamp, names(row), report),
-                        Err(expected) => {
+                        Err(reason) => {
                             let value = cell.map(|cell| cell.to_string()).unwrap_or_default();
-                            report.rows.reject(row as u64 + 1, &column.name, value.as_bytes(), &expected);
+                            report.rows.reject(row as u64 + 1, &column.name, value.as_bytes(), reason);
                         }
                     }
                 }
@@ -120,7 +120,7 @@ impl Source {
     /// Adds a row to its entity.
     fn add(&mut self, row: usize, stamp: Stamp, name: Option<String>, report: &mut SeriesReport) {
         let Some(name) = name else {
-            return report.rows.reject(row as u64 + 1, "", b"", "the name of an entity");
+            return report.rows.reject(row as u64 + 1, "", b"", Reason::NoEntity);
         };
         report.rows.accepted += 1;
         if let Some(slot) = self.stamps.get_mut(row) {
@@ -149,7 +149,7 @@ impl Source {
 /// The reader of the times of a column.
 fn clock(column: &Column, config: &SeriesConfig) -> Result<Clock> {
     let format = config.time_format.as_ref();
-    if let Some(format) = format.filter(|format| !Clock::knows(format)) {
+    if let Some(format) = format.filter(|format| !gives_date(format, None)) {
         return Err(Error::invalid("time_format", "a strptime format of a date", format));
     }
     if column.kind != Kind::Text && format.is_some() {
@@ -162,7 +162,11 @@ fn clock(column: &Column, config: &SeriesConfig) -> Result<Clock> {
     if column.kind == Kind::Time && config.time_unit.is_some() {
         return Err(Error::invalid("time_unit", "absent for a time column of kind `time`", &column.name));
     }
-    Ok(Clock::new(config.time_unit.or(column.unit), format.or(column.format.as_ref()).cloned()))
+    Ok(Clock::with_year(
+        config.time_unit.or(column.unit),
+        format.or(column.format.as_ref()).cloned(),
+        column.year,
+    ))
 }
 
 /// The numbers of a value column.

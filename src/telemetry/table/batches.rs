@@ -38,7 +38,7 @@ pub trait BatchReader: Iterator<Item = Result<RecordBatch>> + Send {
     ///
     /// # Errors
     ///
-    /// Those of the reader.
+    /// The errors of the reader.
     fn read(&mut self) -> Result<Table> {
         let batches = self.collect::<Result<Vec<_>>>()?;
         Table::new(Arc::clone(self.schema()), batches, self.report().clone())
@@ -48,7 +48,7 @@ pub trait BatchReader: Iterator<Item = Result<RecordBatch>> + Send {
     ///
     /// # Errors
     ///
-    /// Those of the reader.
+    /// The errors of the reader.
     fn next_table(&mut self) -> Option<Result<Table>> {
         let batch = self.next()?;
         Some(batch.and_then(|batch| {
@@ -63,3 +63,34 @@ pub trait BatchReader: Iterator<Item = Result<RecordBatch>> + Send {
 pub(crate) fn is_final<T>(outcome: &Result<T>) -> bool {
     matches!(outcome, Err(error) if !matches!(error, Error::Cancelled))
 }
+
+/// Implements [`BatchReader`] for a reader with the field `done` and with `next_batch(&mut self)`; its `$source` has
+/// the schema and the report. A reader ends after an error other than [`Error::Cancelled`].
+macro_rules! batch_reader {
+    ($reader:ty, $source:ident) => {
+        impl $crate::telemetry::table::batches::BatchReader for $reader {
+            fn schema(&self) -> &std::sync::Arc<$crate::telemetry::schema::Schema> {
+                self.$source.schema()
+            }
+
+            fn report(&self) -> &$crate::telemetry::table::report::ReadReport {
+                self.$source.report()
+            }
+        }
+
+        impl Iterator for $reader {
+            type Item = $crate::Result<$crate::arrow::array::RecordBatch>;
+
+            fn next(&mut self) -> Option<Self::Item> {
+                if self.done {
+                    return None;
+                }
+                let batch = $crate::progress::check().and_then(|()| self.next_batch());
+                self.done |= $crate::telemetry::table::batches::is_final(&batch);
+                batch.transpose()
+            }
+        }
+    };
+}
+
+pub(crate) use batch_reader;

@@ -8,11 +8,9 @@ use crate::arrow::error::ArrowError;
 
 use crate::telemetry::cell::clock::Clock;
 use crate::telemetry::cell::number::{self, Cell};
+use crate::telemetry::cell::reason::Reason;
 use crate::telemetry::cell::spelling::Spelling;
 use crate::telemetry::schema::{Column, Kind, Role};
-
-/// Why a cell was refused, in words that follow "is not".
-pub(crate) type Refusal = String;
 
 /// A growing Arrow column that can be cut back to the start of a row.
 #[derive(Debug)]
@@ -51,13 +49,13 @@ enum Cells {
 pub(crate) struct Limits {
     minimum: f64,
     maximum: f64,
-    /// Bits of the number that stands for null.
+    /// Bits of the number that means null.
     undefined: Option<u64>,
     port: bool,
 }
 
 impl Limits {
-    /// Those of a column.
+    /// The limits of a column.
     pub(crate) fn of(column: &Column) -> Self {
         Self {
             minimum: column.minimum.unwrap_or(f64::NEG_INFINITY),
@@ -82,16 +80,16 @@ impl Limits {
             && (!self.port || value as i64 as f64 == value)
     }
 
-    /// The number, or `None` where it stands for null.
-    pub(crate) fn check(self, value: f64) -> Result<Option<f64>, Refusal> {
+    /// The number, or `None` if it means null.
+    pub(crate) fn check(self, value: f64) -> Result<Option<f64>, Reason> {
         if self.undefined == Some(value.to_bits()) {
             Ok(None)
         } else if value.is_finite() && value < self.minimum {
-            Err(format!("at least {}", self.minimum))
+            Err(Reason::BelowMinimum { minimum: self.minimum })
         } else if value.is_finite() && value > self.maximum {
-            Err(format!("at most {}", self.maximum))
+            Err(Reason::AboveMaximum { maximum: self.maximum })
         } else if value.is_finite() && self.port && value.trunc() != value {
-            Err("a whole number".into())
+            Err(Reason::NotWhole)
         } else {
             Ok(Some(value))
         }
@@ -102,7 +100,7 @@ impl ColumnBuilder {
     /// An empty column.
     pub(crate) fn new(column: &Column) -> Self {
         let limits = Limits::of(column);
-        let clock = || Clock::new(column.unit, column.format.clone());
+        let clock = || Clock::of(column);
         let cells = match column.kind {
             Kind::Number => Cells::Number { values: Vec::new(), limits },
             Kind::Text => Cells::Text {
@@ -174,10 +172,10 @@ impl ColumnBuilder {
         }
     }
 
-    /// Appends the cell `bytes[start..end]`; what stands behind it may be loaded, and is not looked at.
+    /// Appends the cell `bytes[start..end]`; bytes after it may be loaded, and do not matter.
     #[allow(clippy::inline_always, reason = "a call for each cell costs a third of the reading of CSV")]
     #[inline(always)]
-    pub(crate) fn push_at(&mut self, bytes: &[u8], start: usize, end: usize) -> Result<(), Refusal> {
+    pub(crate) fn push_at(&mut self, bytes: &[u8], start: usize, end: usize) -> Result<(), Reason> {
         if let Cells::Number { values, limits } = &mut self.cells
             && let Some(value) = number::decimal(bytes, start, end)
             && limits.holds(value)
@@ -189,7 +187,7 @@ impl ColumnBuilder {
     }
 
     /// Appends any cell, as the source spells it.
-    pub(crate) fn push_cell(&mut self, cell: &[u8]) -> Result<(), Refusal> {
+    pub(crate) fn push_cell(&mut self, cell: &[u8]) -> Result<(), Reason> {
         match &mut self.cells {
             Cells::Number { limits, .. } => match number::parse(cell, limits.port) {
                 Cell::Value(value) => self.push_number(value),
@@ -197,8 +195,8 @@ impl ColumnBuilder {
                     self.push_null();
                     Ok(())
                 }
-                Cell::TooLarge => Err("within the range of a 64-bit float".into()),
-                Cell::Bad => Err("a number".into()),
+                Cell::TooLarge => Err(Reason::NumberTooLarge),
+                Cell::Bad => Err(Reason::NotANumber),
             },
             Cells::Text { offsets, bytes, spelling, clock } => {
                 let text = spelling.read(cell);
@@ -211,7 +209,7 @@ impl ColumnBuilder {
                     clock.read(text)?;
                 }
                 let end = i32::try_from(bytes.len() + text.len());
-                offsets.push(end.map_err(|_| "text of less than 2 GiB")?);
+                offsets.push(end.map_err(|_| Reason::TooMuchText)?);
                 bytes.extend_from_slice(text);
                 Ok(())
             }
@@ -235,7 +233,7 @@ impl ColumnBuilder {
     }
 
     /// Appends a number; a text column gets its decimal form.
-    pub(crate) fn push_number(&mut self, value: f64) -> Result<(), Refusal> {
+    pub(crate) fn push_number(&mut self, value: f64) -> Result<(), Reason> {
         let (values, limits) = match &mut self.cells {
             Cells::Number { values, limits } => (values, limits),
             Cells::Time { limits, clock, .. }
@@ -244,7 +242,7 @@ impl ColumnBuilder {
                 let seconds = clock.number(value)?;
                 return self.push_seconds(seconds);
             }
-            // A missing value, as no category is.
+            // NaN is a missing value, not a category.
             Cells::Text { clock: None, .. } if value.is_nan() => {
                 self.push_null();
                 return Ok(());
@@ -259,9 +257,9 @@ impl ColumnBuilder {
     }
 
     /// Appends a time in seconds since the epoch.
-    fn push_seconds(&mut self, seconds: f64) -> Result<(), Refusal> {
+    fn push_seconds(&mut self, seconds: f64) -> Result<(), Reason> {
         if let Cells::Time { values, limits, .. } = &mut self.cells {
-            // The number that stands for null is one of the source's, not of these.
+            // The number that means null is in the source's unit, not in seconds.
             Limits { undefined: None, ..*limits }.check(seconds)?;
             values.push(seconds);
         }
@@ -311,7 +309,7 @@ impl ColumnBuilder {
     }
 }
 
-/// The offset before the first cell, with room for those of `rows` more.
+/// The offset before the first cell, with room for the offsets of `rows` more.
 fn first_offset(rows: usize) -> Vec<i32> {
     let mut offsets = Vec::with_capacity(rows + 1);
     offsets.push(0);

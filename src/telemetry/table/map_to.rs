@@ -10,23 +10,25 @@ use crate::arrow::datatypes::Float64Type;
 use super::options::ReadOptions;
 use super::report::ReadReport;
 use crate::error::{Error, Result};
+use crate::telemetry::cell::reason::Reason;
 use crate::telemetry::cell::spelling::{Spelling, protocol_name, protocol_number};
 use crate::telemetry::schema::mapping::{Cells, Plan, Way};
 use crate::telemetry::schema::{Column, Role, Schema};
 use crate::telemetry::table::Table;
 
 impl Table {
-    /// Takes the table to another schema, as [`SchemaFit`](crate::telemetry::SchemaFit) says.
+    /// Takes the table to another schema; [`SchemaFit`](crate::telemetry::SchemaFit) describes how.
     ///
     /// A column that needs no change is shared, not copied. The readers' rules hold for the others: numbers of
     /// `undefined` become null, and a row with a value outside the schema's range is left out and counted in the
     /// report, with its number in this table, from 1, as the line. Columns other than features that nothing
-    /// fills are left out of the new table's schema. Text labels keep the words for clean traffic of this table.
+    /// fills are left out of the new table's schema. A schema without a label or an attack class gets the column of this
+    /// table. Text labels keep the words for clean traffic of this table.
     ///
     /// # Errors
     ///
     /// [`Error::SchemaMismatch`] naming the features that nothing fills; [`Error::TooManyRejected`] for more
-    /// than 5 % of rows out of range.
+    /// than 5 % of rows out of range: [`Table::map_to_with`] takes another share.
     ///
     /// # Examples
     ///
@@ -50,6 +52,17 @@ impl Table {
     /// # Ok::<(), qosguard::Error>(())
     /// ```
     pub fn map_to(&self, schema: &Schema) -> Result<Self> {
+        self.map_to_with(schema, &ReadOptions::default())
+    }
+
+    /// Takes the table to another schema, as [`Table::map_to`] does, with the
+    /// [`max_rejected_share`](ReadOptions::max_rejected_share) of settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`Table::map_to`]; [`Error::InvalidArgument`] for settings outside their domain.
+    pub fn map_to_with(&self, schema: &Schema, options: &ReadOptions) -> Result<Self> {
+        options.check()?;
         let plan = Plan::new(self.schema(), schema);
         if !plan.fit.is_complete() || plan.ways.is_empty() {
             let used = |name: &str| plan.fit.mapped.iter().any(|(_, from)| from == name);
@@ -80,13 +93,13 @@ impl Table {
                 let kept: BooleanArray = (0..given).map(|row| Some(!faults.contains_key(&row))).collect();
                 batch = filter_record_batch(&batch, &kept).map_err(|e| left_out.arrow_error(&e))?;
             }
-            for (row, Fault { column, value, expected }) in faults {
-                left_out.reject(rows + row as u64 + 1, column, value.to_string().as_bytes(), &expected);
+            for (row, Fault { column, value, reason }) in faults {
+                left_out.reject(rows + row as u64 + 1, column, value.to_string().as_bytes(), reason);
             }
             rows += given as u64;
             batches.push(batch);
         }
-        let allowed = ReadOptions::default().max_rejected_share;
+        let allowed = options.max_rejected_share;
         if left_out.rejected as f64 > allowed * rows as f64 {
             return Err(Error::TooManyRejected {
                 place: left_out.place,
@@ -104,7 +117,7 @@ impl Table {
 struct Fault<'a> {
     column: &'a str,
     value: f64,
-    expected: String,
+    reason: Reason,
 }
 
 /// The cells of a column of the new table.
@@ -136,7 +149,7 @@ fn filled(batch: &RecordBatch, way: &Way, source: &Schema) -> ArrayRef {
     }
 }
 
-/// The same cells, with the number that the schema says stands for "undefined" as null.
+/// The same cells, with the schema's number for "undefined" as null.
 fn blank_undefined(array: ArrayRef, column: &Column) -> ArrayRef {
     let Some((undefined, cells)) = column.undefined.zip(array.as_primitive_opt::<Float64Type>()) else {
         return array;
@@ -156,12 +169,12 @@ fn find_faults<'a>(array: &ArrayRef, column: &'a Column, faults: &mut BTreeMap<u
     }
     for (row, cell) in cells.iter().enumerate() {
         let Some(value) = cell.filter(|value| value.is_finite()) else { continue };
-        let expected = match (column.minimum, column.maximum) {
-            (Some(least), _) if value < least => format!("at least {least}"),
-            (_, Some(most)) if value > most => format!("at most {most}"),
+        let reason = match (column.minimum, column.maximum) {
+            (Some(minimum), _) if value < minimum => Reason::BelowMinimum { minimum },
+            (_, Some(maximum)) if value > maximum => Reason::AboveMaximum { maximum },
             _ => continue,
         };
-        faults.entry(row).or_insert(Fault { column: &column.name, value, expected });
+        faults.entry(row).or_insert(Fault { column: &column.name, value, reason });
     }
 }
 

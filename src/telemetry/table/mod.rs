@@ -6,6 +6,7 @@ pub(crate) mod map_to;
 pub(crate) mod options;
 pub(crate) mod report;
 pub(crate) mod rows;
+pub(crate) mod time_of_day;
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use report::ReadReport;
 /// Rows of a batch that [`Table::take`] makes.
 const BATCH_ROWS: usize = 65_536;
 
-/// Raw telemetry: Arrow [`RecordBatch`]es whose columns are those of a [`Schema`], in its order.
+/// Raw telemetry: Arrow [`RecordBatch`]es with the columns of a [`Schema`], in its order.
 ///
 /// Number and time columns are `Float64`, text columns are `Utf8`, both nullable.
 #[derive(Clone, Debug)]
@@ -136,7 +137,7 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// [`Error::BadRecord`] for a row whose label is empty or NaN, and for one whose label says that nobody knows, such
+    /// [`Error::BadRecord`] for a row whose label is empty or NaN, and for one with a label such
     /// as `Unknown`: [`Table::labelled`] leaves those out.
     pub fn labels(&self) -> Result<Option<Vec<bool>>> {
         let Some(truth) = self.truth()? else { return Ok(None) };
@@ -148,7 +149,7 @@ impl Table {
         Ok(labels)
     }
 
-    /// The rows whose label tells clean from attack: all but those with a label such as `Unknown`.
+    /// The rows whose label is clean or an attack: all but the rows with a label such as `Unknown`.
     ///
     /// # Errors
     ///
@@ -177,7 +178,7 @@ impl Table {
         Ok(Self { report, ..self.take(&rows)? })
     }
 
-    /// Ground truth, `None` for a row whose label says that nobody knows; `None` without a label column.
+    /// Ground truth, `None` for a row with a label such as `Unknown`; `None` without a label column.
     pub(crate) fn truth(&self) -> Result<Option<Vec<Option<bool>>>> {
         let Some(index) = self.schema.index_of_role(Role::Label) else { return Ok(None) };
         let column = &self.schema.columns()[index];
@@ -208,7 +209,8 @@ impl Table {
         }
     }
 
-    /// Attack class per row, trimmed, empty for clean rows; `None` without a family or text label column.
+    /// Attack class per row, trimmed, empty for clean rows; `None` without a family or text label column, and for a label
+    /// in codes such as 1 and -1.
     ///
     /// # Errors
     ///
@@ -216,7 +218,9 @@ impl Table {
     pub fn families(&self) -> Result<Option<Vec<String>>> {
         let labels = self.labels()?;
         let index = self.schema.index_of_role(Role::Family).or_else(|| {
-            self.schema.index_of_role(Role::Label).filter(|&i| self.schema.columns()[i].kind == Kind::Text)
+            let classes =
+                |&i: &usize| self.schema.columns()[i].kind == Kind::Text && !self.schema.has_codes();
+            self.schema.index_of_role(Role::Label).filter(classes)
         });
         let (Some(index), Some(labels)) = (index, labels) else { return Ok(None) };
         let names =

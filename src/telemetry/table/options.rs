@@ -27,7 +27,7 @@ pub struct ReadOptions {
     /// Longest line, quoted record or text of a column, in bytes, 1 to 2^28; a longer one is rejected, and a line is
     /// never held in memory.
     pub max_line_bytes: usize,
-    /// Rows of a batch, 1 to 2^20.
+    /// Rows of a batch, 1 to 2^20; fewer for more than 128 columns, so that a batch takes bounded memory.
     pub batch_rows: usize,
     /// How the packets of a capture become flows.
     #[cfg(feature = "packets")]

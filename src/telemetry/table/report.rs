@@ -7,16 +7,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::arrow::array::{AsArray, RecordBatch};
 use crate::error::{Error, Result};
+use crate::telemetry::cell::reason::Reason;
 use crate::telemetry::cell::spelling::is_unknown;
 use crate::telemetry::schema::{Role, Schema};
 
-/// At most this many rejections are kept in words; all are counted.
+/// At most this many rejections are kept; all are counted.
 const KEPT: usize = 100;
+
+/// Characters of an offending value that are kept.
+const SHOWN: usize = 64;
 
 /// At most this many places are kept where lines do not follow one by one.
 const LINES: usize = 65_536;
 
-/// Kinds of skipped records that are told apart, the characters of their names, and what the rest is called.
+/// Kinds of skipped records that are counted apart, the characters of their names, and the name of all others.
 const KINDS: usize = 64;
 const KIND_CHARS: usize = 64;
 const OTHER: &str = "other";
@@ -25,7 +29,7 @@ const OTHER: &str = "other";
 const NAMED: usize = 8;
 
 /// Why one record was left out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Rejection {
     /// Line in the file, from 1.
@@ -34,8 +38,8 @@ pub struct Rejection {
     pub column: String,
     /// The offending value, cut to 64 characters.
     pub value: String,
-    /// What was expected there.
-    pub expected: String,
+    /// Why it is rejected.
+    pub reason: Reason,
 }
 
 impl fmt::Display for Rejection {
@@ -44,12 +48,13 @@ impl fmt::Display for Rejection {
         if !self.column.is_empty() {
             write!(f, ", column `{}`", self.column)?;
         }
-        write!(f, ": {:?} is not {}", self.value, self.expected)
+        write!(f, ": {}", self.reason)?;
+        if self.value.is_empty() { Ok(()) } else { write!(f, ", got {:?}", self.value) }
     }
 }
 
 /// What a reader read and what it rejected.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ReadReport {
     /// File or stream.
@@ -58,17 +63,23 @@ pub struct ReadReport {
     pub accepted: u64,
     /// Records rejected.
     pub rejected: u64,
-    /// Lines without a single value, which are no records.
+    /// Records rejected, by the [code](Reason::code) of the reason.
+    #[serde(default)]
+    pub rejected_by_code: BTreeMap<String, u64>,
+    /// Lines without a single value, which are not records.
     pub blank: u64,
     /// Records of another kind than the reader's, such as the alerts among Suricata's events, by their kind.
     ///
     /// At most 64 kinds have a name of their own; all others are counted as `other`.
     #[serde(default)]
     pub skipped: BTreeMap<String, u64>,
-    /// Records accepted whose label says that nobody knows, such as `Unknown`: they have no truth.
+    /// Accepted JSON records that lack the key of a feature, by the name of its column: the value is missing.
+    #[serde(default)]
+    pub absent: BTreeMap<String, u64>,
+    /// Records accepted with a label such as `Unknown`: they have no truth.
     #[serde(default)]
     pub unlabelled: u64,
-    /// What each column was taken for, where the schema was inferred; see [`Schema::infer`](crate::telemetry::Schema::infer).
+    /// The role of each column, if the schema was inferred; see [`Schema::infer`](crate::telemetry::Schema::infer).
     #[serde(default)]
     pub inferred: Vec<String>,
     /// The first rejections, in file order.
@@ -95,6 +106,21 @@ fn meaning(kind: &str) -> Option<&'static str> {
         "malformed" => "damaged frames",
         _ => return None,
     })
+}
+
+/// An offending value as a report shows it.
+pub(crate) fn shown(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).chars().take(SHOWN).collect()
+}
+
+/// Adds to a counter.
+fn add(counts: &mut BTreeMap<String, u64>, name: &str, count: u64) {
+    match counts.get_mut(name) {
+        Some(sum) => *sum += count,
+        None => {
+            counts.insert(name.to_owned(), count);
+        }
+    }
 }
 
 impl ReadReport {
@@ -152,7 +178,7 @@ impl ReadReport {
         line + (row - start)
     }
 
-    /// Counts the records of a batch whose label says that nobody knows.
+    /// Counts the records of a batch with a label such as `Unknown`.
     pub(crate) fn count_unlabelled(&mut self, schema: &Schema, batch: &RecordBatch) {
         let label = schema.index_of_role(Role::Label).filter(|&i| i < batch.num_columns());
         let Some(labels) = label.and_then(|i| batch.column(i).as_string_opt::<i32>()) else { return };
@@ -164,6 +190,12 @@ impl ReadReport {
         let mut sum = self.clone();
         sum.accepted += other.accepted;
         sum.rejected += other.rejected;
+        for (code, count) in &other.rejected_by_code {
+            add(&mut sum.rejected_by_code, code, *count);
+        }
+        for (name, count) in &other.absent {
+            add(&mut sum.absent, name, *count);
+        }
         sum.blank += other.blank;
         sum.unlabelled += other.unlabelled;
         sum.lines.clear();
@@ -177,7 +209,7 @@ impl ReadReport {
         sum
     }
 
-    /// Arrow refused what the readers built; nothing can be said of a line.
+    /// The error of arrays that Arrow rejects; no line is at fault.
     pub(crate) fn arrow_error(&self, error: &crate::arrow::error::ArrowError) -> Error {
         Error::BadRecord {
             place: self.place.clone(),
@@ -189,11 +221,11 @@ impl ReadReport {
     }
 
     /// Counts a rejection and keeps it if it is among the first.
-    pub(crate) fn reject(&mut self, line: u64, column: &str, value: &[u8], expected: &str) {
+    pub(crate) fn reject(&mut self, line: u64, column: &str, value: &[u8], reason: Reason) {
         self.rejected += 1;
+        add(&mut self.rejected_by_code, reason.code(), 1);
         if self.rejections.len() < KEPT {
-            let value = String::from_utf8_lossy(value).chars().take(64).collect();
-            self.rejections.push(Rejection { line, column: column.into(), value, expected: expected.into() });
+            self.rejections.push(Rejection { line, column: column.into(), value: shown(value), reason });
         }
     }
 
@@ -202,6 +234,9 @@ impl ReadReport {
         let mut report = self.clone();
         report.accepted = report.accepted.saturating_sub(left_out.rejected);
         report.rejected += left_out.rejected;
+        for (code, count) in &left_out.rejected_by_code {
+            add(&mut report.rejected_by_code, code, *count);
+        }
         report.lines.clear();
         report.rejections.extend(left_out.rejections);
         report.rejections.truncate(KEPT);

@@ -3,12 +3,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::arrow::array::RecordBatch;
+use crate::arrow::array::{ArrayRef, RecordBatch};
 use crate::arrow::datatypes::SchemaRef;
 
 use super::column_builder::ColumnBuilder;
-use super::report::ReadReport;
-use crate::error::Result;
+use super::report::{ReadReport, shown};
+use super::time_of_day;
+use crate::error::{Error, Result};
+use crate::telemetry::cell::reason::Reason;
 use crate::telemetry::schema::layout::Layout;
 use crate::telemetry::schema::{Column, Kind, Role, Schema};
 use crate::telemetry::text::lines::{Line, Lines};
@@ -16,18 +18,26 @@ use crate::telemetry::text::lines::{Line, Lines};
 /// Text of one batch above which it is closed early, so that 32-bit offsets never overflow.
 pub(crate) const TEXT_BYTES: usize = 64 << 20;
 
+/// Cells of one batch: wider rows make shorter batches, so that a batch of numbers takes 64 MiB at most.
+const BATCH_CELLS: usize = 8 << 20;
+
+/// Rows of a batch of so many columns.
+pub(crate) fn rows_of_width(columns: usize) -> usize {
+    (BATCH_CELLS / columns.max(1)).max(1)
+}
+
 /// Rows after which too many rejections end the reading before the end of the input.
 pub(crate) const ENOUGH: u64 = 65_536;
 
-/// Why a record is refused.
+/// Why a record is rejected.
 #[derive(Debug)]
 pub(crate) struct Fault {
     /// Position of the column in the file; `None` when the whole record is meant.
     pub(crate) column: Option<usize>,
     /// The offending value.
     pub(crate) value: Vec<u8>,
-    /// What was expected there.
-    pub(crate) expected: String,
+    /// Why it is rejected.
+    pub(crate) reason: Reason,
 }
 
 /// What a line turned out to be.
@@ -46,12 +56,28 @@ pub(crate) enum Record {
 impl Fault {
     /// A line over the cap.
     pub(crate) fn too_long(max_line_bytes: usize) -> Self {
-        Self::record("", format!("a line of at most {max_line_bytes} bytes"))
+        Self::record("", Reason::LineTooLong { maximum: max_line_bytes })
     }
 
     /// A fault of the whole record.
-    pub(crate) fn record(value: impl Into<Vec<u8>>, expected: impl Into<String>) -> Self {
-        Self { column: None, value: value.into(), expected: expected.into() }
+    pub(crate) fn record(value: impl Into<Vec<u8>>, reason: Reason) -> Self {
+        Self { column: None, value: value.into(), reason }
+    }
+
+    /// A fault of the cell in the file's `i`-th column.
+    pub(crate) fn cell(i: usize, value: impl Into<Vec<u8>>, reason: Reason) -> Self {
+        Self { column: Some(i), value: value.into(), reason }
+    }
+
+    /// The error of a record after which nothing can be read.
+    pub(crate) fn into_error(self, place: &str, line: u64) -> Error {
+        Error::BadRecord {
+            place: place.to_owned(),
+            line,
+            column: String::new(),
+            value: shown(&self.value),
+            expected: self.reason.expected(),
+        }
     }
 }
 
@@ -71,12 +97,19 @@ pub(crate) struct Rows {
     complete: usize,
     full_at: usize,
     max_rejected_share: f64,
+    /// Whether a column's name may be the path of a value in an object.
+    paths: bool,
+    /// Positions in the schema of each date and of its time of day.
+    dates: Vec<(usize, usize)>,
 }
 
 impl Rows {
     /// No rows yet; a batch is full at `batch_rows`.
     pub(crate) fn new(layout: Layout, place: &str, batch_rows: usize, max_rejected_share: f64) -> Self {
         let Layout { schema, order, inferred, .. } = layout;
+        let dates = schema.dates();
+        let paths = schema.columns().iter().any(|column| column.name.contains('.'));
+        let full_at = batch_rows.min(rows_of_width(order.len()));
         let columns: Vec<&Column> = order.iter().filter_map(|&i| schema.columns().get(i)).collect();
         Self {
             columns: columns.iter().map(|c| ColumnBuilder::new(c)).collect(),
@@ -86,14 +119,16 @@ impl Rows {
             schema: Arc::new(schema),
             report: ReadReport { inferred, ..ReadReport::new(place) },
             complete: 0,
-            full_at: batch_rows,
+            full_at,
             max_rejected_share,
+            paths,
+            dates,
         }
     }
 
-    /// Appends lines until a batch is due, the input idles or ends; `done` tells of the end.
+    /// Appends lines until a batch is due, the input idles or ends, which sets `done`.
     ///
-    /// `append` is given what the lines were loaded into, and where the line stands in it.
+    /// `append` gets the buffer of the lines, and the place of the line in it.
     pub(crate) fn next_batch(
         &mut self,
         lines: &mut Lines,
@@ -152,6 +187,11 @@ impl Rows {
         self.schema.columns().get(*self.order.get(i)?)
     }
 
+    /// Whether a column's name may be the path of a value in an object.
+    pub(crate) fn has_paths(&self) -> bool {
+        self.paths
+    }
+
     /// Name of the file's `i`-th column.
     pub(crate) fn name(&self, i: usize) -> &str {
         self.column(i).map_or("", |c| c.name.as_str())
@@ -182,11 +222,7 @@ impl Rows {
             return Err(self.ragged(cells.len()));
         }
         for (i, (column, cell)) in self.columns.iter_mut().zip(cells).enumerate() {
-            column.push_cell(cell).map_err(|e| Fault {
-                column: Some(i),
-                value: cell.to_vec(),
-                expected: e,
-            })?;
+            column.push_cell(cell).map_err(|reason| Fault::cell(i, cell, reason))?;
         }
         Ok(())
     }
@@ -194,10 +230,10 @@ impl Rows {
     /// The fault of a record with another number of cells than columns.
     #[cold]
     pub(crate) fn ragged(&self, cells: usize) -> Fault {
-        Fault::record(format!("{cells} cells"), format!("{} cells", self.columns.len()))
+        Fault::record(format!("{cells} cells"), Reason::WrongCellCount { expected: self.columns.len() })
     }
 
-    /// Ends the row at a line of text, which is no record when it holds delimiters and nothing else.
+    /// Ends the row at a line of text, which is not a record if it holds only delimiters.
     pub(crate) fn end_line(&mut self, line: u64, outcome: Result<(), Fault>) -> Result<()> {
         if outcome.is_ok() && self.columns.iter().all(ColumnBuilder::ends_in_null) {
             self.cut();
@@ -217,7 +253,7 @@ impl Rows {
             Err(fault) => {
                 self.cut();
                 let column = fault.column.map_or("", |i| self.name(i)).to_owned();
-                self.report.reject(line, &column, &fault.value, &fault.expected);
+                self.report.reject(line, &column, &fault.value, fault.reason);
             }
         }
         if (self.report.accepted + self.report.rejected).is_multiple_of(ENOUGH) {
@@ -232,14 +268,43 @@ impl Rows {
         self.report.blank += 1;
     }
 
-    /// Refuses the row at hand where it says nothing in any of the columns that tell a record.
-    pub(crate) fn check_telling(&self, telling: &[usize]) -> Result<(), Fault> {
+    /// Ends a row of a JSON object that may lack keys: what it lacks is null, and a feature that it lacks is counted.
+    ///
+    /// A record with none of the features is at fault.
+    pub(crate) fn fill_absent(&mut self) -> Result<(), Fault> {
+        let mut absent = Vec::new();
+        let mut features = 0;
+        for i in 0..self.columns.len() {
+            let feature = self.role(i) == Some(Role::Feature);
+            features += usize::from(feature);
+            let Some(column) = self.columns.get_mut(i) else { continue };
+            if column.len() > self.complete {
+                continue;
+            }
+            column.push_null();
+            if feature {
+                absent.push(i);
+            }
+        }
+        let names = absent.iter().map(|&i| self.name(i).to_owned());
+        if !absent.is_empty() && absent.len() == features {
+            return Err(Fault::record("", Reason::NoMeasurement { columns: names.collect() }));
+        }
+        let names: Vec<String> = names.collect();
+        for name in names {
+            *self.report.absent.entry(name).or_default() += 1;
+        }
+        Ok(())
+    }
+
+    /// Rejects the current row if it has no value in any of the columns of which a record has one.
+    pub(crate) fn check_required(&self, required: &[usize]) -> Result<(), Fault> {
         let null = |&i: &usize| self.columns.get(i).is_some_and(ColumnBuilder::ends_in_null);
-        if telling.is_empty() || !telling.iter().all(null) {
+        if required.is_empty() || !required.iter().all(null) {
             return Ok(());
         }
-        let names: Vec<&str> = telling.iter().map(|&i| self.name(i)).collect();
-        Err(Fault::record("", format!("a record with any of {}", names.join(", "))))
+        let columns = required.iter().map(|&i| self.name(i).to_owned()).collect();
+        Err(Fault::record("", Reason::NoMeasurement { columns }))
     }
 
     /// Counts a record of another kind, and cuts off what was appended of it.
@@ -278,7 +343,8 @@ impl Rows {
             }
         }
         self.complete = 0;
-        let arrays = arrays.into_iter().flatten().collect();
+        let mut arrays: Vec<ArrayRef> = arrays.into_iter().flatten().collect();
+        time_of_day::add(&mut arrays, &self.dates);
         let batch = RecordBatch::try_new(Arc::clone(&self.arrow), arrays);
         let batch = batch.map_err(|e| self.report.arrow_error(&e))?;
         self.report.count_unlabelled(&self.schema, &batch);

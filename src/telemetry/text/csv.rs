@@ -3,7 +3,6 @@
 use std::io::Read;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::arrow::array::RecordBatch;
 
@@ -12,14 +11,12 @@ use super::records::Records;
 use crate::error::Result;
 use crate::telemetry::cell::spelling;
 use crate::telemetry::cell::split;
-use crate::telemetry::schema::Schema;
 use crate::telemetry::schema::infer;
 use crate::telemetry::schema::layout;
 use crate::telemetry::schema::sample;
 use crate::telemetry::table::Table;
-use crate::telemetry::table::batches::{BatchReader, is_final};
+use crate::telemetry::table::batches::{BatchReader, batch_reader};
 use crate::telemetry::table::options::ReadOptions;
-use crate::telemetry::table::report::ReadReport;
 use crate::telemetry::table::rows::{Fault, Rows};
 
 /// Loaded bytes from which on an input likely fills a batch.
@@ -57,14 +54,14 @@ pub fn read_csv_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Ta
 /// do not count. An empty cell is null, and so is a lone `-` in a number column. `NaN` and infinities are kept
 /// where they are written out. Text that is not UTF-8 is read as Latin-1.
 ///
-/// A record is rejected, counted and told with its line, column and reason when it has another number of
-/// cells, a cell that is no number of the column's range, a NUL byte, a quote that never closes, or more than
+/// A record is rejected, counted and reported with its line, column and reason if it has another number of
+/// cells, a cell that is not a number of the column's range, a NUL byte, a quote that never closes, or more than
 /// [`ReadOptions::max_line_bytes`]. Reading goes on with the next line.
 ///
-/// An input that says [`WouldBlock`](std::io::ErrorKind::WouldBlock) or [`TimedOut`](std::io::ErrorKind::TimedOut)
+/// An input that returns [`WouldBlock`](std::io::ErrorKind::WouldBlock) or [`TimedOut`](std::io::ErrorKind::TimedOut)
 /// ends the batch at hand early and is asked again, as a [`Follow`](crate::telemetry::Follow)ed file does.
 ///
-/// A batch may be [`Error::Io`](crate::Error::Io), [`Error::TooManyRejected`](crate::Error::TooManyRejected), told at
+/// A batch may be [`Error::Io`](crate::Error::Io), [`Error::TooManyRejected`](crate::Error::TooManyRejected), at
 /// the end or after 65,536 records, or [`Error::InsufficientData`](crate::Error::InsufficientData) where there is no record.
 ///
 /// # Examples
@@ -189,28 +186,7 @@ impl CsvReader {
     }
 }
 
-impl BatchReader for CsvReader {
-    fn schema(&self) -> &Arc<Schema> {
-        self.rows.schema()
-    }
-
-    fn report(&self) -> &ReadReport {
-        self.rows.report()
-    }
-}
-
-impl Iterator for CsvReader {
-    type Item = Result<RecordBatch>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
-            return None;
-        }
-        let batch = self.next_batch();
-        self.done |= is_final(&batch);
-        batch.transpose()
-    }
-}
+batch_reader!(CsvReader, rows);
 
 /// The names in the first record of a file, trimmed and unique.
 pub(crate) fn header(path: &Path, options: &ReadOptions) -> Result<Vec<String>> {
@@ -228,9 +204,8 @@ fn push_plain(rows: &mut Rows, bytes: &[u8], mut start: usize, ends: &[usize]) -
         return Err(rows.ragged(ends.len()));
     }
     for (i, (column, &end)) in rows.columns().iter_mut().zip(ends).enumerate() {
-        if let Err(expected) = column.push_at(bytes, start, end) {
-            let value = bytes.get(start..end).unwrap_or_default().to_vec();
-            return Err(Fault { column: Some(i), value, expected });
+        if let Err(reason) = column.push_at(bytes, start, end) {
+            return Err(Fault::cell(i, bytes.get(start..end).unwrap_or_default(), reason));
         }
         start = end + 1;
     }

@@ -63,7 +63,7 @@ impl<W: Write> CsvWriter<W> {
     ///
     /// # Errors
     ///
-    /// Those of the inner writer, and [`io::ErrorKind::InvalidInput`] for a column that is neither
+    /// The errors of the inner writer, and [`io::ErrorKind::InvalidInput`] for a column that is neither
     /// `Float64` nor `Utf8`.
     pub fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
         let schema = batch.schema();
@@ -95,7 +95,7 @@ impl<W: Write> CsvWriter<W> {
     ///
     /// # Errors
     ///
-    /// Those of the inner writer.
+    /// The errors of the inner writer.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
@@ -104,7 +104,7 @@ impl<W: Write> CsvWriter<W> {
     ///
     /// # Errors
     ///
-    /// Those of the inner writer.
+    /// The errors of the inner writer.
     pub fn finish(mut self) -> io::Result<W> {
         self.out.flush()?;
         Ok(self.out)

@@ -2,24 +2,27 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::arrow::array::RecordBatch;
 
+use super::json_flat::Flat;
 use super::json_nested::Paths;
 use super::lines::Lines;
 use crate::error::Result;
+use crate::telemetry::files::format;
 use crate::telemetry::schema::Schema;
 use crate::telemetry::schema::layout::Layout;
-use crate::telemetry::table::batches::{BatchReader, is_final};
+use crate::telemetry::table::batches::batch_reader;
 use crate::telemetry::table::column_builder::ColumnBuilder;
 use crate::telemetry::table::options::ReadOptions;
-use crate::telemetry::table::report::ReadReport;
 use crate::telemetry::table::rows::{Fault, Record, Rows};
 
-/// The key that tells an event's kind, and the kind that is read.
+/// The key of an event's kind, and the kind that is read.
 const KIND: &str = "event_type";
 const FLOW: &str = "flow";
+
+/// Keys of which an event has one.
+const EVENT_KEYS: [&str; 3] = ["flow_id", "flow", "stats"];
 
 /// Columns that Suricata writes in hexadecimal.
 const HEXADECIMAL: [&str; 3] = ["tcp.tcp_flags", "tcp.tcp_flags_ts", "tcp.tcp_flags_tc"];
@@ -29,13 +32,14 @@ const DURATION: &str = "duration";
 
 /// Reads the flow events of Suricata's EVE log (JSON lines) as a stream of Arrow batches.
 ///
-/// The columns are those of the preset `eve_flow`, or of the schema in the options, each a key of the event or
-/// a path into it, such as `flow.pkts_toserver`. Keys that the schema does not name are passed over; absent
-/// ones are null, all columns are always there. Times become seconds since the epoch, hexadecimal TCP flags
-/// numbers, and `vlan` the outermost tag; `duration` is `flow.end` less `flow.start`.
+/// The columns come from the preset `eve_flow`, or from the schema in the options: each is a key of the event or
+/// a path into it, such as `flow.pkts_toserver`. Keys without a column are passed over; absent
+/// keys are null, and all columns are always present. Times become seconds since the epoch, hexadecimal TCP flags
+/// numbers, and `vlan` the outermost tag; `duration` is `flow.end` less `flow.start`. An event may be inside another
+/// object, such as `{"host": …, "event": {…}}`, if the event on the first line is.
 ///
-/// Events of other types are counted by type in [`ReadReport::skipped`]. A line that is no JSON object, that has
-/// no `event_type`, or that holds a value outside its column's range is rejected, counted and told, as one longer
+/// Events of other types are counted by type in [`ReadReport::skipped`](crate::telemetry::ReadReport::skipped). A line that is not a JSON object, that has
+/// no `event_type`, or that holds a value outside its column's range is rejected, counted and reported, as one longer
 /// than [`ReadOptions::max_line_bytes`] is. A batch may be the same errors as in [`CsvReader`](crate::telemetry::CsvReader).
 ///
 /// # Examples
@@ -56,7 +60,7 @@ pub struct EveReader {
     lines: Lines,
     rows: Rows,
     paths: Paths,
-    telling: Vec<usize>,
+    required: Vec<usize>,
     /// Positions of `flow.start`, `flow.end` and of their difference.
     duration: Option<[usize; 3]>,
     done: bool,
@@ -85,16 +89,18 @@ impl EveReader {
     }
 
     /// Starts at the first line, with settings that were checked.
-    pub(crate) fn start(lines: Lines, options: &ReadOptions) -> Result<Self> {
+    pub(crate) fn start(mut lines: Lines, options: &ReadOptions) -> Result<Self> {
+        let head = lines.head(format::has_line)?;
+        let prefix = head.split(|&b| b == b'\n').find_map(event_path).unwrap_or_default();
         let schema = options.schema.clone().map_or_else(|| Schema::preset("eve_flow"), Ok)?;
-        let mut paths = Paths::new(KIND, FLOW, true);
+        let mut paths = Paths::new(&prefix, KIND, FLOW, true);
         for (position, column) in schema.columns().iter().enumerate() {
             paths.add(&column.name, position, HEXADECIMAL.contains(&column.name.as_str()));
         }
         let place = |name: &str| schema.index_of(name);
         let duration = place("flow.start").zip(place("flow.end")).zip(place(DURATION));
         Ok(Self {
-            telling: schema.telling(),
+            required: schema.required(),
             duration: duration.map(|((start, end), difference)| [start, end, difference]),
             rows: Rows::new(
                 Layout::whole(schema),
@@ -109,7 +115,7 @@ impl EveReader {
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        let Self { lines, rows, paths, telling, duration, done } = self;
+        let Self { lines, rows, paths, required, duration, done } = self;
         rows.next_batch(lines, done, |rows, bytes, line| {
             let text = &bytes[line];
             if text.trim_ascii().is_empty() {
@@ -117,7 +123,7 @@ impl EveReader {
             }
             let record = paths.append(rows, text);
             Ok(match record {
-                Record::Row(Ok(())) => Record::Row(complete(rows, telling, *duration)),
+                Record::Row(Ok(())) => Record::Row(complete(rows, required, *duration)),
                 other => other,
             })
         })
@@ -128,7 +134,25 @@ impl EveReader {
 pub(crate) fn is_event(keys: &[String]) -> bool {
     let has = |wanted: &str| keys.iter().any(|key| key == wanted);
     // Other exporters have the first key too.
-    is_kinded(keys) && ["flow_id", "flow", "stats"].into_iter().any(has)
+    is_kinded(keys) && EVENT_KEYS.into_iter().any(has)
+}
+
+/// The path of the EVE event in the object on a line, such as `event`; empty for the object itself, `None` without an event.
+///
+/// Log shippers put events into an object of their own.
+pub(crate) fn event_path(line: &[u8]) -> Option<String> {
+    let paths = Flat::of(line, &|_| false).ok()?.paths();
+    let objects = paths.iter().filter_map(|path| path.strip_suffix(KIND));
+    let has = |object: &str, key: &str| {
+        let inside = |path: &String| {
+            let rest = path.strip_prefix(object).and_then(|rest| rest.strip_prefix(key));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        paths.iter().any(inside)
+    };
+    let is_object = |object: &&str| object.is_empty() || object.ends_with('.');
+    let mut events = objects.filter(is_object).filter(|object| EVENT_KEYS.iter().any(|key| has(object, key)));
+    events.next().map(|object| object.trim_end_matches('.').to_owned())
 }
 
 /// Whether an object with these keys names a kind of event.
@@ -137,7 +161,7 @@ pub(crate) fn is_kinded(keys: &[String]) -> bool {
 }
 
 /// Fills up the row at hand.
-fn complete(rows: &mut Rows, telling: &[usize], duration: Option<[usize; 3]>) -> Result<(), Fault> {
+fn complete(rows: &mut Rows, required: &[usize], duration: Option<[usize; 3]>) -> Result<(), Fault> {
     if let Some([start, end, difference]) = duration {
         let row = rows.len();
         let time = |rows: &mut Rows, i: usize| {
@@ -148,36 +172,13 @@ fn complete(rows: &mut Rows, telling: &[usize], duration: Option<[usize; 3]>) ->
         if let Some((seconds, column)) = between.zip(rows.columns().get_mut(difference))
             && column.len() == row
         {
-            column.push_number(seconds).map_err(|expected| Fault {
-                column: Some(difference),
-                value: seconds.to_string().into(),
-                expected,
-            })?;
+            column
+                .push_number(seconds)
+                .map_err(|reason| Fault::cell(difference, seconds.to_string(), reason))?;
         }
     }
     rows.fill_up();
-    rows.check_telling(telling)
+    rows.check_required(required)
 }
 
-impl BatchReader for EveReader {
-    fn schema(&self) -> &Arc<Schema> {
-        self.rows.schema()
-    }
-
-    fn report(&self) -> &ReadReport {
-        self.rows.report()
-    }
-}
-
-impl Iterator for EveReader {
-    type Item = Result<RecordBatch>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
-            return None;
-        }
-        let batch = self.next_batch();
-        self.done |= is_final(&batch);
-        batch.transpose()
-    }
-}
+batch_reader!(EveReader, rows);

@@ -1,21 +1,23 @@
 //! JSON lines, streamed into Arrow batches, and JSON text that a service was sent.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::arrow::array::RecordBatch;
 
-use super::json_record::{self, RecordKeys};
+use super::json_flat::{Flat, IsColumn, known_paths};
+use super::json_record;
 use super::lines::{Line, Lines};
 use crate::error::{Error, Result};
+use crate::telemetry::cell::reason::Reason;
 use crate::telemetry::schema::Schema;
 use crate::telemetry::schema::layout;
 use crate::telemetry::schema::sample;
 use crate::telemetry::table::Table;
-use crate::telemetry::table::batches::{BatchReader, is_final};
+use crate::telemetry::table::batches::{BatchReader, batch_reader};
 use crate::telemetry::table::options::ReadOptions;
-use crate::telemetry::table::report::ReadReport;
 use crate::telemetry::table::rows::{Fault, Record, Rows};
 
 /// Reads a file of JSON lines, one object each; gzip is unpacked.
@@ -38,10 +40,16 @@ pub fn read_jsonl_with(path: impl AsRef<Path>, options: &ReadOptions) -> Result<
 
 /// Reads JSON lines as a stream of Arrow batches, holding one batch at a time.
 ///
-/// The keys of the first object are the columns, as a header is in CSV: every feature must be among them,
-/// and later objects have the same keys in any order; a key may be absent where the column is no feature.
+/// Every feature of the schema must be a key of the first object or of another one among the first (2,000, or 256 KiB);
+/// the columns are the keys of the first object and these. Objects have their keys in any order. A key that an object
+/// lacks is a missing value in every schema; [`ReadReport::absent`](crate::telemetry::ReadReport::absent) counts the
+/// features among them. An object with none of the features, or with a key that is not a column, is rejected.
+///
+/// A column `a.b` is the key `a.b`, or the key `b` of the object at the key `a`. If the schema is inferred, objects inside
+/// a record become such columns, up to 4 objects deep and 1,000 columns; deeper objects and lists are ignored.
+///
 /// `null` is null, booleans are 0 and 1, and a string in a number column is read as a CSV cell is.
-/// Records are rejected, counted and told as in [`CsvReader`](crate::telemetry::CsvReader), and a batch may be the same errors.
+/// Records are rejected, counted and reported as in [`CsvReader`](crate::telemetry::CsvReader), and a batch may be the same errors.
 ///
 /// # Examples
 ///
@@ -69,7 +77,7 @@ impl JsonReader {
     ///
     /// [`Error::Io`]; [`Error::InvalidArgument`] for settings outside their domain;
     /// [`Error::InsufficientData`] for an empty file; [`Error::BadRecord`] for UTF-16, and for a first line
-    /// that is no JSON object; [`Error::SchemaMismatch`] for foreign keys.
+    /// that is not a JSON object; [`Error::SchemaMismatch`] for foreign keys.
     pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Self> {
         options.check()?;
         Self::start(Lines::open(path.as_ref(), options.max_line_bytes)?, options)
@@ -87,12 +95,26 @@ impl JsonReader {
 
     /// Starts at the first line, with settings that were checked.
     pub(crate) fn start(mut lines: Lines, options: &ReadOptions) -> Result<Self> {
-        let (first, keys) = first(&mut lines)?;
+        let (first, flat) = first(&mut lines, &columns_of(options.schema.as_ref()))?;
         let number = lines.number();
-        let fit = layout::by_keys(lines.place(), &keys.0, options.schema.as_ref());
-        let sample = || sample::of_json(&mut lines, &first, &keys.0);
-        let layout = layout::or_inferred(fit, options, &keys.0, sample)?;
-        let rows = Rows::new(layout, lines.place(), options.batch_rows, options.max_rejected_share);
+        let place = lines.place().to_owned();
+        let mut fit = layout::by_keys(&place, &flat.paths(), options.schema.as_ref());
+        if fit.is_err() {
+            // A key that the first record lacks may be in the next ones.
+            let known = options.schema.as_ref().or(options.fallback.as_ref());
+            let is_column = columns_of(known);
+            let flats = sample::json_records(&mut lines, &first, &|path| is_column.contains(path))?;
+            fit = match &options.schema {
+                Some(schema) => {
+                    let paths = known_paths(&flats, &|path| is_column.contains(path));
+                    layout::by_keys(&place, &paths, Some(schema))
+                }
+                None => layout::by_keys(&place, &known_paths(&flats, &|_| true), None).or(fit),
+            };
+            let names = known_paths(&flats, &|path| is_column.contains(path));
+            fit = layout::or_inferred(fit, options, &names, || Ok(sample::of_json(flats)));
+        }
+        let rows = Rows::new(fit?, &place, options.batch_rows, options.max_rejected_share);
         Ok(Self { lines, rows, first: Some((number, first)), done: false })
     }
 
@@ -112,28 +134,10 @@ impl JsonReader {
     }
 }
 
-impl BatchReader for JsonReader {
-    fn schema(&self) -> &Arc<Schema> {
-        self.rows.schema()
-    }
+batch_reader!(JsonReader, rows);
 
-    fn report(&self) -> &ReadReport {
-        self.rows.report()
-    }
-}
-
-impl Iterator for JsonReader {
-    type Item = Result<RecordBatch>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
-            return None;
-        }
-        let batch = self.next_batch();
-        self.done |= is_final(&batch);
-        batch.transpose()
-    }
-}
+/// The place in errors of records that are not in a file.
+const PLACE: &str = "json";
 
 /// The place in errors of records that are not in a file.
 const PLACE: &str = "json";
@@ -141,12 +145,12 @@ const PLACE: &str = "json";
 impl Table {
     /// Reads one JSON object, or an array of objects, as a service is sent them.
     ///
-    /// The keys of the first object are the columns, as for [`JsonReader`]. Row `i` of the table is record
-    /// `i`: one record that cannot be read refuses them all, named by its number, from 1, as the line.
+    /// Every feature must be a key of at least one of the first 2,000 objects, as for [`JsonReader`]. Row `i` of the table is record
+    /// `i`: one record that cannot be read is an error for all, with its number, from 1, as the line.
     ///
     /// # Errors
     ///
-    /// [`Error::BadRecord`] for text that is no such JSON; [`Error::SchemaMismatch`] for foreign keys;
+    /// [`Error::BadRecord`] for other text; [`Error::SchemaMismatch`] for foreign keys;
     /// [`Error::TooManyRejected`]; [`Error::InsufficientData`] for an empty array.
     ///
     /// # Examples
@@ -161,12 +165,20 @@ impl Table {
     /// # Ok::<(), qosguard::Error>(())
     /// ```
     pub fn from_json(schema: &Schema, text: &str) -> Result<Self> {
-        let layout = layout::by_keys(PLACE, &first_keys(text)?, Some(schema))?;
+        let is_column = |path: &str| schema.index_of(path).is_some();
+        let fit = |count| {
+            let flats = records(text, count, &is_column)?;
+            layout::by_keys(PLACE, &known_paths(&flats, &is_column), Some(schema))
+        };
+        // A key that the first record lacks may be in the next ones.
+        let layout = match fit(1) {
+            Err(Error::SchemaMismatch { .. }) => fit(sample::ROWS)?,
+            other => other?,
+        };
         let mut rows = Rows::new(layout, PLACE, ReadOptions::default().batch_rows, 0.0);
         let mut batches = Vec::new();
         if is_array(text) {
-            let appended = json_record::append_array(&mut rows, text);
-            batches = appended.map_err(|error| not_json(text, &error))??;
+            batches = json_record::append_array(&mut rows, text).map_err(|error| no_json(text, &error))??;
         } else {
             let outcome = append_line(&mut rows, text.as_bytes());
             rows.end_row(1, outcome)?;
@@ -181,29 +193,40 @@ fn is_array(text: &str) -> bool {
     text.trim_start().starts_with('[')
 }
 
-/// The keys of a JSON object, or of the first object of an array.
-pub(crate) fn first_keys(text: &str) -> Result<Vec<String>> {
-    let first =
-        if is_array(text) { RecordKeys::first_of(text) } else { serde_json::from_str(text).map(Some) };
-    let first = first.map_err(|error| not_json(text, &error))?;
-    let none = || Error::InsufficientData { what: format!("{PLACE}: records"), needed: 1, got: 0 };
-    first.map(|keys| keys.0).ok_or_else(none)
+/// The values of a JSON object, or of the first objects of an array, `count` at most and one at least.
+pub(crate) fn records(text: &str, count: usize, is_column: IsColumn<'_>) -> Result<Vec<Flat>> {
+    let flats = if is_array(text) {
+        Flat::of_array(text, count, is_column)
+    } else {
+        Flat::of(text.as_bytes(), is_column).map(|flat| vec![flat])
+    };
+    let flats = flats.map_err(|error| no_json(text, &error))?;
+    if flats.is_empty() {
+        return Err(Error::InsufficientData { what: format!("{PLACE}: records"), needed: 1, got: 0 });
+    }
+    Ok(flats)
 }
 
-/// The error of text that is neither a JSON object nor an array of them.
-pub(crate) fn not_json(text: &str, error: &serde_json::Error) -> Error {
+/// The error of text that is neither a JSON object nor an array of objects.
+fn no_json(text: &str, error: &serde_json::Error) -> Error {
     let expected = format!("a JSON object or an array of them: {error}");
     bad_record(PLACE, error.line() as u64, text.as_bytes(), expected)
 }
 
-/// The keys of the first object of a file.
+/// The paths of the first object of a file.
 pub(crate) fn keys(path: &Path, options: &ReadOptions) -> Result<Vec<String>> {
     options.check()?;
-    first(&mut Lines::open(path, options.max_line_bytes)?).map(|(_, keys)| keys.0)
+    let mut lines = Lines::open(path, options.max_line_bytes)?;
+    first(&mut lines, &HashSet::new()).map(|(_, flat)| flat.paths())
 }
 
-/// The first line that is not blank, and the keys of its object.
-fn first(lines: &mut Lines) -> Result<(Vec<u8>, RecordKeys)> {
+/// The names of a schema's columns.
+fn columns_of(schema: Option<&Schema>) -> HashSet<String> {
+    schema.map(|schema| schema.columns().iter().map(|c| c.name.clone()).collect()).unwrap_or_default()
+}
+
+/// The first line that is not blank, and the values of its object.
+fn first(lines: &mut Lines, columns: &HashSet<String>) -> Result<(Vec<u8>, Flat)> {
     let first = loop {
         match lines.next()? {
             Some(Line::Idle) => {}
@@ -211,7 +234,7 @@ fn first(lines: &mut Lines) -> Result<(Vec<u8>, RecordKeys)> {
             Some(Line::Text(line)) => break lines.bytes()[line].to_vec(),
             Some(Line::TooLong) => {
                 let fault = Fault::too_long(lines.max_line_bytes());
-                return Err(bad_record(lines.place(), lines.number(), &fault.value, fault.expected));
+                return Err(fault.into_error(lines.place(), lines.number()));
             }
             None => {
                 let what = format!("{}: records", lines.place());
@@ -219,10 +242,15 @@ fn first(lines: &mut Lines) -> Result<(Vec<u8>, RecordKeys)> {
             }
         }
     };
-    let keys = RecordKeys::of(&first).map_err(|e| {
-        bad_record(lines.place(), lines.number(), &first, format!("one JSON object on a line: {e}"))
-    })?;
-    Ok((first, keys))
+    match Flat::of(&first, &|path| columns.contains(path)) {
+        Ok(flat) => Ok((first, flat)),
+        Err(e) => Err(not_json(first, &e).into_error(lines.place(), lines.number())),
+    }
+}
+
+/// The fault of a line that is not a JSON object.
+fn not_json(line: impl Into<Vec<u8>>, error: &serde_json::Error) -> Fault {
+    Fault::record(line, Reason::NotJson { problem: error.to_string() })
 }
 
 /// Appends the object on a line.
@@ -230,7 +258,7 @@ fn append_line(rows: &mut Rows, line: &[u8]) -> Result<(), Fault> {
     let mut parser = serde_json::Deserializer::from_slice(line);
     json_record::append(rows, &mut parser)
         .and_then(|outcome| parser.end().map(|()| outcome))
-        .unwrap_or_else(|e| Err(Fault::record(line, format!("a JSON object: {e}"))))
+        .unwrap_or_else(|e| Err(not_json(line, &e)))
 }
 
 fn bad_record(place: &str, line: u64, value: &[u8], expected: String) -> Error {

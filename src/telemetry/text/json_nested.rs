@@ -11,6 +11,7 @@ use serde::de::{
 };
 
 use super::json_record::{Appended, Value};
+use crate::telemetry::cell::reason::Reason;
 use crate::telemetry::table::column_builder::ColumnBuilder;
 use crate::telemetry::table::rows::{Fault, Record, Rows};
 
@@ -19,9 +20,11 @@ use crate::telemetry::table::rows::{Fault, Record, Rows};
 pub(crate) struct Paths {
     /// Keys of the whole object, then of the objects inside it.
     objects: Vec<Keys>,
-    /// The value of the key that tells the record's kind, of the records that are rows.
+    /// Path of the object with the values, with a dot at its end; empty for the whole object.
+    prefix: String,
+    /// The kind of the records that are rows.
     wanted: &'static str,
-    /// That key, where every record must have it.
+    /// The key of the kind, if every record must have it.
     required: Option<&'static str>,
 }
 
@@ -55,17 +58,26 @@ impl Keys {
 }
 
 impl Paths {
-    /// Paths to no column, in records whose `kind` key is `wanted`; it may be absent unless it is `required`.
-    pub(crate) fn new(kind: &'static str, wanted: &'static str, required: bool) -> Self {
-        let mut keys = Keys::default();
-        keys.insert(kind, Target::Kind);
-        Self { objects: vec![keys], wanted, required: required.then_some(kind) }
+    /// No paths yet, for the object at `prefix` of records whose `kind` key is `wanted`; a `required` kind is never absent.
+    pub(crate) fn new(prefix: &str, kind: &'static str, wanted: &'static str, required: bool) -> Self {
+        let mut paths = Self {
+            objects: vec![Keys::default()],
+            prefix: if prefix.is_empty() { String::new() } else { format!("{prefix}.") },
+            wanted,
+            required: required.then_some(kind),
+        };
+        paths.lead(kind, Target::Kind);
+        paths
     }
 
     /// Leads a path to the column at `position`: a key with these dots, or objects one inside the other.
     pub(crate) fn add(&mut self, path: &str, position: usize, hexadecimal: bool) {
-        let target = if hexadecimal { Target::Hexadecimal(position) } else { Target::Column(position) };
-        let (mut object, mut rest) = (0, path);
+        self.lead(path, if hexadecimal { Target::Hexadecimal(position) } else { Target::Column(position) });
+    }
+
+    fn lead(&mut self, path: &str, target: Target) {
+        let path = format!("{}{path}", self.prefix);
+        let (mut object, mut rest) = (0, &path[..]);
         loop {
             if self.objects[object].find(rest).is_none() {
                 self.objects[object].insert(rest, target);
@@ -88,18 +100,18 @@ impl Paths {
     /// Appends the object on a line; columns that it lacks are not filled up.
     pub(crate) fn append(&self, rows: &mut Rows, line: &[u8]) -> Record {
         let Ok(text) = std::str::from_utf8(line) else {
-            return Record::Row(Err(Fault::record(line, "UTF-8 text")));
+            return Record::Row(Err(Fault::record(line, Reason::NotUtf8)));
         };
         let mut found = Found::default();
         let mut parser = serde_json::Deserializer::from_str(text);
         let object = Object { rows, paths: self, keys: self.objects.first(), found: &mut found };
         if let Err(e) = object.deserialize(&mut parser).and_then(|()| parser.end()) {
-            return Record::Row(Err(Fault::record(line, format!("a JSON object: {e}"))));
+            return Record::Row(Err(Fault::record(line, Reason::NotJson { problem: e.to_string() })));
         }
         match (found.other, found.fault, self.required) {
             (Some(kind), ..) => Record::Other(kind),
             (None, _, Some(key)) if !found.kind => {
-                Record::Row(Err(Fault::record(line, format!("an object with the key `{key}`"))))
+                Record::Row(Err(Fault::record(line, Reason::NoKind { key: key.to_owned() })))
             }
             (None, Some(fault), _) => Record::Row(Err(fault)),
             (None, None, _) => Record::Row(Ok(())),
@@ -111,9 +123,9 @@ impl Paths {
 #[derive(Debug, Default)]
 struct Found {
     fault: Option<Fault>,
-    /// Whether the record tells its kind.
+    /// Whether the record has the key of its kind.
     kind: bool,
-    /// The kind of a record that is no row.
+    /// The kind of a record that is not a row.
     other: Option<String>,
 }
 
@@ -170,12 +182,12 @@ impl<'de> Visitor<'de> for Object<'_> {
             let Some(column) = self.rows.columns().get_mut(position) else { continue };
             let appended = if column.len() > row {
                 map.next_value::<IgnoredAny>()?;
-                Err((b"twice".to_vec(), "once".into()))
+                Err((Vec::new(), Reason::DuplicateKey))
             } else {
                 map.next_value_seed(Cell { column, hexadecimal })?
             };
-            if let Err((value, expected)) = appended {
-                self.found.fault.get_or_insert(Fault { column: Some(position), value, expected });
+            if let Err((value, reason)) = appended {
+                self.found.fault.get_or_insert(Fault::cell(position, value, reason));
             }
         }
         Ok(())
@@ -278,7 +290,7 @@ impl<'de> Visitor<'de> for Cell<'_> {
         let digits = value.bytes().all(|b| b.is_ascii_hexdigit());
         match u32::from_str_radix(value, 16) {
             Ok(number) if digits => Value(self.column).visit_u64(number.into()),
-            _ => Ok(Err((value.into(), "a hexadecimal number".into()))),
+            _ => Ok(Err((value.into(), Reason::NotHexadecimal))),
         }
     }
 

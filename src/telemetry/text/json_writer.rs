@@ -41,7 +41,7 @@ impl<W: Write> JsonWriter<W> {
     ///
     /// # Errors
     ///
-    /// Those of the inner writer, and [`io::ErrorKind::InvalidInput`] for a column that is neither
+    /// The errors of the inner writer, and [`io::ErrorKind::InvalidInput`] for a column that is neither
     /// `Float64` nor `Utf8`.
     pub fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
         let mut columns = Vec::with_capacity(batch.num_columns());
@@ -71,7 +71,7 @@ impl<W: Write> JsonWriter<W> {
     ///
     /// # Errors
     ///
-    /// Those of the inner writer.
+    /// The errors of the inner writer.
     pub fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
@@ -80,7 +80,7 @@ impl<W: Write> JsonWriter<W> {
     ///
     /// # Errors
     ///
-    /// Those of the inner writer.
+    /// The errors of the inner writer.
     pub fn finish(mut self) -> io::Result<W> {
         self.out.flush()?;
         Ok(self.out)

@@ -10,6 +10,7 @@ use crate::progress::Cancellable;
 use crate::telemetry::cell::number;
 use crate::telemetry::cell::split;
 use crate::telemetry::files::gzip::{Gunzip, is_gzip};
+use crate::telemetry::files::{format, packed};
 
 /// Bytes asked of the input at once.
 const CHUNK: usize = 256 << 10;
@@ -24,7 +25,7 @@ pub(crate) enum Line {
     Text(Range<usize>),
     /// Longer than the cap; read past and not kept.
     TooLong,
-    /// None yet: the input says that it would block. What is at hand should go out; then ask again.
+    /// None yet: a read of the input would block. The rows so far should be returned; then ask again.
     Idle,
 }
 
@@ -38,7 +39,7 @@ pub(crate) struct Lines {
     at_end: bool,
     /// Whether the last attempt to load found that the input would block.
     idle: bool,
-    /// Whether the start of the line at hand was dropped, for it is too long.
+    /// Whether the start of this line was dropped because it is too long.
     dropped: bool,
     number: u64,
     max_line_bytes: usize,
@@ -60,25 +61,27 @@ impl Lines {
         Self::new(Box::new(file), &path.display().to_string(), max_line_bytes)
     }
 
-    /// The lines of any input; a gzip stream is known by its first two bytes.
+    /// The lines of any input, plain or gzipped.
     ///
     /// A byte order mark of UTF-8 is skipped.
     ///
     /// # Errors
     ///
-    /// [`Error::BadRecord`] for UTF-16 and UTF-32, [`Error::Io`].
+    /// [`Error::BadRecord`] for UTF-16 and UTF-32, [`Error::Packed`], [`Error::Io`].
     pub(crate) fn new(mut input: Box<dyn Read + Send>, place: &str, max_line_bytes: usize) -> Result<Self> {
-        let mut head = vec![0; 2];
+        let mut head = vec![0; format::HEAD_BYTES as usize];
         let mut length = 0;
         while length < head.len() {
             match input.read(&mut head[length..]) {
                 Ok(0) => break,
                 Ok(read) => length += read,
+                Err(e) if would_block(&e) && length >= 2 => break,
                 Err(e) if e.kind() == ErrorKind::Interrupted || would_block(&e) => {}
                 Err(e) => return Err(Error::io(Path::new(place), e)),
             }
         }
         head.truncate(length);
+        packed::check(place, &head)?;
         let zipped = is_gzip(&head);
         let whole = Cancellable(Cursor::new(head).chain(input));
         let input: Box<dyn Read + Send> =

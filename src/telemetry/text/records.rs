@@ -4,6 +4,7 @@ use memchr::{memchr, memchr2};
 
 use super::lines::{Line, Lines};
 use crate::error::{Error, Result};
+use crate::telemetry::cell::reason::Reason;
 use crate::telemetry::table::rows::Fault;
 
 /// A parser that holds one record.
@@ -54,13 +55,7 @@ impl Records {
                 },
                 Some(Line::TooLong) => Fault::too_long(lines.max_line_bytes()),
             };
-            return Err(Error::BadRecord {
-                place: lines.place().to_owned(),
-                line: number,
-                column: String::new(),
-                value: String::from_utf8_lossy(&fault.value).into_owned(),
-                expected: fault.expected,
-            });
+            return Err(fault.into_error(lines.place(), number));
         }
     }
 
@@ -74,7 +69,7 @@ impl Records {
             let at_end = lines.at_end();
             match self.parse(lines.rest(), at_end) {
                 Ok(Some(length)) if memchr(0, &lines.rest()[..length]).is_some() => {
-                    return Ok(Err(Fault::record("\\0", "text without NUL bytes")));
+                    return Ok(Err(Fault::record("\\0", Reason::NulByte)));
                 }
                 Ok(Some(length))
                     if lines.rest()[..length].trim_ascii_end().len() > lines.max_line_bytes() =>
@@ -137,12 +132,12 @@ impl Records {
         at += input[at..].iter().take_while(blank).count();
         match input.get(at) {
             Some(&b) if b == self.delimiter || b == b'\n' => Ok(Some(at)),
-            Some(_) => Err(Fault::record("\"", "a quote at the end of its cell")),
+            Some(_) => Err(Fault::record("\"", Reason::TextAfterQuote)),
             None => Ok(at_end.then_some(at)),
         }
     }
 }
 
 fn open_quote() -> Fault {
-    Fault::record("\"", "a quote that is closed")
+    Fault::record("\"", Reason::UnclosedQuote)
 }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use memchr::{memchr, memmem};
 
 use crate::error::{Error, Result};
+use crate::telemetry::cell::reason::Reason;
 use crate::telemetry::cell::spelling;
 use crate::telemetry::cell::split;
 use crate::telemetry::schema::Role;
@@ -37,7 +38,7 @@ impl Default for Header {
 
 /// The name that a field has in the preset.
 ///
-/// Zeek's option `Log::default_scope_sep` sets what stands in place of the dot in `id.orig_h`.
+/// Zeek's option `Log::default_scope_sep` sets the text in place of the dot in `id.orig_h`.
 pub(crate) fn canonical(field: &str) -> &str {
     if super::DETAILED_LABEL.contains(&field) {
         return "detailedlabel";
@@ -58,7 +59,7 @@ pub(crate) fn separator(line: &[u8]) -> Option<u8> {
     if let [byte] = value[..] { Some(byte) } else { None }
 }
 
-/// The names of a `#fields` line; those at its end may stand apart by blanks.
+/// The names of a `#fields` line; blanks may separate the last ones.
 pub(crate) fn fields(line: &[u8], separator: u8) -> Option<Vec<String>> {
     let names = line.strip_prefix(b"#fields")?.strip_prefix(&[separator])?;
     let names = names.split(|&b| b == separator || b == b' ').filter(|name| !name.is_empty());
@@ -74,7 +75,7 @@ impl Header {
     pub(crate) fn read(&mut self, line: &[u8], rows: &Rows) -> Result<Record> {
         if line.starts_with(b"#separator") {
             let Some(byte) = separator(line) else {
-                return Ok(Record::Row(Err(Fault::record(line, "a separator of one byte"))));
+                return Ok(Record::Row(Err(Fault::record(line, Reason::BadSeparator))));
             };
             self.separator = byte;
         } else if let Some(names) = fields(line, self.separator) {
@@ -111,10 +112,10 @@ impl Header {
     pub(crate) fn append(&mut self, rows: &mut Rows, bytes: &[u8], line: Range<usize>) -> Result<(), Fault> {
         let text = &bytes[line.clone()];
         if self.targets.is_empty() {
-            return Err(Fault::record(text, "a JSON object, or a record below a `#fields` line"));
+            return Err(Fault::record(text, Reason::NoFields));
         }
         if memchr(0, text).is_some() {
-            return Err(Fault::record("\\0", "text without NUL bytes"));
+            return Err(Fault::record("\\0", Reason::NulByte));
         }
         let escaped = memchr(b'\\', text).is_some();
         split::ends(bytes, line.start, line.end, self.separator, &mut self.ends);
@@ -122,8 +123,8 @@ impl Header {
             self.split_tail(bytes);
         }
         if self.ends.len() != self.targets.len() {
-            let expected = format!("{} cells, as many as fields", self.targets.len());
-            return Err(Fault::record(format!("{} cells", self.ends.len()), expected));
+            let reason = Reason::WrongCellCount { expected: self.targets.len() };
+            return Err(Fault::record(format!("{} cells", self.ends.len()), reason));
         }
         let mut next = line.start;
         for (target, &end) in self.targets.iter().zip(&self.ends) {
@@ -140,20 +141,20 @@ impl Header {
                 Ok(())
             } else if !column.is_number() && escaped {
                 let cell = unescape(cell);
-                if cell.contains(&0) { Err("text without NUL bytes".into()) } else { column.push_cell(&cell) }
+                if cell.contains(&0) { Err(Reason::NulByte) } else { column.push_cell(&cell) }
             } else if column.is_number() && matches!(cell, b"T" | b"F") {
                 column.push_number(f64::from(u8::from(cell == b"T")))
             } else {
                 column.push_at(bytes, start, end)
             };
-            if let Err(expected) = appended {
-                return Err(Fault { column: Some(position), value: bytes[start..end].to_vec(), expected });
+            if let Err(reason) = appended {
+                return Err(Fault::cell(position, &bytes[start..end], reason));
             }
         }
         Ok(())
     }
 
-    /// Splits the last cell where two blanks or more stand.
+    /// Splits the last cell at two blanks or more.
     fn split_tail(&mut self, bytes: &[u8]) {
         let Some(end) = self.ends.pop() else { return };
         let mut start = self.ends.last().map_or(0, |end| end + 1);

@@ -4,36 +4,40 @@ mod header;
 
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::arrow::array::RecordBatch;
 
+use super::json_flat::{Flat, Leaf};
+use super::json_keys::RecordKeys;
 use super::json_nested::Paths;
-use super::json_record::RecordKeys;
 use super::lines::Lines;
 use crate::error::Result;
+use crate::telemetry::cell::clock::TimeUnit;
 use crate::telemetry::schema::layout::Layout;
 use crate::telemetry::schema::{Role, Schema};
-use crate::telemetry::table::batches::{BatchReader, is_final};
+use crate::telemetry::table::batches::batch_reader;
 use crate::telemetry::table::options::ReadOptions;
-use crate::telemetry::table::report::ReadReport;
 use crate::telemetry::table::rows::{Record, Rows};
 use header::{Header, canonical};
+
+/// The column of the record's time.
+const TIME: &str = "ts";
 
 /// Other names of the column `detailedlabel`.
 const DETAILED_LABEL: [&str; 2] = ["detailed-label", "detailed_label"];
 
 /// Reads Zeek's conn.log as a stream of Arrow batches: tab-separated values with `#` lines, or JSON lines.
 ///
-/// The columns are those of the preset `zeek_conn`, or of the schema in the options, found by their names in any
+/// The columns come from the preset `zeek_conn`, or from the schema in the options, found by their names in any
 /// order. All are always there, labels and families only where the first header or record has them; other
 /// columns of the log are passed over. Unset (`-`, an absent key) and empty (`(empty)`) cells are null, `T` and
-/// `F` are 1 and 0, escapes such as `\x09` are undone, and a time is the epoch's seconds or ISO 8601.
-/// A new `#fields` line holds from there on, so that logs may stand one behind the other. Columns at the end of
-/// a line may stand apart by blanks in place of the separator, as in the labelled logs of IoT-23.
+/// `F` are 1 and 0, escapes such as `\x09` are undone, and a time is in seconds since the epoch, in
+/// milliseconds (`JSON::TS_MILLIS`, if the first record has them), or in ISO 8601.
+/// A new `#fields` line applies from there on, so that logs may be concatenated. Blanks may separate the columns at the
+/// end of a line in place of the separator, as in the labelled logs of IoT-23.
 ///
-/// Records of another log, told by the key `_path`, are counted in [`ReadReport::skipped`]. Rejected, counted and
-/// told are a line without a header above it, with another number of cells, with a cell out of its column's range,
+/// Records of another log, by the key `_path`, are counted in [`ReadReport::skipped`](crate::telemetry::ReadReport::skipped). Rejected, counted and
+/// reported are a line without a header above it, with another number of cells, with a cell out of its column's range,
 /// with no numeric feature at all, that is broken JSON, or longer than [`ReadOptions::max_line_bytes`].
 /// A batch may be the same errors as in [`CsvReader`](crate::telemetry::CsvReader), and
 /// [`Error::SchemaMismatch`](crate::Error::SchemaMismatch) for a `#fields` line that lacks a feature.
@@ -55,7 +59,7 @@ pub struct ZeekReader {
     rows: Rows,
     header: Header,
     paths: Paths,
-    telling: Vec<usize>,
+    required: Vec<usize>,
     done: bool,
 }
 
@@ -88,6 +92,7 @@ impl ZeekReader {
         // The last line of a file may lack its end.
         let names = first_names(head, true).unwrap_or_default();
         let schema = options.schema.clone().map_or_else(|| Schema::preset("zeek_conn"), Ok)?;
+        let schema = if counts_millis(lines.rest()) { in_millis(schema) } else { schema };
         let there = |i: &usize| {
             let column = &schema.columns()[*i];
             let truth = matches!(column.role, Role::Label | Role::Family);
@@ -95,7 +100,7 @@ impl ZeekReader {
         };
         let keep: Vec<usize> = (0..schema.columns().len()).filter(there).collect();
         let schema = schema.restrict(&keep);
-        let mut paths = Paths::new("_path", "conn", false);
+        let mut paths = Paths::new("", "_path", "conn", false);
         for (position, column) in schema.columns().iter().enumerate() {
             paths.add(&column.name, position, false);
             let other = |name: &&String| **name != column.name && canonical(name) == column.name;
@@ -109,7 +114,7 @@ impl ZeekReader {
             }
         }
         Ok(Self {
-            telling: schema.telling(),
+            required: schema.required(),
             rows: Rows::new(
                 Layout::whole(schema),
                 lines.place(),
@@ -124,7 +129,7 @@ impl ZeekReader {
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        let Self { lines, rows, header, paths, telling, done } = self;
+        let Self { lines, rows, header, paths, required, done } = self;
         rows.next_batch(lines, done, |rows, bytes, line| {
             let text = &bytes[line.clone()];
             let record = match text.first() {
@@ -136,11 +141,30 @@ impl ZeekReader {
             Ok(match record {
                 Record::Row(Ok(())) => {
                     rows.fill_up();
-                    Record::Row(rows.check_telling(telling))
+                    Record::Row(rows.check_required(required))
                 }
                 other => other,
             })
         })
+    }
+}
+
+/// Whether the first JSON record has its time in milliseconds, as with Zeek's option `JSON::TS_MILLIS`.
+fn counts_millis(head: &[u8]) -> bool {
+    let records = head.split(|&b| b == b'\n').filter(|line| line.starts_with(b"{"));
+    let flat = records.filter_map(|line| Flat::of(line, &|_| false).ok()).next();
+    let time = flat.and_then(|flat| flat.0.into_iter().find(|(path, _)| path == TIME));
+    match time {
+        Some((_, Leaf::Number(number))) => number.parse().is_ok_and(|time: f64| (1e11..1e14).contains(&time)),
+        _ => false,
+    }
+}
+
+/// The schema with milliseconds as the unit of the record's time, unless it has a unit.
+fn in_millis(schema: Schema) -> Schema {
+    match schema.index_of(TIME) {
+        Some(time) => schema.with_unit(time, TimeUnit::Milliseconds),
+        None => schema,
     }
 }
 
@@ -155,7 +179,7 @@ pub(crate) fn is_record(keys: &[String]) -> bool {
     has("ts") && has("conn_state") && (has("id.orig_h") || has("id"))
 }
 
-/// The names of the first `#fields` line, or the keys of the first record, if it stands there whole.
+/// The names of the first `#fields` line, or the keys of the first record, if all of it is loaded.
 fn first_names(head: &[u8], at_end: bool) -> Option<Vec<String>> {
     let mut separator = b'\t';
     let whole = |line: &&[u8]| at_end || line.ends_with(b"\n");
@@ -169,25 +193,4 @@ fn first_names(head: &[u8], at_end: bool) -> Option<Vec<String>> {
     })
 }
 
-impl BatchReader for ZeekReader {
-    fn schema(&self) -> &Arc<Schema> {
-        self.rows.schema()
-    }
-
-    fn report(&self) -> &ReadReport {
-        self.rows.report()
-    }
-}
-
-impl Iterator for ZeekReader {
-    type Item = Result<RecordBatch>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.done {
-            return None;
-        }
-        let batch = self.next_batch();
-        self.done |= is_final(&batch);
-        batch.transpose()
-    }
-}
+batch_reader!(ZeekReader, rows);
