@@ -401,6 +401,9 @@ impl Error {
             Self::BadRecord { place, line, column, value, expected } => {
                 json!({ "place": place, "line": line, "column": column, "value": value, "expected": expected })
             }
+            Self::Packed { place, format, remedy } => {
+                json!({ "place": place, "format": format, "remedy": remedy })
+            }
             Self::BadBytes { place, offset, value, expected } => {
                 json!({ "place": place, "offset": offset, "value": value, "expected": expected })
             }

@@ -121,11 +121,8 @@ fn next_table(reader: &mut dyn BatchReader, all: bool) -> Result<Option<Table>> 
     let Some(first) = batches.first() else { return Ok(None) };
     let batch = match batches.len() {
         1 => first.clone(),
-        _ => concat_batches(&first.schema(), &batches).map_err(|e| Error::InvalidArgument {
-            name: "records".into(),
-            expected: "batches of one schema".into(),
-            got: e.to_string(),
-        })?,
+        _ => concat_batches(&first.schema(), &batches)
+            .map_err(|error| Error::invalid("records", "batches of one schema", error))?,
     };
     let report = ReadReport::new(&reader.report().place);
     Table::new(Arc::clone(reader.schema()), vec![batch], report).map(Some)

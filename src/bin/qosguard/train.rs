@@ -8,6 +8,8 @@ use qosguard::detect::AnyDetectorConfig;
 use qosguard::features::ContextConfig;
 use qosguard::qos::Policy;
 use qosguard::{Error, Guard, Monitor, Result, settings};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::json;
 
 use crate::arguments::Train;
@@ -69,40 +71,39 @@ pub(crate) fn run(command: &Train) -> Outcome {
 
 /// Settings of a context from a file, or the defaults of a kind.
 fn context(text: &str) -> Result<ContextConfig> {
-    let refused = |expected: &str, got: String| Error::InvalidArgument {
-        name: "--context".into(),
-        expected: expected.into(),
-        got,
-    };
-    let path = Path::new(text);
-    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json")) {
-        let json = std::fs::read_to_string(path).map_err(|source| Error::Io { path: path.into(), source })?;
-        return serde_json::from_str(&json)
-            .map_err(|e| refused("a file with the settings of a context", format!("{text}: {e}")));
+    if let Some(settings) = settings_file("--context", text)? {
+        return Ok(settings);
     }
-    serde_json::from_value(json!({ "kind": text }))
-        .map_err(|_| refused("`host`, or a .json file with the settings of a context", text.into()))
+    settings::from_value(json!({ "kind": text })).map_err(|_| {
+        Error::invalid("--context", "`host`, or a .json file with the settings of a context", text)
+    })
+}
+
+/// The settings in a file, if the text of an option names a .json file.
+fn settings_file<T: DeserializeOwned + Serialize>(option: &str, text: &str) -> Result<Option<T>> {
+    let path = Path::new(text);
+    if !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json")) {
+        return Ok(None);
+    }
+    let json = std::fs::read_to_string(path).map_err(|source| Error::Io { path: path.into(), source })?;
+    let value = serde_json::from_str(&json)
+        .map_err(|error| Error::invalid(option, "a JSON file with settings", format!("{text}: {error}")))?;
+    settings::from_value(value).map(Some).map_err(|error| error.with_path(|path| format!("{text}: {path}")))
 }
 
 /// Settings from a file, or the defaults of a kind with the seed.
 fn detector(text: &str, seed: u64) -> Result<AnyDetectorConfig> {
-    let invalid = |expected: &str, got: &dyn std::fmt::Display| Error::invalid("--detector", expected, got);
-    let path = Path::new(text);
-    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json")) {
-        let json = std::fs::read_to_string(path).map_err(|source| Error::Io { path: path.into(), source })?;
-        let settings = serde_json::from_str(&json).map_err(|error| {
-            invalid("a JSON file with the settings of a detector", &format!("{text}: {error}"))
-        })?;
-        return settings::from_value(settings)
-            .map_err(|error| error.with_path(|path| format!("{text}: {path}")));
+    let invalid = |expected: &str| Error::invalid("--detector", expected, text);
+    if let Some(settings) = settings_file("--detector", text)? {
+        return Ok(settings);
     }
     if ["ensemble", "mixture_of_experts"].contains(&text) {
-        return Err(invalid("`auto`, or a JSON file that lists the detectors to combine", &text));
+        return Err(invalid("`auto`, or a JSON file that lists the detectors to combine"));
     }
     let seeded = json!({ "kind": text, "seed": seed });
     let plain = json!({ "kind": text });
     // Logistic regression draws nothing at random.
     settings::from_value(seeded)
         .or_else(|_| settings::from_value(plain))
-        .map_err(|_| invalid("auto, a kind of detector or a .json file", &text))
+        .map_err(|_| invalid("auto, a kind of detector or a .json file"))
 }

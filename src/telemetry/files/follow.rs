@@ -241,6 +241,25 @@ impl Follow {
         Ok(true)
     }
 
+    /// Waits for the next check of the file, or less if the reading is stopped or cancelled.
+    fn wait(&self) -> io::Result<()> {
+        let end = Instant::now() + self.options.poll;
+        while !self.is_stopped() {
+            progress::check().map_err(io::Error::other)?;
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            thread::sleep(left.min(LOOK));
+        }
+        Ok(())
+    }
+
+    /// The path, for messages.
+    pub(super) fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
     /// No file exists at the path.
     fn miss(&mut self) -> io::Result<()> {
         let since = *self.gone.get_or_insert_with(|| {

@@ -85,7 +85,7 @@ impl ExportReader {
         reader.exporters.report_mut().place = place.to_owned();
         match read_whole(input, Path::new(place))? {
             Some(bytes) => (reader.bytes, reader.next) = (bytes, Some(0)),
-            None => reader.exporters.refuse("a stream of at most 64 MiB"),
+            None => reader.exporters.reject("a stream of at most 64 MiB"),
         }
         Ok(reader)
     }

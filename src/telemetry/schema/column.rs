@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::field::Field;
-use crate::telemetry::cell::clock::TimeUnit;
+use crate::telemetry::cell::clock::{Clock, TimeUnit};
 
 /// What a column is used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -154,5 +154,11 @@ impl Column {
     /// What a cell is multiplied by to get the field's unit.
     pub(crate) fn factor(&self) -> f64 {
         self.scale.unwrap_or(1.0)
+    }
+
+    /// Reads a cell of text as a time, in seconds since the epoch; `None` for a cell that is not a time.
+    pub(crate) fn time_reader(&self) -> impl Fn(&str) -> Option<f64> + use<> {
+        let clock = Clock::with_year(self.unit, self.format.clone(), self.year);
+        move |cell| clock.read(cell.as_bytes()).ok()?.utc().ok()
     }
 }

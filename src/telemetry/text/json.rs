@@ -139,9 +139,6 @@ batch_reader!(JsonReader, rows);
 /// The place in errors of records that are not in a file.
 const PLACE: &str = "json";
 
-/// The place in errors of records that are not in a file.
-const PLACE: &str = "json";
-
 impl Table {
     /// Reads one JSON object, or an array of objects, as a service is sent them.
     ///
