@@ -1,4 +1,4 @@
-// Trainings that are watched, stopped and gone on with; mixtures that tell whom they trust.
+// Watching, stopping and resuming trainings; the gate weights of mixtures.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,7 +16,7 @@ const network = (epochs) => new Autoencoder({ widths: [8], latent: 1, training: 
 const folder = mkdtempSync(join(tmpdir(), 'qosguard-'))
 after(() => rmSync(folder, { recursive: true }))
 
-test('a training tells its progress and its history', async () => {
+test('a training reports its progress and its history', async () => {
   const seen = []
   const fitted = await network(3).fit(x, WIDTH, { onProgress: (progress) => seen.push(progress) })
   assert.deepEqual(seen.map(({ stage, epoch, epochs }) => [stage, epoch, epochs]), [1, 2, 3].map((epoch) => ['autoencoder', epoch, 3]))
@@ -59,7 +59,7 @@ test('entities have networks of their own', async () => {
   await assert.rejects(Guard.fit(flows, { detector: mistyped }), { code: 'invalid_argument', message: /servise/ })
 })
 
-test('a mixture tells whom it trusts, alone and in the verdicts of a guard', async () => {
+test('a mixture returns gate weights, alone and in the verdicts of a guard', async () => {
   const experts = [
     { name: 'boosted', detector: new BoostedTrees({ trees: 10 }) },
     { name: 'forest', detector: new IsolationForest({ trees: 10 }) },
