@@ -1,4 +1,4 @@
-//! A mixture of experts beside each of its experts, on public data, over five seeds.
+//! A mixture of experts compared with each of its experts, on public data, over five seeds.
 //!
 //! ```sh
 //! cargo run --release --features train --example mixture -- nsl-kdd    PATH/nsl-kdd        # the official split

@@ -1,4 +1,4 @@
-//! Networks inside a guard: what the featurizer tells them, their file, their verdicts.
+//! Networks in a guard: columns from the featurizer, file, verdicts.
 #![cfg(feature = "train")]
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -26,15 +26,15 @@ fn autoencoder() -> AutoencoderConfig {
     AutoencoderConfig { widths: vec![16], latent: 4, training: training(3), ..Default::default() }
 }
 
-/// Fits, and asserts that the guard says the same of fresh flows before and after its file.
+/// Fits, and asserts that the guard has the same verdicts of fresh flows before and after its file.
 fn round_trip(builder: GuardBuilder) -> (Guard, Vec<u8>) {
     let guard = builder.fit(&flows(2_000, 1)).unwrap();
     let bytes = guard.to_bytes();
     let again = Guard::from_bytes(&bytes).unwrap();
     let fresh = flows(300, 2);
-    let (told, retold) = (guard.assess(&fresh).unwrap(), again.assess(&fresh).unwrap());
-    assert_eq!(told.scores(), retold.scores());
-    assert_eq!(told.decisions().collect::<Vec<_>>(), retold.decisions().collect::<Vec<_>>());
+    let (fitted, loaded) = (guard.assess(&fresh).unwrap(), again.assess(&fresh).unwrap());
+    assert_eq!(fitted.scores(), loaded.scores());
+    assert_eq!(fitted.decisions().collect::<Vec<_>>(), loaded.decisions().collect::<Vec<_>>());
     assert_eq!(again.to_bytes(), bytes);
     (guard, bytes)
 }
@@ -165,7 +165,7 @@ fn a_training_that_runs_away_says_where() {
 #[test]
 fn weights_of_a_file_are_checked() {
     let (_, bytes) = round_trip(Guard::builder().detector(autoencoder()));
-    // A changed weight breaks the digest; hostile weights with a right digest are tested beside each network.
+    // A changed weight breaks the digest; hostile weights with a right digest are tested with each network.
     let mut broken = bytes.clone();
     let last = broken.len() - 1;
     broken[last] ^= 0x40;

@@ -26,7 +26,7 @@ class _Network(Estimator):
 
     @property
     def history_(self) -> History:
-        """The course of the training; for a mixture the training of its gate."""
+        """The course of the training; for a mixture, of its gate."""
         return History._from_core(self._fitted().facts["history"])
 
 
@@ -386,7 +386,7 @@ class MixtureOfExperts(_Supervised):
         Whether experts that can learn classes learn them. If not, they learn attacks and clean rows only; the classes are
         the kinds of attacks in both cases.
     attack_clusters, clean_clusters
-        Clusters of attacks that serve as kinds if there are no classes, and clusters of clean rows.
+        Clusters of attacks that serve as kinds without classes, and clusters of clean rows.
     folds
         Folds; each expert is fitted `folds + 1` times.
     training

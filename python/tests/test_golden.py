@@ -19,6 +19,7 @@ from qosguard import errors
 FOLDER = Path(__file__).parents[2] / "tests" / "golden"
 GUARDS = json.loads((FOLDER / "guard.v1.json").read_text(encoding="utf-8"))
 SUITE = json.loads((FOLDER / "detectors.v1.json").read_text(encoding="utf-8"))
+MODELS = json.loads((FOLDER / "models.v1.json").read_text(encoding="utf-8"))
 
 Case = dict[str, Any]
 
@@ -65,6 +66,12 @@ def test_guards_answer_like_those_of_rust(case: Case) -> None:
         assert caught.value.kind == case["error"]
     else:
         assert assess(case) == case["expected"]
+
+
+@pytest.mark.parametrize("file", MODELS["scores"])
+def test_released_guards_give_the_scores_in_the_file(file: str) -> None:
+    guard = qg.Guard.load(FOLDER.parent / "models" / file)
+    assert "".join(bits(guard.assess(qg.simulate(**MODELS["flows"])).scores)) == MODELS["scores"][file]
 
 
 DETECTORS: list[type[Any]] = [

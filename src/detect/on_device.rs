@@ -9,6 +9,7 @@ use crate::detect::{
     AutoencoderConfig, Detector, ExpertConfig, Fit, FitContext, IsolationForestConfig,
     MixtureOfExpertsConfig, NeuralClassifierConfig, PretrainingConfig,
 };
+use crate::error::Result;
 use crate::nn::TrainingConfig;
 use crate::nn::config::{Device, Precision};
 use crate::nn::networks;
@@ -118,7 +119,7 @@ fn on_the_cpu_by_candles_operations() {
 fn on_the_first_gpu() {
     match Device::Cuda(0).open("device", Precision::Single) {
         Ok(place) => on_device(Device::Cuda(0), &place),
-        Err(error) => eprintln!("SKIPPED, as there is no GPU: {error}"),
+        Err(error) => eprintln!("SKIPPED without a GPU: {error}"),
     }
 }
 

@@ -132,7 +132,7 @@ fn field(name: &str) -> Option<Field> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// The feature columns of a preset.

@@ -61,6 +61,7 @@ wide! {
     }
 
     /// `Σ x²`.
+    #[cfg(feature = "train")]
     pub(crate) fn sum_of_squares(x: &[f32]) -> f32 {
         sum(x, |x| x * x)
     }
@@ -127,6 +128,7 @@ pub(crate) fn gelu_of(x: f32) -> f32 {
 }
 
 /// The slope of [`gelu_of`]: `Φ(x) + x φ(x)`.
+#[cfg(feature = "train")]
 #[allow(clippy::inline_always, reason = "part of wide loops")]
 #[inline(always)]
 pub(crate) fn gelu_slope(x: f32) -> f32 {
@@ -200,6 +202,7 @@ pub(crate) fn sum(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
 }
 
 /// `Σ f(x, y)`.
+#[cfg(feature = "train")]
 #[allow(clippy::inline_always, reason = "part of wide loops")]
 #[inline(always)]
 pub(crate) fn sum_of_pairs(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
@@ -248,7 +251,7 @@ fn joined(mut lanes: [f32; LANES], f: impl Fn(f32, f32) -> f32) -> f32 {
     lanes[0]
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "train"))]
 mod tests {
     use super::*;
 

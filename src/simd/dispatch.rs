@@ -27,17 +27,12 @@ macro_rules! wide {
                 fn avx2($($arg: $kind),*) $(-> $out)? {
                     any($($arg),*)
                 }
-                if is_x86_feature_detected!("avx512f")
-                    && is_x86_feature_detected!("avx512bw")
-                    && is_x86_feature_detected!("avx512dq")
-                    && is_x86_feature_detected!("avx512vl")
-                {
+                match $crate::simd::Processor::best() {
+                    $crate::simd::Processor::Any => {}
                     // SAFETY: the processor supports the instructions of the function.
-                    return unsafe { avx512($($arg),*) };
-                }
-                if is_x86_feature_detected!("avx2") {
+                    $crate::simd::Processor::Avx2(_) => return unsafe { avx2($($arg),*) },
                     // SAFETY: the processor supports the instructions of the function.
-                    return unsafe { avx2($($arg),*) };
+                    $crate::simd::Processor::Avx512(_) => return unsafe { avx512($($arg),*) },
                 }
             }
             any($($arg),*)

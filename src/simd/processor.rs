@@ -20,24 +20,40 @@ pub(crate) struct Detected(());
 
 impl Processor {
     /// The widest registers of this processor.
+    #[inline]
     pub(crate) fn best() -> Self {
-        Self::all().last().unwrap_or(Self::Any)
+        Self::avx512().or_else(Self::avx2).unwrap_or(Self::Any)
     }
 
     /// All registers of this processor, the widest last.
+    #[cfg(test)]
     pub(crate) fn all() -> impl Iterator<Item = Self> {
-        #[cfg(target_arch = "x86_64")]
-        let wide = {
-            let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
-            let avx512 = is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("avx512cd")
-                && is_x86_feature_detected!("avx512dq")
-                && is_x86_feature_detected!("avx512vl");
-            [avx2.then_some(Self::Avx2(Detected(()))), avx512.then_some(Self::Avx512(Detected(())))]
-        };
-        #[cfg(not(target_arch = "x86_64"))]
-        let wide = [None; 0];
-        std::iter::once(Self::Any).chain(wide.into_iter().flatten())
+        std::iter::once(Self::Any).chain(Self::avx2()).chain(Self::avx512())
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn avx2() -> Option<Self> {
+        let is_detected = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        is_detected.then_some(Self::Avx2(Detected(())))
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn avx512() -> Option<Self> {
+        let is_detected = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512cd")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl");
+        is_detected.then_some(Self::Avx512(Detected(())))
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    const fn avx2() -> Option<Self> {
+        None
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    const fn avx512() -> Option<Self> {
+        None
     }
 }

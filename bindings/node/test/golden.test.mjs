@@ -53,6 +53,15 @@ for (const { name, expected, error, ...input } of guards) {
   })
 }
 
+const models = read('models.v1.json')
+for (const [file, expected] of Object.entries(models.scores)) {
+  test(`released guard: ${file}`, async () => {
+    const guard = await Guard.load(new URL(`../../../tests/models/${file}`, import.meta.url).pathname)
+    const out = await guard.assess(await flows(models.flows))
+    assert.equal(hex(out.scores).join(''), expected)
+  })
+}
+
 const IMPORTS = { lightgbm: TreeEnsemble.fromLightgbm, xgboost: TreeEnsemble.fromXgboostJson, sklearn: TreeEnsemble.fromSklearnJson }
 const labels = Array.from({ length: train.length / columns }, (_, row) => attacks.includes(row))
 

@@ -1,4 +1,4 @@
-// Trainings that are watched, stopped and continued; mixtures that report their weights.
+// Watching, stopping and resuming trainings; the gate weights of mixtures.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -59,7 +59,7 @@ test('entities have networks of their own', async () => {
   await assert.rejects(Guard.fit(flows, { detector: mistyped }), { code: 'invalid_argument', message: /servise/ })
 })
 
-test('a mixture reports its weights, alone and in the verdicts of a guard', async () => {
+test('a mixture returns gate weights, alone and in the verdicts of a guard', async () => {
   const experts = [
     { name: 'boosted', detector: new BoostedTrees({ trees: 10 }) },
     { name: 'forest', detector: new IsolationForest({ trees: 10 }) },

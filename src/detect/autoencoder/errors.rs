@@ -78,6 +78,7 @@ wide! {
 }
 
 /// Mean error of each of `columns` over the rows, at least [`MIN_SCALE`].
+#[cfg(feature = "train")]
 pub(super) fn scales(errors: &[f32], columns: usize) -> Vec<f32> {
     let mut sums = vec![0.0; columns];
     for row in errors.chunks_exact(columns) {

@@ -20,7 +20,7 @@ impl Fit for AutoencoderConfig {
     /// # Errors
     ///
     /// As every [`Fit::fit`]. [`Error::Unsupported`](crate::Error::Unsupported) in a build without the feature `train`.
-    /// [`Error::Diverged`](crate::Error::Diverged) for a training whose numbers are no longer finite. A training
+    /// [`Error::Diverged`](crate::Error::Diverged) for a training whose numbers do not stay finite. A training
     /// that is cancelled after its first epoch returns its best weights.
     fn fit(&self, x: ArrayView2<'_, f32>, context: FitContext<'_>) -> Result<Fitted<Autoencoder>> {
         context.refuse_classes()?;

@@ -35,7 +35,7 @@ impl Fit for NeuralClassifierConfig {
     /// As every [`Fit::fit`]. [`Error::Unsupported`](crate::Error::Unsupported) in a build without the feature `train`.
     /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for an invalid class name or category, or missing columns of
     /// time that the network needs; [`Error::InsufficientData`](crate::Error::InsufficientData) for fewer than two classes or
-    /// a class without rows that count; [`Error::Diverged`](crate::Error::Diverged) for a training whose numbers are no longer finite.
+    /// a class without rows that count; [`Error::Diverged`](crate::Error::Diverged) for a training whose numbers do not stay finite.
     ///
     /// # Examples
     ///

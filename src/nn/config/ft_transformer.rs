@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 /// Settings of a feature-tokenizer transformer.
 ///
 /// Each number `x_j` becomes a token `x_j · W_j + b_j`, each category a trained vector of its code plus `b_j`, and the
-/// token \[CLS\] precedes them. `b_j` identifies the feature of a token; there are no positions. Each layer has attention
+/// token \[CLS\] precedes them. `b_j` identifies the feature of a token; tokens do not have positions. Each layer has attention
 /// and a feed-forward network with GELU. Both follow a layer norm and are added to their input. The output is the token
 /// \[CLS\] after a last layer norm. Dropout applies to the outputs of attention and feed-forward network, and inside the
 /// network.

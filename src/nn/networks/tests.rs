@@ -62,8 +62,8 @@ pub(crate) fn small() -> [Architecture; 5] {
             expert("temporal", Architecture::TemporalCnn(cnn.clone()), false),
             expert("all", Architecture::Mlp(MlpConfig { hidden: vec![8], dropout: 0.0 }), false),
         ],
-        // A floor that no batch reaches for all, so that the balancing has a gradient.
-        gate: GateConfig { hidden: vec![7], floor: 0.33, dropout: 0.0, ..Default::default() },
+        // A minimum load that no batch reaches for all experts, so that load balancing has a gradient.
+        gate: GateConfig { hidden: vec![7], min_load: 0.33, dropout: 0.0, ..Default::default() },
         hidden: 9,
         dropout: 0.0,
         auxiliary_loss_weight: 0.5,
@@ -194,7 +194,7 @@ fn guessing_reaches_tokens_blocks_and_guesses() {
     assert_eq!(without, ["head.out.bias", "head.out.weight"]);
 }
 
-/// The loss along its gradient falls and rises as the gradient says.
+/// The loss along its gradient changes by the size of the gradient.
 #[test]
 fn gradients_are_those_of_differences() {
     for (architecture, guesses) in small().iter().map(|of| (of, false)).chain([(&small()[1], true)]) {
@@ -300,7 +300,7 @@ fn what_does_not_fit_is_named() {
         change(&mut columns);
         refused(Some(&columns), cnn())
     };
-    // Column 8 is a category, there is no column 99.
+    // Column 8 is a category, column 99 does not exist.
     assert!(
         with(|c| c.timing[1].columns[2] = Some(8))
             .contains("`columns.timing[1].columns[2]` must be a column")

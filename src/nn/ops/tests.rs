@@ -1,4 +1,4 @@
-//! Every operation beside the same in candle's own, and its slopes beside differences.
+//! Every operation compared with candle's, and its gradient with differences.
 
 use candle_core::{Device, Tensor, Var};
 
@@ -24,7 +24,7 @@ fn assert_close(found: &Tensor, expected: &Tensor, tolerance: f32, what: &str) {
     }
 }
 
-/// The values of `fast` are those of `slow`, and its slopes those of `slow` and of central differences.
+/// `fast` and `slow` have the same values and gradients, and the gradients equal central differences.
 fn check(
     shapes: &[&[usize]],
     fast: impl Fn(&[Var]) -> Result<Tensor>,

@@ -39,7 +39,7 @@ pub(crate) trait Task {
 ///
 /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a setting outside its domain and for a checkpoint of
 /// another training; [`Error::InsufficientData`](crate::Error::InsufficientData) for fewer than two rows;
-/// [`Error::Diverged`](crate::Error::Diverged) when the loss, a gradient or a weight is no longer finite;
+/// [`Error::Diverged`](crate::Error::Diverged) when the loss, a gradient or a weight does not stay finite;
 /// [`Error::Tensor`] for a failed computation of the tensor library; [`Error::Cancelled`] before the first epoch is
 /// complete. A training that is cancelled later keeps its best weights.
 pub(crate) fn train(

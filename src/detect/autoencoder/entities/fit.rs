@@ -22,7 +22,7 @@ impl Fit for EntityAutoencodersConfig {
     /// # Errors
     ///
     /// As every [`Fit::fit`], [`Error::InvalidArgument`](crate::Error::InvalidArgument) for an entity column that does not exist or does not contain
-    /// whole numbers in `0..65536`, and [`Error::Diverged`](crate::Error::Diverged) for a training whose numbers are no longer finite.
+    /// whole numbers in `0..65536`, and [`Error::Diverged`](crate::Error::Diverged) for a training whose numbers do not stay finite.
     /// Entities whose training had not begun when the fit was cancelled use the model of all entities.
     /// [`Error::Unsupported`](crate::Error::Unsupported) in a build without the feature `train`.
     fn fit(&self, x: ArrayView2<'_, f32>, context: FitContext<'_>) -> Result<Fitted<EntityAutoencoders>> {

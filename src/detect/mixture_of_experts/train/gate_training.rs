@@ -128,7 +128,7 @@ impl GateTraining<'_, '_> {
 
     /// Writes the scores of the held-out rows `part` by the joint networks into their columns of `scores`, shape
     /// (rows of the part, experts).
-    pub(super) fn add_joint(
+    pub(crate) fn add_joint(
         &self,
         networks: &[(usize, NeuralClassifier)],
         part: &[usize],

@@ -19,7 +19,7 @@ const CLASSES: [&str; 2] = ["clean", "attack"];
 
 /// A network in training with the gate.
 pub(crate) struct JointExpert<'a> {
-    pub(super) expert_index: usize,
+    pub(crate) expert_index: usize,
     config: &'a NeuralClassifierConfig,
     inputs: Inputs,
     pub(super) weights: Weights,
@@ -66,7 +66,7 @@ impl<'a> JointExpert<'a> {
     }
 
     /// The trained network as a detector.
-    pub(super) fn finish(self, training: &TrainingConfig, history: &History) -> Result<NeuralClassifier> {
+    pub(crate) fn finish(self, training: &TrainingConfig, history: &History) -> Result<NeuralClassifier> {
         NeuralClassifier::from_parts(&NeuralClassifierParts {
             config: NeuralClassifierConfig { training: training.clone(), ..self.config.clone() },
             classes: CLASSES.map(String::from).to_vec(),

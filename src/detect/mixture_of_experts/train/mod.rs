@@ -9,8 +9,6 @@ mod samples;
 mod task;
 mod validate;
 
-#[cfg(test)]
-pub(super) use assign_folds::Role;
 pub(super) use assign_folds::{HeldOutRow, cluster_rows};
 pub(super) use cross::cross_fit;
 pub(super) use gate_training::GateTraining;

@@ -5,11 +5,11 @@ use crate::detect::MixtureOfExpertsConfig;
 
 /// One training sample of a gate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct GateSample {
+pub(crate) struct GateSample {
     /// Its index among the held-out rows.
-    pub(super) held_out: usize,
+    pub(crate) held_out: usize,
     /// A masked attack takes the scores of supervised experts from this clean row.
-    pub(super) masked_by: Option<usize>,
+    pub(crate) masked_by: Option<usize>,
 }
 
 impl GateSample {
@@ -24,7 +24,7 @@ impl GateSample {
 /// The clean rows are the result of [`draw_clean`]. Of the attacks, `masked_fraction` are masked, and
 /// `held_out_fraction` of the others are novel. A kind with `n` rows is drawn in proportion to `√n`. `part` lists the
 /// indices in `held_out` that may be drawn. Nothing is random here, because `held_out` is shuffled.
-pub(super) fn draw(
+pub(crate) fn draw(
     config: &MixtureOfExpertsConfig,
     held_out: &[HeldOutRow],
     part: &[usize],

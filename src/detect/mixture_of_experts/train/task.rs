@@ -20,7 +20,7 @@ pub(crate) struct GateTask<'a> {
     /// The weights of the gate, and the weights of each joint network under `experts.{i}`.
     pub(crate) weights: Weights,
     pub(crate) gate: Gate,
-    pub(super) gate_weights: Weights,
+    pub(crate) gate_weights: Weights,
     pub(crate) joint_experts: Vec<JointExpert<'a>>,
     pub(super) uniform_weight: f64,
     pub(super) log_odds_weight: f64,

@@ -1,4 +1,4 @@
-//! Networks without candle beside those that were trained with it.
+//! Networks without candle compared with networks of candle.
 
 use candle_core::Tensor;
 use ndarray::{Array2, s};

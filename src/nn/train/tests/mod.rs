@@ -212,7 +212,7 @@ fn long_gradients_are_shortened() {
     assert!(norm > 0.1);
     assert!((free - 0.1 * norm).abs() < 1e-6, "the first moment is a tenth of the gradient");
     let (same_norm, clipped) = means(Some(0.1));
-    assert_eq!(same_norm, norm, "the history tells the length before");
+    assert_eq!(same_norm, norm, "the history contains the length before clipping");
     assert!((clipped - 0.1 * 0.1).abs() < 1e-6, "{clipped}");
     assert_eq!(means(Some(1e9)).1, free);
 }

@@ -58,7 +58,7 @@ fn another_training_does_not_go_on_from_a_checkpoint() {
 
 #[test]
 fn a_training_goes_on_elsewhere() {
-    let device = crate::detect::Device::Cuda(1);
+    let device = crate::nn::Device::Cuda(1);
     for (from, to) in
         [(quick(), TrainingConfig { device, ..quick() }), (TrainingConfig { device, ..quick() }, quick())]
     {
