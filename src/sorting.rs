@@ -39,7 +39,8 @@ mod tests {
     fn many_values_are_sorted_as_few_are() {
         let mut rng = Stream::new(1, 0);
         for scale in [1.0, 300.0, 1e9] {
-            let mut values: Vec<f32> = (0..3 * BLOCK).map(|_| (rng.normal() * scale).round() as f32).collect();
+            let mut values: Vec<f32> =
+                (0..3 * BLOCK).map(|_| (rng.normal() * scale).round() as f32).collect();
             let mut expected = values.clone();
             expected.sort_unstable_by(f32::total_cmp);
             sort_by(&mut values, f32::total_cmp).unwrap();

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::{AnyDetector, AnyDetectorConfig, Classifier, Ensemble, IsolationForest, OnlineDetector, TreeEnsemble};
+use super::{
+    AnyDetector, AnyDetectorConfig, Classifier, Ensemble, IsolationForest, OnlineDetector, TreeEnsemble,
+};
 #[cfg(feature = "neural")]
 use super::{History, MixtureOfExperts};
 use crate::error::{Error, Result};

@@ -10,8 +10,8 @@ use super::infer_names::{
     CLEAN, CLOCKS, DESTINATION_PORTS, DESTINATIONS, ENTITIES, FAMILIES, IDENTIFIERS, LABELS, PERHAPS,
     PROTOCOLS, SOURCE_PORTS, SOURCES, TIMES, TRUTH_PARTS, plain,
 };
-use super::number::{self, Cell};
 use super::json;
+use super::number::{self, Cell};
 use super::sample::{self, Object, Sample, Sort};
 use super::schema::{Column, Kind, Role, Schema, is_reserved};
 use super::text::is_unknown;

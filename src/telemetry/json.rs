@@ -183,7 +183,8 @@ fn is_array(text: &str) -> bool {
 
 /// The keys of a JSON object, or of the first object of an array.
 pub(super) fn first_keys(text: &str) -> Result<Vec<String>> {
-    let first = if is_array(text) { RecordKeys::first_of(text) } else { serde_json::from_str(text).map(Some) };
+    let first =
+        if is_array(text) { RecordKeys::first_of(text) } else { serde_json::from_str(text).map(Some) };
     let first = first.map_err(|error| not_json(text, &error))?;
     let none = || Error::InsufficientData { what: format!("{PLACE}: records"), needed: 1, got: 0 };
     first.map(|keys| keys.0).ok_or_else(none)

@@ -205,9 +205,7 @@ impl Source {
 fn take_open(slot: &mut Option<Source>) -> Result<Option<Source>> {
     let Some(source) = slot.take() else { return Ok(None) };
     let (opened, again) = match source {
-        Source::File(path, options) if path.is_file() => {
-            (open(&path, &options), Source::File(path, options))
-        }
+        Source::File(path, options) if path.is_file() => (open(&path, &options), Source::File(path, options)),
         Source::File(path, options) => {
             *slot = Some(Source::Input(Recorder::open(&path)?, place(&path), options));
             return take_open(slot);
@@ -324,7 +322,9 @@ mod tests {
     fn a_cancelled_wait_for_a_growing_file_ends_at_once_and_loses_nothing() {
         let mut log = tempfile::Builder::new().suffix(".csv").tempfile().unwrap();
         let options = FollowOptions { poll: Duration::from_secs(600), ..FollowOptions::default() };
-        let reader = |options| SharedReader::of_follow(Follow::open(log.path(), options).unwrap(), ReadOptions::default());
+        let reader = |options| {
+            SharedReader::of_follow(Follow::open(log.path(), options).unwrap(), ReadOptions::default())
+        };
         cancelled(|| reader(options).open());
 
         let short = FollowOptions { poll: Duration::from_millis(1), ..options };

@@ -10,7 +10,9 @@ use super::table::Table;
 use crate::arrow::array::{
     Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use crate::arrow::datatypes::{DataType, Field, Float64Type, Schema as ArrowSchema, SchemaRef, TimeUnit as Ticks};
+use crate::arrow::datatypes::{
+    DataType, Field, Float64Type, Schema as ArrowSchema, SchemaRef, TimeUnit as Ticks,
+};
 use crate::arrow::error::ArrowError;
 use crate::error::Result as CoreResult;
 

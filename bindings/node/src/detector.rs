@@ -6,7 +6,9 @@ use napi_derive::napi;
 use qosguard::detect::{self, AnyDetectorConfig, EnsembleConfig, Fit, FitContext};
 use serde_json::{Map, Value};
 
-use crate::convert::{Labels, Settings, camel, flags, mirror, refused, rename, settings, snake, whole, whole_or};
+use crate::convert::{
+    Labels, Settings, camel, flags, mirror, refused, rename, settings, snake, whole, whole_or,
+};
 use crate::error::{Failure, Result, invalid};
 use crate::fitted::{FittedDetector, matrix};
 use crate::job::{Job, spawn};

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use napi::Env;
 use napi::bindgen_prelude::{AsyncTask, Object};
 use napi_derive::napi;
-use qosguard::telemetry::{BatchReader, SharedReader};
 use qosguard::telemetry::netflow::{self, CollectorConfig, NetflowConfig, StopHandle};
+use qosguard::telemetry::{BatchReader, SharedReader};
 
 use crate::convert::{Settings, settings, whole_or};
 use crate::error::Result;

@@ -6,8 +6,8 @@ use std::sync::{PoisonError, RwLock};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use qosguard::detect::{
-    AnyDetector, AnyDetectorConfig, Checkpoint, Detector as _, Fit, FitContext, IsolationForest,
-    Labels, TreeEnsemble,
+    AnyDetector, AnyDetectorConfig, Checkpoint, Detector as _, Fit, FitContext, IsolationForest, Labels,
+    TreeEnsemble,
 };
 use qosguard::ndarray::ArrayView2;
 use qosguard::{Error, Result};

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
-use qosguard::telemetry::{BatchReader, SharedReader};
 use qosguard::telemetry::netflow::{self, CollectorConfig, ExportReader, NetflowConfig, StopHandle};
+use qosguard::telemetry::{BatchReader, SharedReader};
 
 use crate::convert::{Config, Whole};
 use crate::error::{forward, interruptible};

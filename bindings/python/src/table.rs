@@ -298,7 +298,8 @@ impl Table {
     #[pyo3(signature = () -> "tuple[Any, ...]")]
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, Parts<'py>)> {
         let (py, table) = (slf.py(), &slf.get().0);
-        let ipc = write_ipc(table).map_err(|error| refuse(py, "table", "a table that can be pickled", error))?;
+        let ipc =
+            write_ipc(table).map_err(|error| refuse(py, "table", "a table that can be pickled", error))?;
         let parts = (json(&**table.schema()), PyBytes::new(py, &ipc), json(table.report()));
         Ok((slf.getattr("_from_parts")?, parts))
     }
@@ -445,7 +446,8 @@ impl FromPyObject<'_, '_> for FrameInput {
 fn not_convertible(py: Python<'_>, error: &PyErr) -> PyErr {
     let parts = error.value(py).getattr("args").and_then(|args| args.extract::<Vec<Bound<'_, PyAny>>>());
     let parts = parts.unwrap_or_default().iter().map(ToString::to_string).collect::<Vec<_>>();
-    let refusal = refuse(py, "data", "a frame with unique names and one type of cell in each column", parts.join("; "));
+    let refusal =
+        refuse(py, "data", "a frame with unique names and one type of cell in each column", parts.join("; "));
     refusal.set_cause(py, Some(error.clone_ref(py)));
     refusal
 }

@@ -111,7 +111,16 @@ impl<'a> FlowMeter<'a> {
     fn join(packets: PacketReader<'a>, table: FlowTable, config: &FlowMeterConfig) -> Self {
         let report = ReadReport::new(packets.place());
         let flush_ns = config.flush_s.map(|seconds| (seconds * 1e9) as i64);
-        Self { packets, table, report, flush_ns, pending_since: None, error: None, is_finished: false, is_cancelled: false }
+        Self {
+            packets,
+            table,
+            report,
+            flush_ns,
+            pending_since: None,
+            error: None,
+            is_finished: false,
+            is_cancelled: false,
+        }
     }
 
     /// What became of the capture's records up to now.
