@@ -18,7 +18,7 @@ use crate::error::Result as CoreResult;
 
 /// The time columns of a schema that do not hold plain seconds in its files.
 ///
-/// A time with a unit is written as a number in that unit. One with a format, or whose unit each cell tells, is
+/// A time with a unit is written as a number in that unit. A time with a format, or whose unit each cell decides, is
 /// ISO 8601 in text and a timestamp in Arrow and Parquet: every reader of times reads both.
 #[derive(Debug)]
 pub(super) struct TimeColumns(Vec<(usize, Clock, Option<f64>)>);

@@ -30,7 +30,7 @@ function typeOf(name) {
 }
 
 /** What napi reports of an argument of another type, by the form of its message. */
-const REFUSALS = [
+const TYPE_ERRORS = [
   [/^Failed to convert napi value (\w+) into rust type `(.+)`$/, ([, got, expected]) => [typeOf(expected), typeOf(got)]],
   [/^Failed to convert JavaScript value `(\w+)[^]*` into rust type `(.+)`$/, ([, got, expected]) => [typeOf(expected), typeOf(got)]],
   [/^Failed to convert napi `?\w+`? into (?:rust type|enum) `(.+?)`/, ([, expected]) => [typeOf(expected)]],
@@ -48,7 +48,7 @@ const REFUSALS = [
 function plainly(message, call) {
   const [, reason, property] = message.match(/^([^]*?)(?: on \w+\.(\w+))?$/)
   const place = property ? `\`${property}\`` : `an argument of \`${call}\``
-  for (const [form, parts] of REFUSALS) {
+  for (const [form, parts] of TYPE_ERRORS) {
     const found = reason.match(form)
     if (!found) continue
     const [expected, got] = parts(found)
