@@ -190,16 +190,16 @@ function numbersOf(owner) {
 
 /** A record that JSON can carry; JSON makes NaN null, which means missing, and would leave `undefined` out. */
 function plain(record, row, numbersOf) {
-  const refuse = (expected, got) => {
+  const reject = (expected, got) => {
     throw new QosguardError(`record ${row}: expected ${expected}, got ${got}`, 'invalid_argument')
   }
-  if (record === null || typeof record !== 'object' || Array.isArray(record)) refuse('an object', kindOf(record))
+  if (record === null || typeof record !== 'object' || Array.isArray(record)) reject('an object', kindOf(record))
   let copy = record
   for (const [column, value] of Object.entries(record)) {
     const written = writtenOf(column, value, numbersOf)
     if (written !== undefined) copy = { ...copy, [column]: written }
     else if (value !== null && !['number', 'string', 'boolean'].includes(typeof value)) {
-      refuse(`\`${column}\` to be a number, text, true, false, a date or null`, kindOf(value))
+      reject(`\`${column}\` to be a number, text, true, false, a date or null`, kindOf(value))
     }
   }
   return copy

@@ -1,4 +1,4 @@
-"""What a guard returns for a table: scores, p-values and decisions, in row order."""
+"""Assessments: scores, p-values and decisions of a table, in row order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Assessment", "Decisions"]
 
 
 class Assessment:
-    """What a guard says of a table: scores, p-values and decisions, in row order.
+    """Scores, p-values and decisions of a table, in row order.
 
     Every library with the Arrow C stream interface accepts it: `pyarrow.table(out)`,
     `polars.DataFrame(out)`; `to_pandas()` makes a pandas frame.

@@ -23,7 +23,8 @@ def to_fit(flows: Any, schema: Schema | None) -> Table:
         return flows
     if is_records(flows):
         if schema is None:
-            raise InvalidTypeError("records need a `schema` to be fitted on; a data frame needs none")
+            expected = "with a `schema` if it is records; a data frame that Table.from_arrow takes needs none"
+            raise InvalidTypeError(f"`flows` must be given {expected}, got no schema")
         return Table.from_records(flows, schema)
     return Table.from_arrow(_frame(flows), schema)
 

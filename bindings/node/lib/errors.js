@@ -30,30 +30,31 @@ function typeOf(name) {
 }
 
 /** What napi reports of an argument of another type, by the form of its message. */
-const REFUSALS = [
-  [/^Failed to convert napi value (\w+) into rust type `(.+)`$/, ([, got, expected]) => [typeOf(expected), got]],
-  [/^Failed to convert JavaScript value `(\w+)[^]*` into rust type `(.+?)`/, ([, got, expected]) => [typeOf(expected), got]],
+const TYPE_ERRORS = [
+  [/^Failed to convert napi value (\w+) into rust type `(.+)`$/, ([, got, expected]) => [typeOf(expected), typeOf(got)]],
+  [/^Failed to convert JavaScript value `(\w+)[^]*` into rust type `(.+)`$/, ([, got, expected]) => [typeOf(expected), typeOf(got)]],
   [/^Failed to convert napi `?\w+`? into (?:rust type|enum) `(.+?)`/, ([, expected]) => [typeOf(expected)]],
-  [/^Expect value to be (.+), but received (\w+)$/, ([, expected, got]) => [typeOf(expected), got]],
-  [/^Value is not (an? (?:instance of class )?`?\w+`?)/, ([, expected]) => [expected.replaceAll('`', '')]],
+  [/^Failed to get Array length$|^Expected an array$/, () => ['an array']],
+  [/^Failed to recover `(\w+)` type/, ([, expected]) => [typeOf(expected)]],
+  [/^Unwrap value \[(?:\w+::)*(\w+)\]/, ([, expected]) => [typeOf(expected)]],
+  [/^Expect value to be (.+), but received (\w+)$/, ([, expected, got]) => [typeOf(expected), typeOf(got)]],
+  [/^Value is not an instance of class `(?:\w+::)*(\w+)`/, ([, expected]) => [typeOf(expected)]],
   [/^Value is none of these types (.+)$/, ([, types]) => [types.match(/[\w<>]+/g).map(typeOf).join(' or ')]],
-  [/^value `"?(.*?)"?` does not match any variant of enum `(\w+)`/, ([, , expected]) => [typeOf(expected)]],
-  [/^Expected an array$/, () => ['an array']],
+  [/^value `"?([^]*?)"?` does not match any variant of enum `(\w+)`/, ([, got, expected]) => [typeOf(expected), `'${got}'`]],
   [/^Found inconsistent data type in Array/, () => ['an array of values of one type']],
 ]
 
 /** The message of an argument error without the names that types have in Rust. */
 function plainly(message, call) {
-  const [, property, rest] = message.match(/^Object property '(\w+)' type mismatch\. ([^]*)$/) ?? [null, null, message]
+  const [, reason, property] = message.match(/^([^]*?)(?: on \w+\.(\w+))?$/)
   const place = property ? `\`${property}\`` : `an argument of \`${call}\``
-  for (const [form, parts] of REFUSALS) {
-    const found = rest.match(form)
+  for (const [form, parts] of TYPE_ERRORS) {
+    const found = reason.match(form)
     if (!found) continue
     const [expected, got] = parts(found)
-    return `${place} must be ${expected}${got ? `, got ${typeOf(got)}` : ''}`
+    return `${place} must be ${expected}${got ? `, got ${got}` : ''}`
   }
-  if (/^(?:Failed|Found|Expect|Value is).*\b(?:rust|napi)\b/i.test(rest)) return `${place} is of another type`
-  return property ? `${place}: ${rest}` : message
+  return message
 }
 
 /** Makes the add-on's errors `QosguardError`s; leaves everything that the caller's own code threw. */

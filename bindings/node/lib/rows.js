@@ -52,7 +52,7 @@ function lazyArray(length, item, name) {
     },
   })
   const has = (key) => rowOf(key) < length
-  const refuse = () => {
+  const reject = () => {
     throw new TypeError(`${name} cannot be changed; \`slice()\` makes an array of your own`)
   }
   return new Proxy(target, {
@@ -64,11 +64,11 @@ function lazyArray(length, item, name) {
       const property = Reflect.getOwnPropertyDescriptor(target, key)
       return key === 'length' ? { ...property, value: length } : property
     },
-    set: refuse,
-    defineProperty: refuse,
-    deleteProperty: refuse,
-    setPrototypeOf: refuse,
-    preventExtensions: refuse,
+    set: reject,
+    defineProperty: reject,
+    deleteProperty: reject,
+    setPrototypeOf: reject,
+    preventExtensions: reject,
   })
 }
 

@@ -87,7 +87,7 @@ for (const [name, [settings, classes]] of Object.entries(DETECTORS)) {
       assert.equal(p.length, ROWS * 2)
       for (let row = 0; row < ROWS; row += 1) assert.ok(Math.abs(p[2 * row] + p[2 * row + 1] - 1) < 1e-12)
     } else {
-      await refused(detector.probabilities(x, WIDTH), 'invalid_argument', /classes/)
+      await refused(detector.probabilities(x, WIDTH), 'invalid_argument', /a classifier/)
     }
 
     const path = join(folder, 'detector')
@@ -234,7 +234,7 @@ test('documented settings and defaults are as in the core', () => {
     assert.deepEqual(documented.map(([key]) => key).sort(), known.split(', ').sort(), name)
     const defaults = new Settings().toObject()
     for (const [key, doc] of documented) {
-      const [, number] = doc.match(/; default: ([\d.,e-]*\d)/) ?? []
+      const [, number] = doc.match(/; default: ([\d.,e-]*\d)\.(?: |$)/) ?? []
       if (!number || !(key in defaults)) continue
       // Some settings of networks are held in 32 bits.
       assert.equal(Math.fround(defaults[key]), Math.fround(Number(number.replaceAll(',', ''))), `${name}.${key}`)

@@ -136,8 +136,8 @@ test('settings that contradict or do not fit are refused', async () => {
   const refused = (options, message = /./) =>
     assert.rejects(Guard.fit(flows, options), { name: 'QosguardError', code: 'invalid_argument', message })
   await refused({ falsePositiveRate: 0.01, threshold: { kind: 'best_f1' } }, /one of falsePositiveRate and threshold/)
-  await refused({ falsePositiveRate: 0 }, /rate/)
-  await refused({ falsePositiveRate: NaN }, /rate/)
+  await refused({ falsePositiveRate: 0 }, /`falsePositiveRate`/)
+  await refused({ falsePositiveRate: NaN }, /`falsePositiveRate`/)
   for (const detector of [new Policy(), 'forest', 3]) await refused({ detector }, /detector/)
   for (const attackShare of [0, 1, NaN]) await refused({ detector: new LogisticRegression(), attackShare })
   await refused({ policy: {} }, /policy/)
