@@ -29,6 +29,18 @@ export interface FeaturizerOptions {
   autoLog?: boolean
 }
 
+/** What records are given of the records before them: a kind with its defaults, or its settings. */
+export type ContextOptions = 'host' | HostContextOptions
+
+/** What sources, destinations and pairs of both did in sliding windows. The schema needs a time and an address. */
+export interface HostContextOptions {
+  kind: 'host'
+  /** Lengths of the windows in seconds, ascending, 1 to 8 of them, each 0.1 to 86,400; default: 2, 10, 60 and 300. */
+  windows?: ReadonlyArray<number>
+  /** Sources, destinations and pairs that are kept, of each kind, 16 to 10,000,000; default: 16,384. */
+  maxEntities?: number
+}
+
 /** A delay-sensitive service class of RFC 4594. */
 export type ServiceClass =
   | 'telephony' | 'signaling' | 'multimedia_conferencing' | 'real_time_interactive'
@@ -335,7 +347,16 @@ export declare class Guard {
   withPolicy(policy: Policy): Guard
   /** The schema of the records that it was fitted on. */
   get schema(): Schema
-  /** Names of the features of the detector. */
+  /** Names of the columns that its contexts append to the records; empty without contexts. */
+  get contextColumns(): Array<string>
+  /**
+   * The table with the columns of the guard's contexts, computed in event time from an empty state, off the event loop.
+   * `assess` and `explain` do this by themselves; a few rows of the result can be explained.
+   *
+   * Rejects with `schema_mismatch` naming the columns that are missing.
+   */
+  appendContexts(flows: Table): Promise<Table>
+  /** Names of the features that the detector sees. */
   get featureNames(): Array<string>
   /** The threshold, what was asked of it and what it realised on held-out rows. */
   get threshold(): Threshold
@@ -1036,6 +1057,8 @@ export interface GuardOptions {
   falsePositiveRate?: number
   /** Another rule that chooses the threshold, instead of `falsePositiveRate`. */
   threshold?: ThresholdRule
+  /** What records are given of the records before them; default: nothing. */
+  context?: ContextOptions | ReadonlyArray<ContextOptions>
   /** How raw columns become features. */
   featurizer?: FeaturizerOptions
   /** The action for each verdict; default: `new Policy()`. */

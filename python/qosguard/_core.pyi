@@ -491,9 +491,18 @@ class Guard:
     A fitted pipeline: schema, featurizer, detector, calibration and policy.
     """
     def __reduce__(self, /) -> tuple[Any, tuple[bytes]]: ...
+    def append_contexts(self, /, table: Table) -> Table:
+        """
+        The table with the columns of the guard's contexts.
+        """
     def assess(self, /, table: Table) -> Assessment:
         """
         Scores every record and recommends an action for it.
+        """
+    @property
+    def context_columns(self, /) -> list[str]:
+        """
+        Names of the columns that its contexts append.
         """
     @property
     def digest(self, /) -> str:
@@ -525,6 +534,7 @@ class Guard:
     def fit(
         table: Table,
         featurizer: Any,
+        contexts: SupportsGetItem[int, Any],
         detector: Any | None,
         threshold: ThresholdRule,
         policy: Policy,

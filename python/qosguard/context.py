@@ -36,6 +36,7 @@ class HostContext:
     ['src_flows_10s', 'src_peers_10s', 'src_ports_10s']
     >>> len(guard.assess(flows))
     1000
+
     """
 
     windows: Sequence[float] = (2.0, 10.0, 60.0, 300.0)

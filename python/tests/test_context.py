@@ -20,9 +20,7 @@ def flows() -> tuple[qg.Table, qg.Table]:
     "context",
     [qg.HostContext(windows=(10, 60)), {"kind": "host", "windows": [10, 60]}, [qg.HostContext(windows=[10.0, 60.0])]],
 )
-def test_a_context_is_an_instance_or_its_settings(
-    context: qg.HostContext, flows: tuple[qg.Table, qg.Table]
-) -> None:
+def test_a_context_is_an_instance_or_its_settings(context: qg.HostContext, flows: tuple[qg.Table, qg.Table]) -> None:
     train, test = flows
     guard = qg.Guard(context=context).fit(train)
     assert len(guard.context_columns) == 2 * (7 + 7 + 6)

@@ -24,8 +24,7 @@ use crate::telemetry::Table;
 
 /// A fitted map from raw records to features, object safe.
 ///
-/// Columns are found by name, never by position, so a table may hold them in any order
-/// beside others.
+/// Columns are found by name, never by position, so a table may hold them in any order, with others between them.
 pub trait Featurizer: Debug + Send + Sync {
     /// Names of the features, in matrix order.
     fn names(&self) -> &[String];

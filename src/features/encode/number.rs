@@ -34,9 +34,9 @@ pub struct NumberEncoder {
     pub(in crate::features::encode) center: f64,
     /// Divisor after the centre; positive and finite.
     pub(in crate::features::encode) scale: f64,
-    /// Raw value that stands in for missing cells.
+    /// Raw value that replaces missing cells.
     pub(in crate::features::encode) impute: f64,
-    /// Whether a second feature, 0 or 1, says that the cell was missing or infinite.
+    /// Whether a second feature, 0 or 1, marks cells that were missing or infinite.
     pub(in crate::features::encode) flag: bool,
 }
 

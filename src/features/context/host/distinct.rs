@@ -23,7 +23,7 @@ struct Set {
 /// Up to 16 items in the longest window are exact. Beyond, an item marks one of 1,024 cells by its hash with the tick that
 /// it was last seen at, and the number of items follows from the number of cells that are marked (linear counting,
 /// Whang et al. 1990): the standard error is 2 to 3 % up to 1,000 items and 6 % at 4,000; above 7,098 the estimate
-/// stays there. How many were last seen in which bucket stands in the rings, so that reading costs no walk over the items.
+/// stays there. The rings hold how many items were last seen in which bucket, so that reading does not walk over the items.
 #[derive(Clone, Debug)]
 pub(super) struct DistinctSets {
     /// Which lane of the rings' counts holds the items by bucket.
