@@ -38,6 +38,7 @@ fn ensemble(leaves: u32) -> TreeEnsemble {
         node_counts: vec![2 * leaves - 1; 100],
         feature: vec![],
         threshold: vec![],
+        exact_threshold: vec![],
         category_set: vec![],
         missing_left: vec![],
         right: vec![],
