@@ -71,7 +71,7 @@ def test_a_labelled_member_needs_labels_and_may_learn_its_weight(matrix: Matrix)
     attack = y == "attack"
     assert np.median(ensemble.anomaly_score(matrix)[attack]) > np.quantile(ensemble.anomaly_score(matrix)[~attack], 0.9)
     with pytest.raises(errors.InvalidArgumentError, match="`y`"):
-        qg.Ensemble(members).fit(matrix, np.where(y == "attack", "bad", "good"))
+        qg.Ensemble(members).fit(matrix, np.where(y == "attack", "bad", "worse"))
 
 
 @pytest.mark.parametrize(
