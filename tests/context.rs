@@ -46,6 +46,7 @@ impl Flow {
             "time": self.time, "src_ip": format!("10.0.0.{}", self.src), "dst_ip": format!("10.0.1.{}", self.dst),
             "src_port": 40_000, "dst_port": self.port, "duration": self.duration, "fwd_packets": self.packets.0,
             "bwd_packets": self.packets.1, "fwd_bytes": self.bytes.0, "bwd_bytes": self.bytes.1, "rst_count": self.resets,
+            "protocol": "tcp", "service": "web", "syn_count": 2, "fin_count": 2, "iat_mean_ms": 1, "iat_std_ms": 1,
         })
     }
 
@@ -303,7 +304,19 @@ fn only_columns_whose_inputs_exist_are_appended() {
     for preset in ["zeek_conn", "unsw_nb15_raw", "cicids2017_corrected", "nfstream", "ipfix", "eve_flow"] {
         assert!(names(preset).contains(&"src_flows_60s".to_owned()), "{preset}");
     }
-    assert!(names("ipfix").iter().all(|name| !name.contains("up_share")), "exporters record one direction");
+    let few = Schema::from_toml(
+        r#"
+        name = "few"
+        columns = [
+          { name = "ts", kind = "time" },
+          { name = "from", role = "entity", kind = "text", field = "src_ip" },
+          { name = "bytes", kind = "number", field = "fwd_ip_bytes" },
+        ]
+        "#,
+    );
+    let context = HostContext::new(&config(&[60.0]), &few.unwrap()).unwrap();
+    let names: Vec<&str> = context.columns().iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(names, ["src_flows_60s", "src_bytes_per_s_60s"]);
 }
 
 fn simulated(rows: u64, seed: u64) -> Table {

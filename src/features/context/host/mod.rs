@@ -101,20 +101,14 @@ pub struct HostContextCounts {
 ///
 /// ```
 /// use qosguard::features::{Context, HostContext, HostContextConfig};
-/// use qosguard::telemetry::{Schema, Table};
-/// use qosguard::arrow::array::AsArray;
-/// use qosguard::arrow::datatypes::Float64Type;
+/// use qosguard::simulate::{self, FlowSimulatorConfig};
 ///
-/// let schema = Schema::preset("flow_detail")?;
+/// let flows = simulate::table(&FlowSimulatorConfig { rows: 500, ..Default::default() })?;
 /// let config = HostContextConfig { windows: vec![10.0], ..Default::default() };
-/// let mut context = HostContext::new(&config, &schema)?;
-/// let flow = |time: f64, port: u32| format!(
-///     r#"{{"time": {time}, "src_ip": "10.0.0.1", "dst_ip": "10.0.0.2", "dst_port": {port}, "fwd_packets": 1}}"#
-/// );
-/// let flows = Table::from_json(&schema, &format!("[{}, {}, {}]", flow(0.0, 22), flow(1.0, 23), flow(30.0, 22)))?;
-/// let columns = context.push(&flows.batches()[0])?;
-/// let ports = columns.column_by_name("src_ports_10s").unwrap().as_primitive::<Float64Type>();
-/// assert_eq!(ports.values(), &[1.0, 2.0, 1.0]);
+/// let mut context = HostContext::new(&config, flows.schema())?;
+/// let with = context.push(&flows.batches()[0])?;
+/// assert_eq!(with.num_columns(), flows.schema().columns().len() + context.columns().len());
+/// assert!(with.column_by_name("src_ports_10s").is_some());
 /// # Ok::<(), qosguard::Error>(())
 /// ```
 #[derive(Clone, Debug)]
