@@ -1,4 +1,4 @@
-//! A mixture of experts beside each of its experts, on public data, over five seeds.
+//! A mixture of experts and each of its experts alone, on public data, over five seeds.
 //!
 //! ```sh
 //! cargo run --release --features neural --example mixture -- nsl-kdd    PATH/nsl-kdd        # the official split
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
 fn run(protocol: &str, path: &Path) -> Result<()> {
     let (train, test) = parts(protocol, path)?;
     println!("{protocol}: {} rows to train, {} to test", train.n_rows(), test.n_rows());
-    // For each who speaks (the experts, the mixture, whom validation chose) the figures of each seed.
+    // The figures of each seed, for each output: every expert, the mixture, and the output that validation chose.
     let mut all: Vec<(String, Vec<[f64; 3]>)> = Vec::new();
     for seed in 0..SEEDS {
         for (i, (name, figures)) in one_seed(&train, &test, seed)?.into_iter().enumerate() {
@@ -73,7 +73,7 @@ fn run(protocol: &str, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Fits one mixture and scores the test rows once by everyone who speaks: AUC, TPR at 1 %, and the realised share of
+/// Fits one mixture and scores the test rows once by every output: AUC, TPR at 1 %, and the realised share of
 /// false positives where 1 % was asked.
 fn one_seed(train: &Table, test: &Table, seed: u64) -> Result<Vec<(String, [f64; 3])>> {
     let split = Split::stratified(&labels(train)?, 0.1, seed)?;
@@ -102,17 +102,17 @@ fn one_seed(train: &Table, test: &Table, seed: u64) -> Result<Vec<(String, [f64;
         );
     }
     println!("  {:<14} {}", "mixture", quality(report.known, report.novel));
-    let mut speakers: Vec<(String, Choice)> =
+    let mut outputs: Vec<(String, Choice)> =
         mixture.experts().iter().map(|name| (name.clone(), Choice::Expert(name.clone()))).collect();
-    speakers.push(("mixture".into(), Choice::Mixture));
-    speakers.push(("chosen".into(), report.chosen.clone()));
+    outputs.push(("mixture".into(), Choice::Mixture));
+    outputs.push(("chosen".into(), report.chosen.clone()));
     let mut all = Vec::new();
-    for (name, choice) in speakers {
-        let speaker = mixture.clone().with_choice(choice.clone())?;
-        let conformal = Conformal::fit(&speaker.score(clean.view())?)?;
+    for (name, choice) in outputs {
+        let model = mixture.clone().with_choice(choice.clone())?;
+        let conformal = Conformal::fit(&model.score(clean.view())?)?;
         let clean_scores = CalibrationScores { clean: conformal.scores(), attacks: None };
         let threshold = ThresholdRule::FalsePositiveRate { rate: ASKED }.fit(&clean_scores, &conformal)?;
-        let scores = speaker.score(x.view())?;
+        let scores = model.score(x.view())?;
         let alarms =
             scores.iter().zip(&truth).filter(|(s, attack)| **s > threshold.score && !**attack).count();
         let clean_rows = truth.iter().filter(|&&attack| !attack).count();
@@ -128,7 +128,7 @@ fn one_seed(train: &Table, test: &Table, seed: u64) -> Result<Vec<(String, [f64;
             100.0 * figures[2]
         );
         if choice == Choice::Mixture && name == "mixture" {
-            let weights = speaker.gate_weights(x.view())?;
+            let weights = model.gate_weights(x.view())?;
             let mean = weights.mean_axis(Axis(0)).map_or_else(Vec::new, |mean| mean.to_vec());
             println!("  mean weights on the test rows: {mean:.3?}");
         }

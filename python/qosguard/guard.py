@@ -158,7 +158,7 @@ class Guard:
         """Score every record of a table or data frame and recommend an action for it; needs no labels.
 
         Raises `SchemaMismatchError` naming the columns that are missing, and `BadRecordError` for a row of a frame that
-        is outside the limits of the guard's schema.
+        is outside the limits of the guard's schema. Warns with `GuardWarning` of what `Assessment.warnings` lists.
 
         >>> import qosguard as qg
         >>> flows = qg.simulate(rows=500)
@@ -167,7 +167,10 @@ class Guard:
         True
         """
         native = self._fitted()
-        return Assessment(native.assess(_records(flows, native.inputs)))
+        assessment = Assessment(native.assess(_records(flows, native.inputs)))
+        for warning in assessment.warnings:
+            warnings.warn(warning, GuardWarning, stacklevel=2)
+        return assessment
 
     def findings(self, flows: Table | Any, assessment: Assessment, n: int = 10) -> Findings:
         """Summarize an assessment of `flows` and describe its `n` worst findings.
@@ -474,6 +477,16 @@ class Assessment:
     def unread_addresses(self) -> int:
         """Rows with an address that cannot be read; their action is `allow`, by the rule `unread-address`."""
         return self._native.unread_addresses
+
+    @property
+    def missing_addresses(self) -> int:
+        """Rows without an address that are allowed, by the rule `no-address`, because it could be in the allow-list."""
+        return self._native.missing_addresses
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the policy could not do with these records, such as rules that never apply for lack of a column."""
+        return [text for is_warning, text in self._native.notices() if is_warning]
 
     @property
     def decisions(self) -> Decisions:

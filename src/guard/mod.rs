@@ -13,7 +13,7 @@ mod subjects;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::artifact;
+use crate::artifact::{self, Packed};
 use crate::calibrate::{Conformal, Probability, Threshold};
 use crate::detect::{AnyDetector, Classifier, Detector, TreeEnsemble};
 use crate::error::{Error, Result};
@@ -49,7 +49,8 @@ pub use notice::Notice;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Guard {
-    stages: Stages,
+    stages: Arc<Stages>,
+    /// Holds the policy.
     recommender: Recommender,
     bytes: Arc<[u8]>,
     digest: String,
@@ -60,11 +61,11 @@ pub struct Guard {
     members: Arc<[String]>,
     /// Names of the experts of a mixture.
     experts: Arc<[String]>,
-    /// Names of the attack classes that it tells apart.
+    /// Names of the attack classes that a verdict may have.
     family_names: Arc<[String]>,
 }
 
-/// What a guard is fitted to, and what its file holds.
+/// The fitted stages before the policy. The guard's file holds them and the policy.
 #[derive(Clone, Debug)]
 struct Stages {
     schema: Arc<Schema>,
@@ -72,13 +73,12 @@ struct Stages {
     detector: AnyDetector,
     conformal: Conformal,
     threshold: Threshold,
-    /// Of a detector that learnt from labels.
+    /// Of a detector that was fitted with labels.
     probability: Option<Probability>,
-    /// Names the attack class, where the labels did.
+    /// The model of the attack classes, where the labels named them.
     families: Option<TreeEnsemble>,
-    /// Of each column that the featurizer reads; empty in a guard of format 1.
+    /// One for each column that the featurizer reads; empty in a guard of format 1.
     clean_ranges: Vec<CleanRange>,
-    policy: Policy,
     training: Training,
 }
 
@@ -88,7 +88,7 @@ impl Guard {
         GuardBuilder::default()
     }
 
-    fn new(stages: Stages) -> Result<Self> {
+    fn new(stages: Stages, policy: Policy) -> Result<Self> {
         let (features, expected) = (stages.featurizer.names().len(), stages.detector.n_features());
         if features != expected {
             return Err(Error::ShapeMismatch { what: "feature columns", expected, got: features });
@@ -99,9 +99,8 @@ impl Guard {
                 return Err(Error::ShapeMismatch { what: "feature columns", expected, got: features });
             }
         }
-        let bytes = file::to_bytes(&stages)?;
-        let digest = artifact::digest_of(&artifact::unpack(&bytes, Path::new("guard"))?.0);
-        Self::assemble(stages, bytes, digest)
+        let (packed, model_digest) = file::pack(&stages, &policy)?;
+        Ok(Self::assemble(stages, policy, packed, model_digest))
     }
 
     /// Scores every record and recommends an action for it.
@@ -142,7 +141,7 @@ impl Guard {
         self.inputs().fits(schema)
     }
 
-    /// Its schema, without the features that it was fitted without because they told nothing.
+    /// Its schema, without the features that the featurizer dropped because they are constant or duplicated.
     pub fn inputs(&self) -> Schema {
         let read = self.stages.featurizer.columns();
         let columns = self.stages.schema.columns().iter().enumerate();
@@ -212,13 +211,12 @@ impl Guard {
     }
 
     fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
-        let (stages, digest) = file::from_bytes(bytes, path)?;
-        Self::assemble(stages, bytes.to_vec(), digest)
+        let (stages, policy, digest) = file::from_bytes(bytes, path)?;
+        let model_digest = file::model_digest(&stages)?;
+        Ok(Self::assemble(stages, policy, Packed { bytes: bytes.to_vec(), digest }, model_digest))
     }
 
-    fn assemble(stages: Stages, bytes: Vec<u8>, digest: String) -> Result<Self> {
-        let recommender = Recommender::new(stages.policy.clone());
-        let model_digest = file::model_digest(&stages)?;
+    fn assemble(stages: Stages, policy: Policy, packed: Packed, model_digest: String) -> Self {
         let salt = model_digest.get(..16).and_then(|d| u64::from_str_radix(d, 16).ok()).unwrap_or_default();
         let members = match &stages.detector {
             AnyDetector::Ensemble(ensemble) => {
@@ -232,17 +230,28 @@ impl Guard {
             _ => Arc::default(),
         };
         let family_names = stages.families.as_ref().map_or(&[][..], |model| model.classes()).into();
-        let bytes = bytes.into();
-        Ok(Self { stages, recommender, bytes, digest, model_digest, salt, members, experts, family_names })
+        Self {
+            stages: Arc::new(stages),
+            recommender: Recommender::new(policy),
+            bytes: packed.bytes.into(),
+            digest: packed.digest,
+            model_digest,
+            salt,
+            members,
+            experts,
+            family_names,
+        }
     }
 
     /// The same guard with another policy. Its decisions keep their ids.
     ///
     /// # Errors
     ///
-    /// None for a valid policy.
+    /// [`Error::InvalidArgument`] where the guard's file would be larger than 1 GiB.
     pub fn with_policy(&self, policy: Policy) -> Result<Self> {
-        Self::new(Stages { policy, ..self.stages.clone() })
+        // The fitted stages are shared, and so is their digest. Only the file is packed again.
+        let Packed { bytes, digest } = file::pack_with(&self.stages, &policy)?;
+        Ok(Self { recommender: Recommender::new(policy), bytes: bytes.into(), digest, ..self.clone() })
     }
 
     /// The schema of the records that it was fitted on.
@@ -270,7 +279,7 @@ impl Guard {
         &self.stages.threshold
     }
 
-    /// What turns a score into the probability of an attack; `None` unless the detector learnt from labels.
+    /// What turns a score into the probability of an attack; `None` for a detector that was fitted without labels.
     pub fn probability(&self) -> Option<&Probability> {
         self.stages.probability.as_ref()
     }
@@ -282,7 +291,7 @@ impl Guard {
 
     /// The policy.
     pub fn policy(&self) -> &Policy {
-        &self.stages.policy
+        self.recommender.policy()
     }
 
     /// Where the guard came from.
@@ -290,11 +299,11 @@ impl Guard {
         &self.stages.training
     }
 
-    /// What a user should know before relying on the guard: promises that it does not keep, rules that never apply, and
-    /// attacks that its method cannot find. Computed from what its file holds, so a guard of an earlier release has them
+    /// What a user should know before relying on the guard: a false-positive rate that was missed, rules that never apply,
+    /// and attacks that its method cannot find. Computed from the contents of its file, so a guard of an earlier release has them
     /// too.
     pub fn notices(&self) -> Vec<Notice> {
-        notice::of(&self.stages)
+        notice::of(&self.stages, self.policy())
     }
 
     /// SHA-256 of the guard's file, 64 hexadecimal digits.
@@ -302,7 +311,7 @@ impl Guard {
         &self.digest
     }
 
-    /// SHA-256 of everything that makes a verdict, so without the policy; 64 hexadecimal digits. Decision ids depend on it.
+    /// SHA-256 of everything that a verdict depends on, so without the policy; 64 hexadecimal digits. Decision ids depend on it.
     pub fn model_digest(&self) -> &str {
         &self.model_digest
     }

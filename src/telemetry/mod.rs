@@ -4,6 +4,7 @@ mod arrow;
 mod batches;
 mod builder;
 mod canonical;
+mod cells;
 mod chain;
 mod clock;
 mod column;

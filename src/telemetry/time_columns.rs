@@ -9,7 +9,9 @@ use super::schema::{Kind, Schema};
 use crate::arrow::array::{
     Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use crate::arrow::datatypes::{DataType, Field, Float64Type, Schema as ArrowSchema, TimeUnit as Ticks};
+use crate::arrow::datatypes::{
+    DataType, Field, Fields, Float64Type, Schema as ArrowSchema, TimeUnit as Ticks,
+};
 use crate::arrow::error::ArrowError;
 
 /// The time columns of a schema that do not hold plain seconds in its files.
@@ -87,6 +89,11 @@ impl TimeColumns {
         }
         RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), columns)
     }
+}
+
+/// An Arrow schema with further columns.
+pub(super) fn appended(schema: ArrowSchema, more: &Fields) -> ArrowSchema {
+    ArrowSchema::new(schema.fields().iter().chain(more).cloned().collect::<Fields>())
 }
 
 /// The number that a clock reads as these seconds; the nearest one where there is none.

@@ -13,8 +13,8 @@ use serde_json::json;
 
 use crate::arguments::Assess;
 use crate::exit::{ANOMALIES, Outcome};
+use crate::message::print_message;
 use crate::progress::Progress;
-use crate::tell::tell;
 use crate::{input, output, verdicts};
 
 /// Findings that are printed without `--all`.
@@ -29,20 +29,20 @@ pub(crate) fn run(command: &Assess) -> Outcome {
     if let Some(path) = &command.policy {
         guard = guard.with_policy(Policy::load(path)?)?;
     }
-    let mut reader = input::open_for(&command.input, Some(guard.schema()))?;
+    let mut reader = input::open(&command.input, Some(guard.schema()))?;
     let inputs = command.map.then(|| guard.inputs());
     let seen =
         inputs.as_ref().map_or_else(|| (**reader.schema()).clone(), |i| i.common_with(reader.schema()));
-    let schema = verdicts::schema(&seen, &guard)?;
-    let mut out = command.output.as_deref().map(|path| output::create(path, &schema)).transpose()?;
+    let columns = verdicts::columns(&seen);
+    let mut out = command.output.as_deref().map(|path| output::create(path, &seen, &columns)).transpose()?;
     // A program that reads rows or JSON from standard output must not find other lines among them.
     let rows_to_stdout = command.output.as_deref() == Some(Path::new("-"));
     // A socket has no end that an operator waits for: its findings are printed as they come.
     let live = input::is_socket(&command.input);
     let reasons = command.reasons.unwrap_or(1);
-    let (mut findings, mut unfit, mut unread) = (FindingsCollector::new(), 0, 0);
+    let (mut findings, mut unfit) = (FindingsCollector::new(), 0);
     let progress = Progress::new("assessed", None);
-    while let Some(batch) = reader.next().transpose()? {
+    while let Some(batch) = input::next(&mut reader)? {
         let place = ReadReport::new(&reader.report().place);
         let mut table = Table::new(Arc::clone(reader.schema()), vec![batch], place)?;
         if let Some(inputs) = &inputs {
@@ -62,17 +62,20 @@ pub(crate) fn run(command: &Assess) -> Outcome {
             }
         }
         if let (Some(out), Some(batch)) = (&mut out, table.batches().first()) {
-            out.write(&verdicts::beside(&schema, &guard, batch, &assessment)?)?;
+            out.write(&verdicts::append(batch, &columns, &assessment, findings.records())?)?;
         }
-        unread += assessment.unread_addresses();
         findings.add(&guard, &table, &assessment)?;
         progress.add(assessment.len());
     }
     drop(progress);
     out.map_or(Ok(()), TableWriter::finish)?;
     let (records, anomalies) = (findings.records(), findings.anomalies());
+    let mut notices = guard.notices();
+    // What holds for these records and not only for the schema of the guard.
+    let of_records = findings.notices().iter().filter(|notice| !notices.contains(notice));
+    notices.extend(of_records.cloned().collect::<Vec<_>>());
     if command.json || rows_to_stdout {
-        tell(format_args!(
+        print_message(format_args!(
             "{records} records, {anomalies} anomalies, {}",
             input::summary(reader.report(), unfit)
         ));
@@ -89,15 +92,10 @@ pub(crate) fn run(command: &Assess) -> Outcome {
         if shown < findings.groups && command.output.is_none() && !live {
             output::print(b"(--all prints every finding, -o FILE writes every record)\n")?;
         }
-        input::tell_left_out(reader.report());
+        input::print_left_out(reader.report());
     }
-    if unread > 0 {
-        tell(format_args!(
-            "{unread} records allowed because one of their addresses cannot be read (rule `unread-address`)"
-        ));
-    }
-    for notice in output::notices(&guard) {
-        tell(notice);
+    for notice in output::notices(notices) {
+        print_message(notice);
     }
     let read = input::outcome(records, reader.report(), unfit)?;
     Ok(if command.exit_code && anomalies > 0 { ExitCode::from(ANOMALIES) } else { read })
