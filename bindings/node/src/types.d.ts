@@ -65,7 +65,7 @@ export interface PolicyRule {
   when: PolicyCondition
   then?: PolicyAction
   cap?: PolicyAction
-  prioritize?: { class: ServiceClass, ttl_s: number }
+  prioritize?: { service_class: ServiceClass, ttl_s: number }
 }
 
 /** The fields of a policy file, by the names that they have there. */
