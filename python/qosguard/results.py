@@ -50,7 +50,7 @@ class Decision:
     """
 
     id: str
-    """Stable id, 16 hexadecimal digits, from the guard's model digest and the record. Another policy gives the same id."""
+    """Stable id, 16 hexadecimal digits, from the model digest and the record. Another policy gives the same id."""
     row: int
     """Row in the table, from 0."""
     score: float

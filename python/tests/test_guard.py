@@ -91,7 +91,9 @@ def test_an_assessment_is_an_arrow_table(flows: qg.Table, guard: qg.Guard) -> No
     attributes = [field.name for field in dataclasses.fields(qg.Decision) if field.name != "text"]
     assert table.column_names == out.columns == list(out.to_pandas().columns) == attributes == listed
     for row, values in enumerate(table.slice(0, 200).to_pylist()):
-        assert values == {name: value for name, value in dataclasses.asdict(out.decisions[row]).items() if name != "text"}
+        assert values == {
+            name: value for name, value in dataclasses.asdict(out.decisions[row]).items() if name != "text"
+        }
     assert table["score"].to_numpy().tobytes() == out.scores.tobytes()
     assert pl.DataFrame(out)["id"][5] == out.decisions[5].id
     frame = out.to_pandas()

@@ -134,7 +134,9 @@ def test_records_without_addresses_are_allowed_and_warned_of() -> None:
     anomalies = sum(decision.is_anomaly for decision in out)
     assert out.missing_addresses == anomalies > 0
     assert sum(decision.rule == "no-address" for decision in out) == anomalies
-    never = "rules `control-services`, `calls`, `call-setup`, `lookups` never apply: the records have no column of service"
+    never = (
+        "rules `control-services`, `calls`, `call-setup`, `lookups` never apply: the records have no column of service"
+    )
     assert never in out.warnings
     assert never in guard.warnings
     assert pickle.loads(pickle.dumps(out)).warnings == out.warnings
