@@ -116,8 +116,8 @@ test-node: node
 	$(call forget,node)
 	cd $(NODE) && npm test --silent
 
-golden: ## rewrite tests/golden and docs/FLOW_FIELDS.md after a deliberate change
-	QOSGUARD_BLESS=1 cargo test $(WORKSPACE) --quiet --test golden --test golden_detectors --test flow_fields
+golden: ## rewrite tests/golden, docs/FLOW_FIELDS.md and docs/VERDICT_COLUMNS.md after a deliberate change
+	QOSGUARD_BLESS=1 cargo test $(WORKSPACE) --quiet --test golden --test golden_detectors --test flow_fields --test verdict_columns
 
 # --- bench and release ------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-//! A mixture of experts compared with each of its experts, on public data, over five seeds.
+//! A mixture of experts and each of its experts alone, on public data, over five seeds.
 //!
 //! ```sh
 //! cargo run --release --features train --example mixture -- nsl-kdd    PATH/nsl-kdd        # the official split
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
 fn run(protocol: &str, path: &Path) -> Result<()> {
     let (train, test) = parts(protocol, path)?;
     println!("{protocol}: {} rows to train, {} to test", train.n_rows(), test.n_rows());
-    // For each output (of every expert, of the mixture, and the chosen one) the metrics of each seed.
+    // The figures of each seed, for each output: every expert, the mixture, and the output that validation chose.
     let mut all: Vec<(String, Vec<[f64; 3]>)> = Vec::new();
     for seed in 0..SEEDS {
         for (i, (name, figures)) in one_seed(&train, &test, seed)?.into_iter().enumerate() {
@@ -73,7 +73,7 @@ fn run(protocol: &str, path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Fits one mixture and scores the test rows once with each output: AUC, TPR at 1 %, and the realised share of
+/// Fits one mixture and scores the test rows once by every output: AUC, TPR at 1 %, and the realised share of
 /// false positives where 1 % was asked.
 fn one_seed(train: &Table, test: &Table, seed: u64) -> Result<Vec<(String, [f64; 3])>> {
     let split = Split::stratified(&labels(train)?, 0.1, seed)?;

@@ -27,6 +27,7 @@
 //! | [`detect`] | detectors: isolation forest, boosted trees, networks, ensembles; [`Fit`] and [`Detector`] |
 //! | [`explain`] | exact contributions of the features to a score, and reasons in words |
 //! | [`calibrate`] | p-values, thresholds, probabilities |
+//! | [`verdict`] | the verdict on one record and its evidence |
 //! | [`qos`] | policies, actions and decisions |
 //! | [`guard`] | the fitted pipeline, assessments and findings |
 //! | [`evaluate`] | metrics with intervals, splits, leak audit |
@@ -72,6 +73,7 @@ pub mod guard;
 pub mod qos;
 pub mod simulate;
 pub mod telemetry;
+pub mod verdict;
 
 pub use detect::{Classifier, Detector, Fit, FitContext, IsolationForest, IsolationForestConfig};
 pub use error::{Error, ErrorKind, Result};
@@ -79,6 +81,9 @@ pub use guard::{Assessment, Guard, GuardBuilder};
 pub use parallel::{is_parallel, set_parallel};
 pub use problem::Problem;
 pub use progress::{Monitor, Progress};
+pub use qos::{Decision, Policy};
+pub use telemetry::{Schema, Table};
+pub use verdict::Verdict;
 
 pub use ndarray;
 

@@ -281,7 +281,7 @@ fn a_labelled_guard_gives_probability_class_members_and_reasons() {
     let mut named = (0_u32, 0_u32);
     for decision in assessment.decisions() {
         let verdict = decision.verdict;
-        assert_eq!(verdict.members.len(), 5);
+        assert_eq!(verdict.evidence.len(), 5);
         assert_eq!(verdict.family.is_some(), verdict.is_anomaly);
         if let Some(family) = verdict.family {
             assert!(guard.families().contains(&family));

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use qosguard::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use qosguard::calibrate::ThresholdRule;
 use qosguard::features::Featurizer;
-use qosguard::qos::Policy;
+use qosguard::qos::{DecisionColumn, Policy};
 use qosguard::simulate::{self, FlowSimulatorConfig};
 use qosguard::telemetry::{Role, Schema, Table};
 use qosguard::{Error, Guard, GuardBuilder, IsolationForestConfig};
@@ -226,7 +226,7 @@ fn the_most_anomalous_rows_come_first() {
     assert_eq!((top.len(), top[0].verdict.score), (5, best));
     assert!(top.windows(2).all(|w| w[0].verdict.score >= w[1].verdict.score));
     let arrow = assessment.to_arrow().unwrap();
-    assert_eq!((arrow.num_rows(), arrow.num_columns()), (1_000, 7));
+    assert_eq!((arrow.num_rows(), arrow.schema()), (1_000, DecisionColumn::schema()));
 }
 
 /// What the guard of format version 2 scores the first simulated flow.
@@ -244,7 +244,7 @@ fn released_guards_still_load() {
     let guard = Guard::load("tests/models/v2.qosguard").unwrap();
     let decision = guard.assess(&flows(1_000, 0.2, 1)).unwrap().decision(0).unwrap();
     assert_eq!(decision.verdict.score.to_bits(), V2_SCORE, "{:#x}", decision.verdict.score.to_bits());
-    assert_eq!(decision.verdict.members.len(), 6);
+    assert_eq!(decision.verdict.evidence.len(), 6);
     assert!(decision.verdict.probability.is_some() && guard.families().len() > 1);
 }
 
@@ -254,7 +254,7 @@ fn released_networks_still_load() {
     let guard = Guard::load("tests/models/v3.qosguard").unwrap();
     let decision = guard.assess(&flows(1_000, 0.2, 1)).unwrap().decision(0).unwrap();
     assert_eq!(decision.verdict.score.to_bits(), 0xBE80_DEDB, "{:#x}", decision.verdict.score.to_bits());
-    assert_eq!(decision.verdict.experts.len(), 6);
+    assert_eq!(decision.verdict.evidence.len(), 6);
     let explained = guard.explain(&flows(20, 0.2, 1));
     if cfg!(feature = "train") {
         assert_eq!(explained.unwrap().reasons(0, 2).0.len(), 2);

@@ -12,6 +12,7 @@ use qosguard::detect::{
 };
 use qosguard::simulate::{FlowSimulatorConfig, table};
 use qosguard::telemetry::Table;
+use qosguard::verdict::EvidenceKind;
 use qosguard::{Error, Guard, GuardBuilder, Monitor};
 
 fn flows(rows: u64, seed: u64) -> Table {
@@ -113,11 +114,12 @@ fn a_mixture_tells_in_each_verdict_how_much_each_expert_counted() {
     assert_eq!(out.experts(), ["boosted", "forest", "autoencoder"]);
     assert_eq!(out.gate_weights().len(), 3 * out.len());
     for decision in out.decisions() {
-        let experts = decision.verdict.experts;
-        let sum: f32 = experts.iter().map(|expert| expert.weight).sum();
+        let experts = decision.verdict.evidence;
+        assert!(experts.iter().all(|e| e.kind == EvidenceKind::Expert && e.p_value.is_none()), "{experts:?}");
+        let sum: f64 = experts.iter().map(|expert| expert.weight.unwrap()).sum();
         assert!((sum - 1.0).abs() < 1e-5, "{experts:?}");
         if let MixtureOutput::Expert(name) = &mixture.report().chosen {
-            assert!(experts.iter().all(|e| e.weight == f32::from(u8::from(e.name == *name))));
+            assert!(experts.iter().all(|e| e.weight.unwrap() == f64::from(u8::from(e.name == *name))));
         }
     }
     // The asked rate holds on clean rows that nobody saw.

@@ -8,9 +8,10 @@ use qosguard::arrow::array::{Array, AsArray};
 use qosguard::arrow::datatypes::Float64Type;
 use qosguard::detect::BoostedTreesConfig;
 use qosguard::guard::Notice;
-use qosguard::qos::{Action, Actions, Bands, Decision, Policy, PolicyConfig, Rule, Severity, When};
+use qosguard::qos::{Action, Actions, Bands, Decision, Policy, PolicyConfig, Rule, When};
 use qosguard::simulate::{self, FlowSimulatorConfig};
 use qosguard::telemetry::{Schema, Table};
+use qosguard::verdict::Severity;
 use qosguard::{Assessment, Guard};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -153,7 +154,7 @@ fn every_effect_of_a_rule_is_seen() {
             }
             "prioritize" => {
                 let rule = json!({ "name": "early", "when": everything,
-                                   "prioritize": { "class": "telephony", "ttl_s": 9 } });
+                                   "prioritize": { "service_class": "telephony", "ttl_s": 9 } });
                 let early = assess(&with_rule(rule));
                 assert!(early.decisions().all(|d| (d.rule == "early") != d.verdict.is_anomaly));
             }
@@ -262,7 +263,7 @@ fn rules_for(addresses: &[&str]) -> Vec<(String, u64)> {
     let policy = r#"{ "version": 1, "dry_run": false, "allow": ["10.0.0.0/8", "2001:db8::/32", "fe80::/10"],
         "actions": { "low": { "action": "drop", "ttl_s": 9 }, "medium": { "action": "drop", "ttl_s": 9 },
                      "high": { "action": "drop", "ttl_s": 9 }, "critical": { "action": "drop", "ttl_s": 9 } },
-        "rules": [{ "name": "early", "when": { "dst_port": 443 }, "prioritize": { "class": "telephony", "ttl_s": 9 } }] }"#;
+        "rules": [{ "name": "early", "when": { "dst_port": 443 }, "prioritize": { "service_class": "telephony", "ttl_s": 9 } }] }"#;
     let schema = Schema::preset("flow").unwrap();
     let record = |address: &Value, end: &str, n: u32| json!({ end: address, "dst_port": 443, "protocol": "tcp", "packet_count": n, "byte_count": n, "duration": n });
     let train: Vec<Value> = (0..200).map(|n| record(&"192.0.2.1".into(), "src_ip", n)).collect();
@@ -308,6 +309,10 @@ fn no_spelling_of_an_address_falls_outside_the_allow_list() {
         "fe80::1%eth0",
         "FE80::1%3",
         "[fe80::1%eth0]",
+        "64:ff9b::10.1.2.3",
+        "64:ff9b::0a01:0203",
+        "2002:0a01:0203::1",
+        "[2002:a01:203::1]:443",
     ];
     for (address, (rule, unread)) in allowed.iter().flat_map(|a| [a, a]).zip(rules_for(&allowed)) {
         assert_eq!((rule.as_str(), unread), ("allow-list", 0), "{address:?}");
@@ -328,13 +333,101 @@ fn no_spelling_of_an_address_falls_outside_the_allow_list() {
     for (address, (rule, unread)) in unread.iter().flat_map(|a| [a, a]).zip(rules_for(&unread)) {
         assert_eq!((rule.as_str(), unread), ("unread-address", 1), "{address:?}");
     }
-    for (address, (rule, unread)) in ["11.1.1.1", "198.51.100.7:443", "[2001:db9::1]", "  "]
-        .iter()
-        .flat_map(|a| [a, a])
-        .zip(rules_for(&["11.1.1.1", "198.51.100.7:443", "[2001:db9::1]", "  "]))
-    {
+    let outside = ["11.1.1.1", "198.51.100.7:443", "[2001:db9::1]", "64:ff9b::11.1.2.3", "2002:0b01:0203::1"];
+    for (address, (rule, unread)) in outside.iter().flat_map(|a| [a, a]).zip(rules_for(&outside)) {
         assert!(rule.starts_with("band ") && unread == 0, "{address:?}: {rule}");
     }
+    for (rule, unread) in rules_for(&["  ", ""]) {
+        assert_eq!((rule.as_str(), unread), ("no-address", 0));
+    }
+}
+
+/// A guard of records without addresses, ports and services, and such records.
+fn without_addresses(policy: &Value) -> (Guard, Table) {
+    let schema = Schema::builder("rtt").feature("rtt_ms").feature("loss").build().unwrap();
+    let records: Vec<Value> =
+        (0..400).map(|n| json!({ "rtt_ms": n * 7919 % 97, "loss": n * 31 % 11 })).collect();
+    let table = Table::from_json(&schema, &Value::from(records).to_string()).unwrap();
+    let builder =
+        Guard::builder().policy(Policy::from_json(&policy.to_string()).unwrap()).false_positive_rate(0.2);
+    (builder.fit(&table).unwrap(), table)
+}
+
+#[test]
+fn records_without_addresses_get_no_action_that_the_allow_list_could_forbid() {
+    let drop = json!({ "action": "drop", "ttl_s": 9 });
+    let mut policy = json!({
+        "version": 1, "dry_run": false, "allow": ["10.0.0.0/8"],
+        "actions": { "low": drop, "medium": drop, "high": drop, "critical": drop },
+        "rules": [
+            { "name": "web", "when": { "dst_port": 443 }, "then": drop },
+            { "name": "mail", "when": { "dst_port": 25 }, "then": drop },
+            { "name": "calls", "when": { "service": "sip" }, "prioritize": { "service_class": "signaling", "ttl_s": 9 } },
+        ],
+    });
+    let (guard, table) = without_addresses(&policy);
+    let assessment = guard.assess(&table).unwrap();
+    let anomalies = assessment.decisions().filter(|d| d.verdict.is_anomaly).count() as u64;
+    assert!(anomalies > 0);
+    assert!(assessment.decisions().all(|d| d.action == Action::Allow));
+    let rule = |d: &Decision| if d.verdict.is_anomaly { "no-address" } else { "clean" };
+    assert!(assessment.decisions().all(|d| d.rule == rule(&d)));
+    assert_eq!(assessment.missing_addresses(), anomalies);
+    let columns = [
+        "every action is `allow`: the records have no column of addresses to compare with the allow-list",
+        "rules `web`, `mail` never apply: the records have no column of dst_port",
+        "rule `calls` never applies: the records have no column of service",
+    ];
+    let found = |notices: Vec<Notice>| -> Vec<String> {
+        notices.iter().filter(|notice| notice.is_warning()).map(ToString::to_string).collect()
+    };
+    let of_guard = found(guard.notices());
+    assert!(columns.iter().all(|text| of_guard.contains(&(*text).to_owned())), "{of_guard:#?}");
+    let of_table = found(assessment.notices());
+    let counted = format!(
+        "{anomalies} records allowed because they have no address, which could be in the allow-list (rule `no-address`)"
+    );
+    assert_eq!(of_table[..3], columns);
+    assert_eq!(of_table[3..], [counted]);
+    let copy = Assessment::from_bytes(&assessment.to_bytes()).unwrap();
+    assert_eq!(copy.notices(), assessment.notices());
+
+    // Without an allow-list nothing can be forbidden, so the policy's actions hold.
+    policy["allow"] = json!([]);
+    let (guard, table) = without_addresses(&policy);
+    let assessment = guard.assess(&table).unwrap();
+    assert!(
+        assessment
+            .decisions()
+            .filter(|d| d.verdict.is_anomaly)
+            .all(|d| d.action == Action::Drop { ttl_s: 9 })
+    );
+    assert_eq!((assessment.missing_addresses(), assessment.notices().len()), (0, 2));
+}
+
+#[test]
+fn a_table_that_lacks_the_guards_columns_has_notices_of_its_own() {
+    assert!(GUARD.notices().iter().all(|n| !matches!(n, Notice::NoAddressColumn)));
+    let flows = simulate::table(&FlowSimulatorConfig { rows: 500, ..Default::default() }).unwrap();
+    assert_eq!(GUARD.assess(&flows).unwrap().notices(), []);
+    let names: Vec<&str> = flows.schema().columns().iter().map(|column| column.name.as_str()).collect();
+    let kept: Vec<&str> = names.into_iter().filter(|name| !["src_ip", "dst_ip"].contains(name)).collect();
+    let columns =
+        kept.iter().map(|name| flows.schema().columns()[flows.schema().index_of(name).unwrap()].clone());
+    let schema = Schema::new("bare", columns.collect(), vec![]).unwrap();
+    let batches: Vec<_> = flows
+        .batches()
+        .iter()
+        .map(|batch| {
+            let indices: Vec<usize> =
+                kept.iter().map(|name| batch.schema_ref().index_of(name).unwrap()).collect();
+            batch.project(&indices).unwrap()
+        })
+        .collect();
+    let bare = Table::from_arrow(&schema, &batches).unwrap();
+    let assessment = GUARD.assess(&bare).unwrap();
+    assert!(matches!(assessment.notices()[0], Notice::NoAddressColumn), "{:?}", assessment.notices());
+    assert!(assessment.decisions().all(|decision| decision.action == Action::Allow));
 }
 
 #[test]
@@ -372,7 +465,7 @@ fn promises_that_do_not_hold_are_warned_of() {
         "only 144 calibration rows for a false-positive rate of 0.01; 1000 or more are needed"
     );
 
-    // Of many guards some miss by chance; what they state must be what the notice says.
+    // Of many guards some miss by chance; what they state must be what the notice contains.
     let mut missed = 0;
     for seed in 0..24 {
         let guard =

@@ -5,7 +5,8 @@
 use std::time::{Duration, Instant};
 
 use qosguard::Error;
-use qosguard::qos::{Action, Policy, PolicyConfig, Recommender, Rule, Severity, Subject, When};
+use qosguard::qos::{Action, Policy, PolicyConfig, Recommender, Rule, Subject, When};
+use qosguard::verdict::Severity;
 
 /// A valid policy in JSON, changed by a closure.
 fn json(change: impl FnOnce(&mut serde_json::Value)) -> String {
@@ -127,7 +128,7 @@ fn every_bad_value_names_its_field() {
         ("version = 2", "version"),
         ("version = 'one'", "version"),
         ("version = 1\ncolour = 'red'", "colour"),
-        ("version = 1\nversion = 1", "file"), // TOML itself refuses it, by line.
+        ("version = 1\nversion = 1", "file"), // The TOML parser rejects it, with the line.
         ("version = 1\nallow = ['10.0.0.0/8', '10.0.0.1/8']", "allow[1]"),
         ("version = 1\nallow = ['10.0.0.0/33']", "allow[0]"),
         ("version = 1\nallow = [7]", "allow[0]"),
@@ -168,15 +169,21 @@ fn every_bad_value_names_its_field() {
         ),
         ("name = 'x'\nwhen = {service='a', severity='low'}\ncap={action='allow'}", "rules[1].when.severity"),
         (
-            "name = 'x'\nwhen = {service='a', severity='high'}\nprioritize={class='telephony', ttl_s=1}",
+            "name = 'x'\nwhen = {service='a', severity='high'}\nprioritize={service_class='telephony', ttl_s=1}",
             "rules[1].when.severity",
         ),
         (
-            "name = 'x'\nwhen = {service='a'}\nprioritize={class='telephony', ttl_s=0}",
+            "name = 'x'\nwhen = {service='a'}\nprioritize={service_class='telephony', ttl_s=0}",
             "rules[1].prioritize.ttl_s",
         ),
-        ("name = 'x'\nwhen = {service='a'}\nprioritize={class='bulk', ttl_s=1}", "rules[1].prioritize.class"),
-        ("name = 'x'\nwhen = {service='a'}\nprioritize={class='telephony'}", "rules[1].prioritize.ttl_s"),
+        (
+            "name = 'x'\nwhen = {service='a'}\nprioritize={service_class='bulk', ttl_s=1}",
+            "rules[1].prioritize.service_class",
+        ),
+        (
+            "name = 'x'\nwhen = {service='a'}\nprioritize={service_class='telephony'}",
+            "rules[1].prioritize.ttl_s",
+        ),
         // A milder action from a severity on would break the order.
         (
             "name = 'x'\nwhen = {service='a', severity='critical'}\nthen={action='deprioritize', ttl_s=300}",
@@ -200,16 +207,16 @@ fn every_bad_action_names_its_setting() {
         ("{action='drop', ttl_s=4294967296}", ".ttl_s"),
         ("{action='drop', ttl_s=60.5}", ".ttl_s"),
         ("{action='drop', ttl_s='forever'}", ".ttl_s"),
-        ("{action='drop', ttl_s=60, class='telephony'}", ".class"),
+        ("{action='drop', ttl_s=60, service_class='telephony'}", ".service_class"),
         ("{action='drop', ttl_s=60, until=7}", ".until"),
         ("{action='allow', ttl_s=60}", ".ttl_s"),
         ("{action='rate_limit', burst=1, ttl_s=1}", ".bytes_per_second"),
         ("{action='rate_limit', bytes_per_second=0, burst=1, ttl_s=1}", ".bytes_per_second"),
         ("{action='rate_limit', bytes_per_second=1000000000001, burst=1, ttl_s=1}", ".bytes_per_second"),
         ("{action='rate_limit', bytes_per_second=1, burst=0, ttl_s=1}", ".burst"),
-        ("{action='inspect', ttl_s=1}", ".how"),
-        ("{action='inspect', how='stare', ttl_s=1}", ".how"),
-        ("{action='prioritize', class='telephony', ttl_s=1}", ""),
+        ("{action='inspect', ttl_s=1}", ".inspection"),
+        ("{action='inspect', inspection='stare', ttl_s=1}", ".inspection"),
+        ("{action='prioritize', service_class='telephony', ttl_s=1}", ""),
     ];
     for (action, field) in cases {
         for kind in ["then", "cap"] {
@@ -232,7 +239,7 @@ fn the_ladder_may_not_become_milder() {
         serde_json::json!({"action": action, "bytes_per_second": rate, "burst": burst, "ttl_s": ttl_s})
     };
     let ttl = |action: &str, ttl_s: u32| serde_json::json!({"action": action, "ttl_s": ttl_s});
-    let how = |how: &str| serde_json::json!({"action": "inspect", "how": how, "ttl_s": 9});
+    let how = |how: &str| serde_json::json!({"action": "inspect", "inspection": how, "ttl_s": 9});
     let pairs = [
         (ttl("deprioritize", 9), serde_json::json!({"action": "allow"}), false),
         (ttl("deprioritize", 9), ttl("deprioritize", 8), false),

@@ -8,9 +8,10 @@ use proptest::prelude::*;
 use qosguard::arrow::array::AsArray;
 use qosguard::qos::{
     Action, Bands, Decision, Inspection, Policy, PolicyConfig, PortRange, Prefix, Priority, Protocol,
-    Recommender, Rule, RuleRef, ServiceClass, Severity, Subject, Verdict, When,
+    Recommender, Rule, RuleRef, ServiceClass, Subject, When,
 };
 use qosguard::telemetry::{Column, Field, Kind, Role, Schema, Table};
+use qosguard::verdict::{Severity, Verdict};
 
 /// Whether `a` is at most as harsh as `b`, written out rung by rung and setting by setting.
 fn no_harsher(a: Action, b: Action) -> bool {
@@ -28,7 +29,9 @@ fn no_harsher(a: Action, b: Action) -> bool {
             RateLimit { bytes_per_second: ra, burst: ba, ttl_s: ta },
             RateLimit { bytes_per_second: rb, burst: bb, ttl_s: tb },
         ) => ra >= rb && ba >= bb && ta <= tb,
-        (Inspect { how: ha, ttl_s: ta }, Inspect { how: hb, ttl_s: tb }) => ha as u8 <= hb as u8 && ta <= tb,
+        (Inspect { inspection: ha, ttl_s: ta }, Inspect { inspection: hb, ttl_s: tb }) => {
+            ha as u8 <= hb as u8 && ta <= tb
+        }
         (Deprioritize { ttl_s: ta }, Deprioritize { ttl_s: tb })
         | (Drop { ttl_s: ta }, Drop { ttl_s: tb })
         | (Isolate { ttl_s: ta }, Isolate { ttl_s: tb }) => ta <= tb,
@@ -42,14 +45,14 @@ fn action() -> impl Strategy<Value = Action> {
     let how = prop::sample::select(vec![Inspection::Mirror, Inspection::Queue, Inspection::Redirect]);
     prop_oneof![
         Just(Action::Allow),
-        ttl.clone().prop_map(|ttl_s| Action::Prioritize { class: ServiceClass::Telephony, ttl_s }),
+        ttl.clone().prop_map(|ttl_s| Action::Prioritize { service_class: ServiceClass::Telephony, ttl_s }),
         ttl.clone().prop_map(|ttl_s| Action::Deprioritize { ttl_s }),
         (1_u64..4, 1_u64..4, ttl.clone()).prop_map(|(bytes_per_second, burst, ttl_s)| Action::RateLimit {
             bytes_per_second,
             burst,
             ttl_s
         }),
-        (how, ttl.clone()).prop_map(|(how, ttl_s)| Action::Inspect { how, ttl_s }),
+        (how, ttl.clone()).prop_map(|(inspection, ttl_s)| Action::Inspect { inspection, ttl_s }),
         ttl.clone().prop_map(|ttl_s| Action::Drop { ttl_s }),
         ttl.prop_map(|ttl_s| Action::Isolate { ttl_s }),
     ]
@@ -104,7 +107,8 @@ fn when() -> impl Strategy<Value = When> {
 
 fn rule() -> impl Strategy<Value = Rule> {
     (when(), action(), 0..3).prop_map(|(when, action, kind)| {
-        let priority = Priority { class: ServiceClass::Signaling, ttl_s: action.ttl_s().unwrap_or(1) };
+        let priority =
+            Priority { service_class: ServiceClass::Signaling, ttl_s: action.ttl_s().unwrap_or(1) };
         Rule {
             name: String::new(),
             when,
@@ -115,7 +119,7 @@ fn rule() -> impl Strategy<Value = Rule> {
     })
 }
 
-/// A random valid policy: random actions that form a ladder, and those of the random rules that are accepted.
+/// A random valid policy: random actions that form a ladder, and the random rules that are accepted.
 fn policy() -> impl Strategy<Value = Policy> {
     let bands = (1e-6..0.9_f64, 0.1..0.9_f64, 0.1..0.9_f64).prop_map(|(medium, b, c)| Bands {
         medium,
@@ -269,8 +273,11 @@ proptest! {
         }
         // And so does an action, from its severity on.
         let severe = |r: &&Rule| r.when.severity.is_none_or(|s| s <= answer.severity);
+        let unknown = !config.allow.is_empty() && subject.src_ip.is_none() && subject.dst_ip.is_none();
+        prop_assert!(!unknown || answer.action == Action::Allow);
+        prop_assert!(unknown || answer.rule != RuleRef::NoAddress);
         if let (Some(then), true, false) = (first.filter(severe).and_then(|r| r.then), is_anomaly, listed) {
-            prop_assert_eq!(answer.action, then);
+            prop_assert_eq!(answer.action, if unknown { Action::Allow } else { then });
         }
         prop_assert!(!recommender.rule_name(answer.rule).is_empty());
     }
@@ -412,7 +419,7 @@ fn of_each_kind_the_first_rule_that_matches_wins() {
     let policy = Policy::from_toml(
         "version = 1
         rules = [
-            { name = 'early', when = { service = 'sip' }, prioritize = { class = 'signaling', ttl_s = 9 } },
+            { name = 'early', when = { service = 'sip' }, prioritize = { service_class = 'signaling', ttl_s = 9 } },
             { name = 'one', when = { service = 'sip', src = '10.0.0.0/8' },
               then = { action = 'isolate', ttl_s = 9 } },
             { name = 'two', when = { service = 'sip' }, cap = { action = 'deprioritize', ttl_s = 9 } },
@@ -437,6 +444,7 @@ fn of_each_kind_the_first_rule_that_matches_wins() {
 #[test]
 fn decisions_are_one_flat_object_and_one_line() {
     let recommender = Recommender::new(Policy::default().with_dry_run(false));
+    let outside = Subject { src_ip: "198.51.100.7".parse().ok(), ..Subject::default() };
     let verdict = Verdict {
         score: 0.71,
         p_value: 3.1e-6,
@@ -446,7 +454,7 @@ fn decisions_are_one_flat_object_and_one_line() {
         family: Some("dos".into()),
         ..Default::default()
     };
-    let decision = recommender.decide(0x9f2c_0000_0000_0001, 7, verdict.clone(), &Subject::default());
+    let decision = recommender.decide(0x9f2c_0000_0000_0001, 7, verdict.clone(), &outside);
     assert_eq!(
         decision.to_string(),
         "9f2c000000000001 critical dos p=3.1e-6 score=0.71 → drop for 600 s (rule: band critical)"
@@ -456,8 +464,10 @@ fn decisions_are_one_flat_object_and_one_line() {
         json,
         serde_json::json!({
             "id": "9f2c000000000001", "row": 7, "score": 0.71_f32, "p_value": 3.1e-6, "threshold": 0.6_f32,
-            "is_anomaly": true, "severity": "critical", "family": "dos", "action": "drop", "ttl_s": 600,
-            "rule": "band critical", "dry_run": false, "policy": recommender.policy().digest()[..16],
+            "is_anomaly": true, "severity": "critical", "probability": null, "family": "dos",
+            "family_probability": null, "evidence": [], "action": "drop", "ttl_s": 600, "bytes_per_second": null,
+            "burst": null, "service_class": null, "inspection": null, "rule": "band critical",
+            "policy": recommender.policy().digest()[..16], "dry_run": false,
         })
     );
     let text = serde_json::to_string(&decision).unwrap();

@@ -49,12 +49,15 @@ export type ServiceClass =
 /** How traffic is inspected, from the least intrusive. */
 export type Inspection = 'mirror' | 'queue' | 'redirect'
 
-/** An action as in a policy file; `ttl_s` is 1 to 86,400 seconds. */
+/** The name of an action; all but `allow` expire. */
+export type Action = 'allow' | 'prioritize' | 'deprioritize' | 'rate_limit' | 'inspect' | 'drop' | 'isolate'
+
+/** An action of a policy file; `ttl_s` is 1 to 86,400 seconds. */
 export type PolicyAction =
   | { action: 'allow' }
   | { action: 'deprioritize' | 'drop' | 'isolate', ttl_s: number }
   | { action: 'rate_limit', bytes_per_second: number, burst: number, ttl_s: number }
-  | { action: 'inspect', how: Inspection, ttl_s: number }
+  | { action: 'inspect', inspection: Inspection, ttl_s: number }
 
 /** The traffic that a rule is about: all conditions must hold, and of each any value. */
 export interface PolicyCondition {
@@ -74,7 +77,7 @@ export interface PolicyRule {
   when: PolicyCondition
   then?: PolicyAction
   cap?: PolicyAction
-  prioritize?: { class: ServiceClass, ttl_s: number }
+  prioritize?: { service_class: ServiceClass, ttl_s: number }
 }
 
 /** The fields of a policy file, by the names that they have there. */
@@ -150,6 +153,10 @@ export declare class Assessment {
   get imputed(): number
   /** Rows with an address that cannot be read; their action is `allow`, by the rule `unread-address`. */
   get unreadAddresses(): number
+  /** Rows without an address that are allowed, by the rule `no-address`, because it could be in the allow-list. */
+  get missingAddresses(): number
+  /** What the policy could not do with these records, such as rules that never apply for lack of a column. */
+  get warnings(): Array<string>
   /** The rows that are anomalies, in row order; `decision` has the rest of each. Copied out once, when first read. */
   get anomalies(): Uint32Array
   /** The decision for one row, or `null` past the last. */
@@ -640,26 +647,6 @@ export declare class TreeEnsemble {
   static fromSklearnJson(text: string, options?: ImportOptions): Promise<FittedDetector>
 }
 
-/** What to do with the traffic of a flow's source. All but `allow` expire after `ttlS` seconds. */
-export type Action =
-  | { kind: 'allow' }
-  | { kind: 'prioritize'; /** Service class of RFC 4594 to mark it as. */
-    class: ServiceClass; /** Seconds until it expires. */
-  ttlS: number }
-  | { kind: 'deprioritize'; /** Seconds until it expires. */
-  ttlS: number }
-  | { kind: 'rate_limit'; /** Bytes (not bits) per second. */
-    bytesPerSecond: number; /** Bytes that may pass at once. */
-    burst: number; /** Seconds until it expires. */
-  ttlS: number }
-  | { kind: 'inspect'; /** By which way. */
-    how: Inspection; /** Seconds until it expires. */
-  ttlS: number }
-  | { kind: 'drop'; /** Seconds until it expires. */
-  ttlS: number }
-  | { kind: 'isolate'; /** Seconds until it expires. */
-  ttlS: number }
-
 /** An attack that the simulator can make. */
 export type Attack = 'flood' | 'slow_dos' | 'port_scan' | 'brute_force' | 'beaconing' | 'exfiltration'
 
@@ -765,39 +752,50 @@ export interface Daylight {
   skipped: number
 }
 
-/** A verdict, the action that the policy asks for, and the rule that chose it. */
+/**
+ * A verdict, the action that the policy asks for, and the rule that chose it. `docs/VERDICT_COLUMNS.md` lists the fields; one
+ * that a record has no value for is `null`.
+ */
 export interface Decision {
-  /** Stable id, 16 hexadecimal digits; the same record under the same model has the same one, whichever the policy. */
+  /** Stable id, 16 hexadecimal digits, from the guard's model digest and the record. Another policy gives the same id. */
   id: string
   /** Row in the table, from 0. */
   row: number
-  /** The detector's raw output; higher is more anomalous. */
+  /** Raw output of the detector; higher is more anomalous. */
   score: number
-  /** Share of clean traffic that scores at least this high, in (0, 1]. */
+  /** Fraction of clean traffic with a score at least this high, in (0, 1]. */
   pValue: number
-  /** Records that score strictly more are anomalies. */
+  /** Score above which a record is an anomaly. */
   threshold: number
-  /** Whether the score passed the threshold. */
+  /** Whether the score is above the threshold. */
   isAnomaly: boolean
-  /** How serious it is. */
+  /** How serious the anomaly is, by the bands of the policy. */
   severity: Severity
-  /** Calibrated probability that the record is an attack, where labels were given. */
-  probability?: number
-  /** Attack class, where a classifier gave one. */
-  family?: string
+  /** Calibrated probability that the record is an attack, in [0, 1]; `null` for a detector that was fitted without labels. */
+  probability: number | null
+  /** Attack class of an anomaly; `null` for a clean record, and for a guard without attack classes. */
+  family: string | null
   /** Probability of that class among the attack classes, in (0, 1]. */
-  familyProbability?: number
-  /** The p-value of each member of an ensemble; empty for a single detector. */
-  members: Array<MemberVerdict>
-  /** How much each expert of a mixture counted; empty for any other detector. */
-  experts: Array<ExpertWeight>
-  /** What to do about it. */
+  familyProbability: number | null
+  /** What each member of an ensemble or each expert of a mixture contributed; empty for a single detector. */
+  evidence: Array<Evidence>
+  /** The action that the policy asks for. */
   action: Action
-  /** Name of the rule that chose it. */
+  /** Seconds until the action expires; `null` for `allow`. */
+  ttlS: number | null
+  /** Rate of `rate_limit`, in bytes (not bits) per second. */
+  bytesPerSecond: number | null
+  /** Bytes that `rate_limit` lets pass at once. */
+  burst: number | null
+  /** Service class (RFC 4594) that `prioritize` marks the traffic as. */
+  serviceClass: ServiceClass | null
+  /** How `inspect` brings the traffic to the inspector. */
+  inspection: Inspection | null
+  /** Name of the rule that chose the action. */
   rule: string
-  /** First 16 hexadecimal digits of the digest of the policy that holds the rule. */
+  /** First 16 hexadecimal digits of the policy's digest. */
   policy: string
-  /** Whether nothing may be changed. */
+  /** Whether the policy only reports: nothing may be changed in the network. */
   dryRun: boolean
 }
 
@@ -872,12 +870,22 @@ export interface EvaluateOptions {
   seed?: number
 }
 
-/** How much one expert of a mixture counted in one record. */
-export interface ExpertWeight {
-  /** The expert's name. */
+/** The contribution of one part of a detector to a verdict. */
+export interface Evidence {
+  /** What the part is: a member of an ensemble, or an expert of a mixture. */
+  kind: 'member' | 'expert'
+  /** Name of the part. */
   name: string
-  /** Its weight, in [0, 1]; the weights of a record sum to 1. */
-  weight: number
+  /**
+   * Fraction of clean traffic to which the part gives a score at least this high, in (0, 1]. `null` for an expert, and for
+   * a member that is switched off or cannot score the record.
+   */
+  pValue: number | null
+  /**
+   * Weight of the part in this record, in [0, 1]; the weights of the experts of a record sum to 1. `null` for a member,
+   * whose weight is the same for all records.
+   */
+  weight: number | null
 }
 
 /** Scores split into what each feature contributed: `base` and the contributions of a row sum to its score. */
@@ -1153,17 +1161,6 @@ export interface LeakAudit {
 export interface MapOptions {
   /** Share of rows, in [0, 1], that may be out of range before the mapping fails; default: 0.05. */
   maxRejectedShare?: number
-}
-
-/** The p-value of one member of an ensemble for one record. */
-export interface MemberVerdict {
-  /** The member's name. */
-  name: string
-  /**
-   * Share of clean traffic that scores at least this high with it, in (0, 1]; `null` for a member that was switched off
-   * or could not score the record, and so had no part in the verdict.
-   */
-  pValue: number | null
 }
 
 /** A value of a record and its range in clean traffic. */

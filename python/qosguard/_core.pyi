@@ -110,6 +110,15 @@ class Assessment:
         Names of the members of an ensemble.
         """
     @property
+    def missing_addresses(self, /) -> int:
+        """
+        Rows that are allowed because they have no address.
+        """
+    def notices(self, /) -> list[tuple[bool, str]]:
+        """
+        What the policy could not do with these rows: whether it is a warning, and its words.
+        """
+    @property
     def p_values(self, /) -> NDArray[float64]:
         """
         Share of clean traffic that scores at least this high, in (0, 1].

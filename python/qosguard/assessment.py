@@ -79,6 +79,16 @@ class Assessment:
         return self._native.unread_addresses
 
     @property
+    def missing_addresses(self) -> int:
+        """Rows without an address that are allowed, by the rule `no-address`, because it could be in the allow-list."""
+        return self._native.missing_addresses
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the policy could not do with these records, such as rules that never apply for lack of a column."""
+        return [text for is_warning, text in self._native.notices() if is_warning]
+
+    @property
     def decisions(self) -> Decisions:
         """The decisions of all rows; each is made when it is read."""
         return Decisions(self._native)

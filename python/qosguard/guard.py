@@ -212,6 +212,11 @@ class Guard:
         BadRecordError
             For a row of a frame that is outside the limits of the guard's schema.
 
+        Warns
+        -----
+        GuardWarning
+            For each of `Assessment.warnings`.
+
         Examples
         --------
         >>> import qosguard as qg
@@ -222,7 +227,10 @@ class Guard:
 
         """
         native = self._fitted()
-        return Assessment(native.assess(to_assess(flows, native.schema, native.inputs)))
+        assessment = Assessment(native.assess(to_assess(flows, native.schema, native.inputs)))
+        for warning in assessment.warnings:
+            warnings.warn(warning, GuardWarning, stacklevel=2)
+        return assessment
 
     def findings(self, flows: Table | Any, assessment: Assessment, n: int = 10) -> Findings:
         """Summarize an assessment of `flows` and describe its `n` worst findings.

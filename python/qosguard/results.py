@@ -11,6 +11,7 @@ __all__ = [
     "CalibrationError",
     "Decision",
     "Estimate",
+    "Evidence",
     "FamilyRecall",
     "Finding",
     "Findings",
@@ -26,53 +27,75 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """The contribution of one part of a detector to a verdict."""
+
+    kind: str
+    """`member` of an ensemble or `expert` of a mixture."""
+    name: str
+    """Name of the part."""
+    p_value: float | None
+    """Fraction of clean traffic to which the part gives a score at least this high, in (0, 1]. `None` for an expert,
+    and for a member that is switched off or cannot score the record."""
+    weight: float | None
+    """Weight of the part in this record, in [0, 1]; the weights of the experts of a record sum to 1. `None` for a
+    member, whose weight is the same for all records."""
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
-    """A verdict on one record, the action that the policy asks for, and the rule that chose it."""
+    """A verdict on one record, the action that the policy asks for, and the rule that chose it.
+
+    The attributes are the columns of `pyarrow.table(assessment)` and of `Assessment.to_pandas`.
+    """
 
     id: str
-    """Stable id, 16 hexadecimal digits; the same record under the same model has the same one, whichever the policy."""
+    """Stable id, 16 hexadecimal digits, from the model digest and the record. Another policy gives the same id."""
     row: int
     """Row in the table, from 0."""
     score: float
-    """The detector's raw output; higher is more anomalous."""
+    """Raw output of the detector; higher is more anomalous."""
     p_value: float
-    """Share of clean traffic that scores at least this high, in (0, 1]."""
+    """Fraction of clean traffic with a score at least this high, in (0, 1]."""
     threshold: float
-    """The score above which a record is an anomaly."""
+    """Score above which a record is an anomaly."""
     is_anomaly: bool
-    """Whether the score passed the threshold."""
+    """Whether the score is above the threshold."""
     severity: str
-    """`none`, `low`, `medium`, `high` or `critical`."""
+    """`none` for a clean record; `low`, `medium`, `high` or `critical` for an anomaly."""
+    probability: float | None
+    """Calibrated probability that the record is an attack, in [0, 1]; `None` for a detector fitted without labels."""
     family: str | None
-    """Attack class of an anomaly, if the guard has classes; see `Guard.families`."""
+    """Attack class of an anomaly; `None` for a clean record, and for a guard without attack classes."""
     family_probability: float | None
     """Probability of that class among the attack classes, in (0, 1]."""
-    probability: float | None
-    """Calibrated probability that the record is an attack, where labels were given."""
-    members: dict[str, float | None]
-    """The p-value of each member of an ensemble by its name; `None` for one that had no part in the verdict."""
-    experts: dict[str, float]
-    """How much each expert of a mixture counted, by its name; the weights sum to 1."""
+    evidence: list[Evidence]
+    """What each member of an ensemble or each expert of a mixture contributed; empty for a single detector."""
     action: str
     """`allow`, `prioritize`, `deprioritize`, `rate_limit`, `inspect`, `drop` or `isolate`."""
-    settings: dict[str, Any]
-    """The action's settings, such as `ttl_s`, `bytes_per_second` and `burst`."""
+    ttl_s: int | None
+    """Seconds until the action expires; `None` for `allow`."""
+    bytes_per_second: int | None
+    """Rate of `rate_limit`, in bytes (not bits) per second."""
+    burst: int | None
+    """Bytes that `rate_limit` lets pass at once."""
+    service_class: str | None
+    """Service class (RFC 4594) that `prioritize` marks the traffic as, such as `telephony`."""
+    inspection: str | None
+    """How `inspect` brings the traffic to the inspector: `mirror`, `queue` or `redirect`."""
     rule: str
     """Name of the rule that chose the action."""
     policy: str
-    """First 16 hexadecimal digits of the digest of the policy that holds the rule."""
+    """First 16 hexadecimal digits of the policy's digest."""
     dry_run: bool
-    """Whether nothing may be changed."""
+    """Whether the policy only reports: nothing may be changed in the network."""
     text: str = field(repr=False, compare=False)
     """The decision in one line, as `str()` gives it."""
 
     @classmethod
     def _of(cls, record: dict[str, Any], text: str) -> Self:
-        members = {member["name"]: member["p_value"] for member in record.pop("members", [])}
-        experts = {expert["name"]: expert["weight"] for expert in record.pop("experts", [])}
-        names = [name for name in cls.__slots__ if name not in ("members", "experts", "settings", "text")]
-        known = {name: record.pop(name, None) for name in names}
-        return cls(**known, members=members, experts=experts, settings=record, text=text)
+        evidence = [Evidence(**part) for part in record.pop("evidence")]
+        return cls(**record, evidence=evidence, text=text)
 
     def __str__(self) -> str:
         return self.text

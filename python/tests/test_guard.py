@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import pickle
+import re
 from pathlib import Path
 
 import numpy as np
@@ -78,7 +79,7 @@ def test_the_most_anomalous_come_first_with_action_and_reason(flows: qg.Table, g
     assert all(len(d.id) == 16 for d in top)
     harsh = [d for d in top if d.action != "allow"]
     assert harsh
-    assert all(d.settings["ttl_s"] >= 1 for d in harsh)
+    assert all(d.ttl_s is not None and d.ttl_s >= 1 for d in harsh)
     assert str(top[0]) == top[0].text
     assert top[0].id in str(top[0])
     assert pickle.loads(pickle.dumps(top)) == top
@@ -92,7 +93,14 @@ def test_an_assessment_is_an_arrow_table(flows: qg.Table, guard: qg.Guard) -> No
     out = guard.assess(flows)
     table = pa.table(out)
     assert table.num_rows == 3_000
-    assert {"id", "score", "p_value", "is_anomaly", "severity", "action", "rule"} <= set(table.column_names)
+    page = (Path(__file__).parents[2] / "docs" / "VERDICT_COLUMNS.md").read_text("utf-8")
+    listed = re.findall(r"^\| `(\w+)` \|", page.split("`evidence` is a list")[0], re.MULTILINE)
+    attributes = [field.name for field in dataclasses.fields(qg.Decision) if field.name != "text"]
+    assert table.column_names == out.columns == list(out.to_pandas().columns) == attributes == listed
+    for row, values in enumerate(table.slice(0, 200).to_pylist()):
+        assert values == {
+            name: value for name, value in dataclasses.asdict(out.decisions[row]).items() if name != "text"
+        }
     assert table["score"].to_numpy().tobytes() == out.scores.tobytes()
     assert pl.DataFrame(out)["id"][5] == out.decisions[5].id
     frame = out.to_pandas()
@@ -213,7 +221,7 @@ def test_another_policy_changes_the_actions_and_not_the_scores(flows: qg.Table, 
     assert strict.digest != guard.digest
     assert after.scores.tobytes() == before.scores.tobytes()
     worst = after.top(1)[0]
-    assert (worst.action, worst.settings, worst.dry_run) == ("drop", {"ttl_s": 60}, False)
+    assert (worst.action, worst.ttl_s, worst.burst, worst.dry_run) == ("drop", 60, None, False)
     assert qg.Guard(policy=policy, seed=3).fit(flows).policy == policy
 
 
@@ -259,14 +267,14 @@ def test_a_guard_that_chooses_its_detector_says_what_each_member_said(
     assert 0.0 < out.probabilities.min() <= out.probabilities.max() < 1.0
     assert len(guard.families) >= 2
     top = out.top(1)[0]
-    assert top.members == dict(zip(out.members, out.member_p_values[top.row].tolist(), strict=True))
+    p_values = zip(out.members, out.member_p_values[top.row].tolist(), strict=True)
+    assert top.evidence == [qg.Evidence("member", name, p_value, None) for name, p_value in p_values]
     assert top.probability == out.probabilities[top.row]
     assert top.family in guard.families
     assert top.family_probability is not None
     assert 0.0 < top.family_probability <= 1.0
     calm = out.decisions[int(out.scores.argmin())]
     assert (calm.is_anomaly, calm.family, calm.family_probability) == (False, None, None)
-    assert {"family", "probability", "members"}.isdisjoint(top.settings)
     assert guard.training.fitted_attacks == 108
     copy = pickle.loads(pickle.dumps(guard))
     assert copy.digest == guard.digest
@@ -290,7 +298,7 @@ def test_a_guard_takes_every_detector(flows: qg.Table, detector: qg.GaussianMixt
     assert (out.probabilities is not None) == learns
     assert (out.members, out.member_p_values.shape) == ([], (3_000, 0))
     assert bool(guard.families) == learns
-    assert out.decisions[0].members == {}
+    assert out.decisions[0].evidence == []
 
 
 def test_a_promise_that_does_not_hold_is_warned_of() -> None:

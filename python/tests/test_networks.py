@@ -205,7 +205,8 @@ def test_a_guard_holds_networks_and_tells_gate_weights() -> None:
     out = qg.Guard(qg.MixtureOfExperts(experts, training={"epochs": 2})).fit(flows).assess(flows)
     assert (out.experts, out.gate_weights.shape) == (["boosted", "forest"], (2_000, 2))
     top = out.top(1)[0]
-    assert top.experts == dict(zip(out.experts, out.gate_weights[top.row].tolist(), strict=True))
+    weights = zip(out.experts, out.gate_weights[top.row].tolist(), strict=True)
+    assert top.evidence == [qg.Evidence("expert", name, None, weight) for name, weight in weights]
 
 
 def test_a_stream_that_began_with_learn_has_no_threshold(x: Matrix) -> None:

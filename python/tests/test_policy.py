@@ -111,6 +111,8 @@ def test_an_address_that_cannot_be_read_is_never_acted_upon() -> None:
         "::ffff:10.1.2.3": "allow-list",
         "010.001.002.003": "unread-address",
         "0x0a010203": "unread-address",
+        "64:ff9b::10.1.2.3": "allow-list",
+        "2002:0a01:0203::1": "allow-list",
         "11.1.1.1": "band",
     }.items():
         odd = record | {"src_ip": address, "packet_count": 10**6, "byte_count": 10**6, "duration": 10**6}
@@ -118,6 +120,26 @@ def test_an_address_that_cannot_be_read_is_never_acted_upon() -> None:
         assert out.decisions[0].rule.startswith(rule), address
         assert out.unread_addresses == (rule == "unread-address")
         assert (out.decisions[0].action == "allow") == (rule != "band"), address
+
+
+def test_records_without_addresses_are_allowed_and_warned_of() -> None:
+    schema = qg.Schema("rtt", [qg.Column("rtt_ms"), qg.Column("loss")])
+    records = [{"rtt_ms": row * 7919 % 97, "loss": row * 31 % 11} for row in range(400)]
+    table = qg.Table.from_records(records, schema)
+    with pytest.warns(errors.GuardWarning, match="every action is `allow`: the records have no column of addresses"):
+        guard = qg.Guard(false_positive_rate=0.2).fit(table)
+    with pytest.warns(errors.GuardWarning, match="records allowed because they have no address"):
+        out = guard.assess(table)
+    assert {decision.action for decision in out} == {"allow"}
+    anomalies = sum(decision.is_anomaly for decision in out)
+    assert out.missing_addresses == anomalies > 0
+    assert sum(decision.rule == "no-address" for decision in out) == anomalies
+    never = (
+        "rules `control-services`, `calls`, `call-setup`, `lookups` never apply: the records have no column of service"
+    )
+    assert never in out.warnings
+    assert never in guard.warnings
+    assert pickle.loads(pickle.dumps(out)).warnings == out.warnings
 
 
 @pytest.mark.parametrize("prefix", ["010.0.0.0/8", "010.0.0.1", "10.0.0.0/08"])

@@ -24,9 +24,9 @@ use crate::replace::Replacement;
 pub(crate) const FORMAT_VERSION: u32 = 3;
 /// The only key of the safetensors metadata.
 const KEY: &str = "qosguard";
-/// Larger files are refused before they are read.
+/// Larger files are rejected before they are read.
 const MAX_BYTES: u64 = 1 << 30;
-/// Stands in for the digest while the digest is computed.
+/// Takes the place of the digest while the digest is computed.
 const BLANK: [u8; 64] = [b'0'; 64];
 
 /// The part of the header that every version shares.
@@ -36,14 +36,23 @@ struct Envelope {
     digest: String,
 }
 
-/// Packs a header and its tensors, and stamps them with the digest.
+/// A packed file.
+#[derive(Debug)]
+pub(crate) struct Packed {
+    /// The whole file.
+    pub(crate) bytes: Vec<u8>,
+    /// The digest in its header, 64 hexadecimal digits.
+    pub(crate) digest: String,
+}
+
+/// Packs a header and its tensors, and writes the digest into the header.
 ///
-/// Adds `format_version`, `written_by` and `digest` to the header. Refuses a file that [`read_file`] would.
-pub(crate) fn pack(header: Map<String, Value>, tensors: &Tensors) -> Result<Vec<u8>> {
+/// Adds `format_version`, `written_by` and `digest` to the header. A file that [`read_file`] rejects for its size is an error.
+pub(crate) fn pack(header: Map<String, Value>, tensors: &Tensors) -> Result<Packed> {
     pack_within(MAX_BYTES, header, tensors)
 }
 
-fn pack_within(most: u64, mut header: Map<String, Value>, tensors: &Tensors) -> Result<Vec<u8>> {
+fn pack_within(max: u64, mut header: Map<String, Value>, tensors: &Tensors) -> Result<Packed> {
     let blank = String::from_utf8_lossy(&BLANK).into_owned();
     header.insert("format_version".into(), FORMAT_VERSION.into());
     header.insert("written_by".into(), concat!("qosguard ", env!("CARGO_PKG_VERSION")).into());
@@ -51,22 +60,22 @@ fn pack_within(most: u64, mut header: Map<String, Value>, tensors: &Tensors) -> 
     let metadata = HashMap::from([(KEY.to_owned(), Value::Object(header).to_string())]);
     let bytes = serialize(tensors.views(), Some(metadata))
         .map_err(|e| Error::invalid("guard", "representable", e))?;
-    if bytes.len() as u64 > most {
-        return Err(Error::invalid("guard", format!("at most {most} bytes"), bytes.len()));
+    if bytes.len() as u64 > max {
+        return Err(Error::invalid("guard", format!("at most {max} bytes"), bytes.len()));
     }
     stamp(bytes)
         .ok_or_else(|| Error::invalid("guard", "free of text that looks like its own digest", "a copy of it"))
 }
 
-/// Puts the digest where the blank stands; `None` unless it stands exactly once.
-fn stamp(mut bytes: Vec<u8>) -> Option<Vec<u8>> {
+/// Replaces the blank by the digest; `None` unless the file contains the blank exactly once.
+fn stamp(mut bytes: Vec<u8>) -> Option<Packed> {
     let at = digits_of(&bytes, &String::from_utf8_lossy(&BLANK))?;
     let digest = hex(&Sha256::digest(&bytes));
     bytes.get_mut(at..at + BLANK.len())?.copy_from_slice(digest.as_bytes());
-    Some(bytes)
+    Some(Packed { bytes, digest })
 }
 
-/// Where the digits of this digest start, if they stand exactly once.
+/// Where the digits of this digest start; `None` unless the file contains them exactly once.
 fn digits_of(bytes: &[u8], digest: &str) -> Option<usize> {
     // The header is compact JSON inside a JSON string, so its quotes are escaped.
     const BEFORE: &str = r#"\"digest\":\""#;
@@ -109,10 +118,10 @@ pub(crate) fn unpack(bytes: &[u8], path: &Path) -> Result<(Map<String, Value>, T
 pub(crate) fn pack_one(kind: &str, value: &impl Serialize, tensors: &Tensors) -> Result<Vec<u8>> {
     let value = serde_json::to_value(value).map_err(|e| Error::invalid(kind, "representable as JSON", e))?;
     let header = Map::from_iter([("kind".to_owned(), kind.into()), (kind.to_owned(), value)]);
-    pack(header, tensors)
+    Ok(pack(header, tensors)?.bytes)
 }
 
-/// Unpacks what [`pack_one`] made. `build` makes the whole of the value and takes all the tensors; what it refuses makes
+/// Unpacks what [`pack_one`] made. `build` makes the value and takes all the tensors; its errors make
 /// the file corrupt.
 pub(crate) fn unpack_one<H: DeserializeOwned, T>(
     kind: &str,
@@ -140,13 +149,13 @@ fn verify(bytes: &[u8], digest: &str) -> Result<(), String> {
     if digest.len() != BLANK.len() {
         return Err(format!("the digest has {} digits, not {}", digest.len(), BLANK.len()));
     }
-    let at = digits_of(bytes, digest).ok_or("the digest does not stand exactly once")?;
+    let at = digits_of(bytes, digest).ok_or("the file does not contain its digest exactly once")?;
     let mut hash = Sha256::new();
     hash.update(&bytes[..at]);
     hash.update(BLANK);
     hash.update(&bytes[at + BLANK.len()..]);
     let found = hex(&hash.finalize());
-    if found == digest { Ok(()) } else { Err(format!("SHA-256 is {found}, the file says {digest}")) }
+    if found == digest { Ok(()) } else { Err(format!("SHA-256 is {found}, the header has {digest}")) }
 }
 
 /// SHA-256 of a header and its tensors, whichever release packs them; 64 hexadecimal digits.
@@ -167,12 +176,12 @@ pub(crate) fn content_digest(header: &Map<String, Value>, tensors: &Tensors) -> 
     hex(&hash.finalize())
 }
 
-/// The digest of a packed file, as it stands in its header.
+/// The digest in the header of a packed file.
 pub(crate) fn digest_of(header: &Map<String, Value>) -> String {
     header.get("digest").and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-/// Reads a file whole, refusing one over [`MAX_BYTES`].
+/// Reads a whole file; one over [`MAX_BYTES`] is an error.
 pub(crate) fn read_file(path: &Path) -> Result<Vec<u8>> {
     let file = std::fs::File::open(path).map_err(|e| Error::io(path, e))?;
     let mut bytes = Vec::new();
@@ -209,7 +218,7 @@ mod tests {
     fn packed() -> Vec<u8> {
         let mut tensors = Tensors::default();
         tensors.put("x", &[7_u32]);
-        pack(Map::from_iter([("kind".to_owned(), "guard".into())]), &tensors).unwrap()
+        pack(Map::from_iter([("kind".to_owned(), "guard".into())]), &tensors).unwrap().bytes
     }
 
     #[test]
@@ -246,7 +255,7 @@ mod tests {
 
     #[test]
     fn what_could_not_be_read_is_not_packed() {
-        let pack = |most| pack_within(most, Map::new(), &Tensors::default());
+        let pack = |max| pack_within(max, Map::new(), &Tensors::default()).map(|packed| packed.bytes);
         let size = pack(MAX_BYTES).unwrap().len() as u64;
         assert!(pack(size).is_ok());
         let error = pack(size - 1).unwrap_err();
@@ -256,7 +265,7 @@ mod tests {
 
     #[test]
     fn no_file_was_ever_of_version_0() {
-        let error = unpack(&stamp(of_version(b'0')).unwrap(), Path::new("x")).unwrap_err();
+        let error = unpack(&stamp(of_version(b'0')).unwrap().bytes, Path::new("x")).unwrap_err();
         assert_eq!(error.to_string(), "x: not intact: format version 0; the first is 1");
     }
 
@@ -265,7 +274,7 @@ mod tests {
         let newer = of_version(b'7');
         let damaged = unpack(&newer, Path::new("x")).unwrap_err();
         assert_eq!(damaged.kind().as_str(), "corrupt_artifact", "the digest is checked first");
-        let error = unpack(&stamp(newer).unwrap(), Path::new("x")).unwrap_err();
+        let error = unpack(&stamp(newer).unwrap().bytes, Path::new("x")).unwrap_err();
         assert!(matches!(error, Error::FormatTooNew { found: 7, supported: FORMAT_VERSION, .. }), "{error}");
     }
 }

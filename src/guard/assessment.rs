@@ -1,29 +1,28 @@
-//! What a guard says of a table: scores, p-values, decisions.
+//! The result of a guard for a table: scores, p-values, decisions.
 
 mod stored;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::arrow::array::{ArrayRef, BooleanArray, Float32Array, Float64Array, RecordBatch, StringBuilder};
+use crate::arrow::array::RecordBatch;
 use ndarray::{Array2, Axis};
 
 use super::Guard;
 use super::bind::Bound;
+use super::notice::Notice;
 use super::subjects::Subjects;
 use crate::calibrate::Probability;
 use crate::detect::{AnyDetector, Classifier, Detector};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::parallel;
 use crate::progress::{self, Progress, Unit};
-use crate::qos::{Decision, ExpertWeight, MemberVerdict, Recommendation, Recommender, Verdict};
-use crate::telemetry::Table;
+use crate::qos::{Decision, Recommendation, Recommender, RuleRef, to_arrow};
+use crate::telemetry::{Field, Table};
+use crate::verdict::{Evidence, Verdict};
 
 /// Rows that go through all stages together, so that their features stay in the cache.
 const BLOCK: usize = 1024;
-
-/// Bytes that an Arrow text column with 32-bit offsets holds.
-const MOST_TEXT: usize = i32::MAX as usize;
 
 /// Scores, p-values and recommendations of a table's rows, in row order.
 #[derive(Clone, Debug)]
@@ -38,7 +37,7 @@ pub struct Assessment {
     experts: Arc<[String]>,
     /// One weight per row and expert.
     gate_weights: Vec<f32>,
-    /// Empty unless the detector learnt from labels.
+    /// Empty for a detector that was fitted without labels.
     probabilities: Vec<f64>,
     /// For each row, the most probable attack class of an anomaly and its probability.
     families: Vec<Option<(u32, f64)>>,
@@ -47,6 +46,9 @@ pub struct Assessment {
     ids: Vec<u64>,
     imputed: u64,
     unread_addresses: u64,
+    missing_addresses: u64,
+    /// Fields that policies compare and the table has no column of.
+    absent: Vec<Field>,
     threshold: f32,
     recommender: Recommender,
 }
@@ -72,7 +74,7 @@ impl Assessment {
             progress::report(&Progress::new("assess", Unit::Rows, done, rows))?;
             Ok(block)
         });
-        let mut all = Self::empty(bound.guard);
+        let mut all = Self { absent: bound.absent.clone(), ..Self::empty(bound.guard) };
         for block in assessed {
             let block = block?;
             all.scores.extend(block.scores);
@@ -85,6 +87,7 @@ impl Assessment {
             all.ids.extend(block.ids);
             all.imputed += block.imputed;
             all.unread_addresses += block.unread_addresses;
+            all.missing_addresses += block.missing_addresses;
         }
         Ok(all)
     }
@@ -104,6 +107,8 @@ impl Assessment {
             ids: Vec::new(),
             imputed: 0,
             unread_addresses: 0,
+            missing_addresses: 0,
+            absent: Vec::new(),
             threshold: guard.stages.threshold.score,
             recommender: guard.recommender.clone(),
         }
@@ -141,7 +146,10 @@ impl Assessment {
             unread_addresses += u64::from(subject.unread_address);
             guard.recommender.recommend(p, stages.threshold.is_anomaly(score), &subject)
         };
-        let recommendations = scores.iter().zip(&p_values).enumerate().map(recommend).collect();
+        let recommendations: Vec<Recommendation> =
+            scores.iter().zip(&p_values).enumerate().map(recommend).collect();
+        let without = |answer: &&Recommendation| answer.rule == RuleRef::NoAddress;
+        let missing_addresses = recommendations.iter().filter(without).count() as u64;
         let mut ids = vec![guard.salt; n];
         bound.fingerprints.fold(rows, &mut ids);
         Ok(Self {
@@ -155,6 +163,7 @@ impl Assessment {
             ids,
             imputed,
             unread_addresses,
+            missing_addresses,
             ..Self::empty(guard)
         })
     }
@@ -164,7 +173,7 @@ impl Assessment {
         self.scores.len()
     }
 
-    /// Whether there are no rows.
+    /// Whether the table has no rows.
     pub fn is_empty(&self) -> bool {
         self.scores.is_empty()
     }
@@ -179,13 +188,14 @@ impl Assessment {
         &self.p_values
     }
 
-    /// Calibrated probability that each row is an attack; empty unless the detector learnt from labels.
+    /// Calibrated probability that each row is an attack; empty for a detector that was fitted
+    /// without labels.
     pub fn probabilities(&self) -> &[f64] {
         &self.probabilities
     }
 
-    /// The most probable attack class of a row and its probability among the attack classes; `None` for a
-    /// row that is no anomaly and where the guard knows no classes.
+    /// The most probable attack class of an anomaly and its probability among the attack classes; `None` for a clean row, and
+    /// for a guard without attack classes.
     pub fn family(&self, row: usize) -> Option<(&str, f64)> {
         let (class, p) = (*self.families.get(row)?)?;
         Some((&self.family_names[class as usize], p))
@@ -223,6 +233,40 @@ impl Assessment {
         self.unread_addresses
     }
 
+    /// Rows without any address that got [`Action::Allow`](crate::qos::Action::Allow) instead of the action that the policy asks
+    /// for, because an address of theirs could be in its allow-list; 0 for an empty allow-list.
+    pub fn missing_addresses(&self) -> u64 {
+        self.missing_addresses
+    }
+
+    /// What the policy could not do with the rows of this table: warnings about rules that never apply for lack of a column,
+    /// and about rows that are allowed because an address is missing or cannot be read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::{Guard, Schema, Table};
+    ///
+    /// let schema = Schema::builder("rtt").feature("rtt_ms").feature("loss").build()?;
+    /// let records: Vec<String> =
+    ///     (0..200).map(|i| format!(r#"{{"rtt_ms": {}, "loss": {}}}"#, i % 17, i % 5)).collect();
+    /// let table = Table::from_json(&schema, &format!("[{}]", records.join(",")))?;
+    /// let assessment = Guard::builder().fit(&table)?.assess(&table)?;
+    /// assert!(assessment.notices()[0].to_string().starts_with("every action is `allow`: the records have no column of addresses"));
+    /// assert!(assessment.decisions().all(|decision| decision.action.as_str() == "allow"));
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn notices(&self) -> Vec<Notice> {
+        let mut notices = notice::of_columns(self.recommender.policy(), &self.absent);
+        if self.missing_addresses > 0 {
+            notices.push(Notice::NoAddress { rows: self.missing_addresses });
+        }
+        if self.unread_addresses > 0 {
+            notices.push(Notice::UnreadAddress { rows: self.unread_addresses });
+        }
+        notices
+    }
+
     /// Whether a row's score passed the threshold; `false` past the last row.
     pub fn is_anomaly(&self, row: usize) -> bool {
         self.scores.get(row).is_some_and(|&score| score > self.threshold)
@@ -244,35 +288,19 @@ impl Assessment {
             family: family.map(|(class, _)| self.family_names[class as usize].clone()),
             family_probability: family.map(|(_, p)| p),
             probability: self.probabilities.get(row).copied(),
-            members: self.member_verdicts(row),
-            experts: self.expert_weights(row),
+            evidence: self.evidence(row),
         };
-        let rule = self.recommender.rule_name(recommendation.rule).to_owned();
-        let (action, dry_run) = (recommendation.action, recommendation.dry_run);
-        Some(Decision {
-            id: self.ids[row],
-            row: row as u64,
-            verdict,
-            action,
-            rule,
-            policy: self.recommender.policy_id(),
-            dry_run,
-        })
+        Some(self.recommender.decision(self.ids[row], row as u64, verdict, *recommendation))
     }
 
-    fn member_verdicts(&self, row: usize) -> Vec<MemberVerdict> {
+    /// What each member of an ensemble or expert of a mixture contributed to a row.
+    fn evidence(&self, row: usize) -> Vec<Evidence> {
         let p_values = self.member_p_values.iter().skip(row * self.members.len());
-        let verdict = |(name, &p): (&String, &f64)| MemberVerdict {
-            name: name.clone(),
-            p_value: (!p.is_nan()).then_some(p),
-        };
-        self.members.iter().zip(p_values).map(verdict).collect()
-    }
-
-    fn expert_weights(&self, row: usize) -> Vec<ExpertWeight> {
+        let member = |(name, &p): (&String, &f64)| Evidence::member(name, (!p.is_nan()).then_some(p));
         let weights = self.gate_weights.iter().skip(row * self.experts.len());
-        let weight = |(name, &weight): (&String, &f32)| ExpertWeight { name: name.clone(), weight };
-        self.experts.iter().zip(weights).map(weight).collect()
+        let expert = |(name, &weight): (&String, &f32)| Evidence::expert(name, weight.into());
+        let experts = self.experts.iter().zip(weights).map(expert);
+        self.members.iter().zip(p_values).map(member).chain(experts).collect()
     }
 
     /// The decisions of all rows, made as they are asked for.
@@ -292,41 +320,29 @@ impl Assessment {
         rows.into_iter().filter_map(|row| self.decision(row)).collect()
     }
 
-    /// One row per record: `id`, `score`, `p_value`, `is_anomaly`, `severity`, `action`, `rule`.
+    /// One row per record, with the columns of [`DecisionColumn::ALL`](crate::qos::DecisionColumn::ALL).
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] when the texts outgrow an Arrow column (2 GiB).
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for more than 2 GiB of text in a column,
+    /// [`Error::Cancelled`](crate::Error::Cancelled).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::{Guard, qos::DecisionColumn, simulate};
+    ///
+    /// let flows = simulate::table(&simulate::FlowSimulatorConfig { rows: 500, ..Default::default() })?;
+    /// let batch = Guard::builder().fit(&flows)?.assess(&flows)?.to_arrow()?;
+    /// assert_eq!((batch.num_rows(), batch.schema()), (500, DecisionColumn::schema()));
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
     pub fn to_arrow(&self) -> Result<RecordBatch> {
-        let mut texts: [StringBuilder; 4] = Default::default();
-        for decision in self.decisions() {
-            let cells = [
-                format!("{:016x}", decision.id),
-                decision.verdict.severity.to_string(),
-                decision.action.to_string(),
-                decision.rule,
-            ];
-            for (builder, cell) in texts.iter_mut().zip(cells) {
-                append(builder, &cell, MOST_TEXT)?;
-            }
-        }
-        let [id, severity, action, rule] =
-            texts.map(|mut builder| -> ArrayRef { Arc::new(builder.finish()) });
-        let is_anomaly: BooleanArray = self.scores.iter().map(|&s| Some(s > self.threshold)).collect();
-        let columns: [(&str, ArrayRef); 7] = [
-            ("id", id),
-            ("score", Arc::new(Float32Array::from(self.scores.clone()))),
-            ("p_value", Arc::new(Float64Array::from(self.p_values.clone()))),
-            ("is_anomaly", Arc::new(is_anomaly)),
-            ("severity", severity),
-            ("action", action),
-            ("rule", rule),
-        ];
-        RecordBatch::try_from_iter(columns).map_err(|e| Error::invalid("assessment", "an Arrow batch", e))
+        to_arrow(self.decisions())
     }
 }
 
-/// The attack class of every anomaly; empty where the guard knows no classes.
+/// The attack class of every anomaly; empty for a guard without attack classes.
 fn families(guard: &Guard, x: &Array2<f32>, scores: &[f32]) -> Result<Vec<Option<(u32, f64)>>> {
     let Some(model) = &guard.stages.families else { return Ok(Vec::new()) };
     let threshold = &guard.stages.threshold;
@@ -339,29 +355,4 @@ fn families(guard: &Guard, x: &Array2<f32>, scores: &[f32]) -> Result<Vec<Option
             (0..).zip(p.iter().copied()).reduce(|best, next| if next.1 > best.1 { next } else { best });
     }
     Ok(families)
-}
-
-/// Appends a cell, where the builder would panic on more than `most` bytes in all.
-fn append(builder: &mut StringBuilder, cell: &str, most: usize) -> Result<()> {
-    let bytes = builder.values_slice().len() + cell.len();
-    if bytes > most {
-        return Err(Error::invalid("assessment", format!("at most {most} bytes of text in a column"), bytes));
-    }
-    builder.append_value(cell);
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_that_outgrows_a_column_is_an_error() {
-        let mut builder = StringBuilder::new();
-        append(&mut builder, "drop", 10).unwrap();
-        append(&mut builder, "isolat", 10).unwrap();
-        let error = append(&mut builder, "x", 10).unwrap_err();
-        assert_eq!(error.to_string(), "`assessment` must be at most 10 bytes of text in a column, got 11");
-        assert_eq!(builder.finish().iter().flatten().collect::<Vec<_>>(), ["drop", "isolat"]);
-    }
 }

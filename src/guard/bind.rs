@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::fingerprint::FingerprintColumns;
-use super::subjects::SubjectColumns;
+use super::notice;
+use super::subjects::{SubjectColumns, column_of};
 use super::{Assessment, Guard};
 use crate::arrow::array::RecordBatch;
 use crate::arrow::datatypes::{FieldRef, Schema as ArrowSchema, SchemaRef};
 use crate::error::{Error, Result};
 use crate::features::{BoundEncoder, Context, Featurizer, extended, replay};
-use crate::telemetry::{Column, Role, Schema, Table};
+use crate::telemetry::{Column, Field, Role, Schema, Table};
 
 /// A guard with the places of the columns that it reads, in batches that have its contexts' columns.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(super) struct Bound<'a> {
     pub(super) encoder: BoundEncoder<'a>,
     pub(super) subjects: SubjectColumns,
     pub(super) fingerprints: FingerprintColumns,
+    /// Fields that policies compare and the records have no column of.
+    pub(super) absent: Vec<Field>,
 }
 
 impl<'a> Bound<'a> {
@@ -30,6 +33,7 @@ impl<'a> Bound<'a> {
             encoder: stages.featurizer.bind(schema)?,
             subjects: SubjectColumns::of(&stages.schema, schema),
             fingerprints: FingerprintColumns::of(&stages.schema, |name| schema.index_of(name)),
+            absent: notice::absent(|field| column_of(field, &stages.schema, schema).is_some()),
         })
     }
 }

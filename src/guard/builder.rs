@@ -1,4 +1,4 @@
-//! Fitting a guard: which rows teach which stage.
+//! Fitting a guard: which rows each stage is fitted on.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,11 +29,11 @@ const SPLIT: (f64, f64) = (0.4, 0.4);
 /// The same where each row is calibrated on by members that were fitted without it.
 const CROSS_FITTED: (f64, f64) = (0.9, 0.0);
 /// Fewer calibration rows are not enough for a probability without a form (Niculescu-Mizil and Caruana, 2005).
-const LEAST_ISOTONIC: usize = 1000;
-/// Attack classes with fewer training rows are not told apart from the others.
-const LEAST_OF_FAMILY: usize = 10;
+const MIN_ISOTONIC: usize = 1000;
+/// Attack classes with fewer training rows have no verdicts of their own.
+const MIN_OF_FAMILY: usize = 10;
 /// Fewer clean rows cannot fill the three parts.
-const LEAST_CLEAN: usize = 100;
+const MIN_CLEAN: usize = 100;
 
 /// Where a guard came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,7 +52,7 @@ pub struct Training {
     pub held_out: usize,
     /// Attack rows, by their labels.
     pub attacks: usize,
-    /// Attack rows that the featurizer and the detector were fitted on, beside the clean ones.
+    /// Attack rows that the featurizer and the detector were fitted on, in addition to the clean ones.
     #[serde(default)]
     pub fitted_attacks: usize,
     /// SHA-256 over the 64-bit fingerprints of the rows given, in order.
@@ -65,7 +65,7 @@ pub struct Training {
 pub struct GuardBuilder {
     contexts: Vec<ContextConfig>,
     featurizer: FlowFeaturizerConfig,
-    /// `None` chooses by what the table knows; see [`GuardBuilder::auto`].
+    /// `None` chooses by the labels of the table; see [`GuardBuilder::auto`].
     detector: Option<AnyDetectorConfig>,
     threshold: ThresholdRule,
     policy: Policy,
@@ -107,7 +107,7 @@ impl GuardBuilder {
         self
     }
 
-    /// What scores the features; an isolation forest unless said otherwise.
+    /// What scores the features; default: an isolation forest.
     pub fn detector(mut self, config: impl Into<AnyDetectorConfig>) -> Self {
         self.detector = Some(config.into());
         self
@@ -120,7 +120,7 @@ impl GuardBuilder {
         self
     }
 
-    /// How the threshold is chosen; a false-positive rate of 1 % unless said otherwise.
+    /// How the threshold is chosen; default: a false-positive rate of 1 %.
     pub fn threshold(mut self, rule: ThresholdRule) -> Self {
         self.threshold = rule;
         self
@@ -131,14 +131,14 @@ impl GuardBuilder {
         self.threshold(ThresholdRule::FalsePositiveRate { rate })
     }
 
-    /// What to do about which verdict; [`Policy::default`] unless said otherwise.
+    /// What to do about which verdict; default: [`Policy::default`].
     pub fn policy(mut self, policy: Policy) -> Self {
         self.policy = policy;
         self
     }
 
     /// The share of attacks in the traffic that the guard will see, in (0, 1), for the probabilities of a
-    /// detector that learns from labels; that of the training rows unless said otherwise.
+    /// detector that learns from labels; default: the share in the training rows.
     pub fn attack_share(mut self, share: f64) -> Self {
         self.attack_share = Some(share);
         self
@@ -190,7 +190,7 @@ impl GuardBuilder {
         if let Some(share) = self.attack_share.filter(|share| !(*share > 0.0 && *share < 1.0)) {
             return Err(Error::invalid("attack_share", "above 0 and below 1", share));
         }
-        // Rows whose label says that nobody knows are neither clean nor attacks.
+        // Rows with an unknown label are neither clean nor attacks.
         let given = table.labelled()?;
         let table = &replay(table, table.schema(), &self.contexts)?.labelled()?;
         let labels = table.labels()?;
@@ -221,7 +221,7 @@ impl GuardBuilder {
         let held_out = (score(&detector, &parts.held_out)?, score(&detector, &parts.held_out_attacks)?);
         threshold.verify(&CalibrationScores { clean: &held_out.0, attacks: some(&held_out.1) })?;
         let clean_ranges = clean_ranges(&featurizer, &table.take(&parts.fitted)?)?;
-        Guard::new(Stages {
+        let stages = Stages {
             schema: Arc::clone(given.schema()),
             contexts: self.contexts.clone(),
             featurizer,
@@ -231,7 +231,6 @@ impl GuardBuilder {
             probability,
             families,
             clean_ranges,
-            policy: self.policy.clone(),
             training: Training {
                 seed: self.seed,
                 rows: table.n_rows(),
@@ -242,7 +241,8 @@ impl GuardBuilder {
                 fitted_attacks: parts.fitted_attacks.len(),
                 data_hash: data_hash(&given),
             },
-        })
+        };
+        Guard::new(stages, self.policy.clone())
     }
 
     /// The probability of an attack by its score.
@@ -250,7 +250,7 @@ impl GuardBuilder {
         let scores: Vec<f32> = clean.iter().chain(attacks).copied().collect();
         let labels: Vec<bool> = (0..scores.len()).map(|row| row >= clean.len()).collect();
         let rule =
-            if scores.len() < LEAST_ISOTONIC { ProbabilityRule::Platt } else { ProbabilityRule::Isotonic };
+            if scores.len() < MIN_ISOTONIC { ProbabilityRule::Platt } else { ProbabilityRule::Isotonic };
         rule.fit(&scores, &labels, self.attack_share)
     }
 }
@@ -283,8 +283,8 @@ fn fit_detector(
     Ok(Calibrated { detector, clean, attacks })
 }
 
-/// Tells attack classes apart, learnt from attack rows alone; `None` with fewer than two classes that have
-/// [`LEAST_OF_FAMILY`] rows.
+/// Fits a model of the attack classes on attack rows alone; `None` with fewer than two classes that have
+/// [`MIN_OF_FAMILY`] rows.
 fn fit_families(
     table: &Table,
     rows: &[usize],
@@ -296,7 +296,7 @@ fn fit_families(
     for &row in rows.iter().filter(|&&row| !families[row].is_empty()) {
         by_name.entry(&families[row]).or_default().push(row);
     }
-    by_name.retain(|_, rows| rows.len() >= LEAST_OF_FAMILY);
+    by_name.retain(|_, rows| rows.len() >= MIN_OF_FAMILY);
     if by_name.len() < 2 {
         return Ok(None);
     }
@@ -335,10 +335,10 @@ impl Parts {
         let labels = labels.unwrap_or_else(|| vec![false; table.n_rows()]);
         let (mut attacks, mut clean): (Vec<usize>, Vec<usize>) =
             (0..labels.len()).partition(|&row| labels[row]);
-        if clean.len() < LEAST_CLEAN {
+        if clean.len() < MIN_CLEAN {
             return Err(Error::InsufficientData {
                 what: format!("{}: clean rows", table.report().place),
-                needed: LEAST_CLEAN,
+                needed: MIN_CLEAN,
                 got: clean.len(),
             });
         }

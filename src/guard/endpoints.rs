@@ -1,4 +1,4 @@
-//! What identifies each record of a table: its time, who sent it to whom, and the entities it is about.
+//! What identifies each record of a table: its time, its source and destination, and the entities that it is about.
 
 use std::net::IpAddr;
 
@@ -6,7 +6,7 @@ use super::subjects::column_of;
 use crate::arrow::array::{Array, ArrayRef, Float64Array, StringArray};
 use crate::telemetry::{Field, Kind, Role, Schema, Table};
 
-/// What identifies one record, as far as its columns say.
+/// What identifies one record, from the columns that it has.
 #[derive(Debug, Default)]
 pub(in crate::guard) struct Ends {
     pub(super) time: Option<String>,

@@ -124,7 +124,7 @@ impl GuardExplanation {
         })
     }
 
-    /// A raw cell beside what clean traffic shows.
+    /// A raw cell and the range of clean traffic.
     fn observed(&self, row: usize, column: usize) -> Observed {
         let mut at = row;
         for batch in self.table.batches() {
@@ -133,7 +133,7 @@ impl GuardExplanation {
                 continue;
             }
             let Some(cells) = batch.column_by_name(&self.columns[column]) else { break };
-            // A guard of format 1 knows no ranges.
+            // A guard of format 1 has no ranges.
             let range = self.ranges.get(column);
             if let Some(numbers) = cells.as_any().downcast_ref::<Float64Array>() {
                 let value = if numbers.is_valid(at) { numbers.value(at) } else { f64::NAN };

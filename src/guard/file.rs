@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::explain::check_ranges;
 use super::{Stages, Training};
-use crate::artifact::{self, Tensors};
+use crate::artifact::{self, Packed, Tensors};
 use crate::calibrate::{Conformal, Probability, Tail, Threshold};
 use crate::detect::{AnyDetector, AnyHeader, Detector};
 use crate::error::{Error, Result};
@@ -17,11 +17,11 @@ use crate::qos::Policy;
 use crate::strict::list_for_fields;
 use crate::telemetry::{Role, Schema};
 
-/// Where the clean calibration scores stand.
+/// Name of the array of clean calibration scores.
 const SCORES: &str = "calibration/scores";
-/// What the names of the detector's arrays begin with.
+/// Prefix of the names of the detector's arrays.
 const DETECTOR: &str = "detector";
-/// The same for the arrays of the model that names the attack class.
+/// Prefix of the names of the arrays of the attack-class model.
 const FAMILIES: &str = "families";
 
 /// The `calibration` value of the header.
@@ -34,7 +34,7 @@ struct Calibration {
     probability: Option<Probability>,
 }
 
-/// The header, less what every kind of file has.
+/// The header without the fields that every kind of file has.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Header {
@@ -52,13 +52,25 @@ struct Header {
     training: Training,
 }
 
-pub(super) fn to_bytes(stages: &Stages) -> Result<Vec<u8>> {
-    let (mut header, tensors) = without_policy(stages)?;
-    header.insert("policy".into(), json(&stages.policy)?);
-    artifact::pack(header, &tensors)
+/// The file of a guard, and its [`model_digest`].
+pub(super) fn pack(stages: &Stages, policy: &Policy) -> Result<(Packed, String)> {
+    let (header, tensors) = without_policy(stages)?;
+    let model_digest = artifact::content_digest(&header, &tensors);
+    Ok((with_policy(header, &tensors, policy)?, model_digest))
 }
 
-/// SHA-256 of everything that makes a verdict, so without the policy.
+/// The file of a guard.
+pub(super) fn pack_with(stages: &Stages, policy: &Policy) -> Result<Packed> {
+    let (header, tensors) = without_policy(stages)?;
+    with_policy(header, &tensors, policy)
+}
+
+fn with_policy(mut header: Map<String, Value>, tensors: &Tensors, policy: &Policy) -> Result<Packed> {
+    header.insert("policy".into(), json(policy)?);
+    artifact::pack(header, tensors)
+}
+
+/// SHA-256 of everything that a verdict depends on: the file without the policy.
 pub(super) fn model_digest(stages: &Stages) -> Result<String> {
     let (header, tensors) = without_policy(stages)?;
     Ok(artifact::content_digest(&header, &tensors))
@@ -92,8 +104,8 @@ fn without_policy(stages: &Stages) -> Result<(Map<String, Value>, Tensors)> {
     Ok((header, tensors))
 }
 
-/// Also returns the file's digest.
-pub(super) fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Stages, String)> {
+/// The stages, the policy and the file's digest.
+pub(super) fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Stages, Policy, String)> {
     let corrupt = |reason: String| Error::CorruptArtifact { path: path.to_path_buf(), reason };
     let (mut header, mut tensors) = artifact::unpack(bytes, path)?;
     let digest = artifact::digest_of(&header);
@@ -114,7 +126,7 @@ pub(super) fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Stages, String)> 
         None => None,
         Some(families) => match AnyDetector::restore(families, FAMILIES, &mut tensors).map_err(&corrupt)? {
             AnyDetector::TreeEnsemble(model) => Some(model),
-            _ => return Err(corrupt("`families` is no tree ensemble".into())),
+            _ => return Err(corrupt("`families` is not a tree ensemble".into())),
         },
     };
     if let Some(name) = tensors.left_over() {
@@ -138,7 +150,7 @@ pub(super) fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Stages, String)> 
             || header.schema.index_of(name).is_some_and(|i| header.schema.columns()[i].role == Role::Feature)
     };
     if let Some(name) = header.featurizer.columns().into_iter().find(|name| !is_feature(name)) {
-        return Err(corrupt(format!("the featurizer reads `{name}`, which is no feature of the schema")));
+        return Err(corrupt(format!("the featurizer reads `{name}`, which is not a feature of the schema")));
     }
     let stages = Stages {
         schema: header.schema.into(),
@@ -150,10 +162,9 @@ pub(super) fn from_bytes(bytes: &[u8], path: &Path) -> Result<(Stages, String)> 
         probability: header.calibration.probability,
         families,
         clean_ranges: header.clean_ranges,
-        policy: header.policy,
         training: header.training,
     };
-    Ok((stages, digest))
+    Ok((stages, header.policy, digest))
 }
 
 fn json<T: Serialize>(value: &T) -> Result<Value> {
@@ -163,7 +174,7 @@ fn json<T: Serialize>(value: &T) -> Result<Value> {
 fn parse(value: &Value) -> Result<Header, String> {
     let header = Header::deserialize(value).map_err(|e| e.to_string())?;
     match list_for_fields(value, &header) {
-        Some(place) => Err(format!("`{place}` is a list, and must name its fields")),
+        Some(place) => Err(format!("`{place}` is a list and must be an object with field names")),
         None => Ok(header),
     }
 }
@@ -175,12 +186,12 @@ mod tests {
     use crate::simulate::{FlowSimulatorConfig, table};
 
     #[test]
-    fn a_list_stands_for_no_fields() {
+    fn a_list_in_place_of_fields_is_an_error() {
         let flows = table(&FlowSimulatorConfig { rows: 500, ..Default::default() }).unwrap();
-        let bytes = to_bytes(&Guard::builder().fit(&flows).unwrap().stages).unwrap();
+        let bytes = Guard::builder().fit(&flows).unwrap().to_bytes();
         let (mut header, tensors) = artifact::unpack(&bytes, Path::new("x")).unwrap();
         let read = |header: &Map<String, Value>| {
-            from_bytes(&artifact::pack(header.clone(), &tensors).unwrap(), Path::new("x")).map(|_| ())
+            from_bytes(&artifact::pack(header.clone(), &tensors).unwrap().bytes, Path::new("x")).map(|_| ())
         };
         assert!(read(&header).is_ok());
         let in_order = |of: &Value, keys: &[&str]| keys.iter().map(|key| of[*key].clone()).collect::<Value>();
@@ -188,18 +199,21 @@ mod tests {
             ["seed", "rows", "fitted", "calibrated", "held_out", "attacks", "fitted_attacks", "data_hash"];
         header["training"] = in_order(&header["training"], &training);
         let error = read(&header).unwrap_err().to_string();
-        assert_eq!(error, "x: not intact: `training` is a list, and must name its fields");
+        assert_eq!(error, "x: not intact: `training` is a list and must be an object with field names");
     }
 
     #[test]
     fn a_file_whose_featurizer_reads_more_than_features_is_refused() {
         let flows = table(&FlowSimulatorConfig { rows: 500, ..Default::default() }).unwrap();
-        let mut stages = Guard::builder().fit(&flows).unwrap().stages;
-        let read = |stages: &Stages| from_bytes(&to_bytes(stages).unwrap(), Path::new("x")).map(|_| ());
+        let mut stages = (*Guard::builder().fit(&flows).unwrap().stages).clone();
+        let read = |stages: &Stages| {
+            let (packed, _) = pack(stages, &Policy::default()).unwrap();
+            from_bytes(&packed.bytes, Path::new("x")).map(|_| ())
+        };
         assert!(read(&stages).is_ok());
         stages.schema = stages.schema.with_role("duration", Role::Ignore).unwrap().into();
         let error = read(&stages).unwrap_err();
-        let expected = "x: not intact: the featurizer reads `duration`, which is no feature of the schema";
+        let expected = "x: not intact: the featurizer reads `duration`, which is not a feature of the schema";
         assert_eq!(error.to_string(), expected);
     }
 }

@@ -14,7 +14,7 @@ mod subjects;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::artifact;
+use crate::artifact::{self, Packed};
 use crate::calibrate::{Conformal, Probability, Threshold};
 use crate::detect::{AnyDetector, Classifier, Detector, TreeEnsemble};
 use crate::error::{Error, Result};
@@ -51,7 +51,8 @@ pub use notice::Notice;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Guard {
-    stages: Stages,
+    stages: Arc<Stages>,
+    /// Holds the policy.
     recommender: Recommender,
     bytes: Arc<[u8]>,
     digest: String,
@@ -62,14 +63,14 @@ pub struct Guard {
     members: Arc<[String]>,
     /// Names of the experts of a mixture.
     experts: Arc<[String]>,
-    /// Names of the attack classes that it tells apart.
+    /// Names of the attack classes that a verdict may have.
     family_names: Arc<[String]>,
     /// What the contexts append, and the columns that they read.
     context_columns: Arc<[Column]>,
     context_inputs: Arc<[String]>,
 }
 
-/// What a guard is fitted to, and what its file holds.
+/// The fitted stages before the policy. The guard's file holds them and the policy.
 #[derive(Clone, Debug)]
 struct Stages {
     schema: Arc<Schema>,
@@ -79,13 +80,12 @@ struct Stages {
     detector: AnyDetector,
     conformal: Conformal,
     threshold: Threshold,
-    /// Of a detector that learnt from labels.
+    /// Of a detector that was fitted with labels.
     probability: Option<Probability>,
-    /// Names the attack class, where the labels did.
+    /// The model of the attack classes, where the labels named them.
     families: Option<TreeEnsemble>,
-    /// Of each column that the featurizer reads; empty in a guard of format 1.
+    /// One for each column that the featurizer reads; empty in a guard of format 1.
     clean_ranges: Vec<CleanRange>,
-    policy: Policy,
     training: Training,
 }
 
@@ -95,7 +95,7 @@ impl Guard {
         GuardBuilder::default()
     }
 
-    fn new(stages: Stages) -> Result<Self> {
+    fn new(stages: Stages, policy: Policy) -> Result<Self> {
         let (features, expected) = (stages.featurizer.names().len(), stages.detector.n_features());
         if features != expected {
             return Err(Error::ShapeMismatch { what: "feature columns", expected, got: features });
@@ -106,9 +106,8 @@ impl Guard {
                 return Err(Error::ShapeMismatch { what: "feature columns", expected, got: features });
             }
         }
-        let bytes = file::to_bytes(&stages)?;
-        let digest = artifact::digest_of(&artifact::unpack(&bytes, Path::new("guard"))?.0);
-        Self::assemble(stages, bytes, digest)
+        let (packed, model_digest) = file::pack(&stages, &policy)?;
+        Self::assemble(stages, policy, packed, model_digest)
     }
 
     /// Scores every record and recommends an action for it.
@@ -185,13 +184,13 @@ impl Guard {
     }
 
     fn parse(bytes: &[u8], path: &Path) -> Result<Self> {
-        let (stages, digest) = file::from_bytes(bytes, path)?;
-        Self::assemble(stages, bytes.to_vec(), digest)
+        let (stages, policy, digest) = file::from_bytes(bytes, path)?;
+        let model_digest = file::model_digest(&stages)?;
+        Self::assemble(stages, policy, Packed { bytes: bytes.to_vec(), digest }, model_digest)
     }
 
-    fn assemble(stages: Stages, bytes: Vec<u8>, digest: String) -> Result<Self> {
-        let recommender = Recommender::new(stages.policy.clone());
-        let model_digest = file::model_digest(&stages)?;
+    fn assemble(stages: Stages, policy: Policy, packed: Packed, model_digest: String) -> Result<Self> {
+        let (contexts, context_columns) = extended(&stages.schema, &stages.contexts)?;
         let salt = model_digest.get(..16).and_then(|d| u64::from_str_radix(d, 16).ok()).unwrap_or_default();
         let members = match &stages.detector {
             AnyDetector::Ensemble(ensemble) => {
@@ -204,22 +203,19 @@ impl Guard {
             _ => Arc::default(),
         };
         let family_names = stages.families.as_ref().map_or(&[][..], |model| model.classes()).into();
-        let (contexts, context_columns) = extended(&stages.schema, &stages.contexts)?;
         let inputs: Vec<String> = contexts.iter().flat_map(|c| c.inputs()).map(Into::into).collect();
-        let (context_columns, context_inputs) = (context_columns.into(), inputs.into());
-        let bytes = bytes.into();
         Ok(Self {
-            stages,
-            recommender,
-            bytes,
-            digest,
+            stages: Arc::new(stages),
+            recommender: Recommender::new(policy),
+            bytes: packed.bytes.into(),
+            digest: packed.digest,
             model_digest,
             salt,
             members,
             experts,
             family_names,
-            context_columns,
-            context_inputs,
+            context_columns: context_columns.into(),
+            context_inputs: inputs.into(),
         })
     }
 
@@ -227,9 +223,11 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// None for a valid policy.
+    /// [`Error::InvalidArgument`] where the guard's file would be larger than 1 GiB.
     pub fn with_policy(&self, policy: Policy) -> Result<Self> {
-        Self::new(Stages { policy, ..self.stages.clone() })
+        // The fitted stages are shared, and so is their digest. Only the file is packed again.
+        let Packed { bytes, digest } = file::pack_with(&self.stages, &policy)?;
+        Ok(Self { recommender: Recommender::new(policy), bytes: bytes.into(), digest, ..self.clone() })
     }
 
     /// The schema of the records that it was fitted on.
@@ -257,7 +255,7 @@ impl Guard {
         &self.stages.threshold
     }
 
-    /// What turns a score into the probability of an attack; `None` unless the detector learnt from labels.
+    /// What turns a score into the probability of an attack; `None` for a detector that was fitted without labels.
     pub fn probability(&self) -> Option<&Probability> {
         self.stages.probability.as_ref()
     }
@@ -269,7 +267,7 @@ impl Guard {
 
     /// The policy.
     pub fn policy(&self) -> &Policy {
-        &self.stages.policy
+        self.recommender.policy()
     }
 
     /// Where the guard came from.
@@ -277,11 +275,11 @@ impl Guard {
         &self.stages.training
     }
 
-    /// What a user should know before relying on the guard: promises that it does not keep, rules that never apply, and
-    /// attacks that its method cannot find. Computed from what its file holds, so a guard of an earlier release has them
+    /// What a user should know before relying on the guard: a false-positive rate that was missed, rules that never apply,
+    /// and attacks that its method cannot find. Computed from the contents of its file, so a guard of an earlier release has them
     /// too.
     pub fn notices(&self) -> Vec<Notice> {
-        notice::of(&self.stages)
+        notice::of(&self.stages, self.policy())
     }
 
     /// SHA-256 of the guard's file, 64 hexadecimal digits.
@@ -289,7 +287,7 @@ impl Guard {
         &self.digest
     }
 
-    /// SHA-256 of everything that makes a verdict, so without the policy; 64 hexadecimal digits. Decision ids depend on it.
+    /// SHA-256 of everything that a verdict depends on, so without the policy; 64 hexadecimal digits. Decision ids depend on it.
     pub fn model_digest(&self) -> &str {
         &self.model_digest
     }

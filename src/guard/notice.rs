@@ -1,5 +1,6 @@
 //! What a user should know before relying on a guard.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
@@ -7,6 +8,8 @@ use serde::Serialize;
 use super::Stages;
 use crate::calibrate::Interval;
 use crate::detect::Classifier;
+use crate::qos::Policy;
+use crate::telemetry::Field;
 
 /// Clean calibration rows above the threshold that a rate needs: with fewer, the rate that a guard realises is off by more
 /// than a third in every third guard.
@@ -51,16 +54,37 @@ pub enum Notice {
         /// False-positive rate that was asked for, in (0, 1).
         asked: f64,
     },
-    /// A warning: a rule of the policy needs attack classes that the guard never gives.
+    /// A warning: a rule of the policy compares attack classes that the guard does not have, so it never applies.
     UnusedRule {
         /// Name of the rule.
         rule: String,
-        /// The attack classes that the guard gives.
+        /// The attack classes that the guard has.
         families: Vec<String>,
+    },
+    /// A warning: rules of the policy compare fields of which the records have no column, so they never apply.
+    RulesWithoutColumns {
+        /// Names of the rules.
+        rules: Vec<String>,
+        /// The fields without a column.
+        fields: Vec<Field>,
+    },
+    /// A warning: the policy has an allow-list, and the records have no column of addresses. No record gets another action than
+    /// `allow`.
+    NoAddressColumn,
+    /// A warning: records without any address did not get the action of the policy, because their addresses could be in its
+    /// allow-list.
+    NoAddress {
+        /// Such records.
+        rows: u64,
+    },
+    /// A warning: records with an address that cannot be read are allowed, because it could be in the allow-list of the policy.
+    UnreadAddress {
+        /// Such records.
+        rows: u64,
     },
     /// A note: the detector learns no attacks and scores each record by itself.
     SingleRecords {
-        /// Share of the held-out attack rows that it finds, where the labels tell.
+        /// Fraction of the held-out attack rows that it finds, where labels were given.
         recall: Option<f64>,
     },
 }
@@ -93,6 +117,29 @@ impl fmt::Display for Notice {
                     families.join(", ")
                 )
             }
+            Self::RulesWithoutColumns { rules, fields } => {
+                let rules: Vec<String> = rules.iter().map(|rule| format!("`{rule}`")).collect();
+                let (subject, verb) =
+                    if rules.len() == 1 { ("rule", "never applies") } else { ("rules", "never apply") };
+                let fields: Vec<&str> = fields.iter().map(|field| field.name()).collect();
+                write!(
+                    f,
+                    "{subject} {} {verb}: the records have no column of {}",
+                    rules.join(", "),
+                    fields.join(", ")
+                )
+            }
+            Self::NoAddressColumn => f.write_str(
+                "every action is `allow`: the records have no column of addresses to compare with the allow-list",
+            ),
+            Self::NoAddress { rows } => write!(
+                f,
+                "{rows} records allowed because they have no address, which could be in the allow-list (rule `no-address`)"
+            ),
+            Self::UnreadAddress { rows } => write!(
+                f,
+                "{rows} records allowed because one of their addresses cannot be read (rule `unread-address`)"
+            ),
             Self::SingleRecords { recall } => {
                 f.write_str("the detector learns no attacks and scores each record by itself: floods and scans, whose single flows look like clean ones, are mostly missed")?;
                 match recall {
@@ -107,7 +154,7 @@ impl fmt::Display for Notice {
 }
 
 /// The notices of a guard, warnings first.
-pub(super) fn of(stages: &Stages) -> Vec<Notice> {
+pub(super) fn of(stages: &Stages, policy: &Policy) -> Vec<Notice> {
     let mut notices = Vec::new();
     let (threshold, rows) = (&stages.threshold, stages.training.calibrated);
     if let (Some(asked), Some(realised)) = (threshold.asked, threshold.realised) {
@@ -126,16 +173,63 @@ pub(super) fn of(stages: &Stages) -> Vec<Notice> {
         }
     }
     let families = stages.families.as_ref().map_or(&[][..], |model| model.classes());
-    for rule in &stages.policy.config().rules {
+    for rule in &policy.config().rules {
         let wanted = &rule.when.family;
         let given = |word: &String| families.iter().any(|family| family.trim().eq_ignore_ascii_case(word));
         if !wanted.is_empty() && !wanted.iter().any(given) {
             notices.push(Notice::UnusedRule { rule: rule.name.clone(), families: families.to_vec() });
         }
     }
+    let absent = absent(|field| stages.schema.index_of_field(field).is_some());
+    notices.extend(of_columns(policy, &absent));
     if stages.probability.is_none() && stages.contexts.is_empty() {
         let recall = threshold.realised.and_then(|realised| realised.true_positive_rate);
         notices.push(Notice::SingleRecords { recall });
     }
     notices
+}
+
+/// The fields that policies compare and that records have no column of.
+pub(super) fn absent(has_column: impl Fn(Field) -> bool) -> Vec<Field> {
+    let compared =
+        [Field::SrcIp, Field::DstIp, Field::SrcPort, Field::DstPort, Field::Protocol, Field::Service];
+    compared.into_iter().filter(|field| !has_column(*field)).collect()
+}
+
+/// What a policy cannot do with records that lack columns of these fields.
+pub(super) fn of_columns(policy: &Policy, absent: &[Field]) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    let has_addresses = !(absent.contains(&Field::SrcIp) && absent.contains(&Field::DstIp));
+    if !has_addresses && !policy.config().allow.is_empty() {
+        notices.push(Notice::NoAddressColumn);
+    }
+    // Rules that lack the same columns are one notice.
+    let mut by_fields: BTreeMap<Vec<Field>, Vec<String>> = BTreeMap::new();
+    for rule in &policy.config().rules {
+        let mut fields = rule.when.fields();
+        fields.retain(|field| absent.contains(field));
+        if !fields.is_empty() {
+            by_fields.entry(fields).or_default().push(rule.name.clone());
+        }
+    }
+    notices
+        .extend(by_fields.into_iter().map(|(fields, rules)| Notice::RulesWithoutColumns { rules, fields }));
+    notices
+}
+
+/// Adds the notices of one more table: counts are summed, equal notices are kept once.
+pub(super) fn merge(all: &mut Vec<Notice>, more: Vec<Notice>) {
+    for notice in more {
+        let is_counted = all.iter_mut().any(|old| match (old, &notice) {
+            (Notice::NoAddress { rows }, Notice::NoAddress { rows: more })
+            | (Notice::UnreadAddress { rows }, Notice::UnreadAddress { rows: more }) => {
+                *rows += more;
+                true
+            }
+            (old, notice) => old == notice,
+        });
+        if !is_counted {
+            all.push(notice);
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! What QoS rules may look at, taken from a batch's columns.
+//! The values that QoS rules compare, taken from a batch's columns.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use crate::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 use crate::qos::{Protocol, Subject, read_address};
 use crate::telemetry::{Column, Field, Schema};
 
-/// The columns of one batch that tell a flow's addresses, ports, protocol and service.
+/// The columns of one batch with a flow's addresses, ports, protocol and service.
 #[derive(Debug)]
 pub(super) struct Subjects<'a> {
     src_ip: Option<&'a StringArray>,
@@ -95,7 +95,7 @@ impl End {
 }
 
 /// The table's column with a field: by the table's own schema, or else by the guard's, since a guard that was fitted on
-/// records without addresses must still match those of a table.
+/// records without addresses must still match the addresses of a table.
 pub(super) fn column_of<'s>(field: Field, guard: &'s Schema, table: &'s Schema) -> Option<&'s Column> {
     let find = |schema: &'s Schema| schema.columns().get(schema.index_of_field(field)?);
     find(table).or_else(|| find(guard).filter(|column| table.index_of(&column.name).is_some()))

@@ -4,57 +4,15 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::ops::RangeInclusive;
 
-use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// Seconds that an action may last: at least one, a day at the most.
+use super::service_class::ServiceClass;
+
+/// Seconds that an action may last: from one second to a day.
 pub(super) const TTL_S: RangeInclusive<u32> = 1..=86_400;
 
-/// Bytes per second of a rate limit, and bytes of its burst. Zero would be a drop by another name.
+/// Bytes per second of a rate limit, and bytes of its burst. Zero would be a drop.
 pub(super) const BYTES: RangeInclusive<u64> = 1..=1_000_000_000_000;
-
-/// A delay-sensitive service class of RFC 4594; the only kind of traffic that may be prioritized.
-///
-/// Classes that gain nothing from being early (bulk data, standard, lower effort) and those that hosts
-/// must not claim (network control) are not among them.
-///
-/// # Source
-///
-/// RFC 4594, section 2.3, figure 3, for the classes and their `DiffServ` code points.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum ServiceClass {
-    /// Voice over IP (EF).
-    Telephony,
-    /// Call set-up such as SIP (CS5).
-    Signaling,
-    /// Video calls (`AF4x`).
-    MultimediaConferencing,
-    /// Games, remote control (CS4).
-    RealTimeInteractive,
-    /// Video on demand (`AF3x`).
-    MultimediaStreaming,
-    /// Live television (CS3).
-    BroadcastVideo,
-    /// Short transactions such as DNS (`AF2x`).
-    LowLatencyData,
-}
-
-impl ServiceClass {
-    /// The word that files and bindings use, such as `"telephony"`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Telephony => "telephony",
-            Self::Signaling => "signaling",
-            Self::MultimediaConferencing => "multimedia_conferencing",
-            Self::RealTimeInteractive => "real_time_interactive",
-            Self::MultimediaStreaming => "multimedia_streaming",
-            Self::BroadcastVideo => "broadcast_video",
-            Self::LowLatencyData => "low_latency_data",
-        }
-    }
-}
 
 /// How traffic is inspected, from the least intrusive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -81,7 +39,7 @@ impl Inspection {
 
 /// What to do with the traffic of a flow's source. All but `Allow` expire after `ttl_s` seconds.
 ///
-/// The variants stand in the order of the ladder ([`Action::rung`]). In files an action is a table whose
+/// The variants are in the order of the ladder ([`Action::rung`]). In files an action is a table whose
 /// `action` is the variant's name in `snake_case`.
 ///
 /// ```
@@ -98,12 +56,12 @@ pub enum Action {
     Allow,
     /// Forward it early; for clean, delay-sensitive traffic only.
     Prioritize {
-        /// Class to mark it as.
-        class: ServiceClass,
+        /// Service class to mark it as.
+        service_class: ServiceClass,
         /// Seconds until it expires, 1 to 86,400.
         ttl_s: u32,
     },
-    /// Forward it after everything else (lower effort, RFC 8622): the low-regret answer to a doubt.
+    /// Forward it after everything else (lower effort, RFC 8622): the mildest answer to an anomaly.
     Deprioritize {
         /// Seconds until it expires, 1 to 86,400.
         ttl_s: u32,
@@ -117,10 +75,10 @@ pub enum Action {
         /// Seconds until it expires, 1 to 86,400.
         ttl_s: u32,
     },
-    /// Show it to an inspector.
+    /// Send it to an inspector.
     Inspect {
-        /// By which way.
-        how: Inspection,
+        /// How it reaches the inspector.
+        inspection: Inspection,
         /// Seconds until it expires, 1 to 86,400.
         ttl_s: u32,
     },
@@ -146,6 +104,19 @@ impl Action {
             Self::Inspect { .. } => 3,
             Self::Drop { .. } => 4,
             Self::Isolate { .. } => 5,
+        }
+    }
+
+    /// The action's name in files and bindings, such as `"rate_limit"`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Prioritize { .. } => "prioritize",
+            Self::Deprioritize { .. } => "deprioritize",
+            Self::RateLimit { .. } => "rate_limit",
+            Self::Inspect { .. } => "inspect",
+            Self::Drop { .. } => "drop",
+            Self::Isolate { .. } => "isolate",
         }
     }
 
@@ -192,9 +163,10 @@ impl Action {
                 burst: burst.max(other_burst),
                 ttl_s: ttl_s.min(other_ttl),
             },
-            (Self::Inspect { how: a, ttl_s: ttl_a }, Self::Inspect { how: b, ttl_s: ttl_b }) => {
-                Self::Inspect { how: a.min(b), ttl_s: ttl_a.min(ttl_b) }
-            }
+            (
+                Self::Inspect { inspection: a, ttl_s: ttl_a },
+                Self::Inspect { inspection: b, ttl_s: ttl_b },
+            ) => Self::Inspect { inspection: a.min(b), ttl_s: ttl_a.min(ttl_b) },
             (Self::Drop { ttl_s: a }, Self::Drop { ttl_s: b }) => Self::Drop { ttl_s: a.min(b) },
             (Self::Isolate { ttl_s: a }, Self::Isolate { ttl_s: b }) => Self::Isolate { ttl_s: a.min(b) },
             (a, b) if a.rung() <= b.rung() => a,
@@ -222,12 +194,16 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Allow => f.write_str("allow"),
-            Self::Prioritize { class, ttl_s } => write!(f, "prioritize as {} for {ttl_s} s", class.as_str()),
+            Self::Prioritize { service_class, ttl_s } => {
+                write!(f, "prioritize as {} for {ttl_s} s", service_class.as_str())
+            }
             Self::Deprioritize { ttl_s } => write!(f, "deprioritize for {ttl_s} s"),
             Self::RateLimit { bytes_per_second, burst, ttl_s } => {
                 write!(f, "rate-limit to {bytes_per_second} B/s, burst {burst} B, for {ttl_s} s")
             }
-            Self::Inspect { how, ttl_s } => write!(f, "inspect by {} for {ttl_s} s", how.as_str()),
+            Self::Inspect { inspection, ttl_s } => {
+                write!(f, "inspect by {} for {ttl_s} s", inspection.as_str())
+            }
             Self::Drop { ttl_s } => write!(f, "drop for {ttl_s} s"),
             Self::Isolate { ttl_s } => write!(f, "isolate for {ttl_s} s"),
         }
@@ -235,9 +211,9 @@ impl fmt::Display for Action {
 }
 
 /// An action's name in files.
-#[derive(Clone, Copy, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Word {
+pub(super) enum Word {
     Allow,
     Prioritize,
     Deprioritize,
@@ -247,51 +223,61 @@ enum Word {
     Isolate,
 }
 
-/// An action as it stands in a file. Serde's own tagged enums buffer their content, and an error inside
-/// would no longer know its field.
-#[derive(Deserialize)]
+/// The fields of an action in a file. The tagged enums of serde buffer their content, which removes the field from the
+/// errors inside.
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawAction {
-    action: Word,
-    class: Option<ServiceClass>,
-    how: Option<Inspection>,
-    bytes_per_second: Option<u64>,
-    burst: Option<u64>,
-    ttl_s: Option<u32>,
+pub(super) struct RawAction {
+    pub(super) action: Word,
+    #[serde(alias = "class")]
+    pub(super) service_class: Option<ServiceClass>,
+    #[serde(alias = "how")]
+    pub(super) inspection: Option<Inspection>,
+    pub(super) bytes_per_second: Option<u64>,
+    pub(super) burst: Option<u64>,
+    pub(super) ttl_s: Option<u32>,
 }
 
 impl<'de> Deserialize<'de> for Action {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut raw = RawAction::deserialize(deserializer)?;
-        let missing = D::Error::missing_field;
-        let mut ttl_s = || raw.ttl_s.take().ok_or_else(|| missing("ttl_s"));
-        let action = match raw.action {
-            Word::Allow => Self::Allow,
-            Word::Prioritize => {
-                Self::Prioritize { class: raw.class.take().ok_or_else(|| missing("class"))?, ttl_s: ttl_s()? }
-            }
-            Word::Deprioritize => Self::Deprioritize { ttl_s: ttl_s()? },
-            Word::RateLimit => Self::RateLimit {
-                bytes_per_second: raw.bytes_per_second.take().ok_or_else(|| missing("bytes_per_second"))?,
-                burst: raw.burst.take().ok_or_else(|| missing("burst"))?,
+        RawAction::deserialize(deserializer)?.action()
+    }
+}
+
+impl RawAction {
+    /// The action, or an error for a setting that is missing or belongs to another action.
+    pub(super) fn action<E: serde::de::Error>(mut self) -> Result<Action, E> {
+        let missing = E::missing_field;
+        let mut ttl_s = || self.ttl_s.take().ok_or_else(|| missing("ttl_s"));
+        let action = match self.action {
+            Word::Allow => Action::Allow,
+            Word::Prioritize => Action::Prioritize {
+                service_class: self.service_class.take().ok_or_else(|| missing("service_class"))?,
                 ttl_s: ttl_s()?,
             },
-            Word::Inspect => {
-                Self::Inspect { how: raw.how.take().ok_or_else(|| missing("how"))?, ttl_s: ttl_s()? }
-            }
-            Word::Drop => Self::Drop { ttl_s: ttl_s()? },
-            Word::Isolate => Self::Isolate { ttl_s: ttl_s()? },
+            Word::Deprioritize => Action::Deprioritize { ttl_s: ttl_s()? },
+            Word::RateLimit => Action::RateLimit {
+                bytes_per_second: self.bytes_per_second.take().ok_or_else(|| missing("bytes_per_second"))?,
+                burst: self.burst.take().ok_or_else(|| missing("burst"))?,
+                ttl_s: ttl_s()?,
+            },
+            Word::Inspect => Action::Inspect {
+                inspection: self.inspection.take().ok_or_else(|| missing("inspection"))?,
+                ttl_s: ttl_s()?,
+            },
+            Word::Drop => Action::Drop { ttl_s: ttl_s()? },
+            Word::Isolate => Action::Isolate { ttl_s: ttl_s()? },
         };
         // What was not taken does not belong to this action.
         let foreign = [
-            ("class", raw.class.is_some()),
-            ("how", raw.how.is_some()),
-            ("bytes_per_second", raw.bytes_per_second.is_some()),
-            ("burst", raw.burst.is_some()),
-            ("ttl_s", raw.ttl_s.is_some()),
+            ("service_class", self.service_class.is_some()),
+            ("inspection", self.inspection.is_some()),
+            ("bytes_per_second", self.bytes_per_second.is_some()),
+            ("burst", self.burst.is_some()),
+            ("ttl_s", self.ttl_s.is_some()),
         ];
         match foreign.iter().find(|(_, given)| *given) {
-            Some((name, _)) => Err(D::Error::unknown_field(name, &[])),
+            Some((name, _)) => Err(E::unknown_field(name, &[])),
             None => Ok(action),
         }
     }

@@ -1,104 +1,57 @@
-//! What is decided about one record, in a form that can be kept.
+//! The decision about one record, in a form that can be stored.
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::action::Action;
-use super::severity::Severity;
-
-/// What the detector and the calibration say about one record.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Verdict {
-    /// The detector's raw output; higher is more anomalous.
-    pub score: f32,
-    /// Share of clean traffic that scores at least this high, in (0, 1].
-    pub p_value: f64,
-    /// The score at which a record becomes an anomaly.
-    pub threshold: f32,
-    /// Whether the score passed the threshold.
-    pub is_anomaly: bool,
-    /// How serious it is.
-    pub severity: Severity,
-    /// Attack class, where a classifier gave one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub family: Option<String>,
-    /// Probability of that class among the attack classes, in (0, 1].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub family_probability: Option<f64>,
-    /// Calibrated probability that the record is an attack, where labels were given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub probability: Option<f64>,
-    /// What each member of an ensemble says; empty for a single detector.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub members: Vec<MemberVerdict>,
-    /// How much each expert of a mixture counted; empty for any other detector.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub experts: Vec<ExpertWeight>,
-}
-
-/// What one member of an ensemble says about one record.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MemberVerdict {
-    /// The member's name.
-    pub name: String,
-    /// Share of clean traffic that scores at least this high with it, in (0, 1]; `None` for a member that
-    /// was switched off or could not score the record, and so had no part in the verdict.
-    pub p_value: Option<f64>,
-}
-
-/// How much one expert of a mixture counted in one record.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ExpertWeight {
-    /// The expert's name.
-    pub name: String,
-    /// Its weight, in [0, 1]; those of a record sum to 1.
-    pub weight: f32,
-}
+use super::action::{Action, Inspection, RawAction, Word};
+use super::columns::DecisionColumn;
+use super::service_class::ServiceClass;
+use crate::verdict::{Evidence, Severity, Verdict};
 
 /// A verdict, the action that the policy asks for, and the rule that chose it.
 ///
-/// In JSON it is one flat object: `id` and `policy` as 16 hexadecimal digits, the fields of the verdict, the action's
-/// word in `action` beside its settings, `rule` and `dry_run`.
+/// Its JSON is one flat object with a key for each of [`DecisionColumn::ALL`]: `id` and `policy` as 16 hexadecimal digits,
+/// the fields of the verdict, the name of the action and its settings, and `null` where a record has no value.
+///
+/// # Examples
 ///
 /// ```
-/// use qosguard::qos::{Decision, Policy, Recommender, Subject, Verdict};
+/// use qosguard::qos::{Decision, Policy, Recommender, Subject};
+/// use qosguard::Verdict;
 ///
 /// let recommender = Recommender::new(Policy::default());
-/// let severity = recommender.severity(3.1e-6, true);
-/// let verdict = Verdict {
-///     score: 0.71,
-///     p_value: 3.1e-6,
-///     threshold: 0.6,
-///     is_anomaly: true,
-///     severity,
-///     ..Default::default()
-/// };
-/// let decision = recommender.decide(0x9f2c, 7, verdict, &Subject::default());
+/// let verdict =
+///     Verdict { score: 0.71, p_value: 3.1e-6, threshold: 0.6, is_anomaly: true, ..Verdict::default() };
+/// let subject = Subject { src_ip: Some("198.51.100.7".parse()?), ..Subject::default() };
+/// let decision = recommender.decide(0x9f2c, 7, verdict, &subject);
 /// assert_eq!(
 ///     decision.to_string(),
 ///     "0000000000009f2c critical p=3.1e-6 score=0.71 → drop for 600 s (rule: band critical, dry run)",
 /// );
+///
+/// let json = serde_json::to_value(&decision)?;
+/// assert_eq!((&json["action"], &json["ttl_s"]), (&"drop".into(), &600.into()));
+/// assert!(json["burst"].is_null());
+/// assert_eq!(serde_json::from_value::<Decision>(json)?, decision);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
-    /// Stable id; the same record under the same model has the same one, whichever the policy.
-    #[serde(with = "hex")]
+    /// Stable id, from the guard's model digest and the record. Another policy gives the same id.
     pub id: u64,
     /// Row in the table, from 0.
     pub row: u64,
-    /// What was seen.
-    #[serde(flatten)]
+    /// The verdict on the record.
     pub verdict: Verdict,
-    /// What to do about it.
-    #[serde(flatten)]
+    /// The action that the policy asks for.
     pub action: Action,
-    /// Name of the rule that chose it.
+    /// Name of the rule that chose the action.
     pub rule: String,
     /// First 64 bits of [`Policy::digest`](super::Policy::digest).
-    #[serde(default, with = "hex")]
     pub policy: u64,
-    /// Whether nothing may be changed.
+    /// Whether the policy only reports: nothing may be changed in the network.
     pub dry_run: bool,
 }
 
@@ -118,20 +71,76 @@ impl fmt::Display for Decision {
     }
 }
 
-/// An id as 16 hexadecimal digits: JavaScript's numbers cannot hold 64 bits.
-mod hex {
+impl Serialize for Decision {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(DecisionColumn::ALL.len()))?;
+        for column in DecisionColumn::ALL {
+            map.serialize_entry(column.name(), &column.cell(self))?;
+        }
+        map.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Decision {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let flat = Flat::deserialize(deserializer)?;
+        let action = RawAction {
+            action: flat.action,
+            service_class: flat.service_class,
+            inspection: flat.inspection,
+            bytes_per_second: flat.bytes_per_second,
+            burst: flat.burst,
+            ttl_s: flat.ttl_s,
+        };
+        let verdict = Verdict {
+            score: flat.score,
+            p_value: flat.p_value,
+            threshold: flat.threshold,
+            is_anomaly: flat.is_anomaly,
+            severity: flat.severity,
+            probability: flat.probability,
+            family: flat.family,
+            family_probability: flat.family_probability,
+            evidence: flat.evidence,
+        };
+        let Flat { id, row, rule, policy, dry_run, .. } = flat;
+        Ok(Self { id, row, verdict, action: action.action()?, rule, policy, dry_run })
+    }
+}
+
+/// The keys of a decision in JSON.
+#[derive(Deserialize)]
+struct Flat {
+    #[serde(deserialize_with = "hex")]
+    id: u64,
+    row: u64,
+    score: f32,
+    p_value: f64,
+    threshold: f32,
+    is_anomaly: bool,
+    severity: Severity,
+    probability: Option<f64>,
+    family: Option<String>,
+    family_probability: Option<f64>,
+    evidence: Vec<Evidence>,
+    action: Word,
+    ttl_s: Option<u32>,
+    bytes_per_second: Option<u64>,
+    burst: Option<u64>,
+    service_class: Option<ServiceClass>,
+    inspection: Option<Inspection>,
+    rule: String,
+    #[serde(deserialize_with = "hex")]
+    policy: u64,
+    dry_run: bool,
+}
+
+/// Reads 16 hexadecimal digits: numbers in JavaScript have fewer than 64 bits.
+fn hex<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
     use serde::de::{Error, Unexpected};
-    use serde::{Deserialize, Deserializer, Serializer};
 
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-    pub(super) fn serialize<S: Serializer>(id: &u64, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{id:016x}"))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let digits = text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit());
-        let id = if digits { u64::from_str_radix(&text, 16).ok() } else { None };
-        id.ok_or_else(|| D::Error::invalid_value(Unexpected::Str(&text), &"16 hexadecimal digits"))
-    }
+    let text = String::deserialize(deserializer)?;
+    let digits = text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let id = if digits { u64::from_str_radix(&text, 16).ok() } else { None };
+    id.ok_or_else(|| D::Error::invalid_value(Unexpected::Str(&text), &"16 hexadecimal digits"))
 }

@@ -9,28 +9,25 @@
 //!
 //! * **Monotone.** For one subject, a higher p-value never gets a harsher action.
 //! * **The allow-list always wins**, over every rule and at every severity. A flow with an address that cannot be read is
-//!   allowed too, since that address could be in the list.
+//!   allowed, and a flow without any address gets no action, because the address could be in the list.
 //! * **Every action expires**, after a day at the most; [`Action::Allow`] has nothing to expire.
 //! * **Only clean traffic is prioritized**, and only into delay-sensitive classes.
-//! * **Dry run is the default**, and every decision says whether it was one.
+//! * **Dry run is the default**, and every decision contains whether it was one.
 
 mod action;
+mod columns;
 mod decision;
-mod ladder;
 mod policy;
-mod prefix;
-mod recommender;
-mod rule;
-mod severity;
-mod subject;
+mod recommend;
+mod service_class;
 
-pub(crate) use crate::telemetry::read_address;
+pub(crate) use columns::to_arrow;
 
-pub use action::{Action, Inspection, ServiceClass};
-pub use decision::{Decision, ExpertWeight, MemberVerdict, Verdict};
+pub use action::{Action, Inspection};
+pub use columns::DecisionColumn;
+pub use decision::Decision;
+pub use policy::prefix::Prefix;
+pub use policy::rule::{PortRange, Priority, Rule, When};
 pub use policy::{Actions, Bands, Policy, PolicyConfig};
-pub use prefix::Prefix;
-pub use recommender::{Recommendation, Recommender, RuleRef};
-pub use rule::{PortRange, Priority, Rule, When};
-pub use severity::Severity;
-pub use subject::{Protocol, Subject};
+pub use recommend::{Protocol, Recommendation, Recommender, RuleRef, Subject};
+pub use service_class::ServiceClass;

@@ -79,6 +79,19 @@ impl Assessment {
         self.inner.unread_addresses() as f64
     }
 
+    /// Rows without an address that are allowed, by the rule `no-address`, because it could be in the allow-list.
+    #[napi(getter, catch_unwind)]
+    pub fn missing_addresses(&self) -> f64 {
+        self.inner.missing_addresses() as f64
+    }
+
+    /// What the policy could not do with these records, such as rules that never apply for lack of a column.
+    #[napi(getter, catch_unwind)]
+    pub fn warnings(&self) -> Vec<String> {
+        let notices = self.inner.notices().into_iter().filter(qosguard::guard::Notice::is_warning);
+        notices.map(|notice| notice.to_string()).collect()
+    }
+
     /// The rows that are anomalies, in row order; `decision` has the rest of each. Copied out once, when first read.
     #[napi(getter, catch_unwind)]
     pub fn anomalies(&self) -> Uint32Array {

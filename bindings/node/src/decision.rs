@@ -1,7 +1,7 @@
 //! `Decision`: a verdict, the action that the policy asks for, and the rule that chose it.
 
 use napi_derive::napi;
-use qosguard::qos;
+use qosguard::{qos, verdict};
 
 /// How serious a verdict is.
 #[napi(string_enum = "snake_case")]
@@ -19,158 +19,101 @@ pub enum Severity {
     Critical,
 }
 
-impl From<qos::Severity> for Severity {
-    fn from(severity: qos::Severity) -> Self {
+impl From<verdict::Severity> for Severity {
+    fn from(severity: verdict::Severity) -> Self {
         match severity {
-            qos::Severity::None => Self::None,
-            qos::Severity::Low => Self::Low,
-            qos::Severity::Medium => Self::Medium,
-            qos::Severity::High => Self::High,
-            qos::Severity::Critical => Self::Critical,
+            verdict::Severity::None => Self::None,
+            verdict::Severity::Low => Self::Low,
+            verdict::Severity::Medium => Self::Medium,
+            verdict::Severity::High => Self::High,
+            verdict::Severity::Critical => Self::Critical,
         }
     }
 }
 
-/// What to do with the traffic of a flow's source. All but `allow` expire after `ttlS` seconds.
-#[napi(object_from_js = false, discriminant = "kind", discriminant_case = "snake_case")]
-#[derive(Debug)]
-pub enum Action {
-    /// Leave it alone.
-    Allow,
-    /// Forward it early; for clean, delay-sensitive traffic only.
-    Prioritize {
-        /// Service class of RFC 4594 to mark it as.
-        #[napi(ts_type = "ServiceClass")]
-        class: String,
-        /// Seconds until it expires.
-        ttl_s: u32,
-    },
-    /// Forward it after everything else.
-    Deprioritize {
-        /// Seconds until it expires.
-        ttl_s: u32,
-    },
-    /// Drop what goes beyond a rate.
-    RateLimit {
-        /// Bytes (not bits) per second.
-        bytes_per_second: f64,
-        /// Bytes that may pass at once.
-        burst: f64,
-        /// Seconds until it expires.
-        ttl_s: u32,
-    },
-    /// Show it to an inspector.
-    Inspect {
-        /// By which way.
-        #[napi(ts_type = "Inspection")]
-        how: String,
-        /// Seconds until it expires.
-        ttl_s: u32,
-    },
-    /// Drop it.
-    Drop {
-        /// Seconds until it expires.
-        ttl_s: u32,
-    },
-    /// Cut the host off from the network.
-    Isolate {
-        /// Seconds until it expires.
-        ttl_s: u32,
-    },
-}
-
-impl From<qos::Action> for Action {
-    fn from(action: qos::Action) -> Self {
-        match action {
-            qos::Action::Allow => Self::Allow,
-            qos::Action::Prioritize { class, ttl_s } => {
-                Self::Prioritize { class: class.as_str().to_owned(), ttl_s }
-            }
-            qos::Action::Deprioritize { ttl_s } => Self::Deprioritize { ttl_s },
-            qos::Action::RateLimit { bytes_per_second, burst, ttl_s } => {
-                Self::RateLimit { bytes_per_second: bytes_per_second as f64, burst: burst as f64, ttl_s }
-            }
-            qos::Action::Inspect { how, ttl_s } => Self::Inspect { how: how.as_str().to_owned(), ttl_s },
-            qos::Action::Drop { ttl_s } => Self::Drop { ttl_s },
-            qos::Action::Isolate { ttl_s } => Self::Isolate { ttl_s },
-        }
-    }
-}
-
-/// The p-value of one member of an ensemble for one record.
+/// The contribution of one part of a detector to a verdict.
 #[napi(object, object_from_js = false, use_nullable = true)]
 #[derive(Debug)]
-pub struct MemberVerdict {
-    /// The member's name.
+pub struct Evidence {
+    /// What the part is: a member of an ensemble, or an expert of a mixture.
+    #[napi(ts_type = "'member' | 'expert'")]
+    pub kind: String,
+    /// Name of the part.
     pub name: String,
-    /// Share of clean traffic that scores at least this high with it, in (0, 1]; `null` for a member that was switched off
-    /// or could not score the record, and so had no part in the verdict.
+    /// Fraction of clean traffic to which the part gives a score at least this high, in (0, 1]. `null` for an expert, and for
+    /// a member that is switched off or cannot score the record.
     pub p_value: Option<f64>,
+    /// Weight of the part in this record, in [0, 1]; the weights of the experts of a record sum to 1. `null` for a member,
+    /// whose weight is the same for all records.
+    pub weight: Option<f64>,
 }
 
-impl From<qos::MemberVerdict> for MemberVerdict {
-    fn from(qos::MemberVerdict { name, p_value }: qos::MemberVerdict) -> Self {
-        Self { name, p_value }
+impl From<verdict::Evidence> for Evidence {
+    fn from(verdict::Evidence { kind, name, p_value, weight }: verdict::Evidence) -> Self {
+        Self { kind: kind.as_str().to_owned(), name, p_value, weight }
     }
 }
 
-/// How much one expert of a mixture counted in one record.
-#[napi(object, object_from_js = false)]
-#[derive(Debug)]
-pub struct ExpertWeight {
-    /// The expert's name.
-    pub name: String,
-    /// Its weight, in [0, 1]; the weights of a record sum to 1.
-    pub weight: f64,
-}
-
-impl From<qos::ExpertWeight> for ExpertWeight {
-    fn from(qos::ExpertWeight { name, weight }: qos::ExpertWeight) -> Self {
-        Self { name, weight: weight.into() }
-    }
-}
-
-/// A verdict, the action that the policy asks for, and the rule that chose it.
-#[napi(object, object_from_js = false)]
+/// A verdict, the action that the policy asks for, and the rule that chose it. `docs/VERDICT_COLUMNS.md` lists the fields; one
+/// that a record has no value for is `null`.
+#[napi(object, object_from_js = false, use_nullable = true)]
 #[derive(Debug)]
 pub struct Decision {
-    /// Stable id, 16 hexadecimal digits; the same record under the same model has the same one, whichever the policy.
+    /// Stable id, 16 hexadecimal digits, from the guard's model digest and the record. Another policy gives the same id.
     pub id: String,
     /// Row in the table, from 0.
     pub row: f64,
-    /// The detector's raw output; higher is more anomalous.
+    /// Raw output of the detector; higher is more anomalous.
     pub score: f64,
-    /// Share of clean traffic that scores at least this high, in (0, 1].
+    /// Fraction of clean traffic with a score at least this high, in (0, 1].
     pub p_value: f64,
-    /// Records that score strictly more are anomalies.
+    /// Score above which a record is an anomaly.
     pub threshold: f64,
-    /// Whether the score passed the threshold.
+    /// Whether the score is above the threshold.
     pub is_anomaly: bool,
-    /// How serious it is.
+    /// How serious the anomaly is, by the bands of the policy.
     pub severity: Severity,
-    /// Calibrated probability that the record is an attack, where labels were given.
+    /// Calibrated probability that the record is an attack, in [0, 1]; `null` for a detector that was fitted without labels.
     pub probability: Option<f64>,
-    /// Attack class, where a classifier gave one.
+    /// Attack class of an anomaly; `null` for a clean record, and for a guard without attack classes.
     pub family: Option<String>,
     /// Probability of that class among the attack classes, in (0, 1].
     pub family_probability: Option<f64>,
-    /// The p-value of each member of an ensemble; empty for a single detector.
-    pub members: Vec<MemberVerdict>,
-    /// How much each expert of a mixture counted; empty for any other detector.
-    pub experts: Vec<ExpertWeight>,
-    /// What to do about it.
-    pub action: Action,
-    /// Name of the rule that chose it.
+    /// What each member of an ensemble or each expert of a mixture contributed; empty for a single detector.
+    pub evidence: Vec<Evidence>,
+    /// The action that the policy asks for.
+    #[napi(ts_type = "Action")]
+    pub action: String,
+    /// Seconds until the action expires; `null` for `allow`.
+    pub ttl_s: Option<u32>,
+    /// Rate of `rate_limit`, in bytes (not bits) per second.
+    pub bytes_per_second: Option<f64>,
+    /// Bytes that `rate_limit` lets pass at once.
+    pub burst: Option<f64>,
+    /// Service class (RFC 4594) that `prioritize` marks the traffic as.
+    #[napi(ts_type = "ServiceClass | null")]
+    pub service_class: Option<String>,
+    /// How `inspect` brings the traffic to the inspector.
+    #[napi(ts_type = "Inspection | null")]
+    pub inspection: Option<String>,
+    /// Name of the rule that chose the action.
     pub rule: String,
-    /// First 16 hexadecimal digits of the digest of the policy that holds the rule.
+    /// First 16 hexadecimal digits of the policy's digest.
     pub policy: String,
-    /// Whether nothing may be changed.
+    /// Whether the policy only reports: nothing may be changed in the network.
     pub dry_run: bool,
 }
 
 impl From<qos::Decision> for Decision {
     fn from(decision: qos::Decision) -> Self {
         let qos::Decision { id, row, verdict, action, rule, policy, dry_run } = decision;
+        let (mut rate, mut class, mut way) = (None, None, None);
+        match action {
+            qos::Action::RateLimit { bytes_per_second, burst, .. } => rate = Some((bytes_per_second, burst)),
+            qos::Action::Prioritize { service_class, .. } => class = Some(service_class.as_str().to_owned()),
+            qos::Action::Inspect { inspection, .. } => way = Some(inspection.as_str().to_owned()),
+            _ => {}
+        }
         Self {
             id: format!("{id:016x}"),
             row: row as f64,
@@ -182,9 +125,13 @@ impl From<qos::Decision> for Decision {
             probability: verdict.probability,
             family: verdict.family,
             family_probability: verdict.family_probability,
-            members: verdict.members.into_iter().map(Into::into).collect(),
-            experts: verdict.experts.into_iter().map(Into::into).collect(),
-            action: action.into(),
+            evidence: verdict.evidence.into_iter().map(Into::into).collect(),
+            action: action.as_str().to_owned(),
+            ttl_s: action.ttl_s(),
+            bytes_per_second: rate.map(|(bytes_per_second, _)| bytes_per_second as f64),
+            burst: rate.map(|(_, burst)| burst as f64),
+            service_class: class,
+            inspection: way,
             rule,
             policy: format!("{policy:016x}"),
             dry_run,

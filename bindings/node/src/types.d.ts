@@ -49,12 +49,15 @@ export type ServiceClass =
 /** How traffic is inspected, from the least intrusive. */
 export type Inspection = 'mirror' | 'queue' | 'redirect'
 
-/** An action as in a policy file; `ttl_s` is 1 to 86,400 seconds. */
+/** The name of an action; all but `allow` expire. */
+export type Action = 'allow' | 'prioritize' | 'deprioritize' | 'rate_limit' | 'inspect' | 'drop' | 'isolate'
+
+/** An action of a policy file; `ttl_s` is 1 to 86,400 seconds. */
 export type PolicyAction =
   | { action: 'allow' }
   | { action: 'deprioritize' | 'drop' | 'isolate', ttl_s: number }
   | { action: 'rate_limit', bytes_per_second: number, burst: number, ttl_s: number }
-  | { action: 'inspect', how: Inspection, ttl_s: number }
+  | { action: 'inspect', inspection: Inspection, ttl_s: number }
 
 /** The traffic that a rule is about: all conditions must hold, and of each any value. */
 export interface PolicyCondition {
@@ -74,7 +77,7 @@ export interface PolicyRule {
   when: PolicyCondition
   then?: PolicyAction
   cap?: PolicyAction
-  prioritize?: { class: ServiceClass, ttl_s: number }
+  prioritize?: { service_class: ServiceClass, ttl_s: number }
 }
 
 /** The fields of a policy file, by the names that they have there. */

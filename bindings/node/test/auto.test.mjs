@@ -25,7 +25,7 @@ test('with labels, auto learns from them', async () => {
   out.decisions.forEach((decision, row) => {
     assert.equal(decision.probability, out.probabilities[row])
     assert.ok(decision.probability >= 0 && decision.probability <= 1)
-    assert.deepEqual(decision.members, out.members.map((name, i) => ({ name, pValue: out.memberPValues[row * k + i] })))
+    assert.deepEqual(decision.evidence, out.members.map((name, i) => ({ kind: 'member', name, pValue: out.memberPValues[row * k + i], weight: null })))
     assert.equal('family' in decision, decision.isAnomaly)
     assert.equal('familyProbability' in decision, decision.isAnomaly)
     if (decision.isAnomaly) {
@@ -54,7 +54,7 @@ test('without labels, auto does without them', async () => {
   assert.equal(out.probabilities.length, 0)
   const [decision] = out.decisions
   assert.ok(!('probability' in decision) && !('family' in decision))
-  assert.equal(decision.members.length, 3)
+  assert.equal(decision.evidence.length, 3)
 })
 
 test('a single detector has no members', async () => {
@@ -65,7 +65,7 @@ test('a single detector has no members', async () => {
     assert.deepEqual(out.members, [])
     assert.equal(out.memberPValues.length, 0)
     assert.equal(out.probabilities.length, learns ? 800 : 0)
-    assert.deepEqual(out.decision(0).members, [])
+    assert.deepEqual(out.decision(0).evidence, [])
     assert.equal('probability' in out.decision(0), learns)
   }
   await assert.rejects(Guard.fit(unlabelled, { detector: new BoostedTrees() }), { name: 'QosguardError', code: 'insufficient_data' })

@@ -58,10 +58,18 @@ test('an assessment has a score, a p-value and a decision per row', async () => 
     assert.match(decision.id, /^[0-9a-f]{16}$/)
     assert.equal(decision.severity === 'none', !decision.isAnomaly)
     assert.equal(decision.dryRun, true)
-    if (decision.action.kind !== 'allow') assert.ok(decision.action.ttlS >= 1)
+    if (decision.action !== 'allow') assert.ok(decision.ttlS >= 1)
   })
   assert.deepEqual(out.decision(17), decisions[17])
   assert.equal(out.decision(4000), null)
+})
+
+test('a decision has the fields that the reference lists', async () => {
+  const page = readFileSync(new URL('../../../docs/VERDICT_COLUMNS.md', import.meta.url), 'utf8').split('`evidence` is a list')[0]
+  const camel = (name) => name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase())
+  const listed = [...page.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => camel(name))
+  assert.equal(listed.length, 20)
+  for (const decision of (await guard.assess(fresh)).top(3)) assert.deepEqual(Object.keys(decision), listed)
 })
 
 test('the large getters convert once', async () => {

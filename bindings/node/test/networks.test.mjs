@@ -77,7 +77,7 @@ test('a mixture returns gate weights, alone and in the verdicts of a guard', asy
   assert.ok(stages.size > 0)
   const out = await guard.assess(flows)
   assert.deepEqual(out.experts, ['boosted', 'forest'])
-  assert.deepEqual(out.decisions[5].experts, out.experts.map((name, i) => ({ name, weight: out.gateWeights[10 + i] })))
+  assert.deepEqual(out.decisions[5].evidence, out.experts.map((name, i) => ({ kind: 'expert', name, pValue: null, weight: out.gateWeights[10 + i] })))
   assert.throws(() => new MixtureOfExperts({ experts: [{ name: 'a' }] }), { code: 'invalid_argument', message: /experts\[0\].detector/ })
 })
 

@@ -59,6 +59,7 @@ test('an address that cannot be read is never acted upon', async () => {
   const guard = await Guard.fit(train, { falsePositiveRate: 0.5, policy })
   for (const [ip, rule] of [
     ['10.1.2.3/32', 'allow-list'], ['10.1.2.3:443', 'allow-list'], ['[2001:db8::1]:443', 'allow-list'],
+    ['64:ff9b::10.1.2.3', 'allow-list'], ['2002:0a01:0203::1', 'allow-list'],
     ['010.001.002.003', 'unread-address'], ['11.1.1.1', 'band'],
   ]) {
     const out = guard.assessSync(Table.fromRecords([record(ip, 1e6)], schema))
@@ -69,6 +70,23 @@ test('an address that cannot be read is never acted upon', async () => {
     assert.throws(() => Policy.fromObject({ version: 1, allow: [prefix] }), { code: 'policy', message: /without leading zeros/ })
     assert.throws(() => Policy.fromToml(`version = 1\n\nallow = ["${prefix}"]`), { code: 'policy', message: /^policy, line 3: / })
   }
+})
+
+test('records without addresses are allowed, counted and warned of', async () => {
+  const columns = ['rtt_ms', 'loss'].map((name) => `{ name = "${name}", role = "feature", kind = "number" }`)
+  const schema = Schema.fromToml(`name = "rtt"\ncolumns = [${columns}]`)
+  const records = [...Array(400).keys()].map((row) => ({ rtt_ms: row * 7919 % 97, loss: row * 31 % 11 }))
+  const table = Table.fromRecords(records, schema)
+  const guard = await Guard.fit(table, { falsePositiveRate: 0.2 })
+  const out = await guard.assess(table)
+  const anomalies = out.anomalies.length
+  assert.ok(anomalies > 0 && out.missingAddresses === anomalies)
+  assert.ok(out.decisions.every(({ action }) => action === 'allow'))
+  assert.equal(out.decisions.filter(({ rule }) => rule === 'no-address').length, anomalies)
+  const warning = 'every action is `allow`: the records have no column of addresses'
+  assert.ok(guard.warnings.some((text) => text.startsWith(warning)))
+  assert.ok(out.warnings.some((text) => text.startsWith(warning)))
+  assert.ok(out.warnings.some((text) => text.startsWith(`${anomalies} records allowed because they have no address`)))
 })
 
 test('a guard states what it does not keep', async () => {

@@ -27,10 +27,10 @@ export async function everySetting(): Promise<Guard> {
     actions: {
       low: { action: 'deprioritize', ttl_s: 300 },
       medium: { action: 'rate_limit', bytes_per_second: 125_000, burst: 256_000, ttl_s: 60 },
-      high: { action: 'inspect', how: 'mirror', ttl_s: 300 },
+      high: { action: 'inspect', inspection: 'mirror', ttl_s: 300 },
       critical: { action: 'drop', ttl_s: 600 },
     },
-    rules: [{ name: 'calls', when: { service: ['sip', 'rtp'] }, prioritize: { class: 'telephony', ttl_s: 300 } }],
+    rules: [{ name: 'calls', when: { service: ['sip', 'rtp'] }, prioritize: { service_class: 'telephony', ttl_s: 300 } }],
   }
   const policy = Policy.fromObject(fields)
   const detector = new IsolationForest({ trees: 50, maxSamples: 128, maxDepth: 7, seed: 1 })
@@ -40,13 +40,13 @@ export async function everySetting(): Promise<Guard> {
 export function onePostedRecord(guard: Guard, record: FlowRecord): string {
   const out: Assessment = guard.assessSync(record)
   const [decision] = out.top(1)
-  return decision ? tell(decision.action) : 'nothing'
+  return decision ? words(decision) : 'nothing'
 }
 
 export async function manyRows(guard: Guard, flows: Table): Promise<number> {
   const { decisions, anomalies } = await guard.assess(flows)
   let actions = 0
-  for await (const { action } of decisions) if (action.kind !== 'allow') actions += 1
+  for await (const { action } of decisions) if (action !== 'allow') actions += 1
   const page: Decision[] = decisions.slice(0, 100)
   const rows: Uint32Array = anomalies
   for (const record of flows.slice(10, 20)) if (record['protocol'] === 'tcp') actions += 1
@@ -56,15 +56,16 @@ export async function manyRows(guard: Guard, flows: Table): Promise<number> {
   return actions + page.length + rows.length + records.length + column.length
 }
 
-function tell(action: Action): string {
-  switch (action.kind) {
+function words({ action, ttlS, bytesPerSecond, burst, serviceClass, inspection }: Decision): string {
+  const name: Action = action
+  switch (name) {
     case 'allow': return 'allow'
-    case 'prioritize': return action.class
-    case 'rate_limit': return `${action.bytesPerSecond} B/s, burst ${action.burst}, ${action.ttlS} s`
-    case 'inspect': return action.how
+    case 'prioritize': return serviceClass ?? ''
+    case 'rate_limit': return `${bytesPerSecond} B/s, burst ${burst}, ${ttlS} s`
+    case 'inspect': return inspection ?? ''
     case 'deprioritize':
     case 'drop':
-    case 'isolate': return `${action.kind} for ${action.ttlS} s`
+    case 'isolate': return `${name} for ${ttlS} s`
   }
 }
 
@@ -91,8 +92,8 @@ export async function everyDetector(x: Float32Array, labels: boolean[]): Promise
 export async function chosen(flows: Table): Promise<CalibrationError> {
   const guard = await Guard.fit(flows, { detector: 'auto', attackShare: 0.01 })
   const { decisions, members, memberPValues, probabilities } = await guard.assess(flows)
-  const doubt: number | undefined = decisions[0]?.familyProbability ?? decisions[0]?.probability
-  const pValue: number | null | undefined = decisions[0]?.members[0]?.pValue
+  const doubt: number | null | undefined = decisions[0]?.familyProbability ?? decisions[0]?.probability
+  const pValue: number | null | undefined = decisions[0]?.evidence[0]?.pValue
   const words: string[] = (await guard.explain(flows)).reasons(0, 3).map(({ text }) => text)
   console.log(guard.families, members, memberPValues, doubt, pValue, words)
   return calibrationError(probabilities, flows.labels() ?? [], { bins: 10 })

@@ -10,6 +10,7 @@ use pyo3_arrow::error::PyArrowResult;
 use qosguard::calibrate;
 use qosguard::detect::Checkpoint;
 use qosguard::features::Featurizer;
+use qosguard::qos::DecisionColumn;
 
 use crate::array::{Grid, Vector};
 use crate::convert::{Config, Record, Whole, from_json, json, refuse};
@@ -334,6 +335,17 @@ impl Assessment {
         self.0.unread_addresses()
     }
 
+    /// What the policy could not do with these rows: whether it is a warning, and its words.
+    fn notices(&self) -> Vec<(bool, String)> {
+        self.0.notices().iter().map(|notice| (notice.is_warning(), notice.to_string())).collect()
+    }
+
+    /// Rows that are allowed because they have no address.
+    #[getter]
+    fn missing_addresses(&self) -> u64 {
+        self.0.missing_addresses()
+    }
+
     /// The decision for one row.
     fn decision(&self, row: usize) -> PyResult<(Record, String)> {
         let decision = self.0.decision(row).ok_or_else(|| PyIndexError::new_err(row))?;
@@ -354,9 +366,8 @@ impl Assessment {
 
     /// Names of the columns of the Arrow form.
     #[getter]
-    fn columns(&self, py: Python<'_>) -> PyResult<Vec<String>> {
-        let batch = forward(py, || self.0.to_arrow())?;
-        Ok(batch.schema_ref().fields().iter().map(|field| field.name().clone()).collect())
+    fn columns(&self) -> Vec<&'static str> {
+        DecisionColumn::ALL.iter().map(DecisionColumn::name).collect()
     }
 
     /// The Arrow C stream of the assessment.

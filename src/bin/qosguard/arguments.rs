@@ -1,4 +1,4 @@
-//! What may be typed.
+//! The arguments of the command line.
 
 use std::path::PathBuf;
 
@@ -48,7 +48,7 @@ pub(crate) struct Input {
     /// datagrams, read one after the other; `-` is standard input, `udp://ADDRESS:PORT` receives NetFlow, IPFIX and sFlow until Ctrl-C
     #[arg(value_name = "IN", required = true)]
     pub(crate) paths: Vec<PathBuf>,
-    /// Schema of the records: a built-in name or a TOML file; detected unless given
+    /// Schema of the records: a built-in name or a TOML file [default: detected]
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) schema: Option<String>,
     /// Print the schema of the records as TOML and exit. Edit it and pass it with --schema
@@ -170,7 +170,7 @@ pub(crate) struct Assess {
     /// Print every finding, not only the ten worst; with --json every record, not only the anomalies
     #[arg(long)]
     pub(crate) all: bool,
-    /// Print one JSON object for each anomaly, as soon as it is found
+    /// Print one JSON object for each anomaly, in the order of the records and ungrouped, as soon as it is found
     #[arg(long)]
     pub(crate) json: bool,
     /// Decide by this policy instead of the guard's own

@@ -14,9 +14,9 @@ use qosguard::{Assessment, Error, Guard, Result};
 use serde_json::json;
 
 use crate::arguments::Assess;
-use crate::exit::{ANOMALIES, Outcome};
+use crate::exit::{ANOMALIES, Failure, Outcome};
+use crate::message::print_message;
 use crate::progress::Progress;
-use crate::tell::tell;
 use crate::{input, output, verdicts};
 
 /// Findings that are printed without `--all`.
@@ -31,22 +31,22 @@ pub(crate) fn run(command: &Assess) -> Outcome {
     if let Some(path) = &command.policy {
         guard = guard.with_policy(Policy::load(path)?)?;
     }
-    let mut reader = input::open_for(&command.input, Some(guard.schema()))?;
+    let mut reader = input::open(&command.input, Some(guard.schema()))?;
     let inputs = command.map.then(|| guard.inputs());
     let seen =
         inputs.as_ref().map_or_else(|| (**reader.schema()).clone(), |i| i.common_with(reader.schema()));
-    let schema = verdicts::schema(&seen, &guard)?;
-    let mut out = command.output.as_deref().map(|path| output::create(path, &schema)).transpose()?;
+    let columns = verdicts::columns(&seen);
+    let mut out = command.output.as_deref().map(|path| output::create(path, &seen, &columns)).transpose()?;
     // A program that reads rows or JSON from standard output must not find other lines among them.
     let rows_to_stdout = command.output.as_deref() == Some(Path::new("-"));
     // A socket has no end that an operator waits for: its findings are printed as they come.
     let live = input::is_socket(&command.input);
     let reasons = command.reasons.unwrap_or(1);
-    let (mut findings, mut unfit, mut unread) = (FindingsCollector::new(), 0, 0);
+    let (mut findings, mut unfit) = (FindingsCollector::new(), 0);
     let progress = Progress::new("assessed", None);
     let has_contexts = !guard.context_columns().is_empty();
     let mut stream = (has_contexts && live).then(|| guard.bind(&seen)).transpose()?;
-    while let Some(mut table) = next_table(&mut *reader, has_contexts && !live)? {
+    while let Some(mut table) = next_table(&mut reader, has_contexts && !live)? {
         if let Some(inputs) = &inputs {
             table = table.map_to_with(inputs, &input::mapping(&command.input))?;
             unfit += table.report().rejected;
@@ -71,17 +71,20 @@ pub(crate) fn run(command: &Assess) -> Outcome {
             }
         }
         if let (Some(out), Some(batch)) = (&mut out, table.batches().first()) {
-            out.write(&verdicts::beside(&schema, &guard, batch, &assessment)?)?;
+            out.write(&verdicts::append(batch, &columns, &assessment, findings.records())?)?;
         }
-        unread += assessment.unread_addresses();
         findings.add(&guard, &with, &assessment)?;
         progress.add(assessment.len());
     }
     drop(progress);
     out.map_or(Ok(()), TableWriter::finish)?;
     let (records, anomalies) = (findings.records(), findings.anomalies());
+    let mut notices = guard.notices();
+    // What holds for these records and not only for the schema of the guard.
+    let of_records = findings.notices().iter().filter(|notice| !notices.contains(notice));
+    notices.extend(of_records.cloned().collect::<Vec<_>>());
     if command.json || rows_to_stdout {
-        tell(format_args!(
+        print_message(format_args!(
             "{records} records, {anomalies} anomalies, {}",
             input::summary(reader.report(), unfit)
         ));
@@ -98,24 +101,19 @@ pub(crate) fn run(command: &Assess) -> Outcome {
         if shown < findings.groups && command.output.is_none() && !live {
             output::print(b"(--all prints every finding, -o FILE writes every record)\n")?;
         }
-        input::tell_left_out(reader.report());
+        input::print_left_out(reader.report());
     }
-    if unread > 0 {
-        tell(format_args!(
-            "{unread} records allowed because one of their addresses cannot be read (rule `unread-address`)"
-        ));
-    }
-    for notice in output::notices(&guard) {
-        tell(notice);
+    for notice in output::notices(notices) {
+        print_message(notice);
     }
     let read = input::outcome(records, reader.report(), unfit)?;
     Ok(if command.exit_code && anomalies > 0 { ExitCode::from(ANOMALIES) } else { read })
 }
 
 /// The next batch of the input, or all of it: a guard with contexts takes the records in the order of their times.
-fn next_table(reader: &mut dyn BatchReader, all: bool) -> Result<Option<Table>> {
-    let mut batches: Vec<RecordBatch> = reader.next().transpose()?.into_iter().collect();
-    while let Some(batch) = if all && !batches.is_empty() { reader.next().transpose()? } else { None } {
+fn next_table(reader: &mut Box<dyn BatchReader>, all: bool) -> Result<Option<Table>, Failure> {
+    let mut batches: Vec<RecordBatch> = input::next(reader)?.into_iter().collect();
+    while let Some(batch) = if all && !batches.is_empty() { input::next(reader)? } else { None } {
         batches.push(batch);
     }
     let Some(first) = batches.first() else { return Ok(None) };
@@ -125,7 +123,7 @@ fn next_table(reader: &mut dyn BatchReader, all: bool) -> Result<Option<Table>> 
             .map_err(|error| Error::invalid("records", "batches of one schema", error))?,
     };
     let report = ReadReport::new(&reader.report().place);
-    Table::new(Arc::clone(reader.schema()), vec![batch], report).map(Some)
+    Ok(Some(Table::new(Arc::clone(reader.schema()), vec![batch], report)?))
 }
 
 /// The decisions that are printed as JSON, one a line; `before` records came earlier.

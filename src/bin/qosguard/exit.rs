@@ -6,7 +6,8 @@ use std::process::ExitCode;
 
 use qosguard::ErrorKind;
 
-use crate::tell::tell;
+use crate::interrupt;
+use crate::message::print_message;
 
 /// What the exit codes mean; `--help` prints it.
 pub(crate) const CODES: &str = "\
@@ -15,25 +16,26 @@ Exit codes:
   1  anomalies were found (assess --exit-code)
   2  wrong usage, or a setting outside its range
   3  input that cannot be read as telemetry, or too little of it
-  4  a model that is no intact guard, or of a newer release
+  4  a model that is not an intact guard, or of a newer release
   5  a policy that does not validate
   6  a file that cannot be read or written
-  7  nothing decoded: the input is not empty and gave no record, such as NetFlow data without templates or a capture
-     without IP packets
-  130  interrupted by Ctrl-C";
+  7  no records: the input is empty, or nothing in it could be decoded, such as NetFlow data without templates or a
+     capture without IP packets
+  130  cancelled by Ctrl-C (live input such as a pipe or a socket ends instead, and what was read is written)
+  143  the same by SIGTERM";
 
-/// Anomalies were found and the caller asked to be told.
+/// Anomalies were found, with `--exit-code`.
 pub(crate) const ANOMALIES: u8 = 1;
 
-/// The input was read and not a single flow was in it.
+/// The input has no record.
 const NOTHING: u8 = 7;
 
 /// Why a command stopped.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The library returned an error.
-    Refused(qosguard::Error),
-    /// The input is not empty and gave no record; the reason in one sentence.
+    Error(qosguard::Error),
+    /// The input has no record; the reason in one sentence.
     Nothing(String),
     /// What reads the output closed it, as `head` does.
     Closed,
@@ -46,18 +48,28 @@ impl From<qosguard::Error> for Failure {
     fn from(error: qosguard::Error) -> Self {
         match &error {
             qosguard::Error::Io { source, .. } if source.kind() == io::ErrorKind::BrokenPipe => Self::Closed,
-            _ => Self::Refused(error),
+            _ => Self::Error(error),
         }
     }
 }
 
 impl Failure {
+    /// A failure while records are read. An input without a record has an exit code of its own.
+    pub(crate) fn of_reading(error: qosguard::Error) -> Self {
+        match error {
+            qosguard::Error::InsufficientData { what, .. } => {
+                Self::Nothing(what.replacen(": records", ": no records", 1))
+            }
+            error => error.into(),
+        }
+    }
+
     /// Prints the failure with its causes and returns its exit code.
-    pub(crate) fn tell(self) -> ExitCode {
+    pub(crate) fn report(self) -> ExitCode {
         let error = match self {
-            Self::Refused(error) => by_option(error),
+            Self::Error(error) => by_option(error),
             Self::Nothing(reason) => {
-                tell(format_args!("qosguard: {reason}"));
+                print_message(format_args!("qosguard: {reason}"));
                 return ExitCode::from(NOTHING);
             }
             Self::Closed => return ExitCode::SUCCESS,
@@ -68,7 +80,7 @@ impl Failure {
             message = format!("{message}: {inner}");
             cause = inner.source();
         }
-        tell(format_args!("qosguard: {message}"));
+        print_message(format_args!("qosguard: {message}"));
         ExitCode::from(code(error.kind()))
     }
 }
@@ -89,7 +101,7 @@ const OPTIONS: [(&str, &str); 12] = [
     ("seed", "--seed"),
 ];
 
-/// The same error, with the option that was typed for the argument that it set.
+/// The same error, with the name of the command line option in place of the library's argument.
 fn by_option(error: qosguard::Error) -> qosguard::Error {
     error.with_path(|path| {
         let option = OPTIONS.iter().find(|(argument, _)| *argument == path);
@@ -102,7 +114,7 @@ fn code(kind: ErrorKind) -> u8 {
         ErrorKind::CorruptArtifact | ErrorKind::IncompatibleFormat => 4,
         ErrorKind::Policy => 5,
         ErrorKind::Io => 6,
-        ErrorKind::Cancelled => 130,
+        ErrorKind::Cancelled => interrupt::exit_code(),
         ErrorKind::BadRecord
         | ErrorKind::SchemaMismatch
         | ErrorKind::InsufficientData

@@ -2,23 +2,28 @@
 
 use std::sync::Arc;
 
+use qosguard::arrow::datatypes::Fields;
 use qosguard::telemetry::{ReadReport, Schema, Table};
 use qosguard::{Error, Result};
 
 use crate::arguments::Flows;
 use crate::exit::Outcome;
+use crate::message::{few, print_message};
 use crate::progress::Progress;
-use crate::tell::{few, tell};
 use crate::{input, output};
 
 pub(crate) fn run(command: &Flows) -> Outcome {
     output::spare(&command.output, &command.input.paths)?;
-    let mut reader = input::open(&command.input)?;
-    let to = command.to.as_deref().map(|name| common(&input::schema(name)?, reader.schema())).transpose()?;
-    let mut out = output::create(&command.output, to.as_ref().unwrap_or(reader.schema()))?;
+    let mut reader = input::open(&command.input, None)?;
+    let to = command
+        .to
+        .as_deref()
+        .map(|name| common(&input::schema("--to", name)?, reader.schema()))
+        .transpose()?;
+    let mut out = output::create(&command.output, to.as_ref().unwrap_or(reader.schema()), &Fields::empty())?;
     let (mut records, mut unfit) = (0, 0);
     let progress = Progress::new("flows", None);
-    while let Some(batch) = reader.next().transpose()? {
+    while let Some(batch) = input::next(&mut reader)? {
         progress.add(batch.num_rows());
         let place = ReadReport::new(&reader.report().place);
         let mut table = Table::new(Arc::clone(reader.schema()), vec![batch], place)?;
@@ -33,7 +38,7 @@ pub(crate) fn run(command: &Flows) -> Outcome {
     }
     drop(progress);
     out.finish()?;
-    tell(format_args!("{records} flows, {}", input::summary(reader.report(), unfit)));
+    print_message(format_args!("{records} flows, {}", input::summary(reader.report(), unfit)));
     input::outcome(records as u64, reader.report(), unfit)
 }
 
@@ -50,7 +55,7 @@ fn common(schema: &Schema, records: &Schema) -> Result<Schema> {
         });
     }
     if !fit.is_complete() {
-        tell(format_args!("no column of `{}` maps to: {}", fit.source, few(&fit.missing)));
+        print_message(format_args!("no column of `{}` maps to: {}", fit.source, few(&fit.missing)));
     }
     Ok(common)
 }

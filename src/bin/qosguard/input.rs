@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use qosguard::arrow::array::RecordBatch;
 use qosguard::telemetry::netflow::{Collector, CollectorConfig};
 use qosguard::telemetry::packets::FlowMeterConfig;
 use qosguard::telemetry::{self, BatchReader, ReadOptions, ReadReport, Schema, Table};
@@ -10,23 +11,28 @@ use qosguard::{Error, Result};
 
 use crate::arguments::{Input, Meter};
 use crate::exit::{Failure, Outcome};
-use crate::interrupt::{self, SIGINT, SIGTERM};
+use crate::interrupt;
+use crate::message::{few, print_message};
 use crate::output;
+use crate::pipe::{OnSignal, Pipe};
 use crate::progress::Progress;
-use crate::tell::{few, tell};
 
-/// Opens the input with the reader of its kind, and says what an inferred schema takes its columns for.
-pub(crate) fn open(input: &Input) -> Result<Box<dyn BatchReader>> {
-    open_for(input, None)
+/// Opens the input with the reader of its format, and prints the columns of an inferred schema. Records that no preset fits are
+/// read with the schema of the guard, where there is one. Ctrl-C ends live input.
+pub(crate) fn open(input: &Input, guard: Option<&Schema>) -> Result<Box<dyn BatchReader>, Failure> {
+    opened(input, guard, OnSignal::End)
 }
 
-/// As [`open`], with the schema of a guard for records that no preset fits.
-pub(crate) fn open_for(input: &Input, guard: Option<&Schema>) -> Result<Box<dyn BatchReader>> {
-    let reader = reader(input, guard)?;
+fn opened(
+    input: &Input,
+    guard: Option<&Schema>,
+    on_signal: OnSignal,
+) -> Result<Box<dyn BatchReader>, Failure> {
+    let reader = reader(input, guard, on_signal).map_err(Failure::of_reading)?;
     if let Some((first, rest)) = reader.report().inferred.split_first() {
-        tell(format_args!("columns    {first}"));
+        print_message(format_args!("columns    {first}"));
         for line in rest {
-            tell(format_args!("           {line}"));
+            print_message(format_args!("           {line}"));
         }
     }
     Ok(reader)
@@ -34,18 +40,24 @@ pub(crate) fn open_for(input: &Input, guard: Option<&Schema>) -> Result<Box<dyn 
 
 /// Prints the schema of the records as TOML.
 pub(crate) fn print_schema(input: &Input) -> Outcome {
-    output::print(reader(input, None)?.schema().to_toml().as_bytes())?;
+    let reader = reader(input, None, OnSignal::Cancel).map_err(Failure::of_reading)?;
+    output::print(reader.schema().to_toml().as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// How records are taken to another schema.
+/// Settings of the conversion of records to another schema.
 pub(crate) fn mapping(input: &Input) -> ReadOptions {
     ReadOptions { max_rejected_share: input.max_rejected_share, ..ReadOptions::default() }
 }
 
-fn reader(input: &Input, guard: Option<&Schema>) -> Result<Box<dyn BatchReader>> {
+/// The next batch of records; `None` at the end.
+pub(crate) fn next(reader: &mut Box<dyn BatchReader>) -> Result<Option<RecordBatch>, Failure> {
+    reader.next().transpose().map_err(Failure::of_reading)
+}
+
+fn reader(input: &Input, guard: Option<&Schema>, on_signal: OnSignal) -> Result<Box<dyn BatchReader>> {
     let mut options = ReadOptions {
-        schema: input.schema.as_deref().map(schema).transpose()?,
+        schema: input.schema.as_deref().map(|name| schema("--schema", name)).transpose()?,
         fallback: guard.cloned(),
         max_rejected_share: input.max_rejected_share,
         delimiter: input.delimiter,
@@ -53,17 +65,16 @@ fn reader(input: &Input, guard: Option<&Schema>) -> Result<Box<dyn BatchReader>>
         ..ReadOptions::default()
     };
     if let [one] = input.paths.as_slice() {
-        if one == Path::new("-") {
+        if let Some(pipe) = Pipe::open(one, on_signal)? {
             // What comes through a pipe may be live.
             options.meter.flush_s = Some(1.0);
-            // Ctrl-C reaches the program before the pipe too; it ends its output, and so our input.
-            interrupt::flag(&[SIGINT])?;
-            return telemetry::open_input(std::io::stdin(), "standard input", &options);
+            let name = if one == Path::new("-") { "standard input".into() } else { one.to_string_lossy() };
+            return telemetry::open_input(pipe, &name, &options);
         }
         if let Some(address) = one.to_str().and_then(|one| one.strip_prefix("udp://")) {
             let collector = Collector::bind(address, &CollectorConfig::default())?;
             let stop = collector.stop_handle();
-            interrupt::once(interrupt::flag(&[SIGINT, SIGTERM])?, move || stop.stop());
+            interrupt::on_signal(move || stop.stop())?;
             return Ok(Box::new(collector));
         }
         interrupt::cancel()?;
@@ -76,7 +87,7 @@ fn reader(input: &Input, guard: Option<&Schema>) -> Result<Box<dyn BatchReader>>
     telemetry::open_all(&input.paths, &options)
 }
 
-/// Whether an input is no file.
+/// Whether an input is standard input or a socket.
 fn is_stream(path: &Path) -> bool {
     path == Path::new("-") || path.to_str().is_some_and(|path| path.starts_with("udp://"))
 }
@@ -99,12 +110,12 @@ fn meter(meter: &Meter) -> FlowMeterConfig {
     }
 }
 
-/// Reads the whole input into memory, as [`open_for`] does; fails if the input is not empty and gives no record.
+/// Reads the whole input into memory, as [`open`] does; fails if it has no record. Ctrl-C cancels it.
 pub(crate) fn read(input: &Input, guard: Option<&Schema>) -> Result<Table, Failure> {
-    let mut reader = open_for(input, guard)?;
+    let mut reader = opened(input, guard, OnSignal::Cancel)?;
     let progress = Progress::new("read", None);
     let mut batches = Vec::new();
-    while let Some(batch) = reader.next().transpose()? {
+    while let Some(batch) = next(&mut reader)? {
         progress.add(batch.num_rows());
         batches.push(batch);
     }
@@ -112,24 +123,43 @@ pub(crate) fn read(input: &Input, guard: Option<&Schema>) -> Result<Table, Failu
     Ok(Table::new(reader.schema().clone(), batches, reader.report().clone())?)
 }
 
-/// A built-in schema by name, or the one in a TOML file.
-pub(crate) fn schema(name: &str) -> Result<Schema> {
+/// A built-in schema by name, or the one in a TOML file; errors name the option.
+pub(crate) fn schema(option: &str, name: &str) -> Result<Schema> {
     let path = Path::new(name);
     if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("toml")) {
-        return Schema::preset(name);
+        return Schema::preset(name).map_err(|error| match error {
+            Error::InvalidArgument { expected, got, .. } => Error::InvalidArgument {
+                name: option.into(),
+                expected: format!("a .toml file or {expected}"),
+                got,
+            },
+            other => other,
+        });
     }
     let text = std::fs::read_to_string(path).map_err(|source| Error::Io { path: path.into(), source })?;
-    Schema::from_toml(&text)
+    Schema::from_toml(&text).map_err(|error| match error {
+        Error::InvalidArgument { name: field, expected, got } => {
+            let field = if field == "schema" { String::new() } else { format!(": {field}") };
+            Error::InvalidArgument { name: format!("{option} {name}{field}"), expected, got }
+        }
+        other => other,
+    })
 }
 
-/// The exit code of a command that made `records` records of its input; fails if the input is not empty and gave none.
+/// The exit code of a command that made `records` records of its input; fails if there is none, unless a signal ended it.
 pub(crate) fn outcome(records: u64, report: &ReadReport, unfit: u64) -> Outcome {
     if records == 0 && unfit > 0 {
         let reason =
             format!("{}: all {unfit} records are outside the ranges of the other schema", report.place);
         return Err(Failure::Nothing(reason));
     }
-    report.nothing_read().map_or(Ok(ExitCode::SUCCESS), |reason| Err(Failure::Nothing(reason)))
+    match report.nothing_read() {
+        Some(reason) => Err(Failure::Nothing(reason)),
+        None if records == 0 && !interrupt::came() => {
+            Err(Failure::Nothing(format!("{}: no records", report.place)))
+        }
+        None => Ok(ExitCode::SUCCESS),
+    }
 }
 
 /// What was left out, and what the reader counted besides, in words; `unfit` records were read and do not fit another schema.
@@ -148,15 +178,15 @@ pub(crate) fn summary(report: &ReadReport, unfit: u64) -> String {
 }
 
 /// Prints what the reader counted besides records, and the first rejections.
-pub(crate) fn tell_left_out(report: &ReadReport) {
+pub(crate) fn print_left_out(report: &ReadReport) {
     if report.unlabelled > 0 {
-        tell(format_args!("{} records with an unknown label", report.unlabelled));
+        print_message(format_args!("{} records with an unknown label", report.unlabelled));
     }
     if let Some(counted) = counted(report) {
-        tell(counted);
+        print_message(counted);
     }
     for rejection in rejections(report) {
-        tell(rejection.trim_start_matches('\n'));
+        print_message(rejection.trim_start_matches('\n'));
     }
 }
 

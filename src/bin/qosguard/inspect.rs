@@ -12,8 +12,8 @@ use serde_json::json;
 
 use crate::arguments::Inspect;
 use crate::exit::Outcome;
+use crate::message::few;
 use crate::output;
-use crate::tell::few;
 
 pub(crate) fn run(command: &Inspect) -> Outcome {
     let guard = Guard::load(&command.model)?;
@@ -35,7 +35,7 @@ fn as_json(guard: &Guard) -> serde_json::Value {
         "threshold": guard.threshold(),
         "training": guard.training(),
         "policy": guard.policy().config(),
-        "notices": output::notices(guard),
+        "notices": output::notices(guard.notices()),
     })
 }
 
@@ -96,7 +96,7 @@ fn in_words(guard: &Guard) -> String {
     let policy =
         format!("policy     {mode}, {} rules, {} prefixes allowed", policy.rules.len(), policy.allow.len());
     let mut text = format!("{}\n{rates}{policy}\n", lines.join("\n"));
-    for notice in output::notices(guard) {
+    for notice in output::notices(guard.notices()) {
         let _ = writeln!(text, "{notice}");
     }
     text

@@ -1,47 +1,69 @@
-//! Ctrl-C: of live input, what was read is still written, and files get their ends; any other work is cancelled.
+//! Ctrl-C and SIGTERM: live input ends, so that what was read is written and files are complete; any other work is cancelled.
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Once};
 use std::thread;
 use std::time::Duration;
 
 use qosguard::{Error, Monitor, Result};
+use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-pub(crate) use signal_hook::consts::{SIGINT, SIGTERM};
+/// Time between two looks at the flag.
+pub(crate) const LOOK: Duration = Duration::from_millis(50);
 
-/// Exit code of what a second Ctrl-C ends, as shells give it.
-const INTERRUPTED: i32 = 130;
+/// What shells add to the number of the signal that ended a command.
+const BY_SIGNAL: u8 = 128;
 
-/// How often it is looked whether to stop.
-const LOOK: Duration = Duration::from_millis(50);
-
-/// Makes the first of these signals set a flag; the second ends the command at once.
-pub(crate) fn flag(signals: &[i32]) -> Result<Arc<AtomicBool>> {
-    let asked = Arc::new(AtomicBool::new(false));
-    let register = || -> io::Result<()> {
-        for &signal in signals {
-            // In this order: the first signal must find the flag down.
-            flag::register_conditional_shutdown(signal, INTERRUPTED, Arc::clone(&asked))?;
-            flag::register(signal, Arc::clone(&asked))?;
-        }
-        Ok(())
-    };
-    register().map_err(|source| Error::Io { path: Path::new("signals").into(), source })?;
-    Ok(asked)
-}
-
+/// Whether a signal came.
+static ASKED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+/// Its number; 0 for none.
+static SIGNAL: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
 /// What cancels the work of this command.
 static WORK: LazyLock<Monitor> = LazyLock::new(Monitor::default);
 
-/// Makes Ctrl-C cancel the work inside [`run`] from now on; a second one ends the command at once.
+/// Makes the first signal set a flag, and the second end the command at once.
+fn register() -> Result<()> {
+    static REGISTERED: Once = Once::new();
+    let mut registered: io::Result<()> = Ok(());
+    REGISTERED.call_once(|| {
+        registered = [SIGINT, SIGTERM].into_iter().try_for_each(|signal| {
+            // In this order: at the first signal the flag is not set.
+            flag::register_conditional_shutdown(signal, i32::from(BY_SIGNAL) + signal, Arc::clone(&ASKED))?;
+            flag::register_usize(signal, Arc::clone(&SIGNAL), signal.unsigned_abs() as usize)?;
+            flag::register(signal, Arc::clone(&ASKED))?;
+            Ok(())
+        });
+    });
+    registered.map_err(|source| Error::Io { path: Path::new("signals").into(), source })
+}
+
+/// A flag that a signal sets from now on; the command goes on.
+pub(crate) fn flag() -> Result<Arc<AtomicBool>> {
+    register()?;
+    Ok(Arc::clone(&ASKED))
+}
+
+/// Calls `stop` at the first signal from now on.
+pub(crate) fn on_signal(stop: impl FnOnce() + Send + 'static) -> Result<()> {
+    let asked = flag()?;
+    thread::spawn(move || {
+        while !asked.load(Ordering::Relaxed) {
+            thread::sleep(LOOK);
+        }
+        stop();
+    });
+    Ok(())
+}
+
+/// Makes a signal cancel the work inside [`run`] from now on.
 pub(crate) fn cancel() -> Result<()> {
-    static ONCE: Once = Once::new();
-    let mut registered = Ok(());
-    ONCE.call_once(|| registered = flag(&[SIGINT]).map(|asked| once(asked, || WORK.cancel())));
-    registered
+    static WATCHED: Once = Once::new();
+    let mut watched = Ok(());
+    WATCHED.call_once(|| watched = on_signal(|| WORK.cancel()));
+    watched
 }
 
 /// Runs work that [`cancel`] makes cancellable.
@@ -49,12 +71,16 @@ pub(crate) fn run<T>(work: impl FnOnce() -> T) -> T {
     WORK.run(work)
 }
 
-/// Calls `stop` once the flag is up.
-pub(crate) fn once(asked: Arc<AtomicBool>, stop: impl FnOnce() + Send + 'static) {
-    thread::spawn(move || {
-        while !asked.load(Ordering::Relaxed) {
-            thread::sleep(LOOK);
-        }
-        stop();
-    });
+/// Whether a signal came.
+pub(crate) fn came() -> bool {
+    ASKED.load(Ordering::Relaxed)
+}
+
+/// The exit code of work that a signal ended: 130 for Ctrl-C, 143 for SIGTERM.
+pub(crate) fn exit_code() -> u8 {
+    let signal = match SIGNAL.load(Ordering::Relaxed) {
+        0 => SIGINT.unsigned_abs() as usize,
+        signal => signal,
+    };
+    BY_SIGNAL.saturating_add(u8::try_from(signal).unwrap_or_default())
 }

@@ -1,6 +1,6 @@
 //! The `qosguard` command: telemetry to flows, guards trained, records assessed, from a shell.
 #![allow(clippy::print_stdout, reason = "a command talks to the terminal")]
-// `eprintln!` panics where standard error is closed; `tell` does not.
+// `eprintln!` panics where standard error is closed; `print_message` does not.
 #![warn(clippy::print_stderr)]
 
 mod arguments;
@@ -12,10 +12,11 @@ mod generate;
 mod input;
 mod inspect;
 mod interrupt;
+mod message;
 mod output;
+mod pipe;
 mod progress;
 mod simulate;
-mod tell;
 mod train;
 mod verdicts;
 
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
         _ => None,
     };
     if let Some(input) = input.filter(|input| input.print_schema) {
-        return input::print_schema(input).unwrap_or_else(Failure::tell);
+        return input::print_schema(input).unwrap_or_else(Failure::report);
     }
     let outcome = interrupt::run(|| match &arguments.command {
         Command::Flows(command) => flows::run(command),
@@ -52,5 +53,5 @@ fn main() -> ExitCode {
         Command::Completions { shell } => generate::completions(*shell),
         Command::Man { directory } => generate::man(directory),
     });
-    outcome.unwrap_or_else(Failure::tell)
+    outcome.unwrap_or_else(Failure::report)
 }

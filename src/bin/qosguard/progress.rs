@@ -1,4 +1,4 @@
-//! A line on the terminal that says how far the work is; none where standard error is no terminal.
+//! A progress bar on the terminal; none where standard error is not a terminal.
 
 use std::time::Duration;
 

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use qosguard::arrow::datatypes::Fields;
 use qosguard::simulate::{self, FlowSimulatorConfig, flows};
 
 use crate::arguments::Simulate;
@@ -17,7 +18,7 @@ pub(crate) fn run(command: &Simulate) -> Outcome {
         seed: command.seed,
         ..Default::default()
     })?;
-    let mut output = output::create(&command.output, simulator.table_schema())?;
+    let mut output = output::create(&command.output, simulator.table_schema(), &Fields::empty())?;
     let progress = Progress::new("simulated", Some(command.rows));
     for batch in simulator {
         let batch = batch.map_err(simulate::not_a_batch)?;

@@ -14,8 +14,8 @@ use serde_json::json;
 
 use crate::arguments::Train;
 use crate::exit::Outcome;
+use crate::message::print_message;
 use crate::progress::Steps;
-use crate::tell::tell;
 use crate::{input, interrupt, output};
 
 pub(crate) fn run(command: &Train) -> Outcome {
@@ -47,7 +47,7 @@ pub(crate) fn run(command: &Train) -> Outcome {
             "{}\n",
             json!({
                 "model": command.output.display().to_string(), "digest": guard.digest(), "training": training,
-                "threshold": threshold, "report": report, "notices": output::notices(&guard),
+                "threshold": threshold, "report": report, "notices": output::notices(guard.notices()),
             })
         )
     } else {
@@ -63,8 +63,8 @@ pub(crate) fn run(command: &Train) -> Outcome {
         )
     };
     output::print(text.as_bytes())?;
-    for notice in output::notices(&guard) {
-        tell(notice);
+    for notice in output::notices(guard.notices()) {
+        print_message(notice);
     }
     Ok(ExitCode::SUCCESS)
 }

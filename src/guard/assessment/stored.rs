@@ -6,6 +6,7 @@ use super::Assessment;
 use crate::bits::{f32s, f64s};
 use crate::error::{Error, Result};
 use crate::qos::{Policy, Recommendation, Recommender};
+use crate::telemetry::Field;
 
 /// The fields of an [`Assessment`].
 #[derive(Serialize, Deserialize)]
@@ -29,6 +30,8 @@ struct Stored {
     ids: Vec<u64>,
     imputed: u64,
     unread_addresses: u64,
+    missing_addresses: u64,
+    absent: Vec<Field>,
     threshold: u32,
     policy: Policy,
 }
@@ -64,6 +67,8 @@ impl Assessment {
             ids: self.ids.clone(),
             imputed: self.imputed,
             unread_addresses: self.unread_addresses,
+            missing_addresses: self.missing_addresses,
+            absent: self.absent.clone(),
             threshold: self.threshold.to_bits(),
             policy: self.recommender.policy().clone(),
         };
@@ -99,6 +104,8 @@ impl Assessment {
             ids: stored.ids,
             imputed: stored.imputed,
             unread_addresses: stored.unread_addresses,
+            missing_addresses: stored.missing_addresses,
+            absent: stored.absent,
             threshold: f32::from_bits(stored.threshold),
             recommender: Recommender::new(stored.policy),
         })

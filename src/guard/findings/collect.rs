@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::{Finding, Findings, Labelled};
 use crate::error::{Error, Result};
 use crate::guard::endpoints::Endpoints;
+use crate::guard::notice::{self, Notice};
 use crate::guard::{Assessment, Guard};
 use crate::parallel;
 use crate::qos::Decision;
@@ -14,7 +15,7 @@ use crate::telemetry::Table;
 
 /// Groups to one destination port, or from one source, that become one.
 const MERGED: usize = 3;
-/// Groups that are told apart; further anomalies are counted only.
+/// Groups that are kept; further anomalies are counted only.
 const MAX_GROUPS: usize = 65_536;
 
 /// What equal findings have in common.
@@ -77,6 +78,7 @@ pub struct FindingsCollector {
     anomalies: u64,
     rejected: u64,
     labelled: Option<Labelled>,
+    notices: Vec<Notice>,
     groups: HashMap<Key, Group>,
 }
 
@@ -96,12 +98,17 @@ impl FindingsCollector {
         self.anomalies
     }
 
-    /// Sets how many records could not be read, where the tables' own reports do not say it.
+    /// The notices of all assessments so far, with summed counts; see [`Assessment::notices`].
+    pub fn notices(&self) -> &[Notice] {
+        &self.notices
+    }
+
+    /// Sets the number of records that could not be read, where the reports of the tables do not contain it.
     pub const fn set_rejected(&mut self, rejected: u64) {
         self.rejected = rejected;
     }
 
-    /// Adds a table, its assessment by the guard, and the rejections of its report. Row numbers continue those of the
+    /// Adds a table, its assessment by the guard, and the rejections of its report. Row numbers continue from the
     /// tables before.
     ///
     /// # Errors
@@ -115,6 +122,7 @@ impl FindingsCollector {
         // The reasons of a single record need the columns that the records before it gave.
         let table = &guard.append_contexts(table)?;
         self.count_labels(table, assessment);
+        notice::merge(&mut self.notices, assessment.notices());
         let endpoints = Endpoints::new(guard.schema(), table);
         for row in (0..got).filter(|&row| assessment.is_anomaly(row)) {
             self.anomalies += 1;
@@ -162,7 +170,7 @@ impl FindingsCollector {
     }
 
     fn count_labels(&mut self, table: &Table, assessment: &Assessment) {
-        // Labels with gaps are no ground truth; nothing else depends on them here.
+        // Labels with gaps are not ground truth; nothing else depends on them here.
         let Ok(Some(labels)) = table.labels() else { return };
         let counts = self.labelled.get_or_insert_default();
         for (row, attack) in labels.into_iter().enumerate() {
@@ -182,7 +190,7 @@ impl FindingsCollector {
     ///
     /// # Errors
     ///
-    /// Those of [`Guard::explain`] for records that cannot be explained.
+    /// The errors of [`Guard::explain`] for records that cannot be explained.
     pub fn finish(self, guard: &Guard, n: usize, reasons: usize) -> Result<Findings> {
         let groups = merge(self.groups.into_values().collect(), |group| {
             let port = *group.dst_ports.first().filter(|_| group.dst_ports.len() == 1)?;

@@ -7,7 +7,8 @@ use serde::{Serialize, Serializer};
 
 use crate::error::Result;
 use crate::explain::TopReasons;
-use crate::qos::{Decision, Severity};
+use crate::qos::Decision;
+use crate::verdict::Severity;
 
 /// One record with its decision and what identifies it, or the worst of several equal ones.
 ///

@@ -34,7 +34,7 @@ pub struct Findings {
     pub rejected: u64,
     /// The guard's threshold: the rate that was asked for, and what it realised on held-out rows of the training.
     pub threshold: Threshold,
-    /// What the records' labels say, where they have labels.
+    /// Anomalies counted against the records' labels, where they have labels.
     pub labelled: Option<Labelled>,
     /// Groups of equal anomalies.
     pub groups: usize,

@@ -1,11 +1,12 @@
-//! The policy that holds where a file says nothing.
+//! The default policy, and the defaults of the sections that a policy file leaves out.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use super::prefix::Prefix;
+use super::rule::{PortRange, Priority, Rule, When};
 use super::{Actions, Bands, Policy, PolicyConfig};
-use crate::qos::action::{Action, Inspection, ServiceClass};
-use crate::qos::prefix::Prefix;
-use crate::qos::rule::{PortRange, Priority, Rule, When};
+use crate::qos::action::{Action, Inspection};
+use crate::qos::service_class::ServiceClass;
 
 impl Default for Policy {
     /// A cautious policy, in dry run.
@@ -22,7 +23,7 @@ impl Default for Policy {
     /// * `allow`: loopback, link-local and link-local multicast. They never cross a router, and a host that
     ///   cannot reach them loses its own services, neighbour discovery and routing protocols.
     /// * `control-services`, `control-ports`: DNS, DHCP and NTP, by the service's name and by UDP port, are
-    ///   never answered with more than the rate limit: everything else on a network stands on them.
+    ///   never answered with more than the rate limit: everything else on a network depends on them.
     /// * `calls`, `call-setup`, `lookups`: clean voice, its set-up, and DNS are prioritized for 300 s.
     fn default() -> Self {
         let config = PolicyConfig::default();
@@ -58,7 +59,7 @@ impl Default for Actions {
         Self {
             low: Action::Deprioritize { ttl_s: 300 },
             medium: RATE_LIMIT,
-            high: Action::Inspect { how: Inspection::Mirror, ttl_s: 300 },
+            high: Action::Inspect { inspection: Inspection::Mirror, ttl_s: 300 },
             critical: Action::Drop { ttl_s: 600 },
         }
     }
@@ -86,7 +87,7 @@ pub(super) fn rules() -> Vec<Rule> {
     let service = |names: &[&str]| When { service: words(names), ..When::default() };
     let rule =
         |name: &str, when| Rule { name: name.to_owned(), when, then: None, cap: None, prioritize: None };
-    let early = |class| Some(Priority { class, ttl_s: 300 });
+    let early = |service_class| Some(Priority { service_class, ttl_s: 300 });
 
     // DNS; DHCP for IPv4 and IPv6; NTP.
     let control_ports = [(53, 53), (67, 68), (546, 547), (123, 123)];
@@ -95,7 +96,7 @@ pub(super) fn rules() -> Vec<Rule> {
         dst_port: control_ports.iter().filter_map(|&(first, last)| PortRange::new(first, last)).collect(),
         ..When::default()
     };
-    // `domain` and the `_u` names are how KDD-style flow records call them.
+    // KDD-style flow records have the names `domain` and `…_u`.
     let control = service(&["dns", "dhcp", "ntp", "domain", "domain_u", "ntp_u"]);
     vec![
         Rule { cap: Some(RATE_LIMIT), ..rule("control-services", control) },

@@ -71,7 +71,7 @@ impl<'de> Visitor<'de> for Place<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let (key, rest) = match self.0 {
-            // One value may stand for a list of one.
+            // One value may take the place of a list of one.
             [Step::Index(0), Step::Key(key), rest @ ..] | [Step::Key(key), rest @ ..] => (*key, rest),
             _ => return Err(A::Error::custom("here")),
         };

@@ -1,19 +1,22 @@
 //! The policy: what the file holds, and the checks that make a value of [`Policy`] safe.
 
 mod defaults;
-pub(super) mod list;
+pub(super) mod ladder;
+mod list;
 mod locate;
+pub(super) mod prefix;
+pub(super) mod rule;
 mod text;
 mod validate;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
+use self::ladder::Ladder;
 use self::list::one_or_many;
+use self::prefix::Prefix;
+use self::rule::{Priority, Rule};
 use super::action::Action;
-use super::ladder::Ladder;
-use super::prefix::Prefix;
-use super::rule::{Priority, Rule};
 use crate::artifact::hex;
 use crate::error::{Error, Result};
 
@@ -22,17 +25,17 @@ const MAX_ALLOW: usize = 10_000;
 /// Most rules.
 const MAX_RULES: usize = 1_000;
 
-/// A validated QoS policy: what to do about each severity, for which traffic to do otherwise, and whom
-/// never to touch.
+/// A validated QoS policy: what to do about each severity, the exceptions for some traffic, and the
+/// addresses that are never touched.
 ///
 /// A policy is read from a file with [`Policy::load`], from text, or built from a [`PolicyConfig`]. TOML,
-/// YAML (cargo feature `yaml`) and JSON share one model; a field that the model does not know is refused. A section that is left
-/// out is that of [`Policy::default`].
+/// YAML (cargo feature `yaml`) and JSON share one model; an unknown field is an error. A section that is left
+/// out has the values of [`Policy::default`].
 ///
 /// | field | meaning | range |
 /// |---|---|---|
 /// | `version` | version of this model; must be given | 1 |
-/// | `dry_run` | decide and say so, but change nothing | `true` unless said otherwise |
+/// | `dry_run` | decide and report, but change nothing | default: `true` |
 /// | `bands` | `medium`, `high`, `critical`: greatest p-value of such an anomaly | in (0, 1), falling |
 /// | `actions` | `low`, `medium`, `high`, `critical`: action for such an anomaly | never milder |
 /// | `allow` | prefixes; a flow with either end in one is never touched | at most 10,000 |
@@ -41,29 +44,35 @@ const MAX_RULES: usize = 1_000;
 /// **Severity.** What the threshold calls clean has severity `none`. What it calls an anomaly has at least
 /// `low`, so `low` has no band: the threshold's own false-positive rate is its band.
 ///
-/// **Order.** The allow-list wins over everything. Clean traffic gets the first `prioritize` rule that
+/// **Allow-list.** It wins over everything. An IPv4 prefix also matches IPv6 addresses that contain an IPv4 address in it: mapped
+/// (`::ffff:0:0/96`), NAT64 (`64:ff9b::/96`, RFC 6052) and 6to4 (`2002::/16`, RFC 3056). A record without any address could belong
+/// to a host of the list, so it gets no other action than `allow` (rule `no-address`) unless the list is empty; a record with
+/// an address that cannot be read gets `allow` (rule `unread-address`). Of a record with one address, that address decides.
+///
+/// **Order.** The allow-list comes first. Clean traffic gets the first `prioritize` rule that
 /// matches it, or `allow`. An anomaly gets the first `then` or `cap` rule that matches it, or the action of
 /// its severity.
 ///
 /// **Harshness.** allow, prioritize < deprioritize < rate-limit < inspect < drop < isolate. Of two actions
 /// of one kind, the longer, slower or more intrusive one is harsher. A more severe anomaly may never get a
-/// milder action, neither from `actions` nor from a rule; such a policy is refused, so for one flow a higher
+/// milder action, neither from `actions` nor from a rule; such a policy is rejected, so for one flow a higher
 /// p-value never gets a harsher action.
 ///
 /// | action | its settings |
 /// |---|---|
 /// | `allow` | none |
-/// | `prioritize` | only as a rule's own field: `class` ([`ServiceClass`](super::ServiceClass)), `ttl_s` |
+/// | `prioritize` | only as a rule's own field: `service_class` ([`ServiceClass`](super::ServiceClass)), `ttl_s` |
 /// | `deprioritize`, `drop`, `isolate` | `ttl_s` |
 /// | `rate_limit` | `bytes_per_second` and `burst`, 1 to 10^12; `ttl_s` |
-/// | `inspect` | `how`: `mirror`, `queue` or `redirect`; `ttl_s` |
+/// | `inspect` | `inspection`: `mirror`, `queue` or `redirect`; `ttl_s` |
 ///
 /// `ttl_s` is 1 to 86,400 seconds.
 ///
 /// # Examples
 ///
 /// ```
-/// use qosguard::qos::{Action, Policy, Recommender, Severity, Subject};
+/// use qosguard::qos::{Action, Policy, Recommender, Subject};
+/// use qosguard::verdict::Severity;
 ///
 /// let policy = Policy::from_toml(r#"
 ///     version = 1
@@ -78,7 +87,7 @@ const MAX_RULES: usize = 1_000;
 ///     [actions]
 ///     low = { action = "deprioritize", ttl_s = 300 }
 ///     medium = { action = "rate_limit", bytes_per_second = 125_000, burst = 256_000, ttl_s = 60 }
-///     high = { action = "inspect", how = "mirror", ttl_s = 300 }
+///     high = { action = "inspect", inspection = "mirror", ttl_s = 300 }
 ///     critical = { action = "drop", ttl_s = 600 }
 ///
 ///     [[rules]]
@@ -89,7 +98,7 @@ const MAX_RULES: usize = 1_000;
 ///     [[rules]]
 ///     name = "calls"
 ///     when = { service = ["sip", "rtp"] }
-///     prioritize = { class = "telephony", ttl_s = 300 }
+///     prioritize = { service_class = "telephony", ttl_s = 300 }
 /// "#)?;
 /// let recommender = Recommender::new(policy);
 ///
@@ -124,7 +133,7 @@ pub(super) enum Effect {
     Anomaly(Ladder),
 }
 
-/// The fields of a [`Policy`], before they are validated; the table there says what each may be.
+/// The fields of a [`Policy`], before they are validated; the table there has the range of each.
 ///
 /// ```
 /// use qosguard::qos::{Policy, PolicyConfig};

@@ -24,7 +24,7 @@ const MAX_BYTES: usize = 1 << 20;
 const MAX_YAML_BRACKETS: usize = 10_000;
 
 /// Longest YAML text that is read again to find the line of a field when it cannot be read: some texts take the parser
-/// seconds. In a longer one the line is that of the parser's own error.
+/// seconds. In a longer one the error has the line of the parser's own error.
 const MAX_LOCATED: usize = 1 << 14;
 
 /// A file format of policies.
@@ -36,7 +36,7 @@ enum Format {
 }
 
 impl Policy {
-    /// Reads a policy file; the extension (`.toml`, `.yaml`, `.yml`, `.json`) says the format.
+    /// Reads a policy file; the extension (`.toml`, `.yaml`, `.yml`, `.json`) gives the format.
     ///
     /// # Errors
     ///
@@ -201,18 +201,18 @@ impl Format {
     }
 }
 
-/// Deserializes; an error names the field, and the line that `told` finds in it beside its message.
+/// Deserializes; an error names the field and the line. `described` returns the message and the line of the parser's error.
 fn fields<'de, T, D>(
     place: &str,
     deserializer: D,
-    told: impl Fn(&D::Error) -> (String, Option<u64>),
+    described: impl Fn(&D::Error) -> (String, Option<u64>),
 ) -> Result<T>
 where
     T: DeserializeOwned,
     D: Deserializer<'de>,
 {
     serde_path_to_error::deserialize(deserializer).map_err(|e| {
-        let (message, line) = told(e.inner());
+        let (message, line) = described(e.inner());
         let path = e.path().to_string();
         let (path, problem) = settings::problem(if path == "." { "" } else { &path }, &message);
         let path = if path == "settings" { "file".to_owned() } else { path };

@@ -2,14 +2,14 @@
 
 use std::collections::HashSet;
 
+use super::ladder::Ladder;
+use super::rule::{MAX_VALUES, Rule, When};
 use super::text::refuse;
 use super::{Effect, MAX_ALLOW, MAX_RULES, Policy, PolicyConfig};
 use crate::error::Result;
 use crate::qos::action::Action;
-use crate::qos::ladder::Ladder;
-use crate::qos::recommender::{ALLOW_LIST, CLEAN, UNREAD_ADDRESS};
-use crate::qos::rule::{MAX_VALUES, Rule, When};
-use crate::qos::severity::Severity;
+use crate::qos::recommend::{ALLOW_LIST, CLEAN, NO_ADDRESS, UNREAD_ADDRESS};
+use crate::verdict::Severity;
 
 /// Most characters in a rule's name and in a word of a condition.
 const MAX_WORD: usize = 64;
@@ -96,8 +96,8 @@ impl Check<'_> {
     fn name(&self, at: &str, name: &str) -> Result<()> {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
         let fits = (1..=MAX_WORD).contains(&name.len()) && name.bytes().all(plain);
-        if !fits || [ALLOW_LIST, CLEAN, UNREAD_ADDRESS].contains(&name) {
-            let expected = "1 to 64 letters, digits, `.`, `_` and `-`, and not `allow-list`, `unread-address` or `clean`";
+        if !fits || [ALLOW_LIST, CLEAN, NO_ADDRESS, UNREAD_ADDRESS].contains(&name) {
+            let expected = "1 to 64 letters, digits, `.`, `_` and `-`, and not `allow-list`, `unread-address`, `no-address` or `clean`";
             return Err(refuse(self.place, format!("{at}.name"), expected, format!("{name:?}")));
         }
         Ok(())

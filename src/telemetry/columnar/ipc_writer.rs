@@ -5,13 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::arrow::array::RecordBatch;
-use crate::arrow::datatypes::SchemaRef;
+use crate::arrow::datatypes::{Fields, SchemaRef};
 use crate::arrow::error::ArrowError;
 use crate::arrow::ipc::writer::{FileWriter, StreamWriter};
 
 use crate::error::{Error, Result};
 use crate::telemetry::schema::Schema;
-use crate::telemetry::schema::time_columns::TimeColumns;
+use crate::telemetry::schema::time_columns::{TimeColumns, appended};
 use crate::telemetry::table::Table;
 
 /// Writes batches of a schema as an Arrow IPC file (Feather version 2) or stream, not packed, so that it can be
@@ -46,8 +46,14 @@ impl<W: Write> IpcWriter<W> {
     ///
     /// The errors of the inner writer.
     pub fn file(out: W, schema: &Schema) -> io::Result<Self> {
-        let (arrow, times) = (Arc::new(schema.to_arrow()), TimeColumns::of(schema));
-        let kind = FileWriter::try_new(out, &times.arrow_schema(schema)).map(Kind::File).map_err(to_io)?;
+        Self::file_with(out, schema, &Fields::empty())
+    }
+
+    /// A writer of a file with further columns after those of a schema.
+    pub(crate) fn file_with(out: W, schema: &Schema, more: &Fields) -> io::Result<Self> {
+        let (arrow, times) = (Arc::new(appended(schema.to_arrow(), more)), TimeColumns::of(schema));
+        let written = appended(times.arrow_schema(schema), more);
+        let kind = FileWriter::try_new(out, &written).map(Kind::File).map_err(to_io)?;
         Ok(Self { arrow, times, kind })
     }
 

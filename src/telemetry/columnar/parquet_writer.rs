@@ -8,8 +8,9 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
+use crate::arrow::datatypes::Fields;
 use crate::telemetry::schema::Schema;
-use crate::telemetry::schema::time_columns::TimeColumns;
+use crate::telemetry::schema::time_columns::{TimeColumns, appended};
 
 /// Writes batches of a schema as Parquet, packed with Zstandard; it holds one row group, packed.
 ///
@@ -28,11 +29,16 @@ impl<W: Write + Send> ParquetWriter<W> {
     ///
     /// The errors of the inner writer.
     pub fn new(out: W, schema: &Schema) -> io::Result<Self> {
+        Self::with(out, schema, &Fields::empty())
+    }
+
+    /// A writer of tables with further columns after those of a schema.
+    pub(crate) fn with(out: W, schema: &Schema, more: &Fields) -> io::Result<Self> {
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_created_by(concat!("qosguard ", env!("CARGO_PKG_VERSION")).into());
         let times = TimeColumns::of(schema);
-        let arrow = Arc::new(times.arrow_schema(schema));
+        let arrow = Arc::new(appended(times.arrow_schema(schema), more));
         Ok(Self(ArrowWriter::try_new(out, arrow, Some(properties.build()))?, times))
     }
 

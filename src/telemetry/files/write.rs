@@ -4,6 +4,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::arrow::array::RecordBatch;
+use crate::arrow::datatypes::Fields;
 
 use crate::error::{Error, Result};
 use crate::progress;
@@ -12,7 +13,7 @@ use crate::telemetry::columnar::ipc_writer::IpcWriter;
 #[cfg(feature = "parquet")]
 use crate::telemetry::columnar::parquet_writer::ParquetWriter;
 use crate::telemetry::schema::Schema;
-use crate::telemetry::schema::time_columns::TimeColumns;
+use crate::telemetry::schema::time_columns::{TimeColumns, appended};
 use crate::telemetry::table::Table;
 use crate::telemetry::text::csv_writer::CsvWriter;
 use crate::telemetry::text::json_writer::JsonWriter;
@@ -177,10 +178,34 @@ impl TableWriter {
     ///
     /// [`Error::InvalidArgument`] for a name of no format, [`Error::Io`].
     pub fn create(path: impl AsRef<Path>, schema: &Schema) -> Result<Self> {
+        Self::create_with(path, schema, &Fields::empty())
+    }
+
+    /// As [`TableWriter::create`], with further Arrow columns after the columns of the schema: numbers, booleans, text, and lists
+    /// and structs of these, which CSV holds as JSON.
+    ///
+    /// # Errors
+    ///
+    /// As [`TableWriter::create`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::qos::DecisionColumn;
+    /// use qosguard::telemetry::{Schema, TableWriter};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let path = folder.path().join("verdicts.csv");
+    /// let records = Schema::builder("records").feature("bytes").build()?;
+    /// TableWriter::create_with(&path, &records, DecisionColumn::schema().fields())?.finish()?;
+    /// assert!(std::fs::read_to_string(&path)?.starts_with("bytes,id,row,score,p_value,"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn create_with(path: impl AsRef<Path>, schema: &Schema, more: &Fields) -> Result<Self> {
         let path = path.as_ref();
         let format = OutputFormat::of(path)?;
         let file = Replacement::create(path).map_err(|e| Error::io(path, e))?;
-        Self::over(Sink::File(file), &path.display().to_string(), format, schema)
+        Self::over(Sink::File(file), &path.display().to_string(), format, schema, more)
     }
 
     /// A writer of any output; `place` names it in errors.
@@ -194,13 +219,28 @@ impl TableWriter {
         format: OutputFormat,
         schema: &Schema,
     ) -> Result<Self> {
-        Self::over(Sink::Other(Box::new(out)), place, format, schema)
+        Self::new_with(out, place, format, schema, &Fields::empty())
     }
 
-    fn over(sink: Sink, place: &str, format: OutputFormat, schema: &Schema) -> Result<Self> {
+    /// As [`TableWriter::new`], with further Arrow columns as [`TableWriter::create_with`] has them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn new_with(
+        out: impl Write + Send + 'static,
+        place: &str,
+        format: OutputFormat,
+        schema: &Schema,
+        more: &Fields,
+    ) -> Result<Self> {
+        Self::over(Sink::Other(Box::new(out)), place, format, schema, more)
+    }
+
+    fn over(sink: Sink, place: &str, format: OutputFormat, schema: &Schema, more: &Fields) -> Result<Self> {
         let out: Out = BufWriter::with_capacity(256 << 10, sink);
         let place = PathBuf::from(place);
-        let writer = Writer::new(out, format, schema).map_err(|e| Error::io(&place, e))?;
+        let writer = Writer::new(out, format, schema, more).map_err(|e| Error::io(&place, e))?;
         Ok(Self { place, writer, times: TimeColumns::of(schema) })
     }
 
@@ -248,18 +288,18 @@ impl TableWriter {
 }
 
 impl Writer {
-    fn new(out: Out, format: OutputFormat, schema: &Schema) -> io::Result<Self> {
+    fn new(out: Out, format: OutputFormat, schema: &Schema, more: &Fields) -> io::Result<Self> {
         Ok(match format {
             OutputFormat::Csv => {
                 let mut writer = CsvWriter::new(out);
                 // A table without rows still has a header.
-                writer.write(&RecordBatch::new_empty(schema.to_arrow().into()))?;
+                writer.write(&RecordBatch::new_empty(appended(schema.to_arrow(), more).into()))?;
                 Self::Csv(writer)
             }
             OutputFormat::JsonLines => Self::JsonLines(JsonWriter::new(out)),
-            OutputFormat::Ipc => Self::Ipc(Box::new(IpcWriter::file(out, schema)?)),
+            OutputFormat::Ipc => Self::Ipc(Box::new(IpcWriter::file_with(out, schema, more)?)),
             #[cfg(feature = "parquet")]
-            OutputFormat::Parquet => Self::Parquet(Box::new(ParquetWriter::new(out, schema)?)),
+            OutputFormat::Parquet => Self::Parquet(Box::new(ParquetWriter::with(out, schema, more)?)),
         })
     }
 }

@@ -8,7 +8,7 @@ use crate::arrow::array::{
     Array, ArrayRef, AsArray, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use crate::arrow::datatypes::{
-    DataType, Field, Float64Type, Schema as ArrowSchema, SchemaRef, TimeUnit as Ticks,
+    DataType, Field, Fields, Float64Type, Schema as ArrowSchema, SchemaRef, TimeUnit as Ticks,
 };
 use crate::arrow::error::ArrowError;
 use crate::error::Result as CoreResult;
@@ -148,6 +148,11 @@ impl Table {
         let batches = self.batches().iter().map(write).collect::<Result<Vec<_>, _>>();
         batches.map_err(|error| self.report().arrow_error(&error))
     }
+}
+
+/// An Arrow schema with further columns.
+pub(crate) fn appended(schema: ArrowSchema, more: &Fields) -> ArrowSchema {
+    ArrowSchema::new(schema.fields().iter().chain(more).cloned().collect::<Fields>())
 }
 
 /// The number that a clock reads as these seconds; the nearest one where there is none.

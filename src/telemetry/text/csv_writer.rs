@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray};
-use crate::arrow::datatypes::Field;
+use super::cells::{Cells, push_text};
+use crate::arrow::array::RecordBatch;
 
 /// Writes batches as CSV: the header once, then a line per row.
 ///
@@ -32,27 +32,6 @@ pub struct CsvWriter<W> {
     header_written: bool,
 }
 
-/// A column that can be written.
-pub(crate) enum Cells<'a> {
-    Number(&'a Float64Array),
-    Text(&'a StringArray),
-}
-
-impl<'a> Cells<'a> {
-    /// The cells of an array, or why they cannot be written.
-    pub(crate) fn of(array: &'a ArrayRef, field: &Field, format: &str) -> io::Result<Self> {
-        match (array.as_any().downcast_ref(), array.as_any().downcast_ref()) {
-            (Some(numbers), _) => Ok(Self::Number(numbers)),
-            (_, Some(texts)) => Ok(Self::Text(texts)),
-            _ => {
-                let what =
-                    format!("column `{}`: cannot write {} as {format}", field.name(), field.data_type());
-                Err(io::Error::new(io::ErrorKind::InvalidInput, what))
-            }
-        }
-    }
-}
-
 impl<W: Write> CsvWriter<W> {
     /// A writer; give it a buffered one, it writes line by line.
     pub fn new(out: W) -> Self {
@@ -63,8 +42,8 @@ impl<W: Write> CsvWriter<W> {
     ///
     /// # Errors
     ///
-    /// The errors of the inner writer, and [`io::ErrorKind::InvalidInput`] for a column that is neither
-    /// `Float64` nor `Utf8`.
+    /// The errors of the inner writer, and [`io::ErrorKind::InvalidInput`] for a column of another type than `Float64`, `Float32`,
+    /// `UInt32`, `UInt64`, `Boolean`, `Utf8`, or lists or structs of these, which are written as JSON.
     pub fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
         let schema = batch.schema();
         let mut columns = Vec::with_capacity(batch.num_columns());
@@ -79,14 +58,7 @@ impl<W: Write> CsvWriter<W> {
             })?;
         }
         for row in 0..batch.num_rows() {
-            self.write_line(columns.iter(), |line, cells| {
-                match cells {
-                    Cells::Number(a) if a.is_valid(row) => push_number(line, a.value(row))?,
-                    Cells::Text(a) if a.is_valid(row) => push_text(line, a.value(row)),
-                    _ => {}
-                }
-                Ok(())
-            })?;
+            self.write_line(columns.iter(), |line, cells| cells.push_csv(line, row))?;
         }
         Ok(())
     }
@@ -127,32 +99,11 @@ impl<W: Write> CsvWriter<W> {
     }
 }
 
-/// The fewest digits that read back to the same bits.
-pub(crate) fn push_number(line: &mut Vec<u8>, value: f64) -> io::Result<()> {
-    // Whole numbers print faster as integers, with the same digits.
-    let whole = value as i64;
-    if (whole as f64).to_bits() == value.to_bits() {
-        write!(line, "{whole}")
-    } else {
-        write!(line, "{value}")
-    }
-}
-
-fn push_text(line: &mut Vec<u8>, text: &str) {
-    if text.contains([',', '"', '\n', '\r']) {
-        line.push(b'"');
-        line.extend_from_slice(text.replace('"', "\"\"").as_bytes());
-        line.push(b'"');
-    } else {
-        line.extend_from_slice(text.as_bytes());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
 
-    use crate::arrow::array::BooleanArray;
+    use crate::arrow::array::{ArrayRef, BinaryArray, Float64Array, StringArray};
     use proptest::prelude::*;
 
     use super::*;
@@ -183,9 +134,9 @@ mod tests {
 
     #[test]
     fn another_type_is_refused_by_name() {
-        let flags: ArrayRef = Arc::new(BooleanArray::from(vec![true]));
-        let error = CsvWriter::new(Vec::new()).write(&batch(vec![("up", flags)])).unwrap_err();
-        assert_eq!(error.to_string(), "column `up`: cannot write Boolean as CSV");
+        let bytes: ArrayRef = Arc::new(BinaryArray::from_vec(vec![b"up"]));
+        let error = CsvWriter::new(Vec::new()).write(&batch(vec![("up", bytes)])).unwrap_err();
+        assert_eq!(error.to_string(), "column `up`: cannot write Binary as CSV");
     }
 
     proptest! {

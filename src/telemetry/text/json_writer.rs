@@ -2,9 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::arrow::array::{Array, RecordBatch};
-
-use super::csv_writer::{Cells, push_number};
+use super::cells::Cells;
+use crate::arrow::array::RecordBatch;
 
 /// Writes batches as JSON lines: an object per row, whose keys are the columns.
 ///
@@ -41,8 +40,8 @@ impl<W: Write> JsonWriter<W> {
     ///
     /// # Errors
     ///
-    /// The errors of the inner writer, and [`io::ErrorKind::InvalidInput`] for a column that is neither
-    /// `Float64` nor `Utf8`.
+    /// The errors of the inner writer, and [`io::ErrorKind::InvalidInput`] for a column of another type than `Float64`, `Float32`,
+    /// `UInt32`, `UInt64`, `Boolean`, `Utf8`, or lists or structs of these.
     pub fn write(&mut self, batch: &RecordBatch) -> io::Result<()> {
         let mut columns = Vec::with_capacity(batch.num_columns());
         for (array, field) in batch.columns().iter().zip(batch.schema_ref().fields()) {
@@ -55,11 +54,7 @@ impl<W: Write> JsonWriter<W> {
             self.line.clear();
             for (key, cells) in &columns {
                 self.line.extend_from_slice(key);
-                match cells {
-                    Cells::Number(a) if a.is_valid(row) => push_json(&mut self.line, a.value(row))?,
-                    Cells::Text(a) if a.is_valid(row) => serde_json::to_writer(&mut self.line, a.value(row))?,
-                    _ => self.line.extend_from_slice(b"null"),
-                }
+                cells.push_json(&mut self.line, row)?;
             }
             self.line.extend_from_slice(b"}\n");
             self.out.write_all(&self.line)?;
@@ -85,15 +80,4 @@ impl<W: Write> JsonWriter<W> {
         self.out.flush()?;
         Ok(self.out)
     }
-}
-
-fn push_json(line: &mut Vec<u8>, value: f64) -> io::Result<()> {
-    if value.is_nan() {
-        line.extend_from_slice(b"\"NaN\"");
-    } else if value.is_infinite() {
-        line.extend_from_slice(if value > 0.0 { b"\"Infinity\"" } else { b"\"-Infinity\"" });
-    } else {
-        push_number(line, value)?;
-    }
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! Text: CSV, JSON lines, Zeek's and Suricata's logs.
 
+pub(crate) mod cells;
 pub(crate) mod csv;
 pub(crate) mod csv_writer;
 pub(crate) mod eve;

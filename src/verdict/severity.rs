@@ -4,10 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// How serious a verdict is, from nothing at all to critical.
+/// How serious a verdict is, from `None` to `Critical`.
 ///
 /// The threshold decides between [`Severity::None`] and the rest; the policy's
-/// [`Bands`](super::Bands) of p-values decide how serious an anomaly is.
+/// [`Bands`](crate::qos::Bands) of p-values decide how serious an anomaly is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
@@ -28,7 +28,7 @@ impl Severity {
     /// The severities of anomalies, from the mildest.
     pub(crate) const ANOMALIES: [Self; 4] = [Self::Low, Self::Medium, Self::High, Self::Critical];
 
-    /// The word that files and bindings use, such as `"critical"`.
+    /// The name in files and bindings, such as `"critical"`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",

@@ -1,22 +1,27 @@
 //! From a p-value and a flow to an action, at line rate.
 
+mod matcher;
+mod subject;
+
 use serde::{Deserialize, Serialize};
 
+use self::matcher::Matcher;
 use super::action::Action;
-use super::decision::{Decision, Verdict};
-use super::ladder::Ladder;
+use super::decision::Decision;
+use super::policy::ladder::Ladder;
+use super::policy::prefix::PrefixSet;
 use super::policy::{Effect, Policy};
-use super::prefix::PrefixSet;
-use super::rule::{PortRange, When};
-use super::severity::Severity;
-use super::subject::{Protocol, Subject};
-use crate::telemetry::protocol_name;
+use crate::verdict::{Severity, Verdict};
 
-/// Name of the reason that is no rule: an address in the allow-list.
+pub use subject::{Protocol, Subject};
+
+/// Name of the reason that is not a rule: an address in the allow-list.
 pub(super) const ALLOW_LIST: &str = "allow-list";
 /// Name of the reason that is not a rule: an address that cannot be read.
 pub(super) const UNREAD_ADDRESS: &str = "unread-address";
-/// Name of the reason that is no rule: clean traffic that no rule prioritizes.
+/// Name of the reason that is not a rule: no address to compare with the allow-list.
+pub(super) const NO_ADDRESS: &str = "no-address";
+/// Name of the reason that is not a rule: clean traffic that no rule prioritizes.
 pub(super) const CLEAN: &str = "clean";
 
 /// Why an action was chosen; [`Recommender::rule_name`] names it.
@@ -27,6 +32,8 @@ pub enum RuleRef {
     AllowList,
     /// An address of the flow cannot be read, so it could be one of the allow-list.
     UnreadAddress,
+    /// The flow has no address and would get another action than [`Action::Allow`], which the allow-list could forbid.
+    NoAddress,
     /// The flow is clean and no rule prioritizes it.
     Clean,
     /// The policy's own action for this severity, also where a rule matches and changes nothing about it.
@@ -53,16 +60,18 @@ pub struct Recommendation {
 /// A [`Policy`] compiled for speed: matching allocates nothing, and the allow-list is a binary search.
 ///
 /// ```
-/// use qosguard::qos::{Action, Policy, Recommender, Severity, Subject};
+/// use qosguard::qos::{Action, Policy, Recommender, Subject};
+/// use qosguard::verdict::Severity;
 ///
 /// let recommender = Recommender::new(Policy::default());
-/// let web = Subject { service: Some("http"), ..Subject::default() };
+/// let source = "198.51.100.7".parse().ok();
+/// let web = Subject { src_ip: source, service: Some("http"), ..Subject::default() };
 /// let answer = recommender.recommend(3.1e-6, true, &web);
 /// assert_eq!((answer.severity, answer.action), (Severity::Critical, Action::Drop { ttl_s: 600 }));
 /// assert_eq!(recommender.rule_name(answer.rule), "band critical");
 /// assert!(answer.dry_run);
 ///
-/// let dns = Subject { service: Some("dns"), ..Subject::default() };
+/// let dns = Subject { src_ip: source, service: Some("dns"), ..Subject::default() };
 /// assert_eq!(recommender.recommend(3.1e-6, true, &dns).action.to_string(),
 ///            "rate-limit to 125000 B/s, burst 256000 B, for 60 s");
 /// ```
@@ -99,14 +108,9 @@ impl Recommender {
         &self.policy
     }
 
-    /// First 64 bits of the policy's digest, as decisions hold it.
-    pub(crate) fn policy_id(&self) -> u64 {
-        self.policy_id
-    }
-
-    /// How serious a p-value is, given what the threshold said.
+    /// How serious a p-value is, given the result of the threshold.
     ///
-    /// [`Severity::None`] for what is no anomaly; at least [`Severity::Low`] for what is. A p-value that is
+    /// [`Severity::None`] for a clean record; at least [`Severity::Low`] for an anomaly. A p-value that is
     /// NaN reaches no band, so it never escalates.
     pub fn severity(&self, p_value: f64, is_anomaly: bool) -> Severity {
         let bands = &self.policy.config().bands;
@@ -133,10 +137,21 @@ impl Recommender {
         Recommendation { severity, action, rule, dry_run: self.policy.dry_run() }
     }
 
-    /// The decision about one record; its severity is what [`Recommender::severity`] says.
-    pub fn decide(&self, id: u64, row: u64, mut verdict: Verdict, subject: &Subject<'_>) -> Decision {
-        let Recommendation { severity, action, rule, dry_run } =
-            self.recommend(verdict.p_value, verdict.is_anomaly, subject);
+    /// The decision about one record. It replaces the verdict's severity by [`Recommender::severity`].
+    pub fn decide(&self, id: u64, row: u64, verdict: Verdict, subject: &Subject<'_>) -> Decision {
+        let recommendation = self.recommend(verdict.p_value, verdict.is_anomaly, subject);
+        self.decision(id, row, verdict, recommendation)
+    }
+
+    /// The decision about one record, from what [`Recommender::recommend`] returned for it.
+    pub(crate) fn decision(
+        &self,
+        id: u64,
+        row: u64,
+        mut verdict: Verdict,
+        recommendation: Recommendation,
+    ) -> Decision {
+        let Recommendation { severity, action, rule, dry_run } = recommendation;
         verdict.severity = severity;
         Decision {
             id,
@@ -149,11 +164,13 @@ impl Recommender {
         }
     }
 
-    /// The name of a reason: a rule's own, `band critical` and its like, `allow-list`, `unread-address` or `clean`.
+    /// The name of a reason: a rule's own, `band critical` and its like, `allow-list`, `unread-address`, `no-address` or
+    /// `clean`.
     pub fn rule_name(&self, rule: RuleRef) -> &str {
         match rule {
             RuleRef::AllowList => ALLOW_LIST,
             RuleRef::UnreadAddress => UNREAD_ADDRESS,
+            RuleRef::NoAddress => NO_ADDRESS,
             RuleRef::Clean | RuleRef::Band(Severity::None) => CLEAN,
             RuleRef::Band(Severity::Low) => "band low",
             RuleRef::Band(Severity::Medium) => "band medium",
@@ -164,14 +181,26 @@ impl Recommender {
     }
 
     fn choose(&self, severity: Severity, subject: &Subject<'_>) -> (Action, RuleRef) {
+        let Subject { src_ip, dst_ip, unread_address, .. } = *subject;
         if !self.allow.is_empty()
-            && (self.allow.contains(subject.src_ip) || self.allow.contains(subject.dst_ip))
+            && (self.allow.contains_either_form(src_ip) || self.allow.contains_either_form(dst_ip))
         {
             return (Action::Allow, RuleRef::AllowList);
         }
-        if subject.unread_address {
+        if unread_address {
             return (Action::Allow, RuleRef::UnreadAddress);
         }
+        match self.by_rules(severity, subject) {
+            (Action::Allow, rule) => (Action::Allow, rule),
+            _ if !self.allow.is_empty() && src_ip.is_none() && dst_ip.is_none() => {
+                (Action::Allow, RuleRef::NoAddress)
+            }
+            chosen => chosen,
+        }
+    }
+
+    /// What the rules and the bands ask for, without the allow-list.
+    fn by_rules(&self, severity: Severity, subject: &Subject<'_>) -> (Action, RuleRef) {
         if severity == Severity::None {
             return match self.clean.iter().find(|(_, when, _)| when.matches(subject)) {
                 Some(&(index, _, action)) => (action, RuleRef::Rule(index)),
@@ -186,89 +215,4 @@ impl Recommender {
             _ => (usual, RuleRef::Band(severity)),
         }
     }
-}
-
-/// The conditions of one rule, ready to match. Severity is no part of them: what matches cannot depend on the
-/// p-value, which keeps every subject on one ladder.
-#[derive(Clone, Debug)]
-struct Matcher {
-    src_port: Vec<PortRange>,
-    dst_port: Vec<PortRange>,
-    protocol: Vec<ProtocolPattern>,
-    service: Vec<String>,
-    family: Vec<String>,
-    src: PrefixSet,
-    dst: PrefixSet,
-}
-
-impl Matcher {
-    fn new(when: &When) -> Self {
-        Self {
-            src_port: when.src_port.clone(),
-            dst_port: when.dst_port.clone(),
-            protocol: when.protocol.iter().map(|p| ProtocolPattern::new(p)).collect(),
-            service: when.service.clone(),
-            family: when.family.clone(),
-            src: PrefixSet::new(&when.src),
-            dst: PrefixSet::new(&when.dst),
-        }
-    }
-
-    fn matches(&self, subject: &Subject<'_>) -> bool {
-        any(&self.dst_port, subject.dst_port, PortRange::contains)
-            && any(&self.src_port, subject.src_port, PortRange::contains)
-            && any(&self.service, subject.service, |a, b| a.eq_ignore_ascii_case(b.trim()))
-            && any(&self.protocol, subject.protocol, ProtocolPattern::matches)
-            && any(&self.family, subject.family, |a, b| a.eq_ignore_ascii_case(b.trim()))
-            && (self.src.is_empty() || self.src.contains(subject.src_ip))
-            && (self.dst.is_empty() || self.dst.contains(subject.dst_ip))
-    }
-}
-
-/// Whether a condition is not given, or one of its values matches.
-fn any<P, V: Copy>(patterns: &[P], value: Option<V>, matches: impl Fn(&P, V) -> bool) -> bool {
-    patterns.is_empty() || value.is_some_and(|value| patterns.iter().any(|p| matches(p, value)))
-}
-
-/// A protocol of a rule: as it is written, and by number and registered name where these are known.
-#[derive(Clone, Debug)]
-struct ProtocolPattern {
-    text: String,
-    number: Option<u8>,
-    name: Option<&'static str>,
-}
-
-/// The other name of number 58, `ipv6-icmp`.
-const ICMPV6: (&str, u8) = ("icmpv6", 58);
-
-impl ProtocolPattern {
-    fn new(text: &str) -> Self {
-        let named = |number: &u8| protocol_name(*number).is_some_and(|name| name.eq_ignore_ascii_case(text));
-        let number = match digits(text) {
-            None if text.eq_ignore_ascii_case(ICMPV6.0) => Some(ICMPV6.1),
-            None => (0..=u8::MAX).find(named),
-            number => number,
-        };
-        Self { text: text.to_owned(), number, name: number.and_then(protocol_name) }
-    }
-
-    fn matches(&self, protocol: Protocol<'_>) -> bool {
-        match protocol {
-            Protocol::Number(number) => self.number == Some(number),
-            Protocol::Name(name) => {
-                let name = name.trim();
-                self.text.eq_ignore_ascii_case(name)
-                    || self.name.is_some_and(|known| known.eq_ignore_ascii_case(name))
-                    || self.number.is_some_and(|number| {
-                        digits(name) == Some(number)
-                            || (number == ICMPV6.1 && name.eq_ignore_ascii_case(ICMPV6.0))
-                    })
-            }
-        }
-    }
-}
-
-/// A protocol number in digits; `u8::from_str` would accept a leading `+`.
-fn digits(text: &str) -> Option<u8> {
-    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
 }

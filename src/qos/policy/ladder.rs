@@ -1,16 +1,16 @@
 //! One action per severity, never milder when more severe.
 
-use super::action::Action;
-use super::severity::Severity;
+use crate::qos::action::Action;
+use crate::verdict::Severity;
 
 /// The actions of the four severities of anomalies. Every value of this type is monotone and prioritizes
 /// nothing; a recommendation for an anomaly only ever comes out of one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Ladder([Action; 4]);
+pub(in crate::qos) struct Ladder([Action; 4]);
 
 impl Ladder {
     /// The ladder, or the severity whose action is milder than the one before it, or a prioritization.
-    pub(super) fn new(actions: [Action; 4]) -> Result<Self, Severity> {
+    pub(in crate::qos) fn new(actions: [Action; 4]) -> Result<Self, Severity> {
         let mut before = Action::Allow;
         for (action, severity) in actions.into_iter().zip(Severity::ANOMALIES) {
             if matches!(action, Action::Prioritize { .. }) || !before.no_harsher_than(action) {
@@ -22,7 +22,7 @@ impl Ladder {
     }
 
     /// The same ladder with one action from a severity on.
-    pub(super) fn with_from(self, from: Severity, action: Action) -> Result<Self, Severity> {
+    pub(in crate::qos) fn with_from(self, from: Severity, action: Action) -> Result<Self, Severity> {
         let mut actions = self.0;
         for (slot, severity) in actions.iter_mut().zip(Severity::ANOMALIES) {
             if severity >= from {
@@ -32,14 +32,14 @@ impl Ladder {
         Self::new(actions)
     }
 
-    /// The same ladder with no action harsher than the cap. Capping keeps a ladder monotone, so this
-    /// refuses no cap but a prioritization.
-    pub(super) fn capped(self, cap: Action) -> Result<Self, Severity> {
+    /// The same ladder with no action harsher than the cap. Capping keeps a ladder monotone, so only a
+    /// prioritization is an error.
+    pub(in crate::qos) fn capped(self, cap: Action) -> Result<Self, Severity> {
         Self::new(self.0.map(|action| action.milder(cap)))
     }
 
     /// The action of a severity; [`Severity::None`] is allowed.
-    pub(super) fn at(&self, severity: Severity) -> Action {
+    pub(in crate::qos) fn at(&self, severity: Severity) -> Action {
         let [low, medium, high, critical] = self.0;
         match severity {
             Severity::None => Action::Allow,

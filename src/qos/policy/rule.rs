@@ -6,12 +6,14 @@ use std::ops::RangeInclusive;
 use serde::de::{self, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::action::{Action, ServiceClass};
-use super::policy::list::one_or_many;
+use super::list::one_or_many;
 use super::prefix::Prefix;
-use super::severity::Severity;
+use crate::qos::action::Action;
+use crate::qos::service_class::ServiceClass;
+use crate::telemetry::Field;
+use crate::verdict::Severity;
 
-/// Most values in one condition of a rule.
+/// Maximum number of values in one condition of a rule.
 pub(super) const MAX_VALUES: usize = 256;
 
 /// A rule: for the traffic that [`When`] describes, exactly one of `then`, `cap` and `prioritize`.
@@ -21,7 +23,8 @@ pub(super) const MAX_VALUES: usize = 256;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// Unique name: letters, digits, `.`, `_` and `-`, at most 64; not `allow-list`, `unread-address` or `clean`.
+    /// Unique name: letters, digits, `.`, `_` and `-`, at most 64; not `allow-list`, `unread-address`,
+    /// `no-address` or `clean`.
     pub name: String,
     /// The traffic that it is about; at least one condition besides `severity`.
     pub when: When,
@@ -40,22 +43,23 @@ pub struct Rule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Priority {
-    /// Class to mark it as.
-    pub class: ServiceClass,
+    /// Service class to mark it as; guards of earlier releases call it `class`.
+    #[serde(alias = "class")]
+    pub service_class: ServiceClass,
     /// Seconds until it expires, 1 to 86,400.
     pub ttl_s: u32,
 }
 
 impl From<Priority> for Action {
     fn from(priority: Priority) -> Self {
-        Self::Prioritize { class: priority.class, ttl_s: priority.ttl_s }
+        Self::Prioritize { service_class: priority.service_class, ttl_s: priority.ttl_s }
     }
 }
 
 /// The conditions of a rule. All that are given must hold; of the values of one, any (at most 256).
 ///
-/// In a file each condition is one value or a list. Words are compared without regard to case. A flow that
-/// does not tell a value meets no condition on it.
+/// In a file each condition is one value or a list. Words are compared without regard to case. A flow without
+/// a value meets no condition on it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct When {
@@ -81,9 +85,24 @@ pub struct When {
     /// Attack classes that the classifier gave.
     #[serde(default, deserialize_with = "words", skip_serializing_if = "Vec::is_empty")]
     pub family: Vec<String>,
-    /// For `then` only: the least severity that the action is for; `low`, every anomaly, when left out.
+    /// For `then` only: the lowest severity that the action is for; `low`, every anomaly, when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severity: Option<Severity>,
+}
+
+impl When {
+    /// The fields of a flow that the conditions compare; a record without one of them never meets all conditions.
+    pub(crate) fn fields(&self) -> Vec<Field> {
+        let fields = [
+            (!self.service.is_empty(), Field::Service),
+            (!self.protocol.is_empty(), Field::Protocol),
+            (!self.src.is_empty(), Field::SrcIp),
+            (!self.dst.is_empty(), Field::DstIp),
+            (!self.src_port.is_empty(), Field::SrcPort),
+            (!self.dst_port.is_empty(), Field::DstPort),
+        ];
+        fields.into_iter().filter(|(compared, _)| *compared).map(|(_, field)| field).collect()
+    }
 }
 
 fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-/// A transport protocol, as the source tells it.
+/// A transport protocol, as the source gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol<'a> {
     /// A name such as `tcp`, in any case, or a number as text such as `6`.
@@ -13,7 +13,7 @@ pub enum Protocol<'a> {
 
 /// The flow that a verdict is about, borrowed from a table's row.
 ///
-/// A value that the source does not tell is `None`, and no condition on it matches.
+/// A value that the source does not give is `None`, and no condition on it matches.
 ///
 /// ```
 /// use qosguard::qos::{Protocol, Subject};
@@ -23,7 +23,7 @@ pub enum Protocol<'a> {
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Subject<'a> {
-    /// Source address; an IPv4-mapped IPv6 address counts as the IPv4 address.
+    /// Source address. Without any address the flow is allowed, unless the policy's allow-list is empty. An IPv4-mapped IPv6 address counts as the IPv4 address.
     pub src_ip: Option<IpAddr>,
     /// Destination address; an IPv4-mapped IPv6 address counts as the IPv4 address.
     pub dst_ip: Option<IpAddr>,

@@ -39,12 +39,12 @@ impl Prefix {
     }
 
     /// A prefix of the program's own; the length must be at most 32, and host bits are cleared.
-    pub(super) fn v4(address: Ipv4Addr, length: u8) -> Self {
+    pub(in crate::qos) fn v4(address: Ipv4Addr, length: u8) -> Self {
         Self(IpNet::V4(Ipv4Net::new_assert(address, length).trunc()))
     }
 
     /// As [`Prefix::v4`], for IPv6 prefixes that map no IPv4 address.
-    pub(super) fn v6(address: Ipv6Addr, length: u8) -> Self {
+    pub(in crate::qos) fn v6(address: Ipv6Addr, length: u8) -> Self {
         Self(IpNet::V6(Ipv6Net::new_assert(address, length).trunc()))
     }
 
@@ -111,13 +111,13 @@ impl<'de> Deserialize<'de> for Prefix {
 
 /// A set of prefixes: membership in O(log n), by binary search over disjoint, sorted ranges.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct PrefixSet {
+pub(in crate::qos) struct PrefixSet {
     v4: Vec<(u32, u32)>,
     v6: Vec<(u128, u128)>,
 }
 
 impl PrefixSet {
-    pub(super) fn new(prefixes: &[Prefix]) -> Self {
+    pub(in crate::qos) fn new(prefixes: &[Prefix]) -> Self {
         let mut set = Self::default();
         // `aggregate` sorts, and merges what overlaps or touches.
         for net in IpNet::aggregate(&prefixes.iter().map(|p| p.0).collect()) {
@@ -131,16 +131,32 @@ impl PrefixSet {
         set
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::qos) fn is_empty(&self) -> bool {
         self.v4.is_empty() && self.v6.is_empty()
     }
 
-    pub(super) fn contains(&self, address: Option<IpAddr>) -> bool {
+    /// As [`PrefixSet::contains`], and whether an IPv4 address inside an IPv6 address is in the set.
+    pub(in crate::qos) fn contains_either_form(&self, address: Option<IpAddr>) -> bool {
+        let inner = || address.and_then(embedded_ipv4).map(IpAddr::V4);
+        self.contains(address) || self.contains(inner())
+    }
+
+    pub(in crate::qos) fn contains(&self, address: Option<IpAddr>) -> bool {
         match address.map(|a| a.to_canonical()) {
             Some(IpAddr::V4(a)) => in_ranges(&self.v4, a.to_bits()),
             Some(IpAddr::V6(a)) => in_ranges(&self.v6, a.to_bits()),
             None => false,
         }
+    }
+}
+
+/// The IPv4 address of a NAT64 address with the well-known prefix (RFC 6052, section 2.1) or a 6to4 address (RFC 3056, section 2).
+fn embedded_ipv4(address: IpAddr) -> Option<Ipv4Addr> {
+    let IpAddr::V6(address) = address else { return None };
+    let join = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
+    match address.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => Some(join(high, low)),
+        _ => None,
     }
 }
 
@@ -171,6 +187,25 @@ mod tests {
         assert_eq!("::ffff:10.0.0.0/104".parse::<Prefix>().unwrap().to_string(), "10.0.0.0/8");
         // The address that *looks* like IPv4 at its end but is not mapped stays IPv6.
         assert!(!set(&["10.0.0.0/8"]).contains(Some("::10.0.0.1".parse().unwrap())));
+    }
+
+    #[test]
+    fn an_ipv4_address_is_found_inside_nat64_and_6to4() {
+        let ten = set(&["10.0.0.0/8"]);
+        for (address, found) in [
+            ("64:ff9b::10.0.0.1", true),
+            ("64:ff9b::11.0.0.1", false),
+            ("64:ff9b:1::10.0.0.1", false),
+            ("2002:0a00:0001::1", true),
+            ("2002:0b00:0001::1", false),
+            ("2001:0a00:0001::1", false),
+            ("10.0.0.1", true),
+        ] {
+            assert_eq!(ten.contains_either_form(Some(address.parse().unwrap())), found, "{address}");
+        }
+        // A prefix of IPv6 matches as before.
+        assert!(set(&["64:ff9b::/96"]).contains_either_form(Some("64:ff9b::10.0.0.1".parse().unwrap())));
+        assert!(!ten.contains_either_form(None));
     }
 
     #[test]

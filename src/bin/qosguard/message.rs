@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::Write;
 
 /// Prints one message. A closed standard error is not an error: nobody reads it.
-pub(crate) fn tell(message: impl Display) {
+pub(crate) fn print_message(message: impl Display) {
     let _ = writeln!(std::io::stderr(), "{message}");
 }
 

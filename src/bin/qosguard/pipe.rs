@@ -1,0 +1,136 @@
+//! Standard input and named pipes, whose reads a signal ends.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use qosguard::{Error, Result};
+
+use crate::interrupt::{self, LOOK};
+
+/// Bytes of one read.
+const BLOCK: usize = 64 << 10;
+/// Blocks that may wait to be processed.
+const WAITING: usize = 4;
+/// Time that the program before a pipe has after Ctrl-C, which reaches it too, to write what it still holds.
+const GRACE: Duration = Duration::from_millis(300);
+
+/// What a signal does to the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnSignal {
+    /// The input ends, so that what was read is processed.
+    End,
+    /// The work is cancelled.
+    Cancel,
+}
+
+/// An input that may wait for ever. A thread of its own reads it, so that a signal ends the wait.
+#[derive(Debug)]
+pub(crate) struct Pipe {
+    blocks: Receiver<io::Result<Vec<u8>>>,
+    block: Vec<u8>,
+    at: usize,
+    is_empty: bool,
+    on_signal: OnSignal,
+    asked: Arc<AtomicBool>,
+    asked_at: Option<Instant>,
+}
+
+impl Pipe {
+    /// The pipe or device under a path, where `-` is standard input; `None` for files and for what does not exist.
+    pub(crate) fn open(path: &Path, on_signal: OnSignal) -> Result<Option<Self>> {
+        if path == Path::new("-") {
+            // A file does not wait: a signal cancels its reads.
+            let on_signal = if is_file(&io::stdin()) { OnSignal::Cancel } else { on_signal };
+            return Self::over(|| Ok(io::stdin()), on_signal).map(Some);
+        }
+        if path.metadata().map_or(true, |target| target.is_file() || target.is_dir()) {
+            return Ok(None);
+        }
+        let path = path.to_path_buf();
+        // Opening a named pipe waits for the program that writes to it.
+        Self::over(move || File::open(path), on_signal).map(Some)
+    }
+
+    fn over<R: Read>(
+        open: impl FnOnce() -> io::Result<R> + Send + 'static,
+        on_signal: OnSignal,
+    ) -> Result<Self> {
+        let asked = interrupt::flag()?;
+        if on_signal == OnSignal::Cancel {
+            interrupt::cancel()?;
+        }
+        let (sender, blocks) = sync_channel(WAITING);
+        thread::spawn(move || {
+            if let Err(error) = open().and_then(|input| send(input, &sender)) {
+                let _ = sender.send(Err(error));
+            }
+        });
+        Ok(Self { blocks, block: Vec::new(), at: 0, is_empty: true, on_signal, asked, asked_at: None })
+    }
+
+    /// What a read returns instead of waiting longer, once a signal came.
+    fn end(&mut self) -> Option<io::Result<usize>> {
+        if !self.asked.load(Ordering::Relaxed) {
+            return None;
+        }
+        if self.on_signal == OnSignal::Cancel || self.is_empty {
+            return Some(Err(io::Error::other(Error::Cancelled)));
+        }
+        let since = *self.asked_at.get_or_insert_with(Instant::now);
+        (since.elapsed() >= GRACE).then_some(Ok(0))
+    }
+}
+
+/// Reads an input to its end, block by block.
+fn send(mut input: impl Read, sender: &SyncSender<io::Result<Vec<u8>>>) -> io::Result<()> {
+    loop {
+        let mut block = vec![0; BLOCK];
+        match input.read(&mut block) {
+            Ok(0) => return Ok(()),
+            Ok(read) => block.truncate(read),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        }
+        if sender.send(Ok(block)).is_err() {
+            return Ok(());
+        }
+    }
+}
+
+#[cfg(unix)]
+fn is_file(stdin: &io::Stdin) -> bool {
+    use std::os::fd::AsFd;
+
+    let copy = stdin.as_fd().try_clone_to_owned().map(File::from);
+    copy.and_then(|file| file.metadata()).is_ok_and(|target| target.is_file())
+}
+
+#[cfg(not(unix))]
+fn is_file(_: &io::Stdin) -> bool {
+    false
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.at == self.block.len() {
+            if let Some(end) = self.end() {
+                return end;
+            }
+            match self.blocks.recv_timeout(LOOK) {
+                Ok(block) => (self.block, self.at, self.is_empty) = (block?, 0, false),
+                Err(RecvTimeoutError::Disconnected) => return Ok(0),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+        let count = buffer.len().min(self.block.len() - self.at);
+        buffer[..count].copy_from_slice(&self.block[self.at..self.at + count]);
+        self.at += count;
+        Ok(count)
+    }
+}

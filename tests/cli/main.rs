@@ -1,0 +1,11 @@
+//! The `qosguard` command as a shell calls it.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod command;
+mod inputs;
+mod interrupts;
+mod messages;
+mod outputs;
+mod pipeline;
+mod policies;
+mod verdicts;

@@ -1,0 +1,119 @@
+//! Policies and the notices about them.
+
+use tempfile::TempDir;
+
+use crate::command::{fails, ok, run};
+
+#[test]
+fn a_rule_on_the_attack_class_decides_and_an_unread_address_is_allowed() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    std::fs::write(
+        at.join("policy.toml"),
+        "version = 1\ndry_run = false\nallow = [\"10.0.0.0/8\"]\n[[rules]]\nname = \"floods\"\n\
+         when = { family = [\"flood\", \"port_scan\"] }\nthen = { action = \"isolate\", ttl_s = 60 }\n",
+    )
+    .unwrap();
+    ok(at, &["simulate", "-o", "sim.csv", "--rows", "3000", "--seed", "3", "--attack-share", "0.2"], b"");
+    let train =
+        ["train", "sim.csv", "--detector", "boosted_trees", "--policy", "policy.toml", "-o", "g.qosguard"];
+    ok(at, &train, b"");
+    let csv = std::fs::read_to_string(at.join("sim.csv")).unwrap();
+    // Addresses that the allow-list does not hold.
+    std::fs::write(at.join("outside.csv"), csv.replace(",10.", ",11.").replace("\n10.", "\n11.")).unwrap();
+    let decisions = |name: &str| -> Vec<serde_json::Value> {
+        let lines = ok(at, &["assess", "g.qosguard", name, "--json", "--all"], b"");
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let floods =
+        decisions("outside.csv").into_iter().filter(|d| d["family"] == "flood" || d["family"] == "port_scan");
+    let floods: Vec<serde_json::Value> = floods.collect();
+    assert!(floods.len() > 20, "{}", floods.len());
+    assert!(floods.iter().all(|d| d["rule"] == "floods" && d["action"] == "isolate"), "{floods:?}");
+
+    std::fs::write(at.join("unread.csv"), csv.replace(",10.", ",010.")).unwrap();
+    assert!(decisions("unread.csv").iter().all(|d| d["action"] == "allow"));
+    let output = run(at, &["assess", "g.qosguard", "unread.csv"], b"");
+    let summary = String::from_utf8(output.stderr).unwrap();
+    assert!(summary.contains("records allowed because one of their addresses cannot be read"), "{summary}");
+}
+
+#[test]
+fn a_guard_states_on_the_terminal_what_it_does_not_keep() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    ok(at, &["simulate", "-o", "few.csv", "--rows", "360", "--seed", "1", "--attack-share", "0"], b"");
+    let few = "warning: only 144 calibration rows for a false-positive rate of 0.01; 1000 or more are needed";
+    let output = run(at, &["train", "few.csv", "-o", "few.qosguard"], b"");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(stderr.contains(few), "{stderr}");
+    assert!(stderr.contains("note: the detector learns no attacks"), "{stderr}");
+    assert!(ok(at, &["inspect", "few.qosguard"], b"").contains(few));
+    let inspected: serde_json::Value =
+        serde_json::from_str(&ok(at, &["inspect", "few.qosguard", "--json"], b"")).unwrap();
+    assert!(inspected["notices"].as_array().unwrap().contains(&few.into()), "{inspected}");
+    let output = run(at, &["assess", "few.qosguard", "few.csv"], b"");
+    assert!(String::from_utf8(output.stderr).unwrap().contains(few));
+}
+
+#[test]
+fn a_mistake_in_a_policy_names_the_line() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    ok(at, &["simulate", "-o", "sim.csv", "--rows", "500"], b"");
+    std::fs::write(at.join("policy.yaml"), "version: 1\nallow:\n  - 010.0.0.0/8\n").unwrap();
+    let (code, message) =
+        fails(at, &["train", "sim.csv", "--policy", "policy.yaml", "-o", "g.qosguard"], b"");
+    assert_eq!(code, 5);
+    assert!(
+        message
+            .contains("policy.yaml, line 3: `allow[0]` must be an address or a prefix without leading zeros"),
+        "{message}"
+    );
+}
+
+#[test]
+fn rules_and_an_allow_list_without_columns_are_warned_of() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let csv: String = (0..600).map(|row| format!("{},{}\n", row * 7919 % 97, row * 31 % 11)).collect();
+    std::fs::write(at.join("own.csv"), format!("rtt,loss\n{csv}")).unwrap();
+    let allow = "warning: every action is `allow`: the records have no column of addresses to compare with the allow-list";
+    let rules = "warning: rules `control-services`, `calls`, `call-setup`, `lookups` never apply: the records have no column of service";
+    for arguments in [
+        &["train", "own.csv", "--false-positive-rate", "0.1", "-o", "g.qosguard"][..],
+        &["assess", "g.qosguard", "own.csv"],
+    ] {
+        let output = run(at, arguments, b"");
+        let printed = String::from_utf8(output.stderr).unwrap();
+        for line in [allow, rules] {
+            assert_eq!(printed.lines().filter(|printed| *printed == line).count(), 1, "{printed}");
+        }
+    }
+    let output = run(at, &["assess", "g.qosguard", "own.csv", "--json", "--all"], b"");
+    let lines = String::from_utf8(output.stdout).unwrap();
+    assert!(lines.lines().all(|line| line.contains(r#""action":"allow""#)));
+    let withheld = lines.lines().filter(|line| line.contains(r#""rule":"no-address""#)).count();
+    let counted = format!("warning: {withheld} records allowed because they have no address");
+    let printed = String::from_utf8(output.stderr).unwrap();
+    assert!(withheld > 0 && printed.contains(&counted), "{printed}");
+
+    // A guard of records with addresses, and records without.
+    ok(at, &["simulate", "--rows", "3000", "-o", "flows.jsonl"], b"");
+    ok(at, &["train", "flows.jsonl", "-o", "flows.qosguard"], b"");
+    let records = std::fs::read_to_string(at.join("flows.jsonl")).unwrap();
+    let bare: String = records
+        .lines()
+        .map(|line| {
+            let mut record: serde_json::Map<String, serde_json::Value> = serde_json::from_str(line).unwrap();
+            record.retain(|name, _| !["src_ip", "dst_ip"].contains(&name.as_str()));
+            format!("{}\n", serde_json::Value::Object(record))
+        })
+        .collect();
+    std::fs::write(at.join("bare.jsonl"), bare).unwrap();
+    let output = run(at, &["assess", "flows.qosguard", "bare.jsonl"], b"");
+    let printed = String::from_utf8(output.stderr).unwrap();
+    assert!(printed.contains("records allowed because they have no address"), "{printed}");
+    let output = run(at, &["assess", "flows.qosguard", "flows.jsonl"], b"");
+    assert!(!String::from_utf8(output.stderr).unwrap().contains("address"));
+}
