@@ -353,7 +353,10 @@ fn the_default_policy_is_cautious() {
         (answer.action.to_string(), recommender.rule_name(answer.rule).to_owned())
     };
     let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-    let any = Subject::default();
+    // The default allow-list withholds every action from a flow without addresses.
+    assert_eq!(at(5e-6, true, Subject::default()), pair("allow", "no-address"));
+    assert_eq!(at(0.5, false, Subject::default()), pair("allow", "clean"));
+    let any = Subject { src_ip: "198.51.100.7".parse().ok(), ..Subject::default() };
     assert_eq!(at(0.5, false, any), pair("allow", "clean"));
     assert_eq!(at(5e-3, true, any), pair("deprioritize for 300 s", "band low"));
     assert_eq!(
@@ -429,7 +432,8 @@ fn of_each_kind_the_first_rule_that_matches_wins() {
     .unwrap();
     let recommender = Recommender::new(policy);
     let inside = Some(Ipv4Addr::new(10, 0, 0, 1).into());
-    let sip = Subject { service: Some("sip"), dst_port: Some(5060), ..Subject::default() };
+    let outside = "198.51.100.7".parse().ok();
+    let sip = Subject { src_ip: outside, service: Some("sip"), dst_port: Some(5060), ..Subject::default() };
     let name = |p, is_anomaly, subject: Subject<'_>| {
         recommender.rule_name(recommender.recommend(p, is_anomaly, &subject).rule).to_owned()
     };
@@ -479,7 +483,7 @@ fn decisions_are_one_flat_object_and_one_line() {
 
     // The severity is always the policy's.
     let lying = Verdict { severity: Severity::None, family: None, p_value: 0.004, ..verdict };
-    let decision = recommender.decide(1, 0, lying, &Subject::default());
+    let decision = recommender.decide(1, 0, lying, &outside);
     assert_eq!(
         decision.to_string(),
         "0000000000000001 low p=0.004 score=0.71 → deprioritize for 300 s (rule: band low)"
@@ -513,7 +517,8 @@ fn a_protocol_is_found_by_number_and_by_every_name_that_the_readers_give_it() {
             };
             let recommender = Recommender::new(Policy::try_from(config).unwrap());
             let rule = |protocol| {
-                let subject = Subject { protocol: Some(protocol), ..Subject::default() };
+                let src_ip = "198.51.100.7".parse().ok();
+                let subject = Subject { src_ip, protocol: Some(protocol), ..Subject::default() };
                 recommender.recommend(0.5, true, &subject).rule
             };
             for protocol in [Protocol::Name(&read), Protocol::Number(number)] {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 /// Runs the command in a folder, with some standard input.
-pub fn run(directory: &Path, arguments: &[&str], input: &[u8]) -> Output {
+pub(crate) fn run(directory: &Path, arguments: &[&str], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_qosguard"))
         .args(arguments)
         .current_dir(directory)
@@ -24,7 +24,7 @@ pub fn run(directory: &Path, arguments: &[&str], input: &[u8]) -> Output {
 }
 
 /// Runs a command that must succeed; gives its standard output.
-pub fn ok(directory: &Path, arguments: &[&str], input: &[u8]) -> String {
+pub(crate) fn ok(directory: &Path, arguments: &[&str], input: &[u8]) -> String {
     let output = run(directory, arguments, input);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(0), "{arguments:?}: {stderr}");
@@ -32,13 +32,13 @@ pub fn ok(directory: &Path, arguments: &[&str], input: &[u8]) -> String {
 }
 
 /// Runs a command that must fail; gives its exit code and message.
-pub fn fails(directory: &Path, arguments: &[&str], input: &[u8]) -> (i32, String) {
+pub(crate) fn fails(directory: &Path, arguments: &[&str], input: &[u8]) -> (i32, String) {
     let output = run(directory, arguments, input);
     (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 
 /// A capture (pcap, raw IP) of one UDP packet a second, each of a flow of its own.
-pub fn capture(packets: u16) -> Vec<u8> {
+pub(crate) fn capture(packets: u16) -> Vec<u8> {
     let mut capture = Vec::new();
     for word in [0xa1b2_c3d4_u32, 0x0002_0004, 0, 0, 65_535, 101] {
         capture.extend(word.to_be_bytes());
@@ -55,7 +55,7 @@ pub fn capture(packets: u16) -> Vec<u8> {
 }
 
 /// A NetFlow v5 datagram of one flow.
-pub fn netflow5() -> Vec<u8> {
+pub(crate) fn netflow5() -> Vec<u8> {
     let mut datagram = vec![0, 5, 0, 1];
     datagram.extend([0; 20]);
     datagram.extend([10, 0, 0, 1, 10, 0, 0, 2, 0, 0, 0, 0, 0, 1, 0, 2, 0, 0, 0, 3, 0, 0, 0, 180]);
@@ -65,14 +65,14 @@ pub fn netflow5() -> Vec<u8> {
 
 /// Sends a signal, such as `INT` for Ctrl-C, to one process alone.
 #[cfg(unix)]
-pub fn send(signal: &str, child: &std::process::Child) {
+pub(crate) fn send(signal: &str, child: &std::process::Child) {
     let sent = Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap();
     assert!(sent.success(), "the command ended by itself");
 }
 
 /// Starts a command, sends a signal after a moment, and returns its exit code and what it wrote to standard error.
 #[cfg(unix)]
-pub fn ended_by(signal: &str, directory: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+pub(crate) fn ended_by(signal: &str, directory: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let child = Command::new(env!("CARGO_BIN_EXE_qosguard"))
         .args(arguments)
         .current_dir(directory)

@@ -99,7 +99,7 @@ fn an_input_without_a_flow_has_an_exit_code_of_its_own() {
         .unwrap();
     std::fs::write(
         at.join("eve.json"),
-        "{\"timestamp\":\"2026-03-01T08:00:00.000000+0000\",\"event_type\":\"dns\"}\n",
+        "{\"timestamp\":\"2026-03-01T08:00:00.000000+0000\",\"flow_id\":1,\"event_type\":\"dns\"}\n",
     )
     .unwrap();
     ok(at, &["simulate", "--rows", "500", "-o", "flows.csv"], b"");

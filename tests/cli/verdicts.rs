@@ -16,8 +16,8 @@ use crate::command::ok;
 
 /// Two members, so that decisions have evidence.
 const ENSEMBLE: &str = r#"{ "kind": "ensemble", "members": [
-    { "name": "forest", "weight": 1, "detector": { "kind": "isolation_forest", "trees": 20 } },
-    { "name": "boosted", "weight": 2, "detector": { "kind": "boosted_trees", "trees": 10 } } ] }"#;
+    { "name": "forest", "weight": 1, "kind": "isolation_forest", "trees": 20 },
+    { "name": "boosted", "weight": 2, "kind": "boosted_trees", "trees": 10 } ] }"#;
 
 /// The columns of a file after the first `skipped`.
 fn columns(batch: &RecordBatch, skipped: usize) -> RecordBatch {
