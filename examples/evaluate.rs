@@ -9,7 +9,7 @@
 //! cargo run --release --example evaluate -- cicids2017-no-port PATH/five_days.csv
 //! ```
 //!
-//! cargo run --release --example evaluate -- simulated 100000                  # rows; the last 30 % in time are the test
+//! cargo run --release --example evaluate -- simulated 100000                  # rows to train, and as many of another seed to test
 //! cargo run --release --example evaluate -- in-time PATH/any.csv              # the last 30 % in time are the test
 //!
 //! Further arguments: `auto` takes the ensemble that fits the table instead of the isolation forest on clean rows, and
@@ -120,7 +120,8 @@ fn parts(protocol: &str, path: &Path) -> Result<Vec<(String, Table, Table)>> {
         }
         "simulated" => {
             let rows = path.to_string_lossy().parse().unwrap_or(100_000);
-            in_time(&simulate::table(&FlowSimulatorConfig { rows, ..Default::default() })?)
+            let table = |seed| simulate::table(&FlowSimulatorConfig { rows, seed, ..Default::default() });
+            Ok(vec![("simulated, another seed".into(), table(0)?, table(1)?)])
         }
         "in-time" => in_time(&telemetry::read_csv(path)?),
         other => {

@@ -38,7 +38,7 @@ def test_scores_do_not_depend_on_the_way_that_records_come(flows: tuple[qg.Table
     assert loaded.context_columns == guard.context_columns
     assert (loaded.assess(test).scores == scores).all()
     assert (pickle.loads(pickle.dumps(guard)).assess(test).scores == scores).all()
-    order = np.random.default_rng(0).permutation(test.num_rows)
+    order = np.random.default_rng(0).permutation(len(test))
     assert (guard.assess(test.take(order)).scores == scores[order]).all()
     assert (guard.assess(test.to_pandas()).scores == scores).all()
     extended = guard.append_contexts(test)
@@ -60,5 +60,5 @@ def test_errors_name_the_setting(flows: tuple[qg.Table, qg.Table]) -> None:
         with pytest.raises(qg.errors.InvalidArgumentError, match=message):
             qg.Guard(context=context).fit(train)  # type: ignore[arg-type]
     guard = qg.Guard(context="host").fit(train)
-    with pytest.raises(qg.errors.SchemaMismatchError, match="time"):
+    with pytest.raises(qg.errors.SchemaMismatchError, match="missing"):
         guard.assess(qg.Table.from_records([{"duration": 1.0}], qg.Schema("plain", [qg.Column("duration")])))
