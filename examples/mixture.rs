@@ -27,7 +27,7 @@ use qosguard::detect::{
     TrainingConfig, ValidationMetrics,
 };
 use qosguard::evaluate::{MeanSd, Split, roc_auc, tpr_at_fpr};
-use qosguard::features::{Featurizer, FlowFeaturizerConfig};
+use qosguard::features::{Featurizer, TableEncoderConfig};
 use qosguard::ndarray::Axis;
 use qosguard::telemetry::{self, Table};
 use qosguard::{Detector, Error, IsolationForestConfig, Result};
@@ -78,7 +78,7 @@ fn run(protocol: &str, path: &Path) -> Result<()> {
 fn one_seed(train: &Table, test: &Table, seed: u64) -> Result<Vec<(String, [f64; 3])>> {
     let split = Split::stratified(&labels(train)?, 0.1, seed)?;
     let (fitted, held_out) = (train.take(&split.train)?, train.take(&split.test)?);
-    let featurizer = FlowFeaturizerConfig::default().fit(&fitted)?;
+    let featurizer = TableEncoderConfig::default().fit(&fitted)?;
     let matrix = |table: &Table| Ok::<_, Error>(featurizer.transform(table)?.matrix);
     let (classes, names) = classes(&fitted)?;
     let codes: Vec<Option<u32>> = classes.into_iter().map(Some).collect();

@@ -195,7 +195,7 @@ mod tests {
 
     use super::*;
     use crate::detect::AnyDetectorConfig;
-    use crate::features::FlowFeaturizerConfig;
+    use crate::features::TableEncoderConfig;
 
     fn failed<T: DeserializeOwned + Serialize>(value: Value) -> String {
         match from_value::<T>(value) {
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn a_list_does_not_stand_for_named_settings() {
         let categories = json!({"categories": ["one_hot", 5]});
-        let error = failed::<FlowFeaturizerConfig>(categories);
+        let error = failed::<TableEncoderConfig>(categories);
         assert!(error.starts_with("`categories` must be an object"), "{error}");
     }
 }

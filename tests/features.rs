@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use qosguard::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
-use qosguard::features::{Categories, DropReason, Featurizer, FlowFeaturizer, FlowFeaturizerConfig, Scaling};
+use qosguard::features::{Categories, DropReason, Featurizer, Scaling, TableEncoder, TableEncoderConfig};
 use qosguard::telemetry::{ReadReport, Schema, Table};
 
 /// A table with the numeric features `a` and `b` and the category `c`.
@@ -20,8 +20,8 @@ fn table(a: Vec<Option<f64>>, b: Vec<Option<f64>>, c: Vec<Option<&str>>) -> Tabl
     Table::new(schema, vec![batch], ReadReport::default()).unwrap()
 }
 
-fn fit(table: &Table) -> FlowFeaturizer {
-    FlowFeaturizerConfig::default().fit(table).unwrap()
+fn fit(table: &Table) -> TableEncoder {
+    TableEncoderConfig::default().fit(table).unwrap()
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn columns_that_tell_nothing_are_dropped_by_name() {
 #[test]
 fn a_missing_category_is_a_value_of_its_own() {
     let train = table(vec![Some(1.0); 3], vec![Some(1.0); 3], vec![Some("x"), None, None]);
-    let mut config = FlowFeaturizerConfig::default();
+    let mut config = TableEncoderConfig::default();
     config.categories = Categories::OneHot { cap: 8 };
     let featurizer = config.fit(&train).unwrap();
     assert_eq!(featurizer.names(), ["c=", "c=x", "c=<other>"]);
@@ -85,7 +85,7 @@ fn a_repeated_category_is_dropped_by_name() {
 fn ordinal_codes_for_trees() {
     let train = table(vec![Some(1.0), Some(2.0)], vec![Some(1.0); 2], vec![Some("x"), Some("y")]);
     let config = |cap| {
-        let mut config = FlowFeaturizerConfig::default();
+        let mut config = TableEncoderConfig::default();
         (config.categories, config.scaling) = (Categories::Ordinal { cap }, Scaling::None);
         config
     };
@@ -131,7 +131,7 @@ proptest! {
         let whole = featurizer.transform(&fresh).unwrap();
         prop_assert!(whole.matrix.iter().all(|v| v.is_finite()));
         let text = serde_json::to_string(&featurizer).unwrap();
-        prop_assert_eq!(&serde_json::from_str::<FlowFeaturizer>(&text).unwrap(), &featurizer);
+        prop_assert_eq!(&serde_json::from_str::<TableEncoder>(&text).unwrap(), &featurizer);
         for row in 0..fresh.n_rows() {
             let alone = featurizer.transform(&fresh.take(&[row]).unwrap()).unwrap();
             prop_assert_eq!(alone.matrix.row(0), whole.matrix.row(row));

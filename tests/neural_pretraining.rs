@@ -12,7 +12,7 @@ use qosguard::detect::{
     PretrainingConfig, TrainingConfig,
 };
 use qosguard::evaluate::{Split, roc_auc};
-use qosguard::features::{Featurizer, FlowFeaturizerConfig};
+use qosguard::features::{Featurizer, TableEncoderConfig};
 use qosguard::telemetry::{Table, read_csv};
 
 const SEEDS: u64 = 5;
@@ -43,7 +43,7 @@ fn pretraining_beats_a_start_from_scratch_on_unsw_nb15() {
 
 /// Trains on `train` with and without pretraining, and asserts that it raises the mean ROC AUC on `test`.
 fn compare(train: &Table, test: &Table) {
-    let featurizer = FlowFeaturizerConfig::default().fit(train).unwrap();
+    let featurizer = TableEncoderConfig::default().fit(train).unwrap();
     let (x, fresh) = (featurizer.transform(train).unwrap(), featurizer.transform(test).unwrap());
     let (labels, truth) = (train.labels().unwrap().unwrap(), test.labels().unwrap().unwrap());
     let columns = Columns::by_name(&x.names, featurizer.categorical());

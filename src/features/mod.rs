@@ -15,9 +15,6 @@ pub use encode::{
     BoundEncoder, Categories, CategoryEncoder, DropReason, Dropped, NumberEncoder, Scaling, TableEncoder,
     TableEncoderConfig,
 };
-// The names of earlier releases.
-#[doc(hidden)]
-pub use encode::{TableEncoder as FlowFeaturizer, TableEncoderConfig as FlowFeaturizerConfig};
 
 use crate::error::Result;
 use crate::telemetry::Table;

@@ -10,7 +10,7 @@ use ndarray::{Array2, Axis};
 
 use super::Guard;
 use super::bind::Bound;
-use super::notice::Notice;
+use super::notice::{self, Notice};
 use super::subjects::Subjects;
 use crate::calibrate::Probability;
 use crate::detect::{AnyDetector, Classifier, Detector};

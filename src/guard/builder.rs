@@ -18,7 +18,7 @@ use crate::detect::{
     FitContext, Fitted, IsolationForestConfig, Labels, TreeEnsemble,
 };
 use crate::error::{Error, Result};
-use crate::features::{ContextConfig, Featurizer, FlowFeaturizer, FlowFeaturizerConfig, replay};
+use crate::features::{ContextConfig, Featurizer, TableEncoder, TableEncoderConfig, replay};
 use crate::progress::{self, Monitor};
 use crate::qos::Policy;
 use crate::rng::Stream;
@@ -64,7 +64,7 @@ pub struct Training {
 #[must_use = "call `.fit(&table)` to get a `Guard`"]
 pub struct GuardBuilder {
     contexts: Vec<ContextConfig>,
-    featurizer: FlowFeaturizerConfig,
+    featurizer: TableEncoderConfig,
     /// `None` chooses by the labels of the table; see [`GuardBuilder::auto`].
     detector: Option<AnyDetectorConfig>,
     threshold: ThresholdRule,
@@ -79,7 +79,7 @@ impl Default for GuardBuilder {
     fn default() -> Self {
         Self {
             contexts: Vec::new(),
-            featurizer: FlowFeaturizerConfig::default(),
+            featurizer: TableEncoderConfig::default(),
             detector: Some(IsolationForestConfig::default().into()),
             threshold: ThresholdRule::FalsePositiveRate { rate: 0.01 },
             policy: Policy::default(),
@@ -102,7 +102,7 @@ impl GuardBuilder {
     }
 
     /// How raw records become features.
-    pub fn featurizer(mut self, config: FlowFeaturizerConfig) -> Self {
+    pub fn featurizer(mut self, config: TableEncoderConfig) -> Self {
         self.featurizer = config;
         self
     }
@@ -288,7 +288,7 @@ fn fit_detector(
 fn fit_families(
     table: &Table,
     rows: &[usize],
-    featurizer: &FlowFeaturizer,
+    featurizer: &TableEncoder,
     seed: u64,
 ) -> Result<Option<TreeEnsemble>> {
     let Some(families) = table.families()? else { return Ok(None) };
@@ -362,7 +362,7 @@ fn cut(mut rows: Vec<usize>, (first, second): (f64, f64)) -> (Vec<usize>, Vec<us
 }
 
 fn score_rows(
-    featurizer: &FlowFeaturizer,
+    featurizer: &TableEncoder,
     detector: &AnyDetector,
     table: &Table,
     rows: &[usize],

@@ -9,7 +9,7 @@ use super::Guard;
 use crate::detect::Detector;
 use crate::error::{Error, Result};
 use crate::explain::{CleanRange, Explanation, Observed, TopReasons};
-use crate::features::{Featurizer, FlowFeaturizer};
+use crate::features::{Featurizer, TableEncoder};
 use crate::telemetry::Table;
 
 /// Why a guard scores the records of a table as it does; made by [`Guard::explain`].
@@ -154,7 +154,7 @@ impl GuardExplanation {
 }
 
 /// What each column that the featurizer reads looks like in clean training rows.
-pub(super) fn clean_ranges(featurizer: &FlowFeaturizer, clean: &Table) -> Result<Vec<CleanRange>> {
+pub(super) fn clean_ranges(featurizer: &TableEncoder, clean: &Table) -> Result<Vec<CleanRange>> {
     let range = |column: &str| {
         let arrays: Vec<_> =
             clean.batches().iter().filter_map(|batch| batch.column_by_name(column)).collect();
@@ -180,7 +180,7 @@ pub(super) fn clean_ranges(featurizer: &FlowFeaturizer, clean: &Table) -> Result
 }
 
 /// Refuses ranges that do not belong to the columns.
-pub(super) fn check_ranges(ranges: &[CleanRange], featurizer: &FlowFeaturizer) -> Result<()> {
+pub(super) fn check_ranges(ranges: &[CleanRange], featurizer: &TableEncoder) -> Result<()> {
     let expected = featurizer.columns().len();
     if !ranges.is_empty() && ranges.len() != expected {
         return Err(Error::ShapeMismatch { what: "clean ranges", expected, got: ranges.len() });

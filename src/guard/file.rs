@@ -12,7 +12,7 @@ use crate::calibrate::{Conformal, Probability, Tail, Threshold};
 use crate::detect::{AnyDetector, AnyHeader, Detector};
 use crate::error::{Error, Result};
 use crate::explain::CleanRange;
-use crate::features::{ContextConfig, Featurizer, FlowFeaturizer, extended};
+use crate::features::{ContextConfig, Featurizer, TableEncoder, extended};
 use crate::qos::Policy;
 use crate::strict::list_for_fields;
 use crate::telemetry::{Role, Schema};
@@ -41,7 +41,7 @@ struct Header {
     schema: Schema,
     #[serde(default)]
     contexts: Vec<ContextConfig>,
-    featurizer: FlowFeaturizer,
+    featurizer: TableEncoder,
     detector: AnyHeader,
     #[serde(default)]
     families: Option<AnyHeader>,

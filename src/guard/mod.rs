@@ -19,7 +19,7 @@ use crate::calibrate::{Conformal, Probability, Threshold};
 use crate::detect::{AnyDetector, Classifier, Detector, TreeEnsemble};
 use crate::error::{Error, Result};
 use crate::explain::CleanRange;
-use crate::features::{ContextConfig, Featurizer, FlowFeaturizer, extended};
+use crate::features::{ContextConfig, Featurizer, TableEncoder, extended};
 use crate::qos::{Policy, Recommender};
 use crate::telemetry::{Column, Schema, SchemaFit, Table};
 
@@ -76,7 +76,7 @@ struct Stages {
     schema: Arc<Schema>,
     /// In the order that records go through them.
     contexts: Vec<ContextConfig>,
-    featurizer: FlowFeaturizer,
+    featurizer: TableEncoder,
     detector: AnyDetector,
     conformal: Conformal,
     threshold: Threshold,
@@ -236,7 +236,7 @@ impl Guard {
     }
 
     /// The fitted featurizer.
-    pub fn featurizer(&self) -> &FlowFeaturizer {
+    pub fn featurizer(&self) -> &TableEncoder {
         &self.stages.featurizer
     }
 

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 
 use crate::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 
-use crate::qos::{Protocol, Subject, read_address};
-use crate::telemetry::{Column, Field, Schema};
+use crate::qos::{Protocol, Subject};
+use crate::telemetry::{Column, Field, Schema, read_address};
 
 /// The columns of one batch with a flow's addresses, ports, protocol and service.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use qosguard::features::{Featurizer, FlowFeaturizerConfig};
+use qosguard::features::{Featurizer, TableEncoderConfig};
 use qosguard::telemetry::packets::{
     DecodeOptions, FlowMeter, FlowMeterConfig, PacketReader, Profile, read_flows,
 };
@@ -238,13 +238,13 @@ fn the_featurizer_of_a_data_set_accepts_a_capture() {
         [("improved_5days_sample.csv", Profile::Cic), ("generated_84col_web_attacks.csv", Profile::CicLegacy)]
     {
         let path = flows.join(file);
-        let featurizer = FlowFeaturizerConfig::default().fit(&read_csv(&path).unwrap()).unwrap();
+        let featurizer = TableEncoderConfig::default().fit(&read_csv(&path).unwrap()).unwrap();
         let flows = read_flows(&capture, &config(profile)).unwrap();
         let features = featurizer.transform(&flows).unwrap();
         assert_eq!(features.matrix.nrows(), flows.n_rows());
         assert!(flows.n_rows() > 10 && features.matrix.iter().all(|v| v.is_finite()));
         // The reverse: a featurizer fitted on a capture accepts the data set.
-        let featurizer = FlowFeaturizerConfig::default().fit(&flows).unwrap();
+        let featurizer = TableEncoderConfig::default().fit(&flows).unwrap();
         let batch = CsvReader::open(&path, &ReadOptions::default()).unwrap().next().unwrap().unwrap();
         for column in featurizer.columns() {
             assert!(batch.column_by_name(column).is_some(), "{column}");

@@ -128,21 +128,20 @@ pub(crate) fn schema(option: &str, name: &str) -> Result<Schema> {
     let path = Path::new(name);
     if path.extension().is_none_or(|ending| !ending.eq_ignore_ascii_case("toml")) {
         return Schema::preset(name).map_err(|error| match error {
-            Error::InvalidArgument { expected, got, .. } => Error::InvalidArgument {
-                name: option.into(),
-                expected: format!("a .toml file or {expected}"),
-                got,
-            },
+            Error::InvalidArgument { problem, .. } => {
+                let (expected, got) =
+                    (problem.expected().unwrap_or_default(), problem.got().unwrap_or_default());
+                Error::invalid(option, format!("a .toml file or {expected}"), got)
+            }
             other => other,
         });
     }
     let text = std::fs::read_to_string(path).map_err(|source| Error::Io { path: path.into(), source })?;
-    Schema::from_toml(&text).map_err(|error| match error {
-        Error::InvalidArgument { name: field, expected, got } => {
-            let field = if field == "schema" { String::new() } else { format!(": {field}") };
-            Error::InvalidArgument { name: format!("{option} {name}{field}"), expected, got }
-        }
-        other => other,
+    Schema::from_toml(&text).map_err(|error| {
+        error.with_path(|field| match field.as_str() {
+            "schema" => format!("{option} {name}"),
+            _ => format!("{option} {name}: {field}"),
+        })
     })
 }
 
