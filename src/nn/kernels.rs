@@ -11,6 +11,7 @@ pub(crate) const EPSILON: f32 = 1e-5;
 /// Parts of a sum.
 const LANES: usize = 16;
 /// `1 / √(2π)`.
+#[cfg(feature = "train")]
 const BELL_TOP: f32 = 0.398_942_3;
 
 wide! {
@@ -121,6 +122,7 @@ fn normal(x: f32) -> (f32, f32) {
 }
 
 /// `x Φ(x)`.
+#[cfg(feature = "train")]
 #[allow(clippy::inline_always, reason = "part of wide loops")]
 #[inline(always)]
 pub(crate) fn gelu_of(x: f32) -> f32 {

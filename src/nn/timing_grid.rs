@@ -9,7 +9,6 @@ use crate::error::{Error, Result};
 pub(crate) struct Grid {
     /// Indices of the statistics among the numbers of a batch.
     pub(crate) numbers: Vec<u32>,
-    pub(crate) owners: Vec<usize>,
     /// The index of the statistic at each position and channel; the number of statistics for an empty cell.
     pub(crate) slots: Vec<u32>,
     /// (positions, channels)
@@ -19,7 +18,7 @@ pub(crate) struct Grid {
 impl Grid {
     pub(crate) fn new(inputs: &Inputs, columns: Option<&Columns>, layout: TimingLayout) -> Result<Self> {
         let timing = columns.map(|columns| columns.timing.as_slice()).unwrap_or_default();
-        let (mut numbers, mut owners) = (Vec::new(), Vec::new());
+        let mut numbers = Vec::new();
         // The statistic at each position of each channel.
         let mut grid: Vec<Vec<Option<u32>>> = Vec::new();
         for (i, channel) in timing.iter().enumerate() {
@@ -34,7 +33,6 @@ impl Grid {
                             return Err(Error::invalid(name, expected, column));
                         };
                         numbers.push(number as u32);
-                        owners.push(*column);
                         Some(numbers.len() as u32 - 1)
                     }
                 });
@@ -59,6 +57,6 @@ impl Grid {
                 ((0..positions).flat_map(cell).collect(), (positions, grid.len()))
             }
         };
-        Ok(Self { numbers, owners, slots, shape })
+        Ok(Self { numbers, slots, shape })
     }
 }

@@ -76,11 +76,12 @@ impl TemporalCnn {
             channels = next;
         }
         let width = if config.pool { channels } else { positions * channels };
+        let owners = grid.numbers.iter().map(|&number| inputs.numbers[number as usize].feature).collect();
         let n = grid.numbers.len();
         let cells = grid.slots.len();
         Ok(Self {
             numbers: weights.place().tensor(grid.numbers, n)?,
-            owners: grid.owners,
+            owners,
             slots: weights.place().tensor(grid.slots, cells)?,
             shape: grid.shape,
             convs,
