@@ -366,6 +366,7 @@ impl Assessment {
 
     /// Names of the columns of the Arrow form.
     #[getter]
+    #[expect(clippy::unused_self, reason = "a property of every assessment")]
     fn columns(&self) -> Vec<&'static str> {
         DecisionColumn::ALL.iter().map(DecisionColumn::name).collect()
     }
