@@ -162,7 +162,8 @@ fn times_of_syslog_get_a_year_that_is_written_down() {
     let year = column(&table, "when").year.unwrap();
     assert!((2025..2200).contains(&year));
     let first = numbers(&table, "when")[0].unwrap();
-    let iso = timed("when", &[&format!("{year}-03-01 08:00:00"); 2]);
+    let iso = format!("{year}-03-01 08:00:00");
+    let iso = timed("when", &[iso.as_str(), iso.as_str()]);
     assert_eq!(Some(first), numbers(&iso, "when")[0]);
     assert_eq!(numbers(&table, "when")[1], Some(first + 1.0));
     assert_eq!(Schema::from_toml(&schema.to_toml()).unwrap(), **schema);
