@@ -25,7 +25,7 @@ use crate::strict::list_for_fields;
 /// use serde_json::json;
 ///
 /// let read = |value| settings::from_value::<AnyDetectorConfig>(value);
-/// let member = |trees| json!({"detector": {"kind": "isolation_forest", "trees": trees}});
+/// let member = |trees| json!({"name": "forest", "detector": {"kind": "isolation_forest", "trees": trees}});
 /// read(json!({"kind": "ensemble", "members": [member(json!(50))]}))?;
 /// let error = read(json!({"kind": "ensemble", "members": [member(json!("x"))]})).unwrap_err();
 /// assert_eq!(error.to_string(), "`members[0].detector.trees` must be a whole number from 0, got string \"x\"");
@@ -155,7 +155,7 @@ pub(crate) fn problem(path: &str, message: &str) -> (String, Problem) {
         let Some((_, rest)) = message.split_once(kind) else { continue };
         let Some((got, expected)) = rest.split_once(", expected ") else { continue };
         let (expected, got) =
-            (plain(expected.split(" at line ").next().unwrap_or_default()), got.replace('`', "\""));
+            (plain(expected.split(" at line ").next().unwrap_or_default()), got.replace('`', ""));
         let problem = match kind {
             "invalid type: " => Problem::WrongType { expected, got },
             _ => Problem::OutOfDomain { expected, got },
@@ -208,7 +208,8 @@ mod tests {
     #[test]
     fn a_wrong_setting_is_named_at_any_depth() {
         let forest = |name: &str, value: Value| json!({"kind": "isolation_forest", name: value});
-        let ensemble = |detector: Value| json!({"kind": "ensemble", "members": [{"detector": detector}]});
+        let ensemble =
+            |detector: Value| json!({"kind": "ensemble", "members": [{"name": "a", "detector": detector}]});
         let number = "must be a whole number from 0, got string \"x\"";
         let read = failed::<AnyDetectorConfig>;
         assert_eq!(read(forest("trees", json!("x"))), format!("`trees` {number}"));
@@ -216,8 +217,7 @@ mod tests {
             read(ensemble(forest("trees", json!("x")))),
             format!("`members[0].detector.trees` {number}")
         );
-        let twice =
-            json!({"kind": "ensemble", "members": [{"detector": ensemble(forest("trees", json!("x")))}]});
+        let twice = ensemble(ensemble(forest("trees", json!("x"))));
         assert_eq!(read(twice), format!("`members[0].detector.members[0].detector.trees` {number}"));
         assert!(
             read(ensemble(forest("treez", json!(5))))

@@ -47,7 +47,7 @@ fn settings_of_a_context_come_from_a_file() {
     assert_eq!(train("host.json").0, 0);
     let (code, _, stderr) = train("wrong.json");
     assert_ne!(code, 0);
-    assert!(stderr.contains("--context") && stderr.contains("unknown field `window`"), "{stderr}");
+    assert!(stderr.contains("`wrong.json: window` is unknown here; the names are windows"), "{stderr}");
     let (_, _, stderr) = train("hosts");
     assert!(stderr.contains("`--context` must be `host`"), "{stderr}");
 }

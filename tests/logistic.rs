@@ -209,7 +209,7 @@ fn bad_input_is_named() {
         (
             message(config.fit_classes(x.view(), &[0, 1], &["a".into(), "a".into()], None)),
             ErrorKind::InvalidArgument,
-            "`classes[1]` must be a name that no other class has, got a",
+            "`classes[1]` must be a unique name, got a",
         ),
         (
             message(config.fit_classes(x.view(), &[0, 0], &names(1), None)),

@@ -81,10 +81,7 @@ fn load_takes_the_format_from_the_extension() {
     let path = folder.path().join("bad.toml");
     std::fs::write(&path, "version = 1\ndry_run = 3").unwrap();
     let error = Policy::load(&path).unwrap_err().to_string();
-    assert_eq!(
-        error,
-        format!("{}, line 2: `dry_run` must be true or false, got integer `3`", path.display())
-    );
+    assert_eq!(error, format!("{}, line 2: `dry_run` must be true or false, got integer 3", path.display()));
     std::fs::write(&path, b"version = 1 # \xff").unwrap();
     assert_eq!(field_of(Policy::load(&path)), "file");
 }
@@ -271,7 +268,7 @@ fn the_ladder_may_not_become_milder() {
 fn errors_say_what_and_why() {
     let cases = [
         ("version = 1\nallow = ['10.0.0.1/8']", 2, "allow[0]", "string \"10.0.0.1/8\""),
-        ("version = 1\n[actions]\nlow = {action='drop', ttl_s=-5}", 3, "actions.low.ttl_s", "integer `-5`"),
+        ("version = 1\n[actions]\nlow = {action='drop', ttl_s=-5}", 3, "actions.low.ttl_s", "integer -5"),
     ];
     for (text, line, field, got) in cases {
         let error = Policy::from_toml(text).unwrap_err();
@@ -301,12 +298,12 @@ fn every_mistake_names_its_line() {
     let cases: [(&str, &str, &str, &str); 9] = [
         ("1e-4", "true", "bands.high", "a number"),
         ("1e-4", "1e-2", "bands.high", "above 0 and below 0.001"),
-        ("critical", "severe", "bands.severe", "`medium`, `high`, `critical`"),
+        ("critical", "severe", "bands.severe", "the names are medium, high, critical"),
         ("10.0.0.0", "010.0.0.0", "allow[0]", "without leading zeros"),
         ("53", "\"fifty\"", "rules[0].when.dst_port", "a port from 0 to 65535"),
         ("60", "0", "rules[0].then.ttl_s", "a whole number of seconds"),
         ("60", "\"soon\"", "rules[0].then.ttl_s", "a whole number"),
-        ("family", "familly", "rules[0].when.familly", "`family`"),
+        ("family", "familly", "rules[0].when.familly", "family"),
         ("dos", " dos ", "rules[0].when.family[0]", "without blanks"),
     ];
     let read: [(&str, &str, Read); 3] = [
@@ -334,7 +331,7 @@ fn every_mistake_names_its_line() {
                 }
                 other => panic!("{format}, {from} → {to}: {other}"),
             }
-            assert!(words.starts_with(&format!("policy, line {line}: `{field}` must be ")), "{words}");
+            assert!(words.starts_with(&format!("policy, line {line}: `{field}` ")), "{words}");
             assert!(words.contains(expected), "{format}: {words}");
         }
         // What is left out is missed where it belongs.

@@ -36,7 +36,7 @@ fn what_is_read_is_never_written_over() {
     ] {
         let (code, message) = fails(at, arguments, b"");
         assert_eq!(code, 2, "{arguments:?}: {message}");
-        assert!(message.contains("flows.csv") && message.contains("another file"), "{message}");
+        assert!(message.contains("flows.csv") && message.contains("not an input"), "{message}");
         assert!(std::fs::read(at.join("flows.csv")).unwrap() == before, "{arguments:?}");
     }
 }

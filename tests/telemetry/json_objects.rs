@@ -79,13 +79,19 @@ fn what_is_flattened_is_bounded() {
 #[test]
 fn keys_that_some_records_lack_are_columns() {
     let text: String = (0..40)
-        .map(|i| if i % 4 == 0 { format!("{{\"x\":{i}}}\n") } else { format!("{{\"x\":{i},\"y\":{i}.5}}\n") })
+        .map(|i| (i % 7, i))
+        .map(
+            |(x, i)| {
+                if i % 4 == 0 { format!("{{\"x\":{x}}}\n") } else { format!("{{\"x\":{x},\"y\":{i}.5}}\n") }
+            },
+        )
         .collect();
     let table = jsonl(text, &ReadOptions::default()).unwrap();
     assert_eq!(numbers(&table, "y")[..3], [None, Some(1.5), Some(2.5)]);
     assert_eq!((table.report().rejected, table.report().absent["y"]), (0, 10));
     let text: String = (0..40)
-        .map(|i| if i > 0 { format!("{{\"x\":{i}}}\n") } else { format!("{{\"x\":{i},\"y\":{i}.5}}\n") })
+        .map(|i| (i % 7, i))
+        .map(|(x, i)| if i > 0 { format!("{{\"x\":{x}}}\n") } else { format!("{{\"x\":{x},\"y\":{i}.5}}\n") })
         .collect();
     let table = jsonl(text, &ReadOptions::default()).unwrap();
     assert_eq!(table.schema().columns()[1].role, Role::Ignore, "{:?}", table.report().inferred);

@@ -253,7 +253,7 @@ fn bad_settings_and_bad_rows_are_named() {
     assert!(refused(|c| c.experts.truncate(1)).contains("`experts`"));
     assert!(refused(|c| c.experts[1].name = "boosted".into()).contains("experts[1]"));
     assert!(refused(|c| c.folds = 1).contains("folds"));
-    assert!(refused(|c| c.attack_clusters = 0).contains("`kinds`"));
+    assert!(refused(|c| c.attack_clusters = 0).contains("`attack_clusters`"));
     assert!(refused(|c| c.clean_clusters = 0).contains("`clean_clusters`"));
     assert!(refused(|c| c.uniform_weight = 1.5).contains("uniform_weight"));
     assert!(refused(|c| c.held_out_fraction = f64::NAN).contains("held_out_fraction"));

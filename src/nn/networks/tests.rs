@@ -328,7 +328,7 @@ fn what_does_not_fit_is_named() {
     assert!(mixture(|c| c.experts.truncate(1)).contains("`architecture.experts` must be 2 to 64"));
     assert!(mixture(|c| c.experts[1].name = "tabular".into()).contains("architecture.experts[1].name"));
     let wide =
-        "`architecture.experts[1].network` must be a network, no mixture, of width 32, got mlp of width 5";
+        "`architecture.experts[1].network` must be a network of width 32, not a mixture, got mlp of width 5";
     assert_eq!(
         mixture(|c| c.experts[1].network = Architecture::Mlp(MlpConfig { hidden: vec![5], dropout: 0.0 })),
         wide

@@ -139,6 +139,8 @@ impl Clock {
     }
 
     fn read_once(&self, cell: &[u8]) -> Result<Stamp, Reason> {
+        // A program that holds all numbers as floats writes digits with a fraction.
+        let cell = if self.digits { cell.strip_suffix(b".0").unwrap_or(cell) } else { cell };
         if let Some(stamp) = self.format.as_ref().and_then(|format| self.own(format, cell)) {
             return Ok(stamp);
         }

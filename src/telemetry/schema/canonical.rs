@@ -2,7 +2,7 @@
 
 use super::field::Field;
 use crate::error::Result;
-use crate::telemetry::schema::{Column, Role, Schema};
+use crate::telemetry::schema::{Column, Kind, Role, Schema};
 
 /// Its name among the presets.
 pub(crate) const NAME: &str = "canonical_flow";
@@ -18,6 +18,14 @@ pub(crate) fn schema() -> Result<Schema> {
         column
     });
     Schema::new(NAME, columns.collect(), Vec::new())
+}
+
+/// The canonical flow with a label, 0 for clean traffic, and an attack class.
+pub(crate) fn with_truth(canonical: &Schema) -> Result<Schema> {
+    let mut label = Column::new("label", Role::Label, Kind::Number);
+    (label.minimum, label.maximum) = (Some(0.0), Some(1.0));
+    let family = Column::new("family", Role::Family, Kind::Text);
+    canonical.with_columns(canonical.columns().iter().cloned().chain([label, family]).collect())
 }
 
 /// Hosts, times and places are not features; all other fields are.

@@ -148,9 +148,10 @@ pub(crate) fn or_inferred(
     Ok(Layout { schema, order, header: true, absent: 0, inferred })
 }
 
-/// The canonical flow's columns of these names, if it has them all and a feature is among them.
+/// The canonical flow's columns of these names, if a feature is among them; other columns may be the label and the attack class.
 fn canonical_part(names: &[String]) -> Option<Layout> {
     let canonical = Schema::presets().iter().find(|schema| schema.name() == canonical::NAME)?;
+    let canonical = canonical::with_truth(canonical).ok()?;
     let mut keep: Vec<usize> = names.iter().filter_map(|name| canonical.index_of(name)).collect();
     keep.sort_unstable();
     let part = canonical.restrict(&keep);

@@ -61,10 +61,10 @@ impl Profile<'_> {
         Taken::new(Column::new(name, Role::Feature, Kind::Text))
     }
 
-    /// Whether each record has the number after the last one's.
+    /// Whether each record has the whole number after the number of the last record.
     fn counts(&self) -> bool {
         let steps = |n: &Vec<f64>| n.len() >= ENOUGH && n.windows(2).all(|pair| pair[1] - pair[0] == 1.0);
-        self.numbers.as_ref().is_some_and(steps)
+        self.numbers.as_ref().is_some_and(|numbers| steps(numbers) && numbers[0].fract() == 0.0)
     }
 
     fn address(&self) -> Option<Taken> {
