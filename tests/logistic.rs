@@ -274,7 +274,7 @@ fn parts_make_the_same_model_and_broken_parts_are_named() {
         (broken(&|p| p.means.push(0.0)), "`means` must be an array of 6"),
         (broken(&|p| p.means[0] = f64::INFINITY), "`means[0]` must be finite"),
         (broken(&|p| p.classes.truncate(1)), "classes: needs at least 2"),
-        (broken(&|p| p.classes[2] = "class 0".into()), "`classes[2]` must be a name"),
+        (broken(&|p| p.classes[2] = "class 0".into()), "`classes[2]` must be a unique name"),
         (broken(&|p| p.iterations = 1001), "`iterations` must be at most 1000"),
         (broken(&|p| p.config.l2 = -1.0), "`l2` must be above 0"),
     ] {
