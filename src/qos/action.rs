@@ -56,7 +56,8 @@ pub enum Action {
     Allow,
     /// Forward it early; for clean, delay-sensitive traffic only.
     Prioritize {
-        /// Service class to mark it as.
+        /// Service class to mark it as; `class` in a written policy, so that the files of guards keep their bytes.
+        #[serde(rename = "class")]
         service_class: ServiceClass,
         /// Seconds until it expires, 1 to 86,400.
         ttl_s: u32,
@@ -77,7 +78,8 @@ pub enum Action {
     },
     /// Send it to an inspector.
     Inspect {
-        /// How it reaches the inspector.
+        /// How it reaches the inspector; `how` in a written policy.
+        #[serde(rename = "how")]
         inspection: Inspection,
         /// Seconds until it expires, 1 to 86,400.
         ttl_s: u32,

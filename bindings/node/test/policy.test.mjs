@@ -25,7 +25,7 @@ test('a policy file, its text and its object are the same policy', async () => {
   const fields = Policy.fromToml(TOML).toObject()
   assert.equal(fields.version, 1)
   assert.equal(fields.dry_run, false)
-  assert.deepEqual(fields.rules[0].prioritize, { service_class: 'telephony', ttl_s: 300 })
+  assert.deepEqual(fields.rules[0].prioritize, { class: 'telephony', ttl_s: 300 })
   assert.equal(Object.keys(fields.actions).length, 4)
   assert.deepEqual((await Policy.load(path)).toObject(), fields)
   assert.deepEqual(Policy.fromObject(fields).toObject(), fields)

@@ -43,8 +43,8 @@ pub struct Rule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Priority {
-    /// Service class to mark it as; guards of earlier releases call it `class`.
-    #[serde(alias = "class")]
+    /// Service class to mark it as; `class` in a written policy.
+    #[serde(rename = "class", alias = "service_class")]
     pub service_class: ServiceClass,
     /// Seconds until it expires, 1 to 86,400.
     pub ttl_s: u32,
