@@ -88,7 +88,7 @@ fn batch(rows: usize, inputs: &Inputs, place: &Place) -> Batch {
     }
 }
 
-/// Tells three classes apart, or guesses hidden features.
+/// A network that separates three classes, or predicts masked features.
 pub(crate) struct Small {
     inputs: Inputs,
     weights: Weights,
@@ -196,7 +196,7 @@ fn guessing_reaches_tokens_blocks_and_guesses() {
 
 /// The loss along its gradient changes by the size of the gradient.
 #[test]
-fn gradients_are_those_of_differences() {
+fn gradients_equal_finite_differences() {
     for (architecture, guesses) in small().iter().map(|of| (of, false)).chain([(&small()[1], true)]) {
         let task = Small::new(architecture, guesses);
         let rows: Vec<usize> = (0..30).collect();
