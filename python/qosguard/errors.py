@@ -45,7 +45,7 @@ class QosguardError(Exception):
 
     kind: ClassVar[str] = "unknown"
     details: dict[str, Any]
-    """What the message is made of, by name: `path`, `problem`, `expected`, `got`, `row`, `column`, `line` and the like."""
+    """The values of the message by name, such as `path`, `problem`, `expected`, `got`, `row`, `column` and `line`."""
 
     def __init__(self, *args: object) -> None:
         super().__init__(*args)

@@ -62,8 +62,8 @@ EXCEPT: dict[str, str] = {
     r"neural_classifier\.pretraining": "only FT-Transformers have it; tests/neural_pretraining.rs covers it",
     r".*\.training\.(patience|schedule\.(patience|factor))": "read once the loss stops falling, not in two epochs",
     r"mixture_of_experts\.learn_classes": "guards hand labels over, not classes; `fit_classes` reads it",
-    r"mixture_of_experts\.(gate\.(load_balance_weight|min_load)|training\.(clip_norm|validation_share))": "limits that a "
-    "gate of two small experts does not reach; the tests in src/detect/mixture_of_experts cover them",
+    r"mixture_of_experts\.(gate\.(load_balance_weight|min_load)|training\.(clip_norm|validation_share))": "limits that "
+    "a gate of two small experts does not reach; the tests in src/detect/mixture_of_experts cover them",
     r"isolation_forest:(extended|pooled_gain)\.missing": "guards impute missing cells; oblique forests reject them",
     r"isolation_forest:extended\.categorical": "oblique forests reject categories",
 }
