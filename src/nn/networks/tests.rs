@@ -257,7 +257,7 @@ fn each_row_hides_a_feature_and_about_the_share_of_all() {
     assert_eq!(hidden, again);
 }
 
-/// Filters that see one position each, and their mean, cannot tell which statistic was which.
+/// The mean of filters that read one position each does not depend on the order of the statistics.
 #[test]
 fn pooling_forgets_which_statistic_is_which_and_the_default_does_not() {
     for (pool, layout, same) in

@@ -221,7 +221,7 @@ fn without_index(
     let Ok(kept) = arrow.project(&keep) else { return source };
     let batches = source.map(move |batch| {
         let batch = batch?;
-        // A batch of other columns is refused by its names.
+        // A batch with other columns is an error that names them.
         if batch.num_columns() == arrow.fields().len() { batch.project(&keep) } else { Ok(batch) }
     });
     Box::new(RecordBatchIterator::new(batches, Arc::new(kept)))
