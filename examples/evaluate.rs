@@ -130,7 +130,7 @@ fn parts(protocol: &str, path: &Path) -> Result<Vec<(String, Table, Table)>> {
     }
 }
 
-/// The first 70 % of the rows and the others, in the order of the table, which is that of time.
+/// The first 70 % of the rows, and the other rows. The table is sorted by time.
 fn in_time(table: &Table) -> Result<Vec<(String, Table, Table)>> {
     let n = table.n_rows();
     let rows: Vec<usize> = (0..n).collect();

@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_does_not_stand_for_named_settings() {
+    fn a_list_is_rejected_in_place_of_named_settings() {
         let categories = json!({"categories": ["one_hot", 5]});
         let error = failed::<TableEncoderConfig>(categories);
         assert!(error.starts_with("`categories` must be an object"), "{error}");

@@ -45,7 +45,7 @@ fn log_loss(model: &dyn Classifier, x: ArrayView2<'_, f32>, labels: &[u32]) -> f
 /// The three trainers find their bins in slightly different places. That moves a loss by up to 2 %, and the
 /// mean of three tables by no more than 1 %.
 #[test]
-fn losses_are_those_of_lightgbm_and_scikit_learn() {
+fn losses_equal_lightgbms_and_scikit_learns() {
     let oracle: serde_json::Value = serde_json::from_str(include_str!("oracle/boosted.json")).unwrap();
     let tables = [1, 2, 3].map(table);
     for (name, categorical) in [("two", vec![]), ("two_codes", vec![4]), ("three", vec![])] {

@@ -117,7 +117,7 @@ fn rayon_pool(threads: usize) -> rayon::ThreadPool {
 }
 
 #[test]
-fn a_member_that_is_off_or_fails_is_told_and_left_out() {
+fn a_member_that_is_off_or_fails_is_reported_and_left_out() {
     let (mut x, labels) = rows(500);
     let ensemble = labelled().fit(x.view(), FitContext::labelled(&labels)).unwrap().model;
     let without = ensemble.without("mixture").unwrap();
@@ -160,7 +160,7 @@ fn contributions_sum_to_the_score_and_name_the_odd_feature() {
 }
 
 #[test]
-fn every_fusion_scores_what_it_says() {
+fn every_fusion_scores_by_its_formula() {
     let (x, labels) = rows(900);
     let fit = |fusion| {
         EnsembleConfig { fusion, ..labelled() }.fit(x.view(), FitContext::labelled(&labels)).unwrap().model
@@ -310,7 +310,7 @@ fn a_labelled_guard_gives_probability_class_members_and_reasons() {
 }
 
 #[test]
-fn auto_goes_by_what_the_table_knows() {
+fn auto_chooses_by_the_labels_of_the_table() {
     let table = flows(900, 3);
     let labels = table.labels().unwrap().unwrap();
     let clean: Vec<usize> = (0..labels.len()).filter(|&row| !labels[row]).collect();

@@ -218,7 +218,7 @@ fn a_policy_can_be_exchanged_and_enters_the_digest() {
 }
 
 #[test]
-fn the_most_anomalous_rows_come_first() {
+fn top_returns_rows_by_falling_anomaly() {
     let table = flows(1_000, 0.1, 13);
     let assessment = Guard::builder().fit(&table).unwrap().assess(&table).unwrap();
     let top = assessment.top(5);
@@ -271,7 +271,7 @@ proptest! {
 }
 
 #[test]
-fn the_allow_list_holds_for_every_address_that_the_table_tells() {
+fn the_allow_list_applies_to_every_address_of_the_table() {
     let policy = r#"version = 1
         allow = ["198.51.100.7", "fe80::/10"]
         actions.low = { action = "drop", ttl_s = 9 }

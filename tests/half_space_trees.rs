@@ -67,7 +67,7 @@ fn scores_follow_the_definition() {
 }
 
 #[test]
-fn outliers_and_rows_beyond_the_range_stand_out_at_any_scale() {
+fn outliers_and_rows_beyond_the_range_score_higher_at_any_scale() {
     for (scale, offset) in [(1.0, 0.0), (1e-6, 3.0), (1e9, -1e12)] {
         let clean = bell(2000, 4, 0.0, 1) * scale + offset;
         let model = config(250).fit(clean.view(), FitContext::default()).unwrap().model;

@@ -62,7 +62,7 @@ fn scores_by_definition(forest: &IsolationForest, x: &ArrayView2<'_, f32>) -> Ve
 }
 
 #[test]
-fn path_lengths_and_scores_are_those_of_scikit_learn_on_the_same_trees() {
+fn path_lengths_and_scores_equal_scikit_learns_on_the_same_trees() {
     let Exported { parts, x, path_lengths, scores } = oracle().exported;
     let forest = IsolationForest::from_parts(&parts).unwrap();
     assert_eq!(forest.to_parts(), parts);
@@ -248,7 +248,7 @@ fn two_rows_are_enough() {
 }
 
 #[test]
-fn scoring_refuses_what_it_cannot_score() {
+fn scoring_rejects_rows_that_it_cannot_score() {
     let mut x = clouds(9000, 3, 0);
     let forest = config(5, 64).fit(x.view(), FitContext::default()).unwrap().model;
     assert!(forest.score(Array2::zeros((0, 3)).view()).unwrap().is_empty());

@@ -97,7 +97,7 @@ fn features_that_move_together_are_grouped() {
 }
 
 #[test]
-fn rows_that_break_a_relation_stand_out_though_each_value_is_common() {
+fn rows_that_break_a_relation_score_higher_though_each_value_is_common() {
     let kitsune = config(500, 4000).fit(rows(8000, 1).view(), FitContext::default()).unwrap().model;
     let clean = rows(500, 7);
     let mut odd = clean.clone();

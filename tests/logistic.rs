@@ -64,7 +64,7 @@ fn bits(scores: &[f32]) -> Vec<u32> {
 }
 
 #[test]
-fn coefficients_are_those_of_scikit_learn() {
+fn coefficients_equal_scikit_learns() {
     let cases: Vec<Case> = serde_json::from_str(include_str!("oracle/logistic.json")).unwrap();
     assert_eq!(cases.len(), 9);
     let (x, binary, three, weights) = rows();
@@ -150,7 +150,7 @@ fn the_layout_of_the_matrix_and_the_number_of_threads_do_not_change_a_bit() {
 }
 
 #[test]
-fn a_model_that_was_not_finished_says_so() {
+fn a_model_that_has_not_converged_reports_it() {
     let (x, labels, _, _) = rows();
     let config = LogisticRegressionConfig { max_iterations: 2, ..Default::default() };
     let model = config.fit_classes(x.view(), &labels, &names(2), None).unwrap();

@@ -300,7 +300,7 @@ fn a_training_that_is_cancelled_gives_the_best_so_far() {
 }
 
 #[test]
-fn what_cannot_be_learnt_from_is_refused_by_name() {
+fn training_data_that_cannot_be_used_is_rejected_by_name() {
     let (x, labels) = rows(60);
     let error = mlp().fit(x.view(), FitContext::default()).unwrap_err();
     assert_eq!(error.to_string(), "labels: needs at least 60, got 0");

@@ -41,7 +41,7 @@ fn round_trip(builder: GuardBuilder) -> (Guard, Vec<u8>) {
 }
 
 #[test]
-fn a_guard_with_an_autoencoder_is_small_and_knows_which_columns_are_categories() {
+fn a_guard_with_an_autoencoder_is_small_and_finds_the_categorical_columns() {
     let (guard, bytes) = round_trip(Guard::builder().detector(AutoencoderConfig::default()));
     assert!(bytes.len() < 1 << 20, "{} bytes", bytes.len());
     let AnyDetector::Autoencoder(model) = guard.detector() else { panic!("{:?}", guard.detector().kind()) };
@@ -99,7 +99,7 @@ fn every_kind_of_network_serves_in_a_guard() {
 }
 
 #[test]
-fn a_mixture_tells_in_each_verdict_how_much_each_expert_counted() {
+fn each_verdict_of_a_mixture_contains_the_weight_of_each_expert() {
     let experts = vec![
         ExpertConfig::new("boosted", BoostedTreesConfig { trees: 15, ..Default::default() }),
         ExpertConfig::new("forest", IsolationForestConfig { trees: 20, ..Default::default() }),
@@ -157,7 +157,7 @@ fn a_guard_watches_its_training_and_keeps_the_best_so_far() {
 }
 
 #[test]
-fn a_training_that_runs_away_says_where() {
+fn a_training_that_diverges_reports_its_stage() {
     let training = TrainingConfig { learning_rate: 1e30, clip_norm: None, ..training(50) };
     let config = AutoencoderConfig { training, ..autoencoder() };
     let error = Guard::builder().detector(config).fit(&flows(1_000, 1)).unwrap_err();

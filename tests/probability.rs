@@ -52,7 +52,7 @@ fn probabilities(map: &Probability, scores: &[f32]) -> Vec<f64> {
 
 /// `tests/oracle/probability.py` wrote the numbers with scikit-learn.
 #[test]
-fn maps_are_those_of_scikit_learn() {
+fn maps_equal_scikit_learns() {
     let suite = suite();
     assert_eq!(suite.cases.len(), 4);
     for Case { name, scores, labels, probes, platt, isotonic, temperature, .. } in &suite.cases {
@@ -78,7 +78,7 @@ fn maps_are_those_of_scikit_learn() {
 }
 
 #[test]
-fn the_reliability_table_is_that_of_scikit_learn() {
+fn the_reliability_table_equals_scikit_learns() {
     let Suite { bins, cases, .. } = suite();
     let options = EvaluateOptions { resamples: 100, ..EvaluateOptions::default() };
     for Case { name, labels, probabilities, brier, observed, predicted, .. } in &cases {

@@ -440,7 +440,7 @@ fn hostile_files_are_refused_soon() {
 }
 
 #[test]
-fn a_list_stands_for_no_fields() {
+fn a_list_is_rejected_in_place_of_fields() {
     let bands = |bands: &str| format!(r#"{{"version": 1, "bands": {bands}}}"#);
     let named = r#"{"medium": 1e-3, "high": 1e-4, "critical": 1e-5}"#;
     assert!(Policy::from_json(&bands(named)).is_ok());

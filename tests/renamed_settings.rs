@@ -7,28 +7,33 @@ use qosguard::detect::{AnyDetector, AnyDetectorConfig};
 /// Settings with previous names, and the same settings with present names.
 const RENAMED: [[&str; 2]; 5] = [
     [
-        r#"{"kind": "autoencoder", "hidden_codes": 0.3, "error_form": "logarithmic"}"#,
+        r#"{"kind": "autoencoder", "hidden_codes": 0.3, "error_form": "logarithmic"}"#, // old names
         r#"{"kind": "autoencoder", "category_dropout": 0.3, "score_transform": "logarithmic"}"#,
     ],
     [
-        r#"{"kind": "entity_autoencoders", "least_rows": 7}"#,
+        r#"{"kind": "entity_autoencoders", "least_rows": 7}"#, // old name
         r#"{"kind": "entity_autoencoders", "min_rows": 7}"#,
     ],
     [
-        r#"{"kind": "neural_classifier", "hidden_codes": 0.3}"#,
+        r#"{"kind": "neural_classifier", "hidden_codes": 0.3}"#, // old name
         r#"{"kind": "neural_classifier", "category_dropout": 0.3}"#,
     ],
     [
-        r#"{"kind": "neural_classifier", "architecture": {"kind": "mixture", "own_loss": 0.3,
-            "gate": {"balance": 0.3, "floor": 0.2, "evenness": 0.7},
-            "experts": [{"name": "a", "network": {"kind": "mlp"}, "without_timing": true}]}}"#,
+        concat!(
+            r#"{"kind": "neural_classifier", "architecture": {"kind": "mixture", "own_loss": 0.3,"#, // old name
+            r#""gate": {"balance": 0.3, "floor": 0.2, "evenness": 0.7},"#, // old names
+            r#""experts": [{"name": "a", "network": {"kind": "mlp"}, "without_timing": true}]}}"#, // old name
+        ),
         r#"{"kind": "neural_classifier", "architecture": {"kind": "mixture", "auxiliary_loss_weight": 0.3,
             "gate": {"load_balance_weight": 0.3, "min_load": 0.2, "entropy_weight": 0.7},
             "experts": [{"name": "a", "network": {"kind": "mlp"}, "exclude_timing": true}]}}"#,
     ],
     [
-        r#"{"kind": "mixture_of_experts", "even_share": 0.3, "lean": 2, "novel_share": 0.4, "blind_share": 0.1,
-            "kinds": 5, "clean_kinds": 8, "gate": {"balance": 0.3, "floor": 0.2, "evenness": 0.7}}"#,
+        concat!(
+            r#"{"kind": "mixture_of_experts", "even_share": 0.3, "lean": 2,"#, // old names
+            r#""novel_share": 0.4, "blind_share": 0.1, "kinds": 5, "clean_kinds": 8,"#, // old names
+            r#""gate": {"balance": 0.3, "floor": 0.2, "evenness": 0.7}}"#,     // old names
+        ),
         r#"{"kind": "mixture_of_experts", "uniform_weight": 0.3, "log_odds_weight": 2, "held_out_fraction": 0.4,
             "masked_fraction": 0.1, "attack_clusters": 5, "clean_clusters": 8,
             "gate": {"load_balance_weight": 0.3, "min_load": 0.2, "entropy_weight": 0.7}}"#,
@@ -68,7 +73,7 @@ fn contains(written: &serde_json::Value, given: &serde_json::Value) {
 #[test]
 fn both_names_at_once_are_rejected() {
     for settings in [
-        r#"{"kind": "autoencoder", "hidden_codes": 0.3, "category_dropout": 0.3}"#,
+        r#"{"kind": "autoencoder", "hidden_codes": 0.3, "category_dropout": 0.3}"#, // old name
         r#"{"kind": "mixture_of_experts", "gate": {"balance": 0.3, "load_balance_weight": 0.3}}"#,
     ] {
         let error = serde_json::from_str::<AnyDetectorConfig>(settings).unwrap_err().to_string();

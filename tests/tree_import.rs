@@ -45,7 +45,7 @@ fn matrix(rows: &[Vec<f64>]) -> Array2<f64> {
 }
 
 #[test]
-fn margins_are_those_of_the_libraries_to_the_last_bit() {
+fn margins_equal_the_libraries_to_the_last_bit() {
     let mut compared = 0;
     for case in cases() {
         let ours = case.read().margins(case.x().view()).unwrap();
@@ -66,7 +66,7 @@ fn margins_are_those_of_the_libraries_to_the_last_bit() {
 }
 
 #[test]
-fn probabilities_and_scores_are_those_of_the_libraries() {
+fn probabilities_and_scores_equal_the_libraries() {
     for case in cases() {
         let model = case.read();
         let (x, theirs) = (case.x(), matrix(&case.probabilities));
@@ -167,7 +167,7 @@ fn refusal(library: &str, name: &str, from: &str, to: &str) -> (ErrorKind, Strin
 }
 
 #[test]
-fn lightgbm_text_that_is_no_model_is_refused_by_line_or_node() {
+fn malformed_lightgbm_text_is_rejected_by_line_or_node() {
     let refused = |from: &str, to: &str, kind, message: &str| {
         let (got, text) = refusal("lightgbm", "categories", from, to);
         assert_eq!(got, kind, "{text}");
@@ -360,7 +360,7 @@ fn other_formats_are_named() {
 }
 
 #[test]
-fn xgboost_text_that_is_no_model_is_refused_by_path_or_node() {
+fn malformed_xgboost_text_is_rejected_by_path_or_node() {
     let refused = |name: &str, from: &str, to: &str, kind, message: &str| {
         let (got, text) = refusal("xgboost", name, from, to);
         assert_eq!(got, kind, "{text}");
@@ -415,7 +415,7 @@ fn xgboost_text_that_is_no_model_is_refused_by_path_or_node() {
 }
 
 #[test]
-fn scikit_learn_text_that_is_no_model_is_refused_by_path_or_node() {
+fn malformed_scikit_learn_text_is_rejected_by_path_or_node() {
     let refused = |from: &str, to: &str, kind, message: &str| {
         let (got, text) = refusal("sklearn", "random forest", from, to);
         assert_eq!(got, kind, "{text}");

@@ -169,7 +169,7 @@ export interface ContrastTreesOptions {
   trees?: number
   /** Maximum number of leaves of a tree, 2 to 65,536; default: 31. */
   leaves?: number
-  /** Clean rows that a booster sees, 2 to 2^20; default: 20,000. */
+  /** Clean rows that a booster is fitted on, 2 to 2^20; default: 20,000. */
   maxSamples?: number
   /** Seed of all randomness, a whole number up to 2^53 − 1; default: 0. */
   seed?: number

@@ -45,7 +45,7 @@ class QosguardError(Exception):
 
     kind: ClassVar[str] = "unknown"
     details: dict[str, Any]
-    """What the message is made of, by name: `path`, `problem`, `expected`, `got`, `row`, `column`, `line` and the like."""
+    """The values of the message by name, such as `path`, `problem`, `expected`, `got`, `row`, `column` and `line`."""
 
     def __init__(self, *args: object) -> None:
         super().__init__(*args)
@@ -111,13 +111,13 @@ class PolicyError(QosguardError, ValueError):
 
 
 class IoError(QosguardError, OSError):
-    """The operating system refused a read or a write; `errno` and `filename` say what."""
+    """A read or a write failed in the operating system; `errno` and `filename` contain the cause and the file."""
 
     kind = "io"
 
 
 class TrainingError(QosguardError, RuntimeError):
-    """A training ran away, or a tensor library refused a step."""
+    """A training diverged, or a step of a tensor library failed."""
 
     kind = "training"
 

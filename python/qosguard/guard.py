@@ -432,7 +432,7 @@ class Guard:
 
     @property
     def feature_names(self) -> list[str]:
-        """Names of the features that the detector sees."""
+        """Names of the features of the detector."""
         return self._fitted().feature_names
 
     @property

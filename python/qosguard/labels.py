@@ -103,7 +103,7 @@ def weight_vector(sample_weight: Any, rows: int) -> npt.NDArray[np.float32] | No
 
 
 def label_vector(y: Any) -> npt.NDArray[Any]:
-    """The labels as a vector of one type; a row without a label is refused by its number."""
+    """The labels as a vector of one type; a row without a label is an error that names its number."""
     labels = _array(y)
     if labels.ndim == 0:
         raise InvalidTypeError(f"`y` must hold one label for each row; {y!r} cannot be considered a valid collection")

@@ -383,8 +383,8 @@ class MixtureOfExperts(_Supervised):
         Fraction of kinds that the experts were not fitted on, among the clean rows and the attacks that train the gate;
         fraction of attacks for which supervised experts score a clean row instead.
     learn_classes
-        Whether experts that can learn classes learn them. If not, they learn attacks and clean rows only; the classes are
-        the kinds of attacks in both cases.
+        Whether experts that can learn classes learn them. If not, they learn attacks and clean rows only; the classes
+        are the kinds of attacks in both cases.
     attack_clusters, clean_clusters
         Clusters of attacks that serve as kinds without classes, and clusters of clean rows.
     folds

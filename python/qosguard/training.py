@@ -15,14 +15,14 @@ __all__ = ["Epoch", "History", "Progress", "Watch", "Watcher", "watch"]
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch of a training came to."""
+    """The progress and the losses of one epoch of a training."""
 
     epoch: int
     """From 1."""
     steps: int
     """Steps so far."""
     learning_rate: float
-    """That of the last step."""
+    """Learning rate of the last step."""
     training_loss: float
     """Mean over the epoch's rows."""
     validation_loss: float | None

@@ -73,7 +73,7 @@ def test_import_brings_numpy_and_nothing_heavy() -> None:
     assert not {"pandas", "polars", "pyarrow", "scipy", "sklearn"} & set(loaded)
 
 
-def test_the_one_version_stands_everywhere() -> None:
+def test_every_package_has_the_version_of_the_workspace() -> None:
     cargo = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
     node = json.loads((ROOT / "bindings" / "node" / "package.json").read_text())["version"]
     assert qg.__version__ == cargo == node

@@ -220,7 +220,7 @@ def test_weights_count_rows(x: Matrix, kinds: Any) -> None:
         qg.LogisticRegression().fit(x, y, sample_weight=np.ones((900, 2)))
 
 
-def test_coefficients_are_those_of_scikit_learn(x: Matrix, kinds: Any) -> None:
+def test_coefficients_equal_scikit_learns(x: Matrix, kinds: Any) -> None:
     ours = qg.LogisticRegression(0.5).fit(x, kinds == "scan")
     theirs = sklearn.linear_model.LogisticRegression(C=0.5, tol=1e-10, max_iter=1000).fit(x, kinds == "scan")
     np.testing.assert_allclose(ours.coef_, theirs.coef_, atol=1e-3)

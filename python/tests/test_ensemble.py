@@ -117,7 +117,7 @@ def test_half_space_trees_learn_a_stream() -> None:
     assert copy.learn(stream).anomaly_score(stream).tobytes() == trees.learn(stream).anomaly_score(stream).tobytes()
 
 
-def test_a_mixture_tells_what_it_found(matrix: Matrix) -> None:
+def test_a_mixture_reports_its_fit(matrix: Matrix) -> None:
     mixture = qg.GaussianMixture(3, "diag", tol=1e-2).fit(matrix)
     assert mixture.weights_.sum() == pytest.approx(1.0)
     assert mixture.means_.shape == (len(mixture.weights_), 5)

@@ -45,7 +45,7 @@ def test_a_kind_of_a_newer_core_is_still_a_qosguard_error() -> None:
     assert type(errors.from_kind("brand_new", "text")) is errors.QosguardError
 
 
-def test_a_refused_file_says_why_like_any_oserror(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_opened_raises_an_oserror_with_errno_and_name(tmp_path: Path) -> None:
     path = tmp_path / "nowhere.csv"
     with pytest.raises(errors.IoError) as caught:
         qg.read_csv(path)

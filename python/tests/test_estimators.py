@@ -51,7 +51,7 @@ def name(estimator: Any) -> str:
 
 
 @pytest.mark.parametrize("estimator", ALL, ids=name)
-def test_defaults_are_those_of_the_core(estimator: Estimator) -> None:
+def test_defaults_equal_the_defaults_of_the_core(estimator: Estimator) -> None:
     settings = (qg.Ensemble([]) if isinstance(estimator, qg.Ensemble) else type(estimator)())._settings()
     assert _core._settings(settings) == _core._settings({"kind": settings["kind"]})
 

@@ -36,7 +36,7 @@ def test_contributions_sum_to_the_score(detector: Any, matrix: Matrix) -> None:
     assert why.feature_names == ["x0", "x1", "x2", "x3", "x4"]
 
 
-def test_contributions_are_those_of_lightgbm(matrix: Matrix) -> None:
+def test_contributions_equal_lightgbms(matrix: Matrix) -> None:
     y = matrix[:, 0] * matrix[:, 1] > 0.2
     theirs = lightgbm.LGBMClassifier(n_estimators=20, n_jobs=1, verbose=-1).fit(matrix, y)
     expected = np.asarray(theirs.predict(matrix, pred_contrib=True))
@@ -58,7 +58,7 @@ def test_the_largest_come_first() -> None:
     assert repr(copy) == "Explanation(2 rows, 3 features)"
 
 
-def test_names_are_those_of_the_frame(matrix: Matrix) -> None:
+def test_names_come_from_the_columns_of_the_frame(matrix: Matrix) -> None:
     frame = pd.DataFrame(matrix, columns=list("abcde"))
     frame.loc[600] = [0.0, 0.0, 0.0, 60.0, 0.0]
     why = qg.IsolationForest().fit(frame).explain(frame)
@@ -92,7 +92,7 @@ def test_shaps_plots_accept_an_explanation(matrix: Matrix) -> None:
     assert any("d" in label.get_text() for label in axes.get_yticklabels())
 
 
-def test_a_guard_says_why_by_raw_column():
+def test_a_guard_explains_by_raw_column():
     flows = qg.simulate(rows=2_000, seed=3)
     guard = qg.Guard(qg.IsolationForest(n_estimators=20)).fit(flows)
     why = guard.explain(flows)

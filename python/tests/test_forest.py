@@ -30,7 +30,7 @@ def test_parameters_are_read_changed_and_cloned(matrix: Matrix) -> None:
     assert sklearn.base.is_outlier_detector(forest)
 
 
-def test_signs_are_those_of_scikit_learn(matrix: Matrix) -> None:
+def test_signs_equal_scikit_learns(matrix: Matrix) -> None:
     ours = qg.IsolationForest(contamination=0.01).fit(matrix)
     theirs = sklearn.ensemble.IsolationForest(contamination=0.01, random_state=0).fit(matrix)
     for forest in (ours, theirs):
@@ -93,7 +93,7 @@ def test_every_memory_layout_and_type_gives_the_same_scores(matrix: Matrix, conv
     assert qg.IsolationForest().fit(convert(matrix)).anomaly_score(matrix).tobytes() == expected.tobytes()
 
 
-def test_the_native_border_refuses_a_column_major_matrix_instead_of_transposing_it() -> None:
+def test_the_native_module_rejects_a_column_major_matrix() -> None:
     x = np.array([[1, 2, 3], [4, 5, 6]], dtype=np.float32)
     config = {"kind": "isolation_forest", "trees": 1, "max_samples": 2}
     assert _core.Detector.fit(config, x, None, None).n_features == 3

@@ -74,7 +74,7 @@ def test_names_that_are_partly_text_are_refused() -> None:
     assert not hasattr(qg.IsolationForest(5).fit(pd.DataFrame(X)), "feature_names_in_")
 
 
-def test_a_query_that_has_not_run_is_no_frame() -> None:
+def test_a_lazy_frame_is_rejected_until_it_is_collected() -> None:
     with pytest.raises(errors.InvalidTypeError, match="LazyFrame; call its `collect` first"):
         qg.IsolationForest(5).fit(pl.DataFrame(PANDAS).lazy())
 
@@ -150,7 +150,7 @@ TIMES = pd.date_range("2024-01-01", periods=300)
         (PANDAS.assign(z=[[1]] * 300), "row 0, column `z`: the argument must be"),
     ],
 )
-def test_what_is_no_number_is_refused_by_its_column(frame: Any, match: str) -> None:
+def test_a_value_that_is_not_a_number_is_rejected_with_its_column(frame: Any, match: str) -> None:
     for model in (qg.BoostedTrees(3), qg.IsolationForest(3)):
         with pytest.raises(errors.InvalidArgumentError, match=match):
             model.fit(frame, np.arange(300) % 2)

@@ -59,7 +59,7 @@ def assess(case: Case) -> Case:
 
 
 @pytest.mark.parametrize("case", GUARDS, ids=lambda case: case["name"])
-def test_guards_answer_like_those_of_rust(case: Case) -> None:
+def test_guards_give_the_results_of_rust(case: Case) -> None:
     if "error" in case:
         with pytest.raises(errors.QosguardError) as caught:
             assess(case)
@@ -142,7 +142,7 @@ def score(case: Case) -> Case:
 
 
 @pytest.mark.parametrize("case", SUITE["cases"], ids=lambda case: case["name"])
-def test_detectors_answer_like_those_of_rust(case: Case) -> None:
+def test_detectors_give_the_results_of_rust(case: Case) -> None:
     if "error" in case:
         with pytest.raises(errors.QosguardError) as caught:
             score(case)

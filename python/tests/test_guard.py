@@ -34,7 +34,7 @@ def test_missing_numbers_are_imputed_and_counted(flows: qg.Table, guard: qg.Guar
     assert guard.assess(table).imputed == 7
 
 
-def test_a_guard_says_what_it_is(flows: qg.Table, guard: qg.Guard) -> None:
+def test_a_guard_has_attributes_that_describe_it(flows: qg.Table, guard: qg.Guard) -> None:
     assert guard.schema == flows.schema
     assert not {"label", "family", "time", "src_ip", "dst_ip"} & set(guard.feature_names)
     threshold = guard.threshold
@@ -70,7 +70,7 @@ def test_decisions_come_one_by_one_and_agree_with_the_vectors(flows: qg.Table, g
         decisions[0].row = 1  # type: ignore[misc]
 
 
-def test_the_most_anomalous_come_first_with_action_and_reason(flows: qg.Table, guard: qg.Guard) -> None:
+def test_top_is_sorted_by_anomaly_and_has_action_and_reason(flows: qg.Table, guard: qg.Guard) -> None:
     out = guard.assess(flows)
     top = out.top(10)
     assert len(top) == 10
@@ -191,7 +191,7 @@ def test_wrong_settings_are_refused(flows: qg.Table) -> None:
             use(qg.Guard())
 
 
-def test_a_broken_file_and_a_missing_one_are_told_apart(guard: qg.Guard, tmp_path: Path) -> None:
+def test_a_broken_file_and_a_missing_file_raise_different_errors(guard: qg.Guard, tmp_path: Path) -> None:
     with pytest.raises(errors.IoError):
         qg.Guard.load(tmp_path / "nowhere.qosguard")
     data = bytearray(guard.to_bytes())
@@ -225,7 +225,7 @@ def test_another_policy_changes_the_actions_and_not_the_scores(flows: qg.Table, 
     assert qg.Guard(policy=policy, seed=3).fit(flows).policy == policy
 
 
-def test_a_guard_says_what_another_source_lacks(flows: qg.Table, guard: qg.Guard) -> None:
+def test_fits_lists_the_columns_that_another_source_lacks(flows: qg.Table, guard: qg.Guard) -> None:
     fit = guard.fits(qg.Schema.preset("unsw_nb15_raw"))
     assert not fit.is_complete
     assert fit.missing == ["syn_count", "fin_count", "rst_count", "iat_mean_ms", "iat_std_ms"]
@@ -257,7 +257,7 @@ def automatic() -> tuple[qg.Guard, qg.Assessment]:
     return guard, guard.assess(flows)
 
 
-def test_a_guard_that_chooses_its_detector_says_what_each_member_said(
+def test_an_automatic_guard_reports_the_result_of_each_member(
     automatic: tuple[qg.Guard, qg.Assessment],
 ) -> None:
     guard, out = automatic

@@ -110,7 +110,7 @@ def test_a_training_is_watched_and_stopped(x: Matrix) -> None:
     assert np.isfinite(network.anomaly_score(x)).all()
 
 
-def test_a_bar_tells_the_progress(x: Matrix, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bar_shows_the_progress(x: Matrix, capsys: pytest.CaptureFixture[str]) -> None:
     qg.Autoencoder((8,), 2, training=SMALL).fit(x, progress=True)
     printed = capsys.readouterr().err
     assert "autoencoder: 100%" in printed
@@ -161,7 +161,7 @@ def test_bad_input_is_refused_by_name(x: Matrix) -> None:
         qg.MixtureOfExperts([qg.IsolationForest()]).fit(x, x[:, 3] > 1)  # type: ignore[list-item]
 
 
-def test_a_mixture_says_whom_it_trusts(x: Matrix, y: Any) -> None:
+def test_a_mixture_returns_the_weights_of_its_experts(x: Matrix, y: Any) -> None:
     mixture = classifiers()[2].fit(x, y)
     weights = mixture.gate_weights(x)
     assert weights.shape == (600, 3)
@@ -195,7 +195,7 @@ def test_networks_are_trained_with_the_gate_of_a_mixture(x: Matrix, y: Any) -> N
             qg.MixtureOfExperts(experts, joint=joint).fit(x, y)
 
 
-def test_a_guard_holds_networks_and_tells_gate_weights() -> None:
+def test_a_guard_with_networks_reports_gate_weights() -> None:
     flows = qg.simulate(rows=2_000, attack_share=0.2)
     stages: set[str] = set()
     guard = qg.Guard(qg.Autoencoder((8,), 2, training=SMALL)).fit(flows, progress=lambda p: stages.add(p.stage))

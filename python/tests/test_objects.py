@@ -56,7 +56,7 @@ def test_a_guard_is_fitted_on_frames_and_assesses_frames(flows: qg.Table, guard:
 
 
 @pytest.mark.parametrize("wrong", [{"a": [1]}, 3, None, "flows.csv", [RECORD], np.zeros((3, 3))])
-def test_what_is_no_table_is_a_type_error_that_names_the_way(guard: qg.Guard, wrong: Any) -> None:
+def test_data_that_is_not_a_table_raises_a_type_error_that_names_the_remedy(guard: qg.Guard, wrong: Any) -> None:
     for method in (qg.Guard().fit, guard.assess, guard.explain):
         records = isinstance(wrong, dict | list) and method.__name__ != "fit"  # which lack the features
         expected = errors.SchemaMismatchError if records else errors.InvalidTypeError
@@ -67,7 +67,7 @@ def test_what_is_no_table_is_a_type_error_that_names_the_way(guard: qg.Guard, wr
 
 
 @pytest.mark.parametrize("column", [pd.Series([1.0]), pl.Series([1.0]), pa.array([1.0]), pa.chunked_array([[1.0]])])
-def test_a_column_alone_is_no_table(column: Any) -> None:
+def test_a_single_column_is_rejected_as_a_table(column: Any) -> None:
     with pytest.raises(errors.InvalidTypeError, match="`data` must be a table or data frame"):
         qg.Table.from_arrow(column, PROBE)
 

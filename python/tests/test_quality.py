@@ -12,7 +12,7 @@ import qosguard as qg
 from qosguard import errors
 
 
-def test_metrics_are_those_of_scikit_learn() -> None:
+def test_metrics_equal_scikit_learns() -> None:
     rng = np.random.default_rng(0)
     labels = rng.random(500) < 0.2
     scores = (rng.normal(size=500) + labels).astype(np.float32)

@@ -62,16 +62,17 @@ EXCEPT: dict[str, str] = {
     r"neural_classifier\.pretraining": "only FT-Transformers have it; tests/neural_pretraining.rs covers it",
     r".*\.training\.(patience|schedule\.(patience|factor))": "read once the loss stops falling, not in two epochs",
     r"mixture_of_experts\.learn_classes": "guards hand labels over, not classes; `fit_classes` reads it",
-    r"mixture_of_experts\.(gate\.(load_balance_weight|min_load)|training\.(clip_norm|validation_share))": "limits that a "
-    "gate of two small experts does not reach; the tests in src/detect/mixture_of_experts cover them",
+    r"mixture_of_experts\.(gate\.(load_balance_weight|min_load)|training\.(clip_norm|validation_share))": "limits that "
+    "a gate of two small experts does not reach; the tests in src/detect/mixture_of_experts cover them",
     r"isolation_forest:(extended|pooled_gain)\.missing": "guards impute missing cells; oblique forests reject them",
-    r"isolation_forest:extended\.categorical": "oblique forests refuse categories",
+    r"isolation_forest:extended\.categorical": "oblique forests reject categories",
 }
 
 # Previous names of settings, which tests/renamed_settings.rs covers.
 PREVIOUS = {
-    *("hidden_codes", "error_form", "least_rows", "even_share", "lean", "novel_share", "blind_share", "kinds"),
-    *("clean_kinds", "balance", "floor", "evenness", "own_loss", "without_timing"),
+    *("hidden_codes", "error_form", "least_rows", "even_share", "lean"),  # old names
+    *("novel_share", "blind_share", "kinds", "clean_kinds"),  # old names
+    *("balance", "floor", "evenness", "own_loss", "without_timing"),  # old names
 }
 
 

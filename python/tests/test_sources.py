@@ -227,7 +227,7 @@ def test_export_files_become_a_table(tmp_path: Path) -> None:
     assert flows.report.skipped == {"unsupported_datagrams": 1}
 
 
-def test_an_export_without_its_template_says_that_nothing_was_read(tmp_path: Path) -> None:
+def test_the_report_of_an_export_without_its_template_explains_why_nothing_was_read(tmp_path: Path) -> None:
     data = tmp_path / "data.dat"
     header = struct.pack(">HHIII", 10, 24, 1_700_000_000, 0, 1)
     data.write_bytes(header + bytes([1, 0, 0, 8, 10, 0, 0, 1]))
@@ -260,7 +260,7 @@ def write_series(folder: Path) -> Path:
     return path
 
 
-def test_a_series_says_what_is_missing(tmp_path: Path) -> None:
+def test_a_series_reports_missing_steps(tmp_path: Path) -> None:
     series = qg.read_series(write_series(tmp_path), entity="link", interval=300, scale=1000.0, unit="bit/s")
     assert (series.entities, series.columns) == (["a", "b"], ["kbps"])
     values = series.values("a", "kbps")

@@ -91,7 +91,7 @@ def test_other_delimiters_and_schemas_of_ones_own(tmp_path: Path) -> None:
         qg.read_csv(path, schema, delimiter="→")
 
 
-def test_a_schema_says_the_role_of_each_column() -> None:
+def test_a_schema_lists_the_role_of_each_column() -> None:
     assert {"flow", "nsl_kdd", "unsw_nb15"} <= set(qg.Schema.presets())
     schema = qg.Schema.preset("flow")
     roles = {column.name: column.role for column in schema.columns}
@@ -179,7 +179,7 @@ def test_take_keeps_the_order_asked_for(flows: qg.Table) -> None:
 
 
 @pytest.mark.parametrize("rows", [np.array([True, False]), [True, False], [0.5], np.array([0.0]), [[0]], ["0"], 0])
-def test_masks_and_fractions_are_no_row_numbers(flows: qg.Table, rows: object) -> None:
+def test_masks_and_fractions_are_rejected_as_row_numbers(flows: qg.Table, rows: object) -> None:
     with pytest.raises(TypeError):
         flows.take(rows)  # type: ignore[arg-type]
 

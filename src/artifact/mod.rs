@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_format_is_told_apart_from_damage() {
+    fn a_newer_format_and_a_damaged_file_give_different_errors() {
         let newer = of_version(b'7');
         let damaged = unpack(&newer, Path::new("x")).unwrap_err();
         assert_eq!(damaged.kind().as_str(), "corrupt_artifact", "the digest is checked first");

@@ -1,4 +1,4 @@
-//! Named flat arrays, little-endian as safetensors wants them.
+//! Named flat arrays, little-endian as safetensors requires.
 
 use std::collections::BTreeMap;
 
@@ -150,7 +150,7 @@ impl Tensors {
         names.iter().map(|name| Ok((name[prefix.len()..].to_owned(), self.take(name)?))).collect()
     }
 
-    /// The first name that nobody took, if any.
+    /// The first name that was not taken, if any.
     pub(crate) fn left_over(&self) -> Option<&str> {
         self.0.keys().next().map(String::as_str)
     }

@@ -11,7 +11,7 @@ const CAUCHY_CAP: f64 = 0.99;
 
 /// How the p-values of several detectors become one.
 ///
-/// All combinations lie in (0, 1], never fall when a p-value rises, do not look at the order, and give back a
+/// All combinations lie in (0, 1], never fall when a p-value rises, do not depend on the order, and return a
 /// single p-value as it is. None allocates. Without any p-value the result is 1. A p-value outside
 /// `[f64::MIN_POSITIVE, 1]` counts as the nearer end, a combined one below the smallest normal `f64` is
 /// that number, and NaN gives NaN.

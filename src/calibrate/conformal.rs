@@ -350,7 +350,7 @@ mod tests {
         }
 
         #[test]
-        fn the_threshold_says_what_the_p_value_says(clean in scores(), rate in 1e-6_f64..1.0) {
+        fn the_threshold_and_the_p_value_decide_alike(clean in scores(), rate in 1e-6_f64..1.0) {
             let conformal = Conformal::fit(&clean).unwrap();
             let threshold = conformal.score_at(rate);
             prop_assert!(conformal.p_value(threshold) > rate || threshold == f32::MAX);

@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn normal_quantiles_are_those_of_the_tables() {
+    fn normal_quantiles_equal_the_published_tables() {
         for (p, z) in [(0.975, 1.959_964), (0.5, 0.0), (0.05, -1.644_854), (0.995, 2.575_829)] {
             assert!((normal_quantile(p) - z).abs() < 4.5e-4, "{p}");
         }

@@ -288,14 +288,15 @@ mod tests {
     #[test]
     fn old_names_of_settings_are_read() {
         let trees = BoostedTreesConfig { subsample: 0.5, feature_fraction: 0.25, ..Default::default() };
-        let old = r#"{"kind": "boosted_trees", "row_share": 0.5, "feature_share": 0.25}"#;
+        let old = r#"{"kind": "boosted_trees", "row_share": 0.5, "feature_share": 0.25}"#; // old names
         assert_eq!(config(old), trees.into());
         let forest = IsolationForestConfig { missing: IsolationMissing::Learn, ..Default::default() };
         assert_eq!(config(r#"{"kind": "isolation_forest", "missing": "follow"}"#), forest.into());
         #[cfg(feature = "train")]
         {
             let entities = EntityAutoencodersConfig { min_rows: 70, ..Default::default() };
-            assert_eq!(config(r#"{"kind": "entity_autoencoders", "least_rows": 70}"#), entities.into());
+            let old = r#"{"kind": "entity_autoencoders", "least_rows": 70}"#; // old name
+            assert_eq!(config(old), entities.into());
         }
     }
 
@@ -323,7 +324,7 @@ mod tests {
         for json in configs {
             let config = config(json);
             let detector = config.fit(x.view(), FitContext::default()).unwrap().model;
-            let names = [("detector/out_of_range", "detector/beyond_range")];
+            let names = [("detector/out_of_range", "detector/beyond_range")]; // old name
             let loaded = renamed(&detector, &names);
             assert_eq!(loaded.facts(), detector.facts());
             assert_eq!(loaded.score(x.view()).unwrap(), detector.score(x.view()).unwrap());

@@ -1,4 +1,4 @@
-//! Contrast trees: boosted trees that tell real rows from rows pieced together of several.
+//! Contrast trees: boosted trees that separate real rows from rows whose values come from several rows.
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ const MIN_PIECED: usize = 20_000;
 ///
 /// Each of `boosters` draws up to `max_samples` clean rows and pieces rows together that never were: a clean
 /// row with 2 to 30 % of its features taken from other clean rows, for half of them each from a row of its
-/// own, for the other half all from one. Boosted trees learn to tell the two apart, and the score is the
+/// own, for the other half all from one. Boosted trees learn to separate the two, and the score is the
 /// mean of their log-odds: a row scores high where its features do not go together as they do in clean
 /// traffic, though each alone may be usual. The labels given to [`Fit::fit`] are not used: train on clean
 /// rows. NaN is a missing value.
@@ -56,7 +56,7 @@ pub struct ContrastTreesConfig {
     pub trees: usize,
     /// Most leaves of a tree, 2 to 65,536.
     pub leaves: usize,
-    /// Clean rows that a booster sees, 2 to 2^20, drawn at random; all rows where there are fewer.
+    /// Clean rows that a booster is fitted on, 2 to 2^20, drawn at random; all rows where there are fewer.
     pub max_samples: usize,
     /// Seed of all randomness.
     pub seed: u64,

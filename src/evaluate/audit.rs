@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::ranking::Ranking;
 use crate::telemetry::{Kind, Role, Table};
 
-/// Bins that a number column is cut into, by its quantiles: enough to tell single packet sizes apart.
+/// Bins that a number column is cut into, by its quantiles: enough to separate single packet sizes.
 const BINS: usize = 1024;
 
 /// How well one column alone separates attacks from clean rows, in the test table.
@@ -25,7 +25,7 @@ pub struct FeatureAuc {
     /// AUC of the attack share that the training rows have at the row's value.
     ///
     /// The values of a number column are cut into at most 1,024 bins at the quantiles of the training rows; a
-    /// missing value is a value of its own. This sees attacks that give themselves away by exact sizes.
+    /// missing value is a value of its own. This detects attacks with exact sizes.
     pub by_value: f64,
     /// `max(AUC, 1 − AUC)` of the values as scores, in [½, 1], missing ones below all others; `None` for text.
     pub by_order: Option<f64>,

@@ -1,6 +1,6 @@
 //! Sixteen rows in two AVX-512 registers.
 #![allow(clippy::inline_always, reason = "compiled once for each kind of processor")]
-#![allow(unsafe_code, reason = "vector instructions need a look at the processor; this file alone uses them")]
+#![allow(unsafe_code, reason = "vector instructions need a check of the processor; only this file uses them")]
 
 use std::arch::x86_64::{
     __m512d, _CMP_LE_OQ, _CMP_NGT_UQ, _mm512_add_pd, _mm512_cmp_ps_mask, _mm512_loadu_pd, _mm512_loadu_ps,

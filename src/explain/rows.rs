@@ -16,7 +16,7 @@ const CHUNK: usize = 256;
 impl TreeGame {
     /// The Shapley values of every row, shape (rows, features): they sum to the leaves that the row reaches
     /// less [`TreeGame::base`]. `x` has as many columns as the game has features, `sets` are those that its
-    /// tests speak of.
+    /// tests use.
     ///
     /// The bits depend on the row alone: not on other rows, the threads or the processor.
     ///

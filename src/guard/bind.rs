@@ -211,7 +211,7 @@ impl Guard {
         self.stages.schema.restrict(&keep.map(|(i, _)| i).collect::<Vec<_>>())
     }
 
-    /// Refuses a schema that lacks columns.
+    /// Returns an error for a schema that lacks columns.
     fn check_columns(&self, given: &Schema, place: &str) -> Result<()> {
         let required = self.required(given).into_iter();
         let missing: Vec<String> = required.filter(|c| given.index_of(c).is_none()).map(Into::into).collect();

@@ -179,7 +179,7 @@ pub(super) fn clean_ranges(featurizer: &TableEncoder, clean: &Table) -> Result<V
         .collect()
 }
 
-/// Refuses ranges that do not belong to the columns.
+/// Returns an error for ranges that do not belong to the columns.
 pub(super) fn check_ranges(ranges: &[CleanRange], featurizer: &TableEncoder) -> Result<()> {
     let expected = featurizer.columns().len();
     if !ranges.is_empty() && ranges.len() != expected {

@@ -6,7 +6,7 @@ use crate::telemetry::{Role, Schema};
 
 /// Odd, with well-spread bits: 2^64 divided by the golden ratio.
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
-/// Stands for a missing cell.
+/// The value that is hashed for a missing cell.
 const MISSING: u64 = 0x6D69_7373_696E_6721;
 
 /// The places of the columns that make a record's fingerprint.

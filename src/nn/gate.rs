@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn evenness_costs_the_divergence_from_even_weights() {
+    fn entropy_weight_penalises_the_divergence_from_even_weights() {
         let config = GateConfig { load_balance_weight: 0.0, entropy_weight: 0.5, ..GateConfig::default() };
         let (_, gate) = gate(&config, 2);
         let loss = |rows: &[[f32; 2]]| {

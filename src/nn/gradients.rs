@@ -178,7 +178,7 @@ impl<F: Fn(&Tensor) -> Result<Tensor>> Path<F> {
             }
             let points = Var::from_tensor(&self.tensor(&points)?)?;
             let gradients = (self.score)(&points)?.sum_all()?.backward()?;
-            // A score that does not look at its input has no gradient.
+            // A score that does not depend on its input has no gradient.
             let Some(gradient) = gradients.get(&points) else { continue };
             for (&point, gradient) in some.iter().zip(numbers(gradient)?.chunks_exact(width.max(1))) {
                 let slopes = &mut slopes[point / nodes * width..][..width];

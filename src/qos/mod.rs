@@ -10,7 +10,7 @@
 //! * **Monotone.** For one subject, a higher p-value never gets a harsher action.
 //! * **The allow-list always wins**, over every rule and at every severity. A flow with an address that cannot be read is
 //!   allowed, and a flow without any address gets no action, because the address could be in the list.
-//! * **Every action expires**, after a day at the most; [`Action::Allow`] has nothing to expire.
+//! * **Every action expires**, after at most one day; [`Action::Allow`] does not expire.
 //! * **Only clean traffic is prioritized**, and only into delay-sensitive classes.
 //! * **Dry run is the default**, and every decision contains whether it was one.
 

@@ -80,7 +80,7 @@ fn files_of_exporters_are_read_with_the_templates_of_the_others() {
 }
 
 #[test]
-fn records_that_another_schema_refuses_are_counted() {
+fn records_that_another_schema_rejects_are_counted() {
     let folder = TempDir::new().unwrap();
     let schema = r#"
         name = "near"
@@ -96,7 +96,7 @@ fn records_that_another_schema_refuses_are_counted() {
 }
 
 #[test]
-fn a_stream_stands_alone() {
+fn a_stream_is_rejected_next_to_other_inputs() {
     let folder = TempDir::new().unwrap();
     for stream in ["-", "udp://127.0.0.1:0"] {
         let (code, message) = fails(folder.path(), &["flows", "a.csv", stream], b"");

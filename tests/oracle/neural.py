@@ -4,9 +4,9 @@ Made with Python 3.11.7 and PyTorch 2.15.0:
 
     python neural.py > neural.json
 
-Weights and rows come from `values`, a formula of a name that the Rust test knows too, so that nothing but the
-outputs has to be stored. The networks are in evaluation mode; batch norms have running statistics that are not
-those of a new one. The parameters of the reference mixture are counted by part.
+`values` computes weights and rows from a name. The Rust test has the same formula, so only the outputs are
+stored. The networks are in evaluation mode; the running statistics of batch norms differ from their initial
+values. The parameters of the reference mixture are counted by part.
 """
 
 import json
@@ -235,7 +235,7 @@ class Reference(nn.Module):
         self.classifier = Classifier(128, 128, 2)
 
     def forward(self, numbers):
-        # The first 25 numbers are those of time.
+        # The first 25 numbers are timing features.
         z = [self.experts[0](numbers[:, 25:], None), self.experts[1](numbers[:, None, :25])]
         weights = self.gate(torch.cat(z, 1))
         return self.classifier(sum(w.unsqueeze(1) * z for w, z in zip(weights.T, z, strict=False))), weights

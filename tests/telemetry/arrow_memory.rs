@@ -29,14 +29,14 @@ fn limited(name: &str, minimum: f64) -> Column {
     column
 }
 
-/// The schema of a port, which is no feature by itself.
+/// The schema of a port. A column of ports is not a feature by default.
 fn port() -> Schema {
     let flow = Schema::preset("flow").unwrap();
     let column = flow.columns().iter().find(|c| c.name == "dst_port").unwrap().clone();
     Schema::builder("port").column(column).build().unwrap()
 }
 
-/// Where the values of a number column, or the bytes of a text column, stand in memory.
+/// The address of the values of a number column, or of the bytes of a text column.
 fn place(array: &ArrayRef) -> *const u8 {
     match array.as_primitive_opt::<Float64Type>() {
         Some(numbers) => numbers.values().as_ptr().cast(),
@@ -70,7 +70,7 @@ fn columns_that_fit_are_the_very_same_memory() {
         assert_eq!(place(&given.slice(1, 2)), place(table.batches()[1].column(i)), "a slice");
     }
 
-    // A number that stands for null changes the validity alone.
+    // A number that means null changes only the validity.
     let source = batch(columns(-1.0));
     let table = read(&schema, vec![source.clone()]).unwrap();
     assert_eq!(place(source.column(2)), place(table.batches()[0].column(1)));
@@ -112,7 +112,7 @@ fn text_that_readers_would_change_is_changed() {
 }
 
 #[test]
-fn a_fault_is_that_of_the_first_column_of_the_source() {
+fn an_error_names_the_first_faulty_column_of_the_source() {
     let schema = Schema::builder("s").column(limited("a", 0.0)).column(limited("b", 0.0)).build().unwrap();
     let column = |values: [f64; 3]| -> ArrayRef { Arc::new(Float64Array::from(values.to_vec())) };
     let source = batch(vec![("b", column([1.0, -3.0, -2.0])), ("a", column([-7.0, -8.0, 1.0]))]);

@@ -179,7 +179,7 @@ fn a_column_that_needs_no_change_is_shared() {
         std::ptr::eq(to.to_data().buffers()[0].as_ptr(), from.to_data().buffers()[0].as_ptr())
     };
     assert!(same("fwd_ip_bytes", "fwd_bytes") && same("protocol", "protocol") && same("start_time", "time"));
-    assert!(!same("iat_mean", "iat_mean_ms"), "milliseconds are no seconds");
+    assert!(!same("iat_mean", "iat_mean_ms"), "milliseconds differ from seconds");
     assert_eq!(mapped.report(), flows.report());
 }
 
@@ -202,7 +202,7 @@ fn canonical_names_are_known_and_nothing_more_special_gives_way() {
 }
 
 #[test]
-fn a_guard_says_what_another_source_lacks() {
+fn fits_lists_the_columns_that_another_source_lacks() {
     let flows =
         simulate::table(&simulate::FlowSimulatorConfig { rows: 1_000, ..Default::default() }).unwrap();
     let canonical = preset("canonical_flow").common_with(&preset("unsw_nb15")).common_with(flows.schema());
@@ -216,13 +216,13 @@ fn a_guard_says_what_another_source_lacks() {
     assert!(text.ends_with("; protocol from protocol_type"), "{text}");
     assert!(guard.fits(guard.schema()).derived.is_empty());
     let old = Guard::load(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/models/v1.qosguard")).unwrap();
-    assert!(old.fits(flows.schema()).is_complete(), "its schema knows no such fields, and its names do");
+    assert!(old.fits(flows.schema()).is_complete(), "its schema has no fields, so columns match by name");
     let scores = old.assess(&flows).unwrap();
     assert_eq!(old.assess(&flows.map_to(&old.inputs()).unwrap()).unwrap().scores(), scores.scores());
 }
 
 #[test]
-fn what_argus_tells_and_zeek_does_not_is_named() {
+fn fields_that_argus_has_and_zeek_lacks_are_named() {
     let zeek = schema(
         r#"
         { name = "ts", role = "time", kind = "number", field = "start_time" },

@@ -16,7 +16,7 @@ use crate::job::{Job, spawn};
 use crate::rows::matrix;
 use crate::watch::{OnProgress, Watch};
 
-/// A detector before it is fitted: `new IsolationForest(options)` and the like make one.
+/// A detector before it is fitted, such as `new IsolationForest(options)`.
 #[napi]
 #[derive(Clone, Debug)]
 pub struct Detector {

@@ -18,7 +18,7 @@ test('a context gives each record columns of the records before it', async () =>
   assert.deepEqual(guard.notes, [])
 })
 
-test('a kind stands for its defaults, and a list holds contexts', async () => {
+test('a kind alone means its default settings, and a list holds contexts', async () => {
   const [word, list] = await Promise.all(['host', [{ kind: 'host' }]].map((context) => Guard.fit(train, { context })))
   assert.equal(word.digest, list.digest)
 })

@@ -53,7 +53,7 @@ test('wrong input is refused by kind', async () => {
 })
 
 test('probabilities are measured against what came true', async () => {
-  // Says .2 and .8; a quarter and three quarters come true.
+  // The predictions are .2 and .8; a quarter and three quarters of the rows are attacks.
   const probabilities = new Float64Array(8).map((_, i) => (i < 4 ? 0.2 : 0.8))
   const came = [true, false, false, false, true, true, true, false]
   const error = await calibrationError(probabilities, came, { bins: 2, resamples: 200, protocol: 'toy', seed: 1 })

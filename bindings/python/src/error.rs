@@ -16,7 +16,7 @@ use crate::convert::Record;
 /// Fewer rows are done before a signal can arrive.
 const FEW: usize = 256;
 
-/// How often long work looks for signals.
+/// How often long work checks for signals.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Runs `work` without the GIL and converts what comes out.

@@ -14,7 +14,7 @@ use crate::table::Table;
 /// What all readers have in common.
 pub(crate) fn options(schema: Option<&Schema>, max_rejected_share: f64, delimiter: char) -> ReadOptions {
     let schema = schema.map(|schema| schema.0.clone());
-    // 0 separates nothing and is refused.
+    // 0 does not separate cells, so it is an error.
     let delimiter = u8::try_from(delimiter).unwrap_or(0);
     ReadOptions { schema, max_rejected_share, delimiter, ..ReadOptions::default() }
 }

@@ -35,7 +35,7 @@ Matrix = npt.NDArray[np.float32]
 
 
 def equal(ours: qg.TreeModel, theirs: Any, X: Any, x: Any = None, atol: float = 2e-6) -> None:
-    """Our probabilities are those of the object, class by class, and so are the labels and the scores' sum."""
+    """Check that the probabilities of each class, the labels and the sum of the scores equal the object's."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "X does not have valid feature names")
         expected, labels = np.asarray(theirs.predict_proba(X)), theirs.predict(X)

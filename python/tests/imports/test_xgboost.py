@@ -29,7 +29,7 @@ def test_categories_of_xgboost(kind: str, suffix: str, tmp_path: Path) -> None:
         for each in changed(df):
             new = set(each["port"].cat.categories) - set(df["port"].cat.categories)
             if new and kind in ("integers", "int16"):
-                # XGBoost takes 29 for 53, the next category, or refuses another width of integers.
+                # XGBoost reads 29 as 53, the next category, or rejects another width of integers.
                 with pytest.raises(errors.SchemaMismatchError, match="category that training did not have"):
                     ours.predict(each)
             else:
@@ -94,7 +94,7 @@ def test_early_stopping_of_xgboost(
     assert ours.n_trees_ == (theirs.best_iteration + 1) * (1 if classes == 2 else 3) * settings.get(
         "num_parallel_tree", 1
     )
-    # The file of a classifier predicts as the classifier, that of a booster with all trees.
+    # The file of a classifier predicts as the classifier. The file of a booster predicts with all trees.
     for suffix in ("json", "ubj"):
         path = tmp_path / f"classifier.{suffix}"
         theirs.save_model(path)
@@ -152,7 +152,7 @@ def test_missing_categories_of_xgboost() -> None:
     for each in changed(df):
         if each["port"].cat.categories.tolist() == PORTS:
             equal(ours, theirs, each)
-        else:  # XGBoost looks at the codes of the frame there, not at those of the model
+        else:  # XGBoost uses the codes of the frame here; the model uses its own codes
             with pytest.raises(errors.SchemaMismatchError, match=r"takes code 0.0 for missing"):
                 ours.predict(each)
     equal(ours, theirs, df.assign(port=df["port"].cat.codes).to_numpy(np.float32))

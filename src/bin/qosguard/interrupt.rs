@@ -11,7 +11,7 @@ use qosguard::{Error, Monitor, Result};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-/// Time between two looks at the flag.
+/// Time between two checks of the flag.
 pub(crate) const LOOK: Duration = Duration::from_millis(50);
 
 /// What shells add to the number of the signal that ended a command.

@@ -29,7 +29,7 @@ pub(crate) enum OnSignal {
     Cancel,
 }
 
-/// An input that may wait for ever. A thread of its own reads it, so that a signal ends the wait.
+/// An input that may wait without end. A separate thread reads it, so that a signal ends the wait.
 #[derive(Debug)]
 pub(crate) struct Pipe {
     blocks: Receiver<io::Result<Vec<u8>>>,

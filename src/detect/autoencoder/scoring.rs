@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_those_of_the_trained_network() {
+    fn errors_equal_the_errors_of_the_trained_network() {
         let mut random = Stream::new(1, 0);
         let x = Array2::from_shape_fn((150, 7), |(_, j)| match j {
             2 | 5 => (random.uniform() * (3 * j) as f64).floor() as f32,

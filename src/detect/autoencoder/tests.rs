@@ -357,7 +357,7 @@ fn bad_input_gives_typed_errors() {
 }
 
 #[test]
-fn constant_columns_and_only_categories_are_learnt() {
+fn constant_columns_and_tables_of_categories_can_be_fitted() {
     let training = TrainingConfig { epochs: 30, learning_rate: 1e-2, ..Default::default() };
     let numbers = AutoencoderConfig { columns: None, training: training.clone(), ..small() };
     let x = Array2::from_elem((200, 3), 5.0);
@@ -377,7 +377,7 @@ fn constant_columns_and_only_categories_are_learnt() {
 }
 
 #[test]
-fn a_cancelled_training_gives_what_was_learnt() {
+fn a_cancelled_training_returns_the_model_so_far() {
     let monitor = crate::Monitor::new(|progress| {
         assert_eq!(progress.stage, "autoencoder");
         if progress.done == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }

@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_frequent_codes_have_bins_and_the_others_share_one() {
+    fn frequent_codes_have_their_own_bins_and_the_others_share_one() {
         let column = [5.0, 5.0, 9.0, 9.0, 9.0, 2.0, 40.0, f32::NAN];
         let bins = Bins::of_codes(column.into_iter(), 4);
         assert_eq!(bins, Bins::Codes(vec![9, 5, 2]));

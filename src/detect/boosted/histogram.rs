@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn sums_are_those_of_the_rows_and_differences_are_exact() {
+    fn sums_equal_the_sums_over_rows_and_differences_are_exact() {
         let n = 5000;
         let mut rng = Stream::new(1, 0);
         let x = Array2::from_shape_simple_fn((n, 11), || rng.below(40) as f32);

@@ -42,7 +42,7 @@ impl Split {
 /// The least and the greatest value that a leaf may take.
 pub(super) type Bounds = (f64, f64);
 
-/// Stands for H + λ where they are 0, so that nothing is divided by 0.
+/// Replaces H + λ where the sum is 0, to avoid a division by 0.
 const MIN_MASS: f64 = 1e-100;
 
 /// No bounds.

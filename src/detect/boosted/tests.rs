@@ -94,7 +94,7 @@ fn without_a_split_the_prediction_is_the_share_of_each_class() {
 }
 
 #[test]
-fn where_missing_values_go_is_learnt() {
+fn the_direction_of_missing_values_is_fitted() {
     for attack_is_missing in [false, true] {
         let x = Array2::from_shape_fn((400, 1), |(i, _)| if i % 2 == 0 { f32::NAN } else { (i % 7) as f32 });
         let labels: Vec<bool> = (0..400).map(|i| (i % 2 == 0) == attack_is_missing).collect();

@@ -19,7 +19,7 @@ impl Ensemble {
     ///
     /// # Errors
     ///
-    /// That of the first member that cannot score or explain a row; [`Error::InvalidArgument`] with
+    /// The error of the first member that cannot score or explain a row; [`Error::InvalidArgument`] with
     /// [`Fusion::Bonferroni`].
     pub fn explain(&self, x: ArrayView2<'_, f32>) -> Result<Explanation> {
         if self.fusion() == Fusion::Bonferroni {

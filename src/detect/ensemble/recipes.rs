@@ -12,17 +12,17 @@ use crate::detect::{
 /// Rows that a component of a mixture needs to know its shape.
 const ROWS_PER_COMPONENT: usize = 50;
 
-/// Fewer attacks do not teach what an attack is.
+/// With fewer attacks, boosted trees are not fitted.
 const MIN_ATTACKS: usize = 50;
 
 impl EnsembleConfig {
-    /// The ensemble that suits `rows` rows by what their labels tell:
+    /// The ensemble for `rows` rows with these labels:
     ///
     /// | labels | ensemble |
     /// |---|---|
     /// | 50 attacks or more | [`EnsembleConfig::labelled`] |
-    /// | fewer attacks: the others are known to be clean | [`EnsembleConfig::clean`] |
-    /// | none: a few rows may be attacks | [`EnsembleConfig::mixed`] |
+    /// | fewer than 50 attacks; the other rows are clean | [`EnsembleConfig::clean`] |
+    /// | no labels; a few rows may be attacks | [`EnsembleConfig::mixed`] |
     pub fn auto(labels: Option<&[bool]>, rows: usize, seed: u64) -> Self {
         let Some(labels) = labels else { return Self::mixed(seed) };
         let attacks = labels.iter().filter(|&&attack| attack).count();
@@ -32,9 +32,9 @@ impl EnsembleConfig {
 
     /// For rows that are known to be clean: a forest, a mixture and contrast trees.
     ///
-    /// They see different things: the forest rows that lie far out, the mixture rows where the density is low, the
-    /// contrast trees features that do not go together. `rows` is how many there are: the mixture has one component
-    /// for 50 of them, as many as its default at most.
+    /// The forest detects rows far from all others, the mixture detects rows where the density is low, and the contrast
+    /// trees detect values that do not occur together. `rows` is the number of rows. The mixture has one component
+    /// for each 50 rows, and at most the default number of components.
     pub fn clean(rows: usize, seed: u64) -> Self {
         let forest = IsolationForestConfig { seed, ..Default::default() };
         let mixture = GaussianMixtureConfig::default();

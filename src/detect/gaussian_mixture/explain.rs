@@ -174,7 +174,7 @@ mod tests {
     use crate::detect::{Fit, FitContext, GaussianMixtureConfig};
 
     #[test]
-    fn parts_sum_to_the_score_and_independent_features_stand_alone() {
+    fn parts_sum_to_the_score_and_independent_features_do_not_interact() {
         let x = Array2::from_shape_fn((600, 4), |(i, j)| ((i * i + 31 * i * j) % 97) as f32);
         for covariance in [Covariance::Full, Covariance::Diagonal] {
             let config = GaussianMixtureConfig { components: 3, covariance, ..Default::default() };

@@ -45,7 +45,7 @@ pub enum Covariance {
     Diagonal,
 }
 
-/// What is done with every feature before the mixture sees it.
+/// How every feature is transformed before the mixture is fitted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -212,7 +212,7 @@ impl Fit for GaussianMixtureConfig {
     /// # Errors
     ///
     /// As every [`Fit::fit`], and [`Error::InvalidArgument`] for more than 512 features or a regularisation
-    /// too small to tell the rows' spread from rounding.
+    /// too small to distinguish the spread of the rows from rounding.
     fn fit(&self, x: ArrayView2<'_, f32>, context: FitContext<'_>) -> Result<Fitted<GaussianMixture>> {
         context.unsupervised(|| self.fit_rows(x))
     }

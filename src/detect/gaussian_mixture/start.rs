@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn far_groups_are_told_apart() {
+    fn far_groups_get_their_own_components() {
         let rows: Vec<f64> = (0..300).map(|i| f64::from(i % 3) * 100.0 + f64::from(i % 7)).collect();
         let shares = responsibilities(&rows, 1, 3, 5);
         for i in 0..300 {

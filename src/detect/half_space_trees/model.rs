@@ -229,7 +229,7 @@ impl Detector for HalfSpaceTrees {
         })
     }
 
-    /// Half-space trees tell how many rows share a region, which no single feature answers for.
+    /// The score of half-space trees counts the rows in a region, so it cannot be divided among features.
     ///
     /// # Errors
     ///

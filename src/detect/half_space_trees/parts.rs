@@ -45,7 +45,7 @@ stored! {
         config: HalfSpaceTreesConfig,
         n_features: usize,
         rows_learned: u64,
-    } tensors { pending, low, high, out_of_range was beyond_range, feature, threshold, reference, latest }
+    } tensors { pending, low, high, out_of_range was beyond_range, feature, threshold, reference, latest } // old name
 }
 
 impl HalfSpaceTreesParts {

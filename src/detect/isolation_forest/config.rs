@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 
 /// Settings of an [`IsolationForest`](super::IsolationForest).
 ///
-/// Each tree sees `max_samples` rows, drawn without replacement. `splits` selects how a node cuts its rows,
+/// Each tree is fitted on `max_samples` rows, drawn without replacement. `splits` selects how a node cuts its rows,
 /// until they are alone, equal, or `max_depth` cuts deep. The labels given to [`Fit::fit`](crate::detect::Fit::fit) are not used.
 ///
 /// # Source

@@ -55,7 +55,7 @@ impl<'s, 'x> Cutter<'s, 'x> {
         Self { data, features: (0..data.x.ncols()).collect() }
     }
 
-    /// A cut as the settings want it; `None` where all rows are equal.
+    /// A cut by the settings; `None` where all rows are equal.
     pub(super) fn cut(&mut self, rows: &[usize], active: &mut usize, rng: &mut Stream) -> Option<Cut> {
         match self.data.config.splits {
             IsolationSplits::PooledGain { tries, share, .. } if rng.uniform() < share => {

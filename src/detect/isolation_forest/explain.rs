@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_contributions_are_those_of_the_definition() {
+    fn the_contributions_equal_the_definition() {
         for (features, scoring) in
             [(1, IsolationScoring::Depth), (5, IsolationScoring::Depth), (5, IsolationScoring::Density)]
         {

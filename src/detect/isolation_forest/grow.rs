@@ -16,7 +16,7 @@ use crate::rng::Stream;
 /// Nodes with fewer rows do not check whether the work is cancelled.
 const LARGE: usize = 64;
 
-/// A tree, with the planes and the sets of categories that its splits speak of.
+/// A tree, with the planes and the sets of categories that its splits use.
 pub(super) struct Tree {
     /// Each leaf's value is the natural logarithm of its density.
     pub(super) nodes: Vec<Node>,

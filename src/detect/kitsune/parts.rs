@@ -80,7 +80,8 @@ impl Stored for KitsuneParts {
     }
 
     fn restore(header: KitsuneHeader, at: &str, tensors: &mut Tensors) -> Result<Self, String> {
-        let out_of_range = tensors.name_or_old(format!("{at}/out_of_range"), &format!("{at}/beyond_range"));
+        let old = format!("{at}/beyond_range"); // old name
+        let out_of_range = tensors.name_or_old(format!("{at}/out_of_range"), &old);
         Ok(Self {
             config: header.config,
             n_features: header.n_features,

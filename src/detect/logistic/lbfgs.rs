@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use crate::progress::{self, Progress, Unit};
 
-/// Steps that the method remembers.
+/// Number of earlier steps that the method stores.
 const MEMORY: usize = 10;
 
-/// Evaluations along one direction, after which the search gives up.
+/// Evaluations along one direction, after which the search ends without a result.
 const LINE_STEPS: usize = 50;
 
 /// Share of the promised decrease that a step must keep.

@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gradient_is_that_of_the_value() {
+    fn the_gradient_equals_differences_of_the_value() {
         let x =
             Array2::from_shape_fn((50, 3), |(i, j)| ((i * (j + 5) + j) % 11) as f32 * [1.0, 10.0, 100.0][j]);
         let labels: Vec<u32> = (0..50).map(|i| (i * i % 7 % 3) as u32).collect();

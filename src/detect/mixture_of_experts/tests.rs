@@ -192,7 +192,7 @@ fn experts_are_validated_on_rows_that_they_were_not_fitted_on() {
 }
 
 #[test]
-fn classes_of_attack_are_told_apart_by_the_experts_that_know_them() {
+fn experts_that_were_trained_on_classes_of_attack_separate_them() {
     let (x, classes) = rows(900);
     let names = ["clean", "a", "b", "c"].map(String::from);
     let config = config();

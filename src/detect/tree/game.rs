@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn shapley_values_are_those_of_the_definition() {
+    fn shapley_values_equal_the_definition() {
         for (seed, features, depth, covers) in [
             (1, 1, 4, true),
             (2, 2, 7, true),

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_contributions_are_those_of_shap() {
+    fn the_contributions_equal_the_contributions_of_shap() {
         let oracles: Vec<Oracle> =
             serde_json::from_str(include_str!("../../../tests/oracle/shap.json")).unwrap();
         for oracle in oracles {

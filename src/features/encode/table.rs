@@ -347,10 +347,10 @@ fn encode_numbers(
     at: usize,
     out: &mut ArrayViewMut2<'_, f32>,
 ) -> u64 {
-    let (stand_in, mut imputed) = (e.encode(e.impute), 0);
+    let (imputed_value, mut imputed) = (e.encode(e.impute), 0);
     for (row, &value) in cells.values().iter().enumerate() {
         let known = value.is_finite() && cells.is_valid(row);
-        out[[row, at]] = if known { e.encode(value) } else { stand_in };
+        out[[row, at]] = if known { e.encode(value) } else { imputed_value };
         imputed += u64::from(!known);
         if e.flag {
             out[[row, at + 1]] = f32::from(u8::from(!known));

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 
 /// The previous names of settings, which old files and settings still have.
 pub(crate) const GATE_ALIASES: &[(&str, &str)] =
-    &[("balance", "load_balance_weight"), ("floor", "min_load"), ("evenness", "entropy_weight")];
+    &[("balance", "load_balance_weight"), ("floor", "min_load"), ("evenness", "entropy_weight")]; // old names
 
 /// Settings of the gate of a mixture of experts.
 ///

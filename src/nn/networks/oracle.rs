@@ -91,7 +91,7 @@ fn forward(network: &Network, batch: &Batch) -> Forward {
 }
 
 #[test]
-fn the_reference_mixture_is_that_of_pytorch() {
+fn the_reference_mixture_equals_pytorchs() {
     let columns = Columns {
         categorical: Vec::new(),
         timing: vec![TimingChannel { name: "all".into(), columns: (0..25).map(Some).collect() }],
@@ -105,7 +105,7 @@ fn the_reference_mixture_is_that_of_pytorch() {
 }
 
 #[test]
-fn a_transformer_with_categories_is_that_of_pytorch_and_guesses_alike() {
+fn a_transformer_with_categories_equals_pytorchs_and_guesses_alike() {
     let codes = [6, 13];
     let config = FtTransformerConfig { width: 16, layers: 2, heads: 4, feed_forward: 24, dropout: 0.1 };
     let network = network(&inputs(7, &codes), None, 3, &Architecture::FtTransformer(config));
@@ -123,7 +123,7 @@ fn a_transformer_with_categories_is_that_of_pytorch_and_guesses_alike() {
 }
 
 #[test]
-fn a_perceptron_is_that_of_pytorch() {
+fn a_perceptron_equals_pytorchs() {
     let codes = [6, 13];
     let config = MlpConfig { hidden: vec![12, 8], dropout: 0.1 };
     let network = network(&inputs(7, &codes), None, 2, &Architecture::Mlp(config));
@@ -131,7 +131,7 @@ fn a_perceptron_is_that_of_pytorch() {
 }
 
 #[test]
-fn a_convolution_over_directions_is_that_of_pytorch() {
+fn a_convolution_over_directions_equals_pytorchs() {
     let channel = |name: &str, columns: &[Option<usize>]| TimingChannel {
         name: name.into(),
         columns: columns.to_vec(),

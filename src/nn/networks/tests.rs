@@ -88,7 +88,7 @@ fn batch(rows: usize, inputs: &Inputs, place: &Place) -> Batch {
     }
 }
 
-/// Tells three classes apart, or guesses hidden features.
+/// A network that separates three classes, or predicts masked features.
 pub(crate) struct Small {
     inputs: Inputs,
     weights: Weights,
@@ -196,7 +196,7 @@ fn guessing_reaches_tokens_blocks_and_guesses() {
 
 /// The loss along its gradient changes by the size of the gradient.
 #[test]
-fn gradients_are_those_of_differences() {
+fn gradients_equal_finite_differences() {
     for (architecture, guesses) in small().iter().map(|of| (of, false)).chain([(&small()[1], true)]) {
         let task = Small::new(architecture, guesses);
         let rows: Vec<usize> = (0..30).collect();
@@ -257,7 +257,7 @@ fn each_row_hides_a_feature_and_about_the_share_of_all() {
     assert_eq!(hidden, again);
 }
 
-/// Filters that see one position each, and their mean, cannot tell which statistic was which.
+/// The mean of filters that read one position each does not depend on the order of the statistics.
 #[test]
 fn pooling_forgets_which_statistic_is_which_and_the_default_does_not() {
     for (pool, layout, same) in

@@ -80,7 +80,7 @@ impl AdamW {
         Ok(Self { weight_decay, steps: 0, moving: moving.collect::<Result<_>>()? })
     }
 
-    /// Moves every weight that has a gradient; `scale` multiplies the gradients first, as clipping wants.
+    /// Moves every weight that has a gradient; `scale` multiplies the gradients first, for clipping.
     pub(crate) fn step(&mut self, gradients: &GradStore, learning_rate: f64, scale: f64) -> Result<()> {
         self.steps += 1;
         let steps = self.steps as f64;

@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn layers_are_those_of_training() {
+    fn layers_equal_the_layers_of_training() {
         for [rows, inputs, outputs] in [[1, 5, 3], [17, 33, 65], [50, 16, 42]] {
             let mut weights = Weights::new(5);
             let linear = Linear::new(&mut weights, "linear", inputs, outputs).unwrap();

@@ -28,7 +28,7 @@ pub(super) fn diverged(
     for (name, var) in weights.trained() {
         if let Some(gradient) = gradients.get(var) {
             let gradient = numbers(gradient)?;
-            // As the norm sees it: a number whose square is too large counts too.
+            // As in the norm: a number whose square is too large counts too.
             if !gradient.iter().map(|value| value * value).sum::<f32>().is_finite() {
                 return Ok(error(what, name));
             }

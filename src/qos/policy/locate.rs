@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn the_line_is_that_of_the_field_or_of_what_lacks_it() {
+    fn the_line_belongs_to_the_field_or_to_the_object_that_lacks_it() {
         let text = "{\n\"rules\": [\n{\"name\": \"a\"},\n{\n\"when\": {\n\"dst_port\": 1}}]}";
         let line = |path| {
             line_of(path, |place| {

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_host_bits_and_nonsense() {
+    fn host_bits_and_malformed_prefixes_are_rejected() {
         for text in ["10.0.0.1/8", "2001:db8::1/32", "10.0.0.0/33", "300.1.1.1", "10.0.0.0/", "", "localhost"]
         {
             let error = text.parse::<Prefix>().unwrap_err().to_string();
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_leading_zeros() {
+    fn leading_zeros_are_rejected() {
         for text in [
             "010.0.0.0/8",
             "010.0.0.1",

@@ -43,7 +43,7 @@ impl Policy {
     }
 }
 
-/// Refuses in the name of one file.
+/// Makes the errors of one policy file, which name it.
 struct Check<'a> {
     place: &'a str,
 }

@@ -1,4 +1,4 @@
-//! What a rule may look at.
+//! The values that a rule can compare.
 
 use std::net::IpAddr;
 

@@ -150,7 +150,7 @@ pub(crate) fn push_decimal(out: &mut String, number: &str) {
     }
 }
 
-/// What data sets write as the label of a record that nobody has looked at.
+/// What data sets write as the label of a record that was not classified.
 const UNKNOWN: [&str; 9] =
     ["unknown", "unlabeled", "unlabelled", "no label", "nolabel", "needmanuallabel", "n/a", "?", "-"];
 

@@ -31,8 +31,8 @@ use crate::telemetry::table::options::ReadOptions;
 /// [`ReadOptions::max_line_bytes`]. The batch that held it is copied.
 ///
 /// A batch may be [`Error::SchemaMismatch`] if its columns differ from the first batch;
-/// [`Error::BadRecord`] for a column of a type that holds neither numbers nor text, and for what the source
-/// says; [`Error::TooManyRejected`]; [`Error::InsufficientData`] where there is no record.
+/// [`Error::BadRecord`] for a column of a type that holds neither numbers nor text, and for an error
+/// of the source; [`Error::TooManyRejected`]; [`Error::InsufficientData`] where there is no record.
 ///
 /// # Examples
 ///
@@ -221,7 +221,7 @@ fn without_index(
     let Ok(kept) = arrow.project(&keep) else { return source };
     let batches = source.map(move |batch| {
         let batch = batch?;
-        // A batch of other columns is refused by its names.
+        // A batch with other columns is an error that names them.
         if batch.num_columns() == arrow.fields().len() { batch.project(&keep) } else { Ok(batch) }
     });
     Box::new(RecordBatchIterator::new(batches, Arc::new(kept)))

@@ -49,7 +49,7 @@ impl<W: Write> IpcWriter<W> {
         Self::file_with(out, schema, &Fields::empty())
     }
 
-    /// A writer of a file with further columns after those of a schema.
+    /// A writer of a file that has further columns after the columns of a schema.
     pub(crate) fn file_with(out: W, schema: &Schema, more: &Fields) -> io::Result<Self> {
         let (arrow, times) = (Arc::new(appended(schema.to_arrow(), more)), TimeColumns::of(schema));
         let written = appended(times.arrow_schema(schema), more);

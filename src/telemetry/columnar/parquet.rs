@@ -54,7 +54,7 @@ pub fn read_parquet_with(path: impl AsRef<Path>, options: &ReadOptions) -> Resul
 /// header. Pages may be plain or packed with Snappy, Zstandard, LZ4 or gzip. Cells are converted, and rows
 /// rejected and counted, as in [`ArrowReader`]; the line of a rejection is the row's number in the file, from 1.
 ///
-/// An index at the end of more than 64 MiB is refused, and so are columns that would lie outside the file. A
+/// An index at the end of more than 64 MiB is an error, and so are columns outside the file. A
 /// page takes as much memory as its header states, at most 2 GiB.
 ///
 /// A batch may be the errors of [`ArrowReader`]; [`Error::BadRecord`] at line 0 is said of a broken file.

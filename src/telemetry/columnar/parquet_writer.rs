@@ -32,7 +32,7 @@ impl<W: Write + Send> ParquetWriter<W> {
         Self::with(out, schema, &Fields::empty())
     }
 
-    /// A writer of tables with further columns after those of a schema.
+    /// A writer of tables that have further columns after the columns of a schema.
     pub(crate) fn with(out: W, schema: &Schema, more: &Fields) -> io::Result<Self> {
         let properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))

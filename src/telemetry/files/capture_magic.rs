@@ -9,7 +9,7 @@ pub(crate) const PCAP_LINUX_2_2: u32 = 0xa1b2_cd34;
 /// The section header of pcapng, the same in both byte orders.
 pub(crate) const PCAPNG: u32 = 0x0a0d_0d0a;
 
-/// Whether a file that begins with `head` is a capture. The byte order of pcap is that of the machine that wrote it.
+/// Whether a file that begins with `head` is a capture. A pcap file has the byte order of the machine that wrote it.
 pub(crate) fn is_capture(head: &[u8]) -> bool {
     let Some(&magic) = head.first_chunk::<4>() else { return false };
     let (big, little) = (u32::from_be_bytes(magic), u32::from_le_bytes(magic));

@@ -32,9 +32,9 @@ const LOOK: Duration = Duration::from_millis(50);
 pub struct FollowOptions {
     /// Whether to start behind what the file holds now, at the next line; by default at its beginning.
     pub from_end: bool,
-    /// Time between two looks at a file that does not grow, 1 ms to 1 h; 250 ms by default.
+    /// Time between two checks of a file that does not grow, 1 ms to 1 h; 250 ms by default.
     pub poll: Duration,
-    /// How long to wait for a file that vanished before it is an error; for ever by default.
+    /// How long to wait for a file that vanished before it is an error; default: no limit.
     pub give_up: Option<Duration>,
 }
 

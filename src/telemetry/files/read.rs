@@ -78,7 +78,7 @@ pub fn open(path: impl AsRef<Path>, options: &ReadOptions) -> Result<Box<dyn Bat
     open_any(file, &path.display().to_string(), again, options)
 }
 
-/// Opens any input, such as standard input, as [`open`] does a file; `place` names it, and may tell its kind.
+/// Opens any input, such as standard input, as [`open`] does a file; `place` is its name, which may identify its format.
 ///
 /// It waits for the first bytes and, of a text, the first line, of an input that would block, as a
 /// [`Follow`](crate::telemetry::Follow) of an empty file does.

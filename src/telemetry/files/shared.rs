@@ -16,7 +16,8 @@ use crate::telemetry::table::batches::BatchReader;
 use crate::telemetry::table::options::ReadOptions;
 use crate::telemetry::table::report::ReadReport;
 
-/// Tables of a file, a growing file or a UDP port for programs that read on one thread and look on another.
+/// Tables of a file, a growing file or a UDP port. One thread reads the tables; others get the schema, report and
+/// counts.
 ///
 /// [`SharedReader::next_table`] takes `&self` and serves one caller at a time. The schema, the report and the counts are
 /// copies as of the last table, so reading them never waits for the next one. Opening happens with

@@ -136,7 +136,7 @@ impl Rules {
         self.profile.tracks_tcp && packet.tcp_flags.has(TcpFlags::SYN | TcpFlags::ACK)
     }
 
-    /// Whether the table remembers an idle connection of this protocol.
+    /// Whether the table keeps an idle connection of this protocol.
     pub(super) const fn remembers(&self, protocol: u8) -> bool {
         self.profile.tracks_tcp && protocol == TCP
     }

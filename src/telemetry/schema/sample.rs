@@ -1,4 +1,4 @@
-//! The first records of a source whose schema nobody has written: its columns, as texts.
+//! The first records of a source without a schema: its columns, as text.
 
 use std::collections::HashMap;
 

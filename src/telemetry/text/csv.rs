@@ -161,7 +161,7 @@ impl CsvReader {
         self.rows.finish_batch()
     }
 
-    /// Appends the record that starts with a line. Of one that is refused, only this line counts as read.
+    /// Appends the record that starts with a line. If the record is rejected, only this line counts as read.
     fn record(&mut self, line: &Range<usize>) -> Result<Result<(), Fault>> {
         let text = &self.lines.bytes()[line.clone()];
         if memchr::memchr2(b'"', 0, text).is_none() {

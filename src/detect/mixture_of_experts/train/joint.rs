@@ -34,7 +34,7 @@ pub(super) struct JointOutput {
     /// Shape (samples, 1).
     pub(super) log_odds: Tensor,
     /// The loss of the network alone, a scalar.
-    pub(super) own_loss: Tensor,
+    pub(super) network_loss: Tensor,
 }
 
 impl<'a> JointExpert<'a> {
@@ -61,8 +61,8 @@ impl<'a> JointExpert<'a> {
         let batch = mask_codes(batch, self.config.category_dropout, pass)?;
         let forward = self.network.forward(&batch, pass)?;
         let ones = Tensor::ones(rows.len(), candle_core::DType::F32, &Device::Cpu)?;
-        let own_loss = self.network.loss(&forward, labels, &ones)?;
-        Ok(JointOutput { log_odds: log_odds(&forward.logits)?.unsqueeze(1)?, own_loss })
+        let network_loss = self.network.loss(&forward, labels, &ones)?;
+        Ok(JointOutput { log_odds: log_odds(&forward.logits)?.unsqueeze(1)?, network_loss })
     }
 
     /// The trained network as a detector.

@@ -39,7 +39,7 @@ pub(crate) struct Mixed {
     /// Shape (rows).
     pub(crate) log_odds: Tensor,
     /// The losses of the joint networks alone.
-    own_losses: Vec<Tensor>,
+    network_losses: Vec<Tensor>,
 }
 
 impl GateTask<'_> {
@@ -48,13 +48,13 @@ impl GateTask<'_> {
         let index = index(rows)?;
         let mut inputs = self.inputs.index_select(&index, 0)?;
         let mut log_odds = self.log_odds.index_select(&index, 0)?;
-        let mut own_losses = Vec::new();
+        let mut network_losses = Vec::new();
         for joint in &self.joint_experts {
             let output = joint.forward(rows, labels, pass)?;
             let input = (ops::tanh(&(&output.log_odds / FAR_LOG_ODDS)?)? + 0.5)?;
             inputs = (inputs + self.in_column(joint.expert_index, &input)?)?;
             log_odds = (log_odds + self.in_column(joint.expert_index, &output.log_odds)?)?;
-            own_losses.push(output.own_loss);
+            network_losses.push(output.network_loss);
         }
         let shares = self.gate.forward(&inputs, pass)?;
         // The softmax of a sum is the normalised product of both softmaxes.
@@ -62,7 +62,7 @@ impl GateTask<'_> {
         let shares = shares.broadcast_div(&shares.sum_keepdim(1)?)?;
         let shares = shares.affine(1.0 - self.uniform_weight, self.uniform_weight / shares.dim(1)? as f64)?;
         let log_odds = (&shares * log_odds)?.sum(1)?;
-        Ok(Mixed { shares, log_odds, own_losses })
+        Ok(Mixed { shares, log_odds, network_losses })
     }
 
     pub(crate) fn labels_of(&self, rows: &[usize]) -> Result<Tensor> {
@@ -84,12 +84,12 @@ impl Task for GateTask<'_> {
 
     fn loss(&self, rows: &[usize], pass: &mut Pass) -> Result<Tensor> {
         let labels = self.labels_of(rows)?;
-        let Mixed { shares, log_odds, own_losses } = self.forward(rows, &labels, pass)?;
+        let Mixed { shares, log_odds, network_losses } = self.forward(rows, &labels, pass)?;
         let logits = Tensor::stack(&[&log_odds.zeros_like()?, &log_odds], 1)?;
         let ones = Tensor::ones(rows.len(), DType::F32, &Device::Cpu)?;
         let mut loss = (cross_entropy(&logits, &labels, &ones)? + self.gate.loss(&shares)?)?;
-        for own_loss in own_losses {
-            loss = (loss + own_loss)?;
+        for network_loss in network_losses {
+            loss = (loss + network_loss)?;
         }
         Ok(loss)
     }

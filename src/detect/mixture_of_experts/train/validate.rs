@@ -62,9 +62,9 @@ impl GateTraining<'_, '_> {
             let share = 1.0 / of.len() as f64;
             (!of.is_empty()).then(|| weighted_sum(of.into_iter().map(|metrics| (share, metrics))))
         };
-        let novel_share = self.config.held_out_fraction;
+        let fraction = self.config.held_out_fraction;
         let both = |known: Option<ValidationMetrics>, novel: Option<ValidationMetrics>| match (known, novel) {
-            (Some(known), Some(novel)) => weighted_sum([(1.0 - novel_share, known), (novel_share, novel)]),
+            (Some(known), Some(novel)) => weighted_sum([(1.0 - fraction, known), (fraction, novel)]),
             (one, other) => one.or(other).unwrap_or_default(),
         };
         let experts: Vec<ExpertReport> = (0..n)

@@ -27,7 +27,7 @@ pub(super) struct Entities {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Slot {
     Known(usize),
-    /// A slot that nobody had before.
+    /// A slot that was not used before.
     New(usize),
     /// The slot of an entity that was evicted.
     Taken(usize),

@@ -1,4 +1,4 @@
-//! Which connections failed: nobody answered, or the answer was a reset.
+//! Which connections failed: there was no answer, or the answer was a reset.
 
 /// Words for connections that were tried and not established: Zeek, Argus (UNSW-NB15) and Suricata.
 const FAILED: [&str; 9] = ["S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR", "INT", "REQ", "new"];

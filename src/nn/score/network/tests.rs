@@ -33,7 +33,7 @@ fn assert_near(fused: &[f32], candle: Option<&Tensor>) {
 }
 
 #[test]
-fn logits_and_weights_are_those_of_the_trained_network() {
+fn logits_and_weights_equal_the_trained_networks() {
     let inputs = inputs(9, &[4, 13]);
     let columns = timing();
     let build = Build { inputs: &inputs, columns: Some(&columns), classes: 3, masked: true };

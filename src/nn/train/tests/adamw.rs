@@ -40,7 +40,7 @@ fn two_steps_by_hand() {
 }
 
 #[test]
-fn steps_are_those_of_candle() {
+fn steps_equal_the_steps_of_candle() {
     let mut weights = Weights::new(5);
     let ours = weights.weight("w", &[3, 4], Init::Normal { deviation: 1.0 }).unwrap();
     let theirs = Var::from_tensor(&ours.as_tensor().copy().unwrap()).unwrap();

@@ -112,7 +112,7 @@ fn every_weight_of_the_test_network_learns() {
 }
 
 #[test]
-fn the_loss_falls_and_the_history_says_how() {
+fn the_loss_falls_and_the_history_records_it() {
     let net = Net::new(97, 30);
     let history = run(&quick(), &net, 97).unwrap();
     history.check().unwrap();

@@ -1,4 +1,4 @@
-//! Checkpoints: what goes on from them, and what is refused.
+//! Checkpoints: which trainings continue from them, and which are rejected.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
