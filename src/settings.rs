@@ -25,10 +25,10 @@ use crate::strict::list_for_fields;
 /// use serde_json::json;
 ///
 /// let read = |value| settings::from_value::<AnyDetectorConfig>(value);
-/// let member = |trees| json!({"name": "forest", "detector": {"kind": "isolation_forest", "trees": trees}});
+/// let member = |trees| json!({"name": "forest", "kind": "isolation_forest", "trees": trees});
 /// read(json!({"kind": "ensemble", "members": [member(json!(50))]}))?;
 /// let error = read(json!({"kind": "ensemble", "members": [member(json!("x"))]})).unwrap_err();
-/// assert_eq!(error.to_string(), "`members[0].detector.trees` must be a whole number from 0, got string \"x\"");
+/// assert_eq!(error.to_string(), "`members[0].trees` must be a whole number from 0, got string \"x\"");
 /// # Ok::<(), qosguard::Error>(())
 /// ```
 pub fn from_value<T: DeserializeOwned + Serialize>(value: Value) -> Result<T> {
@@ -98,22 +98,34 @@ enum Step {
     Index(usize),
 }
 
-/// The child of the value at a pointer whose removal changes the failure.
+/// The child of the value at a pointer whose removal changes the failure. The removal of a required one always does, so such a
+/// child comes last, and is not the cause of a missing field.
 fn culprit<T: DeserializeOwned>(value: &Value, pointer: &str, failure: &Failure) -> Option<Step> {
-    let fails_otherwise = |without: &dyn Fn(&mut Value)| {
+    let without = |remove: &dyn Fn(&mut Value)| {
         let mut copy = value.clone();
-        copy.pointer_mut(pointer).map(without)?;
-        (read::<T>(&copy).err().as_ref() != Some(failure)).then_some(())
+        copy.pointer_mut(pointer).map(remove);
+        read::<T>(&copy).err()
     };
     match value.pointer(pointer)? {
-        Value::Object(fields) => fields.keys().filter(|key| *key != "kind").find_map(|key| {
-            fails_otherwise(&|object| drop(object.as_object_mut().map(|object| object.remove(key))))?;
-            Some(Step::Key(key.clone()))
-        }),
-        Value::Array(items) => (0..items.len()).find_map(|index| {
-            fails_otherwise(&|list| drop(list.as_array_mut().map(|list| list.remove(index))))?;
-            Some(Step::Index(index))
-        }),
+        Value::Object(fields) => {
+            let mut required = None;
+            for key in fields.keys().filter(|key| *key != "kind") {
+                let error = without(&|object| drop(object.as_object_mut().map(|object| object.remove(key))));
+                let missing = format!("missing field `{key}`");
+                match error {
+                    Some(same) if same == *failure => {}
+                    Some(other) if other.message.contains(&missing) => required = required.or(Some(key)),
+                    _ => return Some(Step::Key(key.clone())),
+                }
+            }
+            required.filter(|_| !failure.message.contains("missing field")).map(|key| Step::Key(key.clone()))
+        }
+        Value::Array(items) => (0..items.len())
+            .find(|&index| {
+                let error = without(&|list| drop(list.as_array_mut().map(|list| list.remove(index))));
+                error.as_ref() != Some(failure)
+            })
+            .map(Step::Index),
         _ => None,
     }
 }
@@ -208,23 +220,24 @@ mod tests {
     #[test]
     fn a_wrong_setting_is_named_at_any_depth() {
         let forest = |name: &str, value: Value| json!({"kind": "isolation_forest", name: value});
-        let ensemble =
-            |detector: Value| json!({"kind": "ensemble", "members": [{"name": "a", "detector": detector}]});
+        let ensemble = |mut member: Value| {
+            member["name"] = "a".into();
+            json!({"kind": "ensemble", "members": [member]})
+        };
         let number = "must be a whole number from 0, got string \"x\"";
         let read = failed::<AnyDetectorConfig>;
         assert_eq!(read(forest("trees", json!("x"))), format!("`trees` {number}"));
-        assert_eq!(
-            read(ensemble(forest("trees", json!("x")))),
-            format!("`members[0].detector.trees` {number}")
-        );
-        let twice = ensemble(ensemble(forest("trees", json!("x"))));
-        assert_eq!(read(twice), format!("`members[0].detector.members[0].detector.trees` {number}"));
+        assert_eq!(read(ensemble(forest("trees", json!("x")))), format!("`members[0].trees` {number}"));
+        let twice = read(ensemble(ensemble(forest("trees", json!("x")))));
+        assert_eq!(twice, format!("`members[0].members[0].trees` {number}"));
+        let training = json!({"kind": "autoencoder", "training": {"epochs": "x"}});
+        assert_eq!(read(ensemble(training)), format!("`members[0].training.epochs` {number}"));
         assert!(
-            read(ensemble(forest("treez", json!(5))))
-                .starts_with("`members[0].detector.treez` is unknown here; ")
+            read(ensemble(forest("treez", json!(5)))).starts_with("`members[0].treez` is unknown here; ")
         );
         assert!(read(json!({"kind": "forest"})).starts_with("`kind` must be one of"));
         assert_eq!(read(json!({"trees": 5})), "`kind` is missing");
+        assert_eq!(read(ensemble(json!({"trees": 5}))), "`members[0].kind` is missing");
         assert_eq!(read(json!([5])), "`settings` must be an object that names its `kind`, got a list");
     }
 

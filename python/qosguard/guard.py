@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from . import _core
@@ -428,7 +428,7 @@ class Guard:
         True
         """
         native = self._fitted()
-        return native.append_contexts(_records(flows, native.inputs))
+        return native.append_contexts(to_assess(flows, native.schema, native.inputs))
 
     @property
     def feature_names(self) -> list[str]:

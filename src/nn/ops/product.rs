@@ -1,8 +1,11 @@
-//! Matrix products on one thread, so that training never depends on how many there are.
+//! Matrix products on one thread, with the same bits for any number of threads and on any processor.
 #![allow(unsafe_code, reason = "the one call of gemm, which takes pointers")]
 
 use candle_core::{Result, bail};
 use gemm::Parallelism;
+
+/// Maximum number of entries of a product for which `gemm` adds up the lanes of registers.
+const MAX_SMALL: usize = 16 * 16;
 
 /// A matrix inside a slice.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +49,10 @@ impl<'a> Matrix<'a> {
         if extent(m, n, down).is_none_or(|extent| out.len() < extent) {
             bail!("expected room for {m} rows of {n}, {down} apart, found {} numbers", out.len());
         }
+        if self.right == 1 && other.down == 1 && (m == 1 || n == 1 || m * n <= MAX_SMALL) {
+            self.small_times_into(other, out, down, add);
+            return Ok(());
+        }
         let kept = if add { 1.0 } else { 0.0 };
         // SAFETY: all three matrices lie inside their slices: `new` and the check above, which a transposition
         // does not change; `out` is borrowed alone. No slice is longer than `isize::MAX`.
@@ -73,6 +80,30 @@ impl<'a> Matrix<'a> {
             );
         }
         Ok(())
+    }
+
+    /// A product of rows and columns that are both contiguous. `gemm` adds up the lanes of a register for it, so its bits
+    /// depend on the width of the processor's registers; here each sum is taken in order.
+    fn small_times_into(self, other: Matrix<'_>, out: &mut [f32], down: usize, add: bool) {
+        let columns: Vec<&[f32]> = (0..other.columns)
+            .map(|j| &other.values[j * other.right..j * other.right + self.columns])
+            .collect();
+        for i in 0..self.rows {
+            let row = &self.values[i * self.down..i * self.down + self.columns];
+            let out = &mut out[i * down..i * down + other.columns];
+            for (of_four, columns) in out.chunks_mut(4).zip(columns.chunks(4)) {
+                // Four sums at once, since one alone waits for each addition.
+                let mut sums = [0.0_f32; 4];
+                for (k, &a) in row.iter().enumerate() {
+                    for (sum, column) in sums.iter_mut().zip(columns) {
+                        *sum += a * column[k];
+                    }
+                }
+                for (value, sum) in of_four.iter_mut().zip(sums) {
+                    *value = if add { *value + sum } else { sum };
+                }
+            }
+        }
     }
 }
 
