@@ -10,6 +10,9 @@ use crate::error::{Error, Result};
 use crate::problem::Problem;
 use crate::strict::list_for_fields;
 
+/// Names of settings in earlier files, which are still read and which messages do not list.
+const PREVIOUS: &str = "row_share feature_share least_rows hidden_codes error_form even_share lean novel_share blind_share kinds clean_kinds balance floor evenness own_loss without_timing beyond_range"; // old names
+
 /// Reads settings, such as a detector's or a featurizer's, from a JSON value.
 ///
 /// # Errors
@@ -160,7 +163,9 @@ pub(crate) fn problem(path: &str, message: &str) -> (String, Problem) {
         return (child(path, quoted()), Problem::Repeated);
     }
     if message.contains("unknown field `") {
-        let known = message.split('`').skip(3).step_by(2).map(str::to_owned).collect();
+        let known =
+            message.split('`').skip(3).step_by(2).filter(|name| !PREVIOUS.split(' ').any(|old| old == *name));
+        let known = known.map(str::to_owned).collect();
         return (child(path, quoted()), Problem::Unknown { known });
     }
     for kind in ["invalid type: ", "invalid value: ", "invalid length: ", "unknown variant "] {
@@ -174,7 +179,11 @@ pub(crate) fn problem(path: &str, message: &str) -> (String, Problem) {
         };
         return (whole.to_owned(), problem);
     }
-    (whole.to_owned(), Problem::out_of_domain("well-formed", message))
+    // A type that reads several forms writes what they are.
+    match message.strip_prefix("expected ") {
+        Some(expected) => (whole.to_owned(), Problem::out_of_domain(expected, "another value")),
+        None => (whole.to_owned(), Problem::out_of_domain("well-formed", message)),
+    }
 }
 
 /// The path of a field in the value at a path, unless the path already ends with it.
@@ -192,6 +201,7 @@ fn plain(expected: &str) -> String {
         "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number".into(),
         "f32" | "f64" => "a number".into(),
         "a boolean" => "true or false".into(),
+        "variant identifier" => "the name of a kind".into(),
         "a string" | "string" => "text".into(),
         "a sequence" => "a list".into(),
         "a map" => "an object with named settings".into(),
@@ -238,7 +248,7 @@ mod tests {
         assert!(read(json!({"kind": "forest"})).starts_with("`kind` must be one of"));
         assert_eq!(read(json!({"trees": 5})), "`kind` is missing");
         assert_eq!(read(ensemble(json!({"trees": 5}))), "`members[0].kind` is missing");
-        assert_eq!(read(json!([5])), "`settings` must be an object that names its `kind`, got a list");
+        assert_eq!(read(json!([5])), "`[0]` must be the name of a kind, got integer 5");
     }
 
     #[test]

@@ -178,14 +178,14 @@ function jsonOf(flows, self, rest) {
 }
 
 /** Names of the number columns of a schema, or of a guard's. */
-const numbers = new WeakMap()
+const numberColumns = new WeakMap()
 function numbersOf(owner) {
   const schema = owner instanceof native.Guard ? owner.schema : owner
   if (!(schema instanceof native.Schema)) return new Set()
-  if (!numbers.has(owner)) {
-    numbers.set(owner, new Set(schema.columns.filter(({ kind }) => kind === 'number').map(({ name }) => name)))
+  if (!numberColumns.has(owner)) {
+    numberColumns.set(owner, new Set(schema.columns.filter(({ kind }) => kind === 'number').map(({ name }) => name)))
   }
-  return numbers.get(owner)
+  return numberColumns.get(owner)
 }
 
 /** A record that JSON can carry; JSON makes NaN null, which means missing, and would leave `undefined` out. */

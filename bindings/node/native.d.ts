@@ -210,21 +210,24 @@ export declare class FittedDetector {
   /**
    * One score per row; higher is more anomalous. Copies `x`, so the caller may reuse it at once.
    *
+   * An imported model of LightGBM or of scikit-learn's histograms compares the numbers of a `Float64Array` in 64 bits, as
+   * its library does; any other detector rounds them to 32 bits.
+   *
    * Rejects with `shape_mismatch`, or `not_finite` by row and column.
    */
-  score(x: Float32Array, nColumns: number): Promise<Float32Array>
+  score(x: Float32Array | Float64Array, nColumns: number): Promise<Float32Array>
   /**
    * One score per row, on the calling thread and without copying `x`; for a few rows.
    *
    * Throws as `score` rejects.
    */
-  scoreSync(x: Float32Array, nColumns: number): Float32Array
+  scoreSync(x: Float32Array | Float64Array, nColumns: number): Float32Array
   /**
    * Splits every score exactly into a base and one contribution per feature. Copies `x`.
    *
    * Rejects as `score`, and with `invalid_argument` for a detector whose score belongs to no single features.
    */
-  explain(x: Float32Array, nColumns: number): Promise<Explanation>
+  explain(x: Float32Array | Float64Array, nColumns: number): Promise<Explanation>
   /** Names of the classes, clean traffic first; `null` for a detector that does not learn classes. */
   get classes(): Array<string> | null
   /**
@@ -232,7 +235,7 @@ export declare class FittedDetector {
    *
    * Rejects as `score`, and with `invalid_argument` for a detector that does not learn classes.
    */
-  probabilities(x: Float32Array, nColumns: number): Promise<Float64Array>
+  probabilities(x: Float32Array | Float64Array, nColumns: number): Promise<Float64Array>
   /** The members of an ensemble, in order; empty for any other detector. */
   get members(): Array<EnsembleMember>
   /**
@@ -592,7 +595,7 @@ export declare class Table {
    * Rejects with `schema_mismatch` naming the features that nothing fills, and `bad_record` for more than
    * `maxRejectedShare` of rows out of range.
    */
-  mapTo(schema: Schema, options?: MapOptions): Promise<Table>
+  mapTo(schema: Schema, options?: MapOptions | undefined | null): Promise<Table>
   /** Number of rows. */
   get numRows(): number
   /** Names and roles of the columns. */
@@ -632,7 +635,8 @@ export declare class TableReader {
 }
 
 /**
- * Models of other libraries as detectors; they score as the library does, to the last bit in 64 bits.
+ * Models of other libraries as detectors; they score as the library does, to the last bit in 64 bits. Pass a `Float64Array` to a
+ * model of LightGBM or of scikit-learn's histograms, which compare 64-bit numbers.
  *
  * Each rejects with `bad_record` by line for text that is not such a model, and `invalid_argument` by tree, node and field.
  */
@@ -788,9 +792,9 @@ export interface Decision {
   /** Bytes that `rate_limit` lets pass at once. */
   burst: number | null
   /** Service class (RFC 4594) that `prioritize` marks the traffic as. */
-  serviceClass: ServiceClass | null
+  serviceClass: ServiceClass | null | null
   /** How `inspect` brings the traffic to the inspector. */
-  inspection: Inspection | null
+  inspection: Inspection | null | null
   /** Name of the rule that chose the action. */
   rule: string
   /** First 16 hexadecimal digits of the policy's digest. */
@@ -1157,7 +1161,7 @@ export interface LeakAudit {
   features: Array<FeatureAuc>
 }
 
-/** Settings of a conversion to another schema. */
+/** How a table is taken to another schema. */
 export interface MapOptions {
   /** Share of rows, in [0, 1], that may be out of range before the mapping fails; default: 0.05. */
   maxRejectedShare?: number

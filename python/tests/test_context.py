@@ -50,8 +50,8 @@ def test_scores_do_not_depend_on_the_way_that_records_come(flows: tuple[qg.Table
 def test_errors_name_the_setting(flows: tuple[qg.Table, qg.Table]) -> None:
     train, _ = flows
     cases = [
-        ({"kind": "hosts"}, "`context.kind` must be `host`"),
-        ({"kind": "host", "window": 1}, "`context` must be settings named"),
+        ({"kind": "hosts"}, "`context.kind` must be host"),
+        ({"kind": "host", "window": 1}, "`context.window` is unknown here; the names are windows"),
         ({"kind": "host", "max_entities": "many"}, "`context.max_entities`"),
         (qg.HostContext(windows=()), "`windows` must be 1 to 8 lengths, ascending"),
         (3, "`context` must be a `HostContext`"),

@@ -157,7 +157,7 @@ def test_a_score_without_a_natural_threshold_needs_a_share(kind: Any, matrix: Ma
         (qg.BoostedTrees(learning_rate=2.0), "learning_rate"),
         (qg.BoostedTrees(class_weight="even"), "class_weight"),
         (qg.BoostedTrees(early_stopping={"share": 2.0, "patience": 5}), "early_stopping.share"),
-        (qg.BoostedTrees(early_stopping={"share": 0.1}), "early_stopping"),
+        (qg.BoostedTrees(early_stopping={"share": 0.1}), "early_stopping.patience"),
         (qg.BoostedTrees(monotone=[3, 0, 0, 0, 0]), r"monotone\[0\]"),
         (qg.BoostedTrees(clean_class="x"), "clean_class"),
         (qg.LogisticRegression(C=0.0), "C"),

@@ -5,7 +5,8 @@ use napi::{JsValue, ValueType};
 use napi_derive::napi;
 use qosguard::detect::{self, AnyDetectorConfig, EnsembleConfig, Fit, FitContext};
 use qosguard::settings::from_value;
-use serde_json::{Map, Value};
+use qosguard::{Error, Problem};
+use serde_json::{Map, Value, json};
 
 use crate::convert::{
     Labels, Settings, camel, flags, in_camel_case, mirror, refused, rename, settings, snake, whole, whole_or,
@@ -115,18 +116,34 @@ pub fn ensemble_recipe(name: String, rows: f64, options: Option<Object<'_>>) -> 
 
 /// The settings of a kind. An error names the setting.
 fn config(kind: &str, options: Option<Object<'_>>) -> Result<AnyDetectorConfig> {
-    let mut settings = options.map_or(Ok(Map::new()), entries)?;
+    let known = known(kind)?;
+    let mut settings = options.map_or(Ok(Map::new()), |options| entries(options, &known))?;
     settings.insert("kind".into(), kind.into());
     from_value(settings.into()).map_err(|error| into_js_err(&in_camel_case(error)))
 }
 
-/// The properties of an object that are not undefined, as the core names them.
-fn entries(object: Object<'_>) -> Result<Map<String, Value>> {
+/// The names of the settings of a kind, as JavaScript spells them.
+fn known(kind: &str) -> Result<Vec<String>> {
+    // The error for a name that no kind has lists the names of this one.
+    let probe = from_value::<AnyDetectorConfig>(json!({ "kind": kind, "?": null }));
+    match probe.map_err(in_camel_case) {
+        Err(Error::InvalidArgument { problem: Problem::Unknown { known }, .. }) => Ok(known),
+        Err(error) => Err(into_js_err(&error)),
+        Ok(_) => Ok(Vec::new()),
+    }
+}
+
+/// The properties of an object that are not undefined, as the core names them; a name that is not `known` is an error.
+fn entries(object: Object<'_>, known: &[String]) -> Result<Map<String, Value>> {
     if object.to_unknown().get_type().map_err(refused)? != ValueType::Object {
         return Err(invalid("options", "an object", "something else"));
     }
     let mut entries = Map::new();
     for key in Object::keys(&object).map_err(refused)? {
+        if !known.contains(&key) {
+            let problem = Problem::Unknown { known: known.to_vec() };
+            return Err(into_js_err(&Error::InvalidArgument { path: key, problem }));
+        }
         let expected = "a finite number, text, true, false, or a list or an object of these";
         let value = object.get::<Value>(&key).map_err(|_| invalid(&key, expected, "something else"))?;
         if value == Some(Value::Null) {

@@ -26,7 +26,7 @@ test('a kind alone means its default settings, and a list holds contexts', async
 test('an error names the setting', async () => {
   const rejected = (context, message) =>
     assert.rejects(async () => Guard.fit(train, { context }), { code: 'invalid_argument', message })
-  await rejected({ kind: 'hosts' }, /`context\.kind` must be `host`/)
+  await rejected({ kind: 'hosts' }, /`context\.kind` must be host/)
   await rejected({ kind: 'host', window: [1] }, /context.*windows.*window/)
   await rejected({ kind: 'host', maxEntities: 'many' }, /context\.maxEntities/)
   await rejected({ kind: 'host', windows: [] }, /windows.*1 to 8/)

@@ -34,7 +34,7 @@ test('what returns a promise never throws', async () => {
 
 test('an unknown setting is refused and the known ones are named', async () => {
   await assert.rejects(simulate({ atackShare: 0.1 }), { code: 'invalid_argument', message: /attackShare.*atackShare/ })
-  assert.throws(() => new IsolationForest({ nEstimators: 10 }), { code: 'invalid_argument', message: /trees.*nEstimators/ })
+  assert.throws(() => new IsolationForest({ nEstimators: 10 }), { code: 'invalid_argument', message: /`nEstimators` is unknown here; the names are trees/ })
   await assert.rejects(simulate(3), { code: 'invalid_argument' })
   await assert.rejects(simulate('rows'), { code: 'invalid_argument' })
 })

@@ -54,7 +54,6 @@ test('wrong matrices are refused with the same code in both calls', async () => 
     [new Float32Array(4), 3, 'shape_mismatch'],
     [new Float32Array(3), 0, 'shape_mismatch'],
     [new Float32Array([1, NaN, 1]), 3, 'not_finite'],
-    [new Float64Array(3), 3, 'invalid_argument'],
     [new Int32Array(3), 3, 'invalid_argument'],
     [[1, 2, 3], 3, 'invalid_argument'],
     [undefined, 3, 'invalid_argument'],

@@ -105,7 +105,7 @@ test('the featurizer has settings', async () => {
   assert.ok(other.featureNames.length > usual.featureNames.length)
   const refused = (featurizer, message) =>
     assert.rejects(async () => Guard.fit(flows, { featurizer }), { code: 'invalid_argument', message })
-  await refused({ scalling: 'robust' }, /featurizer.*scaling.*scalling/)
+  await refused({ scalling: 'robust' }, /`featurizer\.scalling` is unknown here; the names are scaling/)
   await refused({ scaling: 'huge' }, /featurizer\.scaling.*robust.*huge/)
 })
 

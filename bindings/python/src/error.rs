@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pyo3::prelude::*;
 use qosguard::{Error, Monitor};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::convert::Record;
 
@@ -91,7 +91,7 @@ fn convert<T>(py: Python<'_>, outcome: thread::Result<qosguard::Result<T>>) -> P
         Ok(Err(error)) => Err(to_py(py, &error)),
         Err(_) => {
             let message = "qosguard panicked; please report it with the output above";
-            Err(exception(py, "internal", message, &Value::Null, None))
+            Err(exception(py, "internal", message, &json!({}), None))
         }
     }
 }
