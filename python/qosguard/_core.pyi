@@ -350,7 +350,7 @@ class Detector:
         """
         Names of the classes; the class of clean traffic is first.
         """
-    def explain(self, /, x: NDArray[float32]) -> Explanation:
+    def explain(self, /, x: NDArray[float32] | NDArray[float64]) -> Explanation:
         """
         What each feature adds to each score.
         """
@@ -412,11 +412,11 @@ class Detector:
         """
         Each member's p-value of each row, shape (rows, members).
         """
-    def probabilities(self, /, x: NDArray[float32]) -> NDArray[float64]:
+    def probabilities(self, /, x: NDArray[float32] | NDArray[float64]) -> NDArray[float64]:
         """
         Probability of each class, shape (rows, classes).
         """
-    def score(self, /, x: NDArray[float32]) -> NDArray[float32]:
+    def score(self, /, x: NDArray[float32] | NDArray[float64]) -> NDArray[float32]:
         """
         One score per row; higher is more anomalous.
         """
@@ -1204,12 +1204,28 @@ class Table:
         """
     def map_to(self, /, schema: Schema, *, max_rejected_share: SupportsFloat | SupportsIndex = 0.05) -> Table:
         """
-        Takes the table to another schema: columns by name, by their field of a flow, or derived, each in
-        the schema's unit. `Guard.inputs` is the schema to bring a table to a guard. A schema without a label or an attack
-        class gets the column of this table.
+        Converts the table to another schema: columns by name, by the property of a flow that they hold, or derived,
+        each in the schema's unit. `Guard.inputs` is the schema that brings a table to a guard. A schema without a label or
+        an attack class gets the column of this table.
 
-        Raises `SchemaMismatchError` naming the features that nothing fills, and `BadRecordError` for more than
-        `max_rejected_share` of rows out of range.
+        Parameters
+        ----------
+        schema
+            The schema of the new table.
+        max_rejected_share
+            Share of rows, in [0, 1], that may be out of range before the conversion fails.
+
+        Returns
+        -------
+        Table
+            The new table.
+
+        Raises
+        ------
+        SchemaMismatchError
+            If a feature cannot be filled; the message names it.
+        BadRecordError
+            If more rows than `max_rejected_share` are out of range.
         """
     @property
     def report(self, /) -> ReadReport:

@@ -53,11 +53,11 @@ def test_a_guard_finds_the_entity_column_by_name(flows: qg.Table, x: Matrix) -> 
     assert qg.Guard(by_service).fit(flows).assess(flows).scores.shape == (len(flows),)
     for detector, message in [
         (qg.EntityAutoencoders("servise"), "one of the features"),
-        (qg.EntityAutoencoders(-1), "place"),
+        (qg.EntityAutoencoders(-1), "index of a column"),
     ]:
         with pytest.raises(errors.InvalidArgumentError, match=message):
             qg.Guard(detector).fit(flows)
-    with pytest.raises(errors.InvalidArgumentError, match="number of a column"):
+    with pytest.raises(errors.InvalidArgumentError, match="index of a column"):
         by_service.fit(x)
 
 
