@@ -171,8 +171,7 @@ pub(crate) fn problem(path: &str, message: &str) -> (String, Problem) {
     for kind in ["invalid type: ", "invalid value: ", "invalid length: ", "unknown variant "] {
         let Some((_, rest)) = message.split_once(kind) else { continue };
         let Some((got, expected)) = rest.split_once(", expected ") else { continue };
-        let (expected, got) =
-            (plain(expected.split(" at line ").next().unwrap_or_default()), got.replace('`', ""));
+        let (expected, got) = (plain(expected.split(" at line ").next().unwrap_or_default()), written(got));
         let problem = match kind {
             "invalid type: " => Problem::WrongType { expected, got },
             _ => Problem::OutOfDomain { expected, got },
@@ -192,6 +191,14 @@ fn child(path: &str, field: &str) -> String {
         return if path.is_empty() { field.to_owned() } else { path.to_owned() };
     }
     format!("{path}.{field}")
+}
+
+/// serde's form of a value, without the type of a number.
+fn written(got: &str) -> String {
+    let got = got.replace('`', "");
+    let number =
+        ["integer ", "floating point ", "boolean "].into_iter().find_map(|kind| got.strip_prefix(kind));
+    number.map_or_else(|| got.clone(), str::to_owned)
 }
 
 /// serde's names of types in plain words.
@@ -248,7 +255,7 @@ mod tests {
         assert!(read(json!({"kind": "forest"})).starts_with("`kind` must be one of"));
         assert_eq!(read(json!({"trees": 5})), "`kind` is missing");
         assert_eq!(read(ensemble(json!({"trees": 5}))), "`members[0].kind` is missing");
-        assert_eq!(read(json!([5])), "`[0]` must be the name of a kind, got integer 5");
+        assert_eq!(read(json!([5])), "`[0]` must be the name of a kind, got 5");
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl Flow {
 }
 
 fn table(flows: &[Flow]) -> Table {
-    Table::from_json(&schema(), &Value::from_iter(flows.iter().map(Flow::json)).to_string()).unwrap()
+    Table::from_json(&schema(), &flows.iter().map(Flow::json).collect::<Value>().to_string()).unwrap()
 }
 
 fn batch(flows: &[Flow]) -> RecordBatch {
@@ -352,19 +352,19 @@ fn a_guard_gives_the_same_bits_in_a_batch_in_a_stream_and_from_a_file() {
 #[test]
 fn a_guard_explains_and_describes_with_context_columns() {
     let guard = Guard::builder().context(config(&[10.0, 60.0])).fit(&simulated(4_000, 1)).unwrap();
-    let test = simulated(4_000, 2);
-    let assessment = guard.assess(&test).unwrap();
-    let findings = guard.findings(&test, &assessment, 20).unwrap();
+    let fresh = simulated(4_000, 2);
+    let assessment = guard.assess(&fresh).unwrap();
+    let findings = guard.findings(&fresh, &assessment, 20).unwrap();
     let text = findings.to_string();
     assert!(text.contains("0s = "), "a reason names a context column: {text}");
     assert!(guard.notices().iter().all(|notice| !notice.to_string().contains("by itself")));
-    let explained = guard.explain(&test).unwrap();
+    let explained = guard.explain(&fresh).unwrap();
     let close = |explained: &[f64], scores: &[f32]| {
         explained.iter().zip(scores).all(|(a, &b)| (a - f64::from(b)).abs() < 1e-6)
     };
     assert!(close(&explained.explanation().scores, assessment.scores()));
     let row = assessment.top(1)[0].row as usize;
-    let one = guard.explain(&guard.append_contexts(&test).unwrap().take(&[row]).unwrap()).unwrap();
+    let one = guard.explain(&guard.append_contexts(&fresh).unwrap().take(&[row]).unwrap()).unwrap();
     assert!(close(&one.explanation().scores, &assessment.scores()[row..]));
 }
 

@@ -17,7 +17,8 @@ mod kitsune;
 mod logistic;
 mod mixture_of_experts;
 mod neural_classifier;
-#[cfg(all(test, feature = "train"))]
+#[cfg(test)]
+#[cfg(feature = "train")]
 mod on_device;
 mod stored;
 mod training_rows;

@@ -135,9 +135,10 @@ impl Guard {
     /// [`Error::SchemaMismatch`] naming the columns that are missing.
     pub fn bind(&self, schema: &Schema) -> Result<Assessor<'_>> {
         self.check_columns(schema, "schema")?;
-        let (contexts, columns) = match self.has_contexts(schema) {
-            true => (Vec::new(), Vec::new()),
-            false => extended(&self.stages.schema, &self.stages.contexts)?,
+        let (contexts, columns) = if self.has_contexts(schema) {
+            (Vec::new(), Vec::new())
+        } else {
+            extended(&self.stages.schema, &self.stages.contexts)?
         };
         let with = schema.columns().iter().chain(&columns).cloned().collect();
         let with = Arc::new(schema.with_columns(with)?);

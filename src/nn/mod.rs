@@ -44,7 +44,8 @@ pub(crate) mod ops;
 pub(crate) mod pass;
 #[cfg(feature = "train")]
 pub(crate) mod place;
-#[cfg(all(test, feature = "train"))]
+#[cfg(test)]
+#[cfg(feature = "train")]
 pub(crate) mod testing;
 #[cfg(feature = "train")]
 pub(crate) mod train;

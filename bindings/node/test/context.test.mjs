@@ -27,7 +27,7 @@ test('an error names the setting', async () => {
   const rejected = (context, message) =>
     assert.rejects(async () => Guard.fit(train, { context }), { code: 'invalid_argument', message })
   await rejected({ kind: 'hosts' }, /`context\.kind` must be host/)
-  await rejected({ kind: 'host', window: [1] }, /context.*windows.*window/)
+  await rejected({ kind: 'host', window: [1] }, /`context\.window` is unknown here; the names are windows/)
   await rejected({ kind: 'host', maxEntities: 'many' }, /context\.maxEntities/)
   await rejected({ kind: 'host', windows: [] }, /windows.*1 to 8/)
 })

@@ -14,7 +14,8 @@ mod network;
 mod noise;
 mod parts;
 mod scoring;
-#[cfg(all(test, feature = "train"))]
+#[cfg(test)]
+#[cfg(feature = "train")]
 pub(super) mod tests;
 #[cfg(feature = "train")]
 mod train;

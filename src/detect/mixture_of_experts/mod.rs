@@ -10,7 +10,8 @@ mod model;
 mod parts;
 mod report;
 mod scorer;
-#[cfg(all(test, feature = "train"))]
+#[cfg(test)]
+#[cfg(feature = "train")]
 mod tests;
 #[cfg(feature = "train")]
 mod train;

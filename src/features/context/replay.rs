@@ -11,11 +11,11 @@ use crate::telemetry::{Column, Role, Schema, Table};
 /// Rows that go through a context together.
 const ROWS: usize = 8_192;
 
-/// A schema with the columns of its contexts, which read the schema's own columns.
-pub(crate) fn extended(
-    schema: &Schema,
-    contexts: &[ContextConfig],
-) -> Result<(Vec<Box<dyn Context>>, Vec<Column>)> {
+/// Contexts before their first record, and the columns that they append.
+type Started = (Vec<Box<dyn Context>>, Vec<Column>);
+
+/// Starts contexts for records of a schema, and returns the columns that they append.
+pub(crate) fn extended(schema: &Schema, contexts: &[ContextConfig]) -> Result<Started> {
     let mut started = Vec::new();
     let mut columns: Vec<Column> = Vec::new();
     for config in contexts {

@@ -205,7 +205,8 @@ impl Chain {
     }
 }
 
-#[cfg(all(test, feature = "train"))]
+#[cfg(test)]
+#[cfg(feature = "train")]
 mod tests {
     use candle_core::{Device, Tensor};
 

@@ -58,7 +58,8 @@ wide! {
     }
 }
 
-#[cfg(all(test, feature = "train"))]
+#[cfg(test)]
+#[cfg(feature = "train")]
 mod tests {
     use ndarray::Array2;
 

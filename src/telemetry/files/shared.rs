@@ -322,7 +322,7 @@ mod tests {
     #[test]
     fn a_cancelled_wait_for_a_growing_file_ends_at_once_and_loses_nothing() {
         let mut log = tempfile::Builder::new().suffix(".csv").tempfile().unwrap();
-        let options = FollowOptions { poll: Duration::from_secs(600), ..FollowOptions::default() };
+        let options = FollowOptions { poll: Duration::from_mins(10), ..FollowOptions::default() };
         let reader = |options| {
             SharedReader::of_follow(Follow::open(log.path(), options).unwrap(), ReadOptions::default())
         };

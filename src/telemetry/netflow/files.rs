@@ -82,7 +82,7 @@ impl ExportReader {
     /// [`Error::InvalidArgument`] for a limit outside its domain; [`Error::Io`].
     pub fn new(input: impl Read, place: &str, config: &NetflowConfig) -> Result<Self> {
         let mut reader = Self::start(Vec::new(), place, config)?;
-        reader.exporters.report_mut().place = place.to_owned();
+        place.clone_into(&mut reader.exporters.report_mut().place);
         match read_whole(input, Path::new(place))? {
             Some(bytes) => (reader.bytes, reader.next) = (bytes, Some(0)),
             None => reader.exporters.reject("a stream of at most 64 MiB"),

@@ -86,7 +86,9 @@ impl PendingSets {
         }
         let (taken, others): (VecDeque<_>, _) = self.sets.drain(..).partition(waits);
         self.sets = others;
-        taken.iter().for_each(|set| self.subtract(set));
+        for set in &taken {
+            self.subtract(set);
+        }
         let n_taken = taken.len();
         let age_s = |set: &PendingSet| match (now.export_ms, set.clock.export_ms) {
             (Some(now), Some(then)) => (now - then) as f64 / 1e3,

@@ -269,13 +269,13 @@ fn tagged(mut ether_type: u16, mut part: Part<'_>) -> Result<Network<'_>, Skippe
             E_TAG => (ether_type, part) = type_after(part, 6)?,
             // The second byte holds the length in units of 4 bytes.
             CISCO_METADATA => {
-                (ether_type, part) = type_after(part, 2 + 4 * usize::from(part.head::<2>()?[1]))?
+                (ether_type, part) = type_after(part, 2 + 4 * usize::from(part.head::<2>()?[1]))?;
             }
             PBB => (ether_type, part) = type_after(part, 4 + 12)?,
             FABRIC_PATH => (ether_type, part) = type_after(part, 2 + 12)?,
             // 5 bits hold the number of options of 4 bytes.
             TRILL => {
-                (ether_type, part) = type_after(part, 6 + 4 * usize::from(part.u16(0)? >> 6 & 0x1f) + 12)?
+                (ether_type, part) = type_after(part, 6 + 4 * usize::from(part.u16(0)? >> 6 & 0x1f) + 12)?;
             }
             NSH => (ether_type, part) = nsh(part)?,
             ..=MAX_LENGTH | JUMBO_LLC => (ether_type, part) = llc(part)?,

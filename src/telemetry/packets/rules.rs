@@ -25,6 +25,7 @@ enum AfterTimeout {
 
 /// The rules of one profile.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a rule that a profile has or not")]
 struct ProfileRules {
     ticks_per_second: i64,
     /// Default of the active timeout.

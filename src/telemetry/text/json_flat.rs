@@ -147,6 +147,7 @@ struct Value<'a> {
 }
 
 impl Value<'_> {
+    #[allow(clippy::unnecessary_wraps, reason = "the visitor's methods return it")]
     fn push<E>(self, leaf: Leaf) -> Result<(), E> {
         self.flat.0.push((self.path, leaf));
         Ok(())

@@ -213,6 +213,7 @@ struct Inside<'a> {
 
 impl Inside<'_> {
     /// A value that is not an object: it has no column, or one that nothing uses.
+    #[allow(clippy::unnecessary_wraps, reason = "the visitor's methods return it")]
     fn other<E>(self) -> Result<(), E> {
         let known = (0..self.rows.n_columns()).any(|i| self.rows.name(i) == self.path);
         if !known {

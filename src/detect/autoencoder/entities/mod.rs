@@ -5,7 +5,8 @@ mod config;
 mod fit;
 mod model;
 mod parts;
-#[cfg(all(test, feature = "train"))]
+#[cfg(test)]
+#[cfg(feature = "train")]
 mod tests;
 #[cfg(feature = "train")]
 mod train;

@@ -110,14 +110,14 @@ fn a_joint_network_learns_from_the_loss_of_the_mixture_and_scores_as_it_was_trai
     let here: Vec<usize> = seen.iter().map(|&sample| drawn[sample].held_out).collect();
     let mut scores = scores.select(Axis(0), &here);
     training.add_joint(&networks, &here, &mut scores).unwrap();
-    let scorer = GateScorer::new(&config, calibrations, gate).unwrap();
+    let gate_scorer = GateScorer::new(&config, calibrations, gate).unwrap();
     let evidence: Vec<f64> = scores
         .iter()
-        .zip(scorer.calibrations.iter().cycle())
+        .zip(gate_scorer.calibrations.iter().cycle())
         .map(|(&s, calibration)| calibration.evidence(s))
         .collect();
     let (mut weights, mut log_odds) = (vec![0.0; evidence.len()], vec![0.0; seen.len()]);
-    scorer.combine(&evidence, &mut weights, &mut log_odds);
+    gate_scorer.combine(&evidence, &mut weights, &mut log_odds);
     for (row, (&expected, shares)) in expected.iter().zip(shares).enumerate() {
         let (got, size) = (log_odds[row], f64::from(expected.abs().max(1.0)));
         assert!((got - f64::from(expected)).abs() < 1e-5 * size, "{got} {expected}");

@@ -102,13 +102,20 @@ impl MixtureOfExpertsConfig {
         for (expert_index, network) in trained.networks {
             detectors.insert(expert_index, network.into());
         }
-        let scorer = GateScorer::new(self, trained.calibrations, trained.weights)?;
+        let gate_scorer = GateScorer::new(self, trained.calibrations, trained.weights)?;
         let classes: Vec<String> = match rows.classes {
             Some((_, names)) => names.to_vec(),
             None => vec!["clean".into(), "attack".into()],
         };
         let shares = class_shares(rows, classes.len());
-        MixtureOfExperts::new(self.clone(), detectors, scorer, (classes, shares), report, trained.history)
+        MixtureOfExperts::new(
+            self.clone(),
+            detectors,
+            gate_scorer,
+            (classes, shares),
+            report,
+            trained.history,
+        )
     }
 
     /// Assigns clean rows by cluster and attacks by kind to the folds that hold them out.

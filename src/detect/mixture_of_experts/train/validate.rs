@@ -47,11 +47,11 @@ impl GateTraining<'_, '_> {
         here.retain(|&i| held_out[i].role.is_attack());
         here.extend(clean);
         let trained = self.train(&others, None)?;
-        let scorer = GateScorer::new(self.config, trained.calibrations, trained.weights)?;
+        let gate_scorer = GateScorer::new(self.config, trained.calibrations, trained.weights)?;
         let mut scores = self.scores.select(Axis(0), &here);
         self.add_joint(&trained.networks, &here, &mut scores)?;
         let roles: Vec<Role> = here.iter().map(|&i| held_out[i].role).collect();
-        FoldResult::of(&scorer, &roles, &scores)
+        FoldResult::of(&gate_scorer, &roles, &scores)
     }
 
     fn report(&self, results: &[FoldResult]) -> MixtureReport {
@@ -93,9 +93,9 @@ struct FoldResult {
 
 impl FoldResult {
     /// `scores`, shape (rows, experts), are the scores of rows with these roles.
-    fn of(scorer: &GateScorer, roles: &[Role], scores: &Array2<f32>) -> Result<Self> {
-        let experts = scorer.calibrations.len();
-        let evidence = Evidence::of(scorer, scores);
+    fn of(gate_scorer: &GateScorer, roles: &[Role], scores: &Array2<f32>) -> Result<Self> {
+        let experts = gate_scorer.calibrations.len();
+        let evidence = Evidence::of(gate_scorer, scores);
         let metrics = |role: Role| -> Result<Option<Vec<ValidationMetrics>>> {
             let taken: Vec<usize> =
                 (0..roles.len()).filter(|&at| !roles[at].is_attack() || roles[at] == role).collect();
@@ -131,15 +131,15 @@ struct Evidence {
 
 impl Evidence {
     /// From scores, shape (rows, experts).
-    fn of(scorer: &GateScorer, scores: &Array2<f32>) -> Self {
-        let calibrations = scorer.calibrations.iter().cycle();
+    fn of(gate_scorer: &GateScorer, scores: &Array2<f32>) -> Self {
+        let calibrations = gate_scorer.calibrations.iter().cycle();
         let of_experts: Vec<f64> = scores
             .iter()
             .zip(calibrations)
             .map(|(&score, calibration)| calibration.evidence(score))
             .collect();
         let (mut weights, mut log_odds) = (vec![0.0; of_experts.len()], vec![0.0; scores.nrows()]);
-        scorer.combine(&of_experts, &mut weights, &mut log_odds);
+        gate_scorer.combine(&of_experts, &mut weights, &mut log_odds);
         Self { of_experts, weights, log_odds }
     }
 }

@@ -34,6 +34,7 @@ const TILE: usize = 64;
 
 /// Which values the columns of a source allow.
 #[derive(Clone, Copy, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a group of columns that a source has or not")]
 struct Counted {
     ports: bool,
     failed: bool,
@@ -204,7 +205,7 @@ impl HostContext {
                 }
                 let flow = self.at(&record, tick, tick);
                 self.each(&record, out, |scope, key, marks, peer, out| {
-                    scope.peek(key, marks, &flow, peer, out)
+                    scope.peek(key, marks, &flow, peer, out);
                 });
             }
             Place::Late => {

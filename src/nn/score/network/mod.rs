@@ -2,7 +2,8 @@
 
 mod body;
 mod gate;
-#[cfg(all(test, feature = "train"))]
+#[cfg(test)]
+#[cfg(feature = "train")]
 mod tests;
 mod training;
 

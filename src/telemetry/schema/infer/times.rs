@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::profile::{Profile, Taken};
-use crate::telemetry::cell::clock::{Clock, TimeUnit};
+use crate::telemetry::cell::clock::{Clock, Stamp, TimeUnit};
 use crate::telemetry::schema::names::{CLOCKS, TIMES, plain};
 use crate::telemetry::schema::sample::Sort;
 use crate::telemetry::schema::{Column, Kind, Role};
@@ -114,7 +114,7 @@ impl Profile<'_> {
         let fits = |format: &str, digits: usize| {
             let clock = Clock::new(None, Some(format.to_owned()));
             let date = |value: &str| {
-                let time = clock.read(value.as_bytes()).and_then(|stamp| stamp.utc());
+                let time = clock.read(value.as_bytes()).and_then(Stamp::utc);
                 value.len() == digits && time.is_ok_and(|time| (DIGITS_FROM..DIGITS_TO).contains(&time))
             };
             values().next().is_some() && values().all(date)
@@ -163,7 +163,7 @@ impl Profile<'_> {
             let clock = clock(year);
             let ahead = now.as_second() as f64 + 86_400.0;
             let past = |value: &&str| {
-                let time = clock.read(value.as_bytes()).and_then(|stamp| stamp.utc());
+                let time = clock.read(value.as_bytes()).and_then(Stamp::utc);
                 is_zero(value) || time.is_ok_and(|time| time <= ahead)
             };
             self.distinct.iter().all(past)
@@ -185,7 +185,7 @@ impl Profile<'_> {
     fn holds_dates(&self, column: &Column) -> bool {
         let clock = Clock::of(column);
         let midnight = |value: &&str| {
-            let time = clock.read(value.as_bytes()).and_then(|stamp| stamp.utc());
+            let time = clock.read(value.as_bytes()).and_then(Stamp::utc);
             is_zero(value) || time.is_ok_and(|time| time.rem_euclid(86_400.0) == 0.0)
         };
         self.sample.sort != Sort::Instant && self.present > 0 && self.distinct.iter().all(midnight)

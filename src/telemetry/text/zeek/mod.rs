@@ -151,8 +151,8 @@ impl ZeekReader {
 
 /// Whether the first JSON record has its time in milliseconds, as with Zeek's option `JSON::TS_MILLIS`.
 fn counts_millis(head: &[u8]) -> bool {
-    let records = head.split(|&b| b == b'\n').filter(|line| line.starts_with(b"{"));
-    let flat = records.filter_map(|line| Flat::of(line, &|_| false).ok()).next();
+    let mut records = head.split(|&b| b == b'\n').filter(|line| line.starts_with(b"{"));
+    let flat = records.find_map(|line| Flat::of(line, &|_| false).ok());
     let time = flat.and_then(|flat| flat.0.into_iter().find(|(path, _)| path == TIME));
     match time {
         Some((_, Leaf::Number(number))) => number.parse().is_ok_and(|time: f64| (1e11..1e14).contains(&time)),
