@@ -278,7 +278,7 @@ fn a_labelled_guard_gives_probability_class_members_and_reasons() {
     };
     assert!(mean(true) > 0.6 && mean(false) < 0.2, "{} {}", mean(true), mean(false));
     let truth = fresh.families().unwrap().unwrap();
-    let mut named = (0_u32, 0_u32);
+    let mut correct = (0_u32, 0_u32);
     for decision in assessment.decisions() {
         let verdict = decision.verdict;
         assert_eq!(verdict.evidence.len(), 5);
@@ -288,12 +288,12 @@ fn a_labelled_guard_gives_probability_class_members_and_reasons() {
             assert!(verdict.family_probability.unwrap() > 0.0);
             let truth = &truth[decision.row as usize];
             if !truth.is_empty() {
-                named.0 += u32::from(*truth == family);
-                named.1 += 1;
+                correct.0 += u32::from(*truth == family);
+                correct.1 += 1;
             }
         }
     }
-    assert!(named.1 > 50 && f64::from(named.0) > 0.7 * f64::from(named.1), "{named:?}");
+    assert!(correct.1 > 50 && f64::from(correct.0) > 0.7 * f64::from(correct.1), "{named:?}");
 
     let explained = guard.explain(&fresh).unwrap();
     explained.explanation().check().unwrap();

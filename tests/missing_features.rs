@@ -40,7 +40,7 @@ fn every_format_that_a_build_leaves_out_names_its_feature() {
 fn training_and_explaining_networks_name_the_feature() {
     let check = |what: &str, result: Result<()>| match result {
         Err(Error::Unsupported { feature, .. }) => {
-            assert!(!cfg!(feature = "train") && feature == "train", "{what}")
+            assert!(!cfg!(feature = "train") && feature == "train", "{what}");
         }
         other => assert!(cfg!(feature = "train") && other.is_ok(), "{what}: {other:?}"),
     };

@@ -218,7 +218,9 @@ fn take_open(slot: &mut Option<Source>) -> Result<Option<Source>> {
             }
             (opened, Source::Input(recorder, place, options))
         }
-        source => return Ok(Some(source)),
+        #[cfg(feature = "netflow")]
+        collector @ Source::Collector(..) => return Ok(Some(collector)),
+        reader @ Source::Reader(_) => return Ok(Some(reader)),
     };
     if matches!(opened, Err(Error::Cancelled)) {
         *slot = Some(again);
