@@ -421,6 +421,7 @@ impl Table {
 
 /// What an index picks from a table.
 #[derive(IntoPyObject)]
+#[allow(clippy::large_enum_variant, reason = "one value at a time, which becomes a Python object at once")]
 pub(crate) enum Picked<'py> {
     Row(Row<'py>),
     Table(Table),

@@ -18,7 +18,7 @@ pub enum TimingLayout {
     OneChannel,
 }
 
-/// Settings of a convolutional network over the statistics of time, which [`Columns::timing`] names.
+/// Settings of a convolutional network over the statistics of time, which [`Columns::timing`](crate::detect::Columns::timing) names.
 ///
 /// Conv1d–BatchNorm–ReLU–Dropout for each entry of `channels`, a Linear and a layer norm. The Linear reads every position
 /// separately, so the statistics stay distinguishable; with `pool` it reads the mean over the positions.

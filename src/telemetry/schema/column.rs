@@ -43,7 +43,7 @@ pub enum Kind {
     Time,
 }
 
-/// One column of a [`Schema`].
+/// One column of a [`Schema`](crate::telemetry::Schema).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]

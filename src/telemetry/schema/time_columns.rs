@@ -104,7 +104,7 @@ impl Table {
     /// The table as Arrow data for another library: the columns and batches that a Parquet or Arrow IPC file of it has.
     ///
     /// [`Table::batches`] hold all times in seconds. Here a time with a unit is a number in that unit, and a time with a
-    /// format, or whose unit each cell decides, is a timestamp. So an [`ArrowReader`](super::ArrowReader) with the table's
+    /// format, or whose unit each cell decides, is a timestamp. So an [`ArrowReader`](crate::telemetry::ArrowReader) with the table's
     /// schema reads the same instants. All other columns share the table's memory.
     ///
     /// # Errors
