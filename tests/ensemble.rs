@@ -293,7 +293,7 @@ fn a_labelled_guard_gives_probability_class_members_and_reasons() {
             }
         }
     }
-    assert!(correct.1 > 50 && f64::from(correct.0) > 0.7 * f64::from(correct.1), "{named:?}");
+    assert!(correct.1 > 50 && f64::from(correct.0) > 0.7 * f64::from(correct.1), "{correct:?}");
 
     let explained = guard.explain(&fresh).unwrap();
     explained.explanation().check().unwrap();
