@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::problem::Problem;
+use crate::error::Problem;
 use crate::strict::list_for_fields;
 
 /// Names of settings in earlier files, which are still read and which messages do not list.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::locate::{Place, line_at, line_of};
 use super::{Policy, PolicyConfig};
 use crate::error::{Error, Result};
-use crate::problem::Problem;
+use crate::error::Problem;
 use crate::settings;
 use crate::strict::list_for_fields;
 

@@ -1,91 +1,17 @@
 //! The error type of the crate, and its coarse, stable category.
 
+mod details;
+mod kind;
+mod problem;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Value, json};
-
-use crate::problem::Problem;
+pub use kind::ErrorKind;
+pub use problem::Problem;
 
 /// Result of every fallible call in this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// Stable, coarse category of an [`Error`].
-///
-/// The string of [`ErrorKind::as_str`] is the Python exception's `kind` and the
-/// JavaScript error's `code`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// A setting or argument is outside its documented domain.
-    InvalidArgument,
-    /// A matrix or vector has another shape than the model.
-    ShapeMismatch,
-    /// A NaN or an infinity where a number is needed.
-    NotFinite,
-    /// The columns do not match the schema.
-    SchemaMismatch,
-    /// A file holds records that cannot be read.
-    BadRecord,
-    /// There are too few rows or classes.
-    InsufficientData,
-    /// The file was written by a newer release.
-    IncompatibleFormat,
-    /// The file is not an intact guard or detector.
-    CorruptArtifact,
-    /// A QoS policy does not validate.
-    Policy,
-    /// Reading or writing a file failed.
-    Io,
-    /// Training diverged, or the tensor library failed.
-    Training,
-    /// The work was cancelled.
-    Cancelled,
-    /// This build lacks the cargo feature that the call needs.
-    Unsupported,
-}
-
-impl ErrorKind {
-    /// Every category.
-    pub const ALL: [Self; 13] = [
-        Self::InvalidArgument,
-        Self::ShapeMismatch,
-        Self::NotFinite,
-        Self::SchemaMismatch,
-        Self::BadRecord,
-        Self::InsufficientData,
-        Self::IncompatibleFormat,
-        Self::CorruptArtifact,
-        Self::Policy,
-        Self::Io,
-        Self::Training,
-        Self::Cancelled,
-        Self::Unsupported,
-    ];
-
-    /// The category as a stable string.
-    ///
-    /// ```
-    /// assert_eq!(qosguard::ErrorKind::ShapeMismatch.as_str(), "shape_mismatch");
-    /// ```
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::InvalidArgument => "invalid_argument",
-            Self::ShapeMismatch => "shape_mismatch",
-            Self::NotFinite => "not_finite",
-            Self::SchemaMismatch => "schema_mismatch",
-            Self::BadRecord => "bad_record",
-            Self::InsufficientData => "insufficient_data",
-            Self::IncompatibleFormat => "incompatible_format",
-            Self::CorruptArtifact => "corrupt_artifact",
-            Self::Policy => "policy",
-            Self::Io => "io",
-            Self::Training => "training",
-            Self::Cancelled => "cancelled",
-            Self::Unsupported => "unsupported",
-        }
-    }
-}
 
 /// A preset with some of the columns.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -364,73 +290,6 @@ impl Error {
         }
     }
 
-    /// The fields of the error by name, for a program that reads more than the message: `path`, `problem`, `expected`, `got`,
-    /// `known`, `place`, `line`, `column`, `row`, `value`, `feature` and the like, as far as the error has them.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// let error = qosguard::Error::invalid("trees", "from 1 to 10000", 0);
-    /// let details = error.details();
-    /// assert_eq!(details["path"], "trees");
-    /// assert_eq!(details["problem"], "out_of_domain");
-    /// assert_eq!(details["expected"], "from 1 to 10000");
-    /// ```
-    pub fn details(&self) -> Value {
-        match self {
-            Self::InvalidArgument { path, problem } => problem_details(json!({ "path": path }), problem),
-            Self::Policy { place, line, path, problem } => {
-                problem_details(json!({ "place": place, "line": line, "path": path }), problem)
-            }
-            Self::ShapeMismatch { what, expected, got } => {
-                json!({ "what": what, "expected": expected, "got": got })
-            }
-            Self::NotFinite { row, column, value } => {
-                json!({ "row": row, "column": column, "value": value.to_string() })
-            }
-            Self::SchemaMismatch { place, schema, missing, unknown } => {
-                json!({ "place": place, "schema": schema, "missing": missing, "unknown": unknown })
-            }
-            Self::NoPreset { place, columns, nearest } => {
-                let nearest: Vec<Value> = nearest
-                    .iter()
-                    .map(|near| json!({ "name": near.name, "found": near.found, "columns": near.columns }))
-                    .collect();
-                json!({ "place": place, "columns": columns, "nearest": nearest })
-            }
-            Self::BadRecord { place, line, column, value, expected } => {
-                json!({ "place": place, "line": line, "column": column, "value": value, "expected": expected })
-            }
-            Self::Packed { place, format, remedy } => {
-                json!({ "place": place, "format": format, "remedy": remedy })
-            }
-            Self::BadBytes { place, offset, value, expected } => {
-                json!({ "place": place, "offset": offset, "value": value, "expected": expected })
-            }
-            Self::TooManyRejected { place, rejected, rows, allowed, first } => json!({
-                "place": place, "rejected": rejected, "rows": rows, "allowed": allowed, "first": first
-            }),
-            Self::InsufficientData { what, needed, got } => {
-                json!({ "what": what, "needed": needed, "got": got })
-            }
-            Self::FormatTooNew { path, found, supported } => {
-                json!({ "file": path.display().to_string(), "found": found, "supported": supported })
-            }
-            Self::CorruptArtifact { path, reason } => {
-                json!({ "file": path.display().to_string(), "reason": reason })
-            }
-            Self::Diverged { stage, step, what, layer } => {
-                json!({ "stage": stage, "step": step, "what": what, "layer": layer })
-            }
-            Self::Tensor { reason } => json!({ "reason": reason }),
-            Self::Unsupported { what, feature } => json!({ "what": what, "feature": feature }),
-            Self::Io { path, source } => {
-                json!({ "file": path.display().to_string(), "errno": source.raw_os_error() })
-            }
-            Self::Cancelled => json!({}),
-        }
-    }
-
     /// Creates an [`Error::Unsupported`] for a missing cargo feature.
     #[cfg_attr(
         all(
@@ -465,20 +324,6 @@ impl Error {
         }
         Self::Io { path: path.to_path_buf(), source }
     }
-}
-
-/// The details of a problem after some others.
-fn problem_details(mut details: Value, problem: &Problem) -> Value {
-    details["problem"] = problem.code().into();
-    match problem {
-        Problem::OutOfDomain { expected, got } | Problem::WrongType { expected, got } => {
-            details["expected"] = expected.as_str().into();
-            details["got"] = got.as_str().into();
-        }
-        Problem::Unknown { known } => details["known"] = known.as_slice().into(),
-        Problem::Missing | Problem::Repeated => {}
-    }
-    details
 }
 
 /// Where in a file, for a message.
