@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::replace::Replacement;
 
 /// Newest format version that this release reads, and the one that it writes.
-pub(crate) const FORMAT_VERSION: u32 = 3;
+pub(crate) const FORMAT_VERSION: u32 = 4;
 /// The only key of the safetensors metadata.
 const KEY: &str = "qosguard";
 /// Larger files are rejected before they are read.
