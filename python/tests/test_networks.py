@@ -145,7 +145,7 @@ def test_bad_input_is_refused_by_name(x: Matrix) -> None:
         qg.Autoencoder((8,), 2, training=SMALL | {"learning_rate": 1e30, "clip_norm": None}).fit(x)
     with pytest.raises(errors.InvalidArgumentError, match="epochs"):
         qg.Autoencoder(training={"epochs": 0}).fit(x)
-    with pytest.raises(errors.InvalidArgumentError, match="`training.epoch` is unknown here; the names are epochs"):
+    with pytest.raises(errors.InvalidArgumentError, match=r"`training.epoch` is unknown here; the names are epochs"):
         qg.Autoencoder(training={"epoch": 1}).fit(x)
     with pytest.raises(errors.InvalidArgumentError, match=r"`training.epochs` must be a whole number from 0, got -1"):
         qg.Autoencoder(training={"epochs": -1}).fit(x)

@@ -156,7 +156,7 @@ def test_a_prefix_with_leading_zeros_is_refused(prefix: str) -> None:
 
 
 def test_an_error_names_the_line() -> None:
-    with pytest.raises(errors.PolicyError, match=r"^policy, line 3: `dryrun` is unknown here; the names are version, dry_run"):
+    with pytest.raises(errors.PolicyError, match=r"^policy, line 3: `dryrun` is unknown here; the names are version"):
         qg.Policy.from_toml("version = 1\n\ndryrun = true\n")
 
 
