@@ -68,6 +68,7 @@ EXCEPT: dict[str, str] = {
     r"isolation_forest:extended\.categorical": "oblique forests reject categories",
 }
 
+
 def fields(settings: dict[str, Any], path: Path) -> list[str]:
     """The names that serde reads at a path, so that a new setting without a test fails."""
     probe = copy.deepcopy(settings)
