@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::error::{Error, Result};
 use crate::error::Problem;
+use crate::error::{Error, Result};
 use crate::strict::list_for_fields;
 
 /// Names of settings in earlier files, which are still read and which messages do not list.

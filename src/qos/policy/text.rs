@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::locate::{Place, line_at, line_of};
 use super::{Policy, PolicyConfig};
-use crate::error::{Error, Result};
 use crate::error::Problem;
+use crate::error::{Error, Result};
 use crate::settings;
 use crate::strict::list_for_fields;
 
