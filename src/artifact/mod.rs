@@ -247,7 +247,7 @@ mod tests {
         let (header, _) = unpack(&bytes, Path::new("x")).unwrap();
         let digits = digits_of(&bytes, &digest_of(&header)).unwrap();
         bytes[digits..digits + BLANK.len()].copy_from_slice(&BLANK);
-        let key = br#"\"format_version\":3"#;
+        let key = br#"\"format_version\":4"#;
         let at = memchr::memmem::find(&bytes, key).unwrap();
         bytes[at + key.len() - 1] = version;
         bytes
