@@ -1,6 +1,6 @@
 //! The stable categories of errors.
 
-/// Stable, coarse category of an [`Error`].
+/// Stable, coarse category of an [`Error`](crate::Error).
 ///
 /// The string of [`ErrorKind::as_str`] is the Python exception's `kind` and the
 /// JavaScript error's `code`.
