@@ -6,12 +6,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::error::Problem;
-use crate::error::{Error, Result};
+use crate::error::{Error, Problem, Result};
 use crate::strict::list_for_fields;
 
 /// Names of settings in earlier files, which are still read and which messages do not list.
 const PREVIOUS: &str = "row_share feature_share least_rows hidden_codes error_form even_share lean novel_share blind_share kinds clean_kinds balance floor evenness own_loss without_timing beyond_range"; // old names
+
+/// Maximum number of children of a value that are tried as the cause of an error, since each try reads the settings again.
+const MAX_TRIED: usize = 1_000;
 
 /// Reads settings, such as a detector's or a featurizer's, from a JSON value.
 ///
@@ -45,10 +47,25 @@ pub fn from_value<T: DeserializeOwned + Serialize>(value: Value) -> Result<T> {
         },
         Err(failure) => {
             let path = blame::<T>(&value, &failure);
-            let (path, problem) = problem(&path, &failure.message);
+            let (path, problem) = problem(&path, &failure.message, WHOLE);
             Err(Error::InvalidArgument { path, problem })
         }
     }
+}
+
+/// The path in an error about settings as a whole.
+const WHOLE: &str = "settings";
+
+/// The path of a setting of [`from_value`] where the settings are one argument of several.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(qosguard::settings::within("context", "windows[0]"), "context.windows[0]");
+/// assert_eq!(qosguard::settings::within("context", "settings"), "context");
+/// ```
+pub fn within(argument: &str, path: &str) -> String {
+    if path == WHOLE { argument.to_owned() } else { format!("{argument}.{path}") }
 }
 
 /// serde's message, and the path as far as serde follows it.
@@ -70,8 +87,8 @@ fn read<T: DeserializeOwned>(value: &Value) -> Result<T, Failure> {
 
 /// The whole path of the value that fails.
 ///
-/// serde buffers an enum whose `kind` is a field and loses the path inside it. From where its path ends, the value whose removal
-/// changes the error is followed inwards.
+/// serde loses the path inside an enum whose `kind` is a field. There the cause is found by trial: a child is the cause if the
+/// error changes without it, and so on inside that child.
 fn blame<T: DeserializeOwned>(value: &Value, failure: &Failure) -> String {
     let mut path = failure.path.clone();
     let Some(mut pointer) = pointer(&path) else { return path };
@@ -93,6 +110,12 @@ fn blame<T: DeserializeOwned>(value: &Value, failure: &Failure) -> String {
             }
         }
     }
+    let wrong_kind = ["unknown variant `", "expected variant i"];
+    if wrong_kind.iter().any(|words| failure.message.contains(words))
+        && value.pointer(&pointer).is_some_and(|at| at.get("kind").is_some())
+    {
+        path = child(&path, "kind");
+    }
     path
 }
 
@@ -101,8 +124,8 @@ enum Step {
     Index(usize),
 }
 
-/// The child of the value at a pointer whose removal changes the failure. The removal of a required one always does, so such a
-/// child comes last, and is not the cause of a missing field.
+/// The child of the value at a pointer whose removal changes the failure, among the first [`MAX_TRIED`]. The removal of a
+/// required one always does, so such a child comes last, and is not the cause of a missing field.
 fn culprit<T: DeserializeOwned>(value: &Value, pointer: &str, failure: &Failure) -> Option<Step> {
     let without = |remove: &dyn Fn(&mut Value)| {
         let mut copy = value.clone();
@@ -112,7 +135,7 @@ fn culprit<T: DeserializeOwned>(value: &Value, pointer: &str, failure: &Failure)
     match value.pointer(pointer)? {
         Value::Object(fields) => {
             let mut required = None;
-            for key in fields.keys().filter(|key| *key != "kind") {
+            for key in fields.keys().filter(|key| *key != "kind").take(MAX_TRIED) {
                 let error = without(&|object| drop(object.as_object_mut().map(|object| object.remove(key))));
                 let missing = format!("missing field `{key}`");
                 match error {
@@ -123,7 +146,7 @@ fn culprit<T: DeserializeOwned>(value: &Value, pointer: &str, failure: &Failure)
             }
             required.filter(|_| !failure.message.contains("missing field")).map(|key| Step::Key(key.clone()))
         }
-        Value::Array(items) => (0..items.len())
+        Value::Array(items) => (0..items.len().min(MAX_TRIED))
             .find(|&index| {
                 let error = without(&|list| drop(list.as_array_mut().map(|list| list.remove(index))));
                 error.as_ref() != Some(failure)
@@ -147,9 +170,9 @@ fn pointer(path: &str) -> Option<String> {
     steps.map(|step| (step != "?").then(|| format!("/{}", step.trim_end_matches(']')))).collect()
 }
 
-/// The path and the problem behind serde's message for the value at a path; an empty path is the whole.
-pub(crate) fn problem(path: &str, message: &str) -> (String, Problem) {
-    let whole = if path.is_empty() { "settings" } else { path };
+/// The path and the problem behind serde's message for the value at a path; an empty path is the whole, which has a name.
+pub(crate) fn problem(path: &str, message: &str, whole: &str) -> (String, Problem) {
+    let whole = if path.is_empty() { whole } else { path };
     // A setting that is checked while it is read writes our own message.
     if let Some((inner, rest)) = message.strip_prefix('`').and_then(|text| text.split_once("` must be ")) {
         let (expected, got) = rest.rsplit_once(", got ").unwrap_or((rest, ""));
@@ -208,10 +231,10 @@ fn plain(expected: &str) -> String {
         "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number".into(),
         "f32" | "f64" => "a number".into(),
         "a boolean" => "true or false".into(),
-        "variant identifier" => "the name of a kind".into(),
         "a string" | "string" => "text".into(),
         "a sequence" => "a list".into(),
         "a map" => "an object with named settings".into(),
+        variant if variant.starts_with("variant i") => "the name of a kind".into(),
         tagged if tagged.starts_with("internally tagged enum") => "an object that names its `kind`".into(),
         named if named.starts_with("struct ") => "an object with named settings".into(),
         words => words.replace('`', ""),
@@ -255,7 +278,24 @@ mod tests {
         assert!(read(json!({"kind": "forest"})).starts_with("`kind` must be one of"));
         assert_eq!(read(json!({"trees": 5})), "`kind` is missing");
         assert_eq!(read(ensemble(json!({"trees": 5}))), "`members[0].kind` is missing");
+        let schedule = |kind: Value| json!({"kind": "autoencoder", "training": {"schedule": {"kind": kind}}});
+        assert!(
+            read(schedule(json!("cosin"))).starts_with("`training.schedule.kind` must be one of constant")
+        );
+        let nested = read(ensemble(schedule(json!(5))));
+        assert!(nested.starts_with("`members[0].training.schedule.kind` must be the name"), "{nested}");
         assert_eq!(read(json!([5])), "`[0]` must be the name of a kind, got 5");
+    }
+
+    #[test]
+    fn a_list_that_is_too_long_to_try_is_named_as_a_whole() {
+        let list = |n: usize| {
+            let mut codes = vec![json!(0); n];
+            codes.push(json!("x"));
+            json!({"kind": "isolation_forest", "categorical": codes})
+        };
+        assert!(failed::<AnyDetectorConfig>(list(3)).starts_with("`categorical[3]` must be"));
+        assert!(failed::<AnyDetectorConfig>(list(100_000)).starts_with("`categorical` must be"));
     }
 
     #[test]

@@ -149,7 +149,7 @@ def test_bad_input_is_refused_by_name(x: Matrix) -> None:
         qg.Autoencoder(training={"epoch": 1}).fit(x)
     with pytest.raises(errors.InvalidArgumentError, match=r"`training.epochs` must be a whole number from 0, got -1"):
         qg.Autoencoder(training={"epochs": -1}).fit(x)
-    with pytest.raises(errors.InvalidArgumentError, match=r"`training.schedule` must be one of constant"):
+    with pytest.raises(errors.InvalidArgumentError, match=r"`training.schedule.kind` must be one of constant"):
         qg.Autoencoder(training={"schedule": {"kind": "cosin"}}).fit(x)
     with pytest.raises(errors.InvalidArgumentError, match=r"`training.schedule.factor` must be a number"):
         qg.Autoencoder(training={"schedule": {"kind": "plateau", "factor": "half"}}).fit(x)

@@ -75,10 +75,8 @@ pub(crate) fn mirror<T: DeserializeOwned>(record: &impl Serialize) -> Result<T> 
 
 /// A setting of the core in the form that files have.
 pub(crate) fn parse<T: DeserializeOwned + Serialize>(name: &str, value: Value) -> Result<T> {
-    settings::from_value(value).map_err(|error| {
-        let path = |path: String| if path == "settings" { name.to_owned() } else { format!("{name}.{path}") };
-        into_js_err(&in_camel_case(error.with_path(path)))
-    })
+    settings::from_value(value)
+        .map_err(|error| into_js_err(&in_camel_case(error.with_path(|path| settings::within(name, &path)))))
 }
 
 /// The error with the names of settings as JavaScript spells them.

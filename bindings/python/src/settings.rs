@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 use qosguard::detect::{AnyDetectorConfig, EnsembleConfig};
 use qosguard::features::{ContextConfig, TableEncoderConfig};
-use qosguard::settings::from_value;
+use qosguard::settings::{from_value, within};
 
 use crate::convert::{Config, Record, Whole};
 use crate::error::to_py;
@@ -21,11 +21,6 @@ pub(crate) fn featurizer(py: Python<'_>, Config(settings): Config) -> PyResult<T
 /// Reads the settings of a context; `kind` names it. An error names the setting.
 pub(crate) fn context(py: Python<'_>, Config(settings): Config) -> PyResult<ContextConfig> {
     from_value(settings).map_err(|error| to_py(py, &error.with_path(|path| within("context", &path))))
-}
-
-/// The path of a setting inside an argument; `settings` is the whole argument.
-fn within(argument: &str, path: &str) -> String {
-    if path == "settings" { argument.to_owned() } else { format!("{argument}.{path}") }
 }
 
 /// The settings of a detector with every default, as the core has them; a test compares the face's own with them.

@@ -214,8 +214,7 @@ where
     serde_path_to_error::deserialize(deserializer).map_err(|e| {
         let (message, line) = described(e.inner());
         let path = e.path().to_string();
-        let (path, problem) = settings::problem(if path == "." { "" } else { &path }, &message);
-        let path = if path == "settings" { "file".to_owned() } else { path };
+        let (path, problem) = settings::problem(if path == "." { "" } else { &path }, &message, "file");
         at_line(policy_error(place, &path, problem), line)
     })
 }
