@@ -1,4 +1,7 @@
-//! Matrix products on one thread, with the same bits for any number of threads and on any processor.
+//! Matrix products on one thread, so that the bits do not depend on the number of threads.
+//!
+//! A small product has the same bits on any processor. A larger one is `gemm`'s, which adds in one order on processors with fused
+//! multiply-adds (AVX2 and newer), up to 512 terms; other processors and longer sums may round otherwise.
 #![allow(unsafe_code, reason = "the one call of gemm, which takes pointers")]
 
 use candle_core::{Result, bail};
@@ -134,6 +137,23 @@ mod tests {
         let mut out = [1.0; 12];
         left.times_into(right, &mut out, 4, true).unwrap();
         assert_eq!(out, [10., 13., 16., 1., 30., 41., 52., 1., 50., 69., 88., 1.]);
+    }
+
+    #[test]
+    fn products_of_contiguous_rows_and_columns_match_sums() {
+        let numbers = |n: usize| (0..n).map(|i| (i % 13) as f32 - 6.0).collect::<Vec<_>>();
+        // Few entries are added up here, many by `gemm`; whole numbers are exact in both.
+        for (m, n, k) in [(1, 300, 7), (3, 5, 40), (16, 16, 9), (17, 16, 9)] {
+            let (a, b) = (numbers(m * k), numbers(n * k));
+            let left = Matrix::new(&a, m, k, k).unwrap();
+            let right = Matrix::new(&b, n, k, k).unwrap().transposed();
+            let entry = |i: usize, j: usize| (0..k).map(|t| a[i * k + t] * b[j * k + t]).sum::<f32>();
+            let expected: Vec<f32> = (0..m * n).map(|at| entry(at / n, at % n)).collect();
+            assert_eq!(left.times(right).unwrap(), expected, "{m} x {n}, {k} terms");
+            let mut out = vec![2.0; m * n];
+            left.times_into(right, &mut out, n, true).unwrap();
+            assert!(out.iter().zip(&expected).all(|(out, sum)| *out == sum + 2.0), "{m} x {n}, {k} terms");
+        }
     }
 
     #[test]
