@@ -39,7 +39,7 @@ from ._core import (
     simulate,
 )
 from .assessment import Assessment
-from .classifiers import BoostedTrees, LogisticRegression, TreeModel
+from .classifiers import BoostedTrees, LogisticRegression
 from .context import HostContext
 from .ensemble import Ensemble
 from .explanation import Explanation, GuardExplanation, Reason
@@ -67,6 +67,7 @@ from .results import (
 )
 from .splits import Distinct, FeatureAuc, LeakAudit, Split
 from .training import Epoch, History, Progress
+from .tree_model import TreeModel
 
 __all__ = [
     "Assessment",

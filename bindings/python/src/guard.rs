@@ -16,10 +16,11 @@ use crate::array::{Grid, Vector};
 use crate::convert::{Config, Record, Whole, from_json, json, refuse};
 use crate::error::{forward, forward_rows, interruptible};
 use crate::explanation::GuardExplanation;
+use crate::frame::{Frame, stream};
 use crate::policy::Policy;
 use crate::schema::Schema;
 use crate::settings;
-use crate::table::{Frame, Table, stream};
+use crate::table::Table;
 use crate::watch::Watch;
 
 /// Rule that chooses the threshold between clean and anomalous from calibration scores.

@@ -14,6 +14,7 @@ mod error;
 mod evaluate;
 mod explanation;
 mod exporters;
+mod frame;
 mod guard;
 mod policy;
 mod read;

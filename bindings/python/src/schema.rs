@@ -8,7 +8,7 @@ use qosguard::telemetry;
 
 use crate::convert::{from_json, json, spell, word};
 use crate::error::forward;
-use crate::table::FrameInput;
+use crate::frame::FrameInput;
 
 /// One column of a `Schema`: its name, role and kind, and the limits of its legal values.
 ///

@@ -1,19 +1,14 @@
-//! `Table`, its report, and the way of Arrow data in and out.
+//! `Table` and its report.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use pyo3::exceptions::PyIndexError;
-use pyo3::inspect::PyStaticExpr;
 use pyo3::prelude::*;
-use pyo3::type_hint_identifier;
 use pyo3::types::{PyBytes, PyCapsule, PySlice};
 use pyo3_arrow::error::PyArrowResult;
-use pyo3_arrow::ffi::{ArrayIterator, to_stream_pycapsule};
-use pyo3_arrow::input::AnyRecordBatch;
-use qosguard::arrow::array::{ArrayRef, RecordBatch, StructArray};
-use qosguard::arrow::datatypes::Field;
+use qosguard::arrow::array::RecordBatch;
 use qosguard::arrow::error::ArrowError;
 use qosguard::arrow::ipc::reader::StreamReader;
 use qosguard::arrow::ipc::writer::StreamWriter;
@@ -23,6 +18,7 @@ use crate::array::{Rows, Vector};
 use crate::cells::{self, Row, TableRows};
 use crate::convert::{Records, Whole, from_json, json, refuse, wrong_type};
 use crate::error::{forward, interruptible};
+use crate::frame::{Frame, FrameInput, stream};
 use crate::schema::Schema;
 
 /// Why one record was left out.
@@ -436,79 +432,3 @@ fn write_ipc(table: &telemetry::Table) -> Result<Vec<u8>, ArrowError> {
 
 /// Schema, batches and report of a table, for pickles.
 type Parts<'py> = (String, Bound<'py, PyBytes>, String);
-
-/// A table or data frame of any library.
-pub(crate) struct FrameInput(pub(crate) AnyRecordBatch);
-
-impl FromPyObject<'_, '_> for FrameInput {
-    type Error = PyErr;
-
-    const INPUT_TYPE: PyStaticExpr = type_hint_identifier!("builtins", "object");
-
-    fn extract(object: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
-        let py = object.py();
-        let object = py.import("qosguard.frames")?.call_method1("arrow_input", (object,))?;
-        let expected = "a table or data frame of pyarrow, Polars, pandas 2.2 or newer, or any library with the Arrow C \
-                        stream interface";
-        for method in ["__arrow_c_stream__", "__arrow_c_array__"] {
-            if object.hasattr(method)? {
-                return object.extract().map(Self).map_err(|_| match object.call_method0(method) {
-                    // A column alone, such as a series, is not a table.
-                    Ok(_) => wrong_type(py, "data", expected, &object),
-                    Err(error) => not_convertible(py, &error),
-                });
-            }
-        }
-        if object.hasattr("__dataframe__")? {
-            let interchange = py.import("pyarrow.interchange")?;
-            let table = interchange.call_method1("from_dataframe", (object,));
-            return table.map_err(|error| not_convertible(py, &error))?.extract().map(Self);
-        }
-        Err(wrong_type(py, "data", expected, &object))
-    }
-}
-
-/// The error of a frame that its library cannot pass on, with that library's message, which names the column.
-fn not_convertible(py: Python<'_>, error: &PyErr) -> PyErr {
-    let parts = error.value(py).getattr("args").and_then(|args| args.extract::<Vec<Bound<'_, PyAny>>>());
-    let parts = parts.unwrap_or_default().iter().map(ToString::to_string).collect::<Vec<_>>();
-    let refusal =
-        refuse(py, "data", "a frame with unique names and one type of cell in each column", parts.join("; "));
-    refusal.set_cause(py, Some(error.clone_ref(py)));
-    refusal
-}
-
-/// A `pandas.DataFrame`.
-pub(crate) struct Frame<'py>(Bound<'py, PyAny>);
-
-impl<'py> Frame<'py> {
-    /// Converts an object with the Arrow C stream interface by pyarrow.
-    pub(crate) fn from_arrow(object: &Bound<'py, PyAny>) -> PyResult<Self> {
-        let table = object.py().import("pyarrow")?.call_method1("table", (object,))?;
-        table.call_method0("to_pandas").map(Self)
-    }
-}
-
-impl<'py> IntoPyObject<'py> for Frame<'py> {
-    type Target = PyAny;
-    type Output = Bound<'py, PyAny>;
-    type Error = std::convert::Infallible;
-
-    const OUTPUT_TYPE: PyStaticExpr = type_hint_identifier!("pandas", "DataFrame");
-
-    fn into_pyobject(self, _py: Python<'py>) -> Result<Self::Output, Self::Error> {
-        Ok(self.0)
-    }
-}
-
-/// An Arrow C stream of batches.
-pub(crate) fn stream<'py>(
-    py: Python<'py>,
-    batches: Vec<RecordBatch>,
-    schema: &qosguard::arrow::datatypes::Schema,
-    requested_schema: Option<Bound<'py, PyCapsule>>,
-) -> PyArrowResult<Bound<'py, PyCapsule>> {
-    let field = Field::new_struct("", schema.fields().clone(), false);
-    let arrays = batches.into_iter().map(|batch| Ok(Arc::new(StructArray::from(batch)) as ArrayRef));
-    to_stream_pycapsule(py, Box::new(ArrayIterator::new(arrays, field.into())), requested_schema)
-}
