@@ -1,8 +1,8 @@
 //! Runs the command, and makes inputs for it.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Lines, Write};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Output, Stdio};
 
 /// Runs the command in a folder, with some standard input.
 pub(crate) fn run(directory: &Path, arguments: &[&str], input: &[u8]) -> Output {
@@ -35,6 +35,26 @@ pub(crate) fn ok(directory: &Path, arguments: &[&str], input: &[u8]) -> String {
 pub(crate) fn fails(directory: &Path, arguments: &[&str], input: &[u8]) -> (i32, String) {
     let output = run(directory, arguments, input);
     (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+}
+
+/// Starts the command on a capture of this many packets that stays open, and reads the header of its flows.
+pub(crate) fn live_capture(
+    arguments: &[&str],
+    packets: u16,
+) -> (Child, ChildStdin, Lines<BufReader<ChildStdout>>) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_qosguard"))
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(&capture(packets)).unwrap();
+    stdin.flush().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().starts_with("id,"));
+    (child, stdin, lines)
 }
 
 /// A capture (pcap, raw IP) of one UDP packet a second, each of a flow of its own.

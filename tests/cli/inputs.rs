@@ -1,11 +1,10 @@
 //! What the command reads.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+use std::io::Write;
 
 use tempfile::TempDir;
 
-use crate::command::{capture, fails, netflow5, ok, run};
+use crate::command::{capture, fails, live_capture, netflow5, ok, run};
 
 #[test]
 fn formats_are_converted_and_schemas_are_brought_together() {
@@ -42,18 +41,7 @@ fn captures_become_flows_with_the_columns_of_each_profile() {
 
 #[test]
 fn flows_of_a_live_capture_come_before_it_ends() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_qosguard"))
-        .args(["flows", "-", "--idle-timeout", "5"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(&capture(20)).unwrap();
-    stdin.flush().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert!(lines.next().unwrap().unwrap().starts_with("id,"));
+    let (mut child, stdin, mut lines) = live_capture(&["flows", "-", "--idle-timeout", "5"], 20);
     let first = lines.next().unwrap().unwrap();
     assert!(first.contains("192.0.2.1,1000,192.0.2.2,53,udp"), "{first}");
     drop(stdin);

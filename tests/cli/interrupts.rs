@@ -1,14 +1,14 @@
 //! Ctrl-C and SIGTERM.
 #![cfg(unix)]
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::command::{capture, ended_by, netflow5, ok, send};
+use crate::command::{capture, ended_by, live_capture, netflow5, ok, send};
 
 #[test]
 fn ctrl_c_ends_a_collector_and_its_file() {
@@ -36,18 +36,7 @@ fn ctrl_c_ends_a_collector_and_its_file() {
 
 #[test]
 fn ctrl_c_lets_a_live_capture_come_to_its_end() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_qosguard"))
-        .args(["flows", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(&capture(150)).unwrap();
-    stdin.flush().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert!(lines.next().unwrap().unwrap().starts_with("id,"));
+    let (mut child, mut stdin, lines) = live_capture(&["flows", "-"], 150);
     send("INT", &child);
     stdin.write_all(&capture(151)[24 + 150 * 46..]).unwrap();
     drop(stdin);
