@@ -1,4 +1,4 @@
-"""Contexts: what records are given of the records before them."""
+"""Contexts: columns that tell each record about the records before it."""
 
 from __future__ import annotations
 

@@ -22,6 +22,9 @@ pub(crate) enum Command {
     /// Fit a guard and save it
     Train(Train),
     /// Score records with a guard and recommend an action for each
+    ///
+    /// A guard with a context takes the records in the order of their times, so files and standard input are read into
+    /// memory as a whole; a socket is assessed batch by batch.
     Assess(Assess),
     /// Measure a guard on labelled records
     Evaluate(Evaluate),
@@ -141,7 +144,7 @@ pub(crate) struct Train {
     /// file with its settings
     #[arg(long, value_name = "auto|KIND|FILE", default_value = "isolation_forest")]
     pub(crate) detector: String,
-    /// What records are given of the records before them: `host` for what their source, destination and pair did in the
+    /// Columns that tell each record about the records before it: `host` for what its source, destination and pair did in the
     /// last seconds and minutes, or a JSON file with its settings
     #[arg(long, value_name = "KIND|FILE")]
     pub(crate) context: Vec<String>,
