@@ -30,6 +30,7 @@
 //! | [`verdict`] | the verdict on one record and its evidence |
 //! | [`qos`] | policies, actions and decisions |
 //! | [`guard`] | the fitted pipeline, assessments and findings |
+//! | [`stream`] | records in event time: verdicts and incidents |
 //! | [`evaluate`] | metrics with intervals, splits, leak audit |
 //! | [`simulate`] | labelled traffic with ground truth |
 //!
@@ -71,6 +72,7 @@ pub mod features;
 pub mod guard;
 pub mod qos;
 pub mod simulate;
+pub mod stream;
 pub mod telemetry;
 pub mod verdict;
 
@@ -80,6 +82,7 @@ pub use guard::{Assessment, Guard, GuardBuilder};
 pub use parallel::{is_parallel, set_parallel};
 pub use progress::{Monitor, Progress};
 pub use qos::{Decision, Policy};
+pub use stream::{Stream, StreamConfig};
 pub use telemetry::{Schema, Table};
 pub use verdict::Verdict;
 

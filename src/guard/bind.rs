@@ -146,6 +146,11 @@ impl Guard {
         Ok(Assessor { bound, given: schema.clone(), schema: with, seen: None, contexts })
     }
 
+    /// Assesses a batch of a schema that has the columns of its contexts.
+    pub(crate) fn assess_extended(&self, schema: &Schema, batch: &RecordBatch) -> Result<Assessment> {
+        Assessment::of_batches(&Bound::new(self, schema)?, std::slice::from_ref(batch))
+    }
+
     /// The columns that its contexts append to the records before the features are made; empty without contexts.
     pub fn context_columns(&self) -> &[Column] {
         &self.context_columns
@@ -213,7 +218,7 @@ impl Guard {
     }
 
     /// Returns an error for a schema that lacks columns.
-    fn check_columns(&self, given: &Schema, place: &str) -> Result<()> {
+    pub(crate) fn check_columns(&self, given: &Schema, place: &str) -> Result<()> {
         let required = self.required(given).into_iter();
         let missing: Vec<String> = required.filter(|c| given.index_of(c).is_none()).map(Into::into).collect();
         if missing.is_empty() {

@@ -29,6 +29,7 @@ pub use builder::{GuardBuilder, Training};
 pub use explain::GuardExplanation;
 pub use findings::{Finding, Findings, FindingsCollector, Labelled};
 pub use notice::Notice;
+pub(crate) use subjects::{SubjectColumns, Subjects};
 
 /// A fitted pipeline: schema, contexts, featurizer, detector, calibration and policy.
 ///
@@ -233,6 +234,11 @@ impl Guard {
     /// The schema of the records that it was fitted on.
     pub fn schema(&self) -> &Arc<Schema> {
         &self.stages.schema
+    }
+
+    /// The contexts that its records go through, in order.
+    pub fn contexts(&self) -> &[ContextConfig] {
+        &self.stages.contexts
     }
 
     /// The fitted featurizer.

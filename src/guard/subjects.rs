@@ -9,7 +9,7 @@ use crate::telemetry::{Column, Field, Schema, read_address};
 
 /// The columns of one batch with a flow's addresses, ports, protocol and service.
 #[derive(Debug)]
-pub(super) struct Subjects<'a> {
+pub(crate) struct Subjects<'a> {
     src_ip: Option<&'a StringArray>,
     dst_ip: Option<&'a StringArray>,
     src_port: Option<&'a Float64Array>,
@@ -21,11 +21,11 @@ pub(super) struct Subjects<'a> {
 
 /// The places of these columns in the batches of one schema.
 #[derive(Debug)]
-pub(super) struct SubjectColumns([Option<usize>; 6]);
+pub(crate) struct SubjectColumns([Option<usize>; 6]);
 
 impl SubjectColumns {
     /// Finds the columns in the schema of a table.
-    pub(super) fn of(guard: &Schema, table: &Schema) -> Self {
+    pub(crate) fn of(guard: &Schema, table: &Schema) -> Self {
         let place = |field| table.index_of(&column_of(field, guard, table)?.name);
         Self(
             [Field::SrcIp, Field::DstIp, Field::SrcPort, Field::DstPort, Field::Protocol, Field::Service]
@@ -35,7 +35,7 @@ impl SubjectColumns {
 }
 
 impl<'a> Subjects<'a> {
-    pub(super) fn new(SubjectColumns(places): &SubjectColumns, batch: &'a RecordBatch) -> Self {
+    pub(crate) fn new(SubjectColumns(places): &SubjectColumns, batch: &'a RecordBatch) -> Self {
         let any = |place: Option<usize>| batch.columns().get(place?).map(Array::as_any);
         let text = |place| any(place).and_then(|a| a.downcast_ref::<StringArray>());
         let number = |place| any(place).and_then(|a| a.downcast_ref::<Float64Array>());
@@ -52,7 +52,7 @@ impl<'a> Subjects<'a> {
     }
 
     /// The subject of one row, with the attack class that the guard gives it.
-    pub(super) fn get(&self, row: usize, family: Option<&'a str>) -> Subject<'a> {
+    pub(crate) fn get(&self, row: usize, family: Option<&'a str>) -> Subject<'a> {
         let (src_ip, dst_ip) = (End::of(self.src_ip, row), End::of(self.dst_ip, row));
         Subject {
             src_ip: src_ip.address(),

@@ -26,6 +26,11 @@ pub(crate) enum Command {
     /// A guard with a context takes the records in the order of their times, so files and standard input are read into
     /// memory as a whole; a socket is assessed batch by batch.
     Assess(Assess),
+    /// Watch traffic: report incidents as they open, go on and close
+    ///
+    /// Works without a guard: scans, floods, password guesses and beacons are found by limits that need no learning, and a
+    /// guard is fitted on the first records.
+    Watch(Watch),
     /// Measure a guard on labelled records
     Evaluate(Evaluate),
     /// Make labelled traffic with ground truth
@@ -188,6 +193,38 @@ pub(crate) struct Assess {
     /// Exit with 1 when there are anomalies
     #[arg(long)]
     pub(crate) exit_code: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    #[command(flatten)]
+    pub(crate) input: Input,
+    /// Guard that `train` wrote [default: one is fitted on the first 5,000 records]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) guard: Option<PathBuf>,
+    /// QoS policy, a TOML, YAML or JSON file [default: the guard's]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Settings of limits, incidents and event time, a JSON file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Option<PathBuf>,
+    /// How events are printed [default: text on a terminal, json elsewhere]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<EventFormat>,
+    /// Read on as the input grows, as `tail -f` does; for Zeek, EVE and other text logs
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Exit with 1 when there are incidents
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EventFormat {
+    /// One line for each incident that opens, and a table at the end
+    Text,
+    /// One JSON object for each change of an incident
+    Json,
 }
 
 #[derive(Debug, Args)]

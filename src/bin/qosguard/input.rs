@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use qosguard::arrow::array::RecordBatch;
 use qosguard::telemetry::netflow::{Collector, CollectorConfig};
 use qosguard::telemetry::packets::FlowMeterConfig;
-use qosguard::telemetry::{self, BatchReader, ReadOptions, ReadReport, Schema, Table};
+use qosguard::telemetry::{self, BatchReader, Follow, FollowOptions, ReadOptions, ReadReport, Schema, Table};
 use qosguard::{Error, Result};
 
 use crate::arguments::{Input, Meter};
@@ -55,15 +55,19 @@ pub(crate) fn next(reader: &mut Box<dyn BatchReader>) -> Result<Option<RecordBat
     reader.next().transpose().map_err(Failure::of_reading)
 }
 
-fn reader(input: &Input, guard: Option<&Schema>, on_signal: OnSignal) -> Result<Box<dyn BatchReader>> {
-    let mut options = ReadOptions {
+fn options(input: &Input, guard: Option<&Schema>) -> Result<ReadOptions> {
+    Ok(ReadOptions {
         schema: input.schema.as_deref().map(|name| schema("--schema", name)).transpose()?,
         fallback: guard.cloned(),
         max_rejected_share: input.max_rejected_share,
         delimiter: input.delimiter,
         meter: meter(&input.meter),
         ..ReadOptions::default()
-    };
+    })
+}
+
+fn reader(input: &Input, guard: Option<&Schema>, on_signal: OnSignal) -> Result<Box<dyn BatchReader>> {
+    let mut options = options(input, guard)?;
     if let [one] = input.paths.as_slice() {
         if let Some(pipe) = Pipe::open(one, on_signal)? {
             // What comes through a pipe may be live.
@@ -108,6 +112,22 @@ fn meter(meter: &Meter) -> FlowMeterConfig {
         max_flows: meter.max_flows.unwrap_or(default.max_flows),
         ..default
     }
+}
+
+/// Opens one text log that is read on as it grows, until a signal.
+pub(crate) fn follow(input: &Input) -> Result<Box<dyn BatchReader>, Failure> {
+    let [path] = input.paths.as_slice() else {
+        let given = format!("{} inputs", input.paths.len());
+        return Err(Error::invalid("--follow", "used with one file", given).into());
+    };
+    if is_stream(path) {
+        return Err(Error::invalid("--follow", "used with a file", path.display()).into());
+    }
+    let file = Follow::open(path, FollowOptions::default())?;
+    let stop = file.handle();
+    interrupt::on_signal(move || stop.stop())?;
+    let options = options(input, None)?;
+    telemetry::open_input(file, &path.to_string_lossy(), &options).map_err(Failure::of_reading)
 }
 
 /// Reads the whole input into memory, as [`open`] does; fails if it has no record. Ctrl-C cancels it.

@@ -19,6 +19,7 @@ mod progress;
 mod simulate;
 mod train;
 mod verdicts;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Flows(command) => Some(&command.input),
         Command::Train(command) => Some(&command.input),
         Command::Assess(command) => Some(&command.input),
+        Command::Watch(command) => Some(&command.input),
         Command::Evaluate(command) => Some(&command.input),
         _ => None,
     };
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
         Command::Flows(command) => flows::run(command),
         Command::Train(command) => train::run(command),
         Command::Assess(command) => assess::run(command),
+        Command::Watch(command) => watch::run(command),
         Command::Evaluate(command) => evaluate::run(command),
         Command::Simulate(command) => simulate::run(command),
         Command::Inspect(command) => inspect::run(command),

@@ -80,7 +80,7 @@ fn context(text: &str) -> Result<ContextConfig> {
 }
 
 /// The settings in a file, if the text of an option names a .json file.
-fn settings_file<T: DeserializeOwned + Serialize>(option: &str, text: &str) -> Result<Option<T>> {
+pub(crate) fn settings_file<T: DeserializeOwned + Serialize>(option: &str, text: &str) -> Result<Option<T>> {
     let path = Path::new(text);
     if !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json")) {
         return Ok(None);

@@ -132,7 +132,11 @@ impl Recommender {
     /// For one subject the action is monotone: a higher p-value, or clean instead of anomalous, never gets a
     /// harsher one ([`Action::no_harsher_than`]).
     pub fn recommend(&self, p_value: f64, is_anomaly: bool, subject: &Subject<'_>) -> Recommendation {
-        let severity = self.severity(p_value, is_anomaly);
+        self.recommend_for(self.severity(p_value, is_anomaly), subject)
+    }
+
+    /// What to do about something of a severity, such as an incident.
+    pub fn recommend_for(&self, severity: Severity, subject: &Subject<'_>) -> Recommendation {
         let (action, rule) = self.choose(severity, subject);
         Recommendation { severity, action, rule, dry_run: self.policy.dry_run() }
     }

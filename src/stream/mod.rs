@@ -1,0 +1,22 @@
+//! A stream of records in event time: verdicts, and incidents that open, go on and close.
+//!
+//! A [`Stream`] works from its first record. Limits that need no learning ([`Floors`]) find scans, floods and password
+//! guesses in what each host did in the last seconds and minutes. The verdicts of a [`Guard`](crate::Guard) add what these
+//! limits cannot describe. Without a guard, the stream fits one on the first records that it sees.
+
+mod activity;
+mod beacons;
+mod config;
+mod incident;
+mod records;
+mod run;
+mod signals;
+mod warm_up;
+mod watermark;
+
+pub use config::{Floors, IncidentConfig, StreamConfig, TimeConfig};
+pub use incident::{
+    Direction, EvidenceRecord, Incident, IncidentChange, IncidentEvent, IncidentKind, Parties,
+};
+pub use run::{Stream, StreamCounts, StreamState, Update};
+pub use watermark::{Placement, Watermarks};

@@ -1,0 +1,463 @@
+//! The stream: records in, verdicts and changes of incidents out.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::activity::{self, Activities, Activity};
+use super::beacons::Beacons;
+use super::config::StreamConfig;
+use super::incident::tracker::{Record, Tracker};
+use super::incident::{Incident, IncidentChange, IncidentEvent, IncidentKind, is_outside_host};
+use super::records::{RecordColumns, Records};
+use super::signals::{Signal, signals};
+use super::warm_up::WarmUp;
+use super::watermark::{Placement, Watermarks};
+use crate::arrow::array::RecordBatch;
+use crate::error::{Error, Result};
+use crate::features::{Context, ContextConfig, extended};
+use crate::guard::{Assessment, Guard};
+use crate::qos::{Policy, Recommender};
+use crate::telemetry::{Column, Schema};
+
+/// Whether the verdicts of a stream mean something yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum StreamState {
+    /// There is no guard yet. Incidents come from limits alone.
+    Warming {
+        /// Records that are missing until a guard is fitted.
+        missing: usize,
+    },
+    /// A guard assesses every record.
+    Ready,
+    /// There is no guard: none was asked for, or none could be fitted. Incidents come from limits alone.
+    LimitsOnly {
+        /// Why no guard could be fitted; empty if none was asked for.
+        reason: String,
+    },
+}
+
+/// What a stream counted since it started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
+pub struct StreamCounts {
+    /// Records pushed.
+    pub records: u64,
+    /// Records that the guard called anomalies.
+    pub anomalies: u64,
+    /// Records before the watermark. They are assessed, and are no evidence for incidents.
+    pub late: u64,
+    /// Records too far ahead of their source. They are assessed, and are no evidence for incidents.
+    pub future: u64,
+    /// Records without a time, or with one before 1980 or after 2200. They are assessed, and are no evidence for incidents.
+    pub invalid_time: u64,
+    /// Incidents that opened.
+    pub incidents: u64,
+    /// Incidents and candidates that made room for others.
+    pub evicted: u64,
+    /// Records of incidents that an operator called false.
+    pub suppressed: u64,
+}
+
+/// What one batch of records changed.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Update {
+    /// The verdicts of the guard, from row [`first`](Self::first) on; `None` while there is no guard.
+    pub assessment: Option<Assessment>,
+    /// The first row of the batch that was assessed; the number of its rows while there is no guard.
+    pub first: usize,
+    /// Changes of incidents, in the order in which they happened.
+    pub events: Vec<IncidentEvent>,
+}
+
+/// Assesses records one batch after the other, and follows incidents over time.
+///
+/// With a guard, each record gets the verdict that [`Guard::assess`] gives it in a table of all records in the order of
+/// their times. Results do not depend on how the records are cut into batches.
+///
+/// # Examples
+///
+/// ```
+/// use qosguard::simulate::{self, FlowSimulatorConfig};
+/// use qosguard::stream::{Stream, StreamConfig};
+///
+/// let flows = simulate::table(&FlowSimulatorConfig { rows: 2_000, ..Default::default() })?;
+/// let config = StreamConfig { warm_up: 500, ..StreamConfig::default() };
+/// let mut stream = Stream::new(flows.schema(), &config)?;
+/// let mut events = Vec::new();
+/// for batch in flows.batches() {
+///     events.extend(stream.push(batch)?.events);
+/// }
+/// events.extend(stream.finish());
+/// assert_eq!(stream.counts().records, 2_000);
+/// assert!(events.iter().all(|event| !event.incident.reasons.is_empty()));
+/// # Ok::<(), qosguard::Error>(())
+/// ```
+pub struct Stream {
+    config: StreamConfig,
+    given: Arc<Schema>,
+    recommender: Recommender,
+    guard: Option<Guard>,
+    /// The schema with the columns of the guard's contexts.
+    extended: Arc<Schema>,
+    contexts: Vec<Box<dyn Context>>,
+    /// Host windows for the limits, where the guard's contexts do not have them; `None` for records without addresses.
+    windows: Option<Box<dyn Context>>,
+    warm_up: Option<WarmUp>,
+    failed: String,
+    columns: RecordColumns,
+    marks: Watermarks,
+    beacons: Beacons,
+    tracker: Tracker,
+    counts: StreamCounts,
+    /// The whole second of the watermark at which incidents were last closed.
+    closed_at: f64,
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream")
+            .field("state", &self.state())
+            .field("counts", &self.counts)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Stream {
+    /// A stream without a guard for records of a schema, with the default policy.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for a setting outside its range, and for a schema without a time.
+    pub fn new(schema: &Schema, config: &StreamConfig) -> Result<Self> {
+        Self::start(schema, config, None, Policy::default())
+    }
+
+    /// A stream without a guard, with a policy.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stream::new`].
+    pub fn with_policy(schema: &Schema, config: &StreamConfig, policy: Policy) -> Result<Self> {
+        Self::start(schema, config, None, policy)
+    }
+
+    /// A stream of verdicts of a guard, with the guard's policy.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stream::new`]; [`Error::SchemaMismatch`] that names the columns that the guard needs and the schema lacks.
+    pub fn with_guard(guard: Guard, schema: &Schema, config: &StreamConfig) -> Result<Self> {
+        let policy = guard.policy().clone();
+        Self::start(schema, config, Some(guard), policy)
+    }
+
+    fn start(schema: &Schema, config: &StreamConfig, guard: Option<Guard>, policy: Policy) -> Result<Self> {
+        config.check()?;
+        let given = Arc::new(schema.clone());
+        let windows = ContextConfig::from(activity::context(config.max_entities));
+        // A source without addresses has verdicts only.
+        let started = windows.start(schema).ok();
+        let warm_up = match &guard {
+            None if config.warm_up > 0 => Some(WarmUp::new(schema, config.warm_up)?),
+            _ => None,
+        };
+        let mut stream = Self {
+            recommender: Recommender::new(policy),
+            guard: None,
+            extended: Arc::clone(&given),
+            contexts: Vec::new(),
+            windows: started,
+            warm_up,
+            failed: String::new(),
+            columns: RecordColumns::of(schema)?,
+            marks: Watermarks::new(&config.time),
+            beacons: Beacons::new(config.max_entities),
+            tracker: Tracker::new(&config.incidents),
+            counts: StreamCounts::default(),
+            closed_at: f64::NEG_INFINITY,
+            config: config.clone(),
+            given,
+        };
+        if let Some(guard) = guard {
+            stream.put(guard)?;
+        }
+        Ok(stream)
+    }
+
+    /// Makes a guard the one that assesses, with empty contexts.
+    fn put(&mut self, guard: Guard) -> Result<()> {
+        guard.check_columns(&self.given, "schema")?;
+        let (contexts, columns) = extended(guard.schema(), guard.contexts())?;
+        self.extended = extend(&self.given, columns)?;
+        self.contexts = contexts;
+        let has_windows = activity::REQUIRED.iter().all(|name| self.extended.index_of(name).is_some());
+        if has_windows {
+            self.windows = None;
+        } else if self.windows.is_none() {
+            self.windows =
+                ContextConfig::from(activity::context(self.config.max_entities)).start(&self.given).ok();
+        }
+        self.guard = Some(guard);
+        Ok(())
+    }
+
+    /// Replaces the guard between two batches: no record is lost or assessed twice. Incidents go on. The contexts of the new
+    /// guard continue where the old guard's are where both have the same ones, and start empty otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SchemaMismatch`] that names the columns that the guard needs and the records lack. The old guard stays.
+    pub fn swap(&mut self, guard: Guard) -> Result<()> {
+        let policy = guard.policy().clone();
+        if self.guard.as_ref().is_some_and(|known| known.contexts() == guard.contexts()) {
+            guard.check_columns(&self.given, "schema")?;
+            self.guard = Some(guard);
+        } else {
+            self.put(guard)?;
+        }
+        self.recommender = Recommender::new(policy);
+        self.warm_up = None;
+        Ok(())
+    }
+
+    /// Assesses the records of a batch of one source.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SchemaMismatch`] for a batch without a column that is needed.
+    pub fn push(&mut self, batch: &RecordBatch) -> Result<Update> {
+        self.push_from(0, batch, 0.0)
+    }
+
+    /// Assesses the records of a batch of one of several sources, which have clocks of their own. `clock` is the time of this
+    /// machine in seconds, by which sources become idle; 0 where there is only one source.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stream::push`].
+    pub fn push_from(&mut self, source: u32, batch: &RecordBatch, clock: f64) -> Result<Update> {
+        let mut rows = batch.clone();
+        for context in &mut self.contexts {
+            rows = context.push(&rows)?;
+        }
+        let windows = match &mut self.windows {
+            Some(context) => context.push(batch)?,
+            None => rows.clone(),
+        };
+        let mut update = Update { assessment: None, first: batch.num_rows(), events: Vec::new() };
+        let mut at = 0;
+        while at < batch.num_rows() {
+            let rest = |whole: &RecordBatch| whole.slice(at, whole.num_rows() - at);
+            let assessment = match &self.guard {
+                Some(guard) => Some(guard.assess_extended(&self.extended, &rest(&rows))?),
+                None => None,
+            };
+            if assessment.is_some() {
+                update.first = at;
+            }
+            let segment = Segment { source, clock, batch: &rest(batch), windows: &rest(&windows) };
+            at += self.run(&segment, assessment.as_ref(), &mut update.events)?;
+            update.assessment = assessment;
+            if self.warm_up.as_ref().is_some_and(|warm_up| warm_up.missing() == 0) {
+                self.fit()?;
+                // The windows for the limits are the context of this guard.
+                rows = windows.clone();
+            }
+        }
+        Ok(update)
+    }
+
+    /// Takes the records of a segment one after the other, until enough are collected to fit a guard. Returns their number.
+    fn run(
+        &mut self,
+        segment: &Segment<'_>,
+        assessment: Option<&Assessment>,
+        events: &mut Vec<IncidentEvent>,
+    ) -> Result<usize> {
+        let columns = self.columns.bind(segment.batch);
+        let activities = Activities::of(segment.windows);
+        let mut clean = Vec::new();
+        let mut missing = self.warm_up.as_ref().map_or(usize::MAX, WarmUp::missing);
+        let mut done = 0;
+        while done < segment.batch.num_rows() && missing > 0 {
+            let is_evidence = self.row(segment, done, &columns, &activities.at(done), assessment, events);
+            if self.warm_up.is_some() && !is_evidence {
+                clean.push(done);
+                missing -= 1;
+            }
+            done += 1;
+        }
+        if let Some(warm_up) = &mut self.warm_up {
+            warm_up.add(segment.batch, &clean)?;
+        }
+        Ok(done)
+    }
+
+    /// Takes one record. Returns whether it is part of an incident, or has no time.
+    fn row(
+        &mut self,
+        segment: &Segment<'_>,
+        row: usize,
+        columns: &Records<'_>,
+        activity: &Activity,
+        assessment: Option<&Assessment>,
+        events: &mut Vec<IncidentEvent>,
+    ) -> bool {
+        let time = columns.times[row];
+        let is_anomaly = assessment.map(|assessment| assessment.is_anomaly(row));
+        self.counts.records += 1;
+        self.counts.anomalies += u64::from(is_anomaly == Some(true));
+        match self.marks.place(segment.source, time, segment.clock) {
+            Placement::OnTime => {}
+            Placement::Late => {
+                self.counts.late += 1;
+                return false;
+            }
+            Placement::Future => {
+                self.counts.future += 1;
+                return true;
+            }
+            Placement::Invalid => {
+                self.counts.invalid_time += 1;
+                return true;
+            }
+        }
+        self.close(events);
+        let family = assessment.and_then(|assessment| assessment.family(row)).map(|(name, _)| name);
+        let subject = columns.subjects.get(row, family);
+        let p_value = assessment.and_then(|assessment| assessment.p_values().get(row).copied());
+        let record =
+            Record { time, subject, p_value, sources: activity.dst_peers, destinations: activity.src_peers };
+        let regularity = match (subject.src_ip, subject.dst_ip) {
+            (Some(src), Some(dst)) if is_outside_host(dst) => {
+                let pair = (number(src), number(dst), subject.dst_port.unwrap_or_default());
+                self.beacons.add(pair, time, columns.size(row))
+            }
+            _ => None,
+        };
+        let before = events.len();
+        for (kind, signal) in signals(&self.config.floors, activity, &subject, regularity) {
+            events.extend(self.tracker.add(kind, signal, &record, &self.recommender));
+        }
+        if let Some(is_anomaly) = is_anomaly {
+            let signal = is_anomaly.then(|| Signal::anomaly(p_value.unwrap_or(1.0)));
+            events.extend(self.tracker.add(IncidentKind::Anomaly, signal, &record, &self.recommender));
+        }
+        let opened = events[before..].iter().filter(|event| event.event == IncidentChange::Opened);
+        self.counts.incidents += opened.count() as u64;
+        self.warm_up.is_some() && self.tracker.is_part_of_one(&record)
+    }
+
+    /// Closes incidents, once for each second of the watermark, so that batches make no difference.
+    fn close(&mut self, events: &mut Vec<IncidentEvent>) {
+        let Some(second) = self.marks.watermark().map(f64::floor) else { return };
+        if second > self.closed_at {
+            self.closed_at = second;
+            events.extend(self.tracker.close(second));
+        }
+    }
+
+    /// Fits a guard on the collected records, and goes on with it.
+    fn fit(&mut self) -> Result<()> {
+        let Some(warm_up) = self.warm_up.take() else { return Ok(()) };
+        let contexts = match self.windows {
+            Some(_) => vec![ContextConfig::from(activity::context(self.config.max_entities))],
+            None => Vec::new(),
+        };
+        match warm_up.fit(&self.config, &contexts, self.recommender.policy()) {
+            Ok(guard) => {
+                let columns = self.windows.iter().flat_map(|windows| windows.columns()).cloned().collect();
+                self.extended = extend(&self.given, columns)?;
+                self.contexts = self.windows.take().into_iter().collect();
+                self.guard = Some(guard);
+            }
+            Err(Error::Cancelled) => return Err(Error::Cancelled),
+            Err(error) => self.failed = error.to_string(),
+        }
+        Ok(())
+    }
+
+    /// Moves the watermark at a time of this machine's clock without a record, and closes incidents that have no more evidence.
+    pub fn advance(&mut self, clock: f64) -> Vec<IncidentEvent> {
+        let mut events = Vec::new();
+        self.marks.advance(clock);
+        self.close(&mut events);
+        events
+    }
+
+    /// Closes all incidents at the end of the records.
+    pub fn finish(&mut self) -> Vec<IncidentEvent> {
+        self.tracker.close_all()
+    }
+
+    /// The incidents that are open, by kind.
+    pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.tracker.open()
+    }
+
+    /// Records that an operator calls an incident false. It closes, and no other incident of its kind about its host opens for
+    /// [`IncidentConfig::suppress_s`](super::IncidentConfig::suppress_s). Returns its last change; `None` for an unknown id.
+    pub fn false_positive(&mut self, id: &str) -> Option<IncidentEvent> {
+        self.tracker.false_positive(id, self.marks.watermark()?)
+    }
+
+    /// Records the time, in seconds since the epoch, at which an action against an incident was applied. Returns whether the
+    /// incident is known.
+    pub fn record_action(&mut self, id: &str, time: f64) -> bool {
+        self.tracker.record_action(id, time)
+    }
+
+    /// Whether the verdicts mean something yet.
+    pub fn state(&self) -> StreamState {
+        match (&self.guard, &self.warm_up) {
+            (Some(_), _) => StreamState::Ready,
+            (None, Some(warm_up)) => StreamState::Warming { missing: warm_up.missing() },
+            (None, None) => StreamState::LimitsOnly { reason: self.failed.clone() },
+        }
+    }
+
+    /// What it counted.
+    pub fn counts(&self) -> StreamCounts {
+        let suppressed = self.tracker.suppressed_records;
+        StreamCounts { evicted: self.tracker.evicted + self.beacons.evicted, suppressed, ..self.counts }
+    }
+
+    /// The guard that assesses; `None` while there is none.
+    pub const fn guard(&self) -> Option<&Guard> {
+        self.guard.as_ref()
+    }
+
+    /// The watermark, in seconds since the epoch; `None` before the first record.
+    pub const fn watermark(&self) -> Option<f64> {
+        self.marks.watermark()
+    }
+}
+
+/// Records of one batch that go through together.
+struct Segment<'a> {
+    source: u32,
+    clock: f64,
+    batch: &'a RecordBatch,
+    windows: &'a RecordBatch,
+}
+
+/// A schema with further columns.
+fn extend(schema: &Schema, columns: Vec<Column>) -> Result<Arc<Schema>> {
+    let with = schema.columns().iter().cloned().chain(columns).collect();
+    Ok(Arc::new(schema.with_columns(with)?))
+}
+
+/// An address as a number.
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits(),
+    }
+}

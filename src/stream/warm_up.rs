@@ -1,0 +1,62 @@
+//! The first records of a stream without a guard, and the guard that is fitted on them.
+
+use std::sync::Arc;
+
+use super::config::StreamConfig;
+use crate::arrow::array::RecordBatch;
+use crate::error::Result;
+use crate::features::ContextConfig;
+use crate::guard::{Guard, GuardBuilder};
+use crate::qos::Policy;
+use crate::telemetry::{ReadReport, Role, Schema, Table};
+
+/// Collects records until there are enough to fit a guard on.
+#[derive(Debug)]
+pub(super) struct WarmUp {
+    /// Without truth: a stream must not learn from labels that it has by chance.
+    schema: Arc<Schema>,
+    batches: Vec<RecordBatch>,
+    rows: usize,
+    needed: usize,
+}
+
+impl WarmUp {
+    pub(super) fn new(schema: &Schema, needed: usize) -> Result<Self> {
+        let mut schema = schema.clone();
+        let truth: Vec<String> = schema
+            .columns()
+            .iter()
+            .filter(|column| matches!(column.role, Role::Label | Role::Family))
+            .map(|column| column.name.clone())
+            .collect();
+        for name in truth {
+            schema = schema.with_role(&name, Role::Ignore)?;
+        }
+        Ok(Self { schema: Arc::new(schema), batches: Vec::new(), rows: 0, needed })
+    }
+
+    /// Records that are missing.
+    pub(super) const fn missing(&self) -> usize {
+        self.needed - self.rows
+    }
+
+    /// Adds rows of a batch.
+    pub(super) fn add(&mut self, batch: &RecordBatch, rows: &[usize]) -> Result<()> {
+        let table = Table::new(Arc::clone(&self.schema), vec![batch.clone()], ReadReport::new("stream"))?;
+        self.batches.extend(table.take(rows)?.batches().iter().cloned());
+        self.rows += rows.len();
+        Ok(())
+    }
+
+    /// Fits a guard on the records, which are taken to be clean.
+    pub(super) fn fit(
+        &self,
+        config: &StreamConfig,
+        contexts: &[ContextConfig],
+        policy: &Policy,
+    ) -> Result<Guard> {
+        let table = Table::new(Arc::clone(&self.schema), self.batches.clone(), ReadReport::new("stream"))?;
+        let builder = contexts.iter().cloned().fold(Guard::builder(), GuardBuilder::context);
+        builder.false_positive_rate(config.false_positive_rate).policy(policy.clone()).fit(&table)
+    }
+}
