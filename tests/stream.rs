@@ -243,6 +243,7 @@ fn a_guard_is_fitted_on_records_outside_of_incidents() {
 #[test]
 fn wrong_clocks_are_counted_and_move_nothing() {
     let mut flows = office(100);
+    // Minutes are late only beyond the delay of 60 s.
     for (at, time) in [(50, 0.0), (60, START + 86_400.0), (70, 9.3e9), (80, START - 86_400.0)] {
         flows[at].time = time;
     }

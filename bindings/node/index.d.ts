@@ -1,8 +1,10 @@
 // What `index.js` adds to the generated types.
 
+import type { Transform } from 'node:stream'
+
 import { Detector } from './native'
 import type {
-  Assessment, Decision, Explanation, Findings, FlowRecord, GuardExplanation, RecipeOptions, Schema, Table, TableRow,
+  Assessment, Decision, Explanation, Findings, FlowRecord, GuardExplanation, IncidentEvent, RecipeOptions, Schema, Table, TableRow,
 } from './native'
 
 export * from './native'
@@ -70,6 +72,13 @@ declare module './native' {
   interface TableReader extends Shown, AsyncIterable<Table> {}
   /** Leaving the loop stops it. */
   interface Follower extends Shown, AsyncIterable<Table> {}
+  interface Stream extends Shown {
+    /** Pushes tables one after the other, and yields the changes of incidents. At the end of the tables all incidents close. */
+    events(tables: AsyncIterable<Table> | Iterable<Table>): AsyncGenerator<IncidentEvent>
+    /** The same as a Transform, from tables to changes of incidents. */
+    transform(): Transform
+  }
+  interface StreamUpdate extends Shown {}
   /** Leaving the loop stops it. */
   interface Collector extends Shown, AsyncIterable<Table> {}
 }

@@ -4,6 +4,7 @@
 // one error class, promises that reject instead of throwing, records as JSON text, and large
 // results that are converted once, or row by row.
 
+const { Transform } = require('node:stream')
 const { isDate, isFloat32Array, isFloat64Array, isUint8Array } = require('node:util/types')
 const native = require('./lib/addon.js').load()
 const { QosguardError, adopt } = require('./lib/errors.js')
@@ -20,7 +21,7 @@ const PROMISES = new Set([
   'FittedDetector.pValues', 'FittedDetector.gateWeights', 'FittedDetector.save', 'FittedDetector.load', 'FittedDetector.fromBuffer',
   'TreeEnsemble.fromLightgbm', 'TreeEnsemble.fromXgboostBuffer', 'TreeEnsemble.fromXgboostJson', 'TreeEnsemble.fromSklearnJson',
   'Guard.fit', 'Guard.load', 'Guard.fromBuffer', 'Guard.save', 'Guard.assess', 'Guard.explain',
-  'Guard.findings', 'Guard.appendContexts',
+  'Guard.findings', 'Guard.appendContexts', 'Stream.push',
 ])
 /** Records that `Schema.infer` reads. */
 const SAMPLE = 2000
@@ -245,7 +246,7 @@ for (const [name, value] of Object.entries(native)) {
 
 const {
   Assessment, Collector, Detector, FittedDetector, Follower, Guard, GuardExplanation, Policy, Schema, Series, Split,
-  Table, TableReader, TreeEnsemble, calibrationError, distinct, evaluate, follow, leakAudit, open, read, readCsv, readExports,
+  Stream, StreamUpdate, Table, TableReader, TreeEnsemble, calibrationError, distinct, evaluate, follow, leakAudit, open, read, readCsv, readExports,
   readIpc, readJsonl, readParquet, readSeries, simulate,
 } = face
 
@@ -306,6 +307,34 @@ for (const { prototype } of [TableReader, Follower, Collector]) {
   Object.defineProperty(prototype, Symbol.asyncIterator, { value: tables, configurable: true, writable: true })
 }
 
+/** Pushes tables into a stream one after the other, and yields the changes of incidents. */
+async function* events(tables) {
+  for await (const table of tables) yield* (await this.push(table)).events
+  yield* this.finish()
+}
+/** The same as a Transform of Node, from tables to changes of incidents. */
+function transform() {
+  const stream = this
+  return new Transform({
+    objectMode: true,
+    async transform(table, _encoding, done) {
+      try {
+        for (const event of (await stream.push(table)).events) this.push(event)
+        done()
+      } catch (error) {
+        done(error)
+      }
+    },
+    flush(done) {
+      for (const event of stream.finish()) this.push(event)
+      done()
+    },
+  })
+}
+for (const [name, value] of Object.entries({ events, transform })) {
+  Object.defineProperty(Stream.prototype, name, { value, configurable: true, writable: true })
+}
+
 /** The decisions of an assessment, made when they are read. */
 const decisions = once(function () {
   return lazyArray(this.length, (row) => this.decision(row), 'Decisions')
@@ -351,6 +380,8 @@ module.exports = {
   Schema,
   Series,
   Split,
+  Stream,
+  StreamUpdate,
   Table,
   TableReader,
   TreeEnsemble,

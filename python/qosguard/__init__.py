@@ -66,6 +66,7 @@ from .results import (
     Training,
 )
 from .splits import Distinct, FeatureAuc, LeakAudit, Split
+from .stream import Stream, StreamUpdate
 from .training import Epoch, History, Progress
 from .tree_model import TreeModel
 
@@ -118,6 +119,8 @@ __all__ = [
     "SchemaFit",
     "Series",
     "Split",
+    "Stream",
+    "StreamUpdate",
     "Table",
     "TableReader",
     "Threshold",

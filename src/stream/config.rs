@@ -84,6 +84,8 @@ pub struct Floors {
     pub scan_ports: u32,
     /// Different hosts that one source tries on few ports within 60 s, most of them without success, 2 to 7,000; default: 30.
     pub scan_hosts: u32,
+    /// Different hosts that one source pings within 60 s, with or without replies, 2 to 7,000; default: 15.
+    pub ping_hosts: u32,
     /// Share of failed connections of a scan, above 0 and up to 1; default: .5.
     pub scan_failed: f64,
     /// Connections per second to one host on few ports that get no reply, over 10 s, above 0; default: 10.
@@ -107,6 +109,7 @@ impl Default for Floors {
         Self {
             scan_ports: 30,
             scan_hosts: 30,
+            ping_hosts: 15,
             scan_failed: 0.5,
             unanswered_per_s: 10.0,
             packets_per_s: 20_000.0,
@@ -124,6 +127,7 @@ impl Floors {
         let whole = [
             ("scan_ports", self.scan_ports, 2..=65_536),
             ("scan_hosts", self.scan_hosts, 2..=7_000),
+            ("ping_hosts", self.ping_hosts, 2..=7_000),
             ("logins_per_min", self.logins_per_min, 2..=1_000_000),
         ];
         for (name, value, range) in whole {

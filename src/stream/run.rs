@@ -16,11 +16,12 @@ use super::signals::{Signal, signals};
 use super::warm_up::WarmUp;
 use super::watermark::{Placement, Watermarks};
 use crate::arrow::array::RecordBatch;
+use crate::arrow::compute::concat_batches;
 use crate::error::{Error, Result};
 use crate::features::{Context, ContextConfig, extended};
 use crate::guard::{Assessment, Guard};
 use crate::qos::{Policy, Recommender};
-use crate::telemetry::{Column, Schema};
+use crate::telemetry::{Column, Schema, Table};
 
 /// Whether the verdicts of a stream mean something yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -274,6 +275,23 @@ impl Stream {
         Ok(update)
     }
 
+    /// As [`Stream::push`], for all records of a table.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stream::push`].
+    pub fn push_table(&mut self, table: &Table) -> Result<Update> {
+        match table.batches() {
+            [one] => self.push(one),
+            batches => {
+                let schema = Arc::new(table.schema().to_arrow());
+                let whole = concat_batches(&schema, batches)
+                    .map_err(|error| Error::invalid("table", "batches of one schema", error))?;
+                self.push(&whole)
+            }
+        }
+    }
+
     /// Takes the records of a segment one after the other, until enough are collected to fit a guard. Returns their number.
     fn run(
         &mut self,
@@ -314,7 +332,13 @@ impl Stream {
         let is_anomaly = assessment.map(|assessment| assessment.is_anomaly(row));
         self.counts.records += 1;
         self.counts.anomalies += u64::from(is_anomaly == Some(true));
-        match self.marks.place(segment.source, time, segment.clock) {
+        let family = assessment.and_then(|assessment| assessment.family(row)).map(|(name, _)| name);
+        let subject = columns.subjects.get(row, family);
+        let host = subject
+            .src_ip
+            .or(subject.dst_ip)
+            .map_or(0, |host| number(host) as u64 ^ (number(host) >> 64) as u64);
+        match self.marks.place(segment.source, host, time, segment.clock) {
             Placement::OnTime => {}
             Placement::Late => {
                 self.counts.late += 1;
@@ -330,8 +354,6 @@ impl Stream {
             }
         }
         self.close(events);
-        let family = assessment.and_then(|assessment| assessment.family(row)).map(|(name, _)| name);
-        let subject = columns.subjects.get(row, family);
         let p_value = assessment.and_then(|assessment| assessment.p_values().get(row).copied());
         let record =
             Record { time, subject, p_value, sources: activity.dst_peers, destinations: activity.src_peers };

@@ -12,7 +12,7 @@ const FLOOD_PORTS: f64 = 8.0;
 /// Seconds of the window that rates are over.
 const RATE_S: f64 = 10.0;
 /// Seconds between connections below which regular ones are a protocol that polls.
-const BEACON_INTERVAL_S: f64 = 5.0;
+const BEACON_INTERVAL_S: f64 = 1.0;
 /// Ports of services that are regular by design: DNS, NTP.
 const REGULAR_PORTS: [u16; 2] = [53, 123];
 
@@ -62,10 +62,14 @@ fn port_scan(floors: &Floors, activity: &Activity) -> Option<Signal> {
 /// Many hosts on few ports. Peer-to-peer programs try many hosts too, each on its own port.
 fn host_scan(floors: &Floors, activity: &Activity, subject: &Subject<'_>) -> Option<Signal> {
     let (hosts, failed) = (activity.src_peers, activity.src_failed);
-    let reason = Reason::Hosts { hosts, failed, limit: floors.scan_hosts.into() };
+    // A host that answers a ping was found.
+    let is_ping = is(subject, "icmp", 1) || is(subject, "ipv6-icmp", 58);
+    let limit = if is_ping { floors.ping_hosts } else { floors.scan_hosts };
+    let reason = Reason::Hosts { hosts, failed, limit: limit.into() };
     // UDP has no connections: programs that search for peers get no reply either.
     let at_most = if is(subject, "udp", 17) { Severity::Medium } else { Severity::Critical };
-    let found = failed >= floors.scan_failed && activity.src_ports <= hosts / 4.0;
+    let is_few_ports = activity.src_ports <= hosts / 4.0;
+    let found = (is_ping || failed >= floors.scan_failed) && is_few_ports;
     found.then_some(Signal { at_most, ..signal(IncidentKind::HostScan, reason) })
 }
 

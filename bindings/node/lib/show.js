@@ -21,6 +21,8 @@ const SHOWN = {
   Schema: ({ name, columns }) => ({ name, columns: columns.map((column) => `${column.name}: ${column.kind} ${column.role}`) }),
   Split: ({ family, train, test }) => ({ family, train: train.length, test: test.length }),
   Series: ({ entities, columns, report }) => ({ entities, columns, report }),
+  Stream: ({ state, counts, incidents }) => ({ state, counts, incidents }),
+  StreamUpdate: ({ first, events }) => ({ first, events }),
   Table: (table) => ({
     schema: table.schema.name, numRows: table.numRows, columns: names(table.schema.columns), head: table.records(0, 3),
   }),

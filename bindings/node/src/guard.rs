@@ -135,7 +135,7 @@ pub struct SchemaFit {
 #[napi]
 #[derive(Clone, Debug)]
 pub struct Guard {
-    inner: Arc<qosguard::Guard>,
+    pub(crate) inner: Arc<qosguard::Guard>,
 }
 
 impl From<qosguard::Guard> for Guard {

@@ -21,6 +21,7 @@ pub mod finding;
 pub mod fitted;
 pub mod follow;
 pub mod guard;
+pub mod incidents;
 
 pub mod job;
 pub mod policy;

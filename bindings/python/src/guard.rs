@@ -93,7 +93,7 @@ type Texts = (String, String);
 /// A fitted pipeline: schema, featurizer, detector, calibration and policy.
 #[pyclass(frozen, module = "qosguard._core")]
 #[derive(Debug)]
-pub(crate) struct Guard(qosguard::Guard);
+pub(crate) struct Guard(pub(crate) qosguard::Guard);
 
 #[pymethods]
 impl Guard {
@@ -272,7 +272,7 @@ impl Guard {
 /// Scores, p-values and decisions of a table's rows.
 #[pyclass(frozen, module = "qosguard._core")]
 #[derive(Debug)]
-pub(crate) struct Assessment(qosguard::Assessment);
+pub(crate) struct Assessment(pub(crate) qosguard::Assessment);
 
 #[pymethods]
 impl Assessment {

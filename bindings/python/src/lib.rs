@@ -16,6 +16,7 @@ mod explanation;
 mod exporters;
 mod frame;
 mod guard;
+mod incidents;
 mod policy;
 mod read;
 mod schema;
@@ -65,6 +66,8 @@ mod _core {
     use crate::exporters::{Collector, read_exports};
     #[pymodule_export]
     use crate::guard::{Assessment, Guard, ThresholdRule};
+    #[pymodule_export]
+    use crate::incidents::IncidentStream;
     #[pymodule_export]
     use crate::policy::Policy;
     #[pymodule_export]

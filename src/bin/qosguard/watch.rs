@@ -53,7 +53,7 @@ pub(crate) fn run(command: &Watch) -> Outcome {
     }
     report(stream.finish())?;
     let counts = stream.counts();
-    print_message(format_args!("{}", summary(&stream)));
+    print_message(summary(&stream));
     input::print_left_out(reader.report());
     let read = input::outcome(counts.records, reader.report(), 0)?;
     Ok(if command.exit_code && counts.incidents > 0 { ExitCode::from(ANOMALIES) } else { read })
@@ -115,5 +115,7 @@ fn summary(stream: &Stream) -> String {
     ];
     let skipped: Vec<String> =
         skipped.iter().filter(|(_, n)| *n > 0).map(|(what, n)| format!(", {n} {what}")).collect();
-    format!("{} records, {} incidents, {guard}{}", counts.records, counts.incidents, skipped.concat())
+    let incidents =
+        if counts.incidents == 1 { "1 incident".into() } else { format!("{} incidents", counts.incidents) };
+    format!("{} records, {incidents}, {guard}{}", counts.records, skipped.concat())
 }

@@ -83,7 +83,7 @@ impl Incident {
 pub enum IncidentChange {
     /// It opened, or goes on after it was closed.
     Opened,
-    /// It became more severe, or its records doubled.
+    /// It became more severe, or has ten times as many records as when it was last reported.
     Updated,
     /// There was no more evidence.
     Closed,

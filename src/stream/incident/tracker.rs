@@ -19,6 +19,8 @@ use crate::verdict::Severity;
 const MAX_EVIDENCE: usize = 20;
 /// Part of a limit that is evidence enough for an incident that is open.
 const KEEP_OPEN: f64 = 0.5;
+/// Times the records of the last report after which an incident is reported again.
+const REPORT_AFTER: u64 = 10;
 /// Attack classes that are counted for an incident.
 const MAX_FAMILIES: usize = 16;
 
@@ -400,7 +402,7 @@ impl Tracked {
         let (flows, severity) = self.reported;
         let incident = &self.incident;
         let event = match self.state {
-            State::Open if incident.severity > severity || incident.flows >= 2 * flows => {
+            State::Open if incident.severity > severity || incident.flows >= REPORT_AFTER * flows => {
                 IncidentChange::Updated
             }
             State::Open => return None,
