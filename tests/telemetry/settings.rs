@@ -10,6 +10,7 @@ use qosguard::ErrorKind;
 use qosguard::telemetry::{self, EveReader, Follow, FollowOptions, ReadOptions, Role, Schema, Table};
 
 use super::lenient;
+use super::logs::{ROW, log};
 
 /// A change of one setting; the schema is the one that a reader detected.
 type Change = fn(&mut ReadOptions, &Schema);
@@ -122,8 +123,7 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<&'static str>)> {
     add("flows.arrow", None, &rows);
     #[cfg(feature = "parquet")]
     add("flows.parquet", None, &rows);
-    let zeek = "#separator \\x09\n#fields\tts\tid.orig_h\tid.resp_p\torig_pkts\n\
-        1.5\t10.0.0.1\t443\t2\n2.5\t10.0.0.1\t443\t3\n3.5\t10.0.0.1\t70000\t4\n";
+    let zeek = log(&[ROW, ROW, &ROW.replace("\t443\t", "\t70000\t")]);
     add("conn.log", Some(zeek.as_bytes()), &rows);
     let event =
         |packets: &str| format!("{{\"event_type\":\"flow\",\"flow\":{{\"pkts_toserver\":{packets}}}}}\n");

@@ -17,16 +17,16 @@ test('errors are QosguardErrors with a kind', async () => {
 
 test('errors have the values of their message by name', async () => {
   const flows = await simulate({ rows: 200, seed: 1 })
-  const detector = await new IsolationForest({ trees: 5 }).fit(new Float32Array(200).map(Math.sin), 2)
-  const policy = 'default = "allow"\nrules = [{ name = "a", action = "drop", severity = "none" }]\n'
+  const x = new Float32Array(200).map(Math.sin)
+  const detector = await new IsolationForest({ trees: 5 }).fit(x, 2)
   for (const [call, code, details] of [
-    [() => new IsolationForest({ trees: 0 }), 'invalid_argument',
-      { path: 'trees', problem: 'out_of_domain', expected: 'from 1 to 10000', got: '0' }],
+    [() => new IsolationForest({ trees: 0 }).fit(x, 2), 'invalid_argument',
+      { path: 'trees', problem: 'out_of_domain', expected: 'in 1..=10000', got: '0' }],
     [() => qosguard.Guard.fit(flows, { falsePositiveRate: 5 }), 'invalid_argument',
       { path: 'falsePositiveRate', problem: 'out_of_domain', expected: 'above 0 and below 1', got: '5' }],
     [() => readCsv('/nowhere.csv'), 'io', { file: '/nowhere.csv', errno: 2 }],
-    [() => detector.scoreSync(Float32Array.of(1, 2, NaN, 4)), 'not_finite', { row: 1, column: '0', value: 'NaN' }],
-    [() => detector.score(Float32Array.of(1, 2, 3, -Infinity)), 'not_finite', { row: 1, column: '1', value: '-inf' }],
+    [() => detector.scoreSync(Float32Array.of(1, 2, NaN, 4), 2), 'not_finite', { row: 1, column: '0', value: 'NaN' }],
+    [() => detector.score(Float32Array.of(1, 2, 3, -Infinity), 2), 'not_finite', { row: 1, column: '1', value: '-inf' }],
   ]) {
     const error = await (async () => call())().catch((e) => e)
     assert.equal(error.code, code)
@@ -39,7 +39,10 @@ test('errors have the values of their message by name', async () => {
   })
   const stream = qosguard.open('/nowhere.csv')
   await assert.rejects(stream.read(), { details: { file: '/nowhere.csv', errno: 2 } })
-  assert.throws(() => qosguard.Policy.parse(policy), ({ details }) => details.path.startsWith('rules[0]') && details.line === 2)
+  assert.throws(() => qosguard.Policy.fromToml('version = 1\nallow = ["010.0.0.0/8"]\n'), ({ details: { path, line, problem } }) => {
+    assert.deepEqual([path, line, problem], ['allow[0]', 2, 'out_of_domain'])
+    return true
+  })
 })
 
 test('errors whose message has no values have empty details', async () => {
