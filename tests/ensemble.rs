@@ -193,7 +193,7 @@ fn every_fusion_scores_by_its_formula() {
 }
 
 #[test]
-fn settings_that_make_no_ensemble_are_refused_by_name() {
+fn settings_that_make_no_ensemble_are_rejected_by_name() {
     let (x, labels) = rows(300);
     let with = |members: Vec<MemberConfig>| EnsembleConfig { members, folds: 3, ..Default::default() };
     let learning = |name: &str| MemberConfig { name: name.into(), weight: None, detector: forest(1).into() };

@@ -4,8 +4,10 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use qosguard::Guard;
 use qosguard::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use qosguard::features::{Categories, DropReason, Featurizer, Scaling, TableEncoder, TableEncoderConfig};
+use qosguard::guard::Notice;
 use qosguard::telemetry::{ReadReport, Schema, Table};
 
 /// A table with the numeric features `a` and `b` and the category `c`.
@@ -48,7 +50,7 @@ fn gaps_and_infinities_are_imputed_and_flagged() {
 }
 
 #[test]
-fn columns_that_tell_nothing_are_dropped_by_name() {
+fn columns_without_information_are_dropped_by_name() {
     let values: Vec<_> = (0..5).map(|v| Some(f64::from(v))).collect();
     let twice = fit(&table(values.clone(), values.clone(), vec![Some("x"); 5]));
     let dropped: Vec<_> = twice.dropped().iter().map(|d| (d.column.as_str(), d.reason.clone())).collect();
@@ -56,6 +58,40 @@ fn columns_that_tell_nothing_are_dropped_by_name() {
     let empty = fit(&table(values, vec![Some(f64::NAN); 5], vec![Some("x"), None, None, None, None]));
     assert_eq!(empty.dropped()[0].reason, DropReason::Missing);
     assert_eq!(empty.names(), ["a", "c"]);
+    let values: Vec<_> = (0..5).map(|v| Some(f64::from(v))).collect();
+    let infinite = fit(&table(values, vec![Some(f64::INFINITY); 5], vec![None, Some(""), None, None, None]));
+    assert!(infinite.dropped().iter().all(|d| d.reason == DropReason::Missing), "{:?}", infinite.dropped());
+    assert_eq!(infinite.names(), ["a"]);
+}
+
+#[test]
+fn guards_warn_of_columns_without_any_value() {
+    let rows = 400;
+    let bytes: Vec<_> = (0..rows).map(|row| Some(f64::from(row * 7919 % 97))).collect();
+    let fit = |b: Vec<Option<f64>>, c: Vec<Option<&str>>| {
+        Guard::builder().fit(&table(bytes.clone(), b, c)).unwrap()
+    };
+    let found = |guard: &Guard| -> Vec<Notice> {
+        let notices = guard.notices().into_iter();
+        notices.filter(|notice| matches!(notice, Notice::ColumnsWithoutValues { .. })).collect()
+    };
+    let len = rows as usize;
+    let guard = fit(vec![Some(3.0); len], vec![Some("x"); len]);
+    assert_eq!(found(&guard), [], "constant columns have values");
+
+    let guard = fit(vec![Some(f64::INFINITY); len], vec![Some("x"); len]);
+    let [notice] = &found(&guard)[..] else { panic!("{:?}", guard.notices()) };
+    assert!(notice.is_warning());
+    assert_eq!(
+        notice.to_string(),
+        "column `b` gives no feature: every value in the training rows is missing or infinite"
+    );
+
+    let guard = fit(vec![None; len], vec![None; len]);
+    let both = Notice::ColumnsWithoutValues { columns: vec!["b".into(), "c".into()] };
+    assert_eq!(found(&guard), [both.clone()]);
+    assert!(both.to_string().starts_with("columns `b`, `c` give no feature: "), "{both}");
+    assert_eq!(found(&Guard::from_bytes(&guard.to_bytes()).unwrap()), [both], "guard files keep it");
 }
 
 #[test]
@@ -97,7 +133,7 @@ fn ordinal_codes_for_trees() {
 }
 
 #[test]
-fn a_table_without_the_columns_is_refused_by_name() {
+fn a_table_without_the_columns_is_rejected_by_name() {
     let featurizer = fit(&table(vec![Some(1.0), Some(2.0)], vec![Some(1.0), Some(3.0)], vec![Some("x"); 2]));
     let schema = Schema::builder("u").feature("a").build().unwrap();
     let other = Table::from_json(&schema, r#"{"a": 1}"#).unwrap();

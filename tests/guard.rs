@@ -26,7 +26,7 @@ fn bits(scores: &[f32]) -> Vec<u32> {
 }
 
 #[test]
-fn every_changed_byte_and_every_cut_is_refused() {
+fn every_changed_byte_and_every_cut_is_rejected() {
     let bytes =
         small().fit(&flows(1_000, 0.2, 1).take(&(0..150).collect::<Vec<_>>()).unwrap()).unwrap().to_bytes();
     let refused = |damaged: &[u8], what: &str| {
@@ -119,7 +119,7 @@ fn neither_truth_nor_addresses_nor_order_reach_the_score() {
 }
 
 #[test]
-fn attacks_teach_neither_the_features_nor_the_detector() {
+fn attacks_change_neither_the_features_nor_the_detector() {
     let table = flows(2_000, 0.2, 6);
     let labels = table.labels().unwrap().unwrap();
     let guard = Guard::builder().fit(&table).unwrap();
@@ -175,7 +175,7 @@ fn every_rule_states_what_it_realised() {
 }
 
 #[test]
-fn too_little_to_learn_from_is_said() {
+fn too_little_training_data_returns_errors() {
     let table = flows(1_000, 0.5, 10);
     let labels = table.labels().unwrap().unwrap();
     let attacks: Vec<usize> = (0..labels.len()).filter(|&row| labels[row]).collect();

@@ -290,7 +290,7 @@ fn a_stump_by_hand() {
 }
 
 #[test]
-fn hostile_parts_are_refused_by_name() {
+fn hostile_parts_are_rejected_by_name() {
     type Damage = fn(&mut IsolationForestParts);
     let cases: [(Damage, &str); 22] = [
         (|p| p.config.trees = 2, "`node_counts` must be an array of 2"),
@@ -327,7 +327,7 @@ fn hostile_parts_are_refused_by_name() {
 
 /// A chain: each node's left child is a leaf of one row, its right child the next node.
 #[test]
-fn a_tree_deeper_than_the_cap_is_refused() {
+fn a_tree_deeper_than_the_cap_is_rejected() {
     let chain = |cuts: u32| IsolationForestParts {
         config: config(1, 64),
         n_features: 1,

@@ -227,7 +227,7 @@ fn missing_values_follow_the_others_in_proportion() {
 }
 
 #[test]
-fn what_is_missing_is_refused_or_followed_and_infinity_always_refused() {
+fn missing_values_are_rejected_or_learned_and_infinities_always_rejected() {
     let mut x = numbers(50, 3);
     x[[7, 1]] = f32::NAN;
     let refuse = IsolationForestConfig { trees: 5, ..Default::default() };
@@ -370,7 +370,7 @@ fn a_grown_forest_is_the_forest_fitted_at_once() {
 }
 
 #[test]
-fn what_cannot_grow_is_said() {
+fn forests_that_cannot_grow_return_errors() {
     let x = numbers(50, 3);
     let forest = IsolationForestConfig { trees: 5, ..Default::default() }
         .fit(x.view(), FitContext::default())
@@ -458,7 +458,7 @@ fn forests_that_do_not_belong_together_are_not_merged() {
 }
 
 #[test]
-fn hostile_arrays_of_the_variants_are_refused_by_name() {
+fn hostile_arrays_of_the_variants_are_rejected_by_name() {
     type Damage = fn(&mut IsolationForestParts);
     let refused = |config: &IsolationForestConfig, damage: Damage, expected: &str| {
         let x = rows_for(config, 300);

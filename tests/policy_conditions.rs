@@ -451,7 +451,7 @@ fn decision_ids_stay_when_the_policy_changes() {
 }
 
 #[test]
-fn promises_that_do_not_hold_are_warned_of() {
+fn rates_that_are_missed_and_small_calibrations_give_warnings() {
     let flows = |rows, attack_share, seed| {
         simulate::table(&FlowSimulatorConfig { rows, attack_share, seed, ..Default::default() }).unwrap()
     };

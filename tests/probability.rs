@@ -212,7 +212,7 @@ fn equal_probabilities_stay_in_one_bin() {
 }
 
 #[test]
-fn bad_input_is_refused_by_kind() {
+fn bad_input_is_rejected_by_kind() {
     let options = EvaluateOptions::default();
     let refused =
         |said: &[f64], labels: &[bool], bins| calibration_error(said, labels, bins, &options).unwrap_err();

@@ -348,7 +348,7 @@ fn every_mistake_names_its_line() {
 }
 
 #[test]
-fn leading_zeros_are_refused_wherever_a_number_is_text() {
+fn leading_zeros_are_rejected_wherever_a_number_is_text() {
     for text in [
         "allow = ['010.0.0.0/8']",
         "allow = ['10.0.0.0/08']",
@@ -401,7 +401,7 @@ fn sizes_are_bounded() {
 
 /// Each of these is a small file that asks for much time, stack or memory.
 #[test]
-fn hostile_files_are_refused_soon() {
+fn hostile_files_are_rejected_fast() {
     let mebi = |unit: &str| unit.repeat((1 << 20) / unit.len());
     let mut yaml: Vec<String> =
         ["[", "{", "? [", "[ # ]\n", "- ", "? ", "[{", "&a [", "a: *a\n", "!x ", "---\n"]
@@ -462,7 +462,7 @@ fn a_list_is_rejected_in_place_of_fields() {
 }
 
 #[test]
-fn rubbish_is_refused() {
+fn text_that_is_not_a_policy_is_rejected() {
     for text in
         ["\0", "nul", "[]", "3", "version: 1\n---\nversion: 1", "version = 1 = 2", "{\"version\":1} x", "{"]
     {

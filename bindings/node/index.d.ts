@@ -104,12 +104,46 @@ export type ErrorKind =
   /** A bug in this package. */
   | 'internal'
 
+/** The values of an error's message by name, as far as the error has them; the same names and values as in Python. */
+export interface ErrorDetails {
+  /** The setting or argument, such as `experts[1].trees`. */
+  path?: string
+  /** What is wrong with its value. */
+  problem?: 'out_of_domain' | 'wrong_type' | 'unknown' | 'missing' | 'repeated'
+  /** What is accepted or needed; a count for arrays of another shape. */
+  expected?: string | number
+  /** The value that was given; a count for arrays of another shape and too few rows. */
+  got?: string | number
+  /** The names that are accepted at the path. */
+  known?: string[]
+  /** The file or table that was read. */
+  place?: string
+  /** Line of the input, from 1; 0 for the whole file, null for a policy without text. */
+  line?: number | null
+  /** Name of the column, or its index as text. */
+  column?: string
+  /** Index of the row, from 0. */
+  row?: number
+  /** The value in a file or an array. */
+  value?: string
+  /** Path of a file that cannot be read or written, or that is not intact. */
+  file?: string
+  /** Number of the operating system's error. */
+  errno?: number | null
+  /** The cargo feature that this build lacks. */
+  feature?: string
+  /** Other values of the message. */
+  [name: string]: unknown
+}
+
 /** Every failure of this package. */
 export class QosguardError extends Error {
   /** `AbortError` for work that its signal cancelled. */
   readonly name: 'QosguardError' | 'AbortError'
   /** Kind of the failure. */
   readonly code: ErrorKind
+  /** The values of the message by name, such as `path`, `expected`, `row` and `column`; empty if it has none. */
+  readonly details: ErrorDetails
 }
 
 /** Settings of an isolation forest. */

@@ -376,7 +376,10 @@ export declare class Guard {
   get families(): Array<string>
   /** The policy. */
   get policy(): Policy
-  /** What to know before relying on the guard: a false-positive rate that was missed, and rules that never apply. */
+  /**
+   * What to know before relying on the guard: a false-positive rate that was missed, rules that never apply, and
+   * columns without a value in the training rows.
+   */
   get warnings(): Array<string>
   /** Limits of the guard's method, such as attacks that single records cannot show. */
   get notes(): Array<string>

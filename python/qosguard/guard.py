@@ -457,7 +457,8 @@ class Guard:
 
     @property
     def warnings(self) -> list[str]:
-        """What to know before relying on the guard: a false-positive rate that was missed, and rules that never apply.
+        """What to know before relying on the guard: a false-positive rate that was missed, rules that never apply, and
+        columns without a value in the training rows.
 
         Examples
         --------

@@ -104,7 +104,7 @@ def test_every_kind_of_text_and_number_is_converted() -> None:
     assert pa.table(qg.Table.from_arrow(categories, PROBE)) == given
 
 
-def test_a_row_outside_the_limits_is_rejected_and_said() -> None:
+def test_a_row_outside_the_limits_is_rejected_and_reported() -> None:
     given = probe(100).to_pandas()
     given.loc[41, "loss"] = 1.5
     table = qg.Table.from_arrow(given, PROBE)

@@ -189,7 +189,7 @@ def test_weights_of_classes_are_weights_of_their_rows(x: Matrix, kinds: Any) -> 
             qg.Guard(weighted).fit(qg.simulate(rows=400))
 
 
-def test_labels_that_are_none_are_refused(x: Matrix) -> None:
+def test_invalid_labels_are_rejected(x: Matrix) -> None:
     for wrong, match in (
         (None, "requires y"),
         (np.zeros(900), "1 class, 0.0; a classifier needs at least 2 classes"),
@@ -315,7 +315,7 @@ def test_xgboosts_models_score_alike(case: dict[str, Any]) -> None:
     )
 
 
-def test_a_model_that_is_none_is_refused(tmp_path: Path) -> None:
+def test_an_invalid_model_is_rejected(tmp_path: Path) -> None:
     for read in (qg.TreeModel.from_lightgbm, qg.TreeModel.from_xgboost, qg.TreeModel.from_sklearn):
         with pytest.raises(errors.BadRecordError):
             read("{\n}")

@@ -82,7 +82,7 @@ def test_a_labelled_member_needs_labels_and_may_learn_its_weight(matrix: Matrix)
         (np.arange(200) % 4 == 0, ["forest", "mixture", "contrast", "boosted"]),
     ],
 )
-def test_auto_chooses_by_what_the_labels_tell(y: Any, names: list[str]) -> None:
+def test_auto_chooses_by_the_labels(y: Any, names: list[str]) -> None:
     x = np.random.default_rng(2).normal(size=(200, 3)).astype(np.float32)
     if y is not None:
         x[np.asarray(y) != 0] += 4.0

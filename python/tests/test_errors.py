@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import errno
 import pickle
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import qosguard as qg
@@ -52,6 +55,32 @@ def test_a_file_that_cannot_be_opened_raises_an_oserror_with_errno_and_name(tmp_
     assert caught.value.errno == errno.ENOENT
     assert caught.value.filename == str(path)
     assert "No such file" in str(caught.value)
+
+
+def test_errors_have_the_values_of_their_message_by_name() -> None:
+    # `bindings/node/test/errors.test.mjs` expects the same values in JavaScript.
+    flows = qg.simulate(rows=200, seed=1)
+    detector = qg.IsolationForest(trees=5).fit(np.sin(np.arange(200, dtype=np.float32)).reshape(-1, 2))
+    cases: list[tuple[Callable[[], object], dict[str, Any]]] = [
+        (
+            lambda: qg.Guard(false_positive_rate=5).fit(flows),
+            {
+                "path": "false_positive_rate",
+                "problem": "out_of_domain",
+                "expected": "above 0 and below 1",
+                "got": "5",
+            },
+        ),
+        (lambda: qg.read_csv("/nowhere.csv"), {"file": "/nowhere.csv", "errno": 2}),
+        (
+            lambda: detector.score_samples(np.array([[1, 2], [np.nan, 4]], dtype=np.float32)),
+            {"row": 1, "column": "0", "value": "NaN"},
+        ),
+    ]
+    for call, details in cases:
+        with pytest.raises(errors.QosguardError) as caught:
+            call()
+        assert caught.value.details == details
 
 
 def test_a_panic_is_an_exception_that_except_exception_catches(capfd: pytest.CaptureFixture[str]) -> None:

@@ -70,7 +70,7 @@ def test_clones_pickles_and_refits_give_the_same_bits(estimator: Any, matrix: Ma
 
 
 @pytest.mark.parametrize("estimator", ALL, ids=name)
-def test_a_tampered_pickle_is_refused(estimator: Any, matrix: Matrix, y: Any) -> None:
+def test_a_tampered_pickle_is_rejected(estimator: Any, matrix: Matrix, y: Any) -> None:
     rebuild, (data,) = (
         sklearn.base.clone(estimator).fit(matrix, y if estimator in CLASSIFIERS else None)._model.__reduce__()
     )
@@ -82,7 +82,7 @@ def test_a_tampered_pickle_is_refused(estimator: Any, matrix: Matrix, y: Any) ->
 
 
 @pytest.mark.parametrize("estimator", ALL, ids=name)
-def test_a_wrong_matrix_is_refused_by_its_place(estimator: Any, matrix: Matrix, y: Any) -> None:
+def test_a_wrong_matrix_is_rejected_by_its_place(estimator: Any, matrix: Matrix, y: Any) -> None:
     labels = y if estimator in CLASSIFIERS else None
     fitted = sklearn.base.clone(estimator).fit(matrix, labels)
     with pytest.raises(errors.ShapeMismatchError, match=f"X has 4 features, but {name(estimator)} is expecting 5"):

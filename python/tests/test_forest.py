@@ -166,12 +166,12 @@ def test_a_parameter_outside_its_domain_is_named(matrix: Matrix, parameters: Any
         ([["tcp", "udp"], ["tcp", "udp"]], ValueError, "tcp"),
     ],
 )
-def test_a_matrix_that_is_none_is_refused(x: Any, error: type[Exception], match: str) -> None:
+def test_an_invalid_matrix_is_rejected(x: Any, error: type[Exception], match: str) -> None:
     with pytest.raises(error, match=match):
         qg.IsolationForest().fit(x)
 
 
-def test_another_width_and_an_unfitted_forest_are_refused(matrix: Matrix) -> None:
+def test_another_width_and_an_unfitted_forest_are_rejected(matrix: Matrix) -> None:
     forest = qg.IsolationForest().fit(matrix)
     with pytest.raises(errors.ShapeMismatchError, match="X has 4 features, but IsolationForest is expecting 5"):
         forest.anomaly_score(matrix[:, :4])

@@ -68,7 +68,7 @@ def test_columns_of_every_frame_have_names(make: Any) -> None:
     assert fitted.explain(make(list("abc"))).feature_names == ["a", "b", "c"]
 
 
-def test_names_that_are_partly_text_are_refused() -> None:
+def test_names_that_are_partly_text_are_rejected() -> None:
     with pytest.raises(errors.InvalidArgumentError, match="column names"):
         qg.IsolationForest(5).fit(pd.DataFrame(X, columns=["a", 1, 2]))
     assert not hasattr(qg.IsolationForest(5).fit(pd.DataFrame(X)), "feature_names_in_")
@@ -232,7 +232,7 @@ def test_labels_of_every_container_give_the_same_model() -> None:
         qg.BoostedTrees(5).fit(X[:2], np.array([1, "DoS"], dtype=object))
 
 
-def test_measures_refuse_labels_that_are_not_flags() -> None:
+def test_measures_reject_labels_that_are_not_flags() -> None:
     scores = np.arange(4.0)
     assert qg.evaluate(scores, [0, 0, 1, 1], 1.5).auc.value == 1.0
     for labels in (["normal", "normal", "DoS", "DoS"], [0, 0, 1, 2], [0, 0, 1, None], [0.0, 0.0, 1.0, np.nan]):

@@ -138,7 +138,7 @@ def test_records_in_any_order_and_without_truth_get_the_same_scores(flows: qg.Ta
     assert one.decisions[0].id == guard.assess(flows).decisions[42].id
 
 
-def test_a_table_without_the_columns_is_refused(guard: qg.Guard) -> None:
+def test_a_table_without_the_columns_is_rejected(guard: qg.Guard) -> None:
     schema = qg.Schema("probe", [qg.Column("latency_ms")])
     probe = qg.Table.from_arrow(pa.table({"latency_ms": [1.0]}), schema=schema)
     with pytest.raises(errors.SchemaMismatchError, match="duration"):
@@ -164,12 +164,12 @@ def test_other_thresholds(flows: qg.Table) -> None:
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, -0.1, float("nan")])
-def test_a_rate_outside_its_range_is_refused(rate: float) -> None:
+def test_a_rate_outside_its_range_is_rejected(rate: float) -> None:
     with pytest.raises(errors.InvalidArgumentError, match="rate"):
         qg.Guard(false_positive_rate=rate)
 
 
-def test_wrong_settings_are_refused(flows: qg.Table) -> None:
+def test_wrong_settings_are_rejected(flows: qg.Table) -> None:
     with pytest.raises(errors.InvalidArgumentError, match="not both"):
         qg.Guard(false_positive_rate=0.1, threshold=qg.ThresholdRule.mad(3.0))
     with pytest.raises(errors.InvalidArgumentError, match="seed"):
@@ -301,7 +301,7 @@ def test_a_guard_takes_every_detector(flows: qg.Table, detector: qg.GaussianMixt
     assert out.decisions[0].evidence == []
 
 
-def test_a_promise_that_does_not_hold_is_warned_of() -> None:
+def test_a_small_calibration_gives_a_warning() -> None:
     flows = qg.simulate(rows=360, attack_share=0.0, seed=1)
     with pytest.warns(errors.GuardWarning, match="only 144 calibration rows for a false-positive rate of 0.01"):
         guard = qg.Guard().fit(flows)
@@ -309,6 +309,16 @@ def test_a_promise_that_does_not_hold_is_warned_of() -> None:
     assert "floods and scans" in guard.notes[0]
     again = qg.Guard.from_bytes(guard.to_bytes())
     assert (again.warnings, again.notes) == (guard.warnings, guard.notes)
+
+
+def test_a_guard_warns_of_columns_without_values() -> None:
+    columns = [f'{{ name = "{name}", role = "feature", kind = "number" }}' for name in ("rtt_ms", "loss", "jitter")]
+    schema = qg.Schema.from_toml(f'name = "rtt"\ncolumns = [{", ".join(columns)}]')
+    records = [{"rtt_ms": row * 7919 % 97, "loss": None, "jitter": float("inf")} for row in range(400)]
+    expected = "columns `loss`, `jitter` give no feature: every value in the training rows is missing or infinite"
+    with pytest.warns(errors.GuardWarning, match="give no feature"):
+        guard = qg.Guard().fit(qg.Table.from_records(records, schema))
+    assert expected in guard.warnings
 
 
 def test_the_featurizer_has_settings(flows: qg.Table) -> None:
@@ -352,7 +362,7 @@ def test_findings_are_a_summary_and_usable_lines() -> None:
         guard.findings(fresh.take([0]), out)
 
 
-def test_a_detector_of_another_library_is_refused_by_name() -> None:
+def test_a_detector_of_another_library_is_rejected_by_name() -> None:
     with pytest.raises(errors.InvalidArgumentError, match=r"`detector` must be an estimator of qosguard .*, got dict"):
         qg.Guard({"kind": "isolation_forest"})  # type: ignore[arg-type]
 

@@ -140,7 +140,7 @@ def test_a_training_goes_on_from_a_checkpoint_with_the_same_bits(x: Matrix, tmp_
         part.fit(x, resume=tmp_path / "none.checkpoint")
 
 
-def test_bad_input_is_refused_by_name(x: Matrix) -> None:
+def test_bad_input_is_rejected_by_name(x: Matrix) -> None:
     with pytest.raises(errors.TrainingError, match="autoencoder, step"):
         qg.Autoencoder((8,), 2, training=SMALL | {"learning_rate": 1e30, "clip_norm": None}).fit(x)
     with pytest.raises(errors.InvalidArgumentError, match="epochs"):

@@ -59,7 +59,7 @@ def test_what_does_not_validate_names_its_field(fields: dict[str, object], match
         qg.Policy.from_dict(fields)
 
 
-def test_what_json_cannot_say_is_refused() -> None:
+def test_values_that_json_cannot_hold_are_rejected() -> None:
     for value in (float("nan"), float("inf"), object(), {1, 2}):
         with pytest.raises(errors.InvalidArgumentError, match="JSON"):
             qg.Policy.from_dict({"version": value})
@@ -143,7 +143,7 @@ def test_records_without_addresses_are_allowed_and_warned_of() -> None:
 
 
 @pytest.mark.parametrize("prefix", ["010.0.0.0/8", "010.0.0.1", "10.0.0.0/08"])
-def test_a_prefix_with_leading_zeros_is_refused(prefix: str) -> None:
+def test_a_prefix_with_leading_zeros_is_rejected(prefix: str) -> None:
     sources = [
         lambda: qg.Policy.from_toml(f'version = 1\nallow = ["{prefix}"]'),
         lambda: qg.Policy.from_yaml(f"version: 1\nallow: ['{prefix}']"),

@@ -43,7 +43,7 @@ def test_recall_by_family() -> None:
     assert qg.evaluate([0, 9], [0, 1], 4.0).macro_recall is None
 
 
-def test_what_cannot_be_measured_is_refused() -> None:
+def test_scores_and_labels_that_cannot_be_measured_are_rejected() -> None:
     with pytest.raises(errors.ShapeMismatchError):
         qg.evaluate([1.0, 2.0], [True], 0.0)
     with pytest.raises(errors.InsufficientDataError):
@@ -111,7 +111,7 @@ def test_scores_become_probabilities(rule: str) -> None:
     assert (rare.predict(grid) < probability.predict(grid)).all()
 
 
-def test_scores_that_give_no_probability_are_refused() -> None:
+def test_scores_that_give_no_probability_are_rejected() -> None:
     scores, labels = np.zeros(4, dtype=np.float32), np.array([True, False, True, False])
     with pytest.raises(errors.InvalidArgumentError, match="rule"):
         qg.Probability.fit(scores, labels, "beta")

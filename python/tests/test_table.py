@@ -196,7 +196,7 @@ def test_masks_and_fractions_are_rejected_as_row_numbers(flows: qg.Table, rows: 
         b"\x1f\x8b not gzip",
     ],
 )
-def test_a_file_that_is_none_is_a_typed_error(tmp_path: Path, content: bytes) -> None:
+def test_an_invalid_file_is_a_typed_error(tmp_path: Path, content: bytes) -> None:
     path = write(tmp_path, content)
     with pytest.raises(errors.QosguardError) as caught:
         qg.read_csv(path)

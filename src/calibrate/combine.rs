@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_that_make_no_sense_are_refused() {
+    fn weights_that_make_no_sense_are_rejected() {
         for (rule, weights) in [
             (Combination::Cauchy, &[1.0, -1.0][..]),
             (Combination::Cauchy, &[1.0, f64::NAN]),
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn edges_are_what_they_are_said_to_be() {
+    fn edge_cases_have_their_documented_values() {
         for rule in ALL {
             assert_eq!(rule.combine(&[]), 1.0, "{rule:?}");
             assert!(rule.combine(&[0.1, f64::NAN]).is_nan() && rule.combine(&[f64::NAN]).is_nan());

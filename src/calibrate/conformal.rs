@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn few_and_equal_scores_are_handled_and_too_few_refused() {
+    fn few_and_equal_scores_are_handled_and_too_few_rejected() {
         let equal = Conformal::fit(&[3.0; 40]).unwrap();
         assert_eq!(equal.p_value(3.0), 1.0);
         assert!(equal.p_value(3.1) < 1.0 / 41.0 && equal.p_value(3.1) > equal.p_value(3.2));

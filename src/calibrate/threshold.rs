@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_outside_their_range_are_refused() {
+    fn settings_outside_their_range_are_rejected() {
         use ThresholdRule::{BestF1, Contamination, FalsePositiveRate, Mad, Percentile};
         for rule in [
             FalsePositiveRate { rate: 0.0 },

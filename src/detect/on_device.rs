@@ -174,7 +174,7 @@ fn a_device_that_does_not_exist_is_rejected() {
 }
 
 #[test]
-fn numbers_that_half_precision_cannot_hold_are_refused() {
+fn numbers_that_half_precision_cannot_hold_are_rejected() {
     let mut parts = small().fit(rows(60, 1).view(), FitContext::default()).unwrap().model.to_parts();
     for bias in [1e5, -1e5] {
         parts.weights.get_mut("encoder.0.linear.bias").unwrap()[0] = bias;

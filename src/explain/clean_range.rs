@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_learn_from_is_said() {
+    fn ranges_without_values_return_errors() {
         for error in [
             CleanRange::of_numbers([f32::NAN, f32::INFINITY]).unwrap_err(),
             CleanRange::of_texts([]).unwrap_err(),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_read_as_written_or_refused() {
+    fn a_file_is_read_as_written_or_rejected() {
         let ranges = [
             CleanRange::of_numbers([1.0, 5.0, f32::NAN, 3.0]).unwrap(),
             CleanRange::of_texts(["a", "b", "a"]).unwrap(),

@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn other_widths_are_refused() {
+    fn other_widths_are_rejected() {
         let x = array![[1.0, 2.0]];
         let error = Explanation::linear(&[2.0], &[2.0], 0.0, x.view()).unwrap_err();
         assert_eq!(error.to_string(), "feature columns: expected 1, got 2");

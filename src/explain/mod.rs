@@ -10,6 +10,7 @@ mod avx512;
 #[cfg(test)]
 pub(crate) mod brute;
 mod clean_range;
+mod contributions;
 mod explanation;
 mod exponential;
 mod kernel;

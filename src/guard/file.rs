@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_whose_featurizer_reads_more_than_features_is_refused() {
+    fn a_file_whose_featurizer_reads_more_than_features_is_rejected() {
         let flows = table(&FlowSimulatorConfig { rows: 500, ..Default::default() }).unwrap();
         let mut stages = (*Guard::builder().fit(&flows).unwrap().stages).clone();
         let read = |stages: &Stages| {

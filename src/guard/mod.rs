@@ -282,8 +282,8 @@ impl Guard {
     }
 
     /// What a user should know before relying on the guard: a false-positive rate that was missed, rules that never apply,
-    /// and attacks that its method cannot find. Computed from the contents of its file, so a guard of an earlier release has them
-    /// too.
+    /// columns without a value in the training rows, and attacks that its method cannot find. Computed from the contents of its
+    /// file, so a guard of an earlier release has them too.
     pub fn notices(&self) -> Vec<Notice> {
         notice::of(&self.stages, self.policy())
     }

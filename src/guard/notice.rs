@@ -8,6 +8,8 @@ use serde::Serialize;
 use super::Stages;
 use crate::calibrate::Interval;
 use crate::detect::Classifier;
+use crate::error::few;
+use crate::features::DropReason;
 use crate::qos::Policy;
 use crate::telemetry::Field;
 
@@ -82,6 +84,11 @@ pub enum Notice {
         /// Such records.
         rows: u64,
     },
+    /// A warning: feature columns have no usable value in any training row, so no verdict depends on them.
+    ColumnsWithoutValues {
+        /// Names of the columns.
+        columns: Vec<String>,
+    },
     /// A note: the detector learns no attacks and scores each record by itself.
     SingleRecords {
         /// Fraction of the held-out attack rows that it finds, where labels were given.
@@ -140,6 +147,15 @@ impl fmt::Display for Notice {
                 f,
                 "{rows} records allowed because one of their addresses cannot be read (rule `unread-address`)"
             ),
+            Self::ColumnsWithoutValues { columns } => {
+                let (subject, verb) =
+                    if columns.len() == 1 { ("column", "gives") } else { ("columns", "give") };
+                write!(
+                    f,
+                    "{subject} {} {verb} no feature: every value in the training rows is missing or infinite",
+                    few(columns)
+                )
+            }
             Self::SingleRecords { recall } => {
                 f.write_str("the detector learns no attacks and scores each record by itself: floods and scans, whose single flows look like clean ones, are mostly missed")?;
                 match recall {
@@ -182,6 +198,12 @@ pub(super) fn of(stages: &Stages, policy: &Policy) -> Vec<Notice> {
     }
     let absent = absent(|field| stages.schema.index_of_field(field).is_some());
     notices.extend(of_columns(policy, &absent));
+    let without_values =
+        stages.featurizer.dropped().iter().filter(|column| column.reason == DropReason::Missing);
+    let columns: Vec<String> = without_values.map(|column| column.column.clone()).collect();
+    if !columns.is_empty() {
+        notices.push(Notice::ColumnsWithoutValues { columns });
+    }
     if stages.probability.is_none() && stages.contexts.is_empty() {
         let recall = threshold.realised.and_then(|realised| realised.true_positive_rate);
         notices.push(Notice::SingleRecords { recall });

@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_has_no_gradient_and_is_refused() {
+    fn a_jump_has_no_gradient_and_is_rejected() {
         let score = |x: &Tensor| Ok(x.ge(0.5)?.to_dtype(DType::F64)?.squeeze(1)?);
         let end = array![[0.4], [0.9]];
         let error =
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_refused() {
+    fn inputs_of_other_shapes_are_rejected() {
         let score = |x: &Tensor| Ok(x.sum(1)?);
         let (start, end) = (tensor(&array![[0.0, 0.0]]), tensor(&array![[1.0, 2.0]]));
         let span = [Range { start: 1, end: 3 }];

@@ -57,6 +57,35 @@ fn a_guard_states_on_the_terminal_what_it_does_not_keep() {
 }
 
 #[test]
+fn train_and_inspect_warn_of_columns_without_values() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    ok(at, &["simulate", "-o", "sim.csv", "--rows", "400", "--seed", "1", "--attack-share", "0"], b"");
+    let csv = std::fs::read_to_string(at.join("sim.csv")).unwrap();
+    let column = csv.lines().next().unwrap().split(',').position(|name| name == "iat_mean_ms").unwrap();
+    let without: Vec<String> = csv
+        .lines()
+        .enumerate()
+        .map(|(line, text)| {
+            let mut cells: Vec<&str> = text.split(',').collect();
+            if line > 0 {
+                cells[column] = "";
+            }
+            cells.join(",")
+        })
+        .collect();
+    std::fs::write(at.join("without.csv"), without.join("\n")).unwrap();
+    let output = run(at, &["train", "without.csv", "-o", "g.qosguard"], b"");
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    let warning = "warning: column `iat_mean_ms` gives no feature: every value in the training rows is missing or infinite";
+    assert!(stderr.contains(warning), "{stderr}");
+    assert!(ok(at, &["inspect", "g.qosguard"], b"").contains(warning));
+    let inspected: serde_json::Value =
+        serde_json::from_str(&ok(at, &["inspect", "g.qosguard", "--json"], b"")).unwrap();
+    assert!(inspected["notices"].as_array().unwrap().contains(&warning.into()), "{inspected}");
+}
+
+#[test]
 fn a_mistake_in_a_policy_names_the_line() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();

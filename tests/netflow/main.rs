@@ -11,6 +11,7 @@ mod made;
 mod properties;
 #[path = "../public_data/mod.rs"]
 mod public_data;
+mod settings;
 mod sflow;
 mod templates;
 mod times;

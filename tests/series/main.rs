@@ -8,6 +8,7 @@ mod properties;
 mod public;
 #[path = "../public_data/mod.rs"]
 mod public_data;
+mod settings;
 
 use qosguard::Result;
 use qosguard::telemetry::{BatchReader, CsvReader, ReadOptions, Schema, Series, SeriesConfig, Table};

@@ -107,7 +107,7 @@ fn a_table_without_rows_keeps_its_columns() {
 }
 
 #[test]
-fn a_batch_of_other_columns_is_refused_and_not_written() {
+fn a_batch_of_other_columns_is_rejected_and_not_written() {
     let schema = Schema::builder("s").feature("n").build().unwrap();
     let texts: ArrayRef = Arc::new(StringArray::from(vec!["a"]));
     let other = RecordBatch::try_from_iter([("n", texts)]).unwrap();
@@ -237,7 +237,7 @@ fn parquet_reads_the_columns_of_the_schema_and_no_others_in_every_packing() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_said() {
+fn a_missing_file_is_named() {
     let options = lenient();
     for ending in ["arrow", "parquet", "csv"] {
         let path = format!("no/such/file.{ending}");

@@ -40,7 +40,7 @@ fn a_cut_arrow_file_is_an_error() {
 }
 
 #[test]
-fn lengths_that_lie_are_refused_before_memory_is_asked_for() {
+fn wrong_lengths_are_rejected_before_memory_is_allocated() {
     let whole = ipc_bytes(40, false);
     let at = |from: usize| from + whole[from..].windows(4).position(|w| w == [0xff; 4]).unwrap();
     let batch = at(8);
@@ -68,7 +68,7 @@ fn lengths_that_lie_are_refused_before_memory_is_asked_for() {
 
 #[cfg(feature = "parquet")]
 #[test]
-fn a_packed_buffer_that_would_fill_the_memory_is_refused() {
+fn a_packed_buffer_that_would_fill_the_memory_is_rejected() {
     use qosguard::arrow::ipc::CompressionType;
     use qosguard::arrow::ipc::writer::{IpcWriteOptions, StreamWriter};
 
@@ -130,7 +130,7 @@ mod parquet {
     }
 
     #[test]
-    fn an_index_that_lies_is_an_error() {
+    fn a_wrong_index_is_an_error() {
         let whole = bytes(40);
         let end = whole.len();
         for length in [0, 1, 7, u32::MAX, i32::MAX as u32, end as u32, end as u32 - 11] {

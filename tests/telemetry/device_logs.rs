@@ -30,7 +30,7 @@ fn names_distinguish_csv_and_json_lines() {
 }
 
 #[test]
-fn a_time_that_is_none_rejects_its_row() {
+fn an_invalid_time_rejects_its_row() {
     let rest = ",m,20,0,0,200,1,0\n";
     let times =
         ["2025-10-24T12:00:00Z", "now", "12", "2025-02-30", "24/10/2025 12:00", "1e25", "NaN", "-1761307200"];

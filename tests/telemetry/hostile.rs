@@ -18,7 +18,7 @@ fn rejection(row: impl AsRef<[u8]>) -> (String, String, &'static str) {
 }
 
 #[test]
-fn nothing_to_read_is_said() {
+fn inputs_without_records_return_errors() {
     for text in ["", "\n\n", FLOW, "\u{feff}"] {
         let error = csv(text, &ReadOptions::default()).unwrap_err();
         assert_eq!(error.to_string(), "test.csv: records: needs at least 1, got 0", "{text:?}");
@@ -45,7 +45,7 @@ fn a_foreign_file_names_what_is_missing_and_what_is_unknown() {
 }
 
 #[test]
-fn a_wrong_delimiter_is_said_in_words() {
+fn a_wrong_delimiter_is_named_with_a_better_one() {
     for delimiter in [';', '\t', '|'] {
         let text = format!("{FLOW}{GOOD}").replace(',', &delimiter.to_string());
         let error = csv(text.clone(), &ReadOptions::default()).unwrap_err();
@@ -58,7 +58,7 @@ fn a_wrong_delimiter_is_said_in_words() {
 }
 
 #[test]
-fn utf_16_is_refused_by_name() {
+fn utf_16_is_rejected_by_name() {
     let units: Vec<u16> = format!("{FLOW}{GOOD}").encode_utf16().collect();
     let little: Vec<u8> = units.iter().flat_map(|u| u.to_le_bytes()).collect();
     let big: Vec<u8> = units.iter().flat_map(|u| u.to_be_bytes()).collect();
@@ -150,7 +150,7 @@ fn more_rejections_than_allowed_are_an_error() {
 }
 
 #[test]
-fn settings_outside_their_domain_are_refused() {
+fn settings_outside_their_domain_are_rejected() {
     let refused = [
         ReadOptions { max_rejected_share: 1.5, ..ReadOptions::default() },
         ReadOptions { max_rejected_share: f64::NAN, ..ReadOptions::default() },

@@ -22,10 +22,10 @@ const HEADER: &str =
 const FIELDS: &str = "#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\tduration\torig_bytes\
     \tresp_bytes\tconn_state\tlocal_orig\tlocal_resp\tmissed_bytes\thistory\torig_pkts\torig_ip_bytes\tresp_pkts\
     \tresp_ip_bytes\ttunnel_parents";
-const ROW: &str = "1655071198.444458\tCHLXQF\t10.0.0.1\t62771\t10.0.0.2\t443\ttcp\tssl\t1.135424\t1596\t4039\tSF\tT\tF\
+pub(super) const ROW: &str = "1655071198.444458\tCHLXQF\t10.0.0.1\t62771\t10.0.0.2\t443\ttcp\tssl\t1.135424\t1596\t4039\tSF\tT\tF\
     \t5138\tShADdaFf\t14\t1016\t16\t1226\t(empty)";
 
-fn log(rows: &[&str]) -> String {
+pub(super) fn log(rows: &[&str]) -> String {
     format!("{HEADER}{FIELDS}\n{}\n", rows.join("\n"))
 }
 

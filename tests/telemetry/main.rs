@@ -21,6 +21,7 @@ mod public;
 #[path = "../public_data/mod.rs"]
 mod public_data;
 mod reading;
+mod settings;
 
 use std::sync::Arc;
 

@@ -4,11 +4,12 @@
 
 const { isNativeError } = require('node:util/types')
 
-/** Every failure of this package; `code` is its kind, such as `schema_mismatch`. */
+/** Every failure of this package; `code` is its kind, such as `schema_mismatch`; `details` are the values of its message by name. */
 class QosguardError extends Error {
-  constructor(message, code) {
+  constructor(message, code, details = {}) {
     super(message)
     this.code = code
+    this.details = details
   }
 }
 Object.defineProperty(QosguardError.prototype, 'name', { value: 'QosguardError', configurable: true, writable: true })
@@ -57,6 +58,14 @@ function plainly(message, call) {
   return message
 }
 
+/** The details of an error of the add-on, which carries them as JSON text in a cause with the code `Ok`. */
+function takeDetails(error) {
+  if (error.cause?.code !== 'Ok') return {}
+  const details = JSON.parse(error.cause.message)
+  delete error.cause
+  return details
+}
+
 /** Makes the add-on's errors `QosguardError`s; leaves everything that the caller's own code threw. */
 function adopt(error, call) {
   if (!isNativeError(error) || error instanceof QosguardError || typeof error.code !== 'string') return error
@@ -64,6 +73,7 @@ function adopt(error, call) {
   if (error.code === 'GenericFailure') error.code = 'internal' // napi: a panic that was caught
   if (!/^[a-z]+(_[a-z]+)*$/.test(error.code)) return error
   if (error.code === 'invalid_argument') error.message = plainly(error.message, call)
+  error.details = takeDetails(error)
   return Object.setPrototypeOf(error, QosguardError.prototype)
 }
 

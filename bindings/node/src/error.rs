@@ -1,4 +1,4 @@
-//! Errors whose `code` in JavaScript is the core's kind string.
+//! Errors whose `code` in JavaScript is the core's kind string and whose `details` are the core's.
 
 use std::error::Error as _;
 
@@ -8,7 +8,7 @@ pub(crate) type Failure = napi::Error<&'static str>;
 /// Result of every synchronous call.
 pub(crate) type Result<T> = napi::Result<T, &'static str>;
 
-/// The core's error with its chain of sources joined by `": "`.
+/// The core's error with its chain of sources joined by `": "`, and its details as the cause.
 pub(crate) fn into_js_err(error: &qosguard::Error) -> Failure {
     let mut message = error.to_string();
     let mut source = error.source();
@@ -17,7 +17,11 @@ pub(crate) fn into_js_err(error: &qosguard::Error) -> Failure {
         message.push_str(&cause.to_string());
         source = cause.source();
     }
-    Failure::new(error.kind().as_str(), message)
+    let mut failure = Failure::new(error.kind().as_str(), message);
+    // napi converts only the code, the message and the cause. `lib/errors.js` makes `error.details` of this cause, which no
+    // other error has: its code is `Ok`.
+    failure.set_cause(napi::Error::new(napi::Status::Ok, error.details().to_string()));
+    failure
 }
 
 /// An argument that JavaScript let through and the core's types cannot hold.

@@ -398,7 +398,8 @@ impl Guard {
         self.inner.policy().clone().into()
     }
 
-    /// What to know before relying on the guard: a false-positive rate that was missed, and rules that never apply.
+    /// What to know before relying on the guard: a false-positive rate that was missed, rules that never apply, and
+    /// columns without a value in the training rows.
     #[napi(getter, catch_unwind)]
     pub fn warnings(&self) -> Vec<String> {
         self.notices(true)

@@ -168,7 +168,7 @@ test('ensembles that serve without tuning are ensembles', () => {
   assert.throws(() => Ensemble.mixed({ sead: 3 }), { code: 'invalid_argument', message: /seed.*sead/ })
 })
 
-test('what is wrong with a setting is said of that setting', () => {
+test('errors name the setting that is wrong', () => {
   const cyclic = {}
   cyclic.kind = cyclic
   const cases = [
@@ -209,7 +209,7 @@ test('what is wrong with a setting is said of that setting', () => {
   assert.throws(() => new IsolationForest({ splits: { get kind() { throw own } } }), (error) => error === own)
 })
 
-test('a setting outside its domain is refused when fitting', async () => {
+test('a setting outside its domain is rejected when fitting', async () => {
   await refused(new HalfSpaceTrees({ depth: 40 }).fit(x, WIDTH), 'invalid_argument', /depth/)
   await refused(new Ensemble().fit(x, WIDTH), 'invalid_argument', /members/)
   await refused(ensemble(ensemble(new IsolationForest())).fit(x, WIDTH), 'invalid_argument', /no ensemble/)

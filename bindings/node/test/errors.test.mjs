@@ -15,6 +15,43 @@ test('errors are QosguardErrors with a kind', async () => {
   assert.match(String(error), /^QosguardError: cannot access \/nowhere\.csv: /)
 })
 
+test('errors have the values of their message by name', async () => {
+  const flows = await simulate({ rows: 200, seed: 1 })
+  const x = new Float32Array(200).map(Math.sin)
+  const detector = await new IsolationForest({ trees: 5 }).fit(x, 2)
+  for (const [call, code, details] of [
+    [() => new IsolationForest({ trees: 0 }).fit(x, 2), 'invalid_argument',
+      { path: 'trees', problem: 'out_of_domain', expected: 'in 1..=10000', got: '0' }],
+    [() => qosguard.Guard.fit(flows, { falsePositiveRate: 5 }), 'invalid_argument',
+      { path: 'falsePositiveRate', problem: 'out_of_domain', expected: 'above 0 and below 1', got: '5' }],
+    [() => readCsv('/nowhere.csv'), 'io', { file: '/nowhere.csv', errno: 2 }],
+    [() => detector.scoreSync(Float32Array.of(1, 2, NaN, 4), 2), 'not_finite', { row: 1, column: '0', value: 'NaN' }],
+    [() => detector.score(Float32Array.of(1, 2, 3, -Infinity), 2), 'not_finite', { row: 1, column: '1', value: '-inf' }],
+  ]) {
+    const error = await (async () => call())().catch((e) => e)
+    assert.equal(error.code, code)
+    assert.deepEqual(error.details, details)
+    assert.ok(!('cause' in error), 'the details are moved out of the cause')
+  }
+  assert.throws(() => new IsolationForest({ maxSample: 2 }), ({ details: { path, problem, known } }) => {
+    assert.deepEqual([path, problem], ['maxSample', 'unknown'])
+    return known.includes('maxSamples')
+  })
+  const stream = qosguard.open('/nowhere.csv')
+  await assert.rejects(stream.read(), { details: { file: '/nowhere.csv', errno: 2 } })
+  assert.throws(() => qosguard.Policy.fromToml('version = 1\nallow = ["010.0.0.0/8"]\n'), ({ details: { path, line, problem } }) => {
+    assert.deepEqual([path, line, problem], ['allow[0]', 2, 'out_of_domain'])
+    return true
+  })
+})
+
+test('errors whose message has no values have empty details', async () => {
+  await assert.rejects(simulate(3), { code: 'invalid_argument' })
+  await assert.rejects(qosguard.Guard.fromBuffer('text'), { code: 'invalid_argument', details: {} })
+  const signal = AbortSignal.abort()
+  await assert.rejects(simulate({ rows: 10, signal }), { code: 'cancelled', details: {} })
+})
+
 test('what returns a promise never throws', async () => {
   const text = readFileSync(new URL('../native.d.ts', import.meta.url), 'utf8')
   const calls = [...text.matchAll(/^export declare function (\w+)\(.*: Promise</gm)].map(([, name]) => [name, qosguard[name]])
@@ -32,7 +69,7 @@ test('what returns a promise never throws', async () => {
   }
 })
 
-test('an unknown setting is refused and the known ones are named', async () => {
+test('an unknown setting is rejected and the known ones are named', async () => {
   await assert.rejects(simulate({ atackShare: 0.1 }), { code: 'invalid_argument', message: /attackShare.*atackShare/ })
   assert.throws(() => new IsolationForest({ nEstimators: 10 }), { code: 'invalid_argument', message: /`nEstimators` is unknown here; the names are trees/ })
   await assert.rejects(simulate(3), { code: 'invalid_argument' })
@@ -54,7 +91,7 @@ test('every documented setting is known', async () => {
   assert.ok(await qosguard.Guard.fit(flows, all('GuardOptions')))
 })
 
-test('an object of another class is refused', async () => {
+test('an object of another class is rejected', async () => {
   const flows = await simulate({ rows: 10 })
   await assert.rejects(readCsv('/nowhere.csv', { schema: flows }), { code: 'invalid_argument', message: /Schema/ })
   assert.throws(() => qosguard.Table.fromRecords([], flows), { code: 'invalid_argument' })

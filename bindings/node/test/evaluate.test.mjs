@@ -40,7 +40,7 @@ test('the same seed gives the same intervals', async () => {
   assert.ok(a.auc.low < a.auc.value && a.auc.value < a.auc.high)
 })
 
-test('wrong input is refused by kind', async () => {
+test('wrong input is rejected by kind', async () => {
   const refused = (promise, code) => assert.rejects(promise, { name: 'QosguardError', code })
   await refused(evaluate(scores, labels.slice(1), 1), 'shape_mismatch')
   await refused(evaluate(scores, labels.map(() => false), 1), 'insufficient_data')

@@ -47,7 +47,7 @@ test('no rows give no scores', async () => {
   assert.equal((await forest.score(new Float32Array(0), 3)).length, 0)
 })
 
-test('wrong matrices are refused with the same code in both calls', async () => {
+test('wrong matrices are rejected with the same code in both calls', async () => {
   const forest = await fit(matrix(300))
   const cases = [
     [new Float32Array(4), 4, 'shape_mismatch'],

@@ -140,7 +140,7 @@ test('every threshold rule crosses over and back', async () => {
   await assert.rejects(Guard.fit(flows, { threshold: { kind: 'percentile', percent: 101 } }), { code: 'invalid_argument', message: /percent/ })
 })
 
-test('settings that contradict or do not fit are refused', async () => {
+test('settings that contradict or do not fit are rejected', async () => {
   const refused = (options, message = /./) =>
     assert.rejects(Guard.fit(flows, options), { name: 'QosguardError', code: 'invalid_argument', message })
   await refused({ falsePositiveRate: 0.01, threshold: { kind: 'best_f1' } }, /one of falsePositiveRate and threshold/)

@@ -21,7 +21,7 @@ for (const name of ['rows', 'hosts', 'startTime', 'seed']) {
   })
 }
 
-test('a number that a smaller type would wrap is refused', async () => {
+test('a number that a smaller type would wrap is rejected', async () => {
   await assert.rejects(simulate({ hosts: 2 ** 32 + 3 }), { code: 'invalid_argument', message: /hosts/ })
 })
 

@@ -96,6 +96,14 @@ test('a guard states what it does not keep', async () => {
   assert.match(guard.notes[0], /floods and scans/)
 })
 
+test('a guard warns of columns without values', async () => {
+  const columns = ['rtt_ms', 'loss', 'jitter'].map((name) => `{ name = "${name}", role = "feature", kind = "number" }`)
+  const schema = Schema.fromToml(`name = "rtt"\ncolumns = [${columns}]`)
+  const records = [...Array(400).keys()].map((row) => ({ rtt_ms: row * 7919 % 97, loss: null, jitter: Infinity }))
+  const guard = await Guard.fit(Table.fromRecords(records, schema))
+  assert.ok(guard.warnings.includes('columns `loss`, `jitter` give no feature: every value in the training rows is missing or infinite'))
+})
+
 test('the featurizer has settings', async () => {
   const flows = await simulate({ rows: 1000, seed: 1 })
   const detector = new IsolationForest({ trees: 10 })

@@ -72,13 +72,13 @@ def test_the_exponential_loss(x: Matrix, kinds: Any, init: Any) -> None:
         ),
     ],
 )
-def test_what_scikit_learn_has_more_is_refused_by_name(x: Matrix, kinds: Any, theirs: Any, match: str) -> None:
+def test_unsupported_scikit_learn_models_are_rejected_by_name(x: Matrix, kinds: Any, theirs: Any, match: str) -> None:
     theirs.fit(x, kinds == "scan")
     with pytest.raises(errors.InvalidArgumentError, match=match):
         qg.TreeModel.from_sklearn(theirs)
 
 
-def test_another_loss_is_refused_by_name(x: Matrix, kinds: Any) -> None:
+def test_another_loss_is_rejected_by_name(x: Matrix, kinds: Any) -> None:
     theirs = sklearn.ensemble.GradientBoostingClassifier(n_estimators=2).fit(x, kinds == "scan")
     text = json.dumps(json.loads(sklearn_text(theirs)) | {"loss": "hinge"})
     with pytest.raises(errors.InvalidArgumentError, match=r"loss.*hinge"):

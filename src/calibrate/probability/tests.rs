@@ -126,7 +126,7 @@ fn any_size_and_place_of_scores_is_fitted() {
 }
 
 #[test]
-fn bad_input_is_refused_by_name() {
+fn bad_input_is_rejected_by_name() {
     let labels = [true, false];
     for rule in RULES {
         let refused = |scores: &[f32], labels: &[bool], prior| rule.fit(scores, labels, prior).unwrap_err();
@@ -198,7 +198,7 @@ fn many_classes_are_scaled_as_two_are() {
 }
 
 #[test]
-fn logits_and_classes_that_do_not_fit_are_refused() {
+fn logits_and_classes_that_do_not_fit_are_rejected() {
     let logits = Array2::from_shape_vec((2, 3), vec![0.0, 1.0, 2.0, 0.0, f32::NAN, 1.0]).unwrap();
     let good = Array2::<f32>::zeros((2, 3));
     let fit = |logits: &Array2<f32>, classes: &[usize]| Temperature::fit(logits.view(), classes).unwrap_err();

@@ -4,14 +4,9 @@ use candle_core::{D, DType, Tensor};
 
 use super::errors::shares;
 use super::network::{Code, Output};
-use super::scoring::MAX_LOG_VARIANCE;
 use crate::error::Result;
 use crate::nn::batch::Batch;
 use crate::nn::losses::{cross_entropy, mean_squared_error};
-
-pub(super) fn clamp_log_variance(x: &Tensor) -> Result<Tensor> {
-    Ok(x.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE)?)
-}
 
 /// `(MSE + weight · CE) / (1 + weight)`, a scalar.
 pub(super) fn reconstruction(output: &Output, batch: &Batch, category_weight: f32) -> Result<Tensor> {

@@ -5,9 +5,8 @@ use std::collections::BTreeMap;
 use candle_core::{Tensor, Var};
 
 use super::AutoencoderConfig;
-use super::loss::clamp_log_variance;
 use super::noise::noise;
-use super::scoring::embedding_width;
+use super::scoring::{MAX_LOG_VARIANCE, embedding_width};
 use crate::error::Result;
 use crate::nn::batch::Batch;
 use crate::nn::inputs::Inputs;
@@ -180,6 +179,11 @@ impl Network {
         }
         Ok(h)
     }
+}
+
+/// Keeps log variances in the range that [`MAX_LOG_VARIANCE`] bounds.
+pub(super) fn clamp_log_variance(x: &Tensor) -> Result<Tensor> {
+    Ok(x.clamp(-MAX_LOG_VARIANCE, MAX_LOG_VARIANCE)?)
 }
 
 impl Skip {

@@ -3,8 +3,8 @@ use std::ops::ControlFlow;
 use candle_core::{Device, Tensor};
 use ndarray::{Array2, array, s};
 
-use super::loss::{clamp_log_variance, divergence, errors, reconstruction};
-use super::network::{Code, Network, Output};
+use super::loss::{divergence, errors, reconstruction};
+use super::network::{Code, Network, Output, clamp_log_variance};
 use super::noise::noise;
 use super::scoring::embedding_width;
 use super::train::Reconstruct;

@@ -271,7 +271,7 @@ fn early_stopping_keeps_the_best_round() {
 }
 
 #[test]
-fn held_out_rows_teach_nothing() {
+fn held_out_rows_do_not_change_the_trees() {
     let (mut x, labels) = rows(500, 3, 10);
     let stop = Some(EarlyStopping { share: 0.2, patience: 100 });
     let config = BoostedTreesConfig { early_stopping: stop, trees: 3, ..quick() };

@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_positive_definite_is_refused() {
+    fn matrices_that_are_not_positive_definite_are_rejected() {
         assert_eq!(inverse_factor(&[1.0, 1.0, 1.0], 2), None);
         assert_eq!(inverse_factor(&[-1.0], 1), None);
         assert_eq!(inverse_factor(&[f64::NAN], 1), None);

@@ -2,8 +2,8 @@
 
 use super::config::IsolationSplits;
 use super::gain::{best_cut, standard_deviation};
-use super::grow::TrainingData;
 use super::plane;
+use super::training_data::TrainingData;
 use crate::detect::tree::Categories;
 use crate::rng::Stream;
 

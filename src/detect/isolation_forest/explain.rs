@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn every_variant_is_explained_or_refused() {
+    fn every_variant_is_explained_or_rejected() {
         let x = rows(3, 300, 6);
         let explain = |config: IsolationForestConfig| {
             config.fit(x.view(), FitContext::default()).unwrap().model.explain(x.view())?.check()

@@ -2,12 +2,10 @@
 
 use std::collections::HashSet;
 
-use ndarray::ArrayView2;
-
-use super::IsolationForestConfig;
 use super::config::IsolationMissing;
 use super::cut::{Cut, Cutter, Rule};
 use super::plane::Planes;
+use super::training_data::TrainingData;
 use crate::detect::tree::{Categories, Node, Test};
 use crate::error::Result;
 use crate::progress;
@@ -22,16 +20,6 @@ pub(super) struct Tree {
     pub(super) nodes: Vec<Node>,
     pub(super) planes: Planes,
     pub(super) sets: Vec<Categories>,
-}
-
-/// What all trees of one fit share.
-pub(super) struct TrainingData<'a> {
-    pub(super) config: &'a IsolationForestConfig,
-    pub(super) x: ArrayView2<'a, f32>,
-    /// For each categorical column, the number that all its categories are below; 0 for the others.
-    pub(super) n_categories: Vec<u32>,
-    /// Rows of a tree.
-    pub(super) sample: usize,
 }
 
 /// Grows a tree on rows that are drawn without replacement.

@@ -13,6 +13,7 @@ mod model;
 mod parts;
 mod plane;
 mod row_prep;
+mod training_data;
 mod walk;
 
 pub use config::{IsolationForestConfig, IsolationMissing, IsolationScoring, IsolationSplits};
@@ -32,8 +33,9 @@ use crate::progress::{self, Progress, Unit};
 use crate::rng::Stream;
 
 use config::MAX_CATEGORIES;
-use grow::{TrainingData, Tree};
+use grow::Tree;
 use plane::Planes;
+use training_data::TrainingData;
 
 impl Fit for IsolationForestConfig {
     type Model = IsolationForest;
@@ -148,14 +150,14 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_that_is_left_out_has_its_default_and_an_unknown_one_is_refused() {
+    fn a_setting_that_is_left_out_has_its_default_and_an_unknown_one_is_rejected() {
         let config: IsolationForestConfig = serde_json::from_str(r#"{"trees": 7}"#).unwrap();
         assert_eq!(config, IsolationForestConfig { trees: 7, ..Default::default() });
         assert!(serde_json::from_str::<IsolationForestConfig>(r#"{"tree": 7}"#).is_err());
     }
 
     #[test]
-    fn too_little_data_is_said() {
+    fn too_few_rows_or_columns_return_errors() {
         let config = IsolationForestConfig::default();
         let one_row = config.fit(Array2::zeros((1, 3)).view(), FitContext::default()).unwrap_err();
         assert_eq!(one_row.to_string(), "training rows: needs at least 2, got 1");

@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn giving_up_is_said() {
+    fn too_few_iterations_are_reported_as_not_converged() {
         let curvatures: Vec<f64> = (0..30).map(|j| 10.0_f64.powf(f64::from(j) / 10.0)).collect();
         let found = minimise(vec![0.0; 30], 3, 1e-10, bowl(&curvatures));
         assert!(!found.converged);

@@ -139,7 +139,7 @@ fn explanations_sum_to_the_score_and_name_the_feature_of_the_attack() {
 }
 
 #[test]
-fn a_file_gives_the_same_bits_and_a_wrong_one_is_refused() {
+fn a_file_gives_the_same_bits_and_a_wrong_one_is_rejected() {
     let (mixture, x) = fitted(&config());
     let mut tensors = Tensors::default();
     let header = serde_json::to_value(mixture.store("m", &mut tensors)).unwrap();

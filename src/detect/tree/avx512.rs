@@ -26,13 +26,13 @@ pub(super) fn add(heap: &Heap, x: &[f32], sums: &mut [f64]) -> usize {
 /// Walks tiles of 128 rows (eight registers fit without spilling), then smaller ones down to 16.
 #[target_feature(enable = "avx512f")]
 fn walk_all(heap: &Heap, x: &[f32], sums: &mut [f64]) -> usize {
-    assert_eq!(x.len(), sums.len() * heap.n_features(), "one row of features per sum");
+    assert_eq!(x.len(), sums.len() * heap.n_features, "one row of features per sum");
     let mut rows = x;
     let sums = walk_tiles::<8>(heap, &mut rows, sums);
     let sums = walk_tiles::<4>(heap, &mut rows, sums);
     let sums = walk_tiles::<2>(heap, &mut rows, sums);
     walk_tiles::<1>(heap, &mut rows, sums);
-    (x.len() - rows.len()) / heap.n_features()
+    (x.len() - rows.len()) / heap.n_features
 }
 
 /// Walks `16 G` rows at a time off the front of `x`; returns the sums of the rows that are left.
@@ -40,7 +40,7 @@ fn walk_all(heap: &Heap, x: &[f32], sums: &mut [f64]) -> usize {
 fn walk_tiles<'a, const G: usize>(heap: &Heap, x: &mut &[f32], sums: &'a mut [f64]) -> &'a mut [f64] {
     let mut tiles = sums.chunks_exact_mut(G * LANES);
     for sums in tiles.by_ref() {
-        let rows = x.split_off(..G * LANES * heap.n_features()).unwrap_or_default();
+        let rows = x.split_off(..G * LANES * heap.n_features).unwrap_or_default();
         walk::<G>(heap, rows, sums);
     }
     tiles.into_remainder()
@@ -49,7 +49,7 @@ fn walk_tiles<'a, const G: usize>(heap: &Heap, x: &mut &[f32], sums: &'a mut [f6
 /// Walks `16 G` rows down every tree.
 #[target_feature(enable = "avx512f")]
 fn walk<const G: usize>(heap: &Heap, x: &[f32], sums: &mut [f64]) {
-    let n_features = heap.n_features();
+    let n_features = heap.n_features;
     assert_eq!(sums.len(), G * LANES, "one sum per lane");
     assert_eq!(x.len(), sums.len() * n_features, "one row of features per sum");
     let lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
@@ -59,7 +59,7 @@ fn walk<const G: usize>(heap: &Heap, x: &[f32], sums: &mut [f64]) {
     let row = _mm512_mullo_epi32(lane, _mm512_set1_epi32((n_features as u32).cast_signed()));
     let groups: [&[f32]; G] = std::array::from_fn(|g| &x[g * LANES * n_features..][..LANES * n_features]);
 
-    let first_leaf = _mm512_set1_epi32(1 << heap.depth());
+    let first_leaf = _mm512_set1_epi32(1 << heap.depth);
 
     for (slots, leaves) in heap.trees() {
         // The first sixteen slots, which hold the first four levels, stay in two registers.
@@ -76,7 +76,7 @@ fn walk<const G: usize>(heap: &Heap, x: &[f32], sums: &mut [f64]) {
                 *at = unsafe { step(*at, threshold, feature, row, rows) };
             }
         }
-        for _ in Heap::MIN_DEPTH..heap.depth() {
+        for _ in Heap::MIN_DEPTH..heap.depth {
             for (at, rows) in at.iter_mut().zip(groups) {
                 // SAFETY: on level l a slot number is below 2^(l + 1), and there are 2^depth slots.
                 let (low, high) = unsafe { gather_slots(*at, slots) };

@@ -5,6 +5,7 @@ mod avx512;
 mod categories;
 mod game;
 mod heap;
+mod heap_walk;
 mod layout;
 mod masks;
 mod walk;

@@ -79,7 +79,7 @@ fn a_mean_of_probabilities_by_hand() {
 }
 
 #[test]
-fn what_is_refused_is_named() {
+fn errors_name_what_is_rejected() {
     let build = |classes: &[&str], outputs, link| {
         TreeEnsemble::from_outputs(2, names(classes), outputs, link).unwrap_err().to_string()
     };
@@ -128,7 +128,7 @@ fn parts() -> TreeEnsembleParts {
 }
 
 #[test]
-fn parts_that_make_no_ensemble_are_refused_by_name() {
+fn parts_that_make_no_ensemble_are_rejected_by_name() {
     let refused = |change: &dyn Fn(&mut TreeEnsembleParts), message: &str| {
         let mut parts = parts();
         change(&mut parts);

@@ -50,7 +50,7 @@ impl Default for TableEncoderConfig {
 pub enum DropReason {
     /// One value in every training row.
     Constant,
-    /// No finite value in any training row.
+    /// No usable value in any training row: numbers are missing or infinite, text is missing or empty.
     Missing,
     /// Equal to an earlier column, named here, in every training row.
     DuplicateOf(String),
@@ -156,12 +156,7 @@ impl TableEncoderConfig {
             }
             let outcome = match column.kind {
                 Kind::Number | Kind::Time => self.fit_number(table, index).map(Encoder::Number),
-                Kind::Text => {
-                    let cells = table.batches().iter().flat_map(|b| text_cells(b.column(index).as_any()));
-                    CategoryEncoder::fit(&column.name, cells, self.categories)
-                        .map(Encoder::Category)
-                        .ok_or(DropReason::Constant)
-                }
+                Kind::Text => self.fit_category(table, index).map(Encoder::Category),
             };
             let outcome = outcome.and_then(|encoder| match duplicated(table, index) {
                 Some(earlier) => Err(DropReason::DuplicateOf(earlier.to_owned())),
@@ -180,6 +175,14 @@ impl TableEncoderConfig {
             });
         }
         RawTableEncoder { config: *self, encoders, dropped }.try_into()
+    }
+
+    fn fit_category(&self, table: &Table, index: usize) -> Result<CategoryEncoder, DropReason> {
+        let cells = || table.batches().iter().flat_map(|b| text_cells(b.column(index).as_any()));
+        let name = &table.schema().columns()[index].name;
+        CategoryEncoder::fit(name, cells(), self.categories).ok_or_else(|| {
+            if cells().all(str::is_empty) { DropReason::Missing } else { DropReason::Constant }
+        })
     }
 
     fn fit_number(&self, table: &Table, index: usize) -> Result<NumberEncoder, DropReason> {

@@ -9,13 +9,10 @@ use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor, Var, bail};
 use super::super::kernels::sum_of_squares;
 use super::super::place::{Place, is_ours, number, numbers};
 use super::super::weights::Weights;
+use super::adamw_rates::{BETA1, BETA2, EPSILON, Rates};
 use super::{composed, values};
 use crate::error::{Error, Result};
 use crate::simd::wide;
-
-pub(super) const BETA1: f64 = 0.9;
-pub(super) const BETA2: f64 = 0.999;
-pub(super) const EPSILON: f64 = 1e-8;
 
 /// `AdamW`, as in `PyTorch`: step lengths from the running mean and mean square of each gradient, and weights that
 /// decay by `learning rate · decay` of themselves.
@@ -190,15 +187,6 @@ fn squares(x: &Tensor) -> Result<f64> {
     Ok(values::read([x], |[x]| Ok(f64::from(sum_of_squares(x))))?)
 }
 
-/// The factors of a step, the same for all weights.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Rates {
-    pub(super) scale: f32,
-    pub(super) kept: f32,
-    pub(super) length: f32,
-    pub(super) root: f32,
-}
-
 struct Step<'a> {
     rates: Rates,
     gradient: &'a [f32],
@@ -316,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn states_of_other_networks_are_refused() {
+    fn states_of_other_networks_are_rejected() {
         let (weights, _) = two();
         let mut optimizer = AdamW::new(&weights, 0.0).unwrap();
         let state = optimizer.state().unwrap();

@@ -3,7 +3,7 @@
 use candle_core::{D, Result, Tensor, Var};
 
 use super::MOMENTUM;
-use super::adamw::{BETA1, BETA2, EPSILON, Rates};
+use super::adamw_rates::{BETA1, BETA2, EPSILON, Rates};
 use crate::nn::kernels;
 
 pub(super) fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {

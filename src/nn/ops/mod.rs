@@ -2,6 +2,7 @@
 
 mod activation;
 mod adamw;
+mod adamw_rates;
 mod attention;
 mod batch_norm;
 mod composed;

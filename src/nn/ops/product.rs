@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_that_do_not_fit_are_refused() {
+    fn sizes_that_do_not_fit_are_rejected() {
         let a = [0.0; 6];
         let matrix = Matrix::new(&a, 2, 3, 3).unwrap();
         assert!(Matrix::new(&a, 3, 3, 3).is_err());

@@ -85,7 +85,7 @@ fn linear_takes_a_transposed_input_and_spares_data_the_slope() {
 }
 
 #[test]
-fn shapes_that_do_not_fit_are_refused() {
+fn shapes_that_do_not_fit_are_rejected() {
     let mut stream = Stream::new(1, 0);
     let mut var = |shape: &[usize]| random(shape, &mut stream);
     assert!(linear(&var(&[2, 3]), &var(&[4, 5]), &var(&[4])).is_err());

@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn weights_that_do_not_fit_are_refused_by_name() {
+    fn weights_that_do_not_fit_are_rejected_by_name() {
         let all = [("a.weight".into(), vec![0.0; 6]), ("a.bias".into(), vec![0.0; 2])].into();
         let values = Values::new(&all);
         let error = |at: &str, shape| Dense::new(&values, at, shape, None).unwrap_err().to_string();

@@ -7,6 +7,7 @@ mod attention;
 mod conv;
 mod dense;
 mod lanes;
+mod multiply;
 mod network;
 mod norm;
 mod product;

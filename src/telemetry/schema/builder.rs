@@ -102,7 +102,7 @@ mod tests {
     use crate::telemetry::Field;
 
     #[test]
-    fn truth_and_identity_are_refused_as_features() {
+    fn truth_and_identity_are_rejected_as_features() {
         for name in [
             "Label",
             " label ",

@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn another_type_is_refused_by_name() {
+    fn another_type_is_rejected_by_name() {
         let bytes: ArrayRef = Arc::new(BinaryArray::from_vec(vec![b"up"]));
         let error = CsvWriter::new(Vec::new()).write(&batch(vec![("up", bytes)])).unwrap_err();
         assert_eq!(error.to_string(), "column `up`: cannot write Binary as CSV");

@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn circles_are_refused() {
+    fn circles_are_rejected() {
         let split = |left, right| {
             let (test, missing_left) = (Test::AtMost(0.0), true);
             Ok(Raw::Split { feature: 0, test, missing_left, left, right, cover: 1.0 })

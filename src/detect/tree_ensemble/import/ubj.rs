@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn damage_is_refused() {
+    fn damage_is_rejected() {
         for (bytes, message) in [
             (&b"[$Z#L\x7f\xff\xff\xff\xff\xff\xff\xff"[..], "'Z', the type of an array's numbers"),
             (b"[$d#i\x02\0", "the end of the data"),

@@ -78,7 +78,7 @@ fn a_restored_optimiser_goes_on_with_the_same_bits() {
 }
 
 #[test]
-fn a_wrong_state_is_refused() {
+fn a_wrong_state_is_rejected() {
     let mut weights = Weights::new(5);
     weights.weight("w", &[2], Init::Constant(1.0)).unwrap();
     let mut optimizer = AdamW::new(&weights, 0.0).unwrap();

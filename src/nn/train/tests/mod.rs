@@ -137,7 +137,7 @@ fn one_row_is_too_few() {
 }
 
 #[test]
-fn a_bad_setting_is_refused_before_the_first_step() {
+fn a_bad_setting_is_rejected_before_the_first_step() {
     let net = Net::new(8, 0);
     let before = values(&net);
     let error = run(&TrainingConfig { epochs: 0, ..quick() }, &net, 8).unwrap_err();

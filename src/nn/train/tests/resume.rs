@@ -68,7 +68,7 @@ fn a_training_goes_on_elsewhere() {
 }
 
 #[test]
-fn a_checkpoint_of_another_network_is_refused() {
+fn a_checkpoint_of_another_network_is_rejected() {
     let (_, checkpoints) = run_with_checkpoints(&quick(), &Net::new(16, 4), 16);
     let refused = |change: &dyn Fn(&mut Checkpoint)| {
         let mut checkpoint = checkpoints[2].clone();
@@ -107,7 +107,7 @@ fn each_stage_takes_its_own_checkpoint() {
 }
 
 #[test]
-fn damaged_checkpoints_are_refused() {
+fn damaged_checkpoints_are_rejected() {
     let (_, checkpoints) = run_with_checkpoints(&quick(), &Net::new(16, 4), 16);
     let checkpoint = &checkpoints[1];
     let bytes = checkpoint.to_bytes().unwrap();
