@@ -189,6 +189,8 @@ fn subject() -> impl Strategy<Value = Subject<'static>> {
             service,
             family,
             unread_address: false,
+            icmp_type: None,
+            icmp_code: None,
         })
 }
 
@@ -467,7 +469,7 @@ fn decisions_are_one_flat_object_and_one_line() {
     assert_eq!(
         json,
         serde_json::json!({
-            "id": "9f2c000000000001", "row": 7, "score": 0.71_f32, "p_value": 3.1e-6, "threshold": 0.6_f32,
+            "id": "9f2c000000000001", "row": 7, "community_id": null, "score": 0.71_f32, "p_value": 3.1e-6, "threshold": 0.6_f32,
             "is_anomaly": true, "severity": "critical", "probability": null, "family": "dos",
             "family_probability": null, "evidence": [], "action": "drop", "ttl_s": 600, "bytes_per_second": null,
             "burst": null, "service_class": null, "inspection": null, "rule": "band critical",

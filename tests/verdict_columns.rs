@@ -131,6 +131,7 @@ fn every_action_is_read_back_from_its_columns() {
         let decision = Decision {
             id: 1,
             row: 2,
+            community_id: Some("1:X0snYXpgwiv9TZtqg64sgzUn6Dk=".into()),
             verdict: verdict.clone(),
             action,
             rule: "clean".into(),

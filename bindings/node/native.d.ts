@@ -768,6 +768,11 @@ export interface Decision {
   id: string
   /** Row in the table, from 0. */
   row: number
+  /**
+   * Community ID of the flow, version 1 with seed 0; `null` where the record lacks an address, the protocol, the ports or
+   * the ICMP type.
+   */
+  communityId: string | null
   /** Raw output of the detector; higher is more anomalous. */
   score: number
   /** Fraction of clean traffic with a score at least this high, in (0, 1]. */

@@ -9,7 +9,9 @@ use std::fmt::Debug;
 use crate::arrow::array::RecordBatch;
 use ndarray::{Array2, ArrayViewMut2, s};
 
-pub use context::{Context, ContextConfig, HostContext, HostContextConfig, HostContextCounts};
+pub use context::{
+    BeaconScore, Context, ContextConfig, HostContext, HostContextConfig, HostContextCounts, beacon_score,
+};
 pub(crate) use context::{extended, replay};
 pub use encode::{
     BoundEncoder, Categories, CategoryEncoder, DropReason, Dropped, NumberEncoder, Scaling, TableEncoder,

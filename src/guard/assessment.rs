@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::parallel;
 use crate::progress::{self, Progress, Unit};
 use crate::qos::{Decision, Recommendation, Recommender, RuleRef, to_arrow};
-use crate::telemetry::{Field, Table};
+use crate::telemetry::{Field, FlowTuple, Table};
 use crate::verdict::{Evidence, Verdict};
 
 /// Rows that go through all stages together, so that their features stay in the cache.
@@ -44,6 +44,8 @@ pub struct Assessment {
     family_names: Arc<[String]>,
     recommendations: Vec<Recommendation>,
     ids: Vec<u64>,
+    /// What identifies the flow of each row; empty for records without columns of both addresses.
+    flows: Vec<Option<FlowTuple>>,
     imputed: u64,
     unread_addresses: u64,
     missing_addresses: u64,
@@ -85,6 +87,7 @@ impl Assessment {
             all.families.extend(block.families);
             all.recommendations.extend(block.recommendations);
             all.ids.extend(block.ids);
+            all.flows.extend(block.flows);
             all.imputed += block.imputed;
             all.unread_addresses += block.unread_addresses;
             all.missing_addresses += block.missing_addresses;
@@ -105,6 +108,7 @@ impl Assessment {
             family_names: Arc::clone(&guard.family_names),
             recommendations: Vec::new(),
             ids: Vec::new(),
+            flows: Vec::new(),
             imputed: 0,
             unread_addresses: 0,
             missing_addresses: 0,
@@ -138,12 +142,16 @@ impl Assessment {
         let probabilities = stages.probability.as_ref().map_or_else(Vec::new, probability);
         let families = families(guard, &x, &scores)?;
         let subjects = Subjects::new(&bound.subjects, rows);
-        let mut unread_addresses = 0;
+        let (mut unread_addresses, mut flows) = (0, Vec::new());
+        let has_addresses = subjects.has_addresses();
         let recommend = |(row, (&score, &p))| {
             let family =
                 families.get(row).copied().flatten().map(|(class, _)| &*guard.family_names[class as usize]);
             let subject = subjects.get(row, family);
             unread_addresses += u64::from(subject.unread_address);
+            if has_addresses {
+                flows.push(subject.flow_tuple());
+            }
             guard.recommender.recommend(p, stages.threshold.is_anomaly(score), &subject)
         };
         let recommendations: Vec<Recommendation> =
@@ -161,6 +169,7 @@ impl Assessment {
             families,
             recommendations,
             ids,
+            flows,
             imputed,
             unread_addresses,
             missing_addresses,
@@ -290,7 +299,8 @@ impl Assessment {
             probability: self.probabilities.get(row).copied(),
             evidence: self.evidence(row),
         };
-        Some(self.recommender.decision(self.ids[row], row as u64, verdict, *recommendation))
+        let flow = self.flows.get(row).and_then(Option::as_ref);
+        Some(self.recommender.decision(self.ids[row], row as u64, flow, verdict, *recommendation))
     }
 
     /// What each member of an ensemble or expert of a mixture contributed to a row.

@@ -17,20 +17,32 @@ pub(crate) struct Subjects<'a> {
     protocol_name: Option<&'a StringArray>,
     protocol_number: Option<&'a Float64Array>,
     service: Option<&'a StringArray>,
+    icmp_type: Option<&'a Float64Array>,
+    icmp_code: Option<&'a Float64Array>,
 }
+
+/// The columns in which Zeek writes ports and, for ICMP, type and code.
+const ZEEK_PORTS: (&str, &str) = ("id.orig_p", "id.resp_p");
 
 /// The places of these columns in the batches of one schema.
 #[derive(Debug)]
-pub(crate) struct SubjectColumns([Option<usize>; 6]);
+pub(crate) struct SubjectColumns([Option<usize>; 8]);
 
 impl SubjectColumns {
     /// Finds the columns in the schema of a table.
     pub(crate) fn of(guard: &Schema, table: &Schema) -> Self {
         let place = |field| table.index_of(&column_of(field, guard, table)?.name);
-        Self(
-            [Field::SrcIp, Field::DstIp, Field::SrcPort, Field::DstPort, Field::Protocol, Field::Service]
-                .map(place),
-        )
+        let or_zeek = |field, name| place(field).or_else(|| table.index_of(name));
+        Self([
+            place(Field::SrcIp),
+            place(Field::DstIp),
+            place(Field::SrcPort),
+            place(Field::DstPort),
+            place(Field::Protocol),
+            place(Field::Service),
+            or_zeek(Field::IcmpType, ZEEK_PORTS.0),
+            or_zeek(Field::IcmpCode, ZEEK_PORTS.1),
+        ])
     }
 }
 
@@ -39,7 +51,7 @@ impl<'a> Subjects<'a> {
         let any = |place: Option<usize>| batch.columns().get(place?).map(Array::as_any);
         let text = |place| any(place).and_then(|a| a.downcast_ref::<StringArray>());
         let number = |place| any(place).and_then(|a| a.downcast_ref::<Float64Array>());
-        let [src_ip, dst_ip, src_port, dst_port, protocol, service] = *places;
+        let [src_ip, dst_ip, src_port, dst_port, protocol, service, icmp_type, icmp_code] = *places;
         Self {
             src_ip: text(src_ip),
             dst_ip: text(dst_ip),
@@ -48,7 +60,14 @@ impl<'a> Subjects<'a> {
             protocol_name: text(protocol),
             protocol_number: number(protocol),
             service: text(service),
+            icmp_type: number(icmp_type),
+            icmp_code: number(icmp_code),
         }
+    }
+
+    /// Whether the batch has columns of both addresses.
+    pub(super) const fn has_addresses(&self) -> bool {
+        self.src_ip.is_some() && self.dst_ip.is_some()
     }
 
     /// The subject of one row, with the attack class that the guard gives it.
@@ -65,6 +84,8 @@ impl<'a> Subjects<'a> {
             service: cell(self.service, row),
             family,
             unread_address: matches!(src_ip, End::Unread) || matches!(dst_ip, End::Unread),
+            icmp_type: whole(self.icmp_type, row),
+            icmp_code: whole(self.icmp_code, row),
         }
     }
 }

@@ -112,6 +112,13 @@ impl DecisionColumn {
             cell: |d| Cell::U64(d.row),
         },
         Self {
+            name: "community_id",
+            kind: Kind::Text,
+            is_nullable: true,
+            meaning: "Community ID of the flow, version 1 with seed 0, by which other network monitors find the same flow; null where the record lacks an address, the protocol, the ports or the ICMP type.",
+            cell: |d| or_null(d.community_id.as_deref(), Cell::Text),
+        },
+        Self {
             name: "score",
             kind: Kind::F32,
             is_nullable: false,

@@ -43,6 +43,9 @@ pub struct Decision {
     pub id: u64,
     /// Row in the table, from 0.
     pub row: u64,
+    /// Community ID of the flow, version 1 with seed 0 ([`FlowTuple::community_id`](crate::telemetry::FlowTuple::community_id));
+    /// `None` where the record lacks a value that it contains.
+    pub community_id: Option<String>,
     /// The verdict on the record.
     pub verdict: Verdict,
     /// The action that the policy asks for.
@@ -103,8 +106,8 @@ impl<'de> Deserialize<'de> for Decision {
             family_probability: flat.family_probability,
             evidence: flat.evidence,
         };
-        let Flat { id, row, rule, policy, dry_run, .. } = flat;
-        Ok(Self { id, row, verdict, action: action.action()?, rule, policy, dry_run })
+        let Flat { id, row, community_id, rule, policy, dry_run, .. } = flat;
+        Ok(Self { id, row, community_id, verdict, action: action.action()?, rule, policy, dry_run })
     }
 }
 
@@ -114,6 +117,7 @@ struct Flat {
     #[serde(deserialize_with = "hex")]
     id: u64,
     row: u64,
+    community_id: Option<String>,
     score: f32,
     p_value: f64,
     threshold: f32,

@@ -14,6 +14,7 @@
 
 mod cell;
 mod columnar;
+mod community_id;
 mod files;
 #[cfg(feature = "netflow")]
 pub mod netflow;
@@ -27,7 +28,7 @@ mod text;
 pub(crate) use cell::address::read_address;
 pub use cell::clock::TimeUnit;
 pub use cell::reason::Reason;
-pub(crate) use cell::spelling::{category, protocol_name};
+pub(crate) use cell::spelling::{category, protocol_name, protocol_number};
 pub use columnar::arrow::ArrowReader;
 pub use columnar::ipc::{IpcReader, read_ipc, read_ipc_with};
 pub use columnar::ipc_writer::IpcWriter;
@@ -35,6 +36,7 @@ pub use columnar::ipc_writer::IpcWriter;
 pub use columnar::parquet::{ParquetReader, read_parquet, read_parquet_with};
 #[cfg(feature = "parquet")]
 pub use columnar::parquet_writer::ParquetWriter;
+pub use community_id::{CommunityId, FlowTuple};
 pub use files::chain::open_all;
 pub use files::follow::{Follow, FollowCounts, FollowHandle, FollowOptions};
 pub use files::read::{open, open_input, read, read_with};

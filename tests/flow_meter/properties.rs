@@ -21,7 +21,7 @@ fn packets() -> impl Strategy<Value = Vec<Packet>> {
         1 => Just(TcpFlags::FIN | TcpFlags::ACK),
         1 => any::<u8>(),
     ];
-    let sizes = (prop_oneof![Just(0_u32), 1_u32..1_460], prop::sample::select(vec![20_u16, 32, 40]));
+    let sizes = (prop_oneof![Just(0_u32), 1_u32..1_460], prop::sample::select(vec![0_u16, 20, 32, 40]));
     let one = (gap, 0_u8..5, any::<bool>(), flags, sizes, any::<u16>(), any::<u8>());
     prop::collection::vec(one, 1..120).prop_map(|all| {
         let mut time_ns = 1_700_000_000_000_000_000_i64;

@@ -197,6 +197,15 @@ fn describe(flow: &Slow, profile: Profile, why: &str, id: usize) -> Record {
     (cells, why.to_owned())
 }
 
+/// ICMP type and code; NaN for other protocols, and for a later fragment, which has no header.
+fn icmp(packet: &Packet) -> (f64, f64) {
+    if [1, 58].contains(&packet.protocol) && packet.header_bytes > 0 {
+        (packet.icmp_type.into(), packet.icmp_code.into())
+    } else {
+        (f64::NAN, f64::NAN)
+    }
+}
+
 fn nfstream(
     flow: &Slow,
     sides: &[(&str, &[Seen])],
@@ -213,6 +222,9 @@ fn nfstream(
     put("ip_version".into(), f64::from(ends.3));
     put("vlan_id".into(), f64::from(ends.4));
     put("sequence".into(), 0.0);
+    let (kind, code) = icmp(&sides[0].1[0].packet);
+    put("icmp_type".into(), kind);
+    put("icmp_code".into(), code);
     for &(side, packets) in sides {
         let first = packets.first().map_or(0, |p| p.t) as f64;
         let frame_bytes: Vec<f64> = packets.iter().map(|p| f64::from(p.packet.frame_bytes)).collect();
@@ -336,9 +348,9 @@ fn cic(flow: &Slow, there: &[Seen], back: &[Seen], id: usize, cells: &mut BTreeM
         "Fwd Seg Size Min",
         there.iter().map(|p| f64::from(p.packet.header_bytes)).reduce(f64::min).unwrap_or(0.0),
     );
-    let icmp = |code: u8| if [1, 58].contains(&ends.2) { f64::from(code) } else { f64::NAN };
-    put("ICMP Code", icmp(all[0].packet.icmp_code));
-    put("ICMP Type", icmp(all[0].packet.icmp_type));
+    let (kind, code) = icmp(&all[0].packet);
+    put("ICMP Code", code);
+    put("ICMP Type", kind);
     let connection = (all[0].t - flow.connection) as f64 + duration;
     put("Total TCP Flow Time", if ends.2 == 6 { connection } else { 0.0 });
     put("Sequence", 0.0);

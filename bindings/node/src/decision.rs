@@ -63,6 +63,9 @@ pub struct Decision {
     pub id: String,
     /// Row in the table, from 0.
     pub row: f64,
+    /// Community ID of the flow, version 1 with seed 0; `null` where the record lacks an address, the protocol, the ports or
+    /// the ICMP type.
+    pub community_id: Option<String>,
     /// Raw output of the detector; higher is more anomalous.
     pub score: f64,
     /// Fraction of clean traffic with a score at least this high, in (0, 1].
@@ -106,7 +109,7 @@ pub struct Decision {
 
 impl From<qos::Decision> for Decision {
     fn from(decision: qos::Decision) -> Self {
-        let qos::Decision { id, row, verdict, action, rule, policy, dry_run } = decision;
+        let qos::Decision { id, row, community_id, verdict, action, rule, policy, dry_run } = decision;
         let (mut rate, mut class, mut way) = (None, None, None);
         match action {
             qos::Action::RateLimit { bytes_per_second, burst, .. } => rate = Some((bytes_per_second, burst)),
@@ -117,6 +120,7 @@ impl From<qos::Decision> for Decision {
         Self {
             id: format!("{id:016x}"),
             row: row as f64,
+            community_id,
             score: verdict.score.into(),
             p_value: verdict.p_value,
             threshold: verdict.threshold.into(),

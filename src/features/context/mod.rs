@@ -1,5 +1,6 @@
 //! Contexts: stateful transforms in event time that append columns to records, such as what a host did lately.
 
+mod beacon;
 mod host;
 mod replay;
 
@@ -11,6 +12,7 @@ use crate::arrow::array::RecordBatch;
 use crate::error::Result;
 use crate::telemetry::{Column, Schema};
 
+pub use beacon::{BeaconScore, beacon_score};
 pub use host::{HostContext, HostContextConfig, HostContextCounts};
 pub(crate) use replay::{extended, replay};
 

@@ -6,7 +6,7 @@ use super::Assessment;
 use crate::bits::{f32s, f64s};
 use crate::error::{Error, Result};
 use crate::qos::{Policy, Recommendation, Recommender};
-use crate::telemetry::Field;
+use crate::telemetry::{Field, FlowTuple};
 
 /// The fields of an [`Assessment`].
 #[derive(Serialize, Deserialize)]
@@ -28,6 +28,7 @@ struct Stored {
     family_names: Vec<String>,
     recommendations: Vec<Recommendation>,
     ids: Vec<u64>,
+    flows: Vec<Option<FlowTuple>>,
     imputed: u64,
     unread_addresses: u64,
     missing_addresses: u64,
@@ -65,6 +66,7 @@ impl Assessment {
             family_names: self.family_names.to_vec(),
             recommendations: self.recommendations.clone(),
             ids: self.ids.clone(),
+            flows: self.flows.clone(),
             imputed: self.imputed,
             unread_addresses: self.unread_addresses,
             missing_addresses: self.missing_addresses,
@@ -102,6 +104,7 @@ impl Assessment {
             family_names: stored.family_names.into(),
             recommendations: stored.recommendations,
             ids: stored.ids,
+            flows: stored.flows,
             imputed: stored.imputed,
             unread_addresses: stored.unread_addresses,
             missing_addresses: stored.missing_addresses,
@@ -124,6 +127,7 @@ impl Stored {
             && self.ids.len() == rows
             && optional(self.probabilities.len())
             && optional(self.families.len())
+            && optional(self.flows.len())
             && self.families.iter().all(known)
             && self.member_p_values.len() == rows * self.members.len()
             && self.gate_weights.len() == rows * self.experts.len()

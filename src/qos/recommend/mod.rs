@@ -11,6 +11,7 @@ use super::decision::Decision;
 use super::policy::ladder::Ladder;
 use super::policy::prefix::PrefixSet;
 use super::policy::{Effect, Policy};
+use crate::telemetry::FlowTuple;
 use crate::verdict::{Severity, Verdict};
 
 pub use subject::{Protocol, Subject};
@@ -144,7 +145,7 @@ impl Recommender {
     /// The decision about one record. It replaces the verdict's severity by [`Recommender::severity`].
     pub fn decide(&self, id: u64, row: u64, verdict: Verdict, subject: &Subject<'_>) -> Decision {
         let recommendation = self.recommend(verdict.p_value, verdict.is_anomaly, subject);
-        self.decision(id, row, verdict, recommendation)
+        self.decision(id, row, subject.flow_tuple().as_ref(), verdict, recommendation)
     }
 
     /// The decision about one record, from what [`Recommender::recommend`] returned for it.
@@ -152,6 +153,7 @@ impl Recommender {
         &self,
         id: u64,
         row: u64,
+        flow: Option<&FlowTuple>,
         mut verdict: Verdict,
         recommendation: Recommendation,
     ) -> Decision {
@@ -160,6 +162,7 @@ impl Recommender {
         Decision {
             id,
             row,
+            community_id: flow.and_then(|flow| flow.community_id(0)).map(|id| id.to_string()),
             verdict,
             action,
             rule: self.rule_name(rule).to_owned(),

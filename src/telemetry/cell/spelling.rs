@@ -1,6 +1,7 @@
 //! Text cells: decoding, and the spellings that are made one.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use crate::telemetry::schema::field::Field;
 use crate::telemetry::schema::{Column, Role};
@@ -242,10 +243,12 @@ pub(crate) fn protocol_name(number: u8) -> Option<&'static str> {
 }
 
 /// A protocol's number, from its name or its digits.
-pub(crate) fn protocol_number(text: &str) -> Option<f64> {
+pub(crate) fn protocol_number(text: &str) -> Option<u8> {
+    static NAMES: LazyLock<Vec<(u8, &str)>> =
+        LazyLock::new(|| (0..=u8::MAX).filter_map(|number| Some((number, protocol_name(number)?))).collect());
     let text = protocol(Cow::Borrowed(text));
-    let number = (0..=u8::MAX).find(|&number| protocol_name(number) == Some(&*text));
-    number.or_else(|| text.parse().ok()).map(f64::from)
+    let number = NAMES.iter().find(|(_, name)| *name == text).map(|(number, _)| *number);
+    number.or_else(|| text.parse().ok())
 }
 
 #[cfg(test)]

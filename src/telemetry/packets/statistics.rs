@@ -4,6 +4,9 @@ use super::end_reason::EndReason;
 use super::key::Key;
 use super::packet::{Packet, TcpFlags};
 
+/// Protocol numbers of ICMP and `ICMPv6` (IANA).
+const ICMP: [u8; 2] = [1, 58];
+
 /// Mean, spread and range of a stream of numbers (B. P. Welford, *Technometrics* 4(3), 1962).
 ///
 /// The owner keeps the count, which it needs anyway.
@@ -219,8 +222,8 @@ pub(super) struct Flow {
     pub(super) first_backward: bool,
     /// Flags of the first packet.
     pub(super) first_flags: TcpFlags,
-    pub(super) icmp_type: u8,
-    pub(super) icmp_code: u8,
+    /// ICMP type and code of the first packet; `None` for the later fragments of a datagram, which have neither.
+    pub(super) icmp: Option<(u8, u8)>,
     /// Size of the first packet.
     pub(super) first_size: u32,
     /// Records written of this flow.
@@ -254,8 +257,7 @@ impl Flow {
             closed: None,
             first_backward: false,
             first_flags: TcpFlags(0),
-            icmp_type: 0,
-            icmp_code: 0,
+            icmp: None,
             first_size: 0,
             sequence: 0,
             first: t,
@@ -293,7 +295,8 @@ impl Flow {
         let gap = t.saturating_sub(self.last);
         if before == 0 {
             (self.first_backward, self.first_flags, self.first_size) = (is_backward, packet.tcp_flags, size);
-            (self.icmp_type, self.icmp_code) = (packet.icmp_type, packet.icmp_code);
+            self.icmp = (ICMP.contains(&packet.protocol) && packet.header_bytes > 0)
+                .then_some((packet.icmp_type, packet.icmp_code));
         } else {
             self.gaps.push(gap.max(0) as f64, before);
         }

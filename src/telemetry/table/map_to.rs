@@ -137,7 +137,7 @@ fn filled(batch: &RecordBatch, way: &Way, source: &Schema) -> ArrayRef {
                     Arc::new(numbers(array).iter().map(name).collect::<StringArray>())
                 }
                 Cells::Numbered => {
-                    let number = |cell: Option<&str>| protocol_number(cell?);
+                    let number = |cell: Option<&str>| protocol_number(cell?).map(f64::from);
                     Arc::new(texts(array).iter().map(number).collect::<Float64Array>())
                 }
                 Cells::Judged => {

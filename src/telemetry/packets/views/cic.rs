@@ -10,7 +10,6 @@ use crate::telemetry::packets::statistics::{Direction, Moments, Periods};
 
 const SECOND: f64 = 1e6;
 const TCP: u8 = 6;
-const ICMP: [u8; 2] = [1, 58];
 
 fn duration(record: &Record<'_>) -> f64 {
     record.duration()
@@ -62,11 +61,6 @@ fn bulk_rate(direction: &Direction) -> f64 {
 
 fn by_subflow(total: u64, record: &Record<'_>) -> f64 {
     ratio(total as f64, record.flow.subflows as f64)
-}
-
-/// A code of an ICMP flow; NaN for others.
-fn icmp(code: u8, record: &Record<'_>) -> f64 {
-    if ICMP.contains(&record.flow.key.protocol()) { f64::from(code) } else { f64::NAN }
 }
 
 fn tcp_time(record: &Record<'_>) -> f64 {
@@ -197,8 +191,8 @@ pub(in crate::telemetry::packets) static CIC: &[FlowColumn] = &[
     number("Idle Std", "µs", "sample std of the idle gaps", |r| std(&r.flow.idle)),
     number("Idle Max", "µs", "max idle gap", |r| r.flow.idle.lengths.max()),
     number("Idle Min", "µs", "min idle gap", |r| r.flow.idle.lengths.min()),
-    number("ICMP Code", "", "ICMP code of the first packet; null for others", |r| icmp(r.flow.icmp_code, r)),
-    number("ICMP Type", "", "ICMP type of the first packet; null for others", |r| icmp(r.flow.icmp_type, r)),
+    number("ICMP Code", "", "ICMP code of the first packet; null for others", |r| r.icmp_code()),
+    number("ICMP Type", "", "ICMP type of the first packet; null for others", |r| r.icmp_type()),
     number(
         "Total TCP Flow Time",
         "µs",
