@@ -2,6 +2,7 @@
 
 mod host;
 mod replay;
+mod state;
 
 use std::fmt::Debug;
 
@@ -31,6 +32,44 @@ pub trait Context: Debug + Send {
     ///
     /// [`Error::SchemaMismatch`](crate::Error::SchemaMismatch) that names the columns that are missing.
     fn push(&mut self, batch: &RecordBatch) -> Result<RecordBatch>;
+
+    /// The whole state as bytes, which [`Context::restore`] reads: clocks, windows, entities and counters.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a state that has no binary form.
+    fn save(&self) -> Result<Vec<u8>>;
+
+    /// Replaces the state by one that [`Context::save`] wrote, of a context with the same settings for the same schema.
+    ///
+    /// From then on, it returns the same bits as the context that was saved. After an error the state is what it was.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CorruptArtifact`](crate::Error::CorruptArtifact) for bytes that are not an intact state, or the state of a
+    /// context with other settings or for another schema; [`Error::FormatTooNew`](crate::Error::FormatTooNew) for a state of
+    /// a newer release.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::features::{ContextConfig, HostContextConfig};
+    /// use qosguard::simulate::{self, FlowSimulatorConfig};
+    ///
+    /// let flows = simulate::table(&FlowSimulatorConfig { rows: 500, ..Default::default() })?;
+    /// let (first, rest) = (flows.batches()[0].slice(0, 200), flows.batches()[0].slice(200, 300));
+    /// let config = ContextConfig::from(HostContextConfig::default());
+    /// let mut context = config.start(flows.schema())?;
+    /// context.push(&first)?;
+    /// let state = context.save()?;
+    ///
+    /// let mut restored = config.start(flows.schema())?;
+    /// restored.restore(&state)?;
+    /// assert_eq!(restored.push(&rest)?, context.push(&rest)?);
+    /// assert!(restored.restore(&state[1..]).is_err());
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    fn restore(&mut self, state: &[u8]) -> Result<()>;
 }
 
 /// Settings of a context, by kind.

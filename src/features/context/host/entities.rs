@@ -56,6 +56,22 @@ impl Entities {
         (self.oldest, self.newest) = (NONE, NONE);
     }
 
+    /// Entities that are kept at most.
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// The entities and their slots, the one seen longest ago first.
+    pub(super) fn oldest_first(&self) -> Vec<(Key, usize)> {
+        let mut slots = Vec::with_capacity(self.keys.len());
+        let mut slot = self.oldest;
+        while slot != NONE {
+            slots.push((self.keys[slot as usize], slot as usize));
+            slot = self.newer[slot as usize];
+        }
+        slots
+    }
+
     /// The slot of an entity that is known.
     pub(super) fn find(&self, key: Key) -> Option<usize> {
         self.index.get(&key).map(|&slot| slot as usize)
@@ -127,5 +143,6 @@ mod tests {
         assert_eq!(entities.see((3, 0)), Slot::Taken(1));
         assert_eq!((entities.find((2, 0)), entities.find((1, 0)), entities.evicted), (None, Some(0), 1));
         assert_eq!(entities.see((2, 0)), Slot::Taken(0));
+        assert_eq!(entities.oldest_first(), [((3, 0), 1), ((2, 0), 0)]);
     }
 }

@@ -8,9 +8,12 @@ mod entities;
 mod failed;
 mod inputs;
 mod rings;
+mod saved;
 mod scope;
 
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::arrow::array::{ArrayRef, Float64Array, RecordBatch};
 use crate::arrow::buffer::NullBuffer;
@@ -18,7 +21,7 @@ use crate::arrow::datatypes::{DataType, Field as ArrowField, Schema as ArrowSche
 use crate::error::{Error, Result};
 use crate::telemetry::{Column, Schema};
 
-use super::Context;
+use super::{Context, state};
 use clock::{EventClock, Place, TICKS};
 use entities::Key;
 use inputs::{Cells, Inputs};
@@ -53,7 +56,7 @@ impl Counted {
 }
 
 /// What one record adds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Flow {
     tick: u32,
     port: Option<u16>,
@@ -66,7 +69,7 @@ struct Flow {
 }
 
 /// A record: its time and the times of its flow in seconds since the epoch.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Record {
     time: f64,
     src: Option<u64>,
@@ -115,6 +118,8 @@ pub struct HostContextCounts {
 #[derive(Clone, Debug)]
 pub struct HostContext {
     inputs: Inputs,
+    /// What its states belong to.
+    owner: state::Owner,
     columns: Vec<Column>,
     /// Where the record at hand is in each window.
     marks: Vec<Mark>,
@@ -162,6 +167,7 @@ impl HostContext {
         }
         let longest = marks.last().map_or(1, |mark| mark.width);
         Ok(Self {
+            owner: state::owner("host", config, inputs.columns().chain(&columns))?,
             inputs,
             span: f64::from(longest * BUCKETS) / TICKS,
             marks,
@@ -320,6 +326,15 @@ impl Context for HostContext {
         }
         self.tile = tile;
         append(batch, &self.columns, values)
+    }
+
+    fn save(&self) -> Result<Vec<u8>> {
+        state::write(&self.owner, &self.written())
+    }
+
+    fn restore(&mut self, state: &[u8]) -> Result<()> {
+        let saved = state::read(&self.owner, state)?;
+        self.replace(saved).ok_or_else(|| state::corrupt("the state contains values that no context has"))
     }
 }
 
