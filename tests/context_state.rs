@@ -2,12 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 use proptest::prelude::*;
-use qosguard::Error;
 use qosguard::arrow::array::RecordBatch;
 use qosguard::arrow::compute::concat_batches;
-use qosguard::features::{Context, HostContext, HostContextConfig};
+use qosguard::features::{Context, DampedStatisticsConfig, HostContext, HostContextConfig};
 use qosguard::simulate::{self, FlowSimulatorConfig};
 use qosguard::telemetry::{Schema, Table};
+use qosguard::{Error, Guard};
 
 /// Simulated flows, some of them moved to another place: their times go back and jump ahead.
 fn disordered(rows: usize, seed: u64, moves: &[(usize, usize)]) -> Table {
@@ -37,7 +37,7 @@ fn push(
 }
 
 fn small() -> HostContextConfig {
-    HostContextConfig { windows: vec![2.0, 10.0, 300.0], max_entities: 16 }
+    HostContextConfig { windows: vec![2.0, 10.0, 300.0], max_entities: 16, prefixes: true }
 }
 
 proptest! {
@@ -123,4 +123,26 @@ fn an_empty_context_has_a_small_state() {
     let mut restored = HostContext::new(&HostContextConfig::default(), table.schema()).unwrap();
     restored.restore(&state).unwrap();
     assert_eq!(restored.push(&rows(&table)).unwrap().num_rows(), 10);
+}
+
+#[test]
+fn a_guard_continues_from_the_states_of_its_contexts() {
+    let train = disordered(600, 1, &[]);
+    let builder = Guard::builder().context(small()).context(DampedStatisticsConfig::default());
+    let guard = builder.fit(&train).unwrap();
+    let (table, other) = (disordered(600, 2, &[(500, 300)]), disordered(600, 3, &[]));
+    let batch = rows(&table);
+    let mut whole = guard.bind(table.schema()).unwrap();
+    whole.assess(&batch.slice(0, 250)).unwrap();
+    let states = whole.save_contexts().unwrap();
+    assert_eq!(states.len(), 2);
+    let expected = whole.assess(&batch.slice(250, 350)).unwrap();
+
+    let mut restored = guard.bind(table.schema()).unwrap();
+    restored.assess(&rows(&other)).unwrap();
+    restored.restore_contexts(&states).unwrap();
+    for wrong in [&states[..1], &[states[1].clone(), states[0].clone()], &[states[0].clone(), vec![]]] {
+        assert!(matches!(restored.restore_contexts(wrong), Err(Error::CorruptArtifact { .. })));
+    }
+    assert_eq!(restored.assess(&batch.slice(250, 350)).unwrap().scores(), expected.scores());
 }

@@ -9,7 +9,10 @@ use std::fmt::Debug;
 use crate::arrow::array::RecordBatch;
 use ndarray::{Array2, ArrayViewMut2, s};
 
-pub use context::{Context, ContextConfig, HostContext, HostContextConfig, HostContextCounts};
+pub use context::{
+    Context, ContextConfig, DampedStatistics, DampedStatisticsConfig, DampedStatisticsCounts, DeviceWindows,
+    DeviceWindowsConfig, DeviceWindowsCounts, HostContext, HostContextConfig, HostContextCounts,
+};
 pub(crate) use context::{extended, replay};
 pub use encode::{
     BoundEncoder, Categories, CategoryEncoder, DropReason, Dropped, NumberEncoder, Scaling, TableEncoder,

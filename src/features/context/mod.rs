@@ -1,6 +1,17 @@
 //! Contexts: stateful transforms in event time that append columns to records, such as what a host did lately.
 
+mod address;
+mod append;
+mod arrivals;
+mod cells;
+mod clock;
+mod damped;
+mod device;
+mod entities;
+#[cfg(test)]
+mod forged;
 mod host;
+mod kept;
 mod replay;
 mod state;
 
@@ -12,6 +23,8 @@ use crate::arrow::array::RecordBatch;
 use crate::error::Result;
 use crate::telemetry::{Column, Schema};
 
+pub use damped::{DampedStatistics, DampedStatisticsConfig, DampedStatisticsCounts};
+pub use device::{DeviceWindows, DeviceWindowsConfig, DeviceWindowsCounts};
 pub use host::{HostContext, HostContextConfig, HostContextCounts};
 pub(crate) use replay::{extended, replay};
 
@@ -90,6 +103,10 @@ pub enum ContextConfig {
     /// What sources, destinations and pairs of both did lately.
     #[serde(rename = "host")]
     HostContext(HostContextConfig),
+    /// What each device reported in its current window.
+    DeviceWindows(DeviceWindowsConfig),
+    /// What sources, channels and sockets sent, where what is older counts less.
+    DampedStatistics(DampedStatisticsConfig),
 }
 
 impl From<HostContextConfig> for ContextConfig {
@@ -98,15 +115,29 @@ impl From<HostContextConfig> for ContextConfig {
     }
 }
 
+impl From<DeviceWindowsConfig> for ContextConfig {
+    fn from(config: DeviceWindowsConfig) -> Self {
+        Self::DeviceWindows(config)
+    }
+}
+
+impl From<DampedStatisticsConfig> for ContextConfig {
+    fn from(config: DampedStatisticsConfig) -> Self {
+        Self::DampedStatistics(config)
+    }
+}
+
 impl ContextConfig {
     /// An empty context for records of a schema.
     ///
     /// # Errors
     ///
-    /// As [`HostContext::new`].
+    /// As [`HostContext::new`], [`DeviceWindows::new`] and [`DampedStatistics::new`].
     pub fn start(&self, schema: &Schema) -> Result<Box<dyn Context>> {
         match self {
             Self::HostContext(config) => Ok(Box::new(HostContext::new(config, schema)?)),
+            Self::DeviceWindows(config) => Ok(Box::new(DeviceWindows::new(config, schema)?)),
+            Self::DampedStatistics(config) => Ok(Box::new(DampedStatistics::new(config, schema)?)),
         }
     }
 }

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::distinct::{DistinctSets, SavedItems};
-use super::entities::{Entities, Key, Slot};
 use super::rings::{BUCKETS, Mark, Rings, SavedWindow};
 use super::{Counted, Flow};
+use crate::features::context::entities::{Entities, Key, Slot};
 use crate::features::context::state::is_counter;
 
 /// The counts and amounts of every entity of a kind.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::features::context::state::is_counter;
+use super::state::is_counter;
 
 /// Ticks of one second.
 pub(super) const TICKS: f64 = 100.0;
