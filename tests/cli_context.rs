@@ -45,6 +45,7 @@ fn settings_of_a_context_come_from_a_file() {
     std::fs::write(at.join("wrong.json"), r#"{"kind": "host", "window": [10]}"#).unwrap();
     let train = |context: &str| run(at, &["train", "flows.csv", "--context", context, "-o", "edge.qosguard"]);
     assert_eq!(train("host.json").0, 0);
+    assert_eq!(train("damped_statistics").0, 0);
     let (code, _, stderr) = train("wrong.json");
     assert_ne!(code, 0);
     assert!(stderr.contains("`wrong.json: window` is unknown here; the names are windows"), "{stderr}");

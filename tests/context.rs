@@ -247,6 +247,39 @@ fn ipv6_counts_by_the_first_64_bits() {
 }
 
 #[test]
+fn prefixes_are_counted_where_they_are_asked_for() {
+    let record = |time: f64, src: &str, dst: &str| {
+        let mut record = Flow::at(time, 1, 2, 80).json();
+        (record["src_ip"], record["dst_ip"]) = (json!(src), json!(dst));
+        record
+    };
+    let records = json!([
+        record(0.0, "192.0.2.1", "10.0.0.1"),
+        record(1.0, "192.0.2.250", "10.0.0.2"),
+        record(2.0, "192.0.3.1", "10.0.0.3"),
+        record(3.0, "2001:db8::1", "10.0.0.4"),
+        record(4.0, "2001:db8::2", "printer"),
+    ]);
+    let table = Table::from_json(&schema(), &records.to_string()).unwrap();
+    let with = HostContextConfig { prefixes: true, ..config(&[10.0]) };
+    let out = HostContext::new(&with, &schema()).unwrap().push(&table.batches()[0]).unwrap();
+    assert_eq!(column(&out, "src_net_flows_10s"), [1.0, 2.0, 1.0, 1.0, 2.0]);
+    assert_eq!(column(&out, "src_net_peers_10s"), [1.0, 2.0, 1.0, 1.0, 1.0]);
+    assert_eq!(column(&out, "dst_net_flows_10s")[..4], [1.0, 2.0, 3.0, 4.0]);
+    assert_eq!(column(&out, "dst_net_peers_10s")[..4], [1.0, 2.0, 3.0, 4.0]);
+    assert!(out.column_by_name("dst_net_flows_10s").unwrap().is_null(4));
+    let without = HostContext::new(&config(&[10.0]), &schema()).unwrap();
+    let n = without.columns().len();
+    let out = out.project(&(0..out.num_columns() - 14).collect::<Vec<_>>()).unwrap();
+    assert_eq!(out, { without }.push(&table.batches()[0]).unwrap(), "the {n} other columns are the same");
+    // Guards of earlier releases have no such setting.
+    assert_eq!(
+        serde_json::to_value(config(&[10.0])).unwrap(),
+        json!({"windows": [10.0], "max_entities": 16_384})
+    );
+}
+
+#[test]
 fn one_wrong_clock_wipes_nothing_and_late_records_are_counted() {
     let mut flows: Vec<Flow> = (0..100).map(|i| Flow::at(1000.0 + f64::from(i) * 0.1, 1, 2, 80)).collect();
     flows.insert(50, Flow::at(1000.0 + 86_400.0, 3, 2, 80));

@@ -40,7 +40,7 @@ from ._core import (
 )
 from .assessment import Assessment
 from .classifiers import BoostedTrees, LogisticRegression
-from .context import HostContext
+from .context import DampedStatistics, DeviceWindows, HostContext
 from .ensemble import Ensemble
 from .explanation import Explanation, GuardExplanation, Reason
 from .forest import IsolationForest
@@ -78,7 +78,9 @@ __all__ = [
     "Collector",
     "Column",
     "ContrastTrees",
+    "DampedStatistics",
     "Decision",
+    "DeviceWindows",
     "Distinct",
     "Ensemble",
     "EntityAutoencoders",

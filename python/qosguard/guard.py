@@ -45,9 +45,10 @@ class Guard:
     policy
         The action for each verdict; default: `Policy()`.
     context
-        Columns that describe the earlier records of the same hosts: `HostContext()` for the last seconds and minutes of
-        the source, the destination and the pair of both, its settings as a mapping, or a list of contexts. Default:
-        none, so that each record is scored by itself.
+        Columns that describe the earlier records of the same hosts or devices: `HostContext()` for the last seconds and
+        minutes of the source, the destination and the pair of both, `DeviceWindows()` for device logs,
+        `DampedStatistics()`, the settings of one as a mapping, or a list of contexts. Default: none, so that each
+        record is scored by itself.
     featurizer
         How raw columns become features: `scaling` (`"none"`, `"standard"` or `"robust"`; default: `"standard"`),
         `categories` (`{"kind": "ordinal", "cap": 255}`, the default, or `{"kind": "one_hot", "cap": 10}`) and

@@ -25,6 +25,8 @@ def test_a_context_is_an_instance_or_its_settings(context: qg.HostContext, flows
     guard = qg.Guard(context=context).fit(train)
     assert len(guard.context_columns) == 2 * (7 + 7 + 6)
     assert "src_ports_60s" in guard.feature_names
+    prefixes = qg.Guard(context=qg.HostContext(windows=(10,), prefixes=True)).fit(train)
+    assert prefixes.context_columns[-1] == "dst_net_up_share_10s"
     expected = qg.Guard(context=qg.HostContext(windows=(10, 60))).fit(train).assess(test)
     assert (guard.assess(test).scores == expected.scores).all()
 
@@ -47,14 +49,63 @@ def test_scores_do_not_depend_on_the_way_that_records_come(flows: tuple[qg.Table
     assert guard.notes == []
 
 
+def test_damped_statistics(flows: tuple[qg.Table, qg.Table]) -> None:
+    train, test = flows
+    guard = qg.Guard(context=qg.DampedStatistics(max_entities=100)).fit(train)
+    assert len(guard.context_columns) == 100
+    same = qg.Guard(context={"kind": "damped_statistics", "max_entities": 100}).fit(train)
+    assert (guard.assess(test).scores == same.assess(test).scores).all()
+    default = qg.Guard(context="damped_statistics").fit(train)
+    assert default.digest == qg.Guard(context=qg.DampedStatistics()).fit(train).digest
+
+
+def test_device_windows_equal_numpy() -> None:
+    rng = np.random.default_rng(5)
+    latency, loss = rng.normal(50, 15, 100).clip(10), rng.normal(0.5, 0.3, 100).clip(0)
+    codes = rng.choice([200, 500], 100)
+    records = [
+        {
+            "timestamp": 1_700_000_010.0 + i,
+            "device_id": f"modem-{i % 2}",
+            "latency_ms": latency[i],
+            "packet_loss_pct": loss[i],
+            "retry_count": i % 3,
+            "error_code": int(codes[i]),
+            "traffic_volume_mb": 10 + i % 5,
+            "connection_resets": i % 2,
+        }
+        for i in range(100)
+    ]
+    logs = qg.Table.from_records(records, qg.Schema.preset("device_log"))
+    guard = qg.Guard(context=qg.DeviceWindows(min_logs=3)).fit(logs)
+    assert len(guard.context_columns) == 19
+    columns = guard.append_contexts(logs).to_pandas()
+    # The last log of modem 1 in the window from 30 to 60 s.
+    own = np.arange(31, 60, 2)
+    row = columns.iloc[59]
+    assert row["avg_latency"] == pytest.approx(latency[own].mean(), rel=1e-12)
+    assert row["latency_variance"] == pytest.approx(latency[own].var(ddof=1), rel=1e-9)
+    assert row["latency_95th"] == pytest.approx(np.quantile(latency[own], 0.95), rel=1e-12)
+    assert row["max_packet_loss"] == loss[own].max()
+    assert row["server_error_rate"] == pytest.approx((codes[own] >= 500).mean())
+    assert row["total_connection_resets"] == len(own)
+    assert row["log_frequency"] == pytest.approx(len(own) / 30)
+    assert row["unique_devices"] == 2
+    assert columns["avg_latency"][:4].isna().all() and columns["avg_latency"][30:34].isna().all()
+
+
 def test_errors_name_the_setting(flows: tuple[qg.Table, qg.Table]) -> None:
     train, _ = flows
     cases = [
-        ({"kind": "hosts"}, "`context.kind` must be host"),
+        ({"kind": "hosts"}, "`context.kind` must be one of host, device_windows, damped_statistics"),
         ({"kind": "host", "window": 1}, "`context.window` is unknown here; the names are windows"),
+        ({"kind": "host", "prefixes": 1}, "`context.prefixes`"),
         ({"kind": "host", "max_entities": "many"}, "`context.max_entities`"),
         (qg.HostContext(windows=()), "`windows` must be 1 to 8 lengths, ascending"),
         (3, "`context` must be a `HostContext`"),
+        (qg.DeviceWindows(window=0), "`window` must be 1 to 86400 seconds"),
+        (qg.DeviceWindows(), "used with a schema that has one of the columns latency_ms"),
+        (qg.DampedStatistics(max_entities=1), "`max_entities` must be 16 to 10000000"),
     ]
     for context, message in cases:
         with pytest.raises(qg.errors.InvalidArgumentError, match=message):

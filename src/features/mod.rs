@@ -10,7 +10,9 @@ use crate::arrow::array::RecordBatch;
 use ndarray::{Array2, ArrayViewMut2, s};
 
 pub use context::{
-    BeaconScore, Context, ContextConfig, HostContext, HostContextConfig, HostContextCounts, beacon_score,
+    BeaconScore, Context, ContextConfig, DampedStatistics, DampedStatisticsConfig, DampedStatisticsCounts,
+    DeviceWindows, DeviceWindowsConfig, DeviceWindowsCounts, HostContext, HostContextConfig,
+    HostContextCounts, beacon_score,
 };
 pub(crate) use context::{extended, replay};
 pub use encode::{

@@ -101,6 +101,55 @@ impl Assessor<'_> {
         Ok(rows)
     }
 
+    /// The states of the guard's contexts, in their order, which [`Assessor::restore_contexts`] reads.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::save`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::features::HostContextConfig;
+    /// use qosguard::{Guard, simulate};
+    ///
+    /// let flows = simulate::table(&simulate::FlowSimulatorConfig { rows: 1_000, ..Default::default() })?;
+    /// let guard = Guard::builder().context(HostContextConfig::default()).fit(&flows)?;
+    /// let mut assessor = guard.bind(flows.schema())?;
+    /// assessor.assess(&flows.batches()[0].slice(0, 400))?;
+    /// let states = assessor.save_contexts()?;
+    ///
+    /// let mut restored = guard.bind(flows.schema())?;
+    /// restored.restore_contexts(&states)?;
+    /// let rest = flows.batches()[0].slice(400, 600);
+    /// assert_eq!(restored.assess(&rest)?.scores(), assessor.assess(&rest)?.scores());
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn save_contexts(&self) -> Result<Vec<Vec<u8>>> {
+        self.contexts.iter().map(|context| context.save()).collect()
+    }
+
+    /// Continues from the states of an assessor of the same guard and schema. After an error the contexts are what they were.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CorruptArtifact`] for another number of states than contexts; as [`Context::restore`].
+    pub fn restore_contexts(&mut self, states: &[Vec<u8>]) -> Result<()> {
+        if states.len() != self.contexts.len() {
+            let reason = format!("{} states for {} contexts", states.len(), self.contexts.len());
+            return Err(Error::CorruptArtifact { path: "context state".into(), reason });
+        }
+        let stages = &self.bound.guard.stages;
+        let mut contexts = Vec::new();
+        for (config, state) in stages.contexts.iter().zip(states) {
+            let mut context = config.start(&stages.schema)?;
+            context.restore(state)?;
+            contexts.push(context);
+        }
+        self.contexts = contexts;
+        Ok(())
+    }
+
     /// The bound schema with the columns of the guard's contexts.
     pub const fn schema(&self) -> &Arc<Schema> {
         &self.schema

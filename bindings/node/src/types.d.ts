@@ -30,14 +30,36 @@ export interface FeaturizerOptions {
 }
 
 /** What records are given of the records before them: a kind with its defaults, or its settings. */
-export type ContextOptions = 'host' | HostContextOptions
+export type ContextOptions =
+  | 'host' | 'device_windows' | 'damped_statistics'
+  | HostContextOptions | DeviceWindowsOptions | DampedStatisticsOptions
 
 /** What sources, destinations and pairs of both did in sliding windows. The schema needs a time and an address. */
 export interface HostContextOptions {
   kind: 'host'
   /** Lengths of the windows in seconds, ascending, 1 to 8 of them, each 0.1 to 86,400; default: 2, 10, 60 and 300. */
   windows?: ReadonlyArray<number>
-  /** Sources, destinations and pairs that are kept, of each kind, 16 to 10,000,000; default: 16,384. */
+  /** Sources, destinations, pairs and prefixes that are kept, of each kind, 16 to 10,000,000; default: 16,384. */
+  maxEntities?: number
+  /** Whether also prefixes of sources and of destinations are counted, /24 of IPv4 and /64 of IPv6; default: false. */
+  prefixes?: boolean
+}
+
+/** What each device reported in its current window. The schema needs a time, an entity and the numbers of device logs. */
+export interface DeviceWindowsOptions {
+  kind: 'device_windows'
+  /** Length of a window in seconds, 1 to 86,400; default: 30. */
+  window?: number
+  /** Logs of a window from which on it has values, 2 to 1,000,000; default: 5. */
+  minLogs?: number
+  /** Devices that are kept, 16 to 10,000,000; default: 16,384. */
+  maxDevices?: number
+}
+
+/** What sources, channels and sockets sent, where what is older counts less. The schema needs a time, two addresses and bytes. */
+export interface DampedStatisticsOptions {
+  kind: 'damped_statistics'
+  /** Sources, channels and sockets that are kept, of each kind, 16 to 10,000,000; default: 16,384. */
   maxEntities?: number
 }
 

@@ -150,7 +150,8 @@ pub(crate) struct Train {
     #[arg(long, value_name = "auto|KIND|FILE", default_value = "isolation_forest")]
     pub(crate) detector: String,
     /// Columns that tell each record about the records before it: `host` for what its source, destination and pair did in the
-    /// last seconds and minutes, or a JSON file with its settings
+    /// last seconds and minutes, `device_windows` for what a device reported in the last 30 s, `damped_statistics` for the bytes
+    /// of hosts and sockets with weights that fade, or a JSON file with the settings of one
     #[arg(long, value_name = "KIND|FILE")]
     pub(crate) context: Vec<String>,
     /// QoS policy, a TOML, YAML or JSON file

@@ -1,8 +1,20 @@
 //! Contexts: stateful transforms in event time that append columns to records, such as what a host did lately.
 
 mod beacon;
+mod address;
+mod append;
+mod arrivals;
+mod cells;
+mod clock;
+mod damped;
+mod device;
+mod entities;
+#[cfg(test)]
+mod forged;
 mod host;
+mod kept;
 mod replay;
+mod state;
 
 use std::fmt::Debug;
 
@@ -13,6 +25,8 @@ use crate::error::Result;
 use crate::telemetry::{Column, Schema};
 
 pub use beacon::{BeaconScore, beacon_score};
+pub use damped::{DampedStatistics, DampedStatisticsConfig, DampedStatisticsCounts};
+pub use device::{DeviceWindows, DeviceWindowsConfig, DeviceWindowsCounts};
 pub use host::{HostContext, HostContextConfig, HostContextCounts};
 pub(crate) use replay::{extended, replay};
 
@@ -33,6 +47,44 @@ pub trait Context: Debug + Send {
     ///
     /// [`Error::SchemaMismatch`](crate::Error::SchemaMismatch) that names the columns that are missing.
     fn push(&mut self, batch: &RecordBatch) -> Result<RecordBatch>;
+
+    /// The whole state as bytes, which [`Context::restore`] reads: clocks, windows, entities and counters.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a state that has no binary form.
+    fn save(&self) -> Result<Vec<u8>>;
+
+    /// Replaces the state by one that [`Context::save`] wrote, of a context with the same settings for the same schema.
+    ///
+    /// From then on, it returns the same bits as the context that was saved. After an error the state is what it was.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CorruptArtifact`](crate::Error::CorruptArtifact) for bytes that are not an intact state, or the state of a
+    /// context with other settings or for another schema; [`Error::FormatTooNew`](crate::Error::FormatTooNew) for a state of
+    /// a newer release.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::features::{ContextConfig, HostContextConfig};
+    /// use qosguard::simulate::{self, FlowSimulatorConfig};
+    ///
+    /// let flows = simulate::table(&FlowSimulatorConfig { rows: 500, ..Default::default() })?;
+    /// let (first, rest) = (flows.batches()[0].slice(0, 200), flows.batches()[0].slice(200, 300));
+    /// let config = ContextConfig::from(HostContextConfig::default());
+    /// let mut context = config.start(flows.schema())?;
+    /// context.push(&first)?;
+    /// let state = context.save()?;
+    ///
+    /// let mut restored = config.start(flows.schema())?;
+    /// restored.restore(&state)?;
+    /// assert_eq!(restored.push(&rest)?, context.push(&rest)?);
+    /// assert!(restored.restore(&state[1..]).is_err());
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    fn restore(&mut self, state: &[u8]) -> Result<()>;
 }
 
 /// Settings of a context, by kind.
@@ -53,6 +105,10 @@ pub enum ContextConfig {
     /// What sources, destinations and pairs of both did lately.
     #[serde(rename = "host")]
     HostContext(HostContextConfig),
+    /// What each device reported in its current window.
+    DeviceWindows(DeviceWindowsConfig),
+    /// What sources, channels and sockets sent, where what is older counts less.
+    DampedStatistics(DampedStatisticsConfig),
 }
 
 impl From<HostContextConfig> for ContextConfig {
@@ -61,15 +117,29 @@ impl From<HostContextConfig> for ContextConfig {
     }
 }
 
+impl From<DeviceWindowsConfig> for ContextConfig {
+    fn from(config: DeviceWindowsConfig) -> Self {
+        Self::DeviceWindows(config)
+    }
+}
+
+impl From<DampedStatisticsConfig> for ContextConfig {
+    fn from(config: DampedStatisticsConfig) -> Self {
+        Self::DampedStatistics(config)
+    }
+}
+
 impl ContextConfig {
     /// An empty context for records of a schema.
     ///
     /// # Errors
     ///
-    /// As [`HostContext::new`].
+    /// As [`HostContext::new`], [`DeviceWindows::new`] and [`DampedStatistics::new`].
     pub fn start(&self, schema: &Schema) -> Result<Box<dyn Context>> {
         match self {
             Self::HostContext(config) => Ok(Box::new(HostContext::new(config, schema)?)),
+            Self::DeviceWindows(config) => Ok(Box::new(DeviceWindows::new(config, schema)?)),
+            Self::DampedStatistics(config) => Ok(Box::new(DampedStatistics::new(config, schema)?)),
         }
     }
 }

@@ -33,15 +33,20 @@ pub struct HostContextConfig {
     ///
     /// A window has 8 buckets of whole hundredths of a second, so its length is rounded up to a multiple of .08 s.
     pub windows: Vec<f64>,
-    /// Sources, destinations and pairs that are kept, of each kind, 16 to 10,000,000; default: 16,384.
+    /// Sources, destinations, pairs and prefixes that are kept, of each kind, 16 to 10,000,000; default: 16,384.
     ///
     /// The one seen longest ago makes room for a new one.
     pub max_entities: usize,
+    /// Whether also prefixes of sources and of destinations are counted, /24 of IPv4 and /64 of IPv6; default: `false`.
+    ///
+    /// A scan of a whole network, or one that comes from many addresses of a network, shows there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub prefixes: bool,
 }
 
 impl Default for HostContextConfig {
     fn default() -> Self {
-        Self { windows: vec![2.0, 10.0, 60.0, 300.0], max_entities: 16_384 }
+        Self { windows: vec![2.0, 10.0, 60.0, 300.0], max_entities: 16_384, prefixes: false }
     }
 }
 

@@ -1,5 +1,7 @@
 //! How many different items each entity saw in its windows: exact for few, estimated for many.
 
+use serde::{Deserialize, Serialize};
+
 use super::rings::{Mark, Rings};
 
 /// Items that are kept exactly.
@@ -16,6 +18,15 @@ struct Set {
     bitmap: u32,
     ticks: [u32; EXACT],
     items: [u64; EXACT],
+}
+
+/// The items of one entity as a value that can be written and read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum SavedItems {
+    /// Ticks and items.
+    Exact(Vec<(u32, u64)>),
+    /// The ticks of the cells of a bitmap.
+    Cells(Vec<u32>),
 }
 
 /// The sets of every entity of a scope.
@@ -98,6 +109,40 @@ impl DistinctSets {
         }
         let at = self.sets[entity].bitmap as usize * CELLS + cell(item);
         renew(rings, entity, marks, lane, &mut self.cells[at], tick);
+    }
+
+    /// The items of an entity.
+    pub(super) fn saved(&self, entity: usize) -> SavedItems {
+        let set = &self.sets[entity];
+        if set.bitmap != NONE {
+            let start = set.bitmap as usize * CELLS;
+            return SavedItems::Cells(self.cells[start..start + CELLS].to_vec());
+        }
+        let (ticks, items) = (set.ticks.iter().copied(), set.items.iter().copied());
+        SavedItems::Exact(ticks.zip(items).take(set.len as usize).collect())
+    }
+
+    /// Sets the items of an entity to saved ones. Returns whether they fit and are of ticks up to `latest`.
+    pub(super) fn restore(&mut self, entity: usize, saved: &SavedItems, latest: u32) -> bool {
+        self.clear(entity);
+        match saved {
+            SavedItems::Exact(items) if items.len() <= EXACT => {
+                let set = &mut self.sets[entity];
+                set.len = items.len() as u32;
+                for (at, &(tick, item)) in items.iter().enumerate() {
+                    (set.ticks[at], set.items[at]) = (tick, item);
+                }
+                items.iter().all(|&(tick, _)| tick <= latest)
+            }
+            SavedItems::Cells(cells) if cells.len() == CELLS => {
+                let bitmap = self.new_bitmap();
+                self.sets[entity].bitmap = bitmap;
+                let start = bitmap as usize * CELLS;
+                self.cells[start..start + CELLS].copy_from_slice(cells);
+                cells.iter().all(|&tick| tick <= latest)
+            }
+            SavedItems::Exact(_) | SavedItems::Cells(_) => false,
+        }
     }
 
     /// How many items there are, where the rings counted `counted`.
@@ -188,6 +233,19 @@ mod tests {
         one.see(9, 1600);
         assert_eq!(one.read(0), 1.0, "200 ticks hold the last one only");
         assert_eq!(one.read(1), 6.0);
+    }
+
+    #[test]
+    fn saved_items_are_checked() {
+        let mut sets = DistinctSets::new(0);
+        sets.grow();
+        assert!(sets.restore(0, &SavedItems::Exact(vec![(9, 1); EXACT]), 9));
+        assert!(!sets.restore(0, &SavedItems::Exact(vec![(9, 1); EXACT + 1]), 9));
+        assert!(!sets.restore(0, &SavedItems::Exact(vec![(10, 1)]), 9), "after the newest record");
+        assert!(sets.restore(0, &SavedItems::Cells(vec![9; CELLS]), 9));
+        assert!(!sets.restore(0, &SavedItems::Cells(vec![9; CELLS - 1]), 9));
+        assert!(!sets.restore(0, &SavedItems::Cells(vec![10; CELLS]), 9));
+        assert_eq!(sets.cells.len(), CELLS, "the bitmap is used again");
     }
 
     #[test]

@@ -1,12 +1,12 @@
 //! Which columns of a schema the host context reads, and their cells in a batch.
 
-use std::net::IpAddr;
-
 use super::failed::Ending;
 use super::{Counted, Flow};
-use crate::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
+use crate::arrow::array::{Array, RecordBatch, StringArray};
 use crate::error::{Error, Result};
-use crate::telemetry::{Column, Field, Kind, Role, Schema, read_address};
+use crate::features::context::address::entity;
+use crate::features::context::cells::{Columns, Numbers, Times};
+use crate::telemetry::{Column, Field, Kind, Role, Schema};
 
 /// The columns of a schema that the host context reads.
 #[derive(Clone, Debug)]
@@ -138,48 +138,13 @@ impl Inputs {
     /// # Errors
     ///
     /// [`Error::SchemaMismatch`] that names the columns that are missing or of another type.
-    pub(super) fn bind<'a>(&'a self, batch: &'a RecordBatch) -> Result<Cells<'a>> {
-        let of_kind = |column: &Column| {
-            let array = batch.column_by_name(&column.name)?.as_any();
-            let fits = if column.kind == Kind::Text {
-                array.is::<StringArray>()
-            } else {
-                array.is::<Float64Array>()
-            };
-            fits.then_some(array)
-        };
-        let mut missing: Vec<String> =
-            self.columns().filter(|column| of_kind(column).is_none()).map(|c| c.name.clone()).collect();
-        if !missing.is_empty() {
-            missing.sort_unstable();
-            missing.dedup();
-            return Err(Error::SchemaMismatch {
-                place: "record batch".into(),
-                schema: self.schema.clone(),
-                missing,
-                unknown: Vec::new(),
-            });
-        }
-        let texts = |column: &Option<Column>| of_kind(column.as_ref()?)?.downcast_ref::<StringArray>();
-        let numbers = |column: &'a Option<Column>| {
-            let column = column.as_ref()?;
-            Some(Numbers { cells: of_kind(column)?.downcast_ref()?, factor: column.factor() })
-        };
-        let time = of_kind(&self.time);
-        let clock = match time.and_then(|array| array.downcast_ref::<StringArray>()) {
-            Some(texts) => {
-                let read = self.time.time_reader();
-                Times::Read(texts.iter().map(|cell| cell.and_then(&read)).collect())
-            }
-            None => Times::Numbers(Numbers {
-                cells: time
-                    .and_then(|array| array.downcast_ref())
-                    .ok_or_else(|| Error::invalid("context", "used with a time column", &self.time.name))?,
-                factor: self.time.factor(),
-            }),
-        };
+    pub(super) fn bind<'a>(&self, batch: &'a RecordBatch) -> Result<Cells<'a>> {
+        let columns = Columns(batch);
+        columns.check(&self.schema, self.columns())?;
+        let texts = |column: &Option<Column>| columns.texts(column.as_ref());
+        let numbers = |column: &Option<Column>| columns.numbers(column.as_ref());
         Ok(Cells {
-            clock,
+            clock: columns.times(&self.time)?,
             src: texts(&self.src),
             dst: texts(&self.dst),
             dst_port: numbers(&self.dst_port),
@@ -196,28 +161,6 @@ impl Inputs {
             reply_bytes: numbers(&self.reply_bytes),
         })
     }
-}
-
-/// Numbers of one column, in the unit of its field.
-#[derive(Clone, Copy)]
-struct Numbers<'a> {
-    cells: &'a Float64Array,
-    factor: f64,
-}
-
-impl Numbers<'_> {
-    /// A finite number.
-    fn get(self, row: usize) -> Option<f64> {
-        let value = self.cells.values()[row] * self.factor;
-        (self.cells.is_valid(row) && value.is_finite()).then_some(value)
-    }
-}
-
-/// The times of a batch.
-enum Times<'a> {
-    Numbers(Numbers<'a>),
-    /// Of text.
-    Read(Vec<Option<f64>>),
 }
 
 /// The cells of one batch that the host context reads.
@@ -242,10 +185,7 @@ pub(super) struct Cells<'a> {
 impl Cells<'_> {
     /// The time of a row, in seconds since the epoch.
     pub(super) fn time(&self, row: usize) -> Option<f64> {
-        match &self.clock {
-            Times::Numbers(numbers) => numbers.get(row),
-            Times::Read(times) => times[row],
-        }
+        self.clock.get(row)
     }
 
     /// The addresses of a row.
@@ -278,70 +218,5 @@ impl Cells<'_> {
             packets: amount(self.packets[0]) + amount(self.packets[1]),
             failed: ending.failed(),
         }
-    }
-}
-
-/// An address as the number of its entity: all of IPv4, the first 64 bits of IPv6.
-fn entity(texts: Option<&StringArray>, row: usize) -> Option<u64> {
-    let texts = texts.filter(|texts| texts.is_valid(row))?;
-    let text = texts.value(row);
-    let address = match ipv4(text) {
-        Some(address) => return Some(v4(address)),
-        None => read_address(text)?,
-    };
-    Some(match address.to_canonical() {
-        IpAddr::V4(address) => v4(address.to_bits()),
-        // No global address begins with 16 zero bits, so that no IPv6 prefix equals an IPv4 address.
-        IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
-    })
-}
-
-fn v4(address: u32) -> u64 {
-    1 << 32 | u64::from(address)
-}
-
-/// Four decimal numbers without leading zeros, which is how nearly every address is written.
-fn ipv4(text: &str) -> Option<u32> {
-    let (mut address, mut number, mut digits, mut dots) = (0_u32, 0_u32, 0, 0);
-    for byte in text.bytes() {
-        match byte {
-            b'0'..=b'9' if digits == 0 || (number != 0 && digits < 3) => {
-                number = number * 10 + u32::from(byte - b'0');
-                digits += 1;
-            }
-            b'.' if digits > 0 && dots < 3 && number < 256 => {
-                address = address << 8 | number;
-                (number, digits, dots) = (0, 0, dots + 1);
-            }
-            _ => return None,
-        }
-    }
-    (dots == 3 && digits > 0 && number < 256).then_some(address << 8 | number)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_are_entities() {
-        let texts = StringArray::from(vec![
-            Some("10.0.0.1"),
-            Some(" 10.0.0.1"),
-            Some("::ffff:10.0.0.1"),
-            Some("2001:db8::1"),
-            Some("2001:db8::ffff"),
-            Some("2001:db8:0:1::1"),
-            Some("printer"),
-            Some("10.0.0.256"),
-            Some("10.0.0.10"),
-            None,
-        ]);
-        let of = |row| entity(Some(&texts), row);
-        assert_eq!(of(0), Some(0x1_0A00_0001));
-        assert!((0..3).all(|row| of(row) == of(0)));
-        assert!(of(3) == of(4) && of(3) != of(5) && of(3).is_some());
-        assert_eq!((of(6), of(7), of(9)), (None, None, None));
-        assert_ne!(of(8), of(0));
     }
 }

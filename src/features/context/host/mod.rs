@@ -1,26 +1,26 @@
 //! The host context: what sources, destinations and pairs did in sliding windows.
 
-mod clock;
 mod columns;
 mod config;
 mod distinct;
-mod entities;
 mod failed;
+mod grouping;
 mod inputs;
 mod rings;
+mod saved;
 mod scope;
 
-use std::sync::Arc;
+use serde::{Deserialize, Serialize};
 
-use crate::arrow::array::{ArrayRef, Float64Array, RecordBatch};
-use crate::arrow::buffer::NullBuffer;
-use crate::arrow::datatypes::{DataType, Field as ArrowField, Schema as ArrowSchema};
+use crate::arrow::array::RecordBatch;
 use crate::error::{Error, Result};
 use crate::telemetry::{Column, Schema};
 
-use super::Context;
-use clock::{EventClock, Place, TICKS};
-use entities::Key;
+use super::append::Appended;
+use super::clock::{EventClock, Place, TICKS};
+use super::entities::Key;
+use super::{Context, state};
+use grouping::Grouping;
 use inputs::{Cells, Inputs};
 use rings::{BUCKETS, Mark};
 use scope::Scope;
@@ -29,8 +29,6 @@ pub use config::HostContextConfig;
 
 /// Records that are held back until the clock is confirmed, at most.
 const MAX_PENDING: usize = 8;
-/// Rows whose values are written to the columns together.
-const TILE: usize = 64;
 
 /// Which values the columns of a source allow.
 #[derive(Clone, Copy, Debug)]
@@ -53,7 +51,7 @@ impl Counted {
 }
 
 /// What one record adds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Flow {
     tick: u32,
     port: Option<u16>,
@@ -66,7 +64,7 @@ struct Flow {
 }
 
 /// A record: its time and the times of its flow in seconds since the epoch.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Record {
     time: f64,
     src: Option<u64>,
@@ -84,7 +82,7 @@ pub struct HostContextCounts {
     pub future: u64,
     /// Records without a time, or without a readable address: their columns are null.
     pub unplaced: u64,
-    /// Sources, destinations and pairs that made room for others.
+    /// Sources, destinations, pairs and prefixes that made room for others.
     pub evicted: u64,
 }
 
@@ -115,6 +113,8 @@ pub struct HostContextCounts {
 #[derive(Clone, Debug)]
 pub struct HostContext {
     inputs: Inputs,
+    /// What its states belong to.
+    owner: state::Owner,
     columns: Vec<Column>,
     /// Where the record at hand is in each window.
     marks: Vec<Mark>,
@@ -123,13 +123,10 @@ pub struct HostContext {
     clock: EventClock,
     /// Records that are ahead of the clock, in the order that they came.
     pending: Vec<Record>,
-    src: Option<Scope>,
-    dst: Option<Scope>,
-    pair: Option<Scope>,
+    /// In the order of their columns.
+    scopes: Vec<(Grouping, Scope)>,
     late: u64,
     unplaced: u64,
-    /// Values of the rows of a tile, for [`Context::push`].
-    tile: Vec<f64>,
 }
 
 impl HostContext {
@@ -146,45 +143,38 @@ impl HostContext {
         let width = |window: &f64| (window * TICKS / f64::from(BUCKETS) - 1e-9).ceil() as u32;
         let marks: Vec<Mark> = config.windows.iter().map(|window| Mark::new(width(window))).collect();
         let (has_src, has_dst) = inputs.ends();
-        let has_both = has_src && has_dst;
-        let mut columns = Vec::new();
-        let mut scope = |name, is_there: bool, has_peers| {
-            is_there.then(|| {
-                columns.extend(columns::columns(name, &config.windows, counted, has_peers));
-                Scope::new(counted, has_peers, config.windows.len(), config.max_entities)
-            })
-        };
-        let src = scope("src", has_src, has_both);
-        let dst = scope("dst", has_dst, has_both);
-        let pair = scope("pair", has_both, false);
+        let (mut columns, mut scopes) = (Vec::new(), Vec::new());
+        for grouping in Grouping::of((has_src, has_dst), config.prefixes) {
+            let has_peers = has_src && has_dst && grouping.has_peers();
+            columns.extend(columns::columns(grouping.name(), &config.windows, counted, has_peers));
+            scopes
+                .push((grouping, Scope::new(counted, has_peers, config.windows.len(), config.max_entities)));
+        }
         if let Some(taken) = columns.iter().find(|column| schema.index_of(&column.name).is_some()) {
             return Err(Error::invalid("context", "used with a schema without its columns", &taken.name));
         }
         let longest = marks.last().map_or(1, |mark| mark.width);
         Ok(Self {
+            owner: state::owner("host", config, inputs.columns().chain(&columns))?,
             inputs,
             span: f64::from(longest * BUCKETS) / TICKS,
             marks,
             clock: EventClock::default(),
             pending: Vec::with_capacity(MAX_PENDING),
-            src,
-            dst,
-            pair,
+            scopes,
             late: 0,
             unplaced: 0,
-            tile: vec![0.0; TILE * columns.len()],
             columns,
         })
     }
 
     /// What could not be counted like the others so far.
     pub fn counts(&self) -> HostContextCounts {
-        let scopes = [&self.src, &self.dst, &self.pair];
         HostContextCounts {
             late: self.late,
             future: self.clock.future,
             unplaced: self.unplaced,
-            evicted: scopes.into_iter().flatten().map(Scope::evicted).sum(),
+            evicted: self.scopes.iter().map(|(_, scope)| scope.evicted()).sum(),
         }
     }
 
@@ -222,9 +212,7 @@ impl HostContext {
                 self.count(&record, tick, out);
             }
             Place::Restart(tick) => {
-                for scope in [&mut self.src, &mut self.dst, &mut self.pair].into_iter().flatten() {
-                    scope.clear();
-                }
+                self.scopes.iter_mut().for_each(|(_, scope)| scope.clear());
                 self.count_pending();
                 self.count(&record, tick, out);
             }
@@ -270,21 +258,13 @@ impl HostContext {
         out: &mut [f64],
         mut f: impl FnMut(&mut Scope, Key, &[Mark], Option<u64>, &mut [f64]),
     ) {
-        let windows = self.marks.len();
-        let (src, dst) = (record.src, record.dst);
-        let kinds = [
-            (&mut self.src, src.map(|src| (src, 0)), dst),
-            (&mut self.dst, dst.map(|dst| (dst, 0)), src),
-            (&mut self.pair, src.zip(dst), None),
-        ];
         let mut rest = out;
-        for (scope, key, peer) in kinds {
-            let Some(scope) = scope else { continue };
-            let n = (windows * scope.values()).min(rest.len());
+        for (grouping, scope) in &mut self.scopes {
+            let n = (self.marks.len() * scope.values()).min(rest.len());
             let (out, others) = rest.split_at_mut(n);
             rest = others;
-            match key {
-                Some(key) => f(scope, key, &self.marks, peer, out),
+            match grouping.key(record) {
+                Some(key) => f(scope, key, &self.marks, grouping.peer(record), out),
                 None => out.fill(f64::NAN),
             }
         }
@@ -304,36 +284,18 @@ impl Context for HostContext {
     }
 
     fn push(&mut self, batch: &RecordBatch) -> Result<RecordBatch> {
-        let inputs = self.inputs.clone();
-        let cells = inputs.bind(batch)?;
-        let (n, width) = (batch.num_rows(), self.columns.len());
-        let mut values: Vec<Vec<f64>> = (0..width).map(|_| Vec::with_capacity(n)).collect();
-        let mut tile = std::mem::take(&mut self.tile);
-        for start in (0..n).step_by(TILE) {
-            let rows = TILE.min(n - start);
-            for (row, out) in tile.chunks_exact_mut(width).take(rows).enumerate() {
-                self.row(&cells, start + row, out);
-            }
-            for (column, values) in values.iter_mut().enumerate() {
-                values.extend((0..rows).map(|row| tile[row * width + column]));
-            }
-        }
-        self.tile = tile;
-        append(batch, &self.columns, values)
+        let cells = self.inputs.bind(batch)?;
+        let mut appended = Appended::new(self.columns.len(), batch.num_rows());
+        appended.fill(|row, out| self.row(&cells, row, out));
+        appended.to(batch, &self.columns)
     }
-}
 
-/// A batch with more columns of numbers; NaN is null.
-fn append(batch: &RecordBatch, columns: &[Column], values: Vec<Vec<f64>>) -> Result<RecordBatch> {
-    let mut fields: Vec<_> = batch.schema().fields().iter().cloned().collect();
-    let mut arrays = batch.columns().to_vec();
-    for (column, values) in columns.iter().zip(values) {
-        fields.push(Arc::new(ArrowField::new(&column.name, DataType::Float64, true)));
-        let is_null = values.iter().any(|value| value.is_nan());
-        let nulls = is_null.then(|| values.iter().map(|value| !value.is_nan()).collect::<NullBuffer>());
-        let array: ArrayRef = Arc::new(Float64Array::new(values.into(), nulls));
-        arrays.push(array);
+    fn save(&self) -> Result<Vec<u8>> {
+        state::write(&self.owner, &self.written())
     }
-    RecordBatch::try_new(Arc::new(ArrowSchema::new(fields)), arrays)
-        .map_err(|error| Error::invalid("records", "columns of one length", error))
+
+    fn restore(&mut self, state: &[u8]) -> Result<()> {
+        let saved = state::read(&self.owner, state)?;
+        self.replace(saved).ok_or_else(|| state::corrupt("the state contains values that no context has"))
+    }
 }

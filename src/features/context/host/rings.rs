@@ -1,5 +1,7 @@
 //! What entities counted in the windows: rings of buckets in one block of memory.
 
+mod saved;
+
 use std::ops::Range;
 
 /// Buckets of a window.
@@ -9,6 +11,9 @@ const SLOTS: u32 = 2 * BUCKETS;
 /// Counts and amounts of a bucket, so that one addition of four numbers adds them all.
 const LANES: usize = 4;
 
+pub(super) use saved::SavedWindow;
+
+/// Sums of counts wrap at 2^32.
 pub(super) type Counts = [u32; LANES];
 pub(super) type Amounts = [f64; LANES];
 
@@ -172,7 +177,7 @@ impl Rings {
                 let ring = &mut self.counts[at];
                 reach(&mut head.counts, mark.bucket, ring, [0; LANES]);
                 for (sum, count) in ring[(mark.bucket % BUCKETS) as usize].iter_mut().zip(counts) {
-                    *sum += count;
+                    *sum = sum.wrapping_add(count);
                 }
             }
             let open = open(head.bucket);
@@ -196,7 +201,8 @@ impl Rings {
             }
             self.uncount(at, mark.width, lane, seen);
             if self.heads[at].holds(mark.bucket) {
-                self.counts[at][(mark.bucket % BUCKETS) as usize][lane] += 1;
+                let count = &mut self.counts[at][(mark.bucket % BUCKETS) as usize][lane];
+                *count = count.wrapping_add(1);
             }
         }
     }
@@ -229,12 +235,12 @@ impl Rings {
     /// What a window counted, as it ended with the record of a mark.
     pub(super) fn read(&self, entity: usize, window: usize, mark: &Mark) -> (Counts, Amounts) {
         let at = self.of(entity).start + window;
-        let (mut counts, mut amounts) = ([0; LANES], [0.0; LANES]);
+        let (mut counts, mut amounts) = ([0_u32; LANES], [0.0; LANES]);
         let oldest = (mark.bucket + 1).saturating_sub(BUCKETS);
         let within = |(first, last): (u32, u32)| first.max(oldest)..=last.min(mark.bucket);
         for bucket in within(self.heads[at].counts) {
             for (sum, count) in counts.iter_mut().zip(self.counts[at][(bucket % BUCKETS) as usize]) {
-                *sum += count;
+                *sum = sum.wrapping_add(count);
             }
         }
         for bucket in within(self.heads[at].amounts) {

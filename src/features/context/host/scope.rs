@@ -1,9 +1,12 @@
 //! What is counted for one kind of entity: sources, destinations or pairs.
 
-use super::distinct::DistinctSets;
-use super::entities::{Entities, Key, Slot};
-use super::rings::{BUCKETS, Mark, Rings};
+use serde::{Deserialize, Serialize, Serializer};
+
+use super::distinct::{DistinctSets, SavedItems};
+use super::rings::{BUCKETS, Mark, Rings, SavedWindow};
 use super::{Counted, Flow};
+use crate::features::context::entities::{Entities, Key, Slot};
+use crate::features::context::state::is_counter;
 
 /// The counts and amounts of every entity of a kind.
 #[derive(Clone, Debug)]
@@ -17,6 +20,43 @@ pub(super) struct Scope {
     ports: DistinctSets,
     /// Slots that have memory; the first one is for records that are read ahead.
     slots: usize,
+}
+
+/// A scope as a value that can be read; the serialization of a [`Scope`] writes the same.
+#[derive(Debug, Deserialize)]
+pub(super) struct SavedScope {
+    evicted: u64,
+    /// The one seen longest ago first.
+    entities: Vec<SavedEntity>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct SavedEntity {
+    key: Key,
+    windows: Vec<SavedWindow>,
+    peers: SavedItems,
+    ports: SavedItems,
+}
+
+/// The entities of a scope, written one after the other.
+struct EntitiesOf<'a>(&'a Scope);
+
+impl Serialize for EntitiesOf<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(scope) = self;
+        serializer.collect_seq(scope.entities.oldest_first().into_iter().map(|(key, slot)| SavedEntity {
+            key,
+            windows: scope.rings.saved(slot + 1),
+            peers: scope.peers.saved(slot + 1),
+            ports: scope.ports.saved(slot + 1),
+        }))
+    }
+}
+
+impl Serialize for Scope {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.entities.evicted, EntitiesOf(self)).serialize(serializer)
+    }
 }
 
 /// The slot of records that are read ahead or alone.
@@ -44,6 +84,28 @@ impl Scope {
         };
         scope.grow();
         scope
+    }
+
+    /// A scope like this one with a saved state, up to the tick `latest`; `None` for a state that does not fit.
+    pub(super) fn restored(&self, saved: &SavedScope, marks: &[Mark], latest: u32) -> Option<Self> {
+        let capacity = self.entities.capacity();
+        if saved.entities.len() > capacity || !is_counter(saved.evicted) {
+            return None;
+        }
+        let mut scope = Self::new(self.counted, self.has_peers, marks.len(), capacity);
+        for entity in &saved.entities {
+            // An entity that is there twice has a slot already.
+            let Slot::New(slot) = scope.entities.see(entity.key) else { return None };
+            scope.grow();
+            let fits = scope.rings.restore(slot + 1, &entity.windows, marks, latest)
+                && scope.peers.restore(slot + 1, &entity.peers, latest)
+                && scope.ports.restore(slot + 1, &entity.ports, latest);
+            if !fits {
+                return None;
+            }
+        }
+        scope.entities.evicted = saved.evicted;
+        Some(scope)
     }
 
     /// Entities that made room for others.

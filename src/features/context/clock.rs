@@ -1,5 +1,9 @@
 //! The event clock of a context: where a record belongs in time, and what one wrong clock must not do.
 
+use serde::{Deserialize, Serialize};
+
+use super::state::is_counter;
+
 /// Ticks of one second.
 pub(super) const TICKS: f64 = 100.0;
 /// A record so many seconds after the newest one does not move the clock by itself.
@@ -27,7 +31,7 @@ pub(super) enum Place {
 /// The first record sets the clock, and each newer record moves it, up to [`MAX_AHEAD`]. A record further ahead is held
 /// back until a record of another source follows that is ahead too, or [`CONFIRMATIONS`] in all; a record near the clock
 /// in between drops it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct EventClock {
     /// Seconds since the epoch of tick 0.
     origin: f64,
@@ -44,6 +48,13 @@ pub(super) struct EventClock {
 }
 
 impl EventClock {
+    /// Whether a clock that was read can go on: its times are in order and in the range of ticks.
+    pub(super) fn is_intact(&self) -> bool {
+        let ticks = self.exact(self.latest);
+        let is_set = self.origin.is_finite() && (1.0..f64::from(u32::MAX)).contains(&ticks);
+        (is_set || self.accepted == 0) && self.ahead < CONFIRMATIONS && is_counter(self.future)
+    }
+
     /// The tick of the newest record.
     pub(super) fn latest(&self) -> u32 {
         self.tick(self.latest)
@@ -153,5 +164,21 @@ mod tests {
         clock.place(1e9, 1, 300.0);
         assert!(matches!(clock.place(1000.0, 2, 300.0), Place::Restart(_)));
         assert_eq!((clock.latest, clock.future), (1000.0, 1));
+    }
+
+    #[test]
+    fn a_clock_that_was_read_is_checked() {
+        let mut clock = EventClock::default();
+        assert!(clock.is_intact());
+        clock.place(1e9, 1, 300.0);
+        assert!(clock.is_intact());
+        let broken = [
+            EventClock { origin: f64::NAN, ..clock.clone() },
+            EventClock { origin: 2e9, ..clock.clone() },
+            EventClock { latest: 1e12, ..clock.clone() },
+            EventClock { ahead: CONFIRMATIONS, ..clock.clone() },
+            EventClock { future: u64::MAX, ..clock.clone() },
+        ];
+        assert!(broken.iter().all(|clock| !clock.is_intact()), "{broken:?}");
     }
 }

@@ -1,8 +1,9 @@
 //! Which entities are kept: an index over slots, and their order by when they were last seen.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
-/// An entity: an address, or the two of a pair. IPv6 addresses count by their first 64 bits.
+/// An entity of most contexts: an address, the two of a pair, or a device. IPv6 addresses count by their first 64 bits.
 pub(super) type Key = (u64, u64);
 
 /// No slot.
@@ -10,10 +11,10 @@ const NONE: u32 = u32::MAX;
 
 /// A bounded set of entities, each with a slot below [`Entities::len`]; the one seen longest ago makes room for a new one.
 #[derive(Clone, Debug)]
-pub(super) struct Entities {
+pub(super) struct Entities<K = Key> {
     capacity: usize,
-    index: HashMap<Key, u32>,
-    keys: Vec<Key>,
+    index: HashMap<K, u32>,
+    keys: Vec<K>,
     /// Neighbours of each slot in the order of when it was last seen.
     older: Vec<u32>,
     newer: Vec<u32>,
@@ -33,7 +34,7 @@ pub(super) enum Slot {
     Taken(usize),
 }
 
-impl Entities {
+impl<K: Copy + Eq + Hash> Entities<K> {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             capacity,
@@ -56,13 +57,29 @@ impl Entities {
         (self.oldest, self.newest) = (NONE, NONE);
     }
 
+    /// Entities that are kept at most.
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// The entities and their slots, the one seen longest ago first.
+    pub(super) fn oldest_first(&self) -> Vec<(K, usize)> {
+        let mut slots = Vec::with_capacity(self.keys.len());
+        let mut slot = self.oldest;
+        while slot != NONE {
+            slots.push((self.keys[slot as usize], slot as usize));
+            slot = self.newer[slot as usize];
+        }
+        slots
+    }
+
     /// The slot of an entity that is known.
-    pub(super) fn find(&self, key: Key) -> Option<usize> {
+    pub(super) fn find(&self, key: K) -> Option<usize> {
         self.index.get(&key).map(|&slot| slot as usize)
     }
 
     /// The slot of an entity that is seen now.
-    pub(super) fn see(&mut self, key: Key) -> Slot {
+    pub(super) fn see(&mut self, key: K) -> Slot {
         if let Some(&slot) = self.index.get(&key) {
             if slot != self.newest {
                 self.unlink(slot);
@@ -127,5 +144,6 @@ mod tests {
         assert_eq!(entities.see((3, 0)), Slot::Taken(1));
         assert_eq!((entities.find((2, 0)), entities.find((1, 0)), entities.evicted), (None, Some(0), 1));
         assert_eq!(entities.see((2, 0)), Slot::Taken(0));
+        assert_eq!(entities.oldest_first(), [((3, 0), 1), ((2, 0), 0)]);
     }
 }
