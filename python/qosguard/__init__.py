@@ -47,15 +47,18 @@ from .forest import IsolationForest
 from .guard import Guard
 from .networks import Autoencoder, EntityAutoencoders, Expert, MixtureOfExperts, NeuralClassifier
 from .outliers import ContrastTrees, GaussianMixture, HalfSpaceTrees, Kitsune
-from .quality import calibration_error, combine_p_values, evaluate
+from .quality import calibration_error, combine_p_values, evaluate, event_metrics, vus_pr
 from .results import (
     CalibrationError,
     Decision,
+    Delay,
     Estimate,
+    EventMetrics,
     Evidence,
     FamilyRecall,
     Finding,
     Findings,
+    KindMetrics,
     Labelled,
     Member,
     Realised,
@@ -65,12 +68,14 @@ from .results import (
     Threshold,
     Training,
 )
+from .simulation import AttackEvent, DeviceEvent, DeviceTelemetry, Traffic, simulate_devices, simulate_traffic
 from .splits import Distinct, FeatureAuc, LeakAudit, Split
 from .training import Epoch, History, Progress
 from .tree_model import TreeModel
 
 __all__ = [
     "Assessment",
+    "AttackEvent",
     "Autoencoder",
     "BoostedTrees",
     "CalibrationError",
@@ -78,11 +83,15 @@ __all__ = [
     "Column",
     "ContrastTrees",
     "Decision",
+    "Delay",
+    "DeviceEvent",
+    "DeviceTelemetry",
     "Distinct",
     "Ensemble",
     "EntityAutoencoders",
     "Epoch",
     "Estimate",
+    "EventMetrics",
     "Evidence",
     "Expert",
     "Explanation",
@@ -98,6 +107,7 @@ __all__ = [
     "History",
     "HostContext",
     "IsolationForest",
+    "KindMetrics",
     "Kitsune",
     "Labelled",
     "LeakAudit",
@@ -122,12 +132,14 @@ __all__ = [
     "TableReader",
     "Threshold",
     "ThresholdRule",
+    "Traffic",
     "Training",
     "TreeModel",
     "calibration_error",
     "combine_p_values",
     "errors",
     "evaluate",
+    "event_metrics",
     "follow",
     "open",
     "read",
@@ -138,6 +150,9 @@ __all__ = [
     "read_parquet",
     "read_series",
     "simulate",
+    "simulate_devices",
+    "simulate_traffic",
+    "vus_pr",
 ]
 
 __version__ = _core.__version__
