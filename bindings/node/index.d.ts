@@ -37,7 +37,9 @@ declare module './native' {
   interface MapOptions extends Cancellable {}
   interface ReadOptions extends Cancellable {}
   interface SeriesOptions extends Cancellable {}
+  interface SimulateDevicesOptions extends Cancellable {}
   interface SimulateOptions extends Cancellable {}
+  interface SimulateTrafficOptions extends Cancellable {}
   interface Detector extends Shown {}
   interface FittedDetector extends Shown {
     score(x: Float32Array | Float64Array, nColumns: number, options: Cancellable): Promise<Float32Array>

@@ -13,7 +13,7 @@ const { SHOWN, bar, show } = require('./lib/show.js')
 
 /** What returns a promise. */
 const PROMISES = new Set([
-  'read', 'readCsv', 'readExports', 'readIpc', 'readJsonl', 'readParquet', 'readSeries', 'simulate', 'evaluate',
+  'read', 'readCsv', 'readExports', 'readIpc', 'readJsonl', 'readParquet', 'readSeries', 'simulate', 'simulateDevices', 'simulateTraffic', 'evaluate', 'vusPr',
   'calibrationError', 'distinct', 'leakAudit', 'Split.byTime',
   'Table.fromIpc', 'Table.toIpc', 'Table.labelFlags', 'Table.take', 'Table.mapTo', 'Table.write', 'TableReader.read', 'Follower.read', 'Collector.bind',
   'Collector.read', 'Series.fromTable', 'Series.table',
@@ -45,11 +45,14 @@ const FIRST = {
   'FittedDetector.fromBuffer': bytes,
   'TreeEnsemble.fromXgboostBuffer': bytes,
   evaluate: floats,
+  vusPr: floats,
   calibrationError: doubles,
 }
 /** What is done to a result before the caller sees it. */
 const RESULT = {
   'Table.labels': (bytes) => bytes && mapped(bytes, (byte) => byte !== 0),
+  simulateDevices: withTable,
+  simulateTraffic: withTable,
   'Table.families': (coded) => coded && mapped(coded[1], (code) => coded[0][code]),
 }
 
@@ -128,6 +131,12 @@ const classes = new Map(Object.entries(native).filter(([name]) => name in SHOWN)
 function barred(value) {
   const name = classes.get(typeof value === 'object' && value !== null ? Object.getPrototypeOf(value) : undefined)
   return name ? bar(value, name) : value
+}
+
+/** A simulation, whose table cannot be cloned. */
+function withTable(simulation) {
+  barred(simulation.table)
+  return simulation
 }
 
 /** A class with the same prototype, whose methods, getters, statics and constructor are faced. */
@@ -246,8 +255,8 @@ for (const [name, value] of Object.entries(native)) {
 
 const {
   Assessment, Collector, Detector, FittedDetector, Follower, Guard, GuardExplanation, Policy, Schema, Series, Split,
-  Stream, StreamUpdate, Table, TableReader, TreeEnsemble, calibrationError, distinct, evaluate, follow, leakAudit, open, read, readCsv, readExports,
-  readIpc, readJsonl, readParquet, readSeries, simulate,
+  Stream, StreamUpdate, Table, TableReader, TreeEnsemble, calibrationError, distinct, evaluate, eventMetrics, follow, leakAudit,
+  open, read, readCsv, readExports, readIpc, readJsonl, readParquet, readSeries, simulate, simulateDevices, simulateTraffic, vusPr,
 } = face
 
 /** A detector of one kind, under a name of its own. */
@@ -388,6 +397,7 @@ module.exports = {
   calibrationError,
   distinct,
   evaluate,
+  eventMetrics,
   follow,
   leakAudit,
   open,
@@ -399,4 +409,7 @@ module.exports = {
   readParquet,
   readSeries,
   simulate,
+  simulateDevices,
+  simulateTraffic,
+  vusPr,
 }

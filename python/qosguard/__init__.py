@@ -47,15 +47,18 @@ from .forest import IsolationForest
 from .guard import Guard
 from .networks import Autoencoder, EntityAutoencoders, Expert, MixtureOfExperts, NeuralClassifier
 from .outliers import ContrastTrees, GaussianMixture, HalfSpaceTrees, Kitsune
-from .quality import calibration_error, combine_p_values, evaluate
+from .quality import calibration_error, combine_p_values, evaluate, event_metrics, vus_pr
 from .results import (
     CalibrationError,
     Decision,
+    Delay,
     Estimate,
+    EventMetrics,
     Evidence,
     FamilyRecall,
     Finding,
     Findings,
+    KindMetrics,
     Labelled,
     Member,
     Realised,
@@ -65,6 +68,7 @@ from .results import (
     Threshold,
     Training,
 )
+from .simulation import AttackEvent, DeviceEvent, DeviceTelemetry, Traffic, simulate_devices, simulate_traffic
 from .splits import Distinct, FeatureAuc, LeakAudit, Split
 from .stream import Stream, StreamUpdate
 from .training import Epoch, History, Progress
@@ -72,6 +76,7 @@ from .tree_model import TreeModel
 
 __all__ = [
     "Assessment",
+    "AttackEvent",
     "Autoencoder",
     "BoostedTrees",
     "CalibrationError",
@@ -80,12 +85,16 @@ __all__ = [
     "ContrastTrees",
     "DampedStatistics",
     "Decision",
+    "Delay",
+    "DeviceEvent",
+    "DeviceTelemetry",
     "DeviceWindows",
     "Distinct",
     "Ensemble",
     "EntityAutoencoders",
     "Epoch",
     "Estimate",
+    "EventMetrics",
     "Evidence",
     "Expert",
     "Explanation",
@@ -101,6 +110,7 @@ __all__ = [
     "History",
     "HostContext",
     "IsolationForest",
+    "KindMetrics",
     "Kitsune",
     "Labelled",
     "LeakAudit",
@@ -127,12 +137,14 @@ __all__ = [
     "TableReader",
     "Threshold",
     "ThresholdRule",
+    "Traffic",
     "Training",
     "TreeModel",
     "calibration_error",
     "combine_p_values",
     "errors",
     "evaluate",
+    "event_metrics",
     "follow",
     "open",
     "read",
@@ -143,6 +155,9 @@ __all__ = [
     "read_parquet",
     "read_series",
     "simulate",
+    "simulate_devices",
+    "simulate_traffic",
+    "vus_pr",
 ]
 
 __version__ = _core.__version__

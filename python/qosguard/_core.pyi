@@ -42,6 +42,7 @@ __all__ = [
     "distinct",
     "ensemble_recipe",
     "evaluate",
+    "event_metrics",
     "follow",
     "is_clean_label",
     "leak_audit",
@@ -54,10 +55,13 @@ __all__ = [
     "read_parquet",
     "read_series",
     "simulate",
+    "simulate_devices",
+    "simulate_traffic",
     "split_by_time",
     "split_k_fold",
     "split_leave_one_family_out",
     "split_stratified",
+    "vus_pr",
 ]
 
 __version__: Final[str]
@@ -1395,6 +1399,11 @@ def evaluate(
     Measures scores and a fixed threshold against labels; returns the report and its text.
     """
 
+def event_metrics(arguments: Any) -> tuple[dict[str, Any], str]:
+    """
+    Measures detected events against true events; returns the metrics and their text.
+    """
+
 def follow(
     path: str | PathLike[str],
     schema: Schema | None = None,
@@ -1657,6 +1666,16 @@ def simulate(
     (1000, 100)
     """
 
+def simulate_devices(config: Any) -> tuple[Table, dict[str, Any]]:
+    """
+    Simulates the telemetry of devices; returns the table, and the events with the numbers of late and duplicated records.
+    """
+
+def simulate_traffic(config: Any) -> tuple[Table, dict[str, Any]]:
+    """
+    Simulates hosts over time; returns the table, and the events with the numbers of late and duplicated records.
+    """
+
 def split_by_time(table: Table, cut: str) -> tuple[NDArray[int64], NDArray[int64]]:
     """
     Rows before a time, and rows from it on.
@@ -1684,4 +1703,9 @@ def split_stratified(
 ) -> tuple[NDArray[int64], NDArray[int64]]:
     """
     A random split with the same share of each label in both parts.
+    """
+
+def vus_pr(scores: NDArray[float32], labels: NDArray[bool_], window: SupportsIndex) -> float:
+    """
+    The volume under the surface of precision and recall.
     """

@@ -1,8 +1,9 @@
-"""Scores and probabilities against labels, with intervals; combinations of p-values."""
+"""Scores, probabilities and detected events against the truth; combinations of p-values."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,10 @@ import numpy.typing as npt
 from . import _core
 from .errors import ShapeMismatchError
 from .labels import attack_flags
-from .results import CalibrationError, Report
+from .results import CalibrationError, EventMetrics, Report
+from .simulation import AttackEvent, DeviceEvent
 
-__all__ = ["calibration_error", "combine_p_values", "evaluate"]
+__all__ = ["calibration_error", "combine_p_values", "evaluate", "event_metrics", "vus_pr"]
 
 
 def evaluate(
@@ -89,6 +91,122 @@ def evaluate(
         seed,
     )
     return Report._of(record, text)
+
+
+def event_metrics(
+    events: Iterable[AttackEvent | DeviceEvent | Mapping[str, Any]],
+    detections: Iterable[Mapping[str, Any]],
+    start: float,
+    end: float,
+    *,
+    tolerance_s: float = 60.0,
+    existence_weight: float = 0.0,
+) -> EventMetrics:
+    """Measure detected events, such as incidents, against true events.
+
+    A detection matches an event if their times overlap, where the event lasts `tolerance_s` longer, and if they agree on
+    a host: both name the same attacker or the same victim, or one of them names no host. An address agrees with a prefix
+    that contains it. The kinds need not be equal. Range-based recall and precision follow Tatbul et al. (2018) with
+    a flat bias and the cardinality factor 1 / x.
+
+    Parameters
+    ----------
+    events
+        The true events: events of a simulator, or mappings with `kind`, `start` and `end` in seconds, and optionally
+        `attackers` and `victims`.
+    detections
+        Mappings with `opened` in seconds, and optionally `closed`, `kind`, `attackers` and `victims`; other keys are
+        ignored. A detection without `closed` is still open.
+    start
+        Start of the period in seconds.
+    end
+        End of the period in seconds.
+    tolerance_s
+        A detection matches an event up to this many seconds after the event's end.
+    existence_weight
+        Reward for any overlap in the range-based recall, in [0, 1]; the rest is for the covered share.
+
+    Returns
+    -------
+    EventMetrics
+        Recall, delay and false detections per day; `str()` gives a table.
+
+    Raises
+    ------
+    InvalidArgumentError
+        For an event or a period that ends before it starts, a time that is not finite, and an option outside its range.
+
+    Examples
+    --------
+    >>> import qosguard as qg
+    >>> events = [{"kind": "port_scan", "start": 100.0, "end": 120.0}]
+    >>> detections = [{"opened": 101.5, "closed": 120.0}, {"opened": 700.0, "closed": 710.0}]
+    >>> metrics = qg.event_metrics(events, detections, 0.0, 86_400.0)
+    >>> metrics.all.recall.value, metrics.all.delay_s.max, metrics.false_per_day
+    (1.0, 1.5, 1.0)
+
+    """
+    options = {"tolerance_s": float(tolerance_s), "existence_weight": float(existence_weight)}
+    arguments = {
+        "events": [_event(event) for event in events],
+        "detections": [dict(detection) for detection in detections],
+        "start": float(start),
+        "end": float(end),
+        "options": options,
+    }
+    record, text = _core.event_metrics(arguments)
+    return EventMetrics._of(record, text)
+
+
+def _event(event: AttackEvent | DeviceEvent | Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(event, DeviceEvent):
+        device = [event.device]
+        return {**asdict(event), "attackers": device, "victims": device}
+    return asdict(event) if isinstance(event, AttackEvent) else dict(event)
+
+
+def vus_pr(scores: npt.ArrayLike, labels: npt.ArrayLike, window: int) -> float:
+    """Return the volume under the surface of precision and recall (VUS-PR) of scores of a series, in [0, 1].
+
+    A late or early detection of a labelled range counts in part, and a single point of a range does not count as the whole
+    range. Published by Paparrizos et al. (PVLDB 2022); TSB-AD 1.5 has the same values.
+
+    Parameters
+    ----------
+    scores
+        One per point in time; higher is more anomalous.
+    labels
+        True for anomalous points, one per point.
+    window
+        Each labelled range has a buffer of up to half of this many points on both sides, 0 to 10,000.
+
+    Returns
+    -------
+    float
+        The volume.
+
+    Raises
+    ------
+    ShapeMismatchError
+        If lengths differ.
+    NotFiniteError
+        For a NaN score.
+    InsufficientDataError
+        Unless there are normal and anomalous points.
+    InvalidArgumentError
+        For a window outside its range.
+
+    Examples
+    --------
+    >>> import numpy as np, qosguard as qg
+    >>> labels = np.arange(200) // 10 == 10
+    >>> qg.vus_pr(labels, labels, 20)
+    1.0
+    >>> 0.4 < qg.vus_pr(np.roll(labels, 5), labels, 20) < 0.8
+    True
+
+    """
+    return _core.vus_pr(_vector("scores", scores, np.float32), attack_flags(labels), window)
 
 
 def calibration_error(

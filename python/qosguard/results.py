@@ -10,11 +10,14 @@ from .explanation import Reason
 __all__ = [
     "CalibrationError",
     "Decision",
+    "Delay",
     "Estimate",
+    "EventMetrics",
     "Evidence",
     "FamilyRecall",
     "Finding",
     "Findings",
+    "KindMetrics",
     "Labelled",
     "Member",
     "Realised",
@@ -370,6 +373,71 @@ class Report:
         }
         values: dict[str, Any] = {name: Estimate(**v) if isinstance(v, dict) else v for name, v in record.items()}
         return cls(**values, families=families, text=text)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """Seconds from the start of an event to its first matching detection, over the detected events."""
+
+    median: float
+    """Median."""
+    p95: float
+    """95 % quantile, interpolated linearly."""
+    max: float
+    """Maximum."""
+
+
+@dataclass(frozen=True, slots=True)
+class KindMetrics:
+    """How the events of one kind, or all events, were detected."""
+
+    events: int
+    """Number of true events."""
+    detected: int
+    """Number of events with a matching detection."""
+    recall: Estimate
+    """Share of the events that were detected, with Wilson's 95 % interval."""
+    same_kind: int
+    """Number of events with a matching detection of the same kind."""
+    delay_s: Delay | None
+    """Delay of the detections; `None` if no event was detected."""
+    range_recall: float
+    """Mean reward of the events by range-based recall, in [0, 1]."""
+
+    @classmethod
+    def _of(cls, record: dict[str, Any]) -> Self:
+        delay = record["delay_s"]
+        parts = {"recall": Estimate(**record["recall"]), "delay_s": None if delay is None else Delay(**delay)}
+        return cls(**{**record, **parts})
+
+
+@dataclass(frozen=True, slots=True)
+class EventMetrics:
+    """What `event_metrics` measured; `str()` gives a table."""
+
+    kinds: dict[str, KindMetrics]
+    """By kind of event."""
+    all: KindMetrics | None
+    """All events; `None` without true events."""
+    detections: int
+    """Number of detections."""
+    false_detections: int
+    """Number of detections that match no event."""
+    false_per_day: float
+    """False detections per day of the period."""
+    range_precision: float | None
+    """Mean reward of the detections by range-based precision, in [0, 1]; `None` without detections."""
+    text: str = field(repr=False, compare=False)
+    """The metrics as a table, as `str()` gives it."""
+
+    @classmethod
+    def _of(cls, record: dict[str, Any], text: str) -> Self:
+        kinds = {kind: KindMetrics._of(metrics) for kind, metrics in record["kinds"].items()}
+        every = None if record["all"] is None else KindMetrics._of(record["all"])
+        return cls(**{**record, "kinds": kinds, "all": every}, text=text)
 
     def __str__(self) -> str:
         return self.text

@@ -22,18 +22,22 @@ mod audit;
 mod bootstrap;
 mod calibration;
 mod duplicates;
+mod events;
 mod metrics;
 mod report;
 mod split;
 mod spread;
+mod volume;
 
 pub use audit::{FeatureAuc, LeakAudit};
 pub use bootstrap::bootstrap_intervals;
 pub use calibration::{CalibrationError, ReliabilityBin, calibration_error};
 pub use duplicates::Distinct;
+pub use events::{Delay, DetectedEvent, EventMetrics, EventOptions, KindMetrics, TrueEvent, event_metrics};
 pub use metrics::{
     Caught, Confusion, average_precision, expected_calibration_error, recall_per_family, roc_auc, tpr_at_fpr,
 };
 pub use report::{Estimate, EvaluateOptions, FamilyRecall, Report, evaluate};
 pub use split::Split;
 pub use spread::{MeanSd, Spread};
+pub use volume::vus_pr;

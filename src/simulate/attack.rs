@@ -91,8 +91,8 @@ impl Episode {
             Attack::Flood => self.flood(rng),
             Attack::SlowDos => self.slow_dos(rng),
             Attack::PortScan => self.port_scan(rng, ordinal),
-            Attack::BruteForce => self.brute_force(rng),
-            Attack::Beaconing => self.beaconing(rng),
+            Attack::BruteForce => guess(rng, self.port, self.typical),
+            Attack::Beaconing => message(rng, self.port, self.tool == 1, self.typical),
             Attack::Exfiltration => self.exfiltration(rng),
         };
         let src = match self.attack {
@@ -101,7 +101,7 @@ impl Episode {
             Attack::SlowDos => Ipv4Addr::from(u32::from(self.attacker) ^ rng.below(8) as u32),
             _ => self.attacker,
         };
-        exchange.into_flow(rng, Ends { src, dst: self.target }, Some(self.attack))
+        exchange.into_flow(rng, Ends { src, dst: self.target }, Some(self.attack.as_str()))
     }
 
     fn flood(&self, rng: &mut Stream) -> Exchange {
@@ -157,53 +157,7 @@ impl Episode {
         } else {
             1 + ((u64::from(self.port) - 1 + step) % 65_535) as u16
         };
-        let service = service_of(port);
-        let answer = rng.log_normal(0.002, 1.0);
-        match rng.uniform() {
-            p if p < 0.55 => Exchange::unanswered(service, port, 1, true).timed(answer, 0.0),
-            p if p < 0.95 => {
-                let packets = rng.count(1, 2);
-                Exchange::unanswered(service, port, packets, false).timed(rng.between(0.9, 1.1), 0.0)
-            }
-            // An open port answers, and the scanner resets the connection.
-            _ => Exchange {
-                fwd: Half { packets: 2, payload: 0.0 },
-                bwd: Half { packets: 1, payload: 0.0 },
-                flags: Flags { syn: 2, fin: 0, rst: 1 },
-                ..Exchange::unanswered(service, port, 2, false)
-            }
-            .timed(answer, rng.between(0.5, 1.0)),
-        }
-    }
-
-    fn brute_force(&self, rng: &mut Stream) -> Exchange {
-        // All attempts of the tool are equal except for the length of the password.
-        let up = self.typical + rng.between(0.0, 16.0);
-        let down = self.typical * if self.port == 21 { 2.0 } else { 1.2 } + rng.between(0.0, 8.0);
-        let turns = if self.port == 21 { rng.count(4, 6) } else { rng.count(8, 11) };
-        let exchange = Exchange::tcp(service_of(self.port), self.port, up, down);
-        let more = |half: Half| Half { packets: half.packets + turns, ..half };
-        let flags = if rng.chance(0.2) { Flags { syn: 2, fin: 1, rst: 1 } } else { exchange.flags };
-        // The server waits about two seconds before it rejects the password.
-        let duration = 2.0 + rng.log_normal(0.4, 0.5);
-        let exchange = Exchange { fwd: more(exchange.fwd), bwd: more(exchange.bwd), flags, ..exchange };
-        exchange.timed(duration, rng.between(3.0, 4.5))
-    }
-
-    fn beaconing(&self, rng: &mut Stream) -> Exchange {
-        let messages = rng.count(3, 8);
-        let half = |payload: f64| Half { packets: messages, payload: payload * messages as f64 };
-        let (request, reply) = (rng.between(40.0, 48.0), rng.between(24.0, 40.0));
-        let exchange = if self.tool == 1 {
-            Exchange::udp(service_of(self.port), self.port, half(request), half(reply))
-        } else {
-            // The session stays open, so most records contain neither its start nor its end.
-            let flags = if rng.chance(0.3) { Flags { syn: 2, fin: 2, rst: 0 } } else { Flags::default() };
-            let tcp = Exchange::tcp(service_of(self.port), self.port, 0.0, 0.0);
-            Exchange { fwd: half(request), bwd: half(reply), flags, ..tcp }
-        };
-        let gaps = (exchange.packets() - 1) as f64;
-        exchange.timed(gaps * self.typical * (1.0 + 0.02 * rng.normal()), rng.between(0.005, 0.05))
+        probe(rng, port)
     }
 
     fn exfiltration(&self, rng: &mut Stream) -> Exchange {
@@ -222,4 +176,57 @@ impl Episode {
         let duration = (size / rng.log_normal(1.5e5, 0.6)).min(3_600.0);
         exchange.timed(duration, rng.between(1.0, 3.0))
     }
+}
+
+/// A probe of one TCP port: a reset, no reply, or an open port.
+pub(super) fn probe(rng: &mut Stream, port: u16) -> Exchange {
+    let service = service_of(port);
+    let answer = rng.log_normal(0.002, 1.0);
+    match rng.uniform() {
+        p if p < 0.55 => Exchange::unanswered(service, port, 1, true).timed(answer, 0.0),
+        p if p < 0.95 => {
+            let packets = rng.count(1, 2);
+            Exchange::unanswered(service, port, packets, false).timed(rng.between(0.9, 1.1), 0.0)
+        }
+        // An open port answers, and the scanner resets the connection.
+        _ => Exchange {
+            fwd: Half { packets: 2, payload: 0.0 },
+            bwd: Half { packets: 1, payload: 0.0 },
+            flags: Flags { syn: 2, fin: 0, rst: 1 },
+            ..Exchange::unanswered(service, port, 2, false)
+        }
+        .timed(answer, rng.between(0.5, 1.0)),
+    }
+}
+
+/// One password guess over SSH, FTP or another login protocol; `typical` is its payload in bytes.
+pub(super) fn guess(rng: &mut Stream, port: u16, typical: f64) -> Exchange {
+    // All attempts of the tool are equal except for the length of the password.
+    let up = typical + rng.between(0.0, 16.0);
+    let down = typical * if port == 21 { 2.0 } else { 1.2 } + rng.between(0.0, 8.0);
+    let turns = if port == 21 { rng.count(4, 6) } else { rng.count(8, 11) };
+    let exchange = Exchange::tcp(service_of(port), port, up, down);
+    let more = |half: Half| Half { packets: half.packets + turns, ..half };
+    let flags = if rng.chance(0.2) { Flags { syn: 2, fin: 1, rst: 1 } } else { exchange.flags };
+    // The server waits about two seconds before it rejects the password.
+    let duration = 2.0 + rng.log_normal(0.4, 0.5);
+    let exchange = Exchange { fwd: more(exchange.fwd), bwd: more(exchange.bwd), flags, ..exchange };
+    exchange.timed(duration, rng.between(3.0, 4.5))
+}
+
+/// One connection of a beacon, with `interval` seconds between two messages.
+pub(super) fn message(rng: &mut Stream, port: u16, is_udp: bool, interval: f64) -> Exchange {
+    let messages = rng.count(3, 8);
+    let half = |payload: f64| Half { packets: messages, payload: payload * messages as f64 };
+    let (request, reply) = (rng.between(40.0, 48.0), rng.between(24.0, 40.0));
+    let exchange = if is_udp {
+        Exchange::udp(service_of(port), port, half(request), half(reply))
+    } else {
+        // The session stays open, so most records contain neither its start nor its end.
+        let flags = if rng.chance(0.3) { Flags { syn: 2, fin: 2, rst: 0 } } else { Flags::default() };
+        let tcp = Exchange::tcp(service_of(port), port, 0.0, 0.0);
+        Exchange { fwd: half(request), bwd: half(reply), flags, ..tcp }
+    };
+    let gaps = (exchange.packets() - 1) as f64;
+    exchange.timed(gaps * interval * (1.0 + 0.02 * rng.normal()), rng.between(0.005, 0.05))
 }

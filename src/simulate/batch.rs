@@ -7,7 +7,6 @@ use crate::arrow::array::{ArrayRef, Float64Builder, RecordBatch, StringBuilder};
 use crate::arrow::datatypes::SchemaRef;
 use crate::arrow::error::ArrowError;
 
-use super::config::Attack;
 use super::flow::Flow;
 
 /// Number of numeric columns, in the order of the schema `flow_detail` without its text columns.
@@ -46,7 +45,7 @@ impl BatchBuilder {
         }
         self.protocol.append_value(exchange.protocol.as_str());
         self.service.append_value(exchange.service);
-        self.family.append_option(flow.attack.map(Attack::as_str));
+        self.family.append_option(flow.family);
         let values: [f64; NUMBERS] = [
             time,
             f64::from(flow.src_port),
@@ -61,7 +60,7 @@ impl BatchBuilder {
             exchange.flags.rst as f64,
             flow.iat_mean_ms,
             flow.iat_std_ms,
-            f64::from(u8::from(flow.attack.is_some())),
+            f64::from(u8::from(flow.family.is_some())),
         ];
         for (builder, value) in self.numbers.iter_mut().zip(values) {
             builder.append_value(value);

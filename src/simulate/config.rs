@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 
 /// Last second of the year 9999.
-const MAX_START_TIME: u64 = 253_402_300_799;
+pub(super) const MAX_START_TIME: u64 = 253_402_300_799;
 
 /// An attack of the simulator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -87,6 +87,19 @@ impl BackgroundMix {
             ("iot", self.iot),
         ]
     }
+
+    /// Checks the weights.
+    pub(super) fn validate(&self) -> Result<()> {
+        let weights = self.weights();
+        if let Some((name, weight)) = weights.iter().find(|(_, w)| !(0.0..=1e9).contains(w)) {
+            return Err(Error::invalid(format!("background.{name}"), "in [0, 1e9]", weight));
+        }
+        let total: f64 = weights.iter().map(|(_, w)| w).sum();
+        if total <= 0.0 {
+            return Err(Error::invalid("background", "at least one weight above 0", total));
+        }
+        Ok(())
+    }
 }
 
 /// Settings of [`flows`](super::flows).
@@ -147,14 +160,7 @@ impl FlowSimulatorConfig {
                 return Err(Error::invalid("attacks", "distinct", format!("{} twice", attack.as_str())));
             }
         }
-        let weights = self.background.weights();
-        if let Some((name, weight)) = weights.iter().find(|(_, w)| !(0.0..=1e9).contains(w)) {
-            return Err(Error::invalid(format!("background.{name}"), "in [0, 1e9]", weight));
-        }
-        let total: f64 = weights.iter().map(|(_, w)| w).sum();
-        if total <= 0.0 {
-            return Err(Error::invalid("background", "at least one weight above 0", total));
-        }
+        self.background.validate()?;
         if self.start_time > MAX_START_TIME {
             return Err(Error::invalid("start_time", "at most 253402300799", self.start_time));
         }

@@ -23,6 +23,17 @@ impl Stream {
         -mean * (1.0 - self.uniform()).ln()
     }
 
+    /// Poisson with a mean of at most about 100 (Knuth's product of uniform numbers).
+    pub(super) fn poisson(&mut self, mean: f64) -> f64 {
+        let limit = (-mean).exp();
+        let (mut product, mut count) = (self.uniform(), 0.0);
+        while product > limit {
+            product *= self.uniform();
+            count += 1.0;
+        }
+        count
+    }
+
     /// Log-normal: the median, and the standard deviation of the logarithm.
     pub(super) fn log_normal(&mut self, median: f64, sigma: f64) -> f64 {
         median * (sigma * self.normal()).exp()
@@ -44,6 +55,11 @@ mod tests {
         // The mean of a log-normal is median * exp(sigma^2 / 2).
         let mean = (0..n).map(|_| rng.log_normal(1.0, 0.5)).sum::<f64>() / f64::from(n);
         assert!((mean - 0.125_f64.exp()).abs() < 0.01, "{mean}");
+        // The mean and the variance of a Poisson number are equal.
+        let counts: Vec<f64> = (0..n).map(|_| rng.poisson(3.0)).collect();
+        let mean = counts.iter().sum::<f64>() / f64::from(n);
+        let variance = counts.iter().map(|c| (c - mean).powi(2)).sum::<f64>() / f64::from(n);
+        assert!((mean - 3.0).abs() < 0.03 && (variance - 3.0).abs() < 0.08, "{mean} {variance}");
         let mut seen = [0; 3];
         (0..n).for_each(|_| seen[(rng.count(4, 6) - 4) as usize] += 1);
         assert!(seen.iter().all(|&s| (33_333 - 700..33_333 + 700).contains(&s)), "{seen:?}");

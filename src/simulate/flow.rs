@@ -2,7 +2,6 @@
 
 use std::net::Ipv4Addr;
 
-use super::config::Attack;
 use crate::rng::Stream;
 
 /// Maximum size of a packet with its headers, bytes.
@@ -145,23 +144,29 @@ impl Exchange {
     }
 
     /// The flow record.
-    pub(super) fn into_flow(self, rng: &mut Stream, ends: Ends, attack: Option<Attack>) -> Flow {
+    pub(super) fn into_flow(self, rng: &mut Stream, ends: Ends, family: Option<&'static str>) -> Flow {
+        let ephemeral = 32_768 + rng.below(28_232) as u16;
+        let src_port = if self.protocol == Protocol::Icmp { 0 } else { ephemeral };
+        self.measured(ends, src_port, family)
+    }
+
+    /// The flow record with a given source port.
+    pub(super) fn measured(self, ends: Ends, src_port: u16, family: Option<&'static str>) -> Flow {
         let gaps = self.packets().saturating_sub(1);
         let duration = if gaps == 0 { 0.0 } else { micro(self.duration).max(1e-6) };
         let iat_mean_ms = if gaps == 0 { 0.0 } else { micro(duration / gaps as f64 * 1e3) };
         // The variation is maximal if one gap takes all the time.
         let max_variation = (gaps.saturating_sub(1) as f64).sqrt();
-        let ephemeral = 32_768 + rng.below(28_232) as u16;
         Flow {
             ends,
-            src_port: if self.protocol == Protocol::Icmp { 0 } else { ephemeral },
+            src_port,
             fwd_bytes: self.bytes(self.fwd),
             bwd_bytes: self.bytes(self.bwd),
             duration,
             iat_mean_ms,
             iat_std_ms: micro(iat_mean_ms * self.variation.min(max_variation)),
             exchange: self,
-            attack,
+            family,
         }
     }
 }
@@ -177,7 +182,8 @@ pub(super) struct Flow {
     pub(super) duration: f64,
     pub(super) iat_mean_ms: f64,
     pub(super) iat_std_ms: f64,
-    pub(super) attack: Option<Attack>,
+    /// Name of the attack; `None` for a clean flow.
+    pub(super) family: Option<&'static str>,
 }
 
 /// Rounds to six decimals, the microseconds of a flow meter.

@@ -4,6 +4,12 @@
 //! in episodes. The same configuration gives the same records on every machine with the same floating-point library.
 //! At most one batch of 65,536 flows is in memory.
 //!
+//! [`traffic`](traffic()) generates hosts over time: attacks are events with attackers, victims, a start and an end, and their flows come
+//! at the rates of the attack. [`devices`] generates the telemetry of devices with anomalous events. Both can skew a clock
+//! and deliver records late or twice.
+//!
+//! The records of [`flows`]:
+//!
 //! | clean | `service` | flows |
 //! |---|---|---|
 //! | web | `web` | small request, larger response; TCP 443, 80, 8080 and QUIC |
@@ -29,14 +35,19 @@ mod attack;
 mod background;
 mod batch;
 mod config;
+mod device;
+mod disturbance;
 mod draw;
 mod flow;
 mod network;
 mod plan;
 #[cfg(test)]
 mod tests;
+mod traffic;
 
 pub use config::{Attack, BackgroundMix, FlowSimulatorConfig};
+pub use device::{DeviceAnomaly, DeviceEvent, DeviceSimulatorConfig, DeviceTelemetry, devices};
+pub use traffic::{AttackEvent, AttackKind, Traffic, TrafficSimulatorConfig, traffic};
 
 use std::sync::Arc;
 

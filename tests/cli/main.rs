@@ -8,4 +8,5 @@ mod messages;
 mod outputs;
 mod pipeline;
 mod policies;
+mod simulations;
 mod verdicts;

@@ -1,11 +1,12 @@
-//! `evaluate`, `calibration_error`, splits and the leak audit.
+//! `evaluate`, `calibration_error`, `event_metrics`, splits and the leak audit.
 
 use pyo3::prelude::*;
 
-use qosguard::evaluate::{Distinct, LeakAudit, Split};
+use qosguard::evaluate::{DetectedEvent, Distinct, EventOptions, LeakAudit, Split, TrueEvent};
+use serde::{Deserialize, Serialize};
 
 use crate::array::{Slice, Vector};
-use crate::convert::{Record, Whole};
+use crate::convert::{Config, Record, Whole};
 use crate::error::{forward, interruptible};
 use crate::table::Table;
 
@@ -52,6 +53,37 @@ pub(crate) fn calibration_error(
     let error =
         interruptible(py, || qosguard::evaluate::calibration_error(probabilities, labels, bins, &options))?;
     Ok((Record::new(&error), error.to_string()))
+}
+
+/// The arguments of `event_metrics`.
+#[derive(Debug, Deserialize, Serialize)]
+struct Events {
+    events: Vec<TrueEvent>,
+    detections: Vec<DetectedEvent>,
+    start: f64,
+    end: f64,
+    options: EventOptions,
+}
+
+/// Measures detected events against true events; returns the metrics and their text.
+#[pyfunction]
+pub(crate) fn event_metrics(py: Python<'_>, arguments: Config) -> PyResult<(Record, String)> {
+    let Events { events, detections, start, end, options } = arguments.read(py)?;
+    let metrics =
+        forward(py, || qosguard::evaluate::event_metrics(&events, &detections, start, end, &options))?;
+    Ok((Record::new(&metrics), metrics.to_string()))
+}
+
+/// The volume under the surface of precision and recall.
+#[pyfunction]
+pub(crate) fn vus_pr(
+    py: Python<'_>,
+    scores: Slice<'_, f32>,
+    labels: Slice<'_, bool>,
+    window: Whole,
+) -> PyResult<f64> {
+    let (scores, labels, window) = (scores.get()?, labels.get()?, window.get(py, "window")?);
+    interruptible(py, || qosguard::evaluate::vus_pr(scores, labels, window))
 }
 
 /// A row number; a table in memory has fewer than 2^63 rows.

@@ -55,8 +55,8 @@ mod _core {
     use crate::error::{error_kinds, provoke_panic};
     #[pymodule_export]
     use crate::evaluate::{
-        calibration_error, distinct, evaluate, leak_audit, split_by_time, split_k_fold,
-        split_leave_one_family_out, split_stratified,
+        calibration_error, distinct, evaluate, event_metrics, leak_audit, split_by_time, split_k_fold,
+        split_leave_one_family_out, split_stratified, vus_pr,
     };
     #[pymodule_export]
     use crate::explanation::Explanation;
@@ -79,7 +79,7 @@ mod _core {
     #[pymodule_export]
     use crate::settings::{ensemble_recipe, settings};
     #[pymodule_export]
-    use crate::simulate::simulate;
+    use crate::simulate::{simulate, simulate_devices, simulate_traffic};
     #[pymodule_export]
     use crate::stream::{Follower, TableReader, follow, open};
     #[pymodule_export]

@@ -1,9 +1,13 @@
-//! `simulate`.
+//! `simulate`, and the simulators of traffic and devices with their events.
 
 use pyo3::prelude::*;
-use qosguard::simulate::{FlowSimulatorConfig, table};
+use qosguard::simulate::{
+    DeviceSimulatorConfig, DeviceTelemetry, FlowSimulatorConfig, Traffic, TrafficSimulatorConfig, devices,
+    table, traffic,
+};
+use serde_json::json;
 
-use crate::convert::{Whole, word};
+use crate::convert::{Config, Record, Whole, word};
 use crate::error::interruptible;
 use crate::table::Table;
 
@@ -64,4 +68,20 @@ pub(crate) fn simulate(
         config.hosts = hosts.get(py, "hosts")?;
     }
     interruptible(py, || table(&config)).map(Table)
+}
+
+/// Simulates hosts over time; returns the table, and the events with the numbers of late and duplicated records.
+#[pyfunction]
+pub(crate) fn simulate_traffic(py: Python<'_>, config: Config) -> PyResult<(Table, Record)> {
+    let config: TrafficSimulatorConfig = config.read(py)?;
+    let Traffic { table, events, late, duplicates, .. } = interruptible(py, || traffic(&config))?;
+    Ok((Table(table), Record::new(&json!({"events": events, "late": late, "duplicates": duplicates}))))
+}
+
+/// Simulates the telemetry of devices; returns the table, and the events with the numbers of late and duplicated records.
+#[pyfunction]
+pub(crate) fn simulate_devices(py: Python<'_>, config: Config) -> PyResult<(Table, Record)> {
+    let config: DeviceSimulatorConfig = config.read(py)?;
+    let DeviceTelemetry { table, events, late, duplicates, .. } = interruptible(py, || devices(&config))?;
+    Ok((Table(table), Record::new(&json!({"events": events, "late": late, "duplicates": duplicates}))))
 }

@@ -241,18 +241,58 @@ pub(crate) struct Evaluate {
 
 #[derive(Debug, Args)]
 pub(crate) struct Simulate {
+    /// What to simulate
+    #[arg(long, value_enum, default_value_t = Simulation::Flows)]
+    pub(crate) kind: Simulation,
     /// File to write: .parquet, .arrow, .csv or .jsonl; `-` writes CSV to standard output
     #[arg(short, long, value_name = "OUT", default_value = "-")]
     pub(crate) output: PathBuf,
-    /// Flows to make
-    #[arg(long, value_name = "COUNT", default_value_t = 10_000)]
-    pub(crate) rows: u64,
-    /// Share of the flows that belong to attacks, 0 to 1
-    #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
-    pub(crate) attack_share: f64,
+    /// JSON file to write the attacks or anomalies to, with hosts, start and end; for traffic and devices
+    #[arg(long, value_name = "FILE")]
+    pub(crate) events: Option<PathBuf>,
+    /// Number of flows; for flows [default: 10000]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) rows: Option<u64>,
+    /// Share of the records that belong to attacks or anomalies, 0 to 1; for flows and devices [default: 0.05]
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) attack_share: Option<f64>,
+    /// Length in seconds; for traffic and devices [default: 3600 and 600]
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) duration: Option<f64>,
+    /// Number of hosts or devices [default: 250 hosts, 20 devices]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) hosts: Option<u32>,
+    /// Mean number of clean flows per second; for traffic [default: 5]
+    #[arg(long, value_name = "RATE")]
+    pub(crate) flows_per_s: Option<f64>,
+    /// Kinds of attack or anomaly, such as `port_scan,syn_flood`; `none` for clean traffic [default: all]
+    #[arg(long, value_name = "KINDS", value_delimiter = ',')]
+    pub(crate) attacks: Option<Vec<String>>,
+    /// Number of events of each attack; for traffic [default: 1]
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) events_per_attack: Option<u32>,
+    /// Seconds that one clock is ahead; for traffic and devices [default: 0]
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    pub(crate) clock_skew: Option<f64>,
+    /// Share of the records that arrive late, 0 to 1; for traffic and devices [default: 0]
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) late: Option<f64>,
+    /// Share of the records that occur twice, 0 to 1; for traffic and devices [default: 0]
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) duplicates: Option<f64>,
     /// Seed of all randomness
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub(crate) seed: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Simulation {
+    /// Single flow records with a given share of attacks
+    Flows,
+    /// Hosts over time: clean traffic and attack events on one clock
+    Traffic,
+    /// Telemetry of modems and access points
+    Devices,
 }
 
 #[derive(Debug, Args)]

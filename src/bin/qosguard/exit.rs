@@ -86,12 +86,23 @@ impl Failure {
 }
 
 /// The options that set an argument of the library, by the argument's name.
-const OPTIONS: [(&str, &str); 12] = [
+const OPTIONS: [(&str, &str); 23] = [
     ("active_timeout_s", "--active-timeout"),
+    ("anomalies", "--attacks"),
+    ("anomaly_share", "--attack-share"),
     ("attack_share", "--attack-share"),
+    ("attacks", "--attacks"),
+    ("clock_skew_s", "--clock-skew"),
     ("delimiter", "--delimiter"),
+    ("devices", "--hosts"),
+    ("duplicate_fraction", "--duplicates"),
+    ("duration_s", "--duration"),
+    ("events_per_attack", "--events-per-attack"),
+    ("flows_per_s", "--flows-per-s"),
+    ("hosts", "--hosts"),
     ("idle_timeout_s", "--idle-timeout"),
     ("interim_s", "--interim"),
+    ("late_fraction", "--late"),
     ("max_flows", "--max-flows"),
     ("max_rejected_share", "--max-rejected-share"),
     ("output", "--output"),
