@@ -363,3 +363,82 @@ fn events_are_flat_json() {
     let again: IncidentEvent = serde_json::from_value(json.clone()).unwrap();
     assert_eq!(serde_json::to_value(&again).unwrap(), json);
 }
+
+#[test]
+fn a_restored_stream_goes_on_as_if_it_had_never_stopped() {
+    let attack =
+        |i: u32| Flow::new(100.0 + f64::from(i) * 0.01, "10.0.0.66", "10.0.0.7", 1 + i as u16).unanswered();
+    let call = |i: u32| Flow::new(f64::from(i) * 10.0, "10.0.0.5", "198.51.100.99", 8443);
+    let mut flows = merged(office(600), (0..300).map(attack).chain((0..60).map(call)));
+    // Records out of order: which ones are late must not change.
+    for at in (50..flows.len()).step_by(97) {
+        flows[at].time -= 90.0;
+    }
+    let whole = batch(&flows);
+    let config = StreamConfig { warm_up: 700, ..StreamConfig::default() };
+    let run = |stream: &mut Stream, from: usize, to: usize| {
+        let update = stream.push(&whole.slice(from, to - from)).unwrap();
+        let events: Vec<String> = update.events.iter().map(|event| json!(event).to_string()).collect();
+        let scores: Vec<u32> =
+            update.assessment.iter().flat_map(|rows| rows.scores().to_vec()).map(f32::to_bits).collect();
+        (events, scores)
+    };
+    let n = whole.num_rows();
+    for cut in [1, 150, 320, 700, 900, 1_200] {
+        let mut stream = Stream::new(&schema(), &config).unwrap();
+        run(&mut stream, 0, cut);
+        let bytes = stream.checkpoint().unwrap();
+        let mut again = Stream::restore(&bytes, &schema(), None).unwrap();
+        assert_eq!(again.checkpoint().unwrap(), bytes, "cut at {cut}");
+        assert_eq!(run(&mut again, cut, n), run(&mut stream, cut, n), "cut at {cut}");
+        assert_eq!((again.counts(), again.state()), (stream.counts(), stream.state()));
+        assert!(stream.counts().late > 0);
+        let ends = |stream: &mut Stream| stream.finish().iter().map(|event| json!(event)).collect::<Vec<_>>();
+        assert_eq!(ends(&mut again), ends(&mut stream));
+    }
+}
+
+#[test]
+fn a_checkpoint_that_does_not_fit_is_an_error() {
+    let flows = simulate::table(&FlowSimulatorConfig { rows: 1_000, ..Default::default() }).unwrap();
+    let guard = Guard::builder().fit(&flows).unwrap();
+    let other = Guard::builder().seed(1).fit(&flows).unwrap();
+    let stream = Stream::with_guard(guard.clone(), flows.schema(), &StreamConfig::default()).unwrap();
+    let bytes = stream.checkpoint().unwrap();
+    assert!(Stream::restore(&bytes, flows.schema(), Some(&guard)).is_ok());
+    let error = Stream::restore(&bytes, flows.schema(), Some(&other)).unwrap_err().to_string();
+    assert!(error.contains(guard.digest()) && error.contains(other.digest()), "{error}");
+    let zeek = Schema::preset("zeek_conn").unwrap();
+    assert!(matches!(Stream::restore(&bytes, &zeek, None), Err(Error::InvalidArgument { .. })));
+    for at in (0..bytes.len()).step_by(bytes.len() / 50) {
+        let mut flipped = bytes.clone();
+        flipped[at] ^= 0x40;
+        assert!(matches!(
+            Stream::restore(&flipped, flows.schema(), None),
+            Err(Error::CorruptArtifact { .. } | Error::FormatTooNew { .. })
+        ));
+        assert!(Stream::restore(&bytes[..at], flows.schema(), None).is_err());
+    }
+}
+
+#[test]
+fn the_last_two_checkpoints_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stream.checkpoint");
+    let mut stream = Stream::new(&schema(), &without_guard()).unwrap();
+    stream.push(&batch(&office(10))).unwrap();
+    stream.save_checkpoint(&path).unwrap();
+    stream.push(&batch(&office(20)[20..])).unwrap();
+    stream.save_checkpoint(&path).unwrap();
+    let records = |path: &std::path::Path| {
+        Stream::load_checkpoint(path, &schema(), None).map(|stream| stream.counts().records)
+    };
+    assert_eq!(records(&path).unwrap(), 40);
+    std::fs::write(&path, b"torn").unwrap();
+    assert_eq!(records(&path).unwrap(), 20, "the one before it");
+    // A file that is not intact does not take the place of the good one.
+    stream.save_checkpoint(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(records(&path).unwrap(), 20);
+    assert!(records(&folder.path().join("none")).is_err());
+}

@@ -21,7 +21,7 @@ const PROMISES = new Set([
   'FittedDetector.pValues', 'FittedDetector.gateWeights', 'FittedDetector.save', 'FittedDetector.load', 'FittedDetector.fromBuffer',
   'TreeEnsemble.fromLightgbm', 'TreeEnsemble.fromXgboostBuffer', 'TreeEnsemble.fromXgboostJson', 'TreeEnsemble.fromSklearnJson',
   'Guard.fit', 'Guard.load', 'Guard.fromBuffer', 'Guard.save', 'Guard.assess', 'Guard.explain',
-  'Guard.findings', 'Guard.appendContexts', 'Stream.push',
+  'Guard.findings', 'Guard.appendContexts', 'Stream.push', 'Stream.saveCheckpoint',
 ])
 /** Records that `Schema.infer` reads. */
 const SAMPLE = 2000

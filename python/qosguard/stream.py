@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from . import _core
 from ._core import Policy, Schema, Table
@@ -85,6 +86,36 @@ class Stream:
     ) -> None:
         native = None if guard is None else guard._fitted()
         self._native = _core.IncidentStream(schema, native, policy, dict(settings or {}))
+
+    @classmethod
+    def restore(cls, data: bytes, schema: Schema, *, guard: Guard | None = None) -> Self:
+        """Continue from the bytes of a checkpoint, with the same bits as a stream that never stopped.
+
+        A guard that is given must be the one of the checkpoint.
+        """
+        return cls._of(_core.IncidentStream.restore(data, schema, None if guard is None else guard._fitted()))
+
+    @classmethod
+    def load_checkpoint(
+        cls, path: str | os.PathLike[str], schema: Schema, *, guard: Guard | None = None
+    ) -> Self:
+        """Continue from a file that `save_checkpoint` wrote; from the one before it where it is not intact."""
+        native = None if guard is None else guard._fitted()
+        return cls._of(_core.IncidentStream.load_checkpoint(path, schema, native))
+
+    @classmethod
+    def _of(cls, native: _core.IncidentStream) -> Self:
+        stream = cls.__new__(cls)
+        stream._native = native
+        return stream
+
+    def checkpoint(self) -> bytes:
+        """Return the whole state: windows, incidents, watermarks, counts and the guard."""
+        return self._native.checkpoint()
+
+    def save_checkpoint(self, path: str | os.PathLike[str]) -> None:
+        """Write a checkpoint to a file, atomically; the one before it stays, with `.previous` after its name."""
+        self._native.save_checkpoint(path)
 
     def push(self, table: Table) -> StreamUpdate:
         """Assess the records of a table."""

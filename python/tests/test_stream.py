@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -122,3 +123,19 @@ def test_a_policy_decides_about_incidents() -> None:
     events = one.push(scan()).events
     assert {(event["action"], event["rule"]) for event in events} == {("allow", "allow-list")}
     json.dumps(events)
+
+
+def test_a_restored_stream_goes_on(tmp_path: Path) -> None:
+    table = scan()
+    head, tail = table.take(np.arange(200)), table.take(np.arange(200, 500))
+    one = stream()
+    one.push(head)
+    path = tmp_path / "stream.checkpoint"
+    one.save_checkpoint(path)
+    again = qg.Stream.restore(one.checkpoint(), table.schema)
+    loaded = qg.Stream.load_checkpoint(path, table.schema)
+    expected = one.push(tail).events + one.finish()
+    assert again.push(tail).events + again.finish() == expected
+    assert loaded.push(tail).events + loaded.finish() == expected
+    with pytest.raises(qg.CorruptArtifactError):
+        qg.Stream.restore(b"torn", table.schema)

@@ -144,6 +144,11 @@ pub(crate) fn unpack_one<H: DeserializeOwned, T>(
     }
 }
 
+/// Whether bytes are a packed file of this release or an earlier one, unchanged.
+pub(crate) fn is_intact(bytes: &[u8], path: &Path) -> bool {
+    unpack(bytes, path).is_ok()
+}
+
 /// Checks the digest against every byte but its own 64.
 fn verify(bytes: &[u8], digest: &str) -> Result<(), String> {
     if digest.len() != BLANK.len() {

@@ -8,7 +8,7 @@ pub(super) const WINDOWS: [f64; 2] = [10.0, 60.0];
 
 /// Host context of a stream whose guard has none.
 pub(super) fn context(max_entities: usize) -> HostContextConfig {
-    HostContextConfig { windows: WINDOWS.to_vec(), max_entities }
+    HostContextConfig { windows: WINDOWS.to_vec(), max_entities, ..HostContextConfig::default() }
 }
 
 /// Names of the columns that [`Activities`] reads.

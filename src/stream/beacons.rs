@@ -1,6 +1,6 @@
 //! How regular the connections of pairs of hosts are.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,14 +34,14 @@ struct Connections {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Beacons {
     capacity: usize,
-    pairs: HashMap<Pair, Connections>,
+    pairs: BTreeMap<Pair, Connections>,
     clock: u64,
     pub(super) evicted: u64,
 }
 
 impl Beacons {
     pub(super) fn new(capacity: usize) -> Self {
-        Self { capacity, pairs: HashMap::new(), clock: 0, evicted: 0 }
+        Self { capacity, pairs: BTreeMap::new(), clock: 0, evicted: 0 }
     }
 
     /// Adds a connection. Returns the regularity of its pair each fourth time.

@@ -6,6 +6,7 @@
 
 mod activity;
 mod beacons;
+mod checkpoint;
 mod config;
 mod incident;
 mod records;

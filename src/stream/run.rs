@@ -101,24 +101,24 @@ pub struct Update {
 /// # Ok::<(), qosguard::Error>(())
 /// ```
 pub struct Stream {
-    config: StreamConfig,
-    given: Arc<Schema>,
-    recommender: Recommender,
-    guard: Option<Guard>,
+    pub(super) config: StreamConfig,
+    pub(super) given: Arc<Schema>,
+    pub(super) recommender: Recommender,
+    pub(super) guard: Option<Guard>,
     /// The schema with the columns of the guard's contexts.
     extended: Arc<Schema>,
-    contexts: Vec<Box<dyn Context>>,
+    pub(super) contexts: Vec<Box<dyn Context>>,
     /// Host windows for the limits, where the guard's contexts do not have them; `None` for records without addresses.
-    windows: Option<Box<dyn Context>>,
-    warm_up: Option<WarmUp>,
-    failed: String,
+    pub(super) windows: Option<Box<dyn Context>>,
+    pub(super) warm_up: Option<WarmUp>,
+    pub(super) failed: String,
     columns: RecordColumns,
-    marks: Watermarks,
-    beacons: Beacons,
-    tracker: Tracker,
-    counts: StreamCounts,
+    pub(super) marks: Watermarks,
+    pub(super) beacons: Beacons,
+    pub(super) tracker: Tracker,
+    pub(super) counts: StreamCounts,
     /// The whole second of the watermark at which incidents were last closed.
-    closed_at: f64,
+    pub(super) closed_at: f64,
 }
 
 impl fmt::Debug for Stream {
@@ -159,7 +159,12 @@ impl Stream {
         Self::start(schema, config, Some(guard), policy)
     }
 
-    fn start(schema: &Schema, config: &StreamConfig, guard: Option<Guard>, policy: Policy) -> Result<Self> {
+    pub(super) fn start(
+        schema: &Schema,
+        config: &StreamConfig,
+        guard: Option<Guard>,
+        policy: Policy,
+    ) -> Result<Self> {
         config.check()?;
         let given = Arc::new(schema.clone());
         let windows = ContextConfig::from(activity::context(config.max_entities));

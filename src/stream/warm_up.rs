@@ -37,14 +37,29 @@ impl WarmUp {
 
     /// Records that are missing.
     pub(super) const fn missing(&self) -> usize {
-        self.needed - self.rows
+        self.needed.saturating_sub(self.rows)
+    }
+
+    /// The schema of the collected records.
+    pub(super) const fn schema(&self) -> &Arc<Schema> {
+        &self.schema
+    }
+
+    /// The collected records.
+    pub(super) fn table(&self) -> Result<Table> {
+        Table::new(Arc::clone(&self.schema), self.batches.clone(), ReadReport::new("stream"))
+    }
+
+    /// Adds batches of records.
+    pub(super) fn put(&mut self, batches: Vec<RecordBatch>) {
+        self.rows += batches.iter().map(RecordBatch::num_rows).sum::<usize>();
+        self.batches.extend(batches);
     }
 
     /// Adds rows of a batch.
     pub(super) fn add(&mut self, batch: &RecordBatch, rows: &[usize]) -> Result<()> {
         let table = Table::new(Arc::clone(&self.schema), vec![batch.clone()], ReadReport::new("stream"))?;
-        self.batches.extend(table.take(rows)?.batches().iter().cloned());
-        self.rows += rows.len();
+        self.put(table.take(rows)?.batches().to_vec());
         Ok(())
     }
 
@@ -55,8 +70,7 @@ impl WarmUp {
         contexts: &[ContextConfig],
         policy: &Policy,
     ) -> Result<Guard> {
-        let table = Table::new(Arc::clone(&self.schema), self.batches.clone(), ReadReport::new("stream"))?;
         let builder = contexts.iter().cloned().fold(Guard::builder(), GuardBuilder::context);
-        builder.false_positive_rate(config.false_positive_rate).policy(policy.clone()).fit(&table)
+        builder.false_positive_rate(config.false_positive_rate).policy(policy.clone()).fit(&self.table()?)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use napi::bindgen_prelude::{AsyncTask, ClassInstance, Object};
+use napi::bindgen_prelude::{AsyncTask, Buffer, ClassInstance, Object, Uint8Array};
 use napi_derive::napi;
 use qosguard::stream::{self, StreamConfig};
 use serde::Serialize;
@@ -101,6 +101,44 @@ impl IncidentStream {
         };
         let stream = start().map_err(|error| into_js_err(&error))?;
         Ok(Self { inner: Arc::new(Mutex::new(stream)) })
+    }
+
+    /// Continues from the bytes of a checkpoint, with the same bits as a stream that never stopped. A guard that is given must be
+    /// the one of the checkpoint.
+    #[napi(catch_unwind, factory)]
+    pub fn restore(
+        checkpoint: Uint8Array,
+        schema: ClassInstance<'_, Schema>,
+        guard: Option<ClassInstance<'_, Guard>>,
+    ) -> Result<Self> {
+        let guard = guard.as_ref().map(|guard| &*guard.inner);
+        let stream = qosguard::Stream::restore(&checkpoint, &schema.inner, guard);
+        Ok(Self { inner: Arc::new(Mutex::new(stream.map_err(|error| into_js_err(&error))?)) })
+    }
+
+    /// Continues from a file that `saveCheckpoint` wrote; from the one before it where it is not intact.
+    #[napi(catch_unwind, factory)]
+    pub fn load_checkpoint(
+        path: String,
+        schema: ClassInstance<'_, Schema>,
+        guard: Option<ClassInstance<'_, Guard>>,
+    ) -> Result<Self> {
+        let guard = guard.as_ref().map(|guard| &*guard.inner);
+        let stream = qosguard::Stream::load_checkpoint(path, &schema.inner, guard);
+        Ok(Self { inner: Arc::new(Mutex::new(stream.map_err(|error| into_js_err(&error))?)) })
+    }
+
+    /// The whole state: windows, incidents, watermarks, counts and the guard.
+    #[napi(catch_unwind)]
+    pub fn checkpoint(&self) -> Result<Buffer> {
+        self.lock().checkpoint().map(Into::into).map_err(|error| into_js_err(&error))
+    }
+
+    /// Writes a checkpoint to a file, atomically; the one before it stays, with `.previous` after its name.
+    #[napi(catch_unwind, ts_return_type = "Promise<void>")]
+    pub fn save_checkpoint(&self, path: String) -> AsyncTask<Job<()>> {
+        let stream = Arc::clone(&self.inner);
+        spawn(move || stream.lock().unwrap_or_else(PoisonError::into_inner).save_checkpoint(path))
     }
 
     /// Assesses the records of a table, off the event loop. Wait for one call before the next, so that tables keep their order.

@@ -1,5 +1,8 @@
 // A stream through the JavaScript face: incidents as objects, verdicts equal to the guard's.
 import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
 
@@ -75,4 +78,19 @@ test('a policy decides about incidents, and wrong settings are named', async () 
   assert.throws(() => stream({ floors: { scanPorts: 1 } }), { code: 'invalid_argument', message: /scan_?[pP]orts/ })
   assert.throws(() => stream({ incidents: { off: 1 } }), { code: 'invalid_argument', message: /off/ })
   assert.throws(() => new Stream(Schema.preset('nsl_kdd')), { code: 'invalid_argument' })
+})
+
+test('a restored stream goes on', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'qosguard-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const one = stream()
+  await one.push(scan(0, 200))
+  await one.saveCheckpoint(join(folder, 'stream.checkpoint'))
+  const again = Stream.restore(one.checkpoint(), schema)
+  const loaded = Stream.loadCheckpoint(join(folder, 'stream.checkpoint'), schema)
+  const rest = async (stream) => [...(await stream.push(scan(200, 500))).events, ...stream.finish()]
+  const expected = await rest(one)
+  assert.deepEqual(await rest(again), expected)
+  assert.deepEqual(await rest(loaded), expected)
+  assert.throws(() => Stream.restore(Buffer.from('torn'), schema), { code: 'corrupt_artifact' })
 })

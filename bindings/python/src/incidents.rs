@@ -1,8 +1,10 @@
 //! Streams of records and their incidents.
 
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use qosguard::settings::{from_value, within};
 use qosguard::stream::{IncidentEvent, StreamConfig};
 
@@ -49,6 +51,38 @@ impl IncidentStream {
             None => qosguard::Stream::with_policy(&schema.0, &config, policy.unwrap_or_default()),
         };
         forward(py, start).map(|stream| Self(Mutex::new(stream)))
+    }
+
+    /// Continues from the bytes of a checkpoint.
+    #[staticmethod]
+    fn restore(py: Python<'_>, data: &[u8], schema: &Schema, guard: Option<&Guard>) -> PyResult<Self> {
+        let guard = guard.map(|guard| &guard.0);
+        forward(py, || qosguard::Stream::restore(data, &schema.0, guard))
+            .map(|stream| Self(Mutex::new(stream)))
+    }
+
+    /// Continues from the file of a checkpoint.
+    #[staticmethod]
+    fn load_checkpoint(
+        py: Python<'_>,
+        path: PathBuf,
+        schema: &Schema,
+        guard: Option<&Guard>,
+    ) -> PyResult<Self> {
+        let guard = guard.map(|guard| &guard.0);
+        let load = || qosguard::Stream::load_checkpoint(path, &schema.0, guard);
+        forward(py, load).map(|stream| Self(Mutex::new(stream)))
+    }
+
+    /// The whole state.
+    fn checkpoint<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = forward(py, || self.0.lock().unwrap_or_else(PoisonError::into_inner).checkpoint())?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// Writes the state to a file.
+    fn save_checkpoint(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        forward(py, || self.0.lock().unwrap_or_else(PoisonError::into_inner).save_checkpoint(path))
     }
 
     /// Assesses the records of a table: the assessment, its first row, and the changes of incidents as JSON.

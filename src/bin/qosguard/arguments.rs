@@ -212,6 +212,9 @@ pub(crate) struct Watch {
     /// How events are printed [default: text on a terminal, json elsewhere]
     #[arg(long, value_enum)]
     pub(crate) format: Option<EventFormat>,
+    /// File to continue from, where it exists, and to write the state to each 30 s and at the end
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoint: Option<PathBuf>,
     /// Read on as the input grows, as `tail -f` does; for Zeek, EVE and other text logs
     #[arg(long)]
     pub(crate) follow: bool,

@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use qosguard::qos::Policy;
 use qosguard::stream::{IncidentChange, IncidentEvent, Stream, StreamConfig, StreamState};
@@ -13,6 +13,9 @@ use crate::arguments::{EventFormat, Watch};
 use crate::exit::{ANOMALIES, Outcome};
 use crate::message::print_message;
 use crate::{input, output, train};
+
+/// Time between two checkpoints.
+const SAVE_EVERY: Duration = Duration::from_secs(30);
 
 pub(crate) fn run(command: &Watch) -> Outcome {
     let mut guard = command.guard.as_deref().map(Guard::load).transpose()?;
@@ -33,9 +36,11 @@ pub(crate) fn run(command: &Watch) -> Outcome {
         input::open(&command.input, guard.as_ref().map(|guard| &**guard.schema()))?
     };
     let schema = (**reader.schema()).clone();
-    let mut stream = match guard {
-        Some(guard) => Stream::with_guard(guard, &schema, &config)?,
-        None => Stream::with_policy(&schema, &config, policy.unwrap_or_default())?,
+    let resumed = command.checkpoint.as_deref().filter(|path| path.exists());
+    let mut stream = match (resumed, guard) {
+        (Some(path), guard) => Stream::load_checkpoint(path, &schema, guard.as_ref())?,
+        (None, Some(guard)) => Stream::with_guard(guard, &schema, &config)?,
+        (None, None) => Stream::with_policy(&schema, &config, policy.unwrap_or_default())?,
     };
     let text = match command.format {
         Some(format) => format == EventFormat::Text,
@@ -48,10 +53,19 @@ pub(crate) fn run(command: &Watch) -> Outcome {
         }
         Ok(())
     };
+    let mut saved = Instant::now();
     while let Some(batch) = input::next(&mut reader)? {
         report(stream.push_from(0, &batch, started.elapsed().as_secs_f64())?.events)?;
+        if let Some(path) = command.checkpoint.as_deref().filter(|_| saved.elapsed() >= SAVE_EVERY) {
+            stream.save_checkpoint(path)?;
+            saved = Instant::now();
+        }
     }
-    report(stream.finish())?;
+    match &command.checkpoint {
+        // The incidents go on when the stream continues.
+        Some(path) => stream.save_checkpoint(path)?,
+        None => report(stream.finish())?,
+    }
     let counts = stream.counts();
     print_message(summary(&stream));
     input::print_left_out(reader.report());

@@ -1,9 +1,9 @@
 //! Contexts: stateful transforms in event time that append columns to records, such as what a host did lately.
 
-mod beacon;
 mod address;
 mod append;
 mod arrivals;
+mod beacon;
 mod cells;
 mod clock;
 mod damped;

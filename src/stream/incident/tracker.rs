@@ -47,6 +47,8 @@ enum State {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Tracked {
     incident: Incident,
+    /// Exact time of its newest record: JSON rounds the times of incidents to microseconds.
+    updated: f64,
     state: State,
     /// Whether each of the last records was evidence, the newest in the lowest bit.
     bits: u32,
@@ -80,6 +82,7 @@ struct Suppressed {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::stream) struct Tracker {
     config: IncidentConfig,
+    #[serde(with = "pairs")]
     tracked: BTreeMap<Key, Tracked>,
     suppressed: Vec<Suppressed>,
     /// Candidates and incidents that made room for others.
@@ -171,7 +174,7 @@ impl Tracker {
         let IncidentConfig { close_after_s, reopen_within_s, .. } = self.config;
         let mut events = Vec::new();
         self.tracked.retain(|_, tracked| {
-            let end = tracked.incident.updated + close_after_s;
+            let end = tracked.updated + close_after_s;
             match tracked.state {
                 _ if end >= now => true,
                 State::Candidate => false,
@@ -190,7 +193,7 @@ impl Tracker {
     pub(in crate::stream) fn close_all(&mut self) -> Vec<IncidentEvent> {
         let mut events = Vec::new();
         for tracked in self.tracked.values_mut().filter(|tracked| tracked.state == State::Open) {
-            let end = tracked.incident.updated;
+            let end = tracked.updated;
             tracked.close(end, &mut events);
         }
         events
@@ -233,8 +236,7 @@ impl Tracker {
         if self.tracked.len() < self.config.max_open {
             return;
         }
-        let age =
-            |(key, tracked): (&Key, &Tracked)| (tracked.state == State::Open, tracked.incident.updated, *key);
+        let age = |(key, tracked): (&Key, &Tracked)| (tracked.state == State::Open, tracked.updated, *key);
         let mut order: Vec<_> = self.tracked.iter().map(age).collect();
         order.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2)));
         for (.., key) in order.iter().take((self.config.max_open / 4).max(1)) {
@@ -316,6 +318,7 @@ impl Tracked {
             evidence: Vec::new(),
         };
         Self {
+            updated: record.time,
             incident,
             state: State::Candidate,
             bits: 0,
@@ -337,7 +340,8 @@ impl Tracked {
         self.bits = self.bits << 1 | 1;
         let incident = &mut self.incident;
         incident.flows += 1;
-        incident.updated = incident.updated.max(record.time);
+        self.updated = self.updated.max(record.time);
+        incident.updated = self.updated;
         incident.attackers.add(record.subject.src_ip);
         incident.victims.add(record.subject.dst_ip);
         if incident.kind.is_about_victim() {
@@ -450,6 +454,25 @@ impl Tracked {
     fn write_reasons(&mut self) {
         self.reasons.sort_by(|a, b| b.strength().total_cmp(&a.strength()));
         self.incident.reasons = self.reasons.iter().map(ToString::to_string).collect();
+    }
+}
+
+/// A map as a list of pairs: keys in JSON are text.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::{Key, Tracked};
+
+    pub(super) fn serialize<S: Serializer>(map: &BTreeMap<Key, Tracked>, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<BTreeMap<Key, Tracked>, D::Error> {
+        Ok(Vec::<(Key, Tracked)>::deserialize(from)?.into_iter().collect())
     }
 }
 
