@@ -72,14 +72,19 @@ fn incidents(flows: &[Flow]) -> Vec<Incident> {
     closed.map(|event| event.incident).collect()
 }
 
-/// Office hosts that use a few servers.
+/// Office hosts that use a few servers, at irregular times.
 fn office(seconds: u32) -> Vec<Flow> {
     let flow = |i: u32| {
         let server = ["198.51.100.10", "198.51.100.11", "203.0.113.5"][(i % 3) as usize];
         let port = [443, 443, 80, 53][(i % 4) as usize];
-        Flow::new(f64::from(i) * 0.5, &format!("10.0.0.{}", 1 + i * 7 % 20), server, port)
+        let jitter = f64::from(i.wrapping_mul(2_654_435_761) >> 16) / 65_536.0;
+        let is_idle = (i / 10 + i * 7 % 20).wrapping_mul(2_246_822_519) % 3 == 0;
+        let second = f64::from(i) * 0.5 + if is_idle { 0.0 } else { 20.0 * jitter };
+        Flow::new(second, &format!("10.0.0.{}", 1 + i * 7 % 20), server, port)
     };
-    (0..seconds * 2).map(flow).collect()
+    let mut flows: Vec<Flow> = (0..seconds * 2).map(flow).collect();
+    flows.sort_by(|a, b| a.time.total_cmp(&b.time));
+    flows
 }
 
 fn merged(mut flows: Vec<Flow>, attack: impl Iterator<Item = Flow>) -> Vec<Flow> {

@@ -2,12 +2,13 @@
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::activity;
 use super::config::StreamConfig;
-use super::run::{Stream, StreamCounts};
+use super::run::{Stream, StreamCounts, without_truth};
 use super::warm_up::WarmUp;
 use super::watermark::Watermarks;
 use crate::artifact::{self, Tensors};
@@ -158,6 +159,7 @@ impl Stream {
             let (incidents, beacons) = (take("incidents")?, take("beacons")?);
             Ok((header, Parts { contexts, windows, warm_up, guard, incidents, beacons }))
         })?;
+        let schema = &without_truth(schema);
         if header.schema != schema.to_toml() {
             let expected = "the schema of the checkpoint's records";
             return Err(Error::invalid("schema", expected, format!("schema `{}`", schema.name())));
@@ -185,7 +187,7 @@ impl Stream {
             None => None,
         };
         stream.warm_up = match parts.warm_up {
-            Some(ipc) => Some(WarmUp::from_ipc(schema, header.config.warm_up, &ipc)?),
+            Some(ipc) => Some(WarmUp::from_ipc(&stream.given, header.config.warm_up, &ipc)?),
             None => None,
         };
         stream.tracker =
@@ -229,10 +231,10 @@ impl WarmUp {
         self.table()?.to_ipc()
     }
 
-    fn from_ipc(schema: &Schema, needed: usize, ipc: &[u8]) -> Result<Self> {
-        let mut warm_up = Self::new(schema, needed)?;
+    fn from_ipc(schema: &Arc<Schema>, needed: usize, ipc: &[u8]) -> Result<Self> {
+        let mut warm_up = Self::new(schema, needed);
         let options = ReadOptions {
-            schema: Some((**warm_up.schema()).clone()),
+            schema: Some((**schema).clone()),
             max_rejected_share: 1.0,
             ..ReadOptions::default()
         };

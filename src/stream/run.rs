@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::features::{Context, ContextConfig, extended};
 use crate::guard::{Assessment, Guard};
 use crate::qos::{Policy, Recommender};
-use crate::telemetry::{Column, Schema, Table};
+use crate::telemetry::{Column, Role, Schema, Table};
 
 /// Whether the verdicts of a stream mean something yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,12 +166,13 @@ impl Stream {
         policy: Policy,
     ) -> Result<Self> {
         config.check()?;
-        let given = Arc::new(schema.clone());
+        let given = Arc::new(without_truth(schema));
+        let schema = &*given;
         let windows = ContextConfig::from(activity::context(config.max_entities));
         // A source without addresses has verdicts only.
         let started = windows.start(schema).ok();
         let warm_up = match &guard {
-            None if config.warm_up > 0 => Some(WarmUp::new(schema, config.warm_up)?),
+            None if config.warm_up > 0 => Some(WarmUp::new(&given, config.warm_up)),
             _ => None,
         };
         let mut stream = Self {
@@ -189,7 +190,7 @@ impl Stream {
             counts: StreamCounts::default(),
             closed_at: f64::NEG_INFINITY,
             config: config.clone(),
-            given,
+            given: Arc::clone(&given),
         };
         if let Some(guard) = guard {
             stream.put(guard)?;
@@ -249,6 +250,7 @@ impl Stream {
     ///
     /// As [`Stream::push`].
     pub fn push_from(&mut self, source: u32, batch: &RecordBatch, clock: f64) -> Result<Update> {
+        let batch = &self.project(batch)?;
         let mut rows = batch.clone();
         for context in &mut self.contexts {
             rows = context.push(&rows)?;
@@ -295,6 +297,19 @@ impl Stream {
                 self.push(&whole)
             }
         }
+    }
+
+    /// The columns of the stream's schema in a batch.
+    fn project(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let names = || self.given.columns().iter().map(|column| &column.name);
+        let places = names().map(|name| batch.schema_ref().index_of(name).ok()).collect::<Option<Vec<_>>>();
+        let projected = places.and_then(|places| batch.project(&places).ok());
+        projected.ok_or_else(|| Error::SchemaMismatch {
+            place: "record batch".into(),
+            schema: self.given.name().to_owned(),
+            missing: names().filter(|name| batch.column_by_name(name).is_none()).cloned().collect(),
+            unknown: Vec::new(),
+        })
     }
 
     /// Takes the records of a segment one after the other, until enough are collected to fit a guard. Returns their number.
@@ -473,6 +488,13 @@ struct Segment<'a> {
     clock: f64,
     batch: &'a RecordBatch,
     windows: &'a RecordBatch,
+}
+
+/// A schema without labels and attack classes: a stream must not learn from truth that the records have by chance.
+pub(super) fn without_truth(schema: &Schema) -> Schema {
+    let columns = schema.columns().iter().enumerate();
+    let keep = columns.filter(|(_, column)| !matches!(column.role, Role::Label | Role::Family));
+    schema.restrict(&keep.map(|(at, _)| at).collect::<Vec<_>>())
 }
 
 /// A schema with further columns.

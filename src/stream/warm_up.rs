@@ -8,12 +8,11 @@ use crate::error::Result;
 use crate::features::ContextConfig;
 use crate::guard::{Guard, GuardBuilder};
 use crate::qos::Policy;
-use crate::telemetry::{ReadReport, Role, Schema, Table};
+use crate::telemetry::{ReadReport, Schema, Table};
 
 /// Collects records until there are enough to fit a guard on.
 #[derive(Debug)]
 pub(super) struct WarmUp {
-    /// Without truth: a stream must not learn from labels that it has by chance.
     schema: Arc<Schema>,
     batches: Vec<RecordBatch>,
     rows: usize,
@@ -21,28 +20,13 @@ pub(super) struct WarmUp {
 }
 
 impl WarmUp {
-    pub(super) fn new(schema: &Schema, needed: usize) -> Result<Self> {
-        let mut schema = schema.clone();
-        let truth: Vec<String> = schema
-            .columns()
-            .iter()
-            .filter(|column| matches!(column.role, Role::Label | Role::Family))
-            .map(|column| column.name.clone())
-            .collect();
-        for name in truth {
-            schema = schema.with_role(&name, Role::Ignore)?;
-        }
-        Ok(Self { schema: Arc::new(schema), batches: Vec::new(), rows: 0, needed })
+    pub(super) fn new(schema: &Arc<Schema>, needed: usize) -> Self {
+        Self { schema: Arc::clone(schema), batches: Vec::new(), rows: 0, needed }
     }
 
     /// Records that are missing.
     pub(super) const fn missing(&self) -> usize {
         self.needed.saturating_sub(self.rows)
-    }
-
-    /// The schema of the collected records.
-    pub(super) const fn schema(&self) -> &Arc<Schema> {
-        &self.schema
     }
 
     /// The collected records.
