@@ -162,8 +162,9 @@ class Estimator:
         except InsufficientDataError as error:
             if shape is None:
                 raise
-            text = f"{error} (n_samples={shape[0]}, n_features={shape[1]})"
-            raise InsufficientDataError(text) from None
+            named = InsufficientDataError(f"{error} (n_samples={shape[0]}, n_features={shape[1]})")
+            named.details = error.details
+            raise named from None
 
     def _renamed(self, error: InvalidArgumentError, names: list[str] | None) -> InvalidArgumentError:
         """The error with the parameter's or the column's name in Python instead of the path in the core."""

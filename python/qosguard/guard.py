@@ -545,4 +545,6 @@ def _rule(false_positive_rate: float) -> ThresholdRule:
     try:
         return ThresholdRule.false_positive_rate(false_positive_rate)
     except InvalidArgumentError as error:
-        raise InvalidArgumentError(str(error).replace("`rate`", "`false_positive_rate`", 1)) from None
+        named = InvalidArgumentError(str(error).replace("`rate`", "`false_positive_rate`", 1))
+        named.details = error.details | {"path": "false_positive_rate"}
+        raise named from None

@@ -60,7 +60,7 @@ def test_a_file_that_cannot_be_opened_raises_an_oserror_with_errno_and_name(tmp_
 def test_errors_have_the_values_of_their_message_by_name() -> None:
     # `bindings/node/test/errors.test.mjs` expects the same values in JavaScript.
     flows = qg.simulate(rows=200, seed=1)
-    detector = qg.IsolationForest(trees=5).fit(np.sin(np.arange(200, dtype=np.float32)).reshape(-1, 2))
+    detector = qg.IsolationForest(n_estimators=5).fit(np.sin(np.arange(200, dtype=np.float32)).reshape(-1, 2))
     cases: list[tuple[Callable[[], object], dict[str, Any]]] = [
         (
             lambda: qg.Guard(false_positive_rate=5).fit(flows),
@@ -70,6 +70,10 @@ def test_errors_have_the_values_of_their_message_by_name() -> None:
                 "expected": "above 0 and below 1",
                 "got": "5",
             },
+        ),
+        (
+            lambda: qg.IsolationForest().fit(np.zeros((1, 2), dtype=np.float32)),
+            {"what": "training rows", "needed": 2, "got": 1},
         ),
         (lambda: qg.read_csv("/nowhere.csv"), {"file": "/nowhere.csv", "errno": 2}),
         (

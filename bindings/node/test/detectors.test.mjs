@@ -182,7 +182,7 @@ test('errors name the setting that is wrong', () => {
     [IsolationForest, { kind: 'gaussian_mixture' }, /`kind` is unknown.*trees/],
     [IsolationForest, { nEstimators: undefined }, /`nEstimators` is unknown.*trees/],
     [IsolationForest, { splits: 'fair_cut' }, /`splits`/],
-    [IsolationForest, { splits: { kind: 'fair_cut' } }, /`splits`.*fair_cut/],
+    [IsolationForest, { splits: { kind: 'fair_cut' } }, /`splits\.kind`.*fair_cut/],
     [IsolationForest, { splits: cyclic }, /`splits`/],
     [IsolationForest, { categorical: new Array(2 ** 32 - 1) }, /`categorical`/],
     [IsolationForest, { scoring: () => 'depth' }, /`scoring`/],
