@@ -35,7 +35,7 @@ struct Connection {
 }
 
 fn log(path: &Path) -> Vec<Connection> {
-    let schema = Arc::new(Schema::from_toml(SCHEMA).unwrap());
+    let schema = Schema::from_toml(SCHEMA).unwrap();
     let options = ReadOptions { schema: Some(schema), ..ReadOptions::default() };
     let table = ZeekReader::open(path, &options).unwrap().read().unwrap();
     assert_eq!(table.report().rejected, 0);
