@@ -35,7 +35,7 @@ struct Connection {
 }
 
 fn log(path: &Path) -> Vec<Connection> {
-    let schema = Arc::new(Schema::from_toml(SCHEMA).unwrap());
+    let schema = Schema::from_toml(SCHEMA).unwrap();
     let options = ReadOptions { schema: Some(schema), ..ReadOptions::default() };
     let table = ZeekReader::open(path, &options).unwrap().read().unwrap();
     assert_eq!(table.report().rejected, 0);
@@ -82,7 +82,6 @@ fn the_scores_of_known_pairs_are_within_a_twentieth() {
         let BeaconScore { interval, size, duration, histogram, score, .. } =
             beacon_score(&times, &sizes, start, end).unwrap();
         let found = [interval, size, duration, histogram, score];
-        println!("{host}: {found:?}");
         for (found, expected) in found.iter().zip(expected) {
             assert!((found - expected).abs() <= 0.05, "{host}: {found} is not {expected}");
         }

@@ -213,7 +213,7 @@ fn nfstream(
     id: usize,
     cells: &mut BTreeMap<String, Option<f64>>,
 ) {
-    let mut put = |name: String, value: f64| cells.insert(name, Some(value));
+    let mut put = |name: String, value: f64| cells.insert(name, (!value.is_nan()).then_some(value));
     let ends = if flow.ends[0].0 == flow.from { flow.ends[0] } else { flow.ends[1] };
     put("id".into(), id as f64);
     put("expiration_id".into(), f64::from(u8::from(why == "active")));

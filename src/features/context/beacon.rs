@@ -103,7 +103,7 @@ pub fn beacon_score(
     let covered = (last - first) / span;
     let hours = hourly(times, dataset_start, span);
     let parts =
-        [regularity(intervals), regularity(sizes.to_vec()), duration(covered, &hours), evenness(&hours)];
+        [regularity(intervals), regularity(sizes.to_vec()), duration(covered, &hours), flatness(&hours)];
     let rounded = |value: f64| (value * 1e3).round() / 1e3;
     let [interval, size, duration, histogram] = parts.map(rounded);
     Some(BeaconScore { interval, size, duration, histogram, score: rounded(parts.iter().sum::<f64>() / 4.0) })
@@ -159,7 +159,7 @@ fn duration(covered: f64, hours: &[u64]) -> f64 {
     covered.max(longest / IDEAL_HOURS).min(1.0)
 }
 
-fn evenness(hours: &[u64]) -> f64 {
+fn flatness(hours: &[u64]) -> f64 {
     let n = hours.len() as f64;
     let mean = hours.iter().sum::<u64>() as f64 / n;
     let variance = hours.iter().map(|&count| (count as f64 - mean).powi(2)).sum::<f64>() / n;
@@ -175,7 +175,9 @@ fn bimodal(hours: &[u64]) -> f64 {
     }
     let highest = seen.iter().max().copied().unwrap_or_default();
     let step = ((highest as f64 * COUNT_TOLERANCE).ceil() as u64).max(1);
-    seen.iter_mut().for_each(|count| *count /= step);
+    for count in &mut seen {
+        *count /= step;
+    }
     seen.sort_unstable();
     let mut frequencies: Vec<usize> = seen.chunk_by(|a, b| a == b).map(<[u64]>::len).collect();
     frequencies.sort_unstable_by(|a, b| b.cmp(a));
@@ -216,12 +218,12 @@ mod tests {
 
     #[test]
     fn a_histogram_is_even_or_has_two_counts() {
-        assert_eq!(evenness(&[3; 24]), 1.0);
+        assert_eq!(flatness(&[3; 24]), 1.0);
         let mut burst = [0; 24];
         burst[4] = 100;
-        assert_eq!(evenness(&burst), 0.0);
+        assert_eq!(flatness(&burst), 0.0);
         let alternating: Vec<u64> = (0..24).map(|hour| if hour % 2 == 0 { 40 } else { 10 }).collect();
-        assert_eq!(evenness(&alternating), 1.0);
+        assert_eq!(flatness(&alternating), 1.0);
         let three: Vec<u64> = (0..24).map(|hour| [10, 40, 80][hour % 3]).collect();
         assert_eq!(bimodal(&three), 16.0 / 23.0);
         assert_eq!(bimodal(&[5; 10]), 0.0, "ten hours");

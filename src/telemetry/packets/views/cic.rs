@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{end_reason, number, protocol, ratio, text, write_time};
+use super::{end_reason, icmp_code, icmp_type, number, protocol, ratio, text, write_time};
 use crate::telemetry::packets::packet::TcpFlags;
 use crate::telemetry::packets::profile::FlowColumn;
 use crate::telemetry::packets::rows::Record;
@@ -191,8 +191,8 @@ pub(in crate::telemetry::packets) static CIC: &[FlowColumn] = &[
     number("Idle Std", "µs", "sample std of the idle gaps", |r| std(&r.flow.idle)),
     number("Idle Max", "µs", "max idle gap", |r| r.flow.idle.lengths.max()),
     number("Idle Min", "µs", "min idle gap", |r| r.flow.idle.lengths.min()),
-    number("ICMP Code", "", "ICMP code of the first packet; null for others", |r| r.icmp_code()),
-    number("ICMP Type", "", "ICMP type of the first packet; null for others", |r| r.icmp_type()),
+    number("ICMP Code", "", "ICMP code of the first packet; null for others", icmp_code),
+    number("ICMP Type", "", "ICMP type of the first packet; null for others", icmp_type),
     number(
         "Total TCP Flow Time",
         "µs",

@@ -69,16 +69,6 @@ impl Record<'_> {
         self.forward().bytes as f64 + self.backward().bytes as f64
     }
 
-    /// ICMP type of the first packet; NaN without one.
-    fn icmp_type(&self) -> f64 {
-        self.flow.icmp.map_or(f64::NAN, |(kind, _)| f64::from(kind))
-    }
-
-    /// ICMP code of the first packet; NaN without one.
-    fn icmp_code(&self) -> f64 {
-        self.flow.icmp.map_or(f64::NAN, |(_, code)| f64::from(code))
-    }
-
     /// Ticks from the first to the last packet.
     fn duration(&self) -> f64 {
         self.flow.last.saturating_sub(self.flow.first) as f64
@@ -116,6 +106,16 @@ fn protocol(record: &Record<'_>, out: &mut StringBuilder) -> Option<()> {
         Some(name) => out.write_str(name).ok(),
         None => write!(out, "{number}").ok(),
     }
+}
+
+/// ICMP type of the first packet; NaN without one.
+fn icmp_type(record: &Record<'_>) -> f64 {
+    record.flow.icmp.map_or(f64::NAN, |(kind, _)| f64::from(kind))
+}
+
+/// ICMP code of the first packet; NaN without one.
+fn icmp_code(record: &Record<'_>) -> f64 {
+    record.flow.icmp.map_or(f64::NAN, |(_, code)| f64::from(code))
 }
 
 /// The reason of the record.

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use super::{end_reason, number, protocol, text};
+use super::{end_reason, icmp_code, icmp_type, number, protocol, text};
 use crate::telemetry::packets::end_reason::EndReason;
 use crate::telemetry::packets::packet::TcpFlags;
 use crate::telemetry::packets::profile::FlowColumn;
@@ -146,8 +146,8 @@ pub(in crate::telemetry::packets) static NFSTREAM: LazyLock<Vec<FlowColumn>> = L
     let ours = [
         text("end_reason", "why the record was written", end_reason),
         number("sequence", "", "number of the record of its flow, from 0", |r| f64::from(r.flow.sequence)),
-        number("icmp_type", "", "ICMP type of the first packet; null for others", |r| r.icmp_type()),
-        number("icmp_code", "", "ICMP code of the first packet; null for others", |r| r.icmp_code()),
+        number("icmp_type", "", "ICMP type of the first packet; null for others", icmp_type),
+        number("icmp_code", "", "ICMP code of the first packet; null for others", icmp_code),
     ];
     let groups: [&[FlowColumn]; 6] = [&identity, &totals, &frames, &times, &flags, &ours];
     groups.concat()
