@@ -54,11 +54,13 @@ pub struct DeviceWindowsCounts {
 /// # Examples
 ///
 /// ```
+/// use qosguard::arrow::array::Array;
 /// use qosguard::features::{Context, DeviceWindows, DeviceWindowsConfig};
 /// use qosguard::telemetry::{Schema, Table};
 ///
-/// let log = |t| format!(r#"{{"timestamp": 170000000{t}, "device_id": "modem-1", "latency_ms": {}}}"#, 40 + t);
-/// let logs = Table::from_json(&Schema::preset("device_log")?, &format!("[{}]", [0, 1, 2, 3, 4].map(log).join(", ")))?;
+/// let schema = Schema::builder("modems").time("at").entity("device_id").feature("latency_ms").build()?;
+/// let log = |t: u32| format!(r#"{{"at": {t}, "device_id": "modem-1", "latency_ms": {}}}"#, 40 + t);
+/// let logs = Table::from_json(&schema, &format!("[{}]", [0, 1, 2, 3, 4].map(log).join(", ")))?;
 /// let mut context = DeviceWindows::new(&DeviceWindowsConfig::default(), logs.schema())?;
 /// let with = context.push(&logs.batches()[0])?;
 /// let latency = with.column_by_name("avg_latency").unwrap();
