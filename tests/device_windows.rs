@@ -78,7 +78,7 @@ fn column(batch: &RecordBatch, name: &str) -> Vec<Option<f64>> {
 }
 
 /// The values of the log at `now` by their definitions, as numpy computes them.
-fn slow(logs: &[Log], now: usize) -> Vec<(&'static str, Option<f64>)> {
+fn by_definition(logs: &[Log], now: usize) -> Vec<(&'static str, Option<f64>)> {
     let log = &logs[now];
     let of_window = || logs[..=now].iter().filter(|seen| seen.window() == log.window());
     let own: Vec<&Log> = of_window().filter(|seen| seen.device == log.device).collect();
@@ -100,7 +100,7 @@ fn slow(logs: &[Log], now: usize) -> Vec<(&'static str, Option<f64>)> {
     };
     let latency: Vec<f64> = own.iter().filter_map(|log| log.latency).collect();
     let of = |value: fn(&Log) -> f64| own.iter().map(|log| value(log)).collect::<Vec<f64>>();
-    let (loss, traffic) = (of(|log| log.loss), of(|log| log.traffic));
+    let (losses, traffic) = (of(|log| log.loss), of(|log| log.traffic));
     let (retries, resets) = (of(|log| f64::from(log.retries)), of(|log| f64::from(log.resets)));
     let share =
         |has: fn(&Log) -> bool| Some(own.iter().filter(|log| has(log)).count() as f64 / own.len() as f64);
@@ -110,9 +110,9 @@ fn slow(logs: &[Log], now: usize) -> Vec<(&'static str, Option<f64>)> {
         ("latency_variance", variance(&latency)),
         ("max_latency", max(&latency)),
         ("latency_95th", quantile(&latency)),
-        ("avg_packet_loss", mean(&loss)),
-        ("max_packet_loss", max(&loss)),
-        ("packet_loss_variance", variance(&loss)),
+        ("avg_packet_loss", mean(&losses)),
+        ("max_packet_loss", max(&losses)),
+        ("packet_loss_variance", variance(&losses)),
         ("avg_retry_count", mean(&retries)),
         ("max_retry_count", max(&retries)),
         ("retry_rate", share(|log| log.retries > 0)),
@@ -151,7 +151,7 @@ proptest! {
     fn values_equal_their_definitions(logs in logs(120)) {
         let got = push(&logs);
         for now in 0..logs.len() {
-            for (name, value) in slow(&logs, now) {
+            for (name, value) in by_definition(&logs, now) {
                 let got = column(&got, name)[now];
                 let is_close = match (got, value) {
                     (Some(got), Some(value)) => (got - value).abs() <= 1e-9 * value.abs().max(1.0),

@@ -21,7 +21,7 @@ use window::{Log, Window};
 pub use config::DeviceWindowsConfig;
 
 /// Windows in succession whose devices are counted.
-const COUNTED: usize = 8;
+const COUNTED: u32 = 8;
 
 /// A log that waits for the clock: its device, its time and what it reports.
 type Held = (Key, f64, Log);
@@ -81,7 +81,7 @@ pub struct DeviceWindows {
     arrivals: Arrivals<Held>,
     devices: Kept<Key, Window>,
     /// Devices of the last windows, by the remainder of the window's index.
-    reporting: [(i64, u64); COUNTED],
+    reporting: [(i64, u64); COUNTED as usize],
     late: u64,
     unplaced: u64,
 }
@@ -110,7 +110,7 @@ impl DeviceWindows {
             min_logs: config.min_logs,
             arrivals: Arrivals::default(),
             devices: Kept::new(config.max_devices),
-            reporting: [(i64::MIN, 0); COUNTED],
+            reporting: [(i64::MIN, 0); COUNTED as usize],
             late: 0,
             unplaced: 0,
         })
@@ -145,7 +145,7 @@ impl DeviceWindows {
             Arrival::Counts { is_restart, before } => {
                 if is_restart {
                     self.devices.clear();
-                    self.reporting = [(i64::MIN, 0); COUNTED];
+                    self.reporting = [(i64::MIN, 0); COUNTED as usize];
                 }
                 for (device, time, log) in before {
                     self.count(device, time, &log);
@@ -161,7 +161,7 @@ impl DeviceWindows {
     /// Counts a log. Returns the window of its device and the devices in the same window; `None` for a late log.
     fn count(&mut self, device: Key, time: f64, log: &Log) -> Option<(&Window, u64)> {
         let index = self.index(time);
-        let reporting = index.rem_euclid(COUNTED as i64) as usize;
+        let reporting = index.rem_euclid(i64::from(COUNTED)) as usize;
         let (of, devices) = &mut self.reporting[reporting];
         if *of > index || self.devices.find(device).is_some_and(|window| window.index > index) {
             self.late += 1;
