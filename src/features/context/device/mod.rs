@@ -48,7 +48,7 @@ pub struct DeviceWindowsCounts {
 /// other than 200, and of 500 and above; traffic: mean, sample variance, maximum − minimum; connection resets: mean and sum; logs
 /// per second of the window's whole length; devices with a log in the same window. `docs/CONTEXT_COLUMNS.md` lists them.
 ///
-/// The values of a window's first four logs are null, as are those of logs that are not counted. The 95 % quantile is exact up to
+/// A window's first four logs have null, and so does a log that is not counted. The 95 % quantile is exact up to
 /// 512 logs in a window.
 ///
 /// # Examples
