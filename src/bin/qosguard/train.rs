@@ -75,7 +75,11 @@ fn context(text: &str) -> Result<ContextConfig> {
         return Ok(settings);
     }
     settings::from_value(json!({ "kind": text })).map_err(|_| {
-        Error::invalid("--context", "`host`, `device_windows`, `damped_statistics`, or a .json file with the settings of a context", text)
+        Error::invalid(
+            "--context",
+            "`host`, `device_windows`, `damped_statistics`, or a .json file with the settings of a context",
+            text,
+        )
     })
 }
 
