@@ -128,10 +128,10 @@ fn slow(packets: &[Packet], now: usize) -> Vec<f64> {
         .collect();
     let deviation = |[weight, mean, variance]: [f64; 3]| [weight, mean, variance.sqrt()];
     let mut values = Vec::new();
-    DECAYS.iter().for_each(|&decay| values.extend(deviation(one(&source, packet.time, decay))));
-    DECAYS.iter().for_each(|&decay| values.extend(two(&channel, decay)));
-    DECAYS.iter().for_each(|&decay| values.extend(deviation(one(&intervals, packet.time, decay))));
-    DECAYS.iter().for_each(|&decay| values.extend(two(&socket, decay)));
+    values.extend(DECAYS.iter().flat_map(|&decay| deviation(one(&source, packet.time, decay))));
+    values.extend(DECAYS.iter().flat_map(|&decay| two(&channel, decay)));
+    values.extend(DECAYS.iter().flat_map(|&decay| deviation(one(&intervals, packet.time, decay))));
+    values.extend(DECAYS.iter().flat_map(|&decay| two(&socket, decay)));
     values
 }
 

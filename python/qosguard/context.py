@@ -71,10 +71,10 @@ class DeviceWindows:
     Examples
     --------
     >>> import qosguard as qg
-    >>> logs = qg.Table.from_records(
-    ...     [{"timestamp": 1_700_000_000 + i, "device_id": "modem", "latency_ms": 40 + i % 7} for i in range(100)],
-    ...     qg.Schema.preset("device_log"),
-    ... )
+    >>> columns = [qg.Column("at", kind="time"), qg.Column("device_id", role="entity", kind="text")]
+    >>> schema = qg.Schema("modems", [*columns, qg.Column("latency_ms")])
+    >>> records = [{"at": i, "device_id": "modem-1", "latency_ms": 40 + i % 7} for i in range(100)]
+    >>> logs = qg.Table.from_records(records, schema)
     >>> guard = qg.Guard(context=qg.DeviceWindows()).fit(logs)
     >>> guard.context_columns[:4]
     ['avg_latency', 'latency_variance', 'max_latency', 'latency_95th']

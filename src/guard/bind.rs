@@ -139,10 +139,10 @@ impl Assessor<'_> {
             let reason = format!("{} states for {} contexts", states.len(), self.contexts.len());
             return Err(Error::CorruptArtifact { path: "context state".into(), reason });
         }
-        let stages = &self.bound.guard.stages;
+        let fitted = &self.bound.guard.stages;
         let mut contexts = Vec::new();
-        for (config, state) in stages.contexts.iter().zip(states) {
-            let mut context = config.start(&stages.schema)?;
+        for (config, state) in fitted.contexts.iter().zip(states) {
+            let mut context = config.start(&fitted.schema)?;
             context.restore(state)?;
             contexts.push(context);
         }

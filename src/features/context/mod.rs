@@ -9,8 +9,6 @@ mod clock;
 mod damped;
 mod device;
 mod entities;
-#[cfg(test)]
-mod forged;
 mod host;
 mod kept;
 mod replay;

@@ -45,7 +45,7 @@ pub(super) fn write(owner: &Owner, state: &impl Serialize) -> Result<Vec<u8>> {
 }
 
 /// Writes the checksum of a state into its place.
-pub(super) fn seal(bytes: &mut [u8]) {
+fn seal(bytes: &mut [u8]) {
     let (head, rest) = bytes.split_at_mut(MAGIC.len() + 1 + DIGEST);
     head[MAGIC.len() + 1..].copy_from_slice(&Sha256::digest(rest));
 }

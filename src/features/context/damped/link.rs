@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::stream::{DECAYS, Lanes, Stream, factors};
+use super::stream::{Lanes, Stream, factors};
 
 /// Values of a link for each decay.
 pub(super) const VALUES: usize = 7;
@@ -29,10 +29,9 @@ impl Link {
             self.streams[at].fade(&factors);
         }
         self.streams[own].push(value);
-        for lane in 0..DECAYS.len() {
+        for (lane, factor) in factors.iter().enumerate() {
             let residual = value - self.streams[own].mean(lane);
-            self.products[lane] =
-                self.products[lane] * factors[lane] + residual * self.residuals[other][lane];
+            self.products[lane] = self.products[lane] * factor + residual * self.residuals[other][lane];
             self.residuals[own][lane] = residual;
         }
     }

@@ -21,7 +21,7 @@ use window::{Log, Window};
 pub use config::DeviceWindowsConfig;
 
 /// Windows in succession whose devices are counted.
-const COUNTED: usize = 8;
+const COUNTED: u32 = 8;
 
 /// A log that waits for the clock: its device, its time and what it reports.
 type Held = (Key, f64, Log);
@@ -48,17 +48,19 @@ pub struct DeviceWindowsCounts {
 /// other than 200, and of 500 and above; traffic: mean, sample variance, maximum − minimum; connection resets: mean and sum; logs
 /// per second of the window's whole length; devices with a log in the same window. `docs/CONTEXT_COLUMNS.md` lists them.
 ///
-/// The values of a window's first four logs are null, as are those of logs that are not counted. The 95 % quantile is exact up to
+/// A window's first four logs have null, and so does a log that is not counted. The 95 % quantile is exact up to
 /// 512 logs in a window.
 ///
 /// # Examples
 ///
 /// ```
+/// use qosguard::arrow::array::Array;
 /// use qosguard::features::{Context, DeviceWindows, DeviceWindowsConfig};
 /// use qosguard::telemetry::{Schema, Table};
 ///
-/// let log = |t| format!(r#"{{"timestamp": 170000000{t}, "device_id": "modem-1", "latency_ms": {}}}"#, 40 + t);
-/// let logs = Table::from_json(&Schema::preset("device_log")?, &format!("[{}]", [0, 1, 2, 3, 4].map(log).join(", ")))?;
+/// let schema = Schema::builder("modems").time("at").entity("device_id").feature("latency_ms").build()?;
+/// let log = |t: u32| format!(r#"{{"at": {t}, "device_id": "modem-1", "latency_ms": {}}}"#, 40 + t);
+/// let logs = Table::from_json(&schema, &format!("[{}]", [0, 1, 2, 3, 4].map(log).join(", ")))?;
 /// let mut context = DeviceWindows::new(&DeviceWindowsConfig::default(), logs.schema())?;
 /// let with = context.push(&logs.batches()[0])?;
 /// let latency = with.column_by_name("avg_latency").unwrap();
@@ -79,7 +81,7 @@ pub struct DeviceWindows {
     arrivals: Arrivals<Held>,
     devices: Kept<Key, Window>,
     /// Devices of the last windows, by the remainder of the window's index.
-    reporting: [(i64, u64); COUNTED],
+    reporting: [(i64, u64); COUNTED as usize],
     late: u64,
     unplaced: u64,
 }
@@ -108,7 +110,7 @@ impl DeviceWindows {
             min_logs: config.min_logs,
             arrivals: Arrivals::default(),
             devices: Kept::new(config.max_devices),
-            reporting: [(i64::MIN, 0); COUNTED],
+            reporting: [(i64::MIN, 0); COUNTED as usize],
             late: 0,
             unplaced: 0,
         })
@@ -143,7 +145,7 @@ impl DeviceWindows {
             Arrival::Counts { is_restart, before } => {
                 if is_restart {
                     self.devices.clear();
-                    self.reporting = [(i64::MIN, 0); COUNTED];
+                    self.reporting = [(i64::MIN, 0); COUNTED as usize];
                 }
                 for (device, time, log) in before {
                     self.count(device, time, &log);
@@ -159,7 +161,7 @@ impl DeviceWindows {
     /// Counts a log. Returns the window of its device and the devices in the same window; `None` for a late log.
     fn count(&mut self, device: Key, time: f64, log: &Log) -> Option<(&Window, u64)> {
         let index = self.index(time);
-        let reporting = index.rem_euclid(COUNTED as i64) as usize;
+        let reporting = index.rem_euclid(i64::from(COUNTED)) as usize;
         let (of, devices) = &mut self.reporting[reporting];
         if *of > index || self.devices.find(device).is_some_and(|window| window.index > index) {
             self.late += 1;

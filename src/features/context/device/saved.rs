@@ -14,7 +14,7 @@ use crate::features::context::state::is_counter;
 pub(super) struct Written<'a> {
     arrivals: &'a Arrivals<Held>,
     devices: &'a Kept<Key, Window>,
-    reporting: &'a [(i64, u64); COUNTED],
+    reporting: &'a [(i64, u64); COUNTED as usize],
     late: u64,
     unplaced: u64,
 }
@@ -24,7 +24,7 @@ pub(super) struct Written<'a> {
 pub(super) struct Saved {
     arrivals: Arrivals<Held>,
     devices: SavedKept<Key, Window>,
-    reporting: [(i64, u64); COUNTED],
+    reporting: [(i64, u64); COUNTED as usize],
     late: u64,
     unplaced: u64,
 }

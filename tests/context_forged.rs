@@ -1,14 +1,23 @@
 //! States that were changed and have a right checksum: an error, or a context that still works.
 
-use proptest::prelude::*;
+#![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
-use super::state::seal;
-use super::{Context, ContextConfig, DampedStatisticsConfig, DeviceWindowsConfig, HostContextConfig};
-use crate::simulate::{self, FlowSimulatorConfig};
-use crate::telemetry::{Schema, Table};
+use proptest::prelude::*;
+use qosguard::features::{
+    Context, ContextConfig, DampedStatisticsConfig, DeviceWindowsConfig, HostContextConfig,
+};
+use qosguard::simulate::{self, FlowSimulatorConfig};
+use qosguard::telemetry::{Schema, Table};
+use sha2::{Digest, Sha256};
 
 /// Bytes before the values of a state: version, checksum and owner.
 const HEAD: usize = 8 + 32 + 32;
+
+/// Makes the checksum right.
+fn seal(bytes: &mut [u8]) {
+    let (head, rest) = bytes.split_at_mut(8 + 32);
+    head[8..].copy_from_slice(&Sha256::digest(rest));
+}
 
 fn flows() -> Table {
     simulate::table(&FlowSimulatorConfig { rows: 400, ..Default::default() }).unwrap()
@@ -17,7 +26,11 @@ fn flows() -> Table {
 fn logs() -> Table {
     let log = |i: u32| {
         let (time, device, latency) = (1_700_000_000 + i, i % 5, i * 7 % 13);
-        format!(r#"{{"timestamp": {time}, "device_id": "modem-{device}", "latency_ms": {latency}}}"#)
+        let (loss, retries, code, traffic, resets) = (i % 3, i % 2, 200 + i % 4 * 100, 10 + i % 5, i % 2);
+        format!(
+            r#"{{"timestamp": {time}, "device_id": "modem-{device}", "latency_ms": {latency}, "packet_loss_pct": {loss},
+            "retry_count": {retries}, "error_code": {code}, "traffic_volume_mb": {traffic}, "connection_resets": {resets}}}"#
+        )
     };
     let text = format!("[{}]", (0..400).map(log).collect::<Vec<_>>().join(", "));
     Table::from_json(&Schema::preset("device_log").unwrap(), &text).unwrap()
