@@ -1703,7 +1703,7 @@ export interface SimulateTrafficOptions {
   background?: Record<string, number>
   /** Start of the simulation, seconds since the Unix epoch; default: 2026-01-05, 00:00 UTC. */
   startTime?: number
-  /** A longer flow has several records, each of at most this many seconds; default: 60. */
+  /** A longer flow has several records, each of at most this many seconds; default: 1,800. */
   activeTimeoutS?: number
   /** Seconds that the clock of one of the four exporters is ahead; default: 0. */
   clockSkewS?: number
