@@ -177,7 +177,6 @@ fn windows_per_host_show_every_attack() {
         let usual = quantile(usual, p);
         let values = numbers(&context, column);
         let highest = rows.iter().map(|&row| values[row]).fold(0.0, f64::max);
-        println!("{:?} {column}: {highest}, clean traffic {usual}", event.kind);
         assert!(highest > factor * usual, "{:?}: {column} {highest}, clean traffic {usual}", event.kind);
     }
 }
