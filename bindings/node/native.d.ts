@@ -654,7 +654,7 @@ export declare class TreeEnsemble {
 /** An attack that the simulator can make. */
 export type Attack = 'flood' | 'slow_dos' | 'port_scan' | 'brute_force' | 'beaconing' | 'exfiltration'
 
-/** An attack: who did what to whom, and when. */
+/** An attack with its attackers, victims and times. */
 export interface AttackEvent {
   /** The kind of attack, as in the column `family`. */
   kind: AttackKind

@@ -22,7 +22,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class AttackEvent:
-    """An attack: who did what to whom, and when."""
+    """An attack with its attackers, victims and times."""
 
     kind: str
     """The kind of attack, as in the column `family`."""

@@ -124,7 +124,7 @@ impl Settings for SimulateTrafficOptions {
     ];
 }
 
-/// An attack: who did what to whom, and when.
+/// An attack with its attackers, victims and times.
 #[napi(object, object_from_js = false)]
 #[derive(Debug)]
 pub struct AttackEvent {
