@@ -679,7 +679,7 @@ export declare class TreeEnsemble {
 /** An attack that the simulator can make. */
 export type Attack = 'flood' | 'slow_dos' | 'port_scan' | 'brute_force' | 'beaconing' | 'exfiltration'
 
-/** An attack: who did what to whom, and when. */
+/** An attack with its attackers, victims and times. */
 export interface AttackEvent {
   /** The kind of attack, as in the column `family`. */
   kind: AttackKind
@@ -1733,7 +1733,7 @@ export interface SimulateTrafficOptions {
   background?: Record<string, number>
   /** Start of the simulation, seconds since the Unix epoch; default: 2026-01-05, 00:00 UTC. */
   startTime?: number
-  /** A longer flow has several records, each of at most this many seconds; default: 60. */
+  /** A longer flow has several records, each of at most this many seconds; default: 1,800. */
   activeTimeoutS?: number
   /** Seconds that the clock of one of the four exporters is ahead; default: 0. */
   clockSkewS?: number

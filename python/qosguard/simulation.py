@@ -22,7 +22,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class AttackEvent:
-    """An attack: who did what to whom, and when."""
+    """An attack with its attackers, victims and times."""
 
     kind: str
     """The kind of attack, as in the column `family`."""
@@ -93,7 +93,7 @@ def simulate_traffic(
     events_per_attack: SupportsIndex = 1,
     background: Mapping[str, float] | None = None,
     start_time: SupportsIndex | None = None,
-    active_timeout_s: float = 60.0,
+    active_timeout_s: float = 1800.0,
     clock_skew_s: float = 0.0,
     late_fraction: float = 0.0,
     late_s: float = 120.0,

@@ -92,7 +92,7 @@ pub struct SimulateTrafficOptions {
     pub background: Option<HashMap<String, f64>>,
     /// Start of the simulation, seconds since the Unix epoch; default: 2026-01-05, 00:00 UTC.
     pub start_time: Option<f64>,
-    /// A longer flow has several records, each of at most this many seconds; default: 60.
+    /// A longer flow has several records, each of at most this many seconds; default: 1,800.
     pub active_timeout_s: Option<f64>,
     /// Seconds that the clock of one of the four exporters is ahead; default: 0.
     pub clock_skew_s: Option<f64>,
@@ -124,7 +124,7 @@ impl Settings for SimulateTrafficOptions {
     ];
 }
 
-/// An attack: who did what to whom, and when.
+/// An attack with its attackers, victims and times.
 #[napi(object, object_from_js = false)]
 #[derive(Debug)]
 pub struct AttackEvent {

@@ -207,13 +207,13 @@ fn beaconing(mut script: Script<'_>, network: Network, longest: f64) -> Behaviou
 fn exfiltration(mut script: Script<'_>, network: Network, longest: f64) -> Behaviour {
     let (src, dst) = (network.client(script.rng), Network::external(script.rng));
     let port = if script.rng.chance(0.5) { 443 } else { high_port(script.rng) };
-    let typical = script.rng.log_normal(4e7, 0.4);
+    let typical = script.rng.log_normal(1e8, 0.3);
     let count = script.rng.count(6, 12);
     let gap = script.rng.between(15.0, 60.0).min(longest / count as f64);
     for _ in 0..count {
         let size = typical * script.rng.log_normal(1.0, 0.3);
         let down = 1_500.0 + size * script.rng.between(0.0005, 0.004);
-        let duration = size / script.rng.log_normal(2e6, 0.3);
+        let duration = size / script.rng.log_normal(5e6, 0.3);
         let variation = script.rng.between(1.0, 3.0);
         script.add(src, dst, Exchange::tcp(service_of(port), port, size, down).timed(duration, variation));
         script.time += gap * script.rng.between(0.5, 1.5);

@@ -30,7 +30,7 @@ pub enum AttackKind {
     BruteForce,
     /// One client makes 20 to 60 small connections to one external host, every 15 to 60 s with 3 % variation.
     Beaconing,
-    /// One client uploads 6 to 12 times tens of megabytes to one external host.
+    /// One client uploads about 100 MB to one external host, 6 to 12 times.
     Exfiltration,
 }
 
@@ -91,7 +91,10 @@ pub struct TrafficSimulatorConfig {
     pub background: BackgroundMix,
     /// Start of the simulation, seconds since the Unix epoch, at most the year 9999. Default: 2026-01-05, 00:00 UTC.
     pub start_time: u64,
-    /// A longer flow has several records, each of at most this many seconds, 1 to 86,400. Default: 60.
+    /// A longer flow has several records, each of at most this many seconds, 1 to 86,400. Default: 1,800.
+    ///
+    /// Exporters often have 60 s or less, so that long flows are reported while they last. Then the records of a long flow
+    /// are as regular as a beacon.
     pub active_timeout_s: f64,
     /// Seconds that the clock of one of the four exporters is ahead, −86,400 to 86,400. Default: 0.
     pub clock_skew_s: f64,
@@ -116,7 +119,7 @@ impl Default for TrafficSimulatorConfig {
             events_per_attack: 1,
             background: BackgroundMix::default(),
             start_time: 1_767_571_200, // Monday 2026-01-05, 00:00 UTC
-            active_timeout_s: 60.0,
+            active_timeout_s: 1_800.0,
             clock_skew_s: 0.0,
             late_fraction: 0.0,
             late_s: 120.0,

@@ -34,7 +34,7 @@ const ARRIVAL: u64 = CLEAN + 1;
 const PLAN: u64 = CLEAN + 2;
 const EVENTS: u64 = CLEAN + 3;
 
-/// An attack: who did what to whom, and when.
+/// An attack with its attackers, victims and times.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct AttackEvent {

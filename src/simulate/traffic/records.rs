@@ -3,7 +3,8 @@
 use crate::simulate::flow::{Exchange, Flags, Flow, Half};
 
 /// Records of a flow with their start in seconds after the start of the flow. A flow longer than `timeout` seconds has
-/// several, of equal length and at least one packet of the initiator each.
+/// several at equal intervals, with at least one packet of the initiator each. If the flow has too few packets for a record
+/// per `timeout`, it pauses between the records.
 pub(super) fn records(flow: &Flow, timeout: f64) -> impl Iterator<Item = (f64, Flow)> {
     let whole = flow.exchange;
     let parts = ((flow.duration / timeout).ceil() as u64).min(whole.fwd.packets).max(1);
@@ -29,7 +30,7 @@ pub(super) fn records(flow: &Flow, timeout: f64) -> impl Iterator<Item = (f64, F
             },
         };
         let length = flow.duration / parts as f64;
-        let exchange = Exchange { fwd, bwd, flags, ..whole }.timed(length, whole.variation);
+        let exchange = Exchange { fwd, bwd, flags, ..whole }.timed(length.min(timeout), whole.variation);
         (part as f64 * length, exchange.measured(flow.ends, flow.src_port, flow.family))
     })
 }
@@ -62,6 +63,8 @@ mod tests {
         // A flow of two packets has at most two records.
         let idle = Exchange::udp("iot", 123, Half { packets: 2, payload: 9.0 }, Half::default());
         let flow = idle.timed(900.0, 0.0).into_flow(&mut Stream::new(0, 0), ends, None);
-        assert_eq!(records(&flow, 60.0).count(), 2);
+        let parts: Vec<(f64, Flow)> = records(&flow, 60.0).collect();
+        assert_eq!(parts.iter().map(|part| part.0 as u64).collect::<Vec<_>>(), [0, 450]);
+        assert!(parts.iter().all(|(_, part)| part.duration <= 60.0));
     }
 }
