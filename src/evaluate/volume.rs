@@ -124,7 +124,9 @@ impl Series<'_> {
                 }
             }
         }
-        weights.iter_mut().for_each(|weight| *weight = weight.min(1.0));
+        for weight in &mut weights {
+            *weight = weight.min(1.0);
+        }
         weights
     }
 

@@ -17,11 +17,11 @@ pub(super) struct Network {
 impl Network {
     /// A random client.
     pub(super) fn client(self, rng: &mut Stream) -> Ipv4Addr {
-        self.address(rng.below(self.hosts as usize) as u32)
+        Self::address(rng.below(self.hosts as usize) as u32)
     }
 
     /// The internal address with the given index; the first `hosts` addresses are clients.
-    pub(super) fn address(self, index: u32) -> Ipv4Addr {
+    pub(super) fn address(index: u32) -> Ipv4Addr {
         Ipv4Addr::from(0x0A00_0001_u32.saturating_add(index))
     }
 

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
+use crate::features::regularity;
+
 /// Connections of a pair that are kept.
 pub(super) const TIMES: usize = 64;
 /// Connections of a pair between two computations.
@@ -57,7 +59,7 @@ impl Beacons {
         }
         pair.last.push_back((time, bytes));
         pair.count += 1;
-        (pair.count % EVERY == 0 && pair.last.len() >= 4).then(|| pair.regularity()).flatten()
+        (pair.count.is_multiple_of(EVERY) && pair.last.len() >= 4).then(|| pair.regularity()).flatten()
     }
 
     /// Forgets the quarter of the pairs that was seen longest ago.
@@ -72,35 +74,18 @@ impl Beacons {
 }
 
 impl Connections {
+    /// The mean of the regularities of intervals and of sizes, as [`beacon_score`](crate::features::beacon_score) defines them.
+    /// Its other parts need hours of traffic.
     fn regularity(&self) -> Option<Regularity> {
         let mut times: Vec<f64> = self.last.iter().map(|(time, _)| *time).collect();
         times.sort_by(f64::total_cmp);
-        let intervals: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        let sizes: Vec<f64> = self.last.iter().map(|(_, bytes)| *bytes).collect();
-        let (interval, interval_s) = regular(intervals)?;
-        let (size, _) = regular(sizes)?;
-        Some(Regularity { connections: times.len(), interval_s, score: f64::midpoint(interval, size) })
+        let mut gaps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let sizes = self.last.iter().map(|(_, bytes)| *bytes).collect();
+        let score = f64::midpoint(regularity(gaps.clone()), regularity(sizes));
+        gaps.sort_by(f64::total_cmp);
+        let interval_s = *gaps.get(gaps.len() / 2)?;
+        Some(Regularity { connections: times.len(), interval_s, score })
     }
-}
-
-/// How regular values are, from 0 to 1, and their median.
-fn regular(mut values: Vec<f64>) -> Option<(f64, f64)> {
-    values.sort_by(f64::total_cmp);
-    let median = quartile(&values, 2)?;
-    let (low, high) = (quartile(&values, 1)?, quartile(&values, 3)?);
-    let skew = if high > low { ((high + low - 2.0 * median) / (high - low)).abs() } else { 0.0 };
-    let mut distances: Vec<f64> = values.iter().map(|value| (value - median).abs()).collect();
-    distances.sort_by(f64::total_cmp);
-    let spread = quartile(&distances, 2)?;
-    let narrow = if median > 0.0 { (1.0 - spread / median).max(0.0) } else { 0.0 };
-    // Values that hardly differ are not skewed, whatever their quartiles are.
-    let skew = if spread <= median * 0.05 { 0.0 } else { skew };
-    Some((f64::midpoint(1.0 - skew, narrow), median))
-}
-
-/// A quartile of ascending values, the nearest rank.
-fn quartile(values: &[f64], quarter: usize) -> Option<f64> {
-    values.get(values.len().checked_sub(1)? * quarter / 4).copied()
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub(super) fn signals(
         (IncidentKind::PortScan, port_scan(floors, activity)),
         (IncidentKind::HostScan, host_scan(floors, activity, subject)),
         (IncidentKind::SynFlood, syn_flood(floors, activity, subject)),
-        (IncidentKind::Flood, flood(floors, activity)),
+        (IncidentKind::Flood, Some(flood(floors, activity))),
         (IncidentKind::BruteForce, brute_force(floors, activity, subject)),
         (IncidentKind::Beacon, beacon(floors, subject, regularity)),
     ]
@@ -80,11 +80,11 @@ fn syn_flood(floors: &Floors, activity: &Activity, subject: &Subject<'_>) -> Opt
     found.then_some(signal(IncidentKind::SynFlood, Reason::Unanswered { per_s, sources, limit }))
 }
 
-fn flood(floors: &Floors, activity: &Activity) -> Option<Signal> {
+fn flood(floors: &Floors, activity: &Activity) -> Signal {
     let packets = Reason::Packets { per_s: activity.dst_packets_per_s, limit: floors.packets_per_s };
     let flows = Reason::Flows { per_s: activity.dst_flows / RATE_S, limit: floors.flows_per_s };
     let reason = if packets.strength() > flows.strength() { packets } else { flows };
-    Some(signal(IncidentKind::Flood, reason))
+    signal(IncidentKind::Flood, reason)
 }
 
 fn brute_force(floors: &Floors, activity: &Activity, subject: &Subject<'_>) -> Option<Signal> {

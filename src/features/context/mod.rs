@@ -22,6 +22,7 @@ use crate::arrow::array::RecordBatch;
 use crate::error::Result;
 use crate::telemetry::{Column, Schema};
 
+pub(crate) use beacon::regularity;
 pub use beacon::{BeaconScore, beacon_score};
 pub use damped::{DampedStatistics, DampedStatisticsConfig, DampedStatisticsCounts};
 pub use device::{DeviceWindows, DeviceWindowsConfig, DeviceWindowsCounts};

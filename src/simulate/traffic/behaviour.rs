@@ -87,7 +87,7 @@ fn port_scan(mut script: Script<'_>, network: Network) -> Behaviour {
 /// Consecutive internal addresses without the attacker, and whether a client uses each.
 fn scanned(rng: &mut Stream, network: Network, src: Ipv4Addr) -> Vec<(Ipv4Addr, bool)> {
     let (count, first) = (rng.count(200, 600) as u32, rng.below(SCANNED as usize / 2) as u32);
-    let address = |i: u32| (network.address(first + i), first + i < network.hosts);
+    let address = |i: u32| (Network::address(first + i), first + i < network.hosts);
     (0..count).map(address).filter(|&(victim, _)| victim != src).collect()
 }
 

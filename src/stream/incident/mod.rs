@@ -132,7 +132,9 @@ mod one_side {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Parties, D::Error> {
         let Hosts { hosts, count } = Hosts::deserialize(from)?;
         let mut parties = Parties::default();
-        hosts.into_iter().for_each(|host| parties.add(Some(host)));
+        for host in hosts {
+            parties.add(Some(host));
+        }
         parties.count(count as f64);
         Ok(parties)
     }
@@ -148,6 +150,7 @@ mod time {
         jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
     }
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
     pub(super) fn serialize<S: Serializer>(seconds: &f64, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_str(&text(*seconds))
     }
@@ -163,6 +166,7 @@ mod time {
 mod maybe_time {
     use serde::{Deserialize, Deserializer, Serializer};
 
+    #[expect(clippy::ref_option, reason = "serde passes references")]
     pub(super) fn serialize<S: Serializer>(seconds: &Option<f64>, to: S) -> Result<S::Ok, S::Error> {
         match seconds {
             Some(seconds) => to.serialize_str(&super::time::text(*seconds)),

@@ -143,7 +143,8 @@ impl Tracker {
             }
         }
         let is_open = self.tracked.get(&key).is_some_and(|tracked| tracked.state == State::Open);
-        if !is_hit && !(is_open && strength >= KEEP_OPEN) {
+        let is_evidence = is_hit || (is_open && strength >= KEEP_OPEN);
+        if !is_evidence {
             self.add_miss(key);
             return None;
         }
