@@ -89,7 +89,7 @@ fn guards_warn_of_columns_without_any_value() {
 
     let guard = fit(vec![None; len], vec![None; len]);
     let both = Notice::ColumnsWithoutValues { columns: vec!["b".into(), "c".into()] };
-    assert_eq!(found(&guard), [both.clone()]);
+    assert_eq!(found(&guard), std::slice::from_ref(&both));
     assert!(both.to_string().starts_with("columns `b`, `c` give no feature: "), "{both}");
     assert_eq!(found(&Guard::from_bytes(&guard.to_bytes()).unwrap()), [both], "guard files keep it");
 }

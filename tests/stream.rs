@@ -74,13 +74,20 @@ fn incidents(flows: &[Flow]) -> Vec<Incident> {
 
 /// Office hosts that use a few servers, at irregular times.
 fn office(seconds: u32) -> Vec<Flow> {
-    let flow = |i: u32| {
-        let server = ["198.51.100.10", "198.51.100.11", "203.0.113.5"][(i % 3) as usize];
-        let port = [443, 443, 80, 53][(i % 4) as usize];
-        let jitter = f64::from(i.wrapping_mul(2_654_435_761) >> 16) / 65_536.0;
-        let is_idle = (i / 10 + i * 7 % 20).wrapping_mul(2_246_822_519) % 3 == 0;
-        let second = f64::from(i) * 0.5 + if is_idle { 0.0 } else { 20.0 * jitter };
-        Flow::new(second, &format!("10.0.0.{}", 1 + i * 7 % 20), server, port)
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut below = |n: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % n
+    };
+    let flow = |_| {
+        let second = below(u64::from(seconds) * 1_000) as f64 / 1_000.0;
+        let server = ["198.51.100.10", "198.51.100.11", "203.0.113.5"][below(3) as usize];
+        let port = [443, 443, 80, 53][below(4) as usize];
+        let packets = 2 + below(60) as u32;
+        Flow {
+            packets: (packets, packets),
+            ..Flow::new(second, &format!("10.0.0.{}", 1 + below(20)), server, port)
+        }
     };
     let mut flows: Vec<Flow> = (0..seconds * 2).map(flow).collect();
     flows.sort_by(|a, b| a.time.total_cmp(&b.time));

@@ -122,7 +122,7 @@ mod tests {
                 ("device_log", 9),
                 ("zeek_conn", 24),
                 ("eve_flow", 26),
-                ("nfstream", 94),
+                ("nfstream", 96),
                 ("ipfix", 29),
                 ("cic", 91),
                 ("cic_legacy", 86),

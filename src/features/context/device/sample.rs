@@ -63,7 +63,9 @@ mod tests {
     fn few_numbers_are_exact() {
         let mut sample = Sample::default();
         assert_eq!(sample.quantile(0.95), None);
-        [3.0, 1.0, 2.0].into_iter().for_each(|value| sample.push(value));
+        for value in [3.0, 1.0, 2.0] {
+            sample.push(value);
+        }
         assert_eq!(
             [0.0, 0.25, 0.5, 0.95, 1.0].map(|q| sample.quantile(q).unwrap()),
             [1.0, 1.5, 2.0, 2.9, 3.0]
