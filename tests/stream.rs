@@ -58,7 +58,7 @@ fn without_guard() -> StreamConfig {
     StreamConfig { warm_up: 0, ..StreamConfig::default() }
 }
 
-/// The events of a stream without a guard, with those of its end.
+/// The events of a stream without a guard, and of its end.
 fn events(flows: &[Flow]) -> Vec<IncidentEvent> {
     let mut stream = Stream::new(&schema(), &without_guard()).unwrap();
     let mut events = stream.push(&batch(flows)).unwrap().events;
@@ -215,7 +215,7 @@ fn batches_make_no_difference() {
 }
 
 #[test]
-fn verdicts_equal_those_of_the_guard() {
+fn verdicts_equal_the_verdicts_of_the_guard() {
     let flows = simulate::table(&FlowSimulatorConfig { rows: 3_000, ..Default::default() }).unwrap();
     let guard = Guard::builder()
         .context(qosguard::features::HostContextConfig {

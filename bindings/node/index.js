@@ -35,6 +35,7 @@ const FIRST = {
   'Guard.findings': jsonOf,
   'Guard.fromBuffer': bytes,
   'Table.fromIpc': bytes,
+  'Stream.restore': bytes,
   'Detector.fit': floats,
   'FittedDetector.score': numbers,
   'FittedDetector.scoreSync': numbers,

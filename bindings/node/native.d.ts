@@ -136,6 +136,123 @@ export interface TrainingHistory {
   stopped: 'finished' | 'early' | 'cancelled'
 }
 
+/** Limits, incidents and event time of a stream; `docs/INCIDENTS.md` describes them. What is left out has its default. */
+export interface StreamSettings {
+  /** Limits above which traffic is an attack, without any fitted model. */
+  floors?: {
+    /** Different ports of one host that one source tries within 60 s; default: 30. */
+    scanPorts?: number
+    /** Different hosts that one source tries on few ports within 60 s; default: 30. */
+    scanHosts?: number
+    /** Different hosts that one source pings within 60 s; default: 15. */
+    pingHosts?: number
+    /** Share of failed connections of a scan; default: 0.5. */
+    scanFailed?: number
+    /** Connections per second to one host that get no reply, over 10 s; default: 10. */
+    unansweredPerS?: number
+    /** Packets per second to one host, over 10 s; default: 20,000. */
+    packetsPerS?: number
+    /** Flows per second to one host, over 10 s; default: 1,000. */
+    flowsPerS?: number
+    /** Connections of one source to a login port of one host within 60 s; default: 20. */
+    loginsPerMin?: number
+    /** Ports where users log in. */
+    loginPorts?: ReadonlyArray<number>
+    /** Regularity of connections to an outside host; default: 0.9. */
+    beaconScore?: number
+    /** Connections of a pair before its regularity counts, 4 to 64; default: 12. */
+    beaconConnections?: number
+  }
+  /** When incidents open and close. */
+  incidents?: {
+    /** Records above a limit among the last `of` ones that open an incident; default: 3. */
+    openAfter?: number
+    /** Number of last records that count, 1 to 32; default: 6. */
+    of?: number
+    /** Anomalies among the last `anomaliesOf` records of a source that open an incident; default: 5. */
+    anomalies?: number
+    /** Number of last records of a source that count, 1 to 32; default: 20. */
+    anomaliesOf?: number
+    /** Seconds without evidence after which an incident closes; default: 60. */
+    closeAfterS?: number
+    /** Seconds after its end in which new evidence continues an incident; default: 300. */
+    reopenWithinS?: number
+    /** Seconds without new incidents about a host after `falsePositive`; default: 86,400. */
+    suppressS?: number
+    /** Incidents and candidates that are kept; default: 10,000. */
+    maxOpen?: number
+  }
+  /** Event time. */
+  time?: {
+    /** Seconds that the records of one source may come out of order; default: 60. */
+    delayS?: number
+    /** Seconds after which a source without records no longer holds back the others; default: 60. */
+    idleS?: number
+    /** Seconds that a record may be ahead of its source; default: 60. */
+    maxAheadS?: number
+  }
+  /** Records that a guard is fitted on where none was given, or 0 for no guard; default: 5,000. */
+  warmUp?: number
+  /** Share of clean records that this guard may call anomalies; default: 0.001. */
+  falsePositiveRate?: number
+  /** Hosts and pairs whose windows are kept, of each kind; default: 16,384. */
+  maxEntities?: number
+}
+
+/** Whether the verdicts of a stream mean something yet. */
+export type StreamState =
+  /** Records are missing until a guard is fitted. */
+  | { state: 'warming', missing: number }
+  /** A guard assesses every record. */
+  | { state: 'ready' }
+  /** Incidents come from limits alone; `reason` is why no guard could be fitted. */
+  | { state: 'limits_only', reason: string }
+
+/** What a stream counted since it started. */
+export interface StreamCounts {
+  records: number
+  anomalies: number
+  late: number
+  future: number
+  invalidTime: number
+  incidents: number
+  evicted: number
+  suppressed: number
+}
+
+/** The hosts on one side of an incident: the first 20 addresses, and how many there are. */
+export interface Parties {
+  hosts: Array<string>
+  count: number
+}
+
+/** One attack on the network: all its records together. Times are RFC 3339. */
+export interface Incident {
+  id: string
+  kind: 'port_scan' | 'host_scan' | 'syn_flood' | 'flood' | 'brute_force' | 'beacon' | 'anomaly'
+  direction: 'inbound' | 'outbound' | 'internal' | 'external'
+  attackers: Parties
+  victims: Parties
+  severity: 'low' | 'medium' | 'high' | 'critical'
+  onset: string
+  opened: string
+  updated: string
+  acted: string | null
+  closed: string | null
+  flows: number
+  family: string | null
+  action: string
+  rule: string
+  dryRun: boolean
+  reasons: Array<string>
+  evidence: Array<Record<string, number | string | null>>
+}
+
+/** An incident as it was after a change. */
+export interface IncidentEvent extends Incident {
+  event: 'opened' | 'updated' | 'closed'
+}
+
 /**
  * Which binding artifact the generated loader actually loaded: `'native'` for
  * a native addon, otherwise the `platformArchABI` of the WASI flavor. Every
@@ -564,6 +681,65 @@ export declare class Split {
   get test(): Array<number>
   /** The attack family that the training part lacks; `null` for a split of another kind. */
   get family(): string | null
+}
+
+/**
+ * Assesses records one table after the other, and follows incidents over time.
+ *
+ * A stream works from its first record: limits that need no learning find scans, floods, password guesses and beacons in
+ * what each host did lately. Without a guard, one is fitted on the first 5,000 records that are not part of an incident.
+ * Results do not depend on how the records are cut into tables.
+ */
+export declare class Stream {
+  /**
+   * A stream of records of a schema. Throws `invalid_argument` for a setting outside its range and for a schema without a
+   * time, and `schema_mismatch` for a schema without a column that the guard needs.
+   */
+  constructor(schema: Schema, options?: StreamOptions)
+  /**
+   * Continues from the bytes of a checkpoint, with the same bits as a stream that never stopped. A guard that is given must be
+   * the one of the checkpoint.
+   */
+  static restore(checkpoint: Uint8Array, schema: Schema, guard?: Guard | undefined | null): Stream
+  /** Continues from a file that `saveCheckpoint` wrote; from the one before it where it is not intact. */
+  static loadCheckpoint(path: string, schema: Schema, guard?: Guard | undefined | null): Stream
+  /** The whole state: windows, incidents, watermarks, counts and the guard. */
+  checkpoint(): Buffer
+  /** Writes a checkpoint to a file, atomically; the one before it stays, with `.previous` after its name. */
+  saveCheckpoint(path: string): Promise<void>
+  /** Assesses the records of a table, off the event loop. Wait for one call before the next, so that tables keep their order. */
+  push(table: Table): Promise<StreamUpdate>
+  /** Closes all incidents at the end of the records. */
+  finish(): Array<IncidentEvent>
+  /** The incidents that are open. */
+  get incidents(): Array<Incident>
+  /** Whether verdicts mean something yet. */
+  get state(): StreamState
+  /** Records, anomalies, incidents, and records that were late or had a wrong time. */
+  get counts(): StreamCounts
+  /** The watermark, in seconds since the epoch; `null` before the first record. */
+  get watermark(): number | null
+  /** The guard that assesses; `null` while there is none. */
+  get guard(): Guard | null
+  /** Replaces the guard between two tables: no record is lost or assessed twice, and incidents go on. */
+  swap(guard: Guard): void
+  /**
+   * Records that an incident is false: it closes, and no other incident of its kind about its host opens for a day. Returns
+   * its last change; `null` for an unknown id.
+   */
+  falsePositive(id: string): IncidentEvent | null
+  /** Records when an action against an incident was applied, in seconds since the epoch. Returns whether the incident is known. */
+  recordAction(id: string, time: number): boolean
+}
+
+/** What one table of records changed. */
+export declare class StreamUpdate {
+  /** The verdicts of the guard, from row `first` on; `null` while there is no guard. */
+  get assessment(): Assessment | null
+  /** The first row of the table that was assessed. */
+  get first(): number
+  /** Changes of incidents, in the order in which they happened. */
+  get events(): Array<IncidentEvent>
 }
 
 /** Raw telemetry in memory: rows with the columns of a schema. Immutable; share it freely between calls. */
@@ -1751,6 +1927,16 @@ export interface SimulateTrafficOptions {
 export interface SplitOptions {
   /** Seed of the draw, a whole number up to 2^53 − 1; default: 0. */
   seed?: number
+}
+
+/** How records become incidents. */
+export interface StreamOptions {
+  /** The guard that assesses the records; without one, the stream fits one on the first records. */
+  guard?: Guard
+  /** The action for each severity; default: the guard's, or `new Policy()`. */
+  policy?: Policy
+  /** Limits, incidents and event time. */
+  settings?: StreamSettings
 }
 
 /** A fitted threshold: what was asked, the score that answers it, and what it realised. */

@@ -22,6 +22,7 @@ __all__ = [
     "Follower",
     "Guard",
     "GuardExplanation",
+    "IncidentStream",
     "Policy",
     "Probability",
     "ReadReport",
@@ -642,6 +643,65 @@ class GuardExplanation:
     def reasons(self, /, row: SupportsIndex, n: SupportsIndex) -> list[tuple[dict[str, Any], str]]:
         """
         The columns that raise a record's score most, and each in words.
+        """
+
+@final
+class IncidentStream:
+    """
+    A stream of records; `qosguard.Stream` converts its JSON.
+    """
+    def __new__(
+        cls, /, schema: Schema, guard: Guard | None, policy: Policy | None, settings: Any
+    ) -> IncidentStream: ...
+    def checkpoint(self, /) -> bytes:
+        """
+        The whole state.
+        """
+    def false_positive(self, /, id: str) -> str | None:
+        """
+        Records that an incident is false.
+        """
+    def finish(self, /) -> list[str]:
+        """
+        Closes all incidents.
+        """
+    def guard(self, /) -> Guard | None:
+        """
+        The guard that assesses.
+        """
+    def incidents(self, /) -> list[str]:
+        """
+        The incidents that are open, as JSON.
+        """
+    @staticmethod
+    def load_checkpoint(path: str | PathLike[str], schema: Schema, guard: Guard | None) -> IncidentStream:
+        """
+        Continues from the file of a checkpoint.
+        """
+    def push(self, /, table: Table) -> tuple[Assessment | None, int, list[str]]:
+        """
+        Assesses the records of a table: the assessment, its first row, and the changes of incidents as JSON.
+        """
+    def record_action(self, /, id: str, time: SupportsFloat | SupportsIndex) -> bool:
+        """
+        Records when an action was applied.
+        """
+    @staticmethod
+    def restore(data: bytes, schema: Schema, guard: Guard | None) -> IncidentStream:
+        """
+        Continues from the bytes of a checkpoint.
+        """
+    def save_checkpoint(self, /, path: str | PathLike[str]) -> None:
+        """
+        Writes the state to a file.
+        """
+    def status(self, /) -> tuple[str, str, float | None]:
+        """
+        State, counts and watermark, as JSON.
+        """
+    def swap(self, /, guard: Guard) -> None:
+        """
+        Replaces the guard.
         """
 
 @final

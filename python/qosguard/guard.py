@@ -458,8 +458,9 @@ class Guard:
 
     @property
     def warnings(self) -> list[str]:
-        """What to know before relying on the guard: a false-positive rate that was missed, rules that never apply, and
-        columns without a value in the training rows.
+        """What to know before relying on the guard.
+
+        A false-positive rate that was missed, rules that never apply, and columns without a value in the training rows.
 
         Examples
         --------

@@ -104,9 +104,9 @@ def event_metrics(
 ) -> EventMetrics:
     """Measure detected events, such as incidents, against true events.
 
-    A detection matches an event if their times overlap, where the event lasts `tolerance_s` longer, and if they agree on
-    a host: both name the same attacker or the same victim, or one of them names no host. An address agrees with a prefix
-    that contains it. The kinds need not be equal. Range-based recall and precision follow Tatbul et al. (2018) with
+    A detection matches an event if their times overlap, where the event lasts `tolerance_s` longer, and if they agree
+    on a host: both name the same attacker or the same victim, or one of them names no host. An address agrees with a
+    prefix that contains it. The kinds need not be equal. Range-based recall and precision follow Tatbul et al. (2018) with
     a flat bias and the cardinality factor 1 / x.
 
     Parameters
@@ -168,8 +168,8 @@ def _event(event: AttackEvent | DeviceEvent | Mapping[str, Any]) -> dict[str, An
 def vus_pr(scores: npt.ArrayLike, labels: npt.ArrayLike, window: int) -> float:
     """Return the volume under the surface of precision and recall (VUS-PR) of scores of a series, in [0, 1].
 
-    A late or early detection of a labelled range counts in part, and a single point of a range does not count as the whole
-    range. Published by Paparrizos et al. (PVLDB 2022); TSB-AD 1.5 has the same values.
+    A late or early detection of a labelled range counts in part, and a single point of a range does not count as the
+    whole range. Published by Paparrizos et al. (PVLDB 2022); TSB-AD 1.5 has the same values.
 
     Parameters
     ----------

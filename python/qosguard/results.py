@@ -57,8 +57,8 @@ class Decision:
     row: int
     """Row in the table, from 0."""
     community_id: str | None
-    """Community ID of the flow, version 1 with seed 0; `None` where the record lacks an address, the protocol, the ports or
-    the ICMP type."""
+    """Community ID of the flow, version 1 with seed 0; `None` where the record lacks an address, the protocol, the
+    ports or the ICMP type."""
     score: float
     """Raw output of the detector; higher is more anomalous."""
     p_value: float

@@ -102,8 +102,9 @@ def simulate_traffic(
 ) -> Traffic:
     """Simulate clean hosts and attack events on one clock.
 
-    Attacks are behaviour of hosts over time: each event has attackers, victims, a start and an end, and its flows come at
-    the rate of the attack. Rows have the order in which an exporter emits records. The same settings give the same rows.
+    Attacks are behaviour of hosts over time: each event has attackers, victims, a start and an end, and its flows come
+    at the rate of the attack. Rows have the order in which an exporter emits records. The same settings give the same
+    rows.
 
     Parameters
     ----------
@@ -151,7 +152,7 @@ def simulate_traffic(
     >>> traffic = qg.simulate_traffic(600, attacks=["port_scan", "syn_flood"], seed=1)
     >>> sorted(event.kind for event in traffic.events)
     ['port_scan', 'syn_flood']
-    >>> sum(event.flows for event in traffic.events) == traffic.table.labels.sum()
+    >>> int(traffic.table.labels.sum()) == sum(event.flows for event in traffic.events)
     True
 
     """
@@ -200,7 +201,8 @@ def simulate_devices(
     devices
         Number of devices.
     duration_s
-        Length in seconds; each device has `duration_s / interval_s` records, at least 60; at most 5·10^6 records in total.
+        Length in seconds; each device has `duration_s / interval_s` records, at least 60; at most 5·10^6 records in
+        total.
     interval_s
         Seconds between two records of a device, 0.01 to 3,600.
     anomaly_share

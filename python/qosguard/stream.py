@@ -96,9 +96,7 @@ class Stream:
         return cls._of(_core.IncidentStream.restore(data, schema, None if guard is None else guard._fitted()))
 
     @classmethod
-    def load_checkpoint(
-        cls, path: str | os.PathLike[str], schema: Schema, *, guard: Guard | None = None
-    ) -> Self:
+    def load_checkpoint(cls, path: str | os.PathLike[str], schema: Schema, *, guard: Guard | None = None) -> Self:
         """Continue from a file that `save_checkpoint` wrote; from the one before it where it is not intact."""
         native = None if guard is None else guard._fitted()
         return cls._of(_core.IncidentStream.load_checkpoint(path, schema, native))
@@ -124,7 +122,7 @@ class Stream:
         return StreamUpdate(verdicts, first, [json.loads(event) for event in events])
 
     def events(self, tables: Iterable[Table]) -> Iterator[dict[str, Any]]:
-        """Push tables, such as those of `read_batches` or a `Collector`, and yield the changes of incidents.
+        """Push tables, such as the tables of a reader or a `Collector`, and yield the changes of incidents.
 
         At the end of the tables, all incidents close.
         """

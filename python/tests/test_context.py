@@ -91,7 +91,8 @@ def test_device_windows_equal_numpy() -> None:
     assert row["total_connection_resets"] == len(own)
     assert row["log_frequency"] == pytest.approx(len(own) / 30)
     assert row["unique_devices"] == 2
-    assert columns["avg_latency"][:4].isna().all() and columns["avg_latency"][30:34].isna().all()
+    assert columns["avg_latency"][:4].isna().all()
+    assert columns["avg_latency"][30:34].isna().all()
 
 
 def test_errors_name_the_setting(flows: tuple[qg.Table, qg.Table]) -> None:

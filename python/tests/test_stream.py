@@ -79,7 +79,7 @@ def test_iterators_yield_the_same_events() -> None:
     assert asyncio.run(collect()) == expected
 
 
-def test_verdicts_equal_those_of_the_guard() -> None:
+def test_verdicts_equal_the_verdicts_of_the_guard() -> None:
     flows = qg.simulate(rows=2_000)
     guard = qg.Guard(context=qg.HostContext(windows=(10, 60))).fit(flows)
     one = qg.Stream(flows.schema, guard=guard)
@@ -108,12 +108,12 @@ def test_a_guard_is_fitted_on_the_first_records() -> None:
     [({"floors": {"scan_ports": 1}}, "floors.scan_ports"), ({"incidents": {"off": 6}}, "settings.incidents.off")],
 )
 def test_wrong_settings_are_named(settings: dict[str, Any], path: str) -> None:
-    with pytest.raises(qg.InvalidArgumentError, match=f"`{path}`"):
+    with pytest.raises(qg.errors.InvalidArgumentError, match=f"`{path}`"):
         stream(**settings)
 
 
 def test_a_schema_without_a_time_is_an_error() -> None:
-    with pytest.raises(qg.InvalidArgumentError, match="time column"):
+    with pytest.raises(qg.errors.InvalidArgumentError, match="time column"):
         qg.Stream(qg.Schema.preset("nsl_kdd"))
 
 
@@ -137,5 +137,5 @@ def test_a_restored_stream_goes_on(tmp_path: Path) -> None:
     expected = one.push(tail).events + one.finish()
     assert again.push(tail).events + again.finish() == expected
     assert loaded.push(tail).events + loaded.finish() == expected
-    with pytest.raises(qg.CorruptArtifactError):
+    with pytest.raises(qg.errors.CorruptArtifactError):
         qg.Stream.restore(b"torn", table.schema)

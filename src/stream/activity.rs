@@ -33,7 +33,7 @@ pub(super) const REQUIRED: [&str; 2] = [COLUMNS[0], COLUMNS[3]];
 #[derive(Debug)]
 pub(super) struct Activities<'a>([Option<&'a Float64Array>; COLUMNS.len()]);
 
-/// What the hosts of one record did. NaN stands for what the source does not have, and passes no limit.
+/// What the hosts of one record did. NaN means what the source does not have, and passes no limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Activity {
     /// Of the source, within 60 s: different destinations, their different ports, and the share of failed connections.

@@ -114,7 +114,7 @@ impl Stream {
         Self::parse(bytes, Path::new("checkpoint"), schema, guard)
     }
 
-    /// Writes a checkpoint to a file, atomically. The one that the file held stays beside it, with `.previous` after its name.
+    /// Writes a checkpoint to a file, atomically. The one that the file held stays next to it, with `.previous` after its name.
     ///
     /// # Errors
     ///

@@ -51,11 +51,11 @@ pub struct StreamCounts {
     pub records: u64,
     /// Records that the guard called anomalies.
     pub anomalies: u64,
-    /// Records before the watermark. They are assessed, and are no evidence for incidents.
+    /// Records before the watermark. They are assessed, but not used as evidence for incidents.
     pub late: u64,
-    /// Records too far ahead of their source. They are assessed, and are no evidence for incidents.
+    /// Records too far ahead of their source. They are assessed, but not used as evidence for incidents.
     pub future: u64,
-    /// Records without a time, or with one before 1980 or after 2200. They are assessed, and are no evidence for incidents.
+    /// Records without a time, or with one before 1980 or after 2200. They are assessed, but not used as evidence for incidents.
     pub invalid_time: u64,
     /// Incidents that opened.
     pub incidents: u64,

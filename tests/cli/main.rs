@@ -8,5 +8,8 @@ mod messages;
 mod outputs;
 mod pipeline;
 mod policies;
+#[path = "../public_data/mod.rs"]
+mod public_data;
 mod simulations;
 mod verdicts;
+mod watch;

@@ -56,6 +56,8 @@ const TRAVELS = {
   Policy: 'send toObject() and call Policy.fromObject() there',
   Schema: 'send the name or the TOML text that it was made of',
   Split: 'send train and test',
+  Stream: 'send checkpoint() and call Stream.restore() there',
+  StreamUpdate: 'send events',
   Table: 'send await toIpc() and call Table.fromIpc() there',
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use napi::bindgen_prelude::{AsyncTask, Object};
+use napi::bindgen_prelude::{AsyncTask, Either, Null, Object};
 use napi_derive::napi;
 use qosguard::evaluate::{self, EventOptions};
 use serde::Deserialize;
@@ -55,7 +55,7 @@ pub struct DetectedEvent {
     pub opened: f64,
     /// When it ended, at least `opened`; absent if it is still open.
     #[napi(ts_type = "number | null")]
-    pub closed: Option<f64>,
+    pub closed: Option<Either<f64, Null>>,
     /// Addresses, prefixes or names of the attackers, if the detector names them.
     pub attackers: Option<Vec<String>>,
     /// Addresses, prefixes or names of the victims, if the detector names them.
@@ -67,7 +67,10 @@ impl From<DetectedEvent> for evaluate::DetectedEvent {
         Self {
             kind: event.kind.unwrap_or_default(),
             opened: event.opened,
-            closed: event.closed,
+            closed: event.closed.and_then(|closed| match closed {
+                Either::A(seconds) => Some(seconds),
+                Either::B(Null) => None,
+            }),
             attackers: event.attackers.unwrap_or_default(),
             victims: event.victims.unwrap_or_default(),
         }

@@ -68,14 +68,14 @@ impl StreamUpdate {
 /// A stream works from its first record: limits that need no learning find scans, floods, password guesses and beacons in
 /// what each host did lately. Without a guard, one is fitted on the first 5,000 records that are not part of an incident.
 /// Results do not depend on how the records are cut into tables.
-#[napi(js_name = "Stream")]
+#[napi]
 #[derive(Debug)]
-pub struct IncidentStream {
+pub struct Stream {
     inner: Arc<Mutex<qosguard::Stream>>,
 }
 
 #[napi]
-impl IncidentStream {
+impl Stream {
     /// A stream of records of a schema. Throws `invalid_argument` for a setting outside its range and for a schema without a
     /// time, and `schema_mismatch` for a schema without a column that the guard needs.
     #[napi(constructor, catch_unwind)]
@@ -207,7 +207,7 @@ impl IncidentStream {
     }
 }
 
-impl IncidentStream {
+impl Stream {
     fn lock(&self) -> MutexGuard<'_, qosguard::Stream> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }

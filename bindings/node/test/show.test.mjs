@@ -22,6 +22,7 @@ before(async () => {
   const links = Table.fromRecords([0, 300, 600].map((at) => ({ at, link: 'a', kbps: at })), schema)
   const collector = await Collector.bind('127.0.0.1:0')
   collector.stop()
+  const stream = new qosguard.Stream(flows.schema, { settings: { warmUp: 0 } })
   shown = {
     Assessment: [await guard.assess(flows), /^Assessment \{[^]*length: 1000[^]*decisions: Decisions\(1000\) \[/],
     Collector: [collector, /^Collector \{[^]*address: '127/],
@@ -35,6 +36,8 @@ before(async () => {
     Schema: [flows.schema, /^Schema \{[^]*'src_ip: text entity'/],
     Series: [await Series.fromTable(links, { entity: 'link', time: 'at', interval: 300 }), /^Series \{[^]*entities: \[ 'a' \]/],
     Split: [Split.stratified(flows.labels(), 0.25), /^Split \{[^]*train: 750[^]*test: 250/],
+    Stream: [stream, /^Stream \{[^]*state: 'limits_only'[^]*records: 1000/],
+    StreamUpdate: [await stream.push(flows), /^StreamUpdate \{ first: 1000, events: \[/],
     Table: [flows, /^Table \{[^]*schema: 'flow_detail'[^]*numRows: 1000[^]*columns: \[[^]*'src_ip'[^]*head: \[[^]*src_ip: '/],
     TableReader: [open('flows.csv'), /^TableReader \{ schema: null \}/],
   }

@@ -56,7 +56,7 @@ test('the iterator and the transform give the same events', async () => {
   assert.deepEqual(await collect(Readable.from(parts).pipe(stream().transform())), expected)
 })
 
-test('verdicts equal those of the guard', async () => {
+test('verdicts equal the verdicts of the guard', async () => {
   const flows = await simulate({ rows: 2_000 })
   const guard = await Guard.fit(flows, { context: { kind: 'host', windows: [10, 60] } })
   const one = new Stream(flows.schema, { guard })

@@ -118,13 +118,13 @@ impl IncidentStream {
     }
 
     /// Records that an incident is false.
-    fn false_positive(&self, py: Python<'_>, id: &str) -> PyResult<Option<String>> {
-        self.with(py, |stream| stream.false_positive(id).as_ref().map(json))
+    fn false_positive(&self, py: Python<'_>, incident_id: &str) -> PyResult<Option<String>> {
+        self.with(py, |stream| stream.false_positive(incident_id).as_ref().map(json))
     }
 
     /// Records when an action was applied.
-    fn record_action(&self, py: Python<'_>, id: &str, time: f64) -> PyResult<bool> {
-        self.with(py, |stream| stream.record_action(id, time))
+    fn record_action(&self, py: Python<'_>, incident_id: &str, time: f64) -> PyResult<bool> {
+        self.with(py, |stream| stream.record_action(incident_id, time))
     }
 }
 

@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use qosguard::qos::Policy;
 use qosguard::stream::{IncidentChange, IncidentEvent, Stream, StreamConfig, StreamState};
 use qosguard::{Guard, Result};
-use serde_json::json;
 
 use crate::arguments::{EventFormat, Watch};
 use crate::exit::{ANOMALIES, Outcome};
@@ -49,7 +48,12 @@ pub(crate) fn run(command: &Watch) -> Outcome {
     let started = Instant::now();
     let report = |events: Vec<IncidentEvent>| -> Result<()> {
         for event in events {
-            output::print(if text { line(&event) } else { format!("{}\n", json!(event)) }.as_bytes())?;
+            let line = if text {
+                line(&event)
+            } else {
+                format!("{}\n", serde_json::to_string(&event).unwrap_or_default())
+            };
+            output::print(line.as_bytes())?;
         }
         Ok(())
     };

@@ -1,4 +1,4 @@
-//! Incidents: what attacks whom, since when, why, and what to do about it.
+//! Incidents: attackers, victims, the time of onset, the reasons and the recommended action.
 
 mod evidence;
 mod kind;

@@ -117,7 +117,7 @@ impl Tracker {
         !self.tracked.is_empty() && IncidentKind::ALL.into_iter().any(open)
     }
 
-    /// Adds what one record says about one kind: a signal, or `None` for evidence against it.
+    /// Adds one record as evidence for one kind, or against it if there is not a signal.
     pub(in crate::stream) fn add(
         &mut self,
         kind: IncidentKind,
@@ -126,7 +126,7 @@ impl Tracker {
         recommender: &Recommender,
     ) -> Option<IncidentEvent> {
         let strength = signal.map_or(0.0, |signal| signal.reason.strength());
-        // NaN is no evidence.
+        // The comparison is false for NaN.
         let is_hit = strength >= 1.0;
         if !is_hit && self.tracked.is_empty() {
             return None;
