@@ -106,8 +106,8 @@ def event_metrics(
 
     A detection matches an event if their times overlap, where the event lasts `tolerance_s` longer, and if they agree
     on a host: both name the same attacker or the same victim, or one of them names no host. An address agrees with a
-    prefix that contains it. The kinds need not be equal. Range-based recall and precision follow Tatbul et al. (2018) with
-    a flat bias and the cardinality factor 1 / x.
+    prefix that contains it. The kinds need not be equal. Range-based recall and precision follow Tatbul et al. (2018)
+    with a flat bias and the cardinality factor 1 / x.
 
     Parameters
     ----------

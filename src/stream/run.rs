@@ -388,13 +388,15 @@ impl Stream {
         for (kind, signal) in signals(&self.config.floors, activity, &subject, regularity) {
             events.extend(self.tracker.add(kind, signal, &record, &self.recommender));
         }
-        if let Some(is_anomaly) = is_anomaly {
+        // An anomaly of an attack that has its own incident is not evidence for another one.
+        let is_explained = self.tracker.is_part_of_attack(&record);
+        if let Some(is_anomaly) = is_anomaly.filter(|_| !is_explained) {
             let signal = is_anomaly.then(|| Signal::anomaly(p_value.unwrap_or(1.0)));
             events.extend(self.tracker.add(IncidentKind::Anomaly, signal, &record, &self.recommender));
         }
         let opened = events[before..].iter().filter(|event| event.event == IncidentChange::Opened);
         self.counts.incidents += opened.count() as u64;
-        self.warm_up.is_some() && self.tracker.is_part_of_one(&record)
+        is_explained
     }
 
     /// Closes incidents, once for each second of the watermark, so that batches make no difference.

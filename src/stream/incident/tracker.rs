@@ -107,14 +107,15 @@ impl Tracker {
         self.tracked.values().filter(|tracked| tracked.state == State::Open).map(|tracked| &tracked.incident)
     }
 
-    /// Whether an incident about a record's hosts is open.
-    pub(in crate::stream) fn is_part_of_one(&self, record: &Record<'_>) -> bool {
+    /// Whether an incident of a limit about a record's hosts is open.
+    pub(in crate::stream) fn is_part_of_attack(&self, record: &Record<'_>) -> bool {
         let open = |kind| {
             Key::of(kind, &record.subject)
                 .and_then(|key| self.tracked.get(&key))
                 .is_some_and(|tracked| tracked.state == State::Open)
         };
-        !self.tracked.is_empty() && IncidentKind::ALL.into_iter().any(open)
+        let mut limits = IncidentKind::ALL.into_iter().filter(|kind| *kind != IncidentKind::Anomaly);
+        !self.tracked.is_empty() && limits.any(open)
     }
 
     /// Adds one record as evidence for one kind, or against it if there is not a signal.
