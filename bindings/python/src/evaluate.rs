@@ -57,7 +57,7 @@ pub(crate) fn calibration_error(
 
 /// The arguments of `event_metrics`.
 #[derive(Debug, Deserialize, Serialize)]
-struct Events {
+struct MetricsArguments {
     events: Vec<TrueEvent>,
     detections: Vec<DetectedEvent>,
     start: f64,
@@ -68,7 +68,7 @@ struct Events {
 /// Measures detected events against true events; returns the metrics and their text.
 #[pyfunction]
 pub(crate) fn event_metrics(py: Python<'_>, arguments: Config) -> PyResult<(Record, String)> {
-    let Events { events, detections, start, end, options } = arguments.read(py)?;
+    let MetricsArguments { events, detections, start, end, options } = arguments.read(py)?;
     let metrics =
         forward(py, || qosguard::evaluate::event_metrics(&events, &detections, start, end, &options))?;
     Ok((Record::new(&metrics), metrics.to_string()))

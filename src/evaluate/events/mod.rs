@@ -174,7 +174,7 @@ pub struct EventMetrics {
 /// - A false detection matches no event.
 /// - Range-based recall and precision (Tatbul et al., *Precision and Recall for Time Series*, `NeurIPS` 2018) have a flat bias
 ///   and the cardinality factor 1 / x. The reward of a range R that x separate parts of the ranges of the other side
-///   overlap is α·[x > 0] + (1 − α) · covered share of R / x, with α = `existence_weight` for recall and 0 for precision.
+///   overlap is `α·(x > 0) + (1 − α)` · covered share of R / x, with α = `existence_weight` for recall and 0 for precision.
 ///   Recall is the mean over events, precision the mean over detections. Only ranges that agree on a host count, without
 ///   tolerance. An open detection ends with the period.
 ///
