@@ -657,7 +657,7 @@ class IncidentStream:
         """
         The whole state.
         """
-    def false_positive(self, /, id: str) -> str | None:
+    def false_positive(self, /, incident_id: str) -> str | None:
         """
         Records that an incident is false.
         """
@@ -682,7 +682,7 @@ class IncidentStream:
         """
         Assesses the records of a table: the assessment, its first row, and the changes of incidents as JSON.
         """
-    def record_action(self, /, id: str, time: SupportsFloat | SupportsIndex) -> bool:
+    def record_action(self, /, incident_id: str, time: SupportsFloat | SupportsIndex) -> bool:
         """
         Records when an action was applied.
         """
