@@ -179,7 +179,14 @@ fn regular_connections_to_the_outside_are_a_beacon() {
         (beacon.attackers.to_string(), beacon.victims.to_string()),
         ("10.0.0.5".into(), "198.51.100.99".into())
     );
-    assert_eq!(beacon.severity, Severity::Medium);
+    assert_eq!((beacon.severity, beacon.flows), (Severity::Medium, 5));
+    assert_eq!(
+        events(&merged(office(900), (0..30).map(call)))
+            .iter()
+            .filter(|event| event.event == IncidentChange::Opened)
+            .count(),
+        1
+    );
     let inside = |i: u32| Flow::new(f64::from(i) * 30.0, "10.0.0.5", "10.0.0.9", 8443);
     assert_eq!(
         incidents(&merged(office(900), (0..30).map(inside))),

@@ -98,7 +98,7 @@ pub struct Floors {
     pub logins_per_min: u32,
     /// Ports where users log in; default: FTP, SSH, Telnet, POP3, IMAP, SMB, databases, RDP and VNC.
     pub login_ports: Vec<u16>,
-    /// Regularity of the connections from an inside to an outside host, above 0 and up to 1; default: .9.
+    /// Regularity of the connections of a host to a host of the Internet, above 0 and up to 1; default: .9.
     pub beacon_score: f64,
     /// Connections of a pair before its regularity counts, 4 to 64; default: 12.
     pub beacon_connections: usize,

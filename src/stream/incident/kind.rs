@@ -20,7 +20,7 @@ pub enum IncidentKind {
     Flood,
     /// Many connections of one source to a login port.
     BruteForce,
-    /// Regular connections of an inside host to an outside one.
+    /// Regular connections of a host to a host of the Internet.
     Beacon,
     /// Many records of one source that the guard calls anomalies.
     Anomaly,

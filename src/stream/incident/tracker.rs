@@ -21,6 +21,8 @@ const MAX_EVIDENCE: usize = 20;
 const KEEP_OPEN: f64 = 0.5;
 /// Times the records of the last report after which an incident is reported again.
 const REPORT_AFTER: u64 = 10;
+/// Intervals of a beacon without a connection after which it is over. Its regularity is computed each fourth time.
+const BEACON_INTERVALS: f64 = 10.0;
 /// Attack classes that are counted for an incident.
 const MAX_FAMILIES: usize = 16;
 
@@ -176,7 +178,7 @@ impl Tracker {
         let IncidentConfig { close_after_s, reopen_within_s, .. } = self.config;
         let mut events = Vec::new();
         self.tracked.retain(|_, tracked| {
-            let end = tracked.updated + close_after_s;
+            let end = tracked.updated + tracked.patience_s().max(close_after_s);
             match tracked.state {
                 _ if end >= now => true,
                 State::Candidate => false,
@@ -426,6 +428,15 @@ impl Tracked {
         self.describe(record, recommender);
         self.reported = (self.incident.flows, self.incident.severity);
         Some(IncidentEvent { event, incident: self.incident.clone() })
+    }
+
+    /// Seconds without evidence in which it may still go on: connections of a beacon may be far apart.
+    fn patience_s(&self) -> f64 {
+        let interval = |reason: &Reason| match reason {
+            Reason::Regular { interval_s, .. } => BEACON_INTERVALS * interval_s,
+            _ => 0.0,
+        };
+        self.reasons.iter().map(interval).fold(0.0, f64::max)
     }
 
     fn close(&mut self, at: f64, events: &mut Vec<IncidentEvent>) {
