@@ -198,7 +198,7 @@ impl TableWriter {
     /// let path = folder.path().join("verdicts.csv");
     /// let records = Schema::builder("records").feature("bytes").build()?;
     /// TableWriter::create_with(&path, &records, DecisionColumn::schema().fields())?.finish()?;
-    /// assert!(std::fs::read_to_string(&path)?.starts_with("bytes,id,row,score,p_value,"));
+    /// assert!(std::fs::read_to_string(&path)?.starts_with("bytes,id,row,community_id,score,"));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn create_with(path: impl AsRef<Path>, schema: &Schema, more: &Fields) -> Result<Self> {
