@@ -71,7 +71,8 @@ class DeviceWindows:
     Examples
     --------
     >>> import qosguard as qg
-    >>> columns = [qg.Column("at", kind="time"), qg.Column("device_id", role="entity", kind="text")]
+    >>> time = qg.Column("at", role="time", kind="time", unit="s")
+    >>> columns = [time, qg.Column("device_id", role="entity", kind="text")]
     >>> schema = qg.Schema("modems", [*columns, qg.Column("latency_ms")])
     >>> records = [{"at": i, "device_id": "modem-1", "latency_ms": 40 + i % 7} for i in range(100)]
     >>> logs = qg.Table.from_records(records, schema)
