@@ -734,7 +734,7 @@ export declare class Stream {
 
 /** What one table of records changed. */
 export declare class StreamUpdate {
-  /** The verdicts of the guard, from row `first` on; `null` while there is no guard. */
+  /** The verdicts of the guard, from row `first` on; `null` while the stream has none. */
   get assessment(): Assessment | null
   /** The first row of the table that was assessed. */
   get first(): number

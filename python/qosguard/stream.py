@@ -22,7 +22,7 @@ class StreamUpdate(NamedTuple):
     Attributes
     ----------
     assessment
-        The verdicts of the guard, from row `first` on; `None` while there is no guard.
+        The verdicts of the guard, from row `first` on; `None` while the stream has none.
     first
         The first row of the table that was assessed.
     events

@@ -35,6 +35,8 @@ struct Connections {
 /// The last connections of each pair of hosts; the pair seen longest ago makes room for a new one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Beacons {
+    /// A checkpoint has it in the settings of the stream.
+    #[serde(skip)]
     capacity: usize,
     pairs: BTreeMap<Pair, Connections>,
     clock: u64,
@@ -46,6 +48,11 @@ impl Beacons {
         Self { capacity, pairs: BTreeMap::new(), clock: 0, evicted: 0 }
     }
 
+    /// The same pairs with room for so many.
+    pub(super) fn with_capacity(self, capacity: usize) -> Self {
+        Self { capacity, ..self }
+    }
+
     /// Adds a connection. Returns the regularity of its pair each fourth time.
     pub(super) fn add(&mut self, pair: Pair, time: f64, bytes: f64) -> Option<Regularity> {
         self.clock += 1;
@@ -54,7 +61,7 @@ impl Beacons {
         }
         let pair = self.pairs.entry(pair).or_default();
         pair.seen = self.clock;
-        if pair.last.len() == TIMES {
+        while pair.last.len() >= TIMES {
             pair.last.pop_front();
         }
         pair.last.push_back((time, bytes));

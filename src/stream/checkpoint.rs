@@ -7,8 +7,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::activity;
+use super::beacons::Beacons;
 use super::config::StreamConfig;
-use super::run::{Stream, StreamCounts, without_truth};
+use super::incident::Tracker;
+use super::run::{Stream, without_truth};
+use super::update::StreamCounts;
 use super::warm_up::WarmUp;
 use super::watermark::Watermarks;
 use crate::artifact::{self, Tensors};
@@ -190,9 +193,12 @@ impl Stream {
             Some(ipc) => Some(WarmUp::from_ipc(&stream.given, header.config.warm_up, &ipc)?),
             None => None,
         };
-        stream.tracker =
+        let tracker: Tracker =
             serde_json::from_slice(&parts.incidents).map_err(|error| corrupt(error.to_string()))?;
-        stream.beacons = postcard::from_bytes(&parts.beacons).map_err(|error| corrupt(error.to_string()))?;
+        stream.tracker = tracker.with_config(&header.config.incidents);
+        let beacons: Beacons =
+            postcard::from_bytes(&parts.beacons).map_err(|error| corrupt(error.to_string()))?;
+        stream.beacons = beacons.with_capacity(header.config.max_entities);
         stream.failed = header.failed;
         stream.counts = header.counts;
         stream.marks = header.marks;

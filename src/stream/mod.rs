@@ -12,6 +12,7 @@ mod incident;
 mod records;
 mod run;
 mod signals;
+mod update;
 mod warm_up;
 mod watermark;
 
@@ -19,5 +20,6 @@ pub use config::{Floors, IncidentConfig, StreamConfig, TimeConfig};
 pub use incident::{
     Direction, EvidenceRecord, Incident, IncidentChange, IncidentEvent, IncidentKind, Parties,
 };
-pub use run::{Stream, StreamCounts, StreamState, Update};
+pub use run::Stream;
+pub use update::{StreamCounts, StreamState, Update};
 pub use watermark::{Placement, Watermarks};

@@ -1,10 +1,8 @@
 //! The records of a batch, as far as incidents need them.
 
-use std::sync::Arc;
-
-use crate::arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch};
-use crate::arrow::datatypes::Float64Type;
+use crate::arrow::array::RecordBatch;
 use crate::error::{Error, Result};
+use crate::features::{Columns, Numbers, Times};
 use crate::guard::{SubjectColumns, Subjects};
 use crate::telemetry::{Column, Field, Kind, Role, Schema};
 
@@ -30,8 +28,8 @@ pub(super) struct RecordColumns {
 /// The cells of one batch.
 #[derive(Debug)]
 pub(super) struct Records<'a> {
-    pub(super) times: Vec<f64>,
-    sizes: Option<&'a Float64Array>,
+    times: Times<'a>,
+    sizes: Option<Numbers<'a>>,
     pub(super) subjects: Subjects<'a>,
 }
 
@@ -52,30 +50,28 @@ impl RecordColumns {
     }
 
     /// The records of a batch.
-    pub(super) fn bind<'a>(&self, batch: &'a RecordBatch) -> Records<'a> {
-        let number = |column: &Column| batch.column_by_name(&column.name)?.as_any().downcast_ref();
-        Records {
-            times: times(batch.column_by_name(&self.time.name), &self.time, batch.num_rows()),
-            sizes: self.size.as_ref().and_then(number),
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for a time column of neither text nor numbers.
+    pub(super) fn bind<'a>(&self, batch: &'a RecordBatch) -> Result<Records<'a>> {
+        let columns = Columns(batch);
+        Ok(Records {
+            times: columns.times(&self.time)?,
+            sizes: columns.numbers(self.size.as_ref()),
             subjects: Subjects::new(&self.subjects, batch),
-        }
+        })
     }
 }
 
 impl Records<'_> {
+    /// The time of a record in seconds since the epoch, NaN for none.
+    pub(super) fn time(&self, row: usize) -> f64 {
+        self.times.get(row).unwrap_or(f64::NAN)
+    }
+
     /// Bytes of a record, 0 where they are unknown.
     pub(super) fn size(&self, row: usize) -> f64 {
-        self.sizes.filter(|sizes| sizes.is_valid(row)).map_or(0.0, |sizes| sizes.value(row))
+        self.sizes.and_then(|sizes| sizes.get(row)).unwrap_or(0.0)
     }
-}
-
-/// The times of a column in seconds since the epoch, NaN for none.
-fn times(cells: Option<&ArrayRef>, column: &Column, rows: usize) -> Vec<f64> {
-    let Some(cells) = cells.map(Arc::as_ref) else { return vec![f64::NAN; rows] };
-    if let Some(texts) = cells.as_string_opt::<i32>() {
-        let read = column.time_reader();
-        return texts.iter().map(|text| text.and_then(&read).unwrap_or(f64::NAN)).collect();
-    }
-    let Some(numbers) = cells.as_primitive_opt::<Float64Type>() else { return vec![f64::NAN; rows] };
-    numbers.iter().map(|time| time.map_or(f64::NAN, |time| time * column.factor())).collect()
 }

@@ -4,15 +4,15 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use super::activity::{self, Activities, Activity};
 use super::beacons::Beacons;
 use super::config::StreamConfig;
-use super::incident::tracker::{Record, Tracker};
-use super::incident::{Incident, IncidentChange, IncidentEvent, IncidentKind, is_outside_host};
+use super::incident::{
+    Incident, IncidentChange, IncidentEvent, IncidentKind, Record, Tracker, is_outside_host,
+};
 use super::records::{RecordColumns, Records};
 use super::signals::{Signal, signals};
+use super::update::{StreamCounts, StreamState, Update};
 use super::warm_up::WarmUp;
 use super::watermark::{Placement, Watermarks};
 use crate::arrow::array::RecordBatch;
@@ -22,60 +22,6 @@ use crate::features::{Context, ContextConfig, extended};
 use crate::guard::{Assessment, Guard};
 use crate::qos::{Policy, Recommender};
 use crate::telemetry::{Column, Role, Schema, Table};
-
-/// Whether the verdicts of a stream mean something yet.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum StreamState {
-    /// There is no guard yet. Incidents come from limits alone.
-    Warming {
-        /// Records that are missing until a guard is fitted.
-        missing: usize,
-    },
-    /// A guard assesses every record.
-    Ready,
-    /// There is no guard: none was asked for, or none could be fitted. Incidents come from limits alone.
-    LimitsOnly {
-        /// Why no guard could be fitted; empty if none was asked for.
-        reason: String,
-    },
-}
-
-/// What a stream counted since it started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct StreamCounts {
-    /// Records pushed.
-    pub records: u64,
-    /// Records that the guard called anomalies.
-    pub anomalies: u64,
-    /// Records before the watermark. They are assessed, but not used as evidence for incidents.
-    pub late: u64,
-    /// Records too far ahead of their source. They are assessed, but not used as evidence for incidents.
-    pub future: u64,
-    /// Records without a time, or with one before 1980 or after 2200. They are assessed, but not used as evidence for incidents.
-    pub invalid_time: u64,
-    /// Incidents that opened.
-    pub incidents: u64,
-    /// Incidents and candidates that made room for others.
-    pub evicted: u64,
-    /// Records of incidents that an operator called false.
-    pub suppressed: u64,
-}
-
-/// What one batch of records changed.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Update {
-    /// The verdicts of the guard, from row [`first`](Self::first) on; `None` while there is no guard.
-    pub assessment: Option<Assessment>,
-    /// The first row of the batch that was assessed; the number of its rows while there is no guard.
-    pub first: usize,
-    /// Changes of incidents, in the order in which they happened.
-    pub events: Vec<IncidentEvent>,
-}
 
 /// Assesses records one batch after the other, and follows incidents over time.
 ///
@@ -319,7 +265,7 @@ impl Stream {
         assessment: Option<&Assessment>,
         events: &mut Vec<IncidentEvent>,
     ) -> Result<usize> {
-        let columns = self.columns.bind(segment.batch);
+        let columns = self.columns.bind(segment.batch)?;
         let activities = Activities::of(segment.windows);
         let mut clean = Vec::new();
         let mut missing = self.warm_up.as_ref().map_or(usize::MAX, WarmUp::missing);
@@ -348,7 +294,7 @@ impl Stream {
         assessment: Option<&Assessment>,
         events: &mut Vec<IncidentEvent>,
     ) -> bool {
-        let time = columns.times[row];
+        let time = columns.time(row);
         let is_anomaly = assessment.map(|assessment| assessment.is_anomaly(row));
         self.counts.records += 1;
         self.counts.anomalies += u64::from(is_anomaly == Some(true));
@@ -410,7 +356,7 @@ impl Stream {
 
     /// Fits a guard on the collected records, and goes on with it.
     fn fit(&mut self) -> Result<()> {
-        let Some(warm_up) = self.warm_up.take() else { return Ok(()) };
+        let Some(warm_up) = &self.warm_up else { return Ok(()) };
         let contexts = match self.windows {
             Some(_) => vec![ContextConfig::from(activity::context(self.config.max_entities))],
             None => Vec::new(),
@@ -422,9 +368,11 @@ impl Stream {
                 self.contexts = self.windows.take().into_iter().collect();
                 self.guard = Some(guard);
             }
+            // The collected records stay for the next try.
             Err(Error::Cancelled) => return Err(Error::Cancelled),
             Err(error) => self.failed = error.to_string(),
         }
+        self.warm_up = None;
         Ok(())
     }
 
@@ -473,7 +421,17 @@ impl Stream {
         StreamCounts { evicted: self.tracker.evicted + self.beacons.evicted, suppressed, ..self.counts }
     }
 
-    /// The guard that assesses; `None` while there is none.
+    /// The settings that it was started with.
+    pub const fn config(&self) -> &StreamConfig {
+        &self.config
+    }
+
+    /// The policy that chooses the actions of incidents.
+    pub fn policy(&self) -> &Policy {
+        self.recommender.policy()
+    }
+
+    /// The guard that assesses; `None` while the stream has none.
     pub const fn guard(&self) -> Option<&Guard> {
         self.guard.as_ref()
     }

@@ -5,6 +5,7 @@ use super::beacons::Regularity;
 use super::config::Floors;
 use super::incident::{IncidentKind, Reason, is_outside_host};
 use crate::qos::{Protocol, Subject};
+use crate::telemetry::protocol_number;
 use crate::verdict::Severity;
 
 /// Ports of a host below which many unanswered connections are a flood; above they are a scan.
@@ -15,6 +16,12 @@ const RATE_S: f64 = 10.0;
 const BEACON_INTERVAL_S: f64 = 1.0;
 /// Ports of services that are regular by design: DNS, NTP.
 const REGULAR_PORTS: [u16; 2] = [53, 123];
+
+/// Protocol numbers (IANA).
+const ICMP: u8 = 1;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const ICMPV6: u8 = 58;
 
 /// How close the traffic of a record's hosts is to being an attack of a kind.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -39,10 +46,11 @@ pub(super) fn signals(
     subject: &Subject<'_>,
     regularity: Option<Regularity>,
 ) -> [(IncidentKind, Option<Signal>); 6] {
+    let protocol = protocol(subject);
     [
         (IncidentKind::PortScan, port_scan(floors, activity)),
-        (IncidentKind::HostScan, host_scan(floors, activity, subject)),
-        (IncidentKind::SynFlood, syn_flood(floors, activity, subject)),
+        (IncidentKind::HostScan, host_scan(floors, activity, protocol)),
+        (IncidentKind::SynFlood, syn_flood(floors, activity, protocol)),
         (IncidentKind::Flood, Some(flood(floors, activity))),
         (IncidentKind::BruteForce, brute_force(floors, activity, subject)),
         (IncidentKind::Beacon, beacon(floors, subject, regularity)),
@@ -60,23 +68,23 @@ fn port_scan(floors: &Floors, activity: &Activity) -> Option<Signal> {
 }
 
 /// Many hosts on few ports. Peer-to-peer programs try many hosts too, each on its own port.
-fn host_scan(floors: &Floors, activity: &Activity, subject: &Subject<'_>) -> Option<Signal> {
+fn host_scan(floors: &Floors, activity: &Activity, protocol: Option<u8>) -> Option<Signal> {
     let (hosts, failed) = (activity.src_peers, activity.src_failed);
     // A host that answers a ping was found.
-    let is_ping = is(subject, "icmp", 1) || is(subject, "ipv6-icmp", 58);
+    let is_ping = matches!(protocol, Some(ICMP | ICMPV6));
     let limit = if is_ping { floors.ping_hosts } else { floors.scan_hosts };
     let reason = Reason::Hosts { hosts, failed, limit: limit.into() };
     // UDP has no connections: programs that search for peers get no reply either.
-    let at_most = if is(subject, "udp", 17) { Severity::Medium } else { Severity::Critical };
+    let at_most = if protocol == Some(UDP) { Severity::Medium } else { Severity::Critical };
     let is_few_ports = activity.src_ports <= hosts / 4.0;
     let found = (is_ping || failed >= floors.scan_failed) && is_few_ports;
     found.then_some(Signal { at_most, ..signal(IncidentKind::HostScan, reason) })
 }
 
-fn syn_flood(floors: &Floors, activity: &Activity, subject: &Subject<'_>) -> Option<Signal> {
+fn syn_flood(floors: &Floors, activity: &Activity, protocol: Option<u8>) -> Option<Signal> {
     let per_s = activity.dst_flows * activity.dst_failed / RATE_S;
     let (sources, limit) = (activity.dst_peers, floors.unanswered_per_s);
-    let found = is(subject, "tcp", 6) && activity.dst_failed >= 0.8 && activity.dst_ports <= FLOOD_PORTS;
+    let found = protocol == Some(TCP) && activity.dst_failed >= 0.8 && activity.dst_ports <= FLOOD_PORTS;
     found.then_some(signal(IncidentKind::SynFlood, Reason::Unanswered { per_s, sources, limit }))
 }
 
@@ -107,14 +115,10 @@ fn beacon(floors: &Floors, subject: &Subject<'_>, regularity: Option<Regularity>
     (outside && !by_design && enough).then_some(signal)
 }
 
-/// Whether a record has a protocol, by name or number.
-fn is(subject: &Subject<'_>, name: &str, number: u8) -> bool {
-    match subject.protocol {
-        Some(Protocol::Number(given)) => given == number,
-        Some(Protocol::Name(given)) => {
-            let given = given.trim();
-            given.eq_ignore_ascii_case(name) || given.parse() == Ok(number)
-        }
-        None => false,
+/// The number of a record's protocol.
+fn protocol(subject: &Subject<'_>) -> Option<u8> {
+    match subject.protocol? {
+        Protocol::Number(number) => Some(number),
+        Protocol::Name(name) => protocol_number(name),
     }
 }

@@ -85,6 +85,14 @@ fn a_checkpoint_continues_after_a_restart() {
     );
     assert_eq!(second.last().unwrap()["severity"], "critical");
     assert!(at.join("state.previous").is_file());
+    // Other settings than the checkpoint's are not ignored.
+    fs::write(at.join("stream.json"), r#"{"floors": {"scan_ports": 99}}"#).unwrap();
+    let resumed = ["watch", "second.jsonl", "--checkpoint", "state"];
+    let (code, message) = fails(at, &[&resumed[..], &["--settings", "stream.json"]].concat(), b"");
+    assert!(code == 2 && message.contains("the settings of the checkpoint"), "{message}");
+    fs::write(at.join("allow.toml"), "version = 1\nallow = [\"10.0.0.66\"]\n").unwrap();
+    let (code, message) = fails(at, &[&resumed[..], &["--policy", "allow.toml"]].concat(), b"");
+    assert!(code == 2 && message.contains("the policy of the checkpoint"), "{message}");
 }
 
 #[test]

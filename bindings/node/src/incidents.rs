@@ -44,7 +44,7 @@ pub struct StreamUpdate {
 
 #[napi]
 impl StreamUpdate {
-    /// The verdicts of the guard, from row `first` on; `null` while there is no guard.
+    /// The verdicts of the guard, from row `first` on; `null` while the stream has none.
     #[napi(getter, catch_unwind)]
     pub fn assessment(&self) -> Option<Assessment> {
         self.inner.assessment.clone().map(|inner| Assessment { inner })

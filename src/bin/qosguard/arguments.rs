@@ -225,7 +225,7 @@ pub(crate) struct Watch {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum EventFormat {
-    /// One line for each incident that opens, and a table at the end
+    /// One line for each change of an incident
     Text,
     /// One JSON object for each change of an incident
     Json,

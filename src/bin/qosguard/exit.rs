@@ -13,7 +13,7 @@ use crate::message::print_message;
 pub(crate) const CODES: &str = "\
 Exit codes:
   0  done, or what reads the output closed it
-  1  anomalies were found (assess --exit-code)
+  1  anomalies or incidents were found (assess, watch --exit-code)
   2  wrong usage, or a setting outside its range
   3  input that cannot be read as telemetry, or too little of it
   4  a model that is not an intact guard, or of a newer release

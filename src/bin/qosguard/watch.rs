@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use qosguard::qos::Policy;
 use qosguard::stream::{IncidentChange, IncidentEvent, Stream, StreamConfig, StreamState};
-use qosguard::{Guard, Result};
+use qosguard::{Error, Guard, Result};
 
 use crate::arguments::{EventFormat, Watch};
 use crate::exit::{ANOMALIES, Outcome};
@@ -25,7 +25,7 @@ pub(crate) fn run(command: &Watch) -> Outcome {
     let settings = command.settings.as_deref().map(|path| path.to_string_lossy().into_owned());
     let config: StreamConfig = match settings {
         Some(path) => train::settings_file("--settings", &path)?.ok_or_else(|| {
-            qosguard::Error::invalid("--settings", "a .json file with the settings of a stream", path)
+            Error::invalid("--settings", "a .json file with the settings of a stream", path)
         })?,
         None => StreamConfig::default(),
     };
@@ -39,8 +39,11 @@ pub(crate) fn run(command: &Watch) -> Outcome {
     let mut stream = match (resumed, guard) {
         (Some(path), guard) => Stream::load_checkpoint(path, &schema, guard.as_ref())?,
         (None, Some(guard)) => Stream::with_guard(guard, &schema, &config)?,
-        (None, None) => Stream::with_policy(&schema, &config, policy.unwrap_or_default())?,
+        (None, None) => Stream::with_policy(&schema, &config, policy.clone().unwrap_or_default())?,
     };
+    if resumed.is_some() {
+        check_resumed(command, &stream, &config, policy.as_ref())?;
+    }
     let text = match command.format {
         Some(format) => format == EventFormat::Text,
         None => io::stdout().is_terminal(),
@@ -75,6 +78,25 @@ pub(crate) fn run(command: &Watch) -> Outcome {
     input::print_left_out(reader.report());
     let read = input::outcome(counts.records, reader.report(), 0)?;
     Ok(if command.exit_code && counts.incidents > 0 { ExitCode::from(ANOMALIES) } else { read })
+}
+
+/// Rejects settings and a policy that differ from the ones of the checkpoint, which a stream continues with.
+fn check_resumed(
+    command: &Watch,
+    stream: &Stream,
+    config: &StreamConfig,
+    policy: Option<&Policy>,
+) -> Result<()> {
+    if let Some(path) = command.settings.as_ref().filter(|_| stream.config() != config) {
+        return Err(Error::invalid("--settings", "the settings of the checkpoint", path.display()));
+    }
+    let other = policy.filter(|policy| policy.digest() != stream.policy().digest());
+    match (&command.policy, other) {
+        (Some(path), Some(_)) => {
+            Err(Error::invalid("--policy", "the policy of the checkpoint", path.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// One line for an incident that opened, became more severe, or closed.

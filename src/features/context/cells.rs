@@ -8,7 +8,7 @@ use crate::telemetry::{Column, Kind};
 
 /// The columns of a batch by name, as far as they are of the kind that a schema gives them.
 #[derive(Clone, Copy)]
-pub(super) struct Columns<'a>(pub(super) &'a RecordBatch);
+pub(crate) struct Columns<'a>(pub(crate) &'a RecordBatch);
 
 impl<'a> Columns<'a> {
     /// Returns an error for a batch that lacks columns.
@@ -45,7 +45,7 @@ impl<'a> Columns<'a> {
     }
 
     /// The cells of a column of numbers.
-    pub(super) fn numbers(self, column: Option<&Column>) -> Option<Numbers<'a>> {
+    pub(crate) fn numbers(self, column: Option<&Column>) -> Option<Numbers<'a>> {
         let column = column?;
         Some(Numbers { cells: self.of_kind(column)?.downcast_ref()?, factor: column.factor() })
     }
@@ -55,7 +55,7 @@ impl<'a> Columns<'a> {
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] for a column of neither text nor numbers.
-    pub(super) fn times(self, column: &Column) -> Result<Times<'a>> {
+    pub(crate) fn times(self, column: &Column) -> Result<Times<'a>> {
         if let Some(texts) = self.texts(Some(column)) {
             let read = column.time_reader();
             return Ok(Times::Read(texts.iter().map(|cell| cell.and_then(&read)).collect()));
@@ -68,22 +68,23 @@ impl<'a> Columns<'a> {
 }
 
 /// Numbers of one column, in the unit of its field.
-#[derive(Clone, Copy)]
-pub(super) struct Numbers<'a> {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Numbers<'a> {
     cells: &'a Float64Array,
     factor: f64,
 }
 
 impl Numbers<'_> {
     /// A finite number.
-    pub(super) fn get(self, row: usize) -> Option<f64> {
+    pub(crate) fn get(self, row: usize) -> Option<f64> {
         let value = self.cells.values()[row] * self.factor;
         (self.cells.is_valid(row) && value.is_finite()).then_some(value)
     }
 }
 
 /// The times of a batch.
-pub(super) enum Times<'a> {
+#[derive(Debug)]
+pub(crate) enum Times<'a> {
     Numbers(Numbers<'a>),
     /// Of text.
     Read(Vec<Option<f64>>),
@@ -91,7 +92,7 @@ pub(super) enum Times<'a> {
 
 impl Times<'_> {
     /// The time of a row, in seconds since the epoch.
-    pub(super) fn get(&self, row: usize) -> Option<f64> {
+    pub(crate) fn get(&self, row: usize) -> Option<f64> {
         match self {
             Self::Numbers(numbers) => numbers.get(row),
             Self::Read(times) => times[row],

@@ -24,6 +24,7 @@ use crate::telemetry::{Column, Schema};
 
 pub(crate) use beacon::regularity;
 pub use beacon::{BeaconScore, beacon_score};
+pub(crate) use cells::{Columns, Numbers, Times};
 pub use damped::{DampedStatistics, DampedStatisticsConfig, DampedStatisticsCounts};
 pub use device::{DeviceWindows, DeviceWindowsConfig, DeviceWindowsCounts};
 pub use host::{HostContext, HostContextConfig, HostContextCounts};

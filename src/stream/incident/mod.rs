@@ -1,10 +1,12 @@
 //! Incidents: attackers, victims, the time of onset, the reasons and the recommended action.
 
 mod evidence;
+mod key;
 mod kind;
 mod parties;
 mod reason;
-pub(super) mod tracker;
+mod tracked;
+mod tracker;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,10 +18,29 @@ pub(super) use kind::is_outside_host;
 pub use kind::{Direction, IncidentKind};
 pub use parties::Parties;
 pub(super) use reason::Reason;
+pub(super) use tracked::Record;
+pub(super) use tracker::Tracker;
 
 /// One attack on the network: all its records together.
 ///
 /// Its JSON has a key for each field, and times in RFC 3339; `docs/INCIDENTS.md` lists them.
+///
+/// # Examples
+///
+/// ```
+/// use qosguard::simulate::{AttackKind, TrafficSimulatorConfig, traffic};
+/// use qosguard::stream::{IncidentKind, Stream, StreamConfig};
+///
+/// let attacks = vec![AttackKind::PortScan];
+/// let traffic = traffic(&TrafficSimulatorConfig { duration_s: 600.0, attacks, ..Default::default() })?;
+/// let mut stream = Stream::new(traffic.table.schema(), &StreamConfig { warm_up: 0, ..Default::default() })?;
+/// let events = stream.push_table(&traffic.table)?.events;
+/// let scan = &events[0].incident;
+/// assert_eq!(scan.kind, IncidentKind::PortScan);
+/// assert!(scan.attackers.hosts().eq(traffic.events[0].attackers.iter().copied()));
+/// assert!(scan.opened >= scan.onset && scan.dry_run);
+/// # Ok::<(), qosguard::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Incident {
