@@ -23,12 +23,14 @@ struct Flow {
     port: u16,
     protocol: &'static str,
     packets: (u32, u32),
+    /// `None` for 60 bytes in each packet.
+    bytes: Option<(u64, u64)>,
 }
 
 impl Flow {
     fn new(second: f64, src: &str, dst: &str, port: u16) -> Self {
         let (src, dst) = (src.to_owned(), dst.to_owned());
-        Self { time: START + second, src, dst, port, protocol: "tcp", packets: (6, 5) }
+        Self { time: START + second, src, dst, port, protocol: "tcp", packets: (6, 5), bytes: None }
     }
 
     fn unanswered(self) -> Self {
@@ -36,10 +38,12 @@ impl Flow {
     }
 
     fn json(&self) -> Value {
+        let packets = (u64::from(self.packets.0), u64::from(self.packets.1));
+        let bytes = self.bytes.unwrap_or((60 * packets.0, 60 * packets.1));
         json!({
             "time": self.time, "src_ip": self.src, "dst_ip": self.dst, "src_port": 40_000, "dst_port": self.port,
             "duration": 0.2, "fwd_packets": self.packets.0, "bwd_packets": self.packets.1,
-            "fwd_bytes": 60 * self.packets.0, "bwd_bytes": 60 * self.packets.1, "protocol": self.protocol,
+            "fwd_bytes": bytes.0, "bwd_bytes": bytes.1, "protocol": self.protocol,
             "service": "", "syn_count": 1, "fin_count": 0, "rst_count": 0, "iat_mean_ms": 1, "iat_std_ms": 1,
         })
     }
@@ -160,6 +164,119 @@ fn a_flood_from_many_sources_is_about_its_victim() {
     assert_eq!(flood.attackers.hosts().count(), 20);
     assert_eq!(flood.severity, Severity::Critical);
     assert!(flood.opened - (START + 60.0) <= 2.0, "found {} s late", flood.opened - START - 60.0);
+}
+
+#[test]
+fn udp_without_replies_is_a_flood_and_a_collector_of_logs_is_not() {
+    let udp = |per_s: f64| {
+        move |i: u32| Flow {
+            protocol: "udp",
+            ..Flow::new(60.0 + f64::from(i) / per_s, &format!("198.18.{}.7", i % 40), "10.0.0.80", 514)
+                .unanswered()
+        }
+    };
+    let found = incidents(&merged(office(120), (0..3_000).map(udp(200.0))));
+    let flood = one(&found, IncidentKind::Flood);
+    assert!(
+        flood.reasons[0].contains("UDP flows per second without a reply (limit 50), from 40 sources"),
+        "{:?}",
+        flood.reasons
+    );
+    assert!(flood.opened - (START + 60.0) <= 3.0, "found {} s late", flood.opened - START - 60.0);
+    assert_eq!(events(&merged(office(120), (0..1_000).map(udp(20.0)))), []);
+}
+
+#[test]
+fn uploads_of_many_bytes_are_exfiltration() {
+    let upload = |bytes: (u64, u64)| {
+        move |i: u32| Flow {
+            bytes: Some(bytes),
+            ..Flow::new(f64::from(i) * 40.0, "10.0.0.5", "198.51.100.99", 443)
+        }
+    };
+    let found = incidents(&merged(office(500), (0..8).map(upload((100_000_000, 40_000)))));
+    let exfiltration = one(&found, IncidentKind::Exfiltration);
+    assert_eq!((exfiltration.severity, exfiltration.direction), (Severity::Medium, Direction::Outbound));
+    assert_eq!(exfiltration.onset, START + 160.0, "the fifth upload reaches 500 MB");
+    assert!(
+        exfiltration.reasons[0].starts_with("800 MB sent to one host within an hour (limit 500 MB)"),
+        "{:?}",
+        exfiltration.reasons
+    );
+    // A video call sends as much as it receives.
+    assert_eq!(incidents(&merged(office(500), (0..8).map(upload((100_000_000, 90_000_000))))), []);
+}
+
+/// A guard fitted on the office, and a record that it calls an anomaly.
+fn guard_and_anomaly() -> (Guard, Flow) {
+    let table =
+        Table::from_json(&schema(), &office(2_000).iter().map(Flow::json).collect::<Value>().to_string())
+            .unwrap();
+    let guard = Guard::builder().false_positive_rate(0.005).fit(&table).unwrap();
+    (
+        guard,
+        Flow {
+            packets: (5_000, 1),
+            bytes: Some((7_000_000, 60)),
+            ..Flow::new(0.0, "10.0.0.5", "10.0.0.9", 4_444)
+        },
+    )
+}
+
+/// The events of a stream with a guard, and of its end.
+fn events_of(guard: Guard, flows: &[Flow]) -> Vec<IncidentEvent> {
+    let mut stream = Stream::with_guard(guard, &schema(), &without_guard()).unwrap();
+    let mut events = stream.push(&batch(flows)).unwrap().events;
+    events.extend(stream.finish());
+    events
+}
+
+#[test]
+fn anomalies_of_many_sources_to_one_host_are_one_incident() {
+    let (guard, anomaly) = guard_and_anomaly();
+    let attack = |i: u32| Flow {
+        time: START + 60.0 + f64::from(i),
+        src: format!("198.18.7.{}", i % 12),
+        dst: "10.0.0.80".to_owned(),
+        ..anomaly.clone()
+    };
+    let events = events_of(guard, &merged(office(300), (0..120).map(attack)));
+    let opened: Vec<&Incident> = events
+        .iter()
+        .filter(|event| event.event == IncidentChange::Opened)
+        .map(|event| &event.incident)
+        .collect();
+    assert_eq!(opened.len(), 1, "{opened:#?}");
+    assert_eq!(opened[0].kind, IncidentKind::DistributedAnomaly);
+    let last = &events.last().unwrap().incident;
+    assert_eq!((last.victims.to_string(), last.attackers.len()), ("10.0.0.80".into(), 12));
+    assert!(last.flows >= 100, "{}", last.flows);
+}
+
+#[test]
+fn anomalies_become_part_of_the_incident_that_explains_them() {
+    let (guard, anomaly) = guard_and_anomaly();
+    let scan = |i: u32| Flow {
+        time: START + 60.0 + f64::from(i) * 0.5,
+        dst: "10.0.0.7".to_owned(),
+        port: 100 + i as u16,
+        packets: (5_000, 0),
+        ..anomaly.clone()
+    };
+    let events = events_of(guard, &merged(office(300), (0..100).map(scan)));
+    let changes: Vec<(IncidentChange, IncidentKind)> = events
+        .iter()
+        .filter(|event| event.event != IncidentChange::Updated)
+        .map(|event| (event.event, event.incident.kind))
+        .collect();
+    let (anomaly, scan) = (IncidentKind::Anomaly, IncidentKind::PortScan);
+    let (opened, closed) = (IncidentChange::Opened, IncidentChange::Closed);
+    assert_eq!(changes, [(opened, anomaly), (opened, scan), (closed, anomaly), (closed, scan)]);
+    let id =
+        |kind| events.iter().find(|event| event.incident.kind == kind).map(|event| event.incident.id.clone());
+    let merged = events.iter().find(|event| event.event == closed).unwrap();
+    assert_eq!(merged.incident.merged_into, id(scan));
+    assert_eq!(serde_json::to_value(merged).unwrap()["merged_into"], json!(id(scan)));
 }
 
 #[test]
@@ -364,6 +481,9 @@ fn settings_out_of_range_are_named() {
     };
     assert_eq!(of(json!({"floors": {"scan_ports": 1}})), "floors.scan_ports");
     assert_eq!(of(json!({"floors": {"packets_per_s": 0.0}})), "floors.packets_per_s");
+    assert_eq!(of(json!({"floors": {"upload_bytes": 0.0}})), "floors.upload_bytes");
+    assert_eq!(of(json!({"floors": {"unanswered_udp_per_s": -1.0}})), "floors.unanswered_udp_per_s");
+    assert_eq!(of(json!({"incidents": {"anomaly_sources": 1}})), "incidents.anomaly_sources");
     assert_eq!(of(json!({"incidents": {"open_after": 7}})), "incidents.open_after");
     assert_eq!(of(json!({"time": {"delay_s": -1.0}})), "time.delay_s");
     assert_eq!(of(json!({"warm_up": 100})), "warm_up");

@@ -123,10 +123,8 @@ Context = HostContext | DeviceWindows | DampedStatistics | Mapping[str, Any] | s
 """A context: an instance, its settings as a mapping that names its `kind`, or a kind with its defaults."""
 
 
-def settings(context: Context | Sequence[Context] | None) -> list[dict[str, Any]]:
+def settings(context: Context | Sequence[Context]) -> list[dict[str, Any]]:
     """The settings of the contexts of a guard."""
-    if context is None:
-        return []
     if isinstance(context, HostContext | DeviceWindows | DampedStatistics):
         return [context._settings()]
     if isinstance(context, str):

@@ -36,8 +36,9 @@ class Guard:
     detector
         The detector that scores the features; default: `IsolationForest()`. Its `contamination` and `clean_class` are
         not used: the guard has its own threshold, and its schema defines which labels are clean. `"auto"`, or
-        `Ensemble("auto")`, chooses an ensemble by the labels of the table: with 50 attacks or more, with fewer
-        attacks (all other rows are clean), or without labels.
+        `Ensemble("auto")`, chooses an ensemble by the labels of the table (with 50 attacks or more, with fewer
+        attacks, or without labels), and a context by its columns: `HostContext()` for records with times and the addresses
+        of both ends, `DeviceWindows()` for logs of devices.
     false_positive_rate
         Share of clean records that may become anomalies, in (0, 1); default: 0.01 without a `threshold`.
     threshold
@@ -47,8 +48,8 @@ class Guard:
     context
         Columns that describe the earlier records of the same hosts or devices: `HostContext()` for the last seconds and
         minutes of the source, the destination and the pair of both, `DeviceWindows()` for device logs,
-        `DampedStatistics()`, the settings of one as a mapping, or a list of contexts. Default: none, so that each
-        record is scored by itself.
+        `DampedStatistics()`, the settings of one as a mapping, or a list of contexts. Default: with the detector
+        `"auto"` the context that suits the columns, and none with others. `[]` is none: each record is scored by itself.
     featurizer
         How raw columns become features: `scaling` (`"none"`, `"standard"` or `"robust"`; default: `"standard"`),
         `categories` (`{"kind": "ordinal", "cap": 255}`, the default, or `{"kind": "one_hot", "cap": 10}`) and
@@ -111,7 +112,7 @@ class Guard:
             message = f'`detector` must be an estimator of qosguard or "auto", got {type(detector).__name__}'
             raise InvalidArgumentError(message)
         self._detector = IsolationForest() if detector is None else detector
-        self._contexts = context_settings(context)
+        self._contexts = None if context is None else context_settings(context)
         self._featurizer = {} if featurizer is None else dict(featurizer)
         self._attack_share = attack_share
         self._rule = threshold

@@ -14,7 +14,7 @@ pub use context::{
     DeviceWindows, DeviceWindowsConfig, DeviceWindowsCounts, HostContext, HostContextConfig,
     HostContextCounts, beacon_score,
 };
-pub(crate) use context::{Columns, Numbers, Times, extended, regularity, replay};
+pub(crate) use context::{Columns, Numbers, Times, extended, replay};
 pub use encode::{
     BoundEncoder, Categories, CategoryEncoder, DropReason, Dropped, NumberEncoder, Scaling, TableEncoder,
     TableEncoderConfig,

@@ -63,7 +63,8 @@ pub struct Training {
 #[derive(Clone, Debug)]
 #[must_use = "call `.fit(&table)` to get a `Guard`"]
 pub struct GuardBuilder {
-    contexts: Vec<ContextConfig>,
+    /// `None` chooses by the columns of the table where the detector is chosen too, and is none otherwise.
+    contexts: Option<Vec<ContextConfig>>,
     featurizer: TableEncoderConfig,
     /// `None` chooses by the labels of the table; see [`GuardBuilder::auto`].
     detector: Option<AnyDetectorConfig>,
@@ -78,7 +79,7 @@ pub struct GuardBuilder {
 impl Default for GuardBuilder {
     fn default() -> Self {
         Self {
-            contexts: Vec::new(),
+            contexts: None,
             featurizer: TableEncoderConfig::default(),
             detector: Some(IsolationForestConfig::default().into()),
             threshold: ThresholdRule::FalsePositiveRate { rate: 0.01 },
@@ -97,7 +98,23 @@ impl GuardBuilder {
     ///
     /// [`GuardBuilder::fit`] computes the columns over the whole table in event time, before it draws the parts.
     pub fn context(mut self, config: impl Into<ContextConfig>) -> Self {
-        self.contexts.push(config.into());
+        self.contexts.get_or_insert_default().push(config.into());
+        self
+    }
+
+    /// Removes all contexts, also the one that [`GuardBuilder::auto`] chooses: each record is scored by itself.
+    ///
+    /// ```
+    /// use qosguard::Guard;
+    /// use qosguard::simulate::{FlowSimulatorConfig, table};
+    ///
+    /// let flows = table(&FlowSimulatorConfig { rows: 1_000, ..Default::default() })?;
+    /// let guard = Guard::builder().auto().no_context().fit(&flows)?;
+    /// assert!(guard.context_columns().is_empty());
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn no_context(mut self) -> Self {
+        self.contexts = Some(Vec::new());
         self
     }
 
@@ -113,8 +130,14 @@ impl GuardBuilder {
         self
     }
 
-    /// Chooses the ensemble that suits the table's labels, seeded by [`GuardBuilder::seed`]; see
-    /// [`EnsembleConfig::auto`].
+    /// Chooses context and detector by the table, seeded by [`GuardBuilder::seed`].
+    ///
+    /// Without [`GuardBuilder::context`], records with times and addresses of both ends get the host context, and logs of
+    /// devices get device windows ([`ContextConfig::auto`]). The detector is [`EnsembleConfig::auto`], or
+    /// [`EnsembleConfig::auto_with_context`] for records with a context.
+    ///
+    /// The records of the table must be those of a time without gaps: a sample of rows at random has other counts by host
+    /// than the traffic that the guard will see.
     pub fn auto(mut self) -> Self {
         self.detector = None;
         self
@@ -192,11 +215,15 @@ impl GuardBuilder {
         }
         // Rows with an unknown label are neither clean nor attacks.
         let given = table.labelled()?;
-        let table = &replay(table, table.schema(), &self.contexts)?.labelled()?;
+        let contexts = self.choose_contexts(table);
+        let table = &replay(table, table.schema(), &contexts)?.labelled()?;
         let labels = table.labels()?;
         let config = match &self.detector {
             Some(config) => config.clone(),
-            None => EnsembleConfig::auto(labels.as_deref(), table.n_rows(), self.seed).into(),
+            None if contexts.is_empty() => {
+                EnsembleConfig::auto(labels.as_deref(), table.n_rows(), self.seed).into()
+            }
+            None => EnsembleConfig::auto_with_context(labels.as_deref(), self.seed).into(),
         };
         let parts = Parts::draw(table, labels, self.seed, &config)?;
         let rows: Vec<usize> = parts.fitted.iter().chain(&parts.fitted_attacks).copied().collect();
@@ -223,7 +250,7 @@ impl GuardBuilder {
         let clean_ranges = clean_ranges(&featurizer, &table.take(&parts.fitted)?)?;
         let stages = Stages {
             schema: Arc::clone(given.schema()),
-            contexts: self.contexts.clone(),
+            contexts,
             featurizer,
             detector,
             conformal,
@@ -243,6 +270,15 @@ impl GuardBuilder {
             },
         };
         Guard::new(stages, self.policy.clone())
+    }
+
+    /// The contexts that were given, or those that suit the table.
+    fn choose_contexts(&self, table: &Table) -> Vec<ContextConfig> {
+        match (&self.contexts, &self.detector) {
+            (Some(contexts), _) => contexts.clone(),
+            (None, Some(_)) => Vec::new(),
+            (None, None) => ContextConfig::auto(table.schema()).into_iter().collect(),
+        }
     }
 
     /// The probability of an attack by its score.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::activity;
-use super::beacons::Beacons;
 use super::config::StreamConfig;
 use super::incident::Tracker;
+use super::pairs::Pairs;
 use super::run::{Stream, without_truth};
 use super::update::StreamCounts;
 use super::warm_up::WarmUp;
@@ -100,9 +100,8 @@ impl Stream {
         }
         let incidents = serde_json::to_vec(&self.tracker).map_err(|error| representable(&error))?;
         tensors.put("incidents", &incidents);
-        let beacons =
-            postcard::to_extend(&self.beacons, Vec::new()).map_err(|error| representable(&error))?;
-        tensors.put("beacons", &beacons);
+        let pairs = postcard::to_extend(&self.pairs, Vec::new()).map_err(|error| representable(&error))?;
+        tensors.put("pairs", &pairs);
         artifact::pack_one(KIND, &header, &tensors)
     }
 
@@ -159,8 +158,8 @@ impl Stream {
             let windows = if header.has_windows { Some(take("windows")?) } else { None };
             let warm_up = if header.is_warming { Some(take("warm_up")?) } else { None };
             let guard = if header.guard.is_some() { Some(take("guard")?) } else { None };
-            let (incidents, beacons) = (take("incidents")?, take("beacons")?);
-            Ok((header, Parts { contexts, windows, warm_up, guard, incidents, beacons }))
+            let (incidents, pairs) = (take("incidents")?, take("pairs")?);
+            Ok((header, Parts { contexts, windows, warm_up, guard, incidents, pairs }))
         })?;
         let schema = &without_truth(schema);
         if header.schema != schema.to_toml() {
@@ -196,9 +195,8 @@ impl Stream {
         let tracker: Tracker =
             serde_json::from_slice(&parts.incidents).map_err(|error| corrupt(error.to_string()))?;
         stream.tracker = tracker.with_config(&header.config.incidents);
-        let beacons: Beacons =
-            postcard::from_bytes(&parts.beacons).map_err(|error| corrupt(error.to_string()))?;
-        stream.beacons = beacons.with_capacity(header.config.max_entities);
+        let pairs: Pairs = postcard::from_bytes(&parts.pairs).map_err(|error| corrupt(error.to_string()))?;
+        stream.pairs = pairs.with_capacity(header.config.max_entities);
         stream.failed = header.failed;
         stream.counts = header.counts;
         stream.marks = header.marks;
@@ -214,7 +212,7 @@ struct Parts {
     warm_up: Option<Vec<u8>>,
     guard: Option<Vec<u8>>,
     incidents: Vec<u8>,
-    beacons: Vec<u8>,
+    pairs: Vec<u8>,
 }
 
 /// The host windows of a checkpoint.

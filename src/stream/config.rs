@@ -90,6 +90,10 @@ pub struct Floors {
     pub scan_failed: f64,
     /// Connections per second to one host on few ports that get no reply, over 10 s, above 0; default: 10.
     pub unanswered_per_s: f64,
+    /// UDP flows per second to one host on few ports that get no reply, over 10 s, above 0; default: 50.
+    ///
+    /// It is higher than the limit for connections, since collectors of logs and telemetry do not reply.
+    pub unanswered_udp_per_s: f64,
     /// Packets per second to one host, over 10 s, above 0; default: 20,000.
     pub packets_per_s: f64,
     /// Flows per second to one host, over 10 s, above 0; default: 1,000.
@@ -102,6 +106,9 @@ pub struct Floors {
     pub beacon_score: f64,
     /// Connections of a pair before its regularity counts, 4 to 64; default: 12.
     pub beacon_connections: usize,
+    /// Bytes that a host sends to one port of a host of the Internet within an hour, at least ten times as many as it
+    /// receives, above 0; default: 500,000,000.
+    pub upload_bytes: f64,
 }
 
 impl Default for Floors {
@@ -112,12 +119,14 @@ impl Default for Floors {
             ping_hosts: 15,
             scan_failed: 0.5,
             unanswered_per_s: 10.0,
+            unanswered_udp_per_s: 50.0,
             packets_per_s: 20_000.0,
             flows_per_s: 1_000.0,
             logins_per_min: 20,
             login_ports: vec![21, 22, 23, 110, 143, 445, 1433, 3306, 3389, 5432, 5900],
             beacon_score: 0.9,
             beacon_connections: 12,
+            upload_bytes: 5e8,
         }
     }
 }
@@ -143,16 +152,18 @@ impl Floors {
         }
         let rates = [
             ("unanswered_per_s", self.unanswered_per_s),
+            ("unanswered_udp_per_s", self.unanswered_udp_per_s),
             ("packets_per_s", self.packets_per_s),
             ("flows_per_s", self.flows_per_s),
+            ("upload_bytes", self.upload_bytes),
         ];
         for (name, value) in rates {
             if !(value > 0.0 && value.is_finite()) {
                 return Err(Error::invalid(format!("floors.{name}"), "a number above 0", value));
             }
         }
-        if !(4..=super::beacons::TIMES).contains(&self.beacon_connections) {
-            let expected = format!("4 to {}", super::beacons::TIMES);
+        if !(4..=super::pairs::CONNECTIONS).contains(&self.beacon_connections) {
+            let expected = format!("4 to {}", super::pairs::CONNECTIONS);
             return Err(Error::invalid("floors.beacon_connections", expected, self.beacon_connections));
         }
         Ok(())
@@ -171,6 +182,8 @@ pub struct IncidentConfig {
     pub anomalies: u32,
     /// Number of last records of a source that count, 1 to 32 and not below `anomalies`; default: 20.
     pub anomalies_of: u32,
+    /// Sources of as many anomalies to one host from which on they are one incident about this host, 2 to 20; default: 4.
+    pub anomaly_sources: u32,
     /// Seconds without evidence after which an incident closes, 1 to 86,400; default: 60.
     pub close_after_s: f64,
     /// Seconds after its end in which new evidence continues an incident instead of opening another one, 0 to 86,400; default: 300.
@@ -191,6 +204,7 @@ impl Default for IncidentConfig {
             of: 6,
             anomalies: 5,
             anomalies_of: 20,
+            anomaly_sources: 4,
             close_after_s: 60.0,
             reopen_within_s: 300.0,
             suppress_s: 86_400.0,
@@ -212,6 +226,9 @@ impl IncidentConfig {
             if !(1..=all).contains(&hits) {
                 return Err(Error::invalid(format!("incidents.{name}"), format!("1 to {all}"), hits));
             }
+        }
+        if !(2..=20).contains(&self.anomaly_sources) {
+            return Err(Error::invalid("incidents.anomaly_sources", "2 to 20", self.anomaly_sources));
         }
         let seconds = [
             ("close_after_s", self.close_after_s, 1.0..=86_400.0),

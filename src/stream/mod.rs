@@ -5,13 +5,14 @@
 //! limits cannot describe. Without a guard, the stream fits one on the first records that it sees.
 
 mod activity;
-mod beacons;
 mod checkpoint;
 mod config;
 mod incident;
+mod pairs;
 mod records;
 mod run;
 mod signals;
+mod table;
 mod update;
 mod warm_up;
 mod watermark;
@@ -21,5 +22,6 @@ pub use incident::{
     Direction, EvidenceRecord, Incident, IncidentChange, IncidentEvent, IncidentKind, Parties,
 };
 pub use run::Stream;
+pub use table::IncidentTable;
 pub use update::{StreamCounts, StreamState, Update};
 pub use watermark::{Placement, Watermarks};

@@ -1,5 +1,6 @@
 //! The records of a batch, as far as incidents need them.
 
+use super::pairs::Connection;
 use crate::arrow::array::RecordBatch;
 use crate::error::{Error, Result};
 use crate::features::{Columns, Numbers, Times};
@@ -17,11 +18,19 @@ const SIZES: [Field; 7] = [
     Field::FwdPackets,
 ];
 
+/// Bytes of one direction, sent and received, the first of these pairs that a source has.
+const DIRECTIONS: [(Field, Field); 3] = [
+    (Field::FwdPayloadBytes, Field::BwdPayloadBytes),
+    (Field::FwdIpBytes, Field::BwdIpBytes),
+    (Field::FwdFrameBytes, Field::BwdFrameBytes),
+];
+
 /// The columns of one schema that incidents need.
 #[derive(Debug)]
 pub(super) struct RecordColumns {
     time: Column,
     size: Option<Column>,
+    directions: Option<(Column, Column)>,
     subjects: SubjectColumns,
 }
 
@@ -30,6 +39,7 @@ pub(super) struct RecordColumns {
 pub(super) struct Records<'a> {
     times: Times<'a>,
     sizes: Option<Numbers<'a>>,
+    directions: [Option<Numbers<'a>>; 2],
     pub(super) subjects: Subjects<'a>,
 }
 
@@ -46,7 +56,12 @@ impl RecordColumns {
             })?;
         let column = |field: &Field| schema.index_of_field(*field).map(|at| schema.columns()[at].clone());
         let size = SIZES.iter().filter_map(column).find(|column| column.kind != Kind::Text);
-        Ok(Self { time, size, subjects: SubjectColumns::of(schema, schema) })
+        let both = |(sent, received): &(Field, Field)| Some((column(sent)?, column(received)?));
+        let directions = DIRECTIONS
+            .iter()
+            .filter_map(both)
+            .find(|(sent, received)| sent.kind != Kind::Text && received.kind != Kind::Text);
+        Ok(Self { time, size, directions, subjects: SubjectColumns::of(schema, schema) })
     }
 
     /// The records of a batch.
@@ -59,6 +74,10 @@ impl RecordColumns {
         Ok(Records {
             times: columns.times(&self.time)?,
             sizes: columns.numbers(self.size.as_ref()),
+            directions: [
+                columns.numbers(self.directions.as_ref().map(|(sent, _)| sent)),
+                columns.numbers(self.directions.as_ref().map(|(_, received)| received)),
+            ],
             subjects: Subjects::new(&self.subjects, batch),
         })
     }
@@ -70,8 +89,10 @@ impl Records<'_> {
         self.times.get(row).unwrap_or(f64::NAN)
     }
 
-    /// Bytes of a record, 0 where they are unknown.
-    pub(super) fn size(&self, row: usize) -> f64 {
-        self.sizes.and_then(|sizes| sizes.get(row)).unwrap_or(0.0)
+    /// A record as a connection of its pair of hosts.
+    pub(super) fn connection(&self, row: usize) -> Connection {
+        let number = |numbers: Option<Numbers<'_>>| numbers.and_then(|numbers| numbers.get(row));
+        let [sent, received] = self.directions.map(|bytes| number(bytes).unwrap_or(f64::NAN));
+        Connection { time: self.time(row), size: number(self.sizes).unwrap_or(0.0), sent, received }
     }
 }

@@ -5,11 +5,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::activity::{self, Activities, Activity};
-use super::beacons::Beacons;
 use super::config::StreamConfig;
 use super::incident::{
     Incident, IncidentChange, IncidentEvent, IncidentKind, Record, Tracker, is_outside_host,
 };
+use super::pairs::Pairs;
 use super::records::{RecordColumns, Records};
 use super::signals::{Signal, signals};
 use super::update::{StreamCounts, StreamState, Update};
@@ -60,7 +60,7 @@ pub struct Stream {
     pub(super) failed: String,
     columns: RecordColumns,
     pub(super) marks: Watermarks,
-    pub(super) beacons: Beacons,
+    pub(super) pairs: Pairs,
     pub(super) tracker: Tracker,
     pub(super) counts: StreamCounts,
     /// The whole second of the watermark at which incidents were last closed.
@@ -131,7 +131,7 @@ impl Stream {
             failed: String::new(),
             columns: RecordColumns::of(schema)?,
             marks: Watermarks::new(&config.time),
-            beacons: Beacons::new(config.max_entities),
+            pairs: Pairs::new(config.max_entities),
             tracker: Tracker::new(&config.incidents),
             counts: StreamCounts::default(),
             closed_at: f64::NEG_INFINITY,
@@ -323,22 +323,28 @@ impl Stream {
         let p_value = assessment.and_then(|assessment| assessment.p_values().get(row).copied());
         let record =
             Record { time, subject, p_value, sources: activity.dst_peers, destinations: activity.src_peers };
-        let regularity = match (subject.src_ip, subject.dst_ip) {
+        let pair = match (subject.src_ip, subject.dst_ip) {
             (Some(src), Some(dst)) if is_outside_host(dst) => {
                 let pair = (number(src), number(dst), subject.dst_port.unwrap_or_default());
-                self.beacons.add(pair, time, columns.size(row))
+                Some(self.pairs.add(pair, columns.connection(row)))
             }
             _ => None,
         };
         let before = events.len();
-        for (kind, signal) in signals(&self.config.floors, activity, &subject, regularity) {
-            events.extend(self.tracker.add(kind, signal, &record, &self.recommender));
+        for (kind, signal) in signals(&self.config.floors, activity, &subject, pair) {
+            self.tracker.add(kind, signal, &record, &self.recommender, events);
         }
         // An anomaly of an attack that has its own incident is not evidence for another one.
         let is_explained = self.tracker.is_part_of_attack(&record);
-        if let Some(is_anomaly) = is_anomaly.filter(|_| !is_explained) {
-            let signal = is_anomaly.then(|| Signal::anomaly(p_value.unwrap_or(1.0)));
-            events.extend(self.tracker.add(IncidentKind::Anomaly, signal, &record, &self.recommender));
+        for kind in [IncidentKind::DistributedAnomaly, IncidentKind::Anomaly] {
+            let Some(is_anomaly) = is_anomaly.filter(|_| !is_explained) else { break };
+            if self.tracker.is_part_of(IncidentKind::DistributedAnomaly, &record)
+                && kind == IncidentKind::Anomaly
+            {
+                break;
+            }
+            let signal = is_anomaly.then(|| Signal::anomaly(kind, p_value.unwrap_or(1.0)));
+            self.tracker.add(kind, signal, &record, &self.recommender, events);
         }
         let opened = events[before..].iter().filter(|event| event.event == IncidentChange::Opened);
         self.counts.incidents += opened.count() as u64;
@@ -418,7 +424,7 @@ impl Stream {
     /// What it counted.
     pub fn counts(&self) -> StreamCounts {
         let suppressed = self.tracker.suppressed_records;
-        StreamCounts { evicted: self.tracker.evicted + self.beacons.evicted, suppressed, ..self.counts }
+        StreamCounts { evicted: self.tracker.evicted + self.pairs.evicted, suppressed, ..self.counts }
     }
 
     /// The settings that it was started with.

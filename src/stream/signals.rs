@@ -1,9 +1,9 @@
 //! Which limits the traffic of a record's hosts passes.
 
 use super::activity::Activity;
-use super::beacons::Regularity;
 use super::config::Floors;
 use super::incident::{IncidentKind, Reason, is_outside_host};
+use super::pairs::{PairActivity, Regularity, Upload};
 use crate::qos::{Protocol, Subject};
 use crate::telemetry::protocol_number;
 use crate::verdict::Severity;
@@ -14,6 +14,8 @@ const FLOOD_PORTS: f64 = 8.0;
 const RATE_S: f64 = 10.0;
 /// Seconds between connections below which regular ones are a protocol that polls.
 const BEACON_INTERVAL_S: f64 = 1.0;
+/// Times the bytes received that an upload sends.
+const UPLOAD_RATIO: f64 = 10.0;
 /// Ports of services that are regular by design: DNS, NTP.
 const REGULAR_PORTS: [u16; 2] = [53, 123];
 
@@ -33,9 +35,9 @@ pub(super) struct Signal {
 }
 
 impl Signal {
-    /// A record that the guard calls an anomaly.
-    pub(super) const fn anomaly(p_value: f64) -> Self {
-        signal(IncidentKind::Anomaly, Reason::Anomalies { anomalies: 1.0, p_value })
+    /// A record that the guard calls an anomaly, as evidence about its source or, by the kind, its destination.
+    pub(super) const fn anomaly(kind: IncidentKind, p_value: f64) -> Self {
+        signal(kind, Reason::Anomalies { anomalies: 1.0, p_value })
     }
 }
 
@@ -44,16 +46,17 @@ pub(super) fn signals(
     floors: &Floors,
     activity: &Activity,
     subject: &Subject<'_>,
-    regularity: Option<Regularity>,
-) -> [(IncidentKind, Option<Signal>); 6] {
+    pair: Option<PairActivity>,
+) -> [(IncidentKind, Option<Signal>); 7] {
     let protocol = protocol(subject);
     [
         (IncidentKind::PortScan, port_scan(floors, activity)),
         (IncidentKind::HostScan, host_scan(floors, activity, protocol)),
         (IncidentKind::SynFlood, syn_flood(floors, activity, protocol)),
-        (IncidentKind::Flood, Some(flood(floors, activity))),
+        (IncidentKind::Flood, Some(flood(floors, activity, protocol))),
         (IncidentKind::BruteForce, brute_force(floors, activity, subject)),
-        (IncidentKind::Beacon, beacon(floors, subject, regularity)),
+        (IncidentKind::Beacon, beacon(floors, subject, pair.and_then(|pair| pair.regularity))),
+        (IncidentKind::Exfiltration, pair.and_then(|pair| exfiltration(floors, pair.upload))),
     ]
 }
 
@@ -82,17 +85,29 @@ fn host_scan(floors: &Floors, activity: &Activity, protocol: Option<u8>) -> Opti
 }
 
 fn syn_flood(floors: &Floors, activity: &Activity, protocol: Option<u8>) -> Option<Signal> {
-    let per_s = activity.dst_flows * activity.dst_failed / RATE_S;
+    let per_s = unanswered_per_s(activity).filter(|_| protocol == Some(TCP))?;
     let (sources, limit) = (activity.dst_peers, floors.unanswered_per_s);
-    let found = protocol == Some(TCP) && activity.dst_failed >= 0.8 && activity.dst_ports <= FLOOD_PORTS;
-    found.then_some(signal(IncidentKind::SynFlood, Reason::Unanswered { per_s, sources, limit }))
+    Some(signal(IncidentKind::SynFlood, Reason::Unanswered { per_s, sources, limit }))
 }
 
-fn flood(floors: &Floors, activity: &Activity) -> Signal {
+/// Flows per second to a host that get no reply, if most do not and they are not a scan.
+fn unanswered_per_s(activity: &Activity) -> Option<f64> {
+    let is_flood = activity.dst_failed >= 0.8 && activity.dst_ports <= FLOOD_PORTS;
+    is_flood.then_some(activity.dst_flows * activity.dst_failed / RATE_S)
+}
+
+/// The strongest of packets, flows, and UDP flows without a reply.
+fn flood(floors: &Floors, activity: &Activity, protocol: Option<u8>) -> Signal {
     let packets = Reason::Packets { per_s: activity.dst_packets_per_s, limit: floors.packets_per_s };
     let flows = Reason::Flows { per_s: activity.dst_flows / RATE_S, limit: floors.flows_per_s };
-    let reason = if packets.strength() > flows.strength() { packets } else { flows };
-    signal(IncidentKind::Flood, reason)
+    let unanswered = unanswered_per_s(activity).filter(|_| protocol == Some(UDP)).map(|per_s| {
+        let (sources, limit) = (activity.dst_peers, floors.unanswered_udp_per_s);
+        Reason::UnansweredUdp { per_s, sources, limit }
+    });
+    // A rate that is unknown is NaN, and never the stronger one.
+    let stronger = |a: Reason, b: Reason| if a.strength() > b.strength() { a } else { b };
+    let reason = stronger(packets, flows);
+    signal(IncidentKind::Flood, unanswered.map_or(reason, |unanswered| stronger(unanswered, reason)))
 }
 
 fn brute_force(floors: &Floors, activity: &Activity, subject: &Subject<'_>) -> Option<Signal> {
@@ -113,6 +128,15 @@ fn beacon(floors: &Floors, subject: &Subject<'_>, regularity: Option<Regularity>
     // Updates and monitoring of good programs are regular too.
     let signal = Signal { at_most: Severity::Medium, ..signal(IncidentKind::Beacon, reason) };
     (outside && !by_design && enough).then_some(signal)
+}
+
+/// An inside host that sends far more to an outside host than it receives.
+fn exfiltration(floors: &Floors, upload: Upload) -> Option<Signal> {
+    let Upload { sent, received } = upload;
+    let reason = Reason::Upload { sent, received, limit: floors.upload_bytes };
+    // Backups to the Internet send as much.
+    let signal = Signal { at_most: Severity::Medium, ..signal(IncidentKind::Exfiltration, reason) };
+    (sent >= UPLOAD_RATIO * received).then_some(signal)
 }
 
 /// The number of a record's protocol.

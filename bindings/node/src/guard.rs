@@ -37,7 +37,8 @@ pub struct GuardOptions<'a> {
     /// Another rule that chooses the threshold, instead of `falsePositiveRate`.
     #[napi(ts_type = "ThresholdRule")]
     pub threshold: Option<Value>,
-    /// What records are given of the records before them; default: nothing.
+    /// What records are given of the records before them; default: with the detector `'auto'` the context that suits the
+    /// columns, and none with others. `[]` is none.
     #[napi(ts_type = "ContextOptions | ReadonlyArray<ContextOptions>")]
     pub context: Option<Value>,
     /// How raw columns become features.
@@ -177,6 +178,7 @@ impl Guard {
         match options.context {
             None => {}
             Some(Value::Array(contexts)) => {
+                builder = builder.no_context();
                 for one in contexts {
                     builder = builder.context(context(one)?);
                 }

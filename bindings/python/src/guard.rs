@@ -104,7 +104,7 @@ impl Guard {
         py: Python<'_>,
         table: &Table,
         featurizer: Config,
-        contexts: Vec<Config>,
+        contexts: Option<Vec<Config>>,
         detector: Option<Config>,
         threshold: &ThresholdRule,
         policy: &Policy,
@@ -118,8 +118,11 @@ impl Guard {
             .policy(policy.0.clone())
             .seed(seed.get(py, "seed")?);
         let mut builder = builder;
-        for context in contexts {
-            builder = builder.context(settings::context(py, context)?);
+        if let Some(contexts) = contexts {
+            builder = builder.no_context();
+            for context in contexts {
+                builder = builder.context(settings::context(py, context)?);
+            }
         }
         let builder = match detector {
             Some(config) => builder.detector(settings::read(py, config)?),

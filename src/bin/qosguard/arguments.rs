@@ -151,7 +151,8 @@ pub(crate) struct Train {
     pub(crate) detector: String,
     /// Columns that tell each record about the records before it: `host` for what its source, destination and pair did in the
     /// last seconds and minutes, `device_windows` for what a device reported in the last 30 s, `damped_statistics` for the bytes
-    /// of hosts and sockets with weights that fade, or a JSON file with the settings of one
+    /// of hosts and sockets with weights that fade, a JSON file with the settings of one, or `none`; default: with the
+    /// detector `auto` the one that suits the records, and none with others
     #[arg(long, value_name = "KIND|FILE")]
     pub(crate) context: Vec<String>,
     /// QoS policy, a TOML, YAML or JSON file

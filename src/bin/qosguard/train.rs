@@ -25,7 +25,10 @@ pub(crate) fn run(command: &Train) -> Outcome {
         "auto" => builder.auto(),
         text => builder.detector(detector(text, command.seed)?),
     };
-    for kind in &command.context {
+    if command.context == ["none"] {
+        builder = builder.no_context();
+    }
+    for kind in command.context.iter().filter(|_| command.context != ["none"]) {
         builder = builder.context(context(kind)?);
     }
     if let Some(path) = &command.policy {
@@ -77,7 +80,7 @@ fn context(text: &str) -> Result<ContextConfig> {
     settings::from_value(json!({ "kind": text })).map_err(|_| {
         Error::invalid(
             "--context",
-            "`host`, `device_windows`, `damped_statistics`, or a .json file with the settings of a context",
+            "`host`, `device_windows`, `damped_statistics`, `none` alone, or a .json file with the settings of a context",
             text,
         )
     })

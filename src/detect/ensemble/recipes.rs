@@ -30,6 +30,29 @@ impl EnsembleConfig {
         if attacks < MIN_ATTACKS { Self::clean(clean, seed) } else { Self::labelled(clean, seed) }
     }
 
+    /// The ensemble for rows with the columns of a context, which count what hosts or devices did lately.
+    ///
+    /// Many attacks are far from all clean rows there. With 50 labelled attacks or more it is a forest and boosted trees;
+    /// otherwise it is [`EnsembleConfig::mixed`].
+    pub fn auto_with_context(labels: Option<&[bool]>, seed: u64) -> Self {
+        let attacks = labels.map_or(0, |labels| labels.iter().filter(|&&attack| attack).count());
+        if attacks < MIN_ATTACKS {
+            return Self::mixed(seed);
+        }
+        let forest = IsolationForestConfig { seed, ..Default::default() };
+        let boosted = BoostedTreesConfig {
+            trees: 100,
+            leaves: 31,
+            subsample: 0.7,
+            feature_fraction: 0.5,
+            class_weight: ClassWeight::Balanced,
+            seed,
+            ..Default::default()
+        };
+        let learnt = MemberConfig { name: "boosted".into(), weight: None, detector: boosted.into() };
+        Self { members: vec![MemberConfig::new("forest", 0.5, forest), learnt], seed, ..Default::default() }
+    }
+
     /// For rows that are known to be clean: a forest, a mixture and contrast trees.
     ///
     /// The forest detects rows far from all others, the mixture detects rows where the density is low, and the contrast

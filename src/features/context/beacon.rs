@@ -110,7 +110,7 @@ pub fn beacon_score(
 }
 
 /// Half of 1 − |skewness|, and half of 1 − relative spread.
-pub(crate) fn regularity(mut values: Vec<f64>) -> f64 {
+fn regularity(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     let half = values.len() / 2;
     let (q1, q2, q3) = if half == 0 {

@@ -22,7 +22,6 @@ use crate::arrow::array::RecordBatch;
 use crate::error::Result;
 use crate::telemetry::{Column, Schema};
 
-pub(crate) use beacon::regularity;
 pub use beacon::{BeaconScore, beacon_score};
 pub(crate) use cells::{Columns, Numbers, Times};
 pub use damped::{DampedStatistics, DampedStatisticsConfig, DampedStatisticsCounts};
@@ -130,6 +129,26 @@ impl From<DampedStatisticsConfig> for ContextConfig {
 }
 
 impl ContextConfig {
+    /// The context that suits records of a schema: the host context for records with times and the addresses of both ends,
+    /// device windows for logs of devices, and `None` for all others.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use qosguard::features::{ContextConfig, DeviceWindowsConfig, HostContextConfig};
+    /// use qosguard::telemetry::Schema;
+    ///
+    /// let auto = |name| Ok::<_, qosguard::Error>(ContextConfig::auto(&Schema::preset(name)?));
+    /// assert_eq!(auto("zeek_conn")?, Some(HostContextConfig::default().into()));
+    /// assert_eq!(auto("device_log")?, Some(DeviceWindowsConfig::default().into()));
+    /// assert_eq!(auto("nsl_kdd")?, None);
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn auto(schema: &Schema) -> Option<Self> {
+        let known = [Self::from(HostContextConfig::default()), DeviceWindowsConfig::default().into()];
+        known.into_iter().find(|config| config.start(schema).is_ok())
+    }
+
     /// An empty context for records of a schema.
     ///
     /// # Errors

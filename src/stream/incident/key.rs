@@ -19,12 +19,16 @@ pub(super) struct Key {
 }
 
 impl Key {
+    /// The first key of the kinds whose evidence is verdicts, which are the last kinds.
+    pub(super) const FIRST_OF_VERDICTS: Self =
+        Self { kind: IncidentKind::DistributedAnomaly, direction: Direction::Inbound, host: 0, peer: 0 };
+
     /// What a record's evidence for a kind is about; `None` where the record lacks the address.
     pub(super) fn of(kind: IncidentKind, subject: &Subject<'_>) -> Option<Self> {
-        let number = |address: Option<IpAddr>| address.map(entity);
+        let number = |address: Option<IpAddr>| address.map(Self::entity);
         let (attacker, victim) = (number(subject.src_ip), number(subject.dst_ip));
         let (host, peer) = match kind {
-            IncidentKind::Beacon => (attacker?, victim?),
+            IncidentKind::Beacon | IncidentKind::Exfiltration => (attacker?, victim?),
             kind if kind.is_about_victim() => (victim?, 0),
             _ => (attacker?, 0),
         };
@@ -41,12 +45,12 @@ impl Key {
         hash.update(onset.to_bits().to_be_bytes());
         hex(&hash.finalize()[..8])
     }
-}
 
-/// An address as a number; of IPv6 the first 64 bits, since a host chooses the others.
-fn entity(address: IpAddr) -> u128 {
-    match address.to_canonical() {
-        IpAddr::V4(address) => 0xffff << 32 | u128::from(address.to_bits()),
-        IpAddr::V6(address) => address.to_bits() >> 64 << 64,
+    /// An address as a number; of IPv6 the first 64 bits, since a host chooses the others.
+    pub(super) fn entity(address: IpAddr) -> u128 {
+        match address.to_canonical() {
+            IpAddr::V4(address) => 0xffff << 32 | u128::from(address.to_bits()),
+            IpAddr::V6(address) => address.to_bits() >> 64 << 64,
+        }
     }
 }

@@ -22,19 +22,25 @@ pub enum IncidentKind {
     BruteForce,
     /// Regular connections of a host to a host of the Internet.
     Beacon,
+    /// A host sends much to a host of the Internet, and receives little.
+    Exfiltration,
+    /// Records of many sources to one host that the guard calls anomalies.
+    DistributedAnomaly,
     /// Many records of one source that the guard calls anomalies.
     Anomaly,
 }
 
 impl IncidentKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::PortScan,
         Self::HostScan,
         Self::SynFlood,
         Self::Flood,
         Self::BruteForce,
         Self::Beacon,
+        Self::Exfiltration,
+        Self::DistributedAnomaly,
         Self::Anomaly,
     ];
 
@@ -47,13 +53,20 @@ impl IncidentKind {
             Self::Flood => "flood",
             Self::BruteForce => "brute_force",
             Self::Beacon => "beacon",
+            Self::Exfiltration => "exfiltration",
+            Self::DistributedAnomaly => "distributed_anomaly",
             Self::Anomaly => "anomaly",
         }
     }
 
     /// Whether an incident is about the host that is attacked, whichever hosts attack it.
     pub(in crate::stream) const fn is_about_victim(self) -> bool {
-        matches!(self, Self::SynFlood | Self::Flood)
+        matches!(self, Self::SynFlood | Self::Flood | Self::DistributedAnomaly)
+    }
+
+    /// Whether its evidence is verdicts of a guard.
+    pub(in crate::stream) const fn is_of_verdicts(self) -> bool {
+        matches!(self, Self::DistributedAnomaly | Self::Anomaly)
     }
 }
 

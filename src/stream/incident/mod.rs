@@ -21,6 +21,8 @@ pub(super) use reason::Reason;
 pub(super) use tracked::Record;
 pub(super) use tracker::Tracker;
 
+pub(super) use self::time::text as seconds_text;
+
 /// One attack on the network: all its records together.
 ///
 /// Its JSON has a key for each field, and times in RFC 3339; `docs/INCIDENTS.md` lists them.
@@ -74,6 +76,9 @@ pub struct Incident {
     /// Time at which it closed; `None` while it is open.
     #[serde(with = "maybe_time")]
     pub closed: Option<f64>,
+    /// Id of the incident that explains the anomalies of this one, which closed for that reason.
+    #[serde(default)]
+    pub merged_into: Option<String>,
     /// Records of it.
     pub flows: u64,
     /// Attack class that the guard gives most of its anomalies.
@@ -166,7 +171,7 @@ mod time {
     use serde::de::Error;
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn text(seconds: f64) -> String {
+    pub(in crate::stream) fn text(seconds: f64) -> String {
         let micros = (seconds * 1e6).round() as i64;
         jiff::Timestamp::from_microsecond(micros).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
     }

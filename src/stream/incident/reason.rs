@@ -13,6 +13,8 @@ pub(in crate::stream) enum Reason {
     Hosts { hosts: f64, failed: f64, limit: f64 },
     /// Connections without a reply per second, and how many sources.
     Unanswered { per_s: f64, sources: f64, limit: f64 },
+    /// UDP flows without a reply per second, and how many sources.
+    UnansweredUdp { per_s: f64, sources: f64, limit: f64 },
     /// Packets per second.
     Packets { per_s: f64, limit: f64 },
     /// Flows per second.
@@ -21,7 +23,9 @@ pub(in crate::stream) enum Reason {
     Logins { per_min: f64, port: u16, limit: f64 },
     /// Regular connections: their number, the median interval in seconds, and the score.
     Regular { connections: f64, interval_s: f64, score: f64, limit: f64 },
-    /// Anomalies of one source, and the p-value that as many of them reach as open an incident.
+    /// Bytes to one outside host within an hour.
+    Upload { sent: f64, received: f64, limit: f64 },
+    /// Anomalies of one source, or to one host, and the p-value that as many of them reach as open an incident.
     Anomalies { anomalies: f64, p_value: f64 },
 }
 
@@ -32,10 +36,12 @@ impl Reason {
             Self::Ports { ports, limit, .. } => ports / limit,
             Self::Hosts { hosts, limit, .. } => hosts / limit,
             Self::Unanswered { per_s, limit, .. }
+            | Self::UnansweredUdp { per_s, limit, .. }
             | Self::Packets { per_s, limit }
             | Self::Flows { per_s, limit } => per_s / limit,
             Self::Logins { per_min, limit, .. } => per_min / limit,
             Self::Regular { score, limit, .. } => score / limit,
+            Self::Upload { sent, limit, .. } => sent / limit,
             Self::Anomalies { .. } => 1.0,
         }
     }
@@ -65,6 +71,11 @@ impl fmt::Display for Reason {
                 "{per_s:.0} connections per second without a reply (limit {limit}), from {sources:.0} {}",
                 if sources > 1.0 { "sources" } else { "source" }
             ),
+            Self::UnansweredUdp { per_s, sources, limit } => write!(
+                f,
+                "{per_s:.0} UDP flows per second without a reply (limit {limit}), from {sources:.0} {}",
+                if sources > 1.0 { "sources" } else { "source" }
+            ),
             Self::Packets { per_s, limit } => write!(f, "{per_s:.0} packets per second (limit {limit})"),
             Self::Flows { per_s, limit } => write!(f, "{per_s:.0} flows per second (limit {limit})"),
             Self::Logins { per_min, port, limit } => {
@@ -73,6 +84,13 @@ impl fmt::Display for Reason {
             Self::Regular { connections, interval_s, score, limit } => write!(
                 f,
                 "{connections:.0} connections, one each {interval_s:.1} s, with a regularity of {score:.2} (limit {limit})"
+            ),
+            Self::Upload { sent, received, limit } => write!(
+                f,
+                "{:.0} MB sent to one host within an hour (limit {:.0} MB), {:.1} MB received",
+                sent / 1e6,
+                limit / 1e6,
+                received / 1e6
             ),
             Self::Anomalies { anomalies, p_value } => write!(
                 f,

@@ -62,9 +62,9 @@ impl IncidentConfig {
     /// Records that open an incident of a kind, and among how many.
     const fn rule(&self, kind: IncidentKind) -> (u32, u32) {
         match kind {
-            IncidentKind::Anomaly => (self.anomalies, self.anomalies_of),
-            // Its evidence is 12 connections already.
-            IncidentKind::Beacon => (1, 1),
+            kind if kind.is_of_verdicts() => (self.anomalies, self.anomalies_of),
+            // The evidence of one record is many connections already.
+            IncidentKind::Beacon | IncidentKind::Exfiltration => (1, 1),
             _ => (self.open_after, self.of),
         }
     }
@@ -88,6 +88,7 @@ impl Tracked {
             updated: record.time,
             acted: None,
             closed: None,
+            merged_into: None,
             flows: 0,
             family: None,
             action: Action::Allow,
@@ -137,7 +138,7 @@ impl Tracked {
             Some(_) => {}
             None => self.reasons.push(signal.reason),
         }
-        let severity = if signal.kind == IncidentKind::Anomaly {
+        let severity = if signal.kind.is_of_verdicts() {
             self.severity_of_anomalies(record, config, recommender)
         } else {
             of_strength(signal.reason.strength())
@@ -190,12 +191,18 @@ impl Tracked {
             }
             State::Open => return None,
             _ if (self.bits & config.mask(key.kind)).count_ones() < needed => return None,
+            _ if key.kind == IncidentKind::DistributedAnomaly
+                && incident.attackers.hosts().count() < config.anomaly_sources as usize =>
+            {
+                return None;
+            }
             State::Candidate => {
                 self.incident.opened = record.time;
                 IncidentChange::Opened
             }
             State::Closed => {
                 self.incident.closed = None;
+                self.incident.merged_into = None;
                 IncidentChange::Opened
             }
         };
@@ -212,6 +219,21 @@ impl Tracked {
             _ => 0.0,
         };
         self.reasons.iter().map(interval).fold(0.0, f64::max)
+    }
+
+    /// Whether the anomalies of this incident are those of a more specific one, whose key is given: the same attacker, for
+    /// pairs with the same victim, or no other victim than the one that it is about.
+    pub(super) fn is_explained_by(&self, key: &Key, own: &Key) -> bool {
+        let is_only = |victim: u128| {
+            let victims = &self.incident.victims;
+            victims.len() == 1 && victims.hosts().all(|host| Key::entity(host) == victim)
+        };
+        match (key.kind.is_about_victim(), own.kind.is_about_victim()) {
+            (true, true) => key.host == own.host,
+            (true, false) => is_only(key.host),
+            (false, true) => false,
+            (false, false) => key.host == own.host && (key.peer == 0 || is_only(key.peer)),
+        }
     }
 
     pub(super) fn close(&mut self, at: f64, events: &mut Vec<IncidentEvent>) {

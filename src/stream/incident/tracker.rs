@@ -57,15 +57,17 @@ impl Tracker {
         self.tracked.values().filter(|tracked| tracked.state == State::Open).map(|tracked| &tracked.incident)
     }
 
+    /// Whether an incident of a kind about a record's hosts is open.
+    pub(in crate::stream) fn is_part_of(&self, kind: IncidentKind, record: &Record<'_>) -> bool {
+        Key::of(kind, &record.subject)
+            .and_then(|key| self.tracked.get(&key))
+            .is_some_and(|tracked| tracked.state == State::Open)
+    }
+
     /// Whether an incident of a limit about a record's hosts is open.
     pub(in crate::stream) fn is_part_of_attack(&self, record: &Record<'_>) -> bool {
-        let open = |kind| {
-            Key::of(kind, &record.subject)
-                .and_then(|key| self.tracked.get(&key))
-                .is_some_and(|tracked| tracked.state == State::Open)
-        };
-        let mut limits = IncidentKind::ALL.into_iter().filter(|kind| *kind != IncidentKind::Anomaly);
-        !self.tracked.is_empty() && limits.any(open)
+        let mut limits = IncidentKind::ALL.into_iter().filter(|kind| !kind.is_of_verdicts());
+        !self.tracked.is_empty() && limits.any(|kind| self.is_part_of(kind, record))
     }
 
     /// Adds one record as evidence for one kind, or against it if there is not a signal.
@@ -75,7 +77,36 @@ impl Tracker {
         signal: Option<Signal>,
         record: &Record<'_>,
         recommender: &Recommender,
-    ) -> Option<IncidentEvent> {
+        events: &mut Vec<IncidentEvent>,
+    ) {
+        let Some((key, event)) = self.change(kind, signal, record, recommender) else { return };
+        let has_opened = event.event == IncidentChange::Opened;
+        let id = event.incident.id.clone();
+        events.push(event);
+        if has_opened && kind != IncidentKind::Anomaly {
+            self.merge(key, &id, record.time, events);
+        }
+    }
+
+    /// Closes the incidents of anomalies that an incident, which has opened, explains.
+    fn merge(&mut self, key: Key, id: &str, now: f64, events: &mut Vec<IncidentEvent>) {
+        let of_verdicts = self.tracked.range_mut(Key::FIRST_OF_VERDICTS..).filter(|(own, _)| **own != key);
+        for (own, tracked) in of_verdicts.filter(|(_, tracked)| tracked.state == State::Open) {
+            if tracked.is_explained_by(&key, own) {
+                tracked.incident.merged_into = Some(id.to_owned());
+                tracked.close(now, events);
+            }
+        }
+    }
+
+    /// What one record changes about the incident of a kind that it is evidence for or against.
+    fn change(
+        &mut self,
+        kind: IncidentKind,
+        signal: Option<Signal>,
+        record: &Record<'_>,
+        recommender: &Recommender,
+    ) -> Option<(Key, IncidentEvent)> {
         let strength = signal.map_or(0.0, |signal| signal.reason.strength());
         // The comparison is false for NaN.
         let is_hit = strength >= 1.0;
@@ -109,7 +140,7 @@ impl Tracker {
         let tracked = self.tracked.entry(key).or_insert_with(|| Tracked::new(key, record));
         let signal = signal?;
         tracked.add(&signal, record, &self.config, recommender);
-        tracked.change(key, record, &self.config, recommender)
+        tracked.change(key, record, &self.config, recommender).map(|event| (key, event))
     }
 
     /// Adds a record that is evidence against an incident. A candidate without evidence among its last records is forgotten.

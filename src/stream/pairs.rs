@@ -1,0 +1,197 @@
+//! What pairs of an inside and an outside host did lately: how regular their connections are, and how much was sent.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use crate::quantile::quantile;
+
+/// Connections of a pair that are kept.
+pub(super) const CONNECTIONS: usize = 64;
+/// Connections of a pair between two computations of its regularity.
+const EVERY: u64 = 4;
+/// Seconds in which the bytes of a pair are added up.
+const UPLOAD_S: f64 = 3_600.0;
+
+/// What a pair of hosts did lately.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct PairActivity {
+    /// Computed for each fourth connection.
+    pub(super) regularity: Option<Regularity>,
+    pub(super) upload: Upload,
+}
+
+/// How regular the last connections of a pair are.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Regularity {
+    pub(super) connections: usize,
+    /// Median seconds between connections.
+    pub(super) interval_s: f64,
+    /// From 0 to 1.
+    pub(super) score: f64,
+}
+
+/// Bytes of a pair within an hour. NaN means unknown, and passes no limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Upload {
+    pub(super) sent: f64,
+    pub(super) received: f64,
+}
+
+/// One connection of a pair. NaN means unknown.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Connection {
+    /// Seconds since the epoch.
+    pub(super) time: f64,
+    pub(super) size: f64,
+    pub(super) sent: f64,
+    pub(super) received: f64,
+}
+
+/// Two hosts and the port that they use.
+type Pair = (u128, u128, u16);
+
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Connections {
+    /// Oldest first.
+    last: VecDeque<Connection>,
+    count: u64,
+    seen: u64,
+}
+
+/// The last connections of each pair of hosts; the pair seen longest ago makes room for a new one.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Pairs {
+    /// A checkpoint has it in the settings of the stream.
+    #[serde(skip)]
+    capacity: usize,
+    known: BTreeMap<Pair, Connections>,
+    clock: u64,
+    pub(super) evicted: u64,
+}
+
+impl Pairs {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self { capacity, known: BTreeMap::new(), clock: 0, evicted: 0 }
+    }
+
+    /// The same pairs with room for so many.
+    pub(super) fn with_capacity(self, capacity: usize) -> Self {
+        Self { capacity, ..self }
+    }
+
+    /// Adds a connection.
+    pub(super) fn add(&mut self, pair: Pair, connection: Connection) -> PairActivity {
+        self.clock += 1;
+        if self.known.len() >= self.capacity && !self.known.contains_key(&pair) {
+            self.evict();
+        }
+        let pair = self.known.entry(pair).or_default();
+        pair.seen = self.clock;
+        while pair.last.len() >= CONNECTIONS {
+            pair.last.pop_front();
+        }
+        pair.last.push_back(connection);
+        pair.count += 1;
+        let is_due = pair.count.is_multiple_of(EVERY) && pair.last.len() >= 4;
+        PairActivity {
+            regularity: is_due.then(|| pair.regularity()).flatten(),
+            upload: pair.upload(connection.time - UPLOAD_S),
+        }
+    }
+
+    /// Forgets the quarter of the pairs that was seen longest ago.
+    fn evict(&mut self) {
+        let order: BTreeMap<u64, Pair> = self.known.iter().map(|(pair, last)| (last.seen, *pair)).collect();
+        let n = (self.capacity / 4).max(1);
+        for pair in order.values().take(n) {
+            self.known.remove(pair);
+            self.evicted += 1;
+        }
+    }
+}
+
+impl Connections {
+    /// The mean of the [regularities](regularity) of intervals and of sizes.
+    fn regularity(&self) -> Option<Regularity> {
+        let mut times: Vec<f64> = self.last.iter().map(|connection| connection.time).collect();
+        times.sort_by(f64::total_cmp);
+        let gaps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let (of_gaps, interval_s) = regularity(gaps)?;
+        let (of_sizes, _) = regularity(self.last.iter().map(|connection| connection.size).collect())?;
+        Some(Regularity { connections: times.len(), interval_s, score: f64::midpoint(of_gaps, of_sizes) })
+    }
+
+    /// Bytes since a time.
+    fn upload(&self, since: f64) -> Upload {
+        let recent = self.last.iter().filter(|connection| connection.time >= since);
+        let sum = |all: Upload, one: &Connection| Upload {
+            sent: all.sent + one.sent,
+            received: all.received + one.received,
+        };
+        recent.fold(Upload { sent: 0.0, received: 0.0 }, sum)
+    }
+}
+
+/// How regular values are, from 0 to 1, and their median.
+///
+/// It is the mean of `1 − |q₁ + q₃ − 2·q₂| / q₂` and `1 − MAD / q₂` with the quartiles `q` and the median absolute
+/// deviation `MAD`, each at least 0. RITA divides the first term by `q₃ − q₁`. With some tens of values that are nearly
+/// equal, this quotient is the skewness of noise.
+fn regularity(mut values: Vec<f64>) -> Option<(f64, f64)> {
+    values.sort_by(f64::total_cmp);
+    values.first()?;
+    let [q1, q2, q3] = [0.25, 0.5, 0.75].map(|share| quantile(&values, share));
+    let mut differences: Vec<f64> = values.iter().map(|value| (value - q2).abs()).collect();
+    differences.sort_by(f64::total_cmp);
+    let spread = quantile(&differences, 0.5);
+    let share = |part: f64| if q2 > 0.0 { (1.0 - part / q2).max(0.0) } else { f64::from(part == 0.0) };
+    Some((f64::midpoint(share((q1 + q3 - 2.0 * q2).abs()), share(spread)), q2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAIR: Pair = (1, 2, 443);
+
+    fn connection(time: f64) -> Connection {
+        Connection { time, size: 500.0, sent: 2e8, received: 1e3 }
+    }
+
+    fn last(times: impl Iterator<Item = f64>) -> Option<Regularity> {
+        let mut pairs = Pairs::new(16);
+        times.filter_map(|time| pairs.add(PAIR, connection(time)).regularity).last()
+    }
+
+    #[test]
+    fn regular_connections_score_near_one() {
+        let jitter = |i: u32| f64::from(i * 7919 % 13) / 13.0;
+        let beacon = last((0..40).map(|i| 1e9 + 60.0 * f64::from(i) + jitter(i)));
+        let beacon = beacon.filter(|beacon| beacon.score > 0.95 && beacon.connections == 40);
+        assert!((beacon.map_or(0.0, |beacon| beacon.interval_s) - 60.0).abs() < 1.0);
+        let page = last((0..40).map(|i| 1e9 + f64::from(i * i % 97) * f64::from(1 + i % 11)));
+        assert!(page.is_some_and(|page| page.score < 0.8), "{page:?}");
+    }
+
+    #[test]
+    fn uploads_add_up_within_an_hour() {
+        let mut pairs = Pairs::new(16);
+        let sent: Vec<f64> = [0.0, 1_000.0, 3_000.0, 4_000.0]
+            .map(|time| pairs.add(PAIR, connection(1e9 + time)).upload.sent)
+            .to_vec();
+        assert_eq!(sent, [2e8, 4e8, 6e8, 6e8]);
+        let unknown = Connection { sent: f64::NAN, ..connection(1e9 + 4_000.0) };
+        assert!(pairs.add(PAIR, unknown).upload.sent.is_nan());
+    }
+
+    #[test]
+    fn many_pairs_are_bounded() {
+        let mut pairs = Pairs::new(64);
+        for pair in 0..10_000 {
+            pairs.add((pair, 1, 1), connection(pair as f64));
+        }
+        assert!(pairs.known.len() <= 64);
+        assert_eq!(pairs.evicted + pairs.known.len() as u64, 10_000);
+    }
+}
