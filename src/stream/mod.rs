@@ -8,7 +8,10 @@ mod activity;
 mod beacons;
 mod checkpoint;
 mod config;
+mod export;
 mod incident;
+mod latency;
+mod merge;
 mod records;
 mod run;
 mod signals;
@@ -17,9 +20,12 @@ mod warm_up;
 mod watermark;
 
 pub use config::{Floors, IncidentConfig, StreamConfig, TimeConfig};
+pub use export::IncidentFormat;
 pub use incident::{
-    Direction, EvidenceRecord, Incident, IncidentChange, IncidentEvent, IncidentKind, Parties,
+    Direction, EvidenceRecord, Incident, IncidentChange, IncidentEvent, IncidentKind, Measurement, Parties,
 };
+pub use latency::Latency;
+pub use merge::MergedReader;
 pub use run::Stream;
 pub use update::{StreamCounts, StreamState, Update};
 pub use watermark::{Placement, Watermarks};

@@ -245,7 +245,35 @@ export interface Incident {
   rule: string
   dryRun: boolean
   reasons: Array<string>
+  /** The numbers of these reasons, with the limits that they passed. */
+  measurements: Array<{ name: string, value: number, limit?: number }>
   evidence: Array<Record<string, number | string | null>>
+}
+
+/** What a detector reported; an incident is one. */
+export interface DetectedEvent {
+  /** The kind that the detector reported. */
+  kind?: string
+  /** When it was reported, in seconds or as text in RFC 3339. */
+  opened: number | string
+  /** When it ended, at least `opened`; absent if it is still open. */
+  closed?: number | string | null
+  /** Addresses, prefixes or names of the attackers, if the detector names them. */
+  attackers?: ReadonlyArray<string> | Parties
+  /** Addresses, prefixes or names of the victims, if the detector names them. */
+  victims?: ReadonlyArray<string> | Parties
+  /** What distinguishes it from others; of several detections with one id only the last counts. */
+  id?: string
+}
+
+/** How long the work of a stream on one record took. */
+export interface Latency {
+  /** Records that were measured. */
+  records: number
+  /** Median, 99 % quantile and maximum in seconds; 0 without records. */
+  p50S: number
+  p99S: number
+  maxS: number
 }
 
 /** An incident as it was after a change. */
