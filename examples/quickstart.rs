@@ -7,23 +7,20 @@
 use qosguard::evaluate::{EventOptions, TrueEvent, event_metrics};
 use qosguard::simulate::{self, TrafficSimulatorConfig};
 use qosguard::stream::{IncidentEvent, IncidentTable, Stream, StreamConfig};
-use qosguard::telemetry::{self, Role, Table};
+use qosguard::telemetry::{self, Role};
 use qosguard::{Guard, Result};
 
 const GUARD: &str = "quickstart.qosguard";
 
 fn main() -> Result<()> {
-    let (yesterday, today, attacks) = match std::env::args().nth(1) {
-        Some(path) => {
-            let records = telemetry::read(&path)?;
-            let cut = records.n_rows() * 7 / 10;
-            let rows: Vec<usize> = (0..records.n_rows()).collect();
-            (records.take(&rows[..cut])?, records.take(&rows[cut..])?, Vec::new())
-        }
-        None => {
-            let (yesterday, today) = (simulated(1)?, simulated(2)?);
-            (yesterday.table, today.table, today.events)
-        }
+    let (yesterday, today, attacks) = if let Some(path) = std::env::args().nth(1) {
+        let records = telemetry::read(&path)?;
+        let rows: Vec<usize> = (0..records.n_rows()).collect();
+        let (first, rest) = rows.split_at(rows.len() * 7 / 10);
+        (records.take(first)?, records.take(rest)?, Vec::new())
+    } else {
+        let (yesterday, today) = (simulated(1)?, simulated(2)?);
+        (yesterday.table, today.table, today.events)
     };
     println!("fitting a guard on {} records of schema `{}`", yesterday.n_rows(), yesterday.schema().name());
     let guard = Guard::builder().auto().false_positive_rate(0.01).fit(&yesterday)?;

@@ -194,17 +194,17 @@ fn uploads_of_many_bytes_are_exfiltration() {
             ..Flow::new(f64::from(i) * 40.0, "10.0.0.5", "198.51.100.99", 443)
         }
     };
-    let found = incidents(&merged(office(500), (0..8).map(upload((100_000_000, 40_000)))));
+    let found = incidents(&merged(office(500), (0..8).map(upload((200_000_000, 40_000)))));
     let exfiltration = one(&found, IncidentKind::Exfiltration);
     assert_eq!((exfiltration.severity, exfiltration.direction), (Severity::Medium, Direction::Outbound));
-    assert_eq!(exfiltration.onset, START + 160.0, "the fifth upload reaches 500 MB");
+    assert_eq!(exfiltration.onset, START + 160.0, "the fifth upload reaches 1 GB");
     assert!(
-        exfiltration.reasons[0].starts_with("800 MB sent to one host within an hour (limit 500 MB)"),
+        exfiltration.reasons[0].starts_with("1600 MB sent to one host within an hour (limit 1000 MB)"),
         "{:?}",
         exfiltration.reasons
     );
     // A video call sends as much as it receives.
-    assert_eq!(incidents(&merged(office(500), (0..8).map(upload((100_000_000, 90_000_000))))), []);
+    assert_eq!(incidents(&merged(office(500), (0..8).map(upload((200_000_000, 190_000_000))))), []);
 }
 
 /// A guard fitted on the office, and a record that it calls an anomaly.

@@ -256,7 +256,7 @@ for (const [name, value] of Object.entries(native)) {
 
 const {
   Assessment, Collector, Detector, FittedDetector, Follower, Guard, GuardExplanation, Policy, Schema, Series, Split,
-  Stream, StreamUpdate, Table, TableReader, TreeEnsemble, calibrationError, distinct, evaluate, eventMetrics, follow, leakAudit,
+  Stream, StreamUpdate, Table, TableReader, TreeEnsemble, calibrationError, distinct, evaluate, eventMetrics, exportIncident, follow, incidentTable, leakAudit,
   open, read, readCsv, readExports, readIpc, readJsonl, readParquet, readSeries, simulate, simulateDevices, simulateTraffic, vusPr,
 } = face
 
@@ -399,7 +399,9 @@ module.exports = {
   distinct,
   evaluate,
   eventMetrics,
+  exportIncident,
   follow,
+  incidentTable,
   leakAudit,
   open,
   read,

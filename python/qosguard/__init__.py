@@ -70,7 +70,7 @@ from .results import (
 )
 from .simulation import AttackEvent, DeviceEvent, DeviceTelemetry, Traffic, simulate_devices, simulate_traffic
 from .splits import Distinct, FeatureAuc, LeakAudit, Split
-from .stream import Stream, StreamUpdate
+from .stream import Stream, StreamUpdate, export_incident, incident_table
 from .training import Epoch, History, Progress
 from .tree_model import TreeModel
 
@@ -145,7 +145,9 @@ __all__ = [
     "errors",
     "evaluate",
     "event_metrics",
+    "export_incident",
     "follow",
+    "incident_table",
     "open",
     "read",
     "read_csv",

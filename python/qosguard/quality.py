@@ -115,8 +115,9 @@ def event_metrics(
         The true events: events of a simulator, or mappings with `kind`, `start` and `end` in seconds, and optionally
         `attackers` and `victims`.
     detections
-        Mappings with `opened` in seconds, and optionally `closed`, `kind`, `attackers` and `victims`; other keys are
-        ignored. A detection without `closed` is still open.
+        Changes of incidents, incidents, or mappings with `opened` in seconds, and optionally `closed`, `kind`,
+        `attackers` and `victims`; other keys are ignored. A detection without `closed` is still open. Of several with
+        one `id`, only the last counts.
     start
         Start of the period in seconds.
     end

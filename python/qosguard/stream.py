@@ -6,14 +6,81 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from . import _core
 from ._core import Policy, Schema, Table
 from .assessment import Assessment
 from .guard import Guard
 
-__all__ = ["Stream", "StreamUpdate"]
+__all__ = ["Stream", "StreamUpdate", "export_incident", "incident_table"]
+
+
+def export_incident(event: Mapping[str, Any], format: Literal["json", "ocsf", "ecs", "cef"]) -> str:
+    """Write a change of an incident in the format of another system.
+
+    Parameters
+    ----------
+    event
+        A change of an incident, such as one of `StreamUpdate.events`.
+    format
+        `"ocsf"` for a Detection Finding of OCSF 1.5, `"ecs"` for a document of the Elastic Common Schema, `"cef"` for a
+        line of the Common Event Format, `"json"` for the keys of the event itself.
+
+    Returns
+    -------
+    str
+        One line without a line break at its end.
+
+    Raises
+    ------
+    InvalidArgumentError
+        For an event that lacks keys, and for an unknown format.
+
+    Examples
+    --------
+    >>> import json
+    >>> import qosguard as qg
+    >>> traffic = qg.simulate_traffic(duration=600.0, attacks=["port_scan"])
+    >>> stream = qg.Stream(traffic.table.schema, settings={"warm_up": 0})
+    >>> event = stream.push(traffic.table).events[0]
+    >>> finding = json.loads(qg.export_incident(event, "ocsf"))
+    >>> finding["type_uid"], finding["finding_info"]["uid"] == event["id"]
+    (200401, True)
+    >>> qg.export_incident(event, "cef").split("|")[4]
+    'port_scan'
+
+    """
+    return _core.export_incident(dict(event), format)
+
+
+def incident_table(events: Iterable[Mapping[str, Any]]) -> str:
+    """Write the last state of each incident as a table for people, the most severe first.
+
+    Each incident has two lines: the time of its onset, who attacks whom and the action, and then the number of records and
+    the strongest reason. An incident that became part of another one is left out.
+
+    Parameters
+    ----------
+    events
+        Changes of incidents in the order in which a stream reported them.
+
+    Raises
+    ------
+    InvalidArgumentError
+        For an event that lacks keys.
+
+    Examples
+    --------
+    >>> import qosguard as qg
+    >>> traffic = qg.simulate_traffic(duration=600.0, attacks=["port_scan"])
+    >>> stream = qg.Stream(traffic.table.schema, settings={"warm_up": 0})
+    >>> table = qg.incident_table(stream.events([traffic.table]))
+    >>> table.splitlines()[0].split()[:3], "port_scan" in table
+    (['since', 'severity', 'kind'], True)
+
+    """
+    return _core.incident_table([dict(event) for event in events])
 
 
 class StreamUpdate(NamedTuple):
@@ -159,6 +226,12 @@ class Stream:
         """Records, anomalies, incidents, and records that were late or had a wrong time."""
         counts: dict[str, int] = json.loads(self._native.status()[1])
         return counts
+
+    @property
+    def latency(self) -> dict[str, float]:
+        """How long its work on one record took: `records`, `p50_s`, `p99_s` and `max_s` in seconds."""
+        latency: dict[str, float] = json.loads(self._native.status()[3])
+        return latency
 
     @property
     def watermark(self) -> float | None:

@@ -107,7 +107,7 @@ pub struct Floors {
     /// Connections of a pair before its regularity counts, 4 to 64; default: 12.
     pub beacon_connections: usize,
     /// Bytes that a host sends to one port of a host of the Internet within an hour, at least ten times as many as it
-    /// receives, above 0; default: 500,000,000.
+    /// receives, above 0; default: 1,000,000,000.
     pub upload_bytes: f64,
 }
 
@@ -126,7 +126,7 @@ impl Default for Floors {
             login_ports: vec![21, 22, 23, 110, 143, 445, 1433, 3306, 3389, 5432, 5900],
             beacon_score: 0.9,
             beacon_connections: 12,
-            upload_bytes: 5e8,
+            upload_bytes: 1e9,
         }
     }
 }

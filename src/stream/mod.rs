@@ -7,7 +7,10 @@
 mod activity;
 mod checkpoint;
 mod config;
+mod export;
 mod incident;
+mod latency;
+mod merge;
 mod pairs;
 mod records;
 mod run;
@@ -18,9 +21,12 @@ mod warm_up;
 mod watermark;
 
 pub use config::{Floors, IncidentConfig, StreamConfig, TimeConfig};
+pub use export::IncidentFormat;
 pub use incident::{
-    Direction, EvidenceRecord, Incident, IncidentChange, IncidentEvent, IncidentKind, Parties,
+    Direction, EvidenceRecord, Incident, IncidentChange, IncidentEvent, IncidentKind, Measurement, Parties,
 };
+pub use latency::Latency;
+pub use merge::MergedReader;
 pub use run::Stream;
 pub use table::IncidentTable;
 pub use update::{StreamCounts, StreamState, Update};

@@ -3,12 +3,14 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::activity::{self, Activities, Activity};
 use super::config::StreamConfig;
 use super::incident::{
     Incident, IncidentChange, IncidentEvent, IncidentKind, Record, Tracker, is_outside_host,
 };
+use super::latency::{Histogram, Latency};
 use super::pairs::Pairs;
 use super::records::{RecordColumns, Records};
 use super::signals::{Signal, signals};
@@ -65,6 +67,7 @@ pub struct Stream {
     pub(super) counts: StreamCounts,
     /// The whole second of the watermark at which incidents were last closed.
     pub(super) closed_at: f64,
+    latency: Histogram,
 }
 
 impl fmt::Debug for Stream {
@@ -135,6 +138,7 @@ impl Stream {
             tracker: Tracker::new(&config.incidents),
             counts: StreamCounts::default(),
             closed_at: f64::NEG_INFINITY,
+            latency: Histogram::new(),
             config: config.clone(),
             given: Arc::clone(&given),
         };
@@ -196,6 +200,14 @@ impl Stream {
     ///
     /// As [`Stream::push`].
     pub fn push_from(&mut self, source: u32, batch: &RecordBatch, clock: f64) -> Result<Update> {
+        let started = Instant::now();
+        let update = self.assess(source, batch, clock)?;
+        self.latency.add(started.elapsed(), batch.num_rows());
+        Ok(update)
+    }
+
+    /// As [`Stream::push_from`], without a measurement of the time.
+    fn assess(&mut self, source: u32, batch: &RecordBatch, clock: f64) -> Result<Update> {
         let batch = &self.project(batch)?;
         let mut rows = batch.clone();
         for context in &mut self.contexts {
@@ -425,6 +437,11 @@ impl Stream {
     pub fn counts(&self) -> StreamCounts {
         let suppressed = self.tracker.suppressed_records;
         StreamCounts { evicted: self.tracker.evicted + self.pairs.evicted, suppressed, ..self.counts }
+    }
+
+    /// How long its work on one record took, since it started or continued from a checkpoint.
+    pub fn latency(&self) -> Latency {
+        self.latency.latency()
     }
 
     /// The settings that it was started with.

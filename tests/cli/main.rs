@@ -13,3 +13,4 @@ mod public_data;
 mod simulations;
 mod verdicts;
 mod watch;
+mod watch_sources;

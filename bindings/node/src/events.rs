@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use napi::bindgen_prelude::{AsyncTask, Either, Null, Object};
+use napi::bindgen_prelude::{AsyncTask, Object};
 use napi_derive::napi;
-use qosguard::evaluate::{self, EventOptions};
+use qosguard::evaluate::{self, DetectedEvent, EventOptions};
 use serde::Deserialize;
+use serde_json::Value;
 
-use crate::convert::{Labels, Settings, flags, mirror, settings, whole_or};
+use crate::convert::{Labels, Settings, flags, mirror, parse, rename, settings, snake, whole_or};
 use crate::error::{Result, into_js_err};
 use crate::evaluate::Estimate;
 use crate::job::{Job, spawn};
@@ -41,38 +42,6 @@ impl From<TrueEvent> for evaluate::TrueEvent {
             kind: event.kind,
             start: event.start,
             end: event.end,
-        }
-    }
-}
-
-/// What a detector reported, such as an incident.
-#[napi(object, object_to_js = false)]
-#[derive(Debug)]
-pub struct DetectedEvent {
-    /// The kind that the detector reported.
-    pub kind: Option<String>,
-    /// When it was reported, in seconds.
-    pub opened: f64,
-    /// When it ended, at least `opened`; absent if it is still open.
-    #[napi(ts_type = "number | null")]
-    pub closed: Option<Either<f64, Null>>,
-    /// Addresses, prefixes or names of the attackers, if the detector names them.
-    pub attackers: Option<Vec<String>>,
-    /// Addresses, prefixes or names of the victims, if the detector names them.
-    pub victims: Option<Vec<String>>,
-}
-
-impl From<DetectedEvent> for evaluate::DetectedEvent {
-    fn from(event: DetectedEvent) -> Self {
-        Self {
-            kind: event.kind.unwrap_or_default(),
-            opened: event.opened,
-            closed: event.closed.and_then(|closed| match closed {
-                Either::A(seconds) => Some(seconds),
-                Either::B(Null) => None,
-            }),
-            attackers: event.attackers.unwrap_or_default(),
-            victims: event.victims.unwrap_or_default(),
         }
     }
 }
@@ -146,14 +115,15 @@ pub struct EventMetrics {
 ///
 /// A detection matches an event if their times overlap, where the event lasts `toleranceS` longer, and if they agree on a
 /// host: both name the same attacker or the same victim, or one of them names no host. An address agrees with a prefix that
-/// contains it. The kinds need not be equal. Range-based recall and precision follow Tatbul et al. (2018) with a flat
+/// contains it. The kinds need not be equal. Changes of incidents are detections: of several with one id, only the last counts.
+/// Range-based recall and precision follow Tatbul et al. (2018) with a flat
 /// bias and the cardinality factor 1 / x.
 ///
 /// Throws `invalid_argument` for an event or a period that ends before it starts, and for an option outside its range.
 #[napi(catch_unwind)]
 pub fn event_metrics(
     #[napi(ts_arg_type = "ReadonlyArray<TrueEvent>")] events: Vec<TrueEvent>,
-    #[napi(ts_arg_type = "ReadonlyArray<DetectedEvent>")] detections: Vec<DetectedEvent>,
+    #[napi(ts_arg_type = "ReadonlyArray<DetectedEvent | Incident>")] detections: Value,
     start: f64,
     end: f64,
     #[napi(ts_arg_type = "EventMetricsOptions")] options: Option<Object<'_>>,
@@ -163,7 +133,7 @@ pub fn event_metrics(
     options.tolerance_s = given.tolerance_s.unwrap_or(options.tolerance_s);
     options.existence_weight = given.existence_weight.unwrap_or(options.existence_weight);
     let events: Vec<evaluate::TrueEvent> = events.into_iter().map(Into::into).collect();
-    let detections: Vec<evaluate::DetectedEvent> = detections.into_iter().map(Into::into).collect();
+    let detections: Vec<DetectedEvent> = parse("detections", rename(detections, snake))?;
     let metrics = evaluate::event_metrics(&events, &detections, start, end, &options);
     mirror(&metrics.map_err(|error| into_js_err(&error))?)
 }

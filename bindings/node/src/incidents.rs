@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use napi::bindgen_prelude::{AsyncTask, Buffer, ClassInstance, Object, Uint8Array};
 use napi_derive::napi;
-use qosguard::stream::{self, StreamConfig};
+use qosguard::stream::{self, IncidentEvent, IncidentFormat, IncidentTable, StreamConfig};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -175,6 +175,12 @@ impl Stream {
         object(&self.lock().counts())
     }
 
+    /// How long its work on one record took.
+    #[napi(getter, catch_unwind, ts_return_type = "Latency")]
+    pub fn latency(&self) -> Value {
+        object(&self.lock().latency())
+    }
+
     /// The watermark, in seconds since the epoch; `null` before the first record.
     #[napi(getter, catch_unwind)]
     pub fn watermark(&self) -> Option<f64> {
@@ -211,6 +217,31 @@ impl Stream {
     fn lock(&self) -> MutexGuard<'_, qosguard::Stream> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Writes a change of an incident in the format of another system, as one line without a line break at its end: a Detection
+/// Finding of OCSF 1.5, a document of the Elastic Common Schema, a line of the Common Event Format, or the keys of the event in
+/// snake case.
+///
+/// Throws `invalid_argument` for an event that lacks keys, and for an unknown format.
+#[napi(catch_unwind)]
+pub fn export_incident(
+    #[napi(ts_arg_type = "IncidentEvent")] event: Value,
+    #[napi(ts_arg_type = "'json' | 'ocsf' | 'ecs' | 'cef'")] format: String,
+) -> Result<String> {
+    let event: IncidentEvent = parse("event", rename(event, snake))?;
+    let format: IncidentFormat = parse("format", format.into())?;
+    Ok(event.export(format))
+}
+
+/// The last state of each incident as a table for people, the most severe first: two lines for each, with the time of its
+/// onset, who attacks whom, the action and the strongest reason.
+///
+/// Throws `invalid_argument` for an event that lacks keys.
+#[napi(catch_unwind)]
+pub fn incident_table(#[napi(ts_arg_type = "ReadonlyArray<IncidentEvent>")] events: Value) -> Result<String> {
+    let events: Vec<IncidentEvent> = parse("events", rename(events, snake))?;
+    Ok(IncidentTable::of(&events).to_string())
 }
 
 /// A record of the core as JavaScript has it.

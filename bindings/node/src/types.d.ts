@@ -150,6 +150,8 @@ export interface StreamSettings {
     scanFailed?: number
     /** Connections per second to one host that get no reply, over 10 s; default: 10. */
     unansweredPerS?: number
+    /** UDP flows per second to one host that get no reply, over 10 s; default: 50. */
+    unansweredUdpPerS?: number
     /** Packets per second to one host, over 10 s; default: 20,000. */
     packetsPerS?: number
     /** Flows per second to one host, over 10 s; default: 1,000. */
@@ -162,6 +164,8 @@ export interface StreamSettings {
     beaconScore?: number
     /** Connections of a pair before its regularity counts, 4 to 64; default: 12. */
     beaconConnections?: number
+    /** Bytes to one host of the Internet within an hour, ten times as many as from it; default: 10^9. */
+    uploadBytes?: number
   }
   /** When incidents open and close. */
   incidents?: {
@@ -173,6 +177,8 @@ export interface StreamSettings {
     anomalies?: number
     /** Number of last records of a source that count, 1 to 32; default: 20. */
     anomaliesOf?: number
+    /** Sources of as many anomalies to one host from which on they are one incident about this host, 2 to 20; default: 4. */
+    anomalySources?: number
     /** Seconds without evidence after which an incident closes; default: 60. */
     closeAfterS?: number
     /** Seconds after its end in which new evidence continues an incident; default: 300. */
@@ -229,7 +235,9 @@ export interface Parties {
 /** One attack on the network: all its records together. Times are RFC 3339. */
 export interface Incident {
   id: string
-  kind: 'port_scan' | 'host_scan' | 'syn_flood' | 'flood' | 'brute_force' | 'beacon' | 'anomaly'
+  kind:
+    | 'port_scan' | 'host_scan' | 'syn_flood' | 'flood' | 'brute_force' | 'beacon' | 'exfiltration' | 'distributed_anomaly'
+    | 'anomaly'
   direction: 'inbound' | 'outbound' | 'internal' | 'external'
   attackers: Parties
   victims: Parties
@@ -239,13 +247,43 @@ export interface Incident {
   updated: string
   acted: string | null
   closed: string | null
+  /** Id of the incident that explains its anomalies, for an incident that closed for this reason. */
+  mergedInto: string | null
   flows: number
   family: string | null
   action: string
   rule: string
   dryRun: boolean
   reasons: Array<string>
+  /** The numbers of these reasons, with the limits that they passed. */
+  measurements: Array<{ name: string, value: number, limit?: number }>
   evidence: Array<Record<string, number | string | null>>
+}
+
+/** What a detector reported; an incident is one. */
+export interface DetectedEvent {
+  /** The kind that the detector reported. */
+  kind?: string
+  /** When it was reported, in seconds or as text in RFC 3339. */
+  opened: number | string
+  /** When it ended, at least `opened`; absent if it is still open. */
+  closed?: number | string | null
+  /** Addresses, prefixes or names of the attackers, if the detector names them. */
+  attackers?: ReadonlyArray<string> | Parties
+  /** Addresses, prefixes or names of the victims, if the detector names them. */
+  victims?: ReadonlyArray<string> | Parties
+  /** What distinguishes it from others; of several detections with one id only the last counts. */
+  id?: string
+}
+
+/** How long the work of a stream on one record took. */
+export interface Latency {
+  /** Records that were measured. */
+  records: number
+  /** Median, 99 % quantile and maximum in seconds; 0 without records. */
+  p50S: number
+  p99S: number
+  maxS: number
 }
 
 /** An incident as it was after a change. */

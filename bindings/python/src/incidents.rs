@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use qosguard::settings::{from_value, within};
-use qosguard::stream::{IncidentEvent, StreamConfig};
+use qosguard::stream::{IncidentEvent, IncidentFormat, IncidentTable, StreamConfig};
 
-use crate::convert::{Config, json};
+use crate::convert::{Config, json, word};
 use crate::error::{forward, interruptible, to_py};
 use crate::guard::{Assessment, Guard};
 use crate::policy::Policy;
@@ -102,9 +102,11 @@ impl IncidentStream {
         self.with(py, |stream| stream.incidents().map(json).collect())
     }
 
-    /// State, counts and watermark, as JSON.
-    fn status(&self, py: Python<'_>) -> PyResult<(String, String, Option<f64>)> {
-        self.with(py, |stream| (json(&stream.state()), json(&stream.counts()), stream.watermark()))
+    /// State, counts, watermark and latency; all but the watermark as JSON.
+    fn status(&self, py: Python<'_>) -> PyResult<(String, String, Option<f64>, String)> {
+        self.with(py, |stream| {
+            (json(&stream.state()), json(&stream.counts()), stream.watermark(), json(&stream.latency()))
+        })
     }
 
     /// The guard that assesses.
@@ -130,4 +132,21 @@ impl IncidentStream {
 
 fn texts(events: &[IncidentEvent]) -> Vec<String> {
     events.iter().map(json).collect()
+}
+
+/// The change of an incident as one line of another format.
+#[pyfunction]
+pub(crate) fn export_incident(py: Python<'_>, event: Config, format: &str) -> PyResult<String> {
+    let event: IncidentEvent =
+        from_value(event.0).map_err(|error| to_py(py, &error.with_path(|path| within("event", &path))))?;
+    let format: IncidentFormat = word(py, "format", format)?;
+    Ok(event.export(format))
+}
+
+/// The incidents of some changes as a table for people.
+#[pyfunction]
+pub(crate) fn incident_table(py: Python<'_>, events: Config) -> PyResult<String> {
+    let events: Vec<IncidentEvent> =
+        from_value(events.0).map_err(|error| to_py(py, &error.with_path(|path| within("events", &path))))?;
+    Ok(IncidentTable::of(&events).to_string())
 }

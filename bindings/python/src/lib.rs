@@ -67,7 +67,7 @@ mod _core {
     #[pymodule_export]
     use crate::guard::{Assessment, Guard, ThresholdRule};
     #[pymodule_export]
-    use crate::incidents::IncidentStream;
+    use crate::incidents::{IncidentStream, export_incident, incident_table};
     #[pymodule_export]
     use crate::policy::Policy;
     #[pymodule_export]

@@ -29,7 +29,8 @@ pub(crate) enum Command {
     /// Watch traffic: report incidents as they open, go on and close
     ///
     /// Works without a guard: scans, floods, password guesses and beacons are found by limits that need no learning, and a
-    /// guard is fitted on the first records.
+    /// guard is fitted on the first records. Several files are read in the order of event times; sockets, pipes and followed
+    /// files have a watermark each.
     Watch(Watch),
     /// Measure a guard on labelled records
     Evaluate(Evaluate),
@@ -50,7 +51,7 @@ pub(crate) enum Command {
 }
 
 /// Where records come from.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Input {
     /// Captures (pcap, pcapng), Zeek or EVE logs, CSV, JSON lines, Parquet or Arrow files, NetFlow or IPFIX
     /// datagrams, read one after the other; `-` is standard input, `udp://ADDRESS:PORT` receives NetFlow, IPFIX and sFlow until Ctrl-C
@@ -73,7 +74,7 @@ pub(crate) struct Input {
 }
 
 /// How packets become flows; for captures only.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Flow meter, for captures")]
 pub(crate) struct Meter {
     /// Names and definitions of the flow columns
@@ -210,7 +211,7 @@ pub(crate) struct Watch {
     /// Settings of limits, incidents and event time, a JSON file
     #[arg(long, value_name = "FILE")]
     pub(crate) settings: Option<PathBuf>,
-    /// How events are printed [default: text on a terminal, json elsewhere]
+    /// How incidents are printed [default: a live table on a terminal, json elsewhere]
     #[arg(long, value_enum)]
     pub(crate) format: Option<EventFormat>,
     /// File to continue from, where it exists, and to write the state to each 30 s and at the end
@@ -230,6 +231,12 @@ pub(crate) enum EventFormat {
     Text,
     /// One JSON object for each change of an incident
     Json,
+    /// One Detection Finding of OCSF for each change
+    Ocsf,
+    /// One document of the Elastic Common Schema for each change
+    Ecs,
+    /// One line of the Common Event Format for each change
+    Cef,
 }
 
 #[derive(Debug, Args)]

@@ -66,22 +66,33 @@ impl Failure {
 
     /// Prints the failure with its causes and returns its exit code.
     pub(crate) fn report(self) -> ExitCode {
+        if matches!(self, Self::Closed) {
+            return ExitCode::SUCCESS;
+        }
+        let (message, code) = self.describe();
+        print_message(format_args!("qosguard: {message}"));
+        ExitCode::from(code)
+    }
+
+    /// The failure with its causes, and its exit code.
+    pub(crate) fn describe(self) -> (String, u8) {
         let error = match self {
             Self::Error(error) => by_option(error),
-            Self::Nothing(reason) => {
-                print_message(format_args!("qosguard: {reason}"));
-                return ExitCode::from(NOTHING);
-            }
-            Self::Closed => return ExitCode::SUCCESS,
+            Self::Nothing(reason) => return (reason, NOTHING),
+            Self::Closed => return ("the output is closed".to_owned(), 0),
         };
+        Self::message_of(&error)
+    }
+
+    /// An error with its causes, and its exit code.
+    pub(crate) fn message_of(error: &qosguard::Error) -> (String, u8) {
         let mut message = error.to_string();
         let mut cause = error.source();
         while let Some(inner) = cause {
             message = format!("{message}: {inner}");
             cause = inner.source();
         }
-        print_message(format_args!("qosguard: {message}"));
-        ExitCode::from(code(error.kind()))
+        (message, code(error.kind()))
     }
 }
 

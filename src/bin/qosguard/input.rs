@@ -29,13 +29,38 @@ fn opened(
     on_signal: OnSignal,
 ) -> Result<Box<dyn BatchReader>, Failure> {
     let reader = reader(input, guard, on_signal).map_err(Failure::of_reading)?;
+    print_inferred(&*reader);
+    Ok(reader)
+}
+
+/// Opens one of several inputs. Ctrl-C ends a pipe and a socket; it does nothing to a file.
+pub(crate) fn open_one(
+    input: &Input,
+    path: &Path,
+    fallback: Option<&Schema>,
+) -> Result<Box<dyn BatchReader>, Failure> {
+    let options = options(input, fallback)?;
+    let reader = match live(path, options.clone(), OnSignal::End)? {
+        Some(reader) => reader,
+        None => telemetry::open(path, &options).map_err(Failure::of_reading)?,
+    };
+    print_inferred(&*reader);
+    Ok(reader)
+}
+
+/// Opens files of exporters, whose templates may be in another file than their data, as one input.
+pub(crate) fn open_set(input: &Input) -> Result<Box<dyn BatchReader>, Failure> {
+    telemetry::open_all(&input.paths, &options(input, None)?).map_err(Failure::of_reading)
+}
+
+/// Prints the columns of an inferred schema.
+fn print_inferred(reader: &dyn BatchReader) {
     if let Some((first, rest)) = reader.report().inferred.split_first() {
         print_message(format_args!("columns    {first}"));
         for line in rest {
             print_message(format_args!("           {line}"));
         }
     }
-    Ok(reader)
 }
 
 /// Prints the schema of the records as TOML.
@@ -67,19 +92,10 @@ fn options(input: &Input, guard: Option<&Schema>) -> Result<ReadOptions> {
 }
 
 fn reader(input: &Input, guard: Option<&Schema>, on_signal: OnSignal) -> Result<Box<dyn BatchReader>> {
-    let mut options = options(input, guard)?;
+    let options = options(input, guard)?;
     if let [one] = input.paths.as_slice() {
-        if let Some(pipe) = Pipe::open(one, on_signal)? {
-            // What comes through a pipe may be live.
-            options.meter.flush_s = Some(1.0);
-            let name = if one == Path::new("-") { "standard input".into() } else { one.to_string_lossy() };
-            return telemetry::open_input(pipe, &name, &options);
-        }
-        if let Some(address) = one.to_str().and_then(|one| one.strip_prefix("udp://")) {
-            let collector = Collector::bind(address, &CollectorConfig::default())?;
-            let stop = collector.stop_handle();
-            interrupt::on_signal(move || stop.stop())?;
-            return Ok(Box::new(collector));
+        if let Some(reader) = live(one, options.clone(), on_signal)? {
+            return Ok(reader);
         }
         interrupt::cancel()?;
         return telemetry::open(one, &options);
@@ -89,6 +105,27 @@ fn reader(input: &Input, guard: Option<&Schema>, on_signal: OnSignal) -> Result<
         return Err(Error::invalid("IN", "files only, or one stream alone", stream.display()));
     }
     telemetry::open_all(&input.paths, &options)
+}
+
+/// Opens standard input, a pipe or a socket; `None` for a file.
+fn live(path: &Path, mut options: ReadOptions, on_signal: OnSignal) -> Result<Option<Box<dyn BatchReader>>> {
+    // The name of a socket is not the name of a file.
+    if let Some(address) = path.to_str().and_then(|path| path.strip_prefix("udp://")) {
+        let collector = Collector::bind(address, &CollectorConfig::default())?;
+        let stop = collector.stop_handle();
+        interrupt::on_signal(move || stop.stop())?;
+        return Ok(Some(Box::new(collector)));
+    }
+    let Some(pipe) = Pipe::open(path, on_signal)? else { return Ok(None) };
+    // What comes through a pipe may be live.
+    options.meter.flush_s = Some(1.0);
+    let name = if path == Path::new("-") { "standard input".into() } else { path.to_string_lossy() };
+    telemetry::open_input(pipe, &name, &options).map(Some)
+}
+
+/// Whether an input may wait for records without end: standard input, a pipe, a device or a socket.
+pub(crate) fn is_live(path: &Path) -> bool {
+    is_stream(path) || path.metadata().is_ok_and(|target| !target.is_file() && !target.is_dir())
 }
 
 /// Whether an input is standard input or a socket.
@@ -115,14 +152,7 @@ fn meter(meter: &Meter) -> FlowMeterConfig {
 }
 
 /// Opens one text log that is read on as it grows, until a signal.
-pub(crate) fn follow(input: &Input) -> Result<Box<dyn BatchReader>, Failure> {
-    let [path] = input.paths.as_slice() else {
-        let given = format!("{} inputs", input.paths.len());
-        return Err(Error::invalid("--follow", "used with one file", given).into());
-    };
-    if is_stream(path) {
-        return Err(Error::invalid("--follow", "used with a file", path.display()).into());
-    }
+pub(crate) fn follow(input: &Input, path: &Path) -> Result<Box<dyn BatchReader>, Failure> {
     let file = Follow::open(path, FollowOptions::default())?;
     let stop = file.handle();
     interrupt::on_signal(move || stop.stop())?;

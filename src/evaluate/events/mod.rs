@@ -1,5 +1,6 @@
 //! Detected events against true events: recall, delay, false incidents per day, range-based precision and recall.
 
+mod detected;
 mod entity;
 mod ranges;
 #[cfg(test)]
@@ -10,6 +11,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::detected::DetectedEvent;
 use self::entity::Hosts;
 use self::ranges::{Range, reward};
 use super::report::Estimate;
@@ -71,32 +73,6 @@ impl From<&DeviceEvent> for TrueEvent {
             victims: vec![event.device.clone()],
         }
     }
-}
-
-/// What a detector reported, such as an incident. Fields with other names are ignored in JSON.
-///
-/// ```
-/// let json = r#"{"kind": "port_scan", "opened": 12.5, "closed": null, "id": "4f"}"#;
-/// let event: qosguard::evaluate::DetectedEvent = serde_json::from_str(json)?;
-/// assert_eq!((event.opened, event.closed), (12.5, None));
-/// # Ok::<(), serde_json::Error>(())
-/// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct DetectedEvent {
-    /// The kind that the detector reported.
-    #[serde(default)]
-    pub kind: String,
-    /// When it was reported, in seconds.
-    pub opened: f64,
-    /// When it ended, at least `opened`; `None` if it is still open.
-    #[serde(default)]
-    pub closed: Option<f64>,
-    /// Addresses, prefixes or names of the attackers, if the detector names them.
-    #[serde(default)]
-    pub attackers: Vec<String>,
-    /// Addresses, prefixes or names of the victims, if the detector names them.
-    #[serde(default)]
-    pub victims: Vec<String>,
 }
 
 /// How [`event_metrics`] compares.
@@ -169,6 +145,9 @@ pub struct EventMetrics {
 /// host: both name the same attacker or the same victim, or one of them names no host. An address agrees with a prefix that
 /// contains it. The kinds need not be equal. Several detections may match one event, and one detection several events.
 ///
+/// Detections may be [incidents](crate::stream::Incident) or their [changes](crate::stream::IncidentEvent). Of several
+/// detections with one id, only the last counts: an incident is one detection, however often it changed.
+///
 /// - Recall is the share of the events with a matching detection.
 /// - The delay is the time from the start of an event to the earliest opening of a matching detection, at least 0.
 /// - A false detection matches no event.
@@ -199,14 +178,29 @@ pub struct EventMetrics {
 /// assert_eq!((metrics.false_per_day, all.range_recall), (1.0, 18.5 / 20.0));
 /// # Ok::<(), qosguard::Error>(())
 /// ```
-pub fn event_metrics(
+pub fn event_metrics<D>(
+    events: &[TrueEvent],
+    detections: &[D],
+    start: f64,
+    end: f64,
+    options: &EventOptions,
+) -> Result<EventMetrics>
+where
+    for<'a> DetectedEvent: From<&'a D>,
+{
+    let detections: Vec<DetectedEvent> = detections.iter().map(DetectedEvent::from).collect();
+    check(events, &detections, start, end, options)?;
+    Ok(measure(events, &detected::last_of_each(detections), start, end, options))
+}
+
+/// As [`event_metrics`], for checked arguments and one detection for each id.
+fn measure(
     events: &[TrueEvent],
     detections: &[DetectedEvent],
     start: f64,
     end: f64,
     options: &EventOptions,
-) -> Result<EventMetrics> {
-    check(events, detections, start, end, options)?;
+) -> EventMetrics {
     let detected: Vec<Detected> = detections.iter().map(|detection| Detected::of(detection, end)).collect();
     let mut is_false = vec![true; detections.len()];
     let mut precision = vec![Vec::new(); detections.len()];
@@ -235,14 +229,14 @@ pub fn event_metrics(
     let rewards =
         detected.iter().zip(precision).map(|(found, events)| reward(found.range, events.into_iter(), 0.0));
     let false_detections = is_false.iter().filter(|&&is_false| is_false).count();
-    Ok(EventMetrics {
+    EventMetrics {
         kinds: by_kind.into_iter().map(|(kind, own)| (kind.to_owned(), KindMetrics::of(&own))).collect(),
         all: (!all.is_empty()).then(|| KindMetrics::of(&all)),
         detections: detections.len(),
         false_detections,
         false_per_day: false_detections as f64 / ((end - start) / DAY),
         range_precision: (!detections.is_empty()).then(|| rewards.sum::<f64>() / detections.len() as f64),
-    })
+    }
 }
 
 /// A detection with parsed hosts.

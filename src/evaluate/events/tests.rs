@@ -104,7 +104,8 @@ fn without_events_or_detections() {
     let clean =
         event_metrics(&[], &[found(1.0, 2.0), found(3.0, 4.0)], 0.0, 43_200.0, &options(0.0)).unwrap();
     assert_eq!((clean.all, clean.false_detections, clean.false_per_day), (None, 2, 4.0));
-    let missed = event_metrics(&[event("scan", 0.0, 1.0)], &[], 0.0, 10.0, &options(0.0)).unwrap();
+    let missed =
+        event_metrics::<DetectedEvent>(&[event("scan", 0.0, 1.0)], &[], 0.0, 10.0, &options(0.0)).unwrap();
     let all = missed.all.unwrap();
     assert_eq!((all.recall.value, all.delay_s, missed.range_precision), (0.0, None, None));
     // An open detection lasts to the end of the period.
@@ -126,6 +127,7 @@ fn simulated_events_match_themselves() {
             closed: Some(event.end),
             attackers: event.attackers.clone(),
             victims: event.victims.clone(),
+            ..DetectedEvent::default()
         };
         let detections: Vec<DetectedEvent> = truth.iter().map(copy).collect();
         let begin = truth[0].start;

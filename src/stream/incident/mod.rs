@@ -3,6 +3,7 @@
 mod evidence;
 mod key;
 mod kind;
+mod measurement;
 mod parties;
 mod reason;
 mod tracked;
@@ -16,8 +17,10 @@ use crate::verdict::Severity;
 pub use evidence::EvidenceRecord;
 pub(super) use kind::is_outside_host;
 pub use kind::{Direction, IncidentKind};
+pub use measurement::Measurement;
 pub use parties::Parties;
 pub(super) use reason::Reason;
+pub(super) use time::text as rfc3339;
 pub(super) use tracked::Record;
 pub(super) use tracker::Tracker;
 
@@ -71,10 +74,10 @@ pub struct Incident {
     #[serde(with = "time")]
     pub updated: f64,
     /// Time at which an action was applied ([`Stream::record_action`](super::Stream::record_action)).
-    #[serde(with = "maybe_time")]
+    #[serde(default, with = "maybe_time")]
     pub acted: Option<f64>,
     /// Time at which it closed; `None` while it is open.
-    #[serde(with = "maybe_time")]
+    #[serde(default, with = "maybe_time")]
     pub closed: Option<f64>,
     /// Id of the incident that explains the anomalies of this one, which closed for that reason.
     #[serde(default)]
@@ -92,6 +95,9 @@ pub struct Incident {
     pub dry_run: bool,
     /// Why it is an incident, the strongest reason first.
     pub reasons: Vec<String>,
+    /// The numbers of these reasons, in their order.
+    #[serde(default)]
+    pub measurements: Vec<Measurement>,
     /// Its first records, 20 at most.
     pub evidence: Vec<EvidenceRecord>,
 }
@@ -135,6 +141,16 @@ pub struct IncidentEvent {
     /// The incident after it.
     #[serde(flatten)]
     pub incident: Incident,
+}
+
+impl IncidentEvent {
+    /// The time of the change in seconds since the epoch: of the newest record, or of the end of an incident that closed.
+    pub fn time(&self) -> f64 {
+        match self.event {
+            IncidentChange::Closed => self.incident.closed.unwrap_or(self.incident.updated),
+            _ => self.incident.updated,
+        }
+    }
 }
 
 /// Hosts in JSON: `{"hosts": ["10.0.0.1"], "count": 1}`.

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Measurement;
+
 /// A number that passed its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(in crate::stream) enum Reason {
@@ -44,6 +46,43 @@ impl Reason {
             Self::Upload { sent, limit, .. } => sent / limit,
             Self::Anomalies { .. } => 1.0,
         }
+    }
+
+    /// Its numbers, the one with the limit first.
+    pub(super) fn measurements(&self) -> Vec<Measurement> {
+        let passed = |name, value, limit| Some(Measurement::passed(name, value, limit));
+        let of = Measurement::of;
+        let numbers = match *self {
+            Self::Ports { ports, failed, limit } => {
+                [passed("ports", ports, limit), of("failed_fraction", failed), None]
+            }
+            Self::Hosts { hosts, failed, limit } => {
+                [passed("hosts", hosts, limit), of("failed_fraction", failed), None]
+            }
+            Self::Unanswered { per_s, sources, limit } => {
+                [passed("unanswered_per_s", per_s, limit), of("sources", sources), None]
+            }
+            Self::UnansweredUdp { per_s, sources, limit } => {
+                [passed("unanswered_udp_per_s", per_s, limit), of("sources", sources), None]
+            }
+            Self::Packets { per_s, limit } => [passed("packets_per_s", per_s, limit), None, None],
+            Self::Flows { per_s, limit } => [passed("flows_per_s", per_s, limit), None, None],
+            Self::Logins { per_min, port, limit } => {
+                [passed("logins_per_min", per_min, limit), of("login_port", port.into()), None]
+            }
+            Self::Regular { connections, interval_s, score, limit } => [
+                passed("beacon_score", score, limit),
+                of("connections", connections),
+                of("interval_s", interval_s),
+            ],
+            Self::Upload { sent, received, limit } => {
+                [passed("bytes_sent", sent, limit), of("bytes_received", received), None]
+            }
+            Self::Anomalies { anomalies, p_value } => {
+                [of("anomalies", anomalies), of("p_value", p_value), None]
+            }
+        };
+        numbers.into_iter().flatten().collect()
     }
 
     /// Whether two reasons are about the same number.

@@ -95,6 +95,7 @@ impl Tracked {
             rule: String::new(),
             dry_run: true,
             reasons: Vec::new(),
+            measurements: Vec::new(),
             evidence: Vec::new(),
         };
         Self {
@@ -264,6 +265,7 @@ impl Tracked {
     fn write_reasons(&mut self) {
         self.reasons.sort_by(|a, b| b.strength().total_cmp(&a.strength()));
         self.incident.reasons = self.reasons.iter().map(ToString::to_string).collect();
+        self.incident.measurements = self.reasons.iter().flat_map(Reason::measurements).collect();
     }
 }
 
