@@ -10,7 +10,7 @@ use qosguard::evaluate::{EvaluateOptions, Report, evaluate};
 use qosguard::ndarray::{Array2, s};
 use qosguard::simulate::{self, FlowSimulatorConfig};
 use qosguard::telemetry::{Role, Table};
-use qosguard::{ErrorKind, Guard};
+use qosguard::{ErrorKind, Guard, GuardBuilder};
 
 /// Uniform in [0, 1), the same for the same place.
 fn noise(i: usize, j: usize) -> f32 {
@@ -314,13 +314,17 @@ fn auto_chooses_by_the_labels_of_the_table() {
     let table = flows(900, 3);
     let labels = table.labels().unwrap().unwrap();
     let clean: Vec<usize> = (0..labels.len()).filter(|&row| !labels[row]).collect();
-    let names = |table: &Table| {
-        let guard = Guard::builder().auto().fit(table).unwrap();
+    let names = |builder: GuardBuilder, table: &Table| {
+        let guard = builder.fit(table).unwrap();
         let AnyDetector::Ensemble(ensemble) = guard.detector() else { panic!("{:?}", guard.detector()) };
         ensemble.members().iter().map(|member| member.name().to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(names(&table), ["forest", "mixture", "contrast", "boosted"]);
-    assert_eq!(names(&table.take(&clean).unwrap()), ["forest", "mixture", "contrast"]);
+    let (auto, alone) = (|| Guard::builder().auto(), || Guard::builder().auto().no_context());
+    let few_attacks = table.take(&clean).unwrap();
+    assert_eq!(names(auto(), &table), ["forest", "boosted"]);
+    assert_eq!(names(auto(), &few_attacks), ["gain", "deep_gain", "density"]);
+    assert_eq!(names(alone(), &table), ["forest", "mixture", "contrast", "boosted"]);
+    assert_eq!(names(alone(), &few_attacks), ["forest", "mixture", "contrast"]);
     let mut schema = (**table.schema()).clone();
     for (name, role) in [("label", Role::Ignore), ("attack", Role::Ignore), ("family", Role::Ignore)] {
         if schema.index_of(name).is_some() {
@@ -329,7 +333,8 @@ fn auto_chooses_by_the_labels_of_the_table() {
     }
     let unlabelled = Table::new(schema.into(), table.batches().to_vec(), table.report().clone()).unwrap();
     assert!(unlabelled.labels().unwrap().is_none());
-    assert_eq!(names(&unlabelled), ["gain", "deep_gain", "density"]);
+    assert_eq!(names(auto(), &unlabelled), ["gain", "deep_gain", "density"]);
+    assert_eq!(names(alone(), &unlabelled), ["gain", "deep_gain", "density"]);
 }
 
 #[test]

@@ -17,7 +17,8 @@ test('with labels, auto learns from them', async () => {
   assert.ok(guard.training.fittedAttacks >= 50)
   assert.ok(guard.families.length >= 2)
   const out = await guard.assess(fresh)
-  assert.deepEqual(out.members, ['forest', 'mixture', 'contrast', 'boosted'])
+  assert.deepEqual(out.members, ['forest', 'boosted'])
+  assert.ok(guard.contextColumns.includes('src_flows_60s'))
   const k = out.members.length
   assert.ok(out.memberPValues instanceof Float64Array && out.memberPValues.length === 800 * k)
   assert.ok(out.probabilities instanceof Float64Array && out.probabilities.length === 800)
@@ -43,6 +44,12 @@ test('with labels, auto learns from them', async () => {
   const again = await (await Guard.fromBuffer(guard.toBuffer())).assess(fresh)
   assert.deepEqual(again.decisions, out.decisions)
   assert.deepEqual(again.memberPValues, out.memberPValues)
+})
+
+test('without a context, auto has more members', async () => {
+  const guard = await Guard.fit(flows, { ...settings, context: [] })
+  assert.deepEqual(guard.contextColumns, [])
+  assert.deepEqual((await guard.assess(fresh)).members, ['forest', 'mixture', 'contrast', 'boosted'])
 })
 
 test('without labels, auto does without them', async () => {
