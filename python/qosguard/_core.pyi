@@ -44,7 +44,9 @@ __all__ = [
     "ensemble_recipe",
     "evaluate",
     "event_metrics",
+    "export_incident",
     "follow",
+    "incident_table",
     "is_clean_label",
     "leak_audit",
     "open",
@@ -548,7 +550,7 @@ class Guard:
     def fit(
         table: Table,
         featurizer: Any,
-        contexts: SupportsGetItem[int, Any],
+        contexts: SupportsGetItem[int, Any] | None,
         detector: Any | None,
         threshold: ThresholdRule,
         policy: Policy,
@@ -695,9 +697,9 @@ class IncidentStream:
         """
         Writes the state to a file.
         """
-    def status(self, /) -> tuple[str, str, float | None]:
+    def status(self, /) -> tuple[str, str, float | None, str]:
         """
-        State, counts and watermark, as JSON.
+        State, counts, watermark and latency; all but the watermark as JSON.
         """
     def swap(self, /, guard: Guard) -> None:
         """
@@ -1464,6 +1466,11 @@ def event_metrics(arguments: Any) -> tuple[dict[str, Any], str]:
     Measures detected events against true events; returns the metrics and their text.
     """
 
+def export_incident(event: Any, format: str) -> str:
+    """
+    The change of an incident as one line of another format.
+    """
+
 def follow(
     path: str | PathLike[str],
     schema: Schema | None = None,
@@ -1502,6 +1509,11 @@ def follow(
     ------
     IoError
         If there is no such file.
+    """
+
+def incident_table(events: Any) -> str:
+    """
+    The incidents of some changes as a table for people.
     """
 
 def is_clean_label(label: str) -> bool:

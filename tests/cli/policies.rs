@@ -44,7 +44,7 @@ fn a_guard_states_on_the_terminal_what_it_does_not_keep() {
     let at = folder.path();
     ok(at, &["simulate", "-o", "few.csv", "--rows", "360", "--seed", "1", "--attack-share", "0"], b"");
     let few = "warning: only 144 calibration rows for a false-positive rate of 0.01; 1000 or more are needed";
-    let output = run(at, &["train", "few.csv", "-o", "few.qosguard"], b"");
+    let output = run(at, &["train", "few.csv", "--detector", "isolation_forest", "-o", "few.qosguard"], b"");
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(stderr.contains(few), "{stderr}");
     assert!(stderr.contains("note: the detector learns no attacks"), "{stderr}");
@@ -75,7 +75,7 @@ fn train_and_inspect_warn_of_columns_without_values() {
         })
         .collect();
     std::fs::write(at.join("without.csv"), without.join("\n")).unwrap();
-    let output = run(at, &["train", "without.csv", "-o", "g.qosguard"], b"");
+    let output = run(at, &["train", "without.csv", "--detector", "isolation_forest", "-o", "g.qosguard"], b"");
     let stderr = String::from_utf8(output.stderr).unwrap();
     let warning = "warning: column `iat_mean_ms` gives no feature: every value in the training rows is missing or infinite";
     assert!(stderr.contains(warning), "{stderr}");
@@ -129,7 +129,7 @@ fn rules_and_an_allow_list_without_columns_are_warned_of() {
 
     // A guard of records with addresses, and records without.
     ok(at, &["simulate", "--rows", "3000", "-o", "flows.jsonl"], b"");
-    ok(at, &["train", "flows.jsonl", "-o", "flows.qosguard"], b"");
+    ok(at, &["train", "flows.jsonl", "--detector", "isolation_forest", "-o", "flows.qosguard"], b"");
     let records = std::fs::read_to_string(at.join("flows.jsonl")).unwrap();
     let bare: String = records
         .lines()

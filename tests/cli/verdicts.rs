@@ -108,7 +108,7 @@ fn rows_go_on_over_the_batches_of_a_long_input() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
     ok(at, &["simulate", "--rows", "20000", "-o", "flows.csv"], b"");
-    ok(at, &["train", "flows.csv", "-o", "edge.qosguard"], b"");
+    ok(at, &["train", "flows.csv", "--detector", "isolation_forest", "-o", "edge.qosguard"], b"");
     let rows = lines(&written(at, "out.jsonl"));
     assert!(rows.iter().enumerate().all(|(i, row)| row["row"] == i));
     let printed = lines(&ok(at, &["assess", "edge.qosguard", "flows.csv", "--json"], b""));

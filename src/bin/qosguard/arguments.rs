@@ -148,7 +148,7 @@ pub(crate) struct Train {
     pub(crate) false_positive_rate: f64,
     /// What scores the records: `auto` for the ensemble that suits them, a kind such as `boosted_trees`, or a JSON
     /// file with its settings
-    #[arg(long, value_name = "auto|KIND|FILE", default_value = "isolation_forest")]
+    #[arg(long, value_name = "auto|KIND|FILE", default_value = "auto")]
     pub(crate) detector: String,
     /// Columns that tell each record about the records before it: `host` for what its source, destination and pair did in the
     /// last seconds and minutes, `device_windows` for what a device reported in the last 30 s, `damped_statistics` for the bytes
