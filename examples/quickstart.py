@@ -20,8 +20,8 @@ def main() -> None:
         rows, attacks = np.arange(len(records)), []
         yesterday, today = (records.take(part) for part in np.split(rows, [len(rows) * 7 // 10]))
     else:
-        simulated = qg.simulate_traffic(duration=1_200.0, seed=2)
-        yesterday, today, attacks = qg.simulate_traffic(duration=1_200.0, seed=1).table, simulated.table, simulated.events
+        simulated = qg.simulate_traffic(1_200.0, seed=2)
+        yesterday, today, attacks = qg.simulate_traffic(1_200.0, seed=1).table, simulated.table, simulated.events
     print(f"fitting a guard on {len(yesterday)} records of schema `{yesterday.schema.name}`")
     guard = qg.Guard("auto", false_positive_rate=0.01).fit(yesterday)
 

@@ -21,7 +21,10 @@ fn a_guard_with_a_context_is_trained_and_assesses() {
     for name in ["flows.csv", "flows.parquet"] {
         assert_eq!(run(at, &["simulate", "--rows", "70000", "-o", name]).0, 0);
     }
-    let (code, _, stderr) = run(at, &["train", "flows.csv", "--detector", "isolation_forest", "--context", "host", "-o", "edge.qosguard"]);
+    let (code, _, stderr) = run(
+        at,
+        &["train", "flows.csv", "--detector", "isolation_forest", "--context", "host", "-o", "edge.qosguard"],
+    );
     assert_eq!(code, 0, "{stderr}");
     // Several batches are one table.
     let (code, text, stderr) = run(at, &["assess", "edge.qosguard", "flows.csv"]);
@@ -43,7 +46,21 @@ fn settings_of_a_context_come_from_a_file() {
     assert_eq!(run(at, &["simulate", "--rows", "2000", "-o", "flows.csv"]).0, 0);
     std::fs::write(at.join("host.json"), r#"{"kind": "host", "windows": [10]}"#).unwrap();
     std::fs::write(at.join("wrong.json"), r#"{"kind": "host", "window": [10]}"#).unwrap();
-    let train = |context: &str| run(at, &["train", "flows.csv", "--detector", "isolation_forest", "--context", context, "-o", "edge.qosguard"]);
+    let train = |context: &str| {
+        run(
+            at,
+            &[
+                "train",
+                "flows.csv",
+                "--detector",
+                "isolation_forest",
+                "--context",
+                context,
+                "-o",
+                "edge.qosguard",
+            ],
+        )
+    };
     assert_eq!(train("host.json").0, 0);
     assert_eq!(train("damped_statistics").0, 0);
     let (code, _, stderr) = train("wrong.json");

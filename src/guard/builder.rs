@@ -14,8 +14,8 @@ use crate::artifact::hex;
 use crate::calibrate::{CalibrationScores, Conformal, Probability, ProbabilityRule, ThresholdRule};
 use crate::detect::Checkpoint;
 use crate::detect::{
-    AnyDetector, AnyDetectorConfig, BoostedTreesConfig, ColumnNames, Detector, EnsembleConfig, Fit,
-    FitContext, Fitted, IsolationForestConfig, Labels, TreeEnsemble,
+    AnyDetector, AnyDetectorConfig, BoostedTreesConfig, ClassWeight, ColumnNames, Detector, EnsembleConfig,
+    Fit, FitContext, Fitted, IsolationForestConfig, Labels, TreeEnsemble,
 };
 use crate::error::{Error, Result};
 use crate::features::{ContextConfig, Featurizer, TableEncoder, TableEncoderConfig, replay};
@@ -346,8 +346,15 @@ fn fit_families(
     let (rows, codes): (Vec<usize>, Vec<Option<u32>>) =
         labelled.into_iter().map(|(row, class)| (row, Some(class))).unzip();
     let features = featurizer.transform(&table.take(&rows)?)?;
-    let config =
-        BoostedTreesConfig { trees: 40, leaves: 15, min_rows_per_leaf: 5, seed, ..Default::default() };
+    let config = BoostedTreesConfig {
+        trees: 40,
+        leaves: 15,
+        min_rows_per_leaf: 5,
+        // A flood has thousands of rows, and a beacon has tens.
+        class_weight: ClassWeight::Balanced,
+        seed,
+        ..Default::default()
+    };
     let context = FitContext::classes(&codes, &classes);
     progress::quiet(|| config.fit(features.matrix.view(), context)).map(|fitted| Some(fitted.model))
 }

@@ -66,7 +66,7 @@ impl fmt::Display for IncidentTable {
             )?;
             f.write_str(if incident.dry_run { " (dry run)\n" } else { "\n" })?;
             write!(f, "{:<20}  {flows} records", "")?;
-            if let Some(family) = incident.family.as_deref().filter(|family| *family != kind.as_str()) {
+            if let Some(family) = incident.family.as_deref().filter(|_| kind.is_of_verdicts()) {
                 write!(f, " like {family}")?;
             }
             if let Some(reason) = incident.reasons.first() {

@@ -75,7 +75,8 @@ fn train_and_inspect_warn_of_columns_without_values() {
         })
         .collect();
     std::fs::write(at.join("without.csv"), without.join("\n")).unwrap();
-    let output = run(at, &["train", "without.csv", "--detector", "isolation_forest", "-o", "g.qosguard"], b"");
+    let output =
+        run(at, &["train", "without.csv", "--detector", "isolation_forest", "-o", "g.qosguard"], b"");
     let stderr = String::from_utf8(output.stderr).unwrap();
     let warning = "warning: column `iat_mean_ms` gives no feature: every value in the training rows is missing or infinite";
     assert!(stderr.contains(warning), "{stderr}");
