@@ -245,7 +245,35 @@ export interface Incident {
   rule: string
   dryRun: boolean
   reasons: Array<string>
+  /** The numbers of these reasons, with the limits that they passed. */
+  measurements: Array<{ name: string, value: number, limit?: number }>
   evidence: Array<Record<string, number | string | null>>
+}
+
+/** What a detector reported; an incident is one. */
+export interface DetectedEvent {
+  /** The kind that the detector reported. */
+  kind?: string
+  /** When it was reported, in seconds or as text in RFC 3339. */
+  opened: number | string
+  /** When it ended, at least `opened`; absent if it is still open. */
+  closed?: number | string | null
+  /** Addresses, prefixes or names of the attackers, if the detector names them. */
+  attackers?: ReadonlyArray<string> | Parties
+  /** Addresses, prefixes or names of the victims, if the detector names them. */
+  victims?: ReadonlyArray<string> | Parties
+  /** What distinguishes it from others; of several detections with one id only the last counts. */
+  id?: string
+}
+
+/** How long the work of a stream on one record took. */
+export interface Latency {
+  /** Records that were measured. */
+  records: number
+  /** Median, 99 % quantile and maximum in seconds; 0 without records. */
+  p50S: number
+  p99S: number
+  maxS: number
 }
 
 /** An incident as it was after a change. */
@@ -717,6 +745,8 @@ export declare class Stream {
   get state(): StreamState
   /** Records, anomalies, incidents, and records that were late or had a wrong time. */
   get counts(): StreamCounts
+  /** How long its work on one record took. */
+  get latency(): Latency
   /** The watermark, in seconds since the epoch; `null` before the first record. */
   get watermark(): number | null
   /** The guard that assesses; `null` while there is none. */
@@ -1040,20 +1070,6 @@ export interface Delay {
   max: number
 }
 
-/** What a detector reported, such as an incident. */
-export interface DetectedEvent {
-  /** The kind that the detector reported. */
-  kind?: string
-  /** When it was reported, in seconds. */
-  opened: number
-  /** When it ended, at least `opened`; absent if it is still open. */
-  closed?: number | null
-  /** Addresses, prefixes or names of the attackers, if the detector names them. */
-  attackers?: Array<string>
-  /** Addresses, prefixes or names of the victims, if the detector names them. */
-  victims?: Array<string>
-}
-
 /** What is wrong with a device during an event of `simulateDevices`. */
 export type DeviceAnomaly = 'latency_spike' | 'loss_burst' | 'error_storm' | 'traffic_surge'
 
@@ -1159,12 +1175,13 @@ export interface EvaluateOptions {
  *
  * A detection matches an event if their times overlap, where the event lasts `toleranceS` longer, and if they agree on a
  * host: both name the same attacker or the same victim, or one of them names no host. An address agrees with a prefix that
- * contains it. The kinds need not be equal. Range-based recall and precision follow Tatbul et al. (2018) with a flat
+ * contains it. The kinds need not be equal. Changes of incidents are detections: of several with one id, only the last counts.
+ * Range-based recall and precision follow Tatbul et al. (2018) with a flat
  * bias and the cardinality factor 1 / x.
  *
  * Throws `invalid_argument` for an event or a period that ends before it starts, and for an option outside its range.
  */
-export declare function eventMetrics(events: ReadonlyArray<TrueEvent>, detections: ReadonlyArray<DetectedEvent>, start: number, end: number, options?: EventMetricsOptions): EventMetrics
+export declare function eventMetrics(events: ReadonlyArray<TrueEvent>, detections: ReadonlyArray<DetectedEvent | Incident>, start: number, end: number, options?: EventMetricsOptions): EventMetrics
 
 /** What `eventMetrics` measured. */
 export interface EventMetrics {
@@ -1217,6 +1234,15 @@ export interface Explanation {
   /** The scores in 64 bits; `score` rounds them to 32. */
   scores: Float64Array
 }
+
+/**
+ * Writes a change of an incident in the format of another system, as one line without a line break at its end: a Detection
+ * Finding of OCSF 1.5, a document of the Elastic Common Schema, a line of the Common Event Format, or the keys of the event in
+ * snake case.
+ *
+ * Throws `invalid_argument` for an event that lacks keys, and for an unknown format.
+ */
+export declare function exportIncident(event: IncidentEvent, format: 'json' | 'ocsf' | 'ecs' | 'cef'): string
 
 /** Bounds of the memory for exporters; every table has a cap, an eviction rule and a counter. */
 export interface ExportLimits {

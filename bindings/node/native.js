@@ -858,6 +858,7 @@ module.exports.DeviceAnomaly = nativeBinding.DeviceAnomaly
 module.exports.distinct = nativeBinding.distinct
 module.exports.evaluate = nativeBinding.evaluate
 module.exports.eventMetrics = nativeBinding.eventMetrics
+module.exports.exportIncident = nativeBinding.exportIncident
 module.exports.follow = nativeBinding.follow
 module.exports.Kind = nativeBinding.Kind
 module.exports.leakAudit = nativeBinding.leakAudit

@@ -44,6 +44,7 @@ __all__ = [
     "ensemble_recipe",
     "evaluate",
     "event_metrics",
+    "export_incident",
     "follow",
     "is_clean_label",
     "leak_audit",
@@ -695,9 +696,9 @@ class IncidentStream:
         """
         Writes the state to a file.
         """
-    def status(self, /) -> tuple[str, str, float | None]:
+    def status(self, /) -> tuple[str, str, float | None, str]:
         """
-        State, counts and watermark, as JSON.
+        State, counts, watermark and latency; all but the watermark as JSON.
         """
     def swap(self, /, guard: Guard) -> None:
         """
@@ -1462,6 +1463,11 @@ def evaluate(
 def event_metrics(arguments: Any) -> tuple[dict[str, Any], str]:
     """
     Measures detected events against true events; returns the metrics and their text.
+    """
+
+def export_incident(event: Any, format: str) -> str:
+    """
+    The change of an incident as one line of another format.
     """
 
 def follow(

@@ -62,9 +62,9 @@ pub(super) fn lines(view: &View, width: usize, height: usize) -> Vec<String> {
     let mut open: Vec<&Row> = view.open.iter().collect();
     open.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.since.total_cmp(&a.since)));
     // Closed incidents have a third of the room, or what the open ones leave.
-    let wanted = if view.closed.is_empty() { 0 } else { view.closed.len() + 2 };
+    let wanted = if view.closed.is_empty() { 0 } else { view.closed.len() + 3 };
     let for_closed = wanted.min((room / 3).max(room.saturating_sub(open.len() + 3)));
-    let for_closed = if for_closed > 2 { for_closed } else { 0 };
+    let for_closed = if for_closed > 3 { for_closed } else { 0 };
     lines.push(String::new());
     lines.extend(section("open", open.len() as u64, &open, width, room.saturating_sub(for_closed + 1)));
     if for_closed > 0 {
@@ -248,6 +248,18 @@ mod tests {
         );
         let short = super::lines(&view(200, 60), 40, 10).join("\n");
         assert!(short.contains("critical  port_scan    10.0.0.199 → "), "{short}");
+    }
+
+    #[test]
+    fn one_closed_incident_has_its_row() {
+        for (height, rows) in [(24, 3), (4_096, 60)] {
+            let lines = lines(&view(0, rows), 80, height);
+            assert_eq!(
+                lines.iter().filter(|line| line.starts_with("high ")).count(),
+                rows as usize,
+                "{lines:?}"
+            );
+        }
     }
 
     #[test]
