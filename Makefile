@@ -117,7 +117,7 @@ test-node: node
 	cd $(NODE) && npm test --silent
 
 golden: ## rewrite tests/golden, docs/FLOW_FIELDS.md and docs/VERDICT_COLUMNS.md after a deliberate change
-	QOSGUARD_BLESS=1 cargo test $(WORKSPACE) --quiet --test golden --test golden_detectors --test flow_fields --test verdict_columns
+	QOSGUARD_BLESS=1 cargo test $(WORKSPACE) --quiet --test golden --test golden_detectors --test flow_fields --test verdict_columns --test incident_export
 
 # --- bench and release ------------------------------------------------------------------------------------------------
 

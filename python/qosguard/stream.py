@@ -41,7 +41,7 @@ def export_incident(event: Mapping[str, Any], format: Literal["json", "ocsf", "e
     --------
     >>> import json
     >>> import qosguard as qg
-    >>> traffic = qg.simulate_traffic(duration=600.0, attacks=["port_scan"])
+    >>> traffic = qg.simulate_traffic(duration_s=600.0, attacks=["port_scan"])
     >>> stream = qg.Stream(traffic.table.schema, settings={"warm_up": 0})
     >>> event = stream.push(traffic.table).events[0]
     >>> finding = json.loads(qg.export_incident(event, "ocsf"))

@@ -13,7 +13,22 @@ const BUCKETS: usize = (PARTS * POWERS) as usize;
 /// How long the work of a stream on one record took, since it started.
 ///
 /// The time of a batch is divided by its records, so each record of a batch counts with the mean of the batch. The quantiles
-/// are upper ends of buckets: they are at most 1/16 too high.
+/// are upper ends of buckets: they are at most 1/16 too high. A checkpoint does not contain it.
+///
+/// # Examples
+///
+/// ```
+/// use qosguard::simulate::{self, FlowSimulatorConfig};
+/// use qosguard::stream::{Latency, Stream, StreamConfig};
+///
+/// let flows = simulate::table(&FlowSimulatorConfig { rows: 1_000, ..Default::default() })?;
+/// let mut stream = Stream::new(flows.schema(), &StreamConfig { warm_up: 0, ..Default::default() })?;
+/// assert_eq!(stream.latency(), Latency::default());
+/// stream.push_table(&flows)?;
+/// let latency = stream.latency();
+/// assert!(latency.records == 1_000 && latency.p50_s > 0.0 && latency.p50_s <= latency.p99_s);
+/// # Ok::<(), qosguard::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Latency {

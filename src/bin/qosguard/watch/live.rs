@@ -44,6 +44,32 @@ pub(super) enum Arrival {
     Ended(usize, Box<ReadReport>, Option<Failure>),
 }
 
+impl Live {
+    /// Takes the schema, and lets the thread send its first batches.
+    pub(super) fn open(&mut self, schema: Arc<Schema>) {
+        self.schema = Some(schema);
+        for _ in 0..WAITING {
+            self.permit();
+        }
+    }
+
+    /// Lets the thread send one more batch. It never waits: there are at most as many permits as there is room for.
+    pub(super) fn permit(&self) {
+        let _ = self.permits.try_send(());
+    }
+
+    /// Checks that its records can fill a schema.
+    pub(super) fn check(&self, wanted: &Schema) -> Result<()> {
+        let Some(schema) = self.schema.as_ref().filter(|schema| ***schema != *wanted) else { return Ok(()) };
+        let missing = wanted.fits(schema).missing;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let (place, schema) = (self.state.name.clone(), wanted.name().to_owned());
+        Err(Error::SchemaMismatch { place, schema, missing, unknown: Vec::new() })
+    }
+}
+
 /// Starts the thread of a live source.
 pub(super) fn start(
     command: &Watch,

@@ -1,6 +1,7 @@
 //! Where incidents go: lines on standard output, or the live table.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use qosguard::Result;
@@ -186,7 +187,10 @@ fn source(state: &SourceState) -> String {
         SourceState { is_running: false, .. } => ", ended",
         _ => "",
     };
-    format!("{}: {} records{end}", state.name, state.records)
+    // The name of a file without its folder.
+    let name = Path::new(&state.name).file_name().filter(|_| !state.name.contains("://"));
+    let name = name.map_or_else(|| state.name.as_str().into(), |name| name.to_string_lossy());
+    format!("{name}: {} records{end}", state.records)
 }
 
 fn row(incident: &Incident) -> Row {

@@ -1,9 +1,10 @@
 //! The sources of one watch: files in the order of event times, and live ones, each read on a thread of its own.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError, sync_channel};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use qosguard::arrow::array::RecordBatch;
 use qosguard::stream::MergedReader;
@@ -15,6 +16,8 @@ use crate::arguments::{Input, Watch};
 use crate::exit::{Failure, Outcome};
 use crate::{input, interrupt};
 
+/// Time that live sources have to become open, after which the watch begins with the others.
+const OPENING: Duration = Duration::from_secs(5);
 /// The preset of exports.
 const EXPORTS: &str = "ipfix";
 
@@ -28,6 +31,8 @@ pub(crate) struct Sources {
     files: Option<Files>,
     live: Vec<Live>,
     arrivals: Receiver<Arrival>,
+    /// Records that came before all sources were open.
+    pending: VecDeque<Arrival>,
     /// Messages that are not printed yet.
     notes: Vec<String>,
     /// The exit code of the first source that failed, and how many did.
@@ -72,6 +77,7 @@ impl Sources {
             files: None,
             live: Vec::new(),
             arrivals,
+            pending: VecDeque::new(),
             notes: Vec::new(),
             failed: (0, 0),
             is_turn_of_live: false,
@@ -82,7 +88,7 @@ impl Sources {
         }
         drop(sender);
         let readers = sources.open_files(&files, guard)?;
-        sources.wait_until_open()?;
+        sources.wait_until_open(!readers.is_empty())?;
         sources.unite(readers, guard)?;
         Ok(sources)
     }
@@ -109,21 +115,29 @@ impl Sources {
         Ok(readers)
     }
 
-    /// Waits until each live source is open or has ended.
-    fn wait_until_open(&mut self) -> Result<(), Failure> {
+    /// Waits until each live source is open or has ended. Where one source is open, the others have some seconds: a log may
+    /// stay empty for long.
+    fn wait_until_open(&mut self, mut has_open: bool) -> Result<(), Failure> {
+        let until = Instant::now() + OPENING;
         while self.live.iter().any(|live| live.state.is_running && live.schema.is_none()) {
-            let Ok(arrival) = self.arrivals.recv() else { break };
+            let left = until.saturating_duration_since(Instant::now());
+            let arrival = match self.arrivals.recv_timeout(if has_open { left } else { OPENING }) {
+                Ok(arrival) => arrival,
+                Err(RecvTimeoutError::Timeout) if has_open => break,
+                Err(RecvTimeoutError::Timeout) => continue,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
             match arrival {
-                Arrival::Opened(at, schema) => self.live[at].schema = Some(schema),
-                // A source sends its first batch after its schema, and waits for a permit.
-                Arrival::Batch(..) => {}
+                Arrival::Opened(at, schema) => {
+                    self.live[at].open(schema);
+                    has_open = true;
+                }
+                batch @ Arrival::Batch(..) => self.pending.push_back(batch),
                 Arrival::Ended(at, report, failure) => self.end(at, *report, failure)?,
             }
         }
-        for live in self.live.iter().filter(|live| live.state.is_running) {
-            for _ in 0..WAITING {
-                let _ = live.permits.send(());
-            }
+        for live in self.live.iter().filter(|live| live.state.is_running && live.schema.is_none()) {
+            self.notes.push(format!("source {}: waiting for records", live.state.name));
         }
         Ok(())
     }
@@ -144,13 +158,8 @@ impl Sources {
                 Arc::new(others.iter().fold((**first).clone(), |common, other| common.common_with(other)))
             }
         };
-        for live in &mut self.live {
-            let Some(schema) = &live.schema else { continue };
-            let missing = self.schema.fits(schema).missing;
-            if **schema != *self.schema && !missing.is_empty() {
-                let (place, schema) = (live.state.name.clone(), self.schema.name().to_owned());
-                return Err(Error::SchemaMismatch { place, schema, missing, unknown: Vec::new() }.into());
-            }
+        for live in &self.live {
+            live.check(&self.schema)?;
         }
         if !readers.is_empty() {
             let (names, readers) = readers.into_iter().unzip();
@@ -167,6 +176,11 @@ impl Sources {
 
     /// The next records; files and live sources take turns. `None` where all sources have ended.
     pub(crate) fn next(&mut self, wait: Duration) -> Result<Option<Step>, Failure> {
+        while let Some(arrival) = self.pending.pop_front() {
+            if let Some(step) = self.take(arrival)? {
+                return Ok(Some(step));
+            }
+        }
         loop {
             let has_files = self.files.as_ref().is_some_and(|files| !files.is_done);
             if has_files && !std::mem::take(&mut self.is_turn_of_live) {
@@ -224,30 +238,43 @@ impl Sources {
     fn take(&mut self, arrival: Arrival) -> Result<Option<Step>, Failure> {
         match arrival {
             Arrival::Opened(at, schema) => {
-                self.live[at].schema = Some(schema);
+                self.live[at].open(schema);
+                if let Err(error) = self.live[at].check(&self.schema) {
+                    self.abandon(at, error)?;
+                }
                 Ok(None)
             }
             Arrival::Ended(at, report, failure) => {
                 self.end(at, *report, failure)?;
                 Ok(None)
             }
+            // It failed, and its thread may not know yet.
+            Arrival::Batch(at, ..) if self.live[at].state.is_failed => Ok(None),
             Arrival::Batch(at, batch, rejected) => {
                 let live = &mut self.live[at];
                 live.state.records += batch.num_rows() as u64;
                 live.rejected = rejected;
-                let _ = live.permits.try_send(());
+                live.permit();
                 let source = live.source;
                 match self.converted(at, batch) {
                     Ok(batch) => Ok(Some(Step::Batch { source, batch })),
                     Err(error) => {
-                        let name = self.live[at].state.name.clone();
-                        self.live[at].state.is_failed = true;
-                        self.fail(&name, error.into())?;
+                        self.abandon(at, error)?;
                         Ok(None)
                     }
                 }
             }
         }
+    }
+
+    /// Reports a live source whose records cannot be used, and reads no more of it.
+    fn abandon(&mut self, at: usize, error: Error) -> Result<(), Failure> {
+        let live = &mut self.live[at];
+        (live.state.is_running, live.state.is_failed) = (false, true);
+        // Without permits its thread ends.
+        live.permits = sync_channel(0).0;
+        let name = live.state.name.clone();
+        self.fail(&name, error.into())
     }
 
     /// A batch of a live source as records of the common schema.
@@ -267,6 +294,9 @@ impl Sources {
     fn end(&mut self, at: usize, report: ReadReport, failure: Option<Failure>) -> Result<(), Failure> {
         let is_only = self.is_only();
         let live = &mut self.live[at];
+        if live.state.is_failed {
+            return Ok(());
+        }
         live.state.is_running = false;
         live.rejected = report.rejected;
         live.report = report;

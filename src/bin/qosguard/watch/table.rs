@@ -62,11 +62,12 @@ pub(super) fn lines(view: &View, width: usize, height: usize) -> Vec<String> {
     let mut open: Vec<&Row> = view.open.iter().collect();
     open.sort_by(|a, b| b.severity.cmp(&a.severity).then(b.since.total_cmp(&a.since)));
     // Closed incidents have a third of the room, or what the open ones leave.
-    let wanted = if view.closed.is_empty() { 0 } else { view.closed.len() + 2 };
+    let wanted = if view.closed.is_empty() { 0 } else { view.closed.len() + 3 };
     let for_closed = wanted.min((room / 3).max(room.saturating_sub(open.len() + 3)));
+    let for_closed = if for_closed > 3 { for_closed } else { 0 };
     lines.push(String::new());
     lines.extend(section("open", open.len() as u64, &open, width, room.saturating_sub(for_closed + 1)));
-    if for_closed > 2 {
+    if for_closed > 0 {
         let closed: Vec<&Row> = view.closed.iter().collect();
         lines.push(String::new());
         lines.extend(section("closed", view.n_closed, &closed, width, for_closed - 1));
@@ -147,7 +148,7 @@ fn columns(
         after = format!("{after}  {flows:>7}");
     }
     if width >= WITH_ACTION {
-        after = format!("{after}  {}", fit(action, (width - WITH_ACTION + 20).min(44)));
+        after = format!("{after}  {}", fit(action, (width - WITH_ACTION + 20).min(64)));
     }
     let before = format!("{}  {}  ", fit(severity, 8), fit(kind, 11));
     let left = width.saturating_sub(measure_text_width(&before) + measure_text_width(&after));
@@ -250,9 +251,25 @@ mod tests {
     }
 
     #[test]
+    fn one_closed_incident_has_its_row() {
+        for (height, rows) in [(24, 3), (4_096, 60)] {
+            let lines = lines(&view(0, rows), 80, height);
+            assert_eq!(
+                lines.iter().filter(|line| line.starts_with("high ")).count(),
+                rows as usize,
+                "{lines:?}"
+            );
+        }
+    }
+
+    #[test]
     fn wide_terminals_show_the_action() {
         let lines = lines(&view(2, 0), 200, 50);
-        assert!(lines[7].contains("rate-limit to 12500000 B/s, burst 15000 B…"), "{}", lines.join("\n"));
+        assert!(
+            lines[7].contains("rate-limit to 12500000 B/s, burst 15000 B, for 300 s (dry run)"),
+            "{}",
+            lines.join("\n")
+        );
         assert_eq!(measure_text_width(&lines[7]), 200);
     }
 
