@@ -2,12 +2,16 @@
 
 use std::net::IpAddr;
 
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
 use crate::qos::{Action, Prefix};
 use crate::verdict::Severity;
 
 /// One action of a decision or of an incident about one source.
 ///
-/// An incident with several attackers is several proposals with the same id.
+/// An incident with several attackers is several proposals with the same id. Its JSON has the keys of a finding, so that
+/// [`Proposals::add_json`](super::Proposals::add_json) reads it.
 ///
 /// ```
 /// use qosguard::qos::{Action, Prefix, Proposal};
@@ -71,9 +75,39 @@ impl Proposal {
     /// A time after `now` (seconds since the epoch) does not extend the TTL, so a wrong clock cannot prolong an action.
     pub fn rest_s(&self, now: f64) -> Option<u32> {
         let ttl_s = self.action.ttl_s()?;
-        let age = self.time.map_or(0.0, |time| now - time).max(0.0);
-        // A time that is not a number gives an age that is not a number, which has expired.
+        let age = self.time.map_or(0.0, |time| now - time);
+        // A time that is not a number gives a rest that is not a number: the action has expired.
         let rest = (f64::from(ttl_s) - age).ceil();
         (rest >= 1.0).then_some((rest as u32).min(ttl_s))
+    }
+}
+
+impl Serialize for Proposal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("id", &format_args!("{:016x}", self.id))?;
+        map.serialize_entry("time", &self.time)?;
+        // An address that cannot be read stays one.
+        let unread = self.unread_address.then(|| "unread".to_owned());
+        map.serialize_entry("src_ip", &unread.or_else(|| self.source.map(|source| source.to_string())))?;
+        map.serialize_entry("dst_ip", &self.destination)?;
+        map.serialize_entry("dst_port", &self.dst_port)?;
+        map.serialize_entry("protocol", &self.protocol)?;
+        map.serialize_entry("severity", &self.severity)?;
+        map.serialize_entry("dry_run", &self.dry_run)?;
+        map.serialize_entry("action", self.action.as_str())?;
+        match self.action {
+            Action::RateLimit { bytes_per_second, burst, .. } => {
+                map.serialize_entry("bytes_per_second", &bytes_per_second)?;
+                map.serialize_entry("burst", &burst)?;
+            }
+            Action::Prioritize { service_class, .. } => {
+                map.serialize_entry("service_class", &service_class)?;
+            }
+            Action::Inspect { inspection, .. } => map.serialize_entry("inspection", &inspection)?,
+            _ => {}
+        }
+        map.serialize_entry("ttl_s", &self.action.ttl_s())?;
+        map.end()
     }
 }

@@ -31,7 +31,7 @@ pub struct RenderConfig {
 ///
 /// | field | meaning | range |
 /// |---|---|---|
-/// | `elements_per_transaction` | elements of one part, which is one transaction; an unprivileged user namespace accepts fewer than 8,000 | 1 to 1,000,000 |
+/// | `elements_per_transaction` | elements of one part, which is one transaction; an unprivileged user namespace accepts fewer than 4,000 | 1 to 1,000,000 |
 /// | `log_group` | netlink group that gets a copy of mirrored packets | 0 to 65,535 |
 /// | `queue` | netlink queue of inspected packets | 0 to 65,535 |
 /// | `keep_table` | a rollback removes the elements and leaves the table | |
@@ -49,9 +49,9 @@ pub struct NftablesConfig {
 }
 
 impl Default for NftablesConfig {
-    /// 4,000 elements, group 5 and queue 0.
+    /// 2,000 elements, group 5 and queue 0.
     fn default() -> Self {
-        Self { elements_per_transaction: 4_000, log_group: 5, queue: 0, keep_table: false }
+        Self { elements_per_transaction: 2_000, log_group: 5, queue: 0, keep_table: false }
     }
 }
 

@@ -39,10 +39,10 @@ impl<'a> Fields<'a> {
 
     /// The proposal of a finding.
     pub(super) fn decision(&self) -> Result<Proposal> {
-        let source = self.address("src_ip")?;
+        let source = self.source()?;
         let destination = self.address("dst_ip")?;
         Ok(Proposal {
-            source: source.and_then(Result::ok).map(Prefix::from),
+            source: source.and_then(Result::ok),
             unread_address: matches!(source, Some(Err(()))) || matches!(destination, Some(Err(()))),
             destination: destination.and_then(Result::ok),
             protocol: self.protocol()?,
@@ -118,6 +118,17 @@ impl<'a> Fields<'a> {
         let Some(text) = text else { return Ok(None) };
         let word = serde_json::from_value(text.into());
         word.map(Some).map_err(|error: serde_json::Error| self.bad(key, text, format!("known ({error})")))
+    }
+
+    /// The source: an address, or a prefix.
+    fn source(&self) -> Result<Option<Result<Prefix, ()>>> {
+        Ok(match self.address("src_ip")? {
+            Some(Err(())) => {
+                let text = self.text("src_ip")?.unwrap_or_default().trim();
+                Some(if text.contains('/') { text.parse().map_err(|_| ()) } else { Err(()) })
+            }
+            address => address.map(|address| address.map(Prefix::from)),
+        })
     }
 
     /// An address; the inner error is for text that is not one address, which a decision may contain.
