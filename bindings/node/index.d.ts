@@ -81,6 +81,7 @@ declare module './native' {
     transform(): Transform
   }
   interface StreamUpdate extends Shown {}
+  interface Plan extends Shown {}
   /** Leaving the loop stops it. */
   interface Collector extends Shown, AsyncIterable<Table> {}
 }

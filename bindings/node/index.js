@@ -21,7 +21,7 @@ const PROMISES = new Set([
   'FittedDetector.pValues', 'FittedDetector.gateWeights', 'FittedDetector.save', 'FittedDetector.load', 'FittedDetector.fromBuffer',
   'TreeEnsemble.fromLightgbm', 'TreeEnsemble.fromXgboostBuffer', 'TreeEnsemble.fromXgboostJson', 'TreeEnsemble.fromSklearnJson',
   'Guard.fit', 'Guard.load', 'Guard.fromBuffer', 'Guard.save', 'Guard.assess', 'Guard.explain',
-  'Guard.findings', 'Guard.appendContexts', 'Stream.push', 'Stream.saveCheckpoint',
+  'Guard.findings', 'Guard.proposals', 'Guard.appendContexts', 'Stream.push', 'Stream.saveCheckpoint',
 ])
 /** Records that `Schema.infer` reads. */
 const SAMPLE = 2000
@@ -33,6 +33,7 @@ const FIRST = {
   'Guard.assessSync': jsonOf,
   'Guard.explain': jsonOf,
   'Guard.findings': jsonOf,
+  'Guard.proposals': jsonOf,
   'Guard.fromBuffer': bytes,
   'Table.fromIpc': bytes,
   'Stream.restore': bytes,
@@ -51,6 +52,7 @@ const FIRST = {
 }
 /** What is done to a result before the caller sees it. */
 const RESULT = {
+  'Guard.proposals': (text) => JSON.parse(text),
   'Table.labels': (bytes) => bytes && mapped(bytes, (byte) => byte !== 0),
   simulateDevices: withTable,
   simulateTraffic: withTable,
@@ -255,9 +257,10 @@ for (const [name, value] of Object.entries(native)) {
 }
 
 const {
-  Assessment, Collector, Detector, FittedDetector, Follower, Guard, GuardExplanation, Policy, Schema, Series, Split,
-  Stream, StreamUpdate, Table, TableReader, TreeEnsemble, calibrationError, distinct, evaluate, eventMetrics, exportIncident, follow, incidentTable, leakAudit,
-  open, read, readCsv, readExports, readIpc, readJsonl, readParquet, readSeries, simulate, simulateDevices, simulateTraffic, vusPr,
+  Assessment, Collector, Detector, FittedDetector, Follower, Guard, GuardExplanation, Plan, Policy, Schema, Series, Split,
+  Stream, StreamUpdate, Table, TableReader, TreeEnsemble, calibrationError, distinct, evaluate, eventMetrics, exportIncident,
+  follow, incidentTable, leakAudit, open, plan, read, readCsv, readExports, readIpc, readJsonl, readParquet, readSeries, simulate,
+  simulateDevices, simulateTraffic, vusPr,
 } = face
 
 /** A detector of one kind, under a name of its own. */
@@ -385,6 +388,7 @@ module.exports = {
   LogisticRegression,
   MixtureOfExperts,
   NeuralClassifier,
+  Plan,
   Policy,
   QosguardError,
   Schema,
@@ -404,6 +408,7 @@ module.exports = {
   incidentTable,
   leakAudit,
   open,
+  plan,
   read,
   readCsv,
   readExports,

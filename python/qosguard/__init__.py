@@ -47,6 +47,7 @@ from .forest import IsolationForest
 from .guard import Guard
 from .networks import Autoencoder, EntityAutoencoders, Expert, MixtureOfExperts, NeuralClassifier
 from .outliers import ContrastTrees, GaussianMixture, HalfSpaceTrees, Kitsune
+from .plans import Plan, Rendered, plan
 from .quality import calibration_error, combine_p_values, evaluate, event_metrics, vus_pr
 from .results import (
     CalibrationError,
@@ -118,6 +119,7 @@ __all__ = [
     "Member",
     "MixtureOfExperts",
     "NeuralClassifier",
+    "Plan",
     "Policy",
     "Probability",
     "Progress",
@@ -126,6 +128,7 @@ __all__ = [
     "Reason",
     "Rejection",
     "ReliabilityBin",
+    "Rendered",
     "Report",
     "Schema",
     "SchemaFit",
@@ -149,6 +152,7 @@ __all__ = [
     "follow",
     "incident_table",
     "open",
+    "plan",
     "read",
     "read_csv",
     "read_exports",

@@ -272,6 +272,34 @@ class Guard:
         native = self._fitted()
         return Findings._of(*native.findings(to_assess(flows, native.schema, native.inputs), assessment._native, n))
 
+    def proposals(self, flows: Table | Any, assessment: Assessment) -> list[dict[str, Any]]:
+        """Return every decision with the addresses and the time of its record, as `plan` takes them.
+
+        Parameters
+        ----------
+        flows
+            The records that were assessed, as for `assess`.
+        assessment
+            The result of `assess`.
+
+        Raises
+        ------
+        ShapeMismatchError
+            For an assessment of another number of rows.
+
+        Examples
+        --------
+        >>> import qosguard as qg
+        >>> flows = qg.simulate(rows=2_000)
+        >>> guard = qg.Guard().fit(flows)
+        >>> proposals = guard.proposals(flows, guard.assess(flows))
+        >>> len(qg.plan(proposals, now=proposals[0]["time"] or 0)) >= 0
+        True
+
+        """
+        native = self._fitted()
+        return native.proposals(to_assess(flows, native.schema, native.inputs), assessment._native)
+
     def explain(self, flows: Table | Any) -> GuardExplanation:
         """Split the score of every record into the contributions of its columns, with the main reasons in words.
 

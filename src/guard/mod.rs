@@ -9,6 +9,7 @@ mod file;
 mod findings;
 mod fingerprint;
 mod notice;
+mod proposals;
 mod subjects;
 
 use std::path::Path;

@@ -1,8 +1,11 @@
-//! What to do about a verdict: a validated policy, and the safe, expiring action that it asks for.
+//! What to do about a verdict: a validated policy, the safe, expiring action that it asks for, and the plan that network devices
+//! apply.
 //!
 //! ```text
 //! p-value, is_anomaly ─► Severity ─┐
 //! Subject ─► allow-list, rules ────┴─► Recommendation ─► Decision
+//!
+//! decisions, incidents ─► Proposals ─► Plan ─► Renderer ─► configuration of a network device, and its rollback
 //! ```
 //!
 //! What holds for every [`Policy`] that can exist, because it is checked where policies are built:
@@ -17,8 +20,10 @@
 mod action;
 mod columns;
 mod decision;
+mod plan;
 mod policy;
 mod recommend;
+mod render;
 mod service_class;
 
 pub(crate) use columns::to_arrow;
@@ -26,8 +31,14 @@ pub(crate) use columns::to_arrow;
 pub use action::{Action, Inspection};
 pub use columns::DecisionColumn;
 pub use decision::Decision;
+pub use plan::{
+    Plan, PlanConfig, PlanEntry, PlanKey, Proposal, Proposals, SkippedDecision, Unplanned, read_time,
+};
 pub use policy::prefix::Prefix;
 pub use policy::rule::{PortRange, Priority, Rule, When};
 pub use policy::{Actions, Bands, Policy, PolicyConfig};
 pub use recommend::{Protocol, Recommendation, Recommender, RuleRef, Subject};
+pub use render::{
+    BgpConfig, NftablesConfig, RenderConfig, Rendered, Renderer, TcConfig, Unrendered, flowspec,
+};
 pub use service_class::ServiceClass;

@@ -7,6 +7,7 @@ mod interrupts;
 mod messages;
 mod outputs;
 mod pipeline;
+mod plan;
 mod policies;
 #[path = "../public_data/mod.rs"]
 mod public_data;

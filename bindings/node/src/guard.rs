@@ -11,7 +11,7 @@ use qosguard::telemetry;
 use serde_json::{Value, json};
 
 use crate::assessment::Assessment;
-use crate::convert::{Settings, mirror, number_or_bigint, parse, rename, settings, snake, whole_or};
+use crate::convert::{Settings, camel, mirror, number_or_bigint, parse, rename, settings, snake, whole_or};
 use crate::detector::Detector;
 use crate::error::{Result, into_js_err, invalid};
 use crate::explanation::GuardExplanation;
@@ -314,6 +314,27 @@ impl Guard {
         let (guard, flows) = (Arc::clone(&self.inner), Flows::from(flows));
         let (assessment, n) = (assessment.inner.clone(), whole_or("n", n, 10_usize)?);
         Ok(spawn(move || Ok(guard.findings(&*flows.table(&guard)?, &assessment, n)?.into())))
+    }
+
+    /// Every decision with the addresses and the time of its record, as `plan` takes them, off the event loop.
+    ///
+    /// Rejects as `assess`, and with `shape_mismatch` for an assessment of another number of rows.
+    #[napi(catch_unwind, ts_return_type = "Promise<Array<Proposal>>")]
+    pub fn proposals(
+        &self,
+        #[napi(ts_arg_type = "Table | FlowRecord | ReadonlyArray<FlowRecord>")] flows: Either<
+            ClassInstance<'_, Table>,
+            String,
+        >,
+        assessment: ClassInstance<'_, Assessment>,
+    ) -> AsyncTask<Job<String>> {
+        let (guard, flows) = (Arc::clone(&self.inner), Flows::from(flows));
+        let assessment = assessment.inner.clone();
+        spawn(move || {
+            let proposals = guard.proposals(&*flows.table(&guard)?, &assessment)?;
+            // Text, which `index.js` parses: a job returns no plain objects.
+            Ok(rename(json!(proposals), camel).to_string())
+        })
     }
 
     /// Splits the score of every record into what each of its columns adds, off the event loop. The result holds a number per

@@ -286,6 +286,97 @@ export interface Latency {
   maxS: number
 }
 
+/** One action about one source; `guard.proposals` makes it, and `plan` takes it. */
+export interface Proposal {
+  /** Id of the decision or incident, 16 hexadecimal digits. */
+  id: string
+  /** Time from which the TTL counts, in seconds since the epoch or in RFC 3339; default: the time of the plan. */
+  time?: number | string
+  /** Address or prefix of the source. */
+  srcIp?: string
+  dstIp?: string
+  dstPort?: number
+  /** IANA protocol number. */
+  protocol?: number
+  severity?: Severity
+  dryRun?: boolean
+  action: Action
+  bytesPerSecond?: number
+  burst?: number
+  serviceClass?: ServiceClass
+  inspection?: Inspection
+  ttlS?: number
+}
+
+/** The systems that a plan is written for. */
+export type Renderer = 'nftables' | 'tc' | 'exabgp' | 'gobgp' | 'flowspec' | 'rtbh' | 'openc2' | 'webhook'
+
+/** Limits of a plan. */
+export interface PlanSettings {
+  /** Hosts that a plan may act on, addresses of IPv4 and networks of /64 of IPv6; default: 65,536. */
+  maxHosts?: number
+  /** Shortest IPv4 prefix that is planned, 8 to 32; default: 24. */
+  minLengthV4?: number
+  /** Shortest IPv6 prefix that is planned, 16 to 128; default: 48. */
+  minLengthV6?: number
+  /** One entry for each source, protocol and port instead of each source; default: false. */
+  perService?: boolean
+  /** Prefixes that no entry touches, in addition to the allow-list of the policy. */
+  neverAct?: ReadonlyArray<string>
+}
+
+/** Settings of the renderers. */
+export interface RenderSettings {
+  nftables?: { elementsPerTransaction?: number, logGroup?: number, queue?: number, keepTable?: boolean }
+  tc?: { device?: string, bytesPerSecond?: number, cake?: boolean }
+  bgp?: { localAs?: number, discardV4?: string, discardV6?: string }
+}
+
+/** What is to be done about the traffic of one source. */
+export interface PlanEntry {
+  source: string
+  protocol?: number
+  dstPort?: number
+  action: Action
+  /** Seconds until it expires. */
+  restS: number
+  /** Seconds until the first of the merged decisions expires. */
+  firstRestS: number
+  bytesPerSecond?: number
+  burst?: number
+  serviceClass?: ServiceClass
+  inspection?: Inspection
+  severity: Severity
+  dryRun: boolean
+  /** Number of the merged decisions. */
+  merged: number
+  /** Ids of the merged decisions, the first 100. */
+  ids: Array<string>
+}
+
+/** Why a decision is not planned. */
+export type Unplanned =
+  | 'allow' | 'allow_listed' | 'no_address' | 'unread_address' | 'not_unicast' | 'expired' | 'too_wide' | 'over_budget'
+
+/** A decision that is not planned. */
+export interface SkippedDecision {
+  id: string
+  source?: string
+  reason: Unplanned
+}
+
+/** Configuration text, and the entries that are not in it. */
+export interface Rendered {
+  /** All parts as one text. */
+  text: string
+  /** The text in parts, which are applied one after the other. Only nftables has more than one. */
+  documents: Array<string>
+  /** Number of entries in the configuration. */
+  entries: number
+  /** The entries that the system cannot express. */
+  skipped: Array<{ key: { source: string, protocol?: number, dstPort?: number }, id: string, reason: string }>
+}
+
 /** An incident as it was after a change. */
 export interface IncidentEvent extends Incident {
   event: 'opened' | 'updated' | 'closed'

@@ -32,6 +32,7 @@ before(async () => {
     Follower: [qosguard.follow(new URL(import.meta.url).pathname), /^Follower \{ schema: null, counts: \{/],
     Guard: [guard, /^Guard \{[^]*schema: 'flow_detail'[^]*threshold: \{[^]*realised[^]*digest: '[0-9a-f]{64}'/],
     GuardExplanation: [await guard.explain(flows), /^GuardExplanation \{[^]*length: 1000/],
+    Plan: [qosguard.plan([{ id: '00000000000000a1', srcIp: '203.0.113.7', action: 'drop', ttlS: 600 }]), /^Plan \{[^]*hosts: 1[^]*action: 'drop'/],
     Policy: [new Policy(), /^Policy \{[^]*dry_run: true/],
     Schema: [flows.schema, /^Schema \{[^]*'src_ip: text entity'/],
     Series: [await Series.fromTable(links, { entity: 'link', time: 'at', interval: 300 }), /^Series \{[^]*entities: \[ 'a' \]/],

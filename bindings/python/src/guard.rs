@@ -164,6 +164,12 @@ impl Guard {
         Ok((Record::new(&findings), texts.collect(), findings.to_string()))
     }
 
+    /// The decisions of an assessment with the addresses and times of their records.
+    fn proposals(&self, py: Python<'_>, table: &Table, assessment: &Assessment) -> PyResult<Vec<Record>> {
+        let proposals = interruptible(py, || self.0.proposals(&table.0, &assessment.0))?;
+        Ok(proposals.iter().map(Record::new).collect())
+    }
+
     /// How the columns that the guard reads can be filled from tables of another schema, as a record and as text.
     fn fits(&self, schema: &Schema) -> (Record, String) {
         let fit = self.0.fits(&schema.0);

@@ -32,6 +32,11 @@ pub(crate) enum Command {
     /// guard is fitted on the first records. Several files are read in the order of event times; sockets, pipes and followed
     /// files have a watermark each.
     Watch(Watch),
+    /// Turn decisions and incidents into configuration of network devices: nothing is changed
+    ///
+    /// Reads what `assess --json`, `assess -o FILE` and `watch` write, merges it into one entry for each source, and prints the
+    /// configuration that would be applied. The allow-list of the policy wins over every decision.
+    Plan(Plan),
     /// Measure a guard on labelled records
     Evaluate(Evaluate),
     /// Make labelled traffic with ground truth
@@ -240,6 +245,70 @@ pub(crate) enum EventFormat {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Plan {
+    /// Files of `assess --json`, `assess -o` and `watch`: JSON lines, CSV, Parquet or Arrow; `-` is standard input with JSON lines
+    #[arg(value_name = "FILE", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// The system to write configuration for [default: one line for each entry]
+    #[arg(long, value_enum)]
+    pub(crate) render: Option<RenderKind>,
+    /// Print what undoes the configuration
+    #[arg(long, requires = "render")]
+    pub(crate) rollback: bool,
+    /// QoS policy whose allow-list is never touched, a TOML, YAML or JSON file [default: the default policy]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Limits of the plan and settings of the renderers, a JSON file with the objects `plan` and `render`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) settings: Option<PathBuf>,
+    /// Time of the plan, such as 2026-03-01T08:00:00Z, or in seconds since the epoch [default: now]
+    #[arg(long, value_name = "TIME", value_parser = time, allow_negative_numbers = true)]
+    pub(crate) now: Option<f64>,
+    /// File to write to; configuration in several parts has a number in the name of each [default: standard output]
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+    /// Print the plan as JSON, with the reason of each decision that is left out
+    #[arg(long, conflicts_with = "render")]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(clippy::doc_markdown, reason = "the comments are the help text")]
+pub(crate) enum RenderKind {
+    /// Commands for `nft -f`
+    Nftables,
+    /// Commands for `tc -batch`
+    Tc,
+    /// Commands for the API of ExaBGP: FlowSpec routes
+    Exabgp,
+    /// Command lines of gobgp: FlowSpec routes
+    Gobgp,
+    /// FlowSpec routes as bytes, in JSON lines
+    Flowspec,
+    /// Commands for the API of ExaBGP: routes with the BLACKHOLE community
+    Rtbh,
+    /// OpenC2 commands as JSON lines
+    Openc2,
+    /// One JSON object for each entry
+    Webhook,
+}
+
+impl From<RenderKind> for qosguard::qos::Renderer {
+    fn from(kind: RenderKind) -> Self {
+        match kind {
+            RenderKind::Nftables => Self::Nftables,
+            RenderKind::Tc => Self::Tc,
+            RenderKind::Exabgp => Self::ExaBgp,
+            RenderKind::Gobgp => Self::GoBgp,
+            RenderKind::Flowspec => Self::FlowSpec,
+            RenderKind::Rtbh => Self::Rtbh,
+            RenderKind::Openc2 => Self::OpenC2,
+            RenderKind::Webhook => Self::Webhook,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Evaluate {
     /// Guard that `train` wrote
     pub(crate) model: PathBuf,
@@ -313,6 +382,12 @@ pub(crate) struct Inspect {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// A time in RFC 3339, or seconds since the epoch.
+fn time(text: &str) -> Result<f64, String> {
+    qosguard::qos::read_time(text)
+        .ok_or_else(|| "expected a time such as 2026-03-01T08:00:00Z, or seconds since the epoch".into())
 }
 
 /// One byte, or `\t`.

@@ -15,6 +15,7 @@ mod interrupt;
 mod message;
 mod output;
 mod pipe;
+mod plan;
 mod progress;
 mod simulate;
 mod train;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         Command::Train(command) => train::run(command),
         Command::Assess(command) => assess::run(command),
         Command::Watch(command) => watch::run(command),
+        Command::Plan(command) => plan::run(command),
         Command::Evaluate(command) => evaluate::run(command),
         Command::Simulate(command) => simulate::run(command),
         Command::Inspect(command) => inspect::run(command),

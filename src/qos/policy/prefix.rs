@@ -38,6 +38,73 @@ impl Prefix {
         self.0.contains(&address.to_canonical())
     }
 
+    /// Whether every address of another prefix lies in this one.
+    ///
+    /// ```
+    /// use qosguard::qos::Prefix;
+    ///
+    /// let lan: Prefix = "10.0.0.0/8".parse()?;
+    /// assert!(lan.contains_prefix(&"10.1.0.0/16".parse()?) && !lan.contains_prefix(&"0.0.0.0/0".parse()?));
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn contains_prefix(&self, other: &Self) -> bool {
+        match (self.0, other.0) {
+            (IpNet::V4(own), IpNet::V4(other)) => own.contains(&other),
+            (IpNet::V6(own), IpNet::V6(other)) => own.contains(&other),
+            _ => false,
+        }
+    }
+
+    /// The first address.
+    pub fn address(&self) -> IpAddr {
+        self.0.network()
+    }
+
+    /// Number of bits that all addresses share: 0 to 32 for IPv4, 0 to 128 for IPv6.
+    pub fn length(&self) -> u8 {
+        self.0.prefix_len()
+    }
+
+    /// Whether it is a prefix of one address.
+    pub fn is_host(&self) -> bool {
+        self.0.prefix_len() == self.0.max_prefix_len()
+    }
+
+    /// Whether it is an IPv6 prefix.
+    pub const fn is_v6(&self) -> bool {
+        matches!(self.0, IpNet::V6(_))
+    }
+
+    /// Whether it is an IPv6 prefix, and its first address as a number.
+    pub(in crate::qos) fn bits(&self) -> (bool, u128) {
+        match self.0 {
+            IpNet::V4(net) => (false, net.network().to_bits().into()),
+            IpNet::V6(net) => (true, net.network().to_bits()),
+        }
+    }
+
+    /// The two prefixes that it consists of; `None` for one address.
+    pub(in crate::qos) fn halves(&self) -> Option<[Self; 2]> {
+        let mut parts = self.0.subnets(self.0.prefix_len().checked_add(1)?).ok()?;
+        Some([Self(parts.next()?), Self(parts.next()?)])
+    }
+
+    /// The IPv6 prefixes whose addresses contain the addresses of an IPv4 prefix: mapped, NAT64 (RFC 6052) and 6to4 (RFC 3056).
+    /// Nothing for an IPv6 prefix.
+    pub(in crate::qos) fn embedded_forms(&self) -> impl Iterator<Item = Self> + use<> {
+        let forms = match self.0 {
+            IpNet::V4(net) => {
+                let (bits, length) = (u128::from(net.network().to_bits()), net.prefix_len());
+                let form = |high: u128, shift: u32, before: u8| {
+                    Self::v6(Ipv6Addr::from_bits(high | bits << shift), before + length)
+                };
+                vec![form(0xffff << 32, 0, 96), form(0x0064_ff9b << 96, 0, 96), form(0x2002 << 112, 80, 16)]
+            }
+            IpNet::V6(_) => Vec::new(),
+        };
+        forms.into_iter()
+    }
+
     /// A prefix of the program's own; the length must be at most 32, and host bits are cleared.
     pub(in crate::qos) fn v4(address: Ipv4Addr, length: u8) -> Self {
         Self(IpNet::V4(Ipv4Net::new_assert(address, length).trunc()))
@@ -70,6 +137,13 @@ impl Prefix {
             _ => None,
         };
         Some(Self(mapped.map_or(net, IpNet::V4)))
+    }
+}
+
+impl From<IpAddr> for Prefix {
+    /// The prefix of one address; an IPv4-mapped IPv6 address counts as the IPv4 address.
+    fn from(address: IpAddr) -> Self {
+        Self(IpNet::from(address.to_canonical()))
     }
 }
 
@@ -141,6 +215,14 @@ impl PrefixSet {
         self.contains(address) || self.contains(inner())
     }
 
+    /// Whether any address of a prefix is in the set.
+    pub(in crate::qos) fn overlaps(&self, prefix: &Prefix) -> bool {
+        match prefix.0 {
+            IpNet::V4(net) => meets_ranges(&self.v4, net.network().to_bits(), net.broadcast().to_bits()),
+            IpNet::V6(net) => meets_ranges(&self.v6, net.network().to_bits(), net.broadcast().to_bits()),
+        }
+    }
+
     pub(in crate::qos) fn contains(&self, address: Option<IpAddr>) -> bool {
         match address.map(|a| a.to_canonical()) {
             Some(IpAddr::V4(a)) => in_ranges(&self.v4, a.to_bits()),
@@ -164,6 +246,12 @@ fn embedded_ipv4(address: IpAddr) -> Option<Ipv4Addr> {
 fn in_ranges<T: Ord + Copy>(ranges: &[(T, T)], value: T) -> bool {
     let after = ranges.partition_point(|&(first, _)| first <= value);
     ranges[..after].last().is_some_and(|&(_, last)| value <= last)
+}
+
+/// Whether a closed range shares a value with one of the sorted, disjoint, closed ranges.
+fn meets_ranges<T: Ord + Copy>(ranges: &[(T, T)], first: T, last: T) -> bool {
+    let after = ranges.partition_point(|&(start, _)| start <= last);
+    ranges[..after].last().is_some_and(|&(_, end)| end >= first)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ mod tracker;
 
 use serde::{Deserialize, Serialize};
 
-use crate::qos::Action;
+use crate::qos::{Action, Prefix, Proposal};
 use crate::verdict::Severity;
 
 pub use evidence::EvidenceRecord;
@@ -103,6 +103,39 @@ pub struct Incident {
 }
 
 impl Incident {
+    /// What a [`Plan`](crate::qos::Plan) is made from: the action about each attacker that is known. Without a known attacker it is
+    /// one proposal without a source. The TTL counts from the newest record.
+    ///
+    /// ```
+    /// use qosguard::qos::{Plan, PlanConfig, Policy};
+    /// use qosguard::simulate::{AttackKind, TrafficSimulatorConfig, traffic};
+    /// use qosguard::stream::{Stream, StreamConfig};
+    ///
+    /// let attacks = vec![AttackKind::PortScan];
+    /// let traffic = traffic(&TrafficSimulatorConfig { duration_s: 600.0, attacks, ..Default::default() })?;
+    /// let mut stream = Stream::new(traffic.table.schema(), &StreamConfig { warm_up: 0, ..Default::default() })?;
+    /// let scan = &stream.push_table(&traffic.table)?.events[0].incident;
+    /// let plan = Plan::new(&scan.proposals(), scan.updated, &Policy::default(), &PlanConfig::default())?;
+    /// assert_eq!(plan.entries()[0].id(), scan.id);
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn proposals(&self) -> Vec<Proposal> {
+        let mut victims = self.victims.hosts();
+        let one = Proposal {
+            id: u64::from_str_radix(&self.id, 16).unwrap_or_default(),
+            destination: victims.next().filter(|_| victims.next().is_none()),
+            action: self.action,
+            severity: self.severity,
+            time: Some(self.updated),
+            dry_run: self.dry_run,
+            ..Proposal::default()
+        };
+        if self.attackers.is_empty() {
+            return vec![one];
+        }
+        self.attackers.hosts().map(|host| Proposal { source: Some(Prefix::from(host)), ..one }).collect()
+    }
+
     /// Whether it goes on.
     pub const fn is_open(&self) -> bool {
         self.closed.is_none()
