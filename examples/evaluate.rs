@@ -13,7 +13,7 @@
 //! cargo run --release --example evaluate -- in-time PATH/any.csv              # the last 30 % in time are the test
 //!
 //! Further arguments: `auto` takes the ensemble that fits the table instead of the isolation forest on clean rows, and
-//! `context` adds the host context. Everything is fitted and calibrated on training rows; test rows are scored once. Seeds 0 to 4 give the
+//! `context` adds the host context; both together are the default of `GuardBuilder::auto` for these records. Everything is fitted and calibrated on training rows; test rows are scored once. Seeds 0 to 4 give the
 //! spread.
 #![allow(clippy::print_stdout, reason = "an example talks to the terminal")]
 
@@ -152,7 +152,8 @@ fn labels(table: &Table) -> Result<Vec<bool>> {
 /// One seed: fit on the clean training rows, score the test rows once.
 fn assess(name: &str, train: &Table, test: &Table, seed: u64, options: Options) -> Result<Report> {
     let builder = Guard::builder().false_positive_rate(ASKED).seed(seed);
-    let builder = if options.context { builder.context(HostContextConfig::default()) } else { builder };
+    let builder =
+        if options.context { builder.context(HostContextConfig::default()) } else { builder.no_context() };
     let builder = if options.auto {
         builder.auto()
     } else {
