@@ -102,8 +102,8 @@ def test_ctrl_c_restores_the_terminal() -> None:
     terminal = Terminal("-", stdin=reader)
     os.close(reader)
     os.write(writer, scan(1, 300).encode())
-    # 64 KiB at a time: the last lines are read when more come.
-    terminal.read_until(b"open incidents: ")
+    terminal.read_until(b"open incidents: 1")
+    terminal.read_until(b"port_scan")
     terminal.process.send_signal(signal.SIGINT)
     messages = terminal.end()
     os.close(writer)

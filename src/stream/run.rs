@@ -1,6 +1,5 @@
 //! The stream: records in, verdicts and changes of incidents out.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -68,15 +67,6 @@ pub struct Stream {
     /// The whole second of the watermark at which incidents were last closed.
     pub(super) closed_at: f64,
     latency: Histogram,
-}
-
-impl fmt::Debug for Stream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stream")
-            .field("state", &self.state())
-            .field("counts", &self.counts)
-            .finish_non_exhaustive()
-    }
 }
 
 impl Stream {

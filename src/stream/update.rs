@@ -1,8 +1,11 @@
 //! What a stream reports: its state, its counts, and what each batch changed.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::incident::IncidentEvent;
+use super::run::Stream;
 use crate::guard::Assessment;
 
 /// Whether the verdicts of a stream mean something yet.
@@ -57,4 +60,13 @@ pub struct Update {
     pub first: usize,
     /// Changes of incidents, in the order in which they happened.
     pub events: Vec<IncidentEvent>,
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream")
+            .field("state", &self.state())
+            .field("counts", &self.counts)
+            .finish_non_exhaustive()
+    }
 }

@@ -40,7 +40,7 @@ pub(crate) fn open_one(
     fallback: Option<&Schema>,
 ) -> Result<Box<dyn BatchReader>, Failure> {
     let options = options(input, fallback)?;
-    let reader = match live(path, options.clone(), OnSignal::End)? {
+    let reader = match live(path, options.clone(), OnSignal::End, true)? {
         Some(reader) => reader,
         None => telemetry::open(path, &options).map_err(Failure::of_reading)?,
     };
@@ -94,7 +94,7 @@ fn options(input: &Input, guard: Option<&Schema>) -> Result<ReadOptions> {
 fn reader(input: &Input, guard: Option<&Schema>, on_signal: OnSignal) -> Result<Box<dyn BatchReader>> {
     let options = options(input, guard)?;
     if let [one] = input.paths.as_slice() {
-        if let Some(reader) = live(one, options.clone(), on_signal)? {
+        if let Some(reader) = live(one, options.clone(), on_signal, false)? {
             return Ok(reader);
         }
         interrupt::cancel()?;
@@ -107,8 +107,14 @@ fn reader(input: &Input, guard: Option<&Schema>, on_signal: OnSignal) -> Result<
     telemetry::open_all(&input.paths, &options)
 }
 
-/// Opens standard input, a pipe or a socket; `None` for a file.
-fn live(path: &Path, mut options: ReadOptions, on_signal: OnSignal) -> Result<Option<Box<dyn BatchReader>>> {
+/// Opens standard input, a pipe or a socket; `None` for a file. The reader of a flushed pipe returns the records of a text as
+/// they come, in smaller batches.
+fn live(
+    path: &Path,
+    mut options: ReadOptions,
+    on_signal: OnSignal,
+    is_flushed: bool,
+) -> Result<Option<Box<dyn BatchReader>>> {
     // The name of a socket is not the name of a file.
     if let Some(address) = path.to_str().and_then(|path| path.strip_prefix("udp://")) {
         let collector = Collector::bind(address, &CollectorConfig::default())?;
@@ -117,6 +123,7 @@ fn live(path: &Path, mut options: ReadOptions, on_signal: OnSignal) -> Result<Op
         return Ok(Some(Box::new(collector)));
     }
     let Some(pipe) = Pipe::open(path, on_signal)? else { return Ok(None) };
+    let pipe = if is_flushed { pipe.flushed() } else { pipe };
     // What comes through a pipe may be live.
     options.meter.flush_s = Some(1.0);
     let name = if path == Path::new("-") { "standard input".into() } else { path.to_string_lossy() };

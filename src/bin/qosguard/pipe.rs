@@ -39,6 +39,19 @@ pub(crate) struct Pipe {
     on_signal: OnSignal,
     asked: Arc<AtomicBool>,
     asked_at: Option<Instant>,
+    flush: Flush,
+}
+
+/// Whether a read of text returns [`WouldBlock`](io::ErrorKind::WouldBlock) while the pipe is empty, so that the reader returns
+/// the records that it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Flush {
+    Never,
+    /// The first block shows whether it is text.
+    Unknown,
+    /// Not since the last block.
+    Due,
+    Done,
 }
 
 impl Pipe {
@@ -57,6 +70,21 @@ impl Pipe {
         Self::over(move || File::open(path), on_signal).map(Some)
     }
 
+    /// The same pipe, whose readers return the records of a text that they have while they wait for more.
+    pub(crate) fn flushed(self) -> Self {
+        Self { flush: Flush::Unknown, ..self }
+    }
+
+    /// Takes a block.
+    fn take(&mut self, block: Vec<u8>) {
+        self.flush = match self.flush {
+            Flush::Unknown if is_text(&block) => Flush::Due,
+            Flush::Unknown | Flush::Never => Flush::Never,
+            Flush::Due | Flush::Done => Flush::Due,
+        };
+        (self.block, self.at, self.is_empty) = (block, 0, false);
+    }
+
     fn over<R: Read>(
         open: impl FnOnce() -> io::Result<R> + Send + 'static,
         on_signal: OnSignal,
@@ -71,7 +99,16 @@ impl Pipe {
                 let _ = sender.send(Err(error));
             }
         });
-        Ok(Self { blocks, block: Vec::new(), at: 0, is_empty: true, on_signal, asked, asked_at: None })
+        Ok(Self {
+            blocks,
+            block: Vec::new(),
+            at: 0,
+            is_empty: true,
+            on_signal,
+            asked,
+            asked_at: None,
+            flush: Flush::Never,
+        })
     }
 
     /// What a read returns instead of waiting longer, once a signal came.
@@ -85,6 +122,12 @@ impl Pipe {
         let since = *self.asked_at.get_or_insert_with(Instant::now);
         (since.elapsed() >= GRACE).then_some(Ok(0))
     }
+}
+
+/// Whether bytes begin a text, and not a capture, an export, a columnar file or a compressed one.
+fn is_text(block: &[u8]) -> bool {
+    let is_columnar = block.starts_with(b"PAR1") || block.starts_with(b"ARROW1");
+    block.first().is_some_and(|byte| *byte >= b' ' && *byte < 0x7f) && !is_columnar
 }
 
 /// Reads an input to its end, block by block.
@@ -123,8 +166,12 @@ impl Read for Pipe {
                 return end;
             }
             match self.blocks.recv_timeout(LOOK) {
-                Ok(block) => (self.block, self.at, self.is_empty) = (block?, 0, false),
+                Ok(block) => self.take(block?),
                 Err(RecvTimeoutError::Disconnected) => return Ok(0),
+                Err(RecvTimeoutError::Timeout) if self.flush == Flush::Due => {
+                    self.flush = Flush::Done;
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
                 Err(RecvTimeoutError::Timeout) => {}
             }
         }
