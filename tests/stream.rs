@@ -420,6 +420,7 @@ fn an_operator_can_call_an_incident_false() {
     assert!(stream.record_action(id, START + 50.0));
     let closed = stream.false_positive(id).unwrap();
     assert_eq!((closed.event, closed.incident.acted), (IncidentChange::Closed, Some(START + 50.0)));
+    assert_eq!((closed.incident.action.as_str(), closed.incident.rule.as_str()), ("allow", "false-positive"));
     let later = stream.push(&batch(&flows[200..])).unwrap().events;
     assert_eq!(later, []);
     assert_eq!(stream.counts().suppressed, 800);

@@ -63,7 +63,7 @@ pub struct Training {
 #[derive(Clone, Debug)]
 #[must_use = "call `.fit(&table)` to get a `Guard`"]
 pub struct GuardBuilder {
-    /// `None` chooses by the columns of the table where the detector is chosen too, and is none otherwise.
+    /// `None`: chosen by the columns of the table if the detector is chosen too; otherwise no context.
     contexts: Option<Vec<ContextConfig>>,
     featurizer: TableEncoderConfig,
     /// `None` chooses by the labels of the table; see [`GuardBuilder::auto`].
@@ -94,7 +94,8 @@ impl Default for GuardBuilder {
 
 impl GuardBuilder {
     /// Adds a context, which appends columns to each record that depend on the records before it: what its source, its
-    /// destination and the pair of both did lately. Default: none, so that each record is scored by itself.
+    /// destination and the pair of both did lately. Default: none, so that each record is scored by itself, unless
+    /// [`GuardBuilder::auto`] chooses one.
     ///
     /// [`GuardBuilder::fit`] computes the columns over the whole table in event time, before it draws the parts.
     pub fn context(mut self, config: impl Into<ContextConfig>) -> Self {
@@ -132,12 +133,12 @@ impl GuardBuilder {
 
     /// Chooses context and detector by the table, seeded by [`GuardBuilder::seed`].
     ///
-    /// Without [`GuardBuilder::context`], records with times and addresses of both ends get the host context, and logs of
+    /// Without [`GuardBuilder::context`], records with times and addresses get the host context, and logs of
     /// devices get device windows ([`ContextConfig::auto`]). The detector is [`EnsembleConfig::auto`], or
     /// [`EnsembleConfig::auto_with_context`] for records with a context.
     ///
-    /// The records of the table must be those of a time without gaps: a sample of rows at random has other counts by host
-    /// than the traffic that the guard will see.
+    /// With a context, fit on all records of a continuous period: a random sample has lower counts by host than the traffic
+    /// that the guard will see.
     pub fn auto(mut self) -> Self {
         self.detector = None;
         self
@@ -167,7 +168,7 @@ impl GuardBuilder {
         self
     }
 
-    /// Seeds the draw of the parts. The detector has a seed of its own.
+    /// Seeds the draw of the parts. A detector that is given has a seed of its own.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
@@ -185,13 +186,13 @@ impl GuardBuilder {
         self
     }
 
-    /// Fits every stage, each on rows that the stages before it did not see.
+    /// Fits every stage. The threshold is measured on held-out rows that no stage is fitted on.
     ///
     /// The rows labelled clean (all rows, where there are no labels) are shuffled by the seed and cut in
     /// three: 40 % fit the featurizer and the detector, 40 % calibrate p-values and threshold, 20 % are held
     /// out to state what the threshold realised. Rows labelled attacks are cut by the same shares for a
-    /// detector that learns from labels; for others they fit nothing: half of them join the calibration of
-    /// rules that need attacks, half the held-out rows.
+    /// detector that learns from labels; other detectors are not fitted on attacks. Half of the attacks
+    /// calibrate rules that need attacks, and half are held out.
     ///
     /// An ensemble calibrates by cross-fitting instead, so 90 % of the rows do both and 10 % are held out: each
     /// row is scored by members that were fitted without it, and those scores calibrate.

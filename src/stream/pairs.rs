@@ -10,8 +10,10 @@ use crate::quantile::quantile;
 pub(super) const CONNECTIONS: usize = 64;
 /// Connections of a pair between two computations of its regularity.
 const EVERY: u64 = 4;
-/// Seconds in which the bytes of a pair are added up.
-const UPLOAD_S: f64 = 3_600.0;
+/// The bytes of a pair are added up in so many parts of an hour.
+const PARTS: i64 = 12;
+/// Seconds of one part.
+const PART_S: f64 = 300.0;
 
 /// What a pair of hosts did lately.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,14 +33,14 @@ pub(super) struct Regularity {
     pub(super) score: f64,
 }
 
-/// Bytes of a pair within an hour. NaN means unknown, and passes no limit.
+/// Bytes of a pair within an hour. NaN means unknown, and exceeds no limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Upload {
     pub(super) sent: f64,
     pub(super) received: f64,
 }
 
-/// One connection of a pair. NaN means unknown.
+/// One connection of a pair. `sent` and `received` are NaN where they are unknown, and `size` is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Connection {
     /// Seconds since the epoch.
@@ -48,21 +50,32 @@ pub(super) struct Connection {
     pub(super) received: f64,
 }
 
-/// Two hosts and the port that they use.
+/// Source, destination and destination port.
 type Pair = (u128, u128, u16);
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Connections {
-    /// Oldest first.
-    last: VecDeque<Connection>,
+    /// Time and size of the last ones, oldest first.
+    last: VecDeque<(f64, f64)>,
+    /// Bytes of each part of the last hour, oldest first.
+    parts: VecDeque<Part>,
     count: u64,
     seen: u64,
 }
 
-/// The last connections of each pair of hosts; the pair seen longest ago makes room for a new one.
+/// Bytes within one part of an hour.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Part {
+    /// Parts since the epoch.
+    number: i64,
+    sent: f64,
+    received: f64,
+}
+
+/// The last connections of each pair of hosts. A full store forgets the quarter of the pairs that was seen longest ago.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Pairs {
-    /// A checkpoint has it in the settings of the stream.
+    /// Not part of a checkpoint, which has it in the settings of the stream.
     #[serde(skip)]
     capacity: usize,
     known: BTreeMap<Pair, Connections>,
@@ -75,7 +88,7 @@ impl Pairs {
         Self { capacity, known: BTreeMap::new(), clock: 0, evicted: 0 }
     }
 
-    /// The same pairs with room for so many.
+    /// The same pairs with another capacity.
     pub(super) fn with_capacity(self, capacity: usize) -> Self {
         Self { capacity, ..self }
     }
@@ -91,12 +104,12 @@ impl Pairs {
         while pair.last.len() >= CONNECTIONS {
             pair.last.pop_front();
         }
-        pair.last.push_back(connection);
+        pair.last.push_back((connection.time, connection.size));
         pair.count += 1;
         let is_due = pair.count.is_multiple_of(EVERY) && pair.last.len() >= 4;
         PairActivity {
             regularity: is_due.then(|| pair.regularity()).flatten(),
-            upload: pair.upload(connection.time - UPLOAD_S),
+            upload: pair.upload(connection),
         }
     }
 
@@ -114,30 +127,43 @@ impl Pairs {
 impl Connections {
     /// The mean of the [regularities](regularity) of intervals and of sizes.
     fn regularity(&self) -> Option<Regularity> {
-        let mut times: Vec<f64> = self.last.iter().map(|connection| connection.time).collect();
+        let mut times: Vec<f64> = self.last.iter().map(|(time, _)| *time).collect();
         times.sort_by(f64::total_cmp);
         let gaps: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
         let (of_gaps, interval_s) = regularity(gaps)?;
-        let (of_sizes, _) = regularity(self.last.iter().map(|connection| connection.size).collect())?;
+        let (of_sizes, _) = regularity(self.last.iter().map(|(_, size)| *size).collect())?;
         Some(Regularity { connections: times.len(), interval_s, score: f64::midpoint(of_gaps, of_sizes) })
     }
 
-    /// Bytes since a time.
-    fn upload(&self, since: f64) -> Upload {
-        let recent = self.last.iter().filter(|connection| connection.time >= since);
-        let sum = |all: Upload, one: &Connection| Upload {
-            sent: all.sent + one.sent,
-            received: all.received + one.received,
-        };
-        recent.fold(Upload { sent: 0.0, received: 0.0 }, sum)
+    /// Adds the bytes of a connection, and returns the bytes of the last hour.
+    fn upload(&mut self, connection: Connection) -> Upload {
+        let Connection { time, sent, received, .. } = connection;
+        let number = (time / PART_S).floor() as i64;
+        match self.parts.back_mut() {
+            // A record that is late counts in the newest part.
+            Some(part) if part.number >= number => {
+                part.sent += sent;
+                part.received += received;
+            }
+            _ => self.parts.push_back(Part { number, sent, received }),
+        }
+        let newest = self.parts.back().map_or(number, |part| part.number);
+        while self.parts.front().is_some_and(|part| part.number <= newest - PARTS) {
+            self.parts.pop_front();
+        }
+        Upload {
+            sent: self.parts.iter().map(|part| part.sent).sum(),
+            received: self.parts.iter().map(|part| part.received).sum(),
+        }
     }
 }
 
 /// How regular values are, from 0 to 1, and their median.
 ///
 /// It is the mean of `1 − |q₁ + q₃ − 2·q₂| / q₂` and `1 − MAD / q₂` with the quartiles `q` and the median absolute
-/// deviation `MAD`, each at least 0. RITA divides the first term by `q₃ − q₁`. With some tens of values that are nearly
-/// equal, this quotient is the skewness of noise.
+/// deviation `MAD`, each at least 0; the median `q₂` is 0 or more. If it is 0, a term is 1 where its numerator is 0, and 0
+/// otherwise. Real Intelligence Threat Analytics (RITA) divides the first term by `q₃ − q₁`. With a few tens of nearly equal
+/// values, that quotient depends on noise.
 fn regularity(mut values: Vec<f64>) -> Option<(f64, f64)> {
     values.sort_by(f64::total_cmp);
     values.first()?;
@@ -177,11 +203,12 @@ mod tests {
     #[test]
     fn uploads_add_up_within_an_hour() {
         let mut pairs = Pairs::new(16);
-        let sent: Vec<f64> = [0.0, 1_000.0, 3_000.0, 4_000.0]
-            .map(|time| pairs.add(PAIR, connection(1e9 + time)).upload.sent)
-            .to_vec();
-        assert_eq!(sent, [2e8, 4e8, 6e8, 6e8]);
-        let unknown = Connection { sent: f64::NAN, ..connection(1e9 + 4_000.0) };
+        let start = 1_000_000_200.0;
+        let mut sent = |time: f64| pairs.add(PAIR, connection(start + time)).upload.sent;
+        assert_eq!([0.0, 1_000.0, 3_000.0, 3_601.0].map(&mut sent), [2e8, 4e8, 6e8, 6e8]);
+        let many = (0..1_000).map(|i| sent(20_000.0 + f64::from(i))).last();
+        assert_eq!(many, Some(2e11), "not only the connections that are kept");
+        let unknown = Connection { sent: f64::NAN, ..connection(start + 21_000.0) };
         assert!(pairs.add(PAIR, unknown).upload.sent.is_nan());
     }
 

@@ -155,8 +155,8 @@ impl Stream {
         Ok(())
     }
 
-    /// Replaces the guard between two batches: no record is lost or assessed twice. Incidents go on. The contexts of the new
-    /// guard continue where the old guard's are where both have the same ones, and start empty otherwise.
+    /// Replaces the guard between two batches: no record is lost or assessed twice. Open incidents stay open. If both guards have
+    /// the same contexts, the new guard keeps their state. Otherwise its contexts start empty.
     ///
     /// # Errors
     ///
@@ -273,8 +273,8 @@ impl Stream {
         let mut missing = self.warm_up.as_ref().map_or(usize::MAX, WarmUp::missing);
         let mut done = 0;
         while done < segment.batch.num_rows() && missing > 0 {
-            let is_evidence = self.row(segment, done, &columns, &activities.at(done), assessment, events);
-            if self.warm_up.is_some() && !is_evidence {
+            let is_skipped = self.row(segment, done, &columns, &activities.at(done), assessment, events);
+            if self.warm_up.is_some() && !is_skipped {
                 clean.push(done);
                 missing -= 1;
             }
@@ -286,7 +286,7 @@ impl Stream {
         Ok(done)
     }
 
-    /// Takes one record. Returns whether it is part of an incident, or has no time.
+    /// Takes one record. Returns whether the warm-up must skip it: it is part of an incident, or its time is wrong.
     fn row(
         &mut self,
         segment: &Segment<'_>,
@@ -414,7 +414,7 @@ impl Stream {
         self.tracker.record_action(id, time)
     }
 
-    /// Whether the verdicts mean something yet.
+    /// Whether the stream has a guard.
     pub fn state(&self) -> StreamState {
         match (&self.guard, &self.warm_up) {
             (Some(_), _) => StreamState::Ready,
@@ -423,7 +423,7 @@ impl Stream {
         }
     }
 
-    /// What it counted.
+    /// The counts of the stream.
     pub fn counts(&self) -> StreamCounts {
         let suppressed = self.tracker.suppressed_records;
         StreamCounts { evicted: self.tracker.evicted + self.pairs.evicted, suppressed, ..self.counts }
@@ -455,7 +455,7 @@ impl Stream {
     }
 }
 
-/// Records of one batch that go through together.
+/// Rows of one batch that are processed together.
 struct Segment<'a> {
     source: u32,
     clock: f64,
@@ -463,7 +463,7 @@ struct Segment<'a> {
     windows: &'a RecordBatch,
 }
 
-/// A schema without labels and attack classes: a stream must not learn from truth that the records have by chance.
+/// A schema without labels and attack classes: a stream must not use labels in the records.
 pub(super) fn without_truth(schema: &Schema) -> Schema {
     let columns = schema.columns().iter().enumerate();
     let keep = columns.filter(|(_, column)| !matches!(column.role, Role::Label | Role::Family));

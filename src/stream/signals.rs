@@ -1,4 +1,4 @@
-//! Which limits the traffic of a record's hosts passes.
+//! Which limits the traffic of a record's hosts exceeds.
 
 use super::activity::Activity;
 use super::config::Floors;
@@ -8,13 +8,13 @@ use crate::qos::{Protocol, Subject};
 use crate::telemetry::protocol_number;
 use crate::verdict::Severity;
 
-/// Ports of a host below which many unanswered connections are a flood; above they are a scan.
+/// A flood uses at most this many ports of a host. A scan uses more.
 const FLOOD_PORTS: f64 = 8.0;
-/// Seconds of the window that rates are over.
+/// Length in seconds of the window for rates.
 const RATE_S: f64 = 10.0;
-/// Seconds between connections below which regular ones are a protocol that polls.
+/// Minimum interval of a beacon in seconds. Shorter intervals are polling.
 const BEACON_INTERVAL_S: f64 = 1.0;
-/// Times the bytes received that an upload sends.
+/// Minimum ratio of bytes sent to bytes received of an upload.
 const UPLOAD_RATIO: f64 = 10.0;
 /// Ports of services that are regular by design: DNS, NTP.
 const REGULAR_PORTS: [u16; 2] = [53, 123];
@@ -73,7 +73,7 @@ fn port_scan(floors: &Floors, activity: &Activity) -> Option<Signal> {
 /// Many hosts on few ports. Peer-to-peer programs try many hosts too, each on its own port.
 fn host_scan(floors: &Floors, activity: &Activity, protocol: Option<u8>) -> Option<Signal> {
     let (hosts, failed) = (activity.src_peers, activity.src_failed);
-    // A host that answers a ping was found.
+    // Replies do not count for ICMP: a host that replies was scanned too.
     let is_ping = matches!(protocol, Some(ICMP | ICMPV6));
     let limit = if is_ping { floors.ping_hosts } else { floors.scan_hosts };
     let reason = Reason::Hosts { hosts, failed, limit: limit.into() };
@@ -104,7 +104,7 @@ fn flood(floors: &Floors, activity: &Activity, protocol: Option<u8>) -> Signal {
         let (sources, limit) = (activity.dst_peers, floors.unanswered_udp_per_s);
         Reason::UnansweredUdp { per_s, sources, limit }
     });
-    // A rate that is unknown is NaN, and never the stronger one.
+    // An unknown rate is NaN, which is not above any number.
     let stronger = |a: Reason, b: Reason| if a.strength() > b.strength() { a } else { b };
     let reason = stronger(packets, flows);
     signal(IncidentKind::Flood, unanswered.map_or(reason, |unanswered| stronger(unanswered, reason)))
@@ -130,7 +130,7 @@ fn beacon(floors: &Floors, subject: &Subject<'_>, regularity: Option<Regularity>
     (outside && !by_design && enough).then_some(signal)
 }
 
-/// An inside host that sends far more to an outside host than it receives.
+/// A host that sends far more to a host of the Internet than it receives.
 fn exfiltration(floors: &Floors, upload: Upload) -> Option<Signal> {
     let Upload { sent, received } = upload;
     let reason = Reason::Upload { sent, received, limit: floors.upload_bytes };

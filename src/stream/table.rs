@@ -5,8 +5,8 @@ use std::fmt;
 
 use super::incident::{Incident, IncidentEvent, seconds_text};
 
-/// The last state of each incident, the most severe first: two lines for each, with the time of its onset, who attacks
-/// whom, the action and the strongest reason.
+/// The last state of each incident, the most severe first: two lines for each, with the time of its onset, attackers,
+/// victims, the action and the strongest reason.
 ///
 /// An incident that became part of another one is not shown.
 ///

@@ -8,7 +8,7 @@ use super::incident::IncidentEvent;
 use super::run::Stream;
 use crate::guard::Assessment;
 
-/// Whether the verdicts of a stream mean something yet.
+/// Whether a stream has a guard.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 #[non_exhaustive]

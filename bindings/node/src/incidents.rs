@@ -235,7 +235,7 @@ pub fn export_incident(
 }
 
 /// The last state of each incident as a table for people, the most severe first: two lines for each, with the time of its
-/// onset, who attacks whom, the action and the strongest reason.
+/// onset, attackers and victims, the action and the strongest reason.
 ///
 /// Throws `invalid_argument` for an event that lacks keys.
 #[napi(catch_unwind)]

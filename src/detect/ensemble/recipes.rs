@@ -1,4 +1,4 @@
-//! Ensembles that serve without tuning, by what is known of the rows.
+//! Default ensembles, chosen by the labels.
 //!
 //! Members and weights were chosen on validation parts of training data: attack families or days that were held
 //! out of NSL-KDD, UNSW-NB15 and CICIDS2017. See docs/BENCHMARKS.md.
@@ -9,7 +9,7 @@ use crate::detect::{
     IsolationScoring, IsolationSplits,
 };
 
-/// Rows that a component of a mixture needs to know its shape.
+/// Minimum number of rows for each component of a mixture.
 const ROWS_PER_COMPONENT: usize = 50;
 
 /// With fewer attacks, boosted trees are not fitted.
@@ -49,8 +49,8 @@ impl EnsembleConfig {
             seed,
             ..Default::default()
         };
-        let learnt = MemberConfig { name: "boosted".into(), weight: None, detector: boosted.into() };
-        Self { members: vec![MemberConfig::new("forest", 0.5, forest), learnt], seed, ..Default::default() }
+        let labelled = MemberConfig { name: "boosted".into(), weight: None, detector: boosted.into() };
+        Self { members: vec![MemberConfig::new("forest", 0.5, forest), labelled], seed, ..Default::default() }
     }
 
     /// For rows that are known to be clean: a forest, a mixture and contrast trees.
@@ -72,7 +72,7 @@ impl EnsembleConfig {
         Self { members, seed, ..Default::default() }
     }
 
-    /// For rows labelled clean or attack: [`EnsembleConfig::clean`] and boosted trees, which learn their weight.
+    /// For rows labelled clean or attack: [`EnsembleConfig::clean`] and boosted trees, whose weight is fitted.
     /// `clean_rows` is how many are labelled clean.
     pub fn labelled(clean_rows: usize, seed: u64) -> Self {
         let boosted = BoostedTreesConfig {

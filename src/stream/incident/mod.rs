@@ -130,7 +130,8 @@ impl Incident {
             dry_run: self.dry_run,
             ..Proposal::default()
         };
-        if self.attackers.is_empty() {
+        let listed = self.attackers.hosts().count() as u64;
+        if listed == 0 || listed < self.attackers.len() {
             return vec![one];
         }
         self.attackers.hosts().map(|host| Proposal { source: Some(Prefix::from(host)), ..one }).collect()

@@ -49,10 +49,13 @@ impl Parties {
         self.hosts.is_empty()
     }
 
-    /// The network that all known hosts are in: a /24 of IPv4 or a /64 of IPv6, from 4 hosts on.
+    /// The network that all known hosts are in: a /24 of IPv4 or a /64 of IPv6, from 4 hosts on. A /24 has at most 256 of them.
     pub fn network(&self) -> Option<String> {
-        let first = network(*self.hosts.first()?);
-        let is_one = self.hosts.len() >= NETWORK && self.hosts.iter().all(|host| network(*host) == first);
+        let one = *self.hosts.first()?;
+        let first = network(one);
+        let is_one = self.hosts.len() >= NETWORK
+            && self.hosts.iter().all(|host| network(*host) == first)
+            && (one.is_ipv6() || self.len() <= 256);
         is_one.then_some(first)
     }
 }
@@ -105,6 +108,9 @@ mod tests {
         assert_eq!(net.to_string(), "10.0.0.0/24 (4 hosts)");
         net.count(254.0);
         assert_eq!((net.len(), net.to_string()), (254, "10.0.0.0/24 (254 hosts)".into()));
+        let mut more = net.clone();
+        more.count(257.0);
+        assert_eq!(more.to_string(), "10.0.0.1 and 256 more", "a /24 has 256 addresses");
         net.add("10.0.1.1".parse().ok());
         assert_eq!(net.to_string(), "10.0.0.1 and 253 more");
         assert_eq!(parties(&[]).to_string(), "unknown");

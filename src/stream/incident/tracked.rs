@@ -17,6 +17,8 @@ const MAX_EVIDENCE: usize = 20;
 const REPORT_AFTER: u64 = 10;
 /// Intervals of a beacon without a connection after which it is over. Its regularity is computed each fourth time.
 const BEACON_INTERVALS: f64 = 10.0;
+/// Name of the reason for the action of an incident that an operator called false.
+const FALSE_POSITIVE: &str = "false-positive";
 /// Attack classes that are counted for an incident.
 const MAX_FAMILIES: usize = 16;
 
@@ -222,8 +224,8 @@ impl Tracked {
         self.reasons.iter().map(interval).fold(0.0, f64::max)
     }
 
-    /// Whether the anomalies of this incident are those of a more specific one, whose key is given: the same attacker, for
-    /// pairs with the same victim, or no other victim than the one that it is about.
+    /// Whether a more specific incident, whose key is given, explains the anomalies of this one: it has the same attacker (and
+    /// for a pair the same victim), or it is about the only victim of this one.
     pub(super) fn is_explained_by(&self, key: &Key, own: &Key) -> bool {
         let is_only = |victim: u128| {
             let victims = &self.incident.victims;
@@ -243,6 +245,12 @@ impl Tracked {
         self.write_reasons();
         self.incident.closed = Some(at);
         events.push(IncidentEvent { event: IncidentChange::Closed, incident: self.incident.clone() });
+    }
+
+    /// Withdraws the action of an incident that an operator called false.
+    pub(super) fn clear_action(&mut self) {
+        self.incident.action = Action::Allow;
+        FALSE_POSITIVE.clone_into(&mut self.incident.rule);
     }
 
     /// Brings reasons, family and action up to date.

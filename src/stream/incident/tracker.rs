@@ -185,6 +185,7 @@ impl Tracker {
     /// Closes an incident that an operator called false, and opens no other about the same host for a while.
     pub(in crate::stream) fn false_positive(&mut self, id: &str, now: f64) -> Option<IncidentEvent> {
         let (key, tracked) = self.find(id)?;
+        tracked.clear_action();
         let mut events = Vec::new();
         if tracked.state == State::Open {
             tracked.close(now, &mut events);
