@@ -23,6 +23,7 @@ __all__ = [
     "Guard",
     "GuardExplanation",
     "IncidentStream",
+    "NativePlan",
     "Policy",
     "Probability",
     "ReadReport",
@@ -35,6 +36,7 @@ __all__ = [
     "ThresholdRule",
     "_after_fork",
     "_error_kinds",
+    "_plan",
     "_provoke_panic",
     "_settings",
     "calibration_error",
@@ -592,6 +594,10 @@ class Guard:
         """
         The policy.
         """
+    def proposals(self, /, table: Table, assessment: Assessment) -> list[dict[str, Any]]:
+        """
+        The decisions of an assessment with the addresses and times of their records.
+        """
     def save(self, /, path: str | PathLike[str]) -> None:
         """
         Writes the guard to a file, atomically.
@@ -702,6 +708,26 @@ class IncidentStream:
     def swap(self, /, guard: Guard) -> None:
         """
         Replaces the guard.
+        """
+
+@final
+class NativePlan:
+    """
+    A plan; `qosguard.Plan` converts its JSON.
+    """
+    def __str__(self, /) -> str: ...
+    @property
+    def next_expiry_s(self, /) -> int | None:
+        """
+        Seconds until the first of the planned decisions expires.
+        """
+    def render(self, /, renderer: str, rollback: bool, settings: Any) -> str:
+        """
+        The configuration of a system, or what undoes it: JSON of the parts, the number of entries, and what is skipped.
+        """
+    def to_json(self, /) -> str:
+        """
+        The whole plan, as JSON.
         """
 
 @final
@@ -1397,6 +1423,17 @@ def _after_fork() -> None:
 def _error_kinds() -> list[str]:
     """
     The kinds of all errors of the core, for a test of `qosguard.errors`.
+    """
+
+def _plan(
+    text: str,
+    files: SupportsGetItem[int, str | PathLike[str]],
+    now: SupportsFloat | SupportsIndex,
+    policy: Policy | None,
+    settings: Any,
+) -> NativePlan:
+    """
+    A plan of JSON lines and of files that `assess` and `watch` write.
     """
 
 def _provoke_panic() -> None:
