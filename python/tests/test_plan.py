@@ -63,6 +63,8 @@ def test_findings_proposals_and_files_become_entries(tmp_path: Path) -> None:
     assert qg.plan(findings, now=now).entries
     assert qg.plan(findings.worst[0], now=now).entries
     file = tmp_path / "incidents.jsonl"
-    file.write_text('{"event":"opened","id":"00000000000000b1","attackers":{"hosts":["203.0.113.9"],"count":1},'
-                    '"updated":"2023-11-14T22:13:20Z","action":"isolate","ttl_s":60}\n')
+    file.write_text(
+        '{"event":"opened","id":"00000000000000b1","attackers":{"hosts":["203.0.113.9"],"count":1},'
+        '"updated":"2023-11-14T22:13:20Z","action":"isolate","ttl_s":60}\n'
+    )
     assert [entry["action"] for entry in qg.plan([DROP, file], now=NOW).entries] == ["drop", "isolate"]
