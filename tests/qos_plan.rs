@@ -31,6 +31,8 @@ fn lines(plan: &Plan) -> Vec<String> {
 
 #[test]
 fn every_reason_not_to_act_is_reported() {
+    use Unplanned::{Allow, AllowListed, Expired, NoAddress, NotUnicast, TooWide, UnreadAddress};
+
     let drop = Action::Drop { ttl_s: 60 };
     let mut all = vec![
         propose(1, "203.0.113.1", Action::Allow),
@@ -47,7 +49,6 @@ fn every_reason_not_to_act_is_reported() {
         Proposal { time: Some(f64::NAN), ..propose(12, "203.0.113.1", drop) },
     ];
     let reasons: Vec<Unplanned> = plan(&all).skipped().iter().map(|skipped| skipped.reason).collect();
-    use Unplanned::{Allow, AllowListed, Expired, NoAddress, NotUnicast, TooWide, UnreadAddress};
     let expected = [
         Allow,
         AllowListed,
