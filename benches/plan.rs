@@ -20,7 +20,7 @@ fn proposals(sources: u64) -> Vec<Proposal> {
     (0..DECISIONS)
         .map(|id| {
             let host = id.wrapping_mul(0x9e37_79b9_7f4a_7c15) % sources;
-            let source = if host % 4 == 0 {
+            let source = if host.is_multiple_of(4) {
                 IpAddr::V6(Ipv6Addr::from_bits(0x2001_0db8_u128 << 96 | u128::from(host) << 64 | 1))
             } else {
                 IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + host as u32))

@@ -31,6 +31,8 @@ fn lines(plan: &Plan) -> Vec<String> {
 
 #[test]
 fn every_reason_not_to_act_is_reported() {
+    use Unplanned::{Allow, AllowListed, Expired, NoAddress, NotUnicast, TooWide, UnreadAddress};
+
     let drop = Action::Drop { ttl_s: 60 };
     let mut all = vec![
         propose(1, "203.0.113.1", Action::Allow),
@@ -47,7 +49,6 @@ fn every_reason_not_to_act_is_reported() {
         Proposal { time: Some(f64::NAN), ..propose(12, "203.0.113.1", drop) },
     ];
     let reasons: Vec<Unplanned> = plan(&all).skipped().iter().map(|skipped| skipped.reason).collect();
-    use Unplanned::{Allow, AllowListed, Expired, NoAddress, NotUnicast, TooWide, UnreadAddress};
     let expected = [
         Allow,
         AllowListed,
@@ -357,4 +358,23 @@ fn with_ttl(action: Action, ttl_s: u32) -> Action {
         Action::Drop { .. } => Action::Drop { ttl_s },
         Action::Isolate { .. } => Action::Isolate { ttl_s },
     }
+}
+
+#[test]
+fn a_million_decisions_become_a_plan_in_bounded_time() {
+    let all: Vec<Proposal> = (0..1_000_000_u64)
+        .map(|id| {
+            let host = id.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 200_000;
+            let source = Prefix::from(IpAddr::V4(Ipv4Addr::from_bits(0x0a00_0000 + host as u32)));
+            Proposal { source: Some(source), ..propose(id, "203.0.113.1", Action::Drop { ttl_s: 60 }) }
+        })
+        .collect();
+    let config = PlanConfig { max_hosts: 1 << 32, ..PlanConfig::default() };
+    let started = std::time::Instant::now();
+    let plan = Plan::new(&all, NOW, &Policy::default(), &config).unwrap();
+    let seconds = started.elapsed().as_secs_f64();
+    eprintln!("1,000,000 decisions in {seconds:.3} s");
+    assert_eq!(plan.entries().iter().map(|entry| entry.merged).sum::<u64>(), 1_000_000);
+    // A build without optimizations, next to other work.
+    assert!(seconds < 20.0, "{seconds} s");
 }

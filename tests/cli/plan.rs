@@ -39,7 +39,7 @@ fn findings_become_configuration_and_a_summary() {
     for expected in [
         "3 decisions, 1 planned entries for 1 hosts",
         "1 entries for nftables",
-        "1 in the allow-list",
+        "  1 in the allow-list",
         "plan again in 590 s",
         "nothing is changed: this is a plan",
     ] {

@@ -1,4 +1,4 @@
-//! ExaBGP, which checks a configuration with the routes.
+//! `ExaBGP`, which checks a configuration with the routes.
 
 use std::fs;
 use std::process::Command;

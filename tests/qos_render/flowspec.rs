@@ -1,4 +1,4 @@
-//! FlowSpec bytes: vectors that ExaBGP decodes, and UPDATE messages that it publishes (`qa/encoding/conf-flow.ci`).
+//! `FlowSpec` bytes: vectors that `ExaBGP` decodes, and UPDATE messages that it publishes (`qa/encoding/conf-flow.ci`).
 
 use qosguard::qos::flowspec::{Component, FlowRoute, Operator, Term, TrafficAction};
 use qosguard::qos::{Action, Prefix, RenderConfig, Renderer};

@@ -126,7 +126,7 @@ fn a_prefix_around_others_is_cut_so_that_a_set_accepts_it() {
 /// A plan of many hosts of both families.
 fn many(hosts: u32) -> Plan {
     let address = |host: u32| {
-        if host % 4 == 0 {
+        if host.is_multiple_of(4) {
             format!("2001:db8:{:x}:{:x}::1", host >> 16, host & 0xffff)
         } else {
             std::net::Ipv4Addr::from_bits(0x0a00_0000 + host).to_string()

@@ -1,4 +1,4 @@
-//! The OpenC2 commands against what the published JSON Schema (bberliner/openc2-json-schema, `command.json`) requires, written by hand:
+//! The `OpenC2` commands against what the published JSON Schema (bberliner/openc2-json-schema, `command.json`) requires, written by hand:
 //! its actions, one target with a known name, its arguments, and no other keys.
 
 use qosguard::qos::{Plan, RenderConfig, Renderer};
@@ -55,7 +55,7 @@ fn check(command: &Value) {
             assert!(["icmp", "tcp", "udp", "sctp"].contains(&value["protocol"].as_str().unwrap()));
         }
         name => {
-            assert!(["x-qosguard:priority", "x-qosguard:rate_limit"].contains(&name) && value.is_object())
+            assert!(["x-qosguard:priority", "x-qosguard:rate_limit"].contains(&name) && value.is_object());
         }
     }
     let args = command["args"].as_object().unwrap();

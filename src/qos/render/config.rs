@@ -31,7 +31,7 @@ pub struct RenderConfig {
 ///
 /// | field | meaning | range |
 /// |---|---|---|
-/// | `elements_per_transaction` | elements of one part, which is one transaction; an unprivileged user namespace accepts fewer than 4,000 | 1 to 1,000,000 |
+/// | `elements_per_transaction` | elements of one part, which is one transaction; an unprivileged user namespace accepts 3,000 and not 4,000 | 1 to 1,000,000 |
 /// | `log_group` | netlink group that gets a copy of mirrored packets | 0 to 65,535 |
 /// | `queue` | netlink queue of inspected packets | 0 to 65,535 |
 /// | `keep_table` | a rollback removes the elements and leaves the table | |

@@ -52,7 +52,8 @@ impl<'a> Fields<'a> {
         })
     }
 
-    /// The proposals of an incident: one for each attacker. An incident whose attackers are not known is one without a source.
+    /// The proposals of an incident: one for each attacker. An incident whose attackers are not all
+    /// listed is one without a source.
     pub(super) fn incident(&self) -> Result<Vec<Proposal>> {
         let proposal = Proposal { time: self.time("updated")?, ..self.common()? };
         let attackers = self.hosts("attackers")?;
@@ -62,7 +63,9 @@ impl<'a> Fields<'a> {
             _ => None,
         };
         let proposal = Proposal { destination, ..proposal };
-        if attackers.is_empty() {
+        let count = self.get("attackers").and_then(|side| side.get("count")).and_then(Value::as_u64);
+        // Of a flood from more hosts than are listed, the sources may be forged.
+        if attackers.is_empty() || count.is_some_and(|count| count > attackers.len() as u64) {
             return Ok(vec![proposal]);
         }
         Ok(attackers.into_iter().map(|host| Proposal { source: Some(host), ..proposal }).collect())

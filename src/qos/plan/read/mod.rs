@@ -99,22 +99,13 @@ impl Proposals {
             return self.add_lines("standard input", BufReader::new(std::io::stdin()));
         }
         let place = path.display().to_string();
-        let mut input = BufReader::new(File::open(path).map_err(|error| Error::io(path, error))?);
-        let head = input.fill_buf().map_err(|error| Error::io(path, error))?;
-        let first = head.iter().find(|byte| !byte.is_ascii_whitespace()).copied();
-        // A row of a table written as JSON has the columns of the record first.
-        let is_row = head.starts_with(b"{") && !Self::starts_with_own_key(head);
-        match first {
-            None => Ok(()),
-            Some(b'{') if !is_row => self.add_lines(&place, input),
-            Some(_) => table::load(self, path),
+        let open = || File::open(path).map(BufReader::new).map_err(|error| Error::io(path, error));
+        let mut first = Vec::new();
+        open()?.take(MAX_LINE).read_until(b'\n', &mut first).map_err(|error| Error::io(path, error))?;
+        if first.trim_ascii_start().first().is_some_and(|byte| *byte != b'{') || is_row(&first) {
+            return table::load(self, path);
         }
-    }
-
-    /// Whether the first key of a JSON object is one with which a finding or a change of an incident starts.
-    fn starts_with_own_key(head: &[u8]) -> bool {
-        let own = ["{\"id\":", "{\"id\" :", "{\"event\":", "{\"event\" :", "{ \"id\":", "{ \"event\":"];
-        own.iter().any(|start| head.starts_with(start.as_bytes()))
+        self.add_lines(&place, open()?)
     }
 
     /// All proposals: the ones of decisions in the order of the input, then the ones of incidents in the order of their ids.
@@ -174,6 +165,13 @@ impl Proposals {
         }
         Ok(())
     }
+}
+
+/// Whether a line is a record with its decision, as a table in JSON lines has them, and not a finding.
+fn is_row(line: &[u8]) -> bool {
+    let Ok(Value::Object(object)) = serde_json::from_slice(line) else { return false };
+    let has = |key: &str| object.contains_key(key);
+    (has("evidence") || has("verdict_evidence")) && !has("reasons") && !has("attackers")
 }
 
 /// Characters of a value that an error contains at most.

@@ -86,16 +86,20 @@ fn columns(place: &str, found: &Schema) -> Result<(Schema, Vec<(String, &'static
     };
     let mut columns = Vec::new();
     for name in names {
-        let needed = OF_RECORD.iter().find(|(field, _)| {
-            !decided.iter().any(|d| d == name)
-                && known(name).is_some_and(|column| column.field == Some(*field))
-        });
-        columns.push(match (needed, known(name)) {
-            (Some((_, key)), Some(column)) => {
+        let column = known(name).filter(|_| !decided.iter().any(|decided| decided == name));
+        let key = column.and_then(|column| OF_RECORD.iter().find(|(field, _)| is_about(column, *field)));
+        // The first of several columns of one meaning counts.
+        let key = key.map(|(_, key)| *key).filter(|key| !keys.iter().any(|(_, known)| known == key));
+        columns.push(match (key, column) {
+            (Some(key), Some(column)) => {
                 keys.push((name.to_owned(), key));
                 let mut column = column.clone();
-                column.role = role(&column);
+                column.role = Role::Ignore;
                 column
+            }
+            // Text of this role keeps its spelling; other text loses the difference between 1e3 and 1000.
+            _ if keys.iter().any(|(known, key)| known == name && *key == "id") => {
+                Column::new(name, Role::Time, Kind::Text)
             }
             // A schema has a feature.
             _ if keys.iter().any(|(known, key)| known == name && *key == "score") => {
@@ -107,11 +111,10 @@ fn columns(place: &str, found: &Schema) -> Result<(Schema, Vec<(String, &'static
     Ok((Schema::new("verdicts", columns, Vec::new())?, keys))
 }
 
-fn role(column: &Column) -> Role {
-    match column.kind {
-        Kind::Time => Role::Time,
-        _ => Role::Ignore,
-    }
+/// Whether a column has a meaning. The record's own clock is its time, whatever it is the time of.
+fn is_about(column: &Column, field: Field) -> bool {
+    column.field == Some(field)
+        || (field == Field::StartTime && column.role == Role::Time && column.kind == Kind::Time)
 }
 
 /// The cells of a row that are needed, under the keys of a finding.
@@ -125,8 +128,8 @@ fn object(batch: &RecordBatch, keys: &[(String, &'static str)], row: usize) -> M
         let value = match (*key, value) {
             ("ttl_s" | "bytes_per_second" | "burst", Value::String(text)) => whole(&text),
             ("dry_run", Value::String(text)) => match text.as_str() {
-                "true" => true.into(),
-                "false" => false.into(),
+                "true" | "1" => true.into(),
+                "false" | "0" => false.into(),
                 _ => text.into(),
             },
             (_, value) => value,
