@@ -1,6 +1,11 @@
 //! A stream: flows a second on one thread, with the host context and incidents; then 10^7 flows of forged sources, with the
 //! time of each million and the memory of the process.
-#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout, reason = "criterion's macros and fixed inputs")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "criterion's macros and fixed inputs"
+)]
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,7 +14,8 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use qosguard::Guard;
 use qosguard::arrow::array::{ArrayRef, Float64Array, RecordBatch, StringArray};
 use qosguard::detect::{
-    AnyDetectorConfig, AutoencoderConfig, BoostedTreesConfig, EnsembleConfig, IsolationForestConfig, MemberConfig,
+    AnyDetectorConfig, AutoencoderConfig, BoostedTreesConfig, EnsembleConfig, IsolationForestConfig,
+    MemberConfig,
 };
 use qosguard::features::HostContextConfig;
 use qosguard::simulate::{TrafficSimulatorConfig, traffic};
@@ -69,7 +75,8 @@ fn streams(c: &mut Criterion) {
         });
         // The latency of records that come one by one.
         let mut stream = start();
-        let one_by_one = today.batches().iter().flat_map(|batch| (0..batch.num_rows()).map(|row| batch.slice(row, 1)));
+        let one_by_one =
+            today.batches().iter().flat_map(|batch| (0..batch.num_rows()).map(|row| batch.slice(row, 1)));
         for record in one_by_one.take(5_000) {
             stream.push(&record).unwrap();
         }
@@ -85,7 +92,9 @@ fn forged(like: &RecordBatch, first: usize) -> RecordBatch {
     let columns = like.schema_ref().fields().iter().zip(like.columns());
     let columns = columns.map(|(field, column)| -> ArrayRef {
         match field.name().as_str() {
-            "time" => Arc::new(Float64Array::from_iter_values(rows.clone().map(|at| 1.7e9 + at as f64 / 1e4))),
+            "time" => {
+                Arc::new(Float64Array::from_iter_values(rows.clone().map(|at| 1.7e9 + at as f64 / 1e4)))
+            }
             "src_ip" => Arc::new(StringArray::from_iter_values(rows.clone().map(address))),
             "dst_ip" => Arc::new(StringArray::from_iter_values(rows.clone().map(|_| "10.0.0.80"))),
             _ => Arc::clone(column),
@@ -111,7 +120,12 @@ fn forged_sources(_: &mut Criterion) {
         stream.push(&forged(&like, first)).unwrap();
         let million = first / 1_000_000;
         if million < (first + like.num_rows()) / 1_000_000 {
-            println!("million {}: {:.1} s, {:.0} MB resident", million + 1, started.elapsed().as_secs_f64(), resident_mb());
+            println!(
+                "million {}: {:.1} s, {:.0} MB resident",
+                million + 1,
+                started.elapsed().as_secs_f64(),
+                resident_mb()
+            );
             started = Instant::now();
         }
     }

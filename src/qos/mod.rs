@@ -17,6 +17,7 @@
 mod action;
 mod columns;
 mod decision;
+mod ledger;
 mod policy;
 mod recommend;
 mod service_class;
@@ -26,6 +27,10 @@ pub(crate) use columns::to_arrow;
 pub use action::{Action, Inspection};
 pub use columns::DecisionColumn;
 pub use decision::Decision;
+pub use ledger::{
+    EndedCounts, Ledger, LedgerConfig, LedgerCounts, LedgerEntry, LedgerRecord, LedgerRecords, LedgerState,
+    LiveDecision, LiveEntity, Outcome,
+};
 pub use policy::prefix::Prefix;
 pub use policy::rule::{PortRange, Priority, Rule, When};
 pub use policy::{Actions, Bands, Policy, PolicyConfig};
