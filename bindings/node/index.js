@@ -255,7 +255,7 @@ for (const [name, value] of Object.entries(native)) {
 }
 
 const {
-  Assessment, Collector, Detector, FittedDetector, Follower, Guard, GuardExplanation, Policy, Schema, Series, Split,
+  Assessment, Collector, Detector, FittedDetector, Follower, Guard, GuardExplanation, Ledger, Policy, Schema, Series, Split,
   Stream, StreamUpdate, Table, TableReader, TreeEnsemble, calibrationError, distinct, evaluate, eventMetrics, exportIncident, follow, incidentTable, leakAudit,
   open, read, readCsv, readExports, readIpc, readJsonl, readParquet, readSeries, simulate, simulateDevices, simulateTraffic, vusPr,
 } = face
@@ -349,6 +349,9 @@ for (const [name, value] of Object.entries({ events, transform })) {
 const decisions = once(function () {
   return lazyArray(this.length, (row) => this.decision(row), 'Decisions')
 }, Array.isArray)
+Object.defineProperty(Ledger.prototype, Symbol.iterator, {
+  value() { return this.records()[Symbol.iterator]() }, configurable: true, writable: true,
+})
 Object.defineProperties(Assessment.prototype, {
   decisions: { get: decisions, configurable: true },
   [Symbol.iterator]: { value() { return this.decisions[Symbol.iterator]() }, configurable: true, writable: true },
@@ -382,6 +385,7 @@ module.exports = {
   HalfSpaceTrees,
   IsolationForest,
   Kitsune,
+  Ledger,
   LogisticRegression,
   MixtureOfExperts,
   NeuralClassifier,

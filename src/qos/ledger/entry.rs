@@ -1,14 +1,15 @@
 //! What a program records about one decision.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 use super::outcome::Outcome;
 use super::time;
 use crate::artifact::hex;
 use crate::error::{Error, Result};
-use crate::qos::action::{Action, TTL_S};
+use crate::qos::action::{Action, Inspection, RawAction, TTL_S, Word};
 use crate::qos::policy::prefix::Prefix;
+use crate::qos::service_class::ServiceClass;
 
 /// Maximum number of bytes of an id.
 const MAX_ID: usize = 64;
@@ -18,6 +19,9 @@ const MAX_REASON: usize = 1000;
 const MAX_DIGEST: usize = 64;
 
 /// One outcome of one decision about one address or prefix, before it is written to a [`Ledger`](super::Ledger).
+///
+/// Its JSON is one flat object: the fields, and the name of the action with its settings. `rest_s` may be left out: it is then the
+/// whole time of the action.
 ///
 /// # Examples
 ///
@@ -34,13 +38,16 @@ const MAX_DIGEST: usize = 64;
 /// assert_eq!(entry.rest_s, 600.0);
 /// # Ok::<(), qosguard::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Raw")]
 pub struct LedgerEntry {
     /// Id of the decision or the incident: 1 to 64 letters, digits, `-`, `_`, `.` or `:`.
     pub id: String,
     /// The address or the prefix that the action is about.
+    #[serde(serialize_with = "short")]
     pub entity: Prefix,
     /// The action with its settings and its whole time.
+    #[serde(flatten)]
     pub action: Action,
     /// What became of it.
     pub outcome: Outcome,
@@ -123,6 +130,41 @@ impl LedgerEntry {
             self.reason.push('…');
         }
         Ok(self)
+    }
+}
+
+/// The keys of an entry.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    id: String,
+    entity: Prefix,
+    action: Word,
+    #[serde(alias = "class")]
+    service_class: Option<ServiceClass>,
+    #[serde(alias = "how")]
+    inspection: Option<Inspection>,
+    bytes_per_second: Option<u64>,
+    burst: Option<u64>,
+    ttl_s: Option<u32>,
+    outcome: Outcome,
+    rest_s: Option<f64>,
+    #[serde(default)]
+    reason: String,
+    guard: Option<String>,
+    policy: Option<String>,
+}
+
+impl TryFrom<Raw> for LedgerEntry {
+    type Error = serde_json::Error;
+
+    fn try_from(raw: Raw) -> std::result::Result<Self, serde_json::Error> {
+        let Raw { action, service_class, inspection, bytes_per_second, burst, ttl_s, .. } = raw;
+        let action =
+            RawAction { action, service_class, inspection, bytes_per_second, burst, ttl_s }.action()?;
+        let entry = Self::new(raw.id, raw.entity, action, raw.outcome, raw.reason);
+        let rest_s = raw.rest_s.unwrap_or(entry.rest_s);
+        Ok(Self { rest_s, guard: raw.guard, policy: raw.policy, ..entry })
     }
 }
 

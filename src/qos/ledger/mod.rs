@@ -17,6 +17,8 @@ mod time;
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use self::file::Store;
 use super::policy::prefix::Prefix;
 #[cfg(doc)]
@@ -36,7 +38,7 @@ pub use state::LedgerState;
 const MAX_SENTENCES: usize = 1000;
 
 /// What a [`Ledger`] counted since it was opened.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LedgerCounts {
     /// Last lines without an end, from a program that stopped while it wrote, which were cut off.

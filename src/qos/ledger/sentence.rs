@@ -1,5 +1,7 @@
 //! One record in words.
 
+use std::fmt;
+
 use super::outcome::Outcome;
 use super::record::LedgerRecord;
 use super::time;
@@ -19,4 +21,11 @@ pub(super) fn of(record: &LedgerRecord) -> String {
     let reason = record.reason.trim_end_matches('.');
     let reason = if reason.is_empty() { String::new() } else { format!(" Reason: {reason}.") };
     format!("{time}: {entity}: {happened}.{reason}")
+}
+
+impl fmt::Display for LedgerRecord {
+    /// One sentence about what happened, and the reason.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&of(self))
+    }
 }

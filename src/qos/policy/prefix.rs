@@ -100,6 +100,13 @@ impl Prefix {
     }
 }
 
+impl From<IpAddr> for Prefix {
+    /// The prefix of one address.
+    fn from(address: IpAddr) -> Self {
+        Self(IpNet::from(address.to_canonical()))
+    }
+}
+
 impl FromStr for Prefix {
     type Err = Error;
 
