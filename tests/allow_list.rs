@@ -129,7 +129,7 @@ fn what_is_allowed_is_found_in_every_form() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn edits_of_any_layout_change_the_list_and_keep_the_comments(

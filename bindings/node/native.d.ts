@@ -150,6 +150,8 @@ export interface StreamSettings {
     scanFailed?: number
     /** Connections per second to one host that get no reply, over 10 s; default: 10. */
     unansweredPerS?: number
+    /** UDP flows per second to one host that get no reply, over 10 s; default: 50. */
+    unansweredUdpPerS?: number
     /** Packets per second to one host, over 10 s; default: 20,000. */
     packetsPerS?: number
     /** Flows per second to one host, over 10 s; default: 1,000. */
@@ -162,6 +164,8 @@ export interface StreamSettings {
     beaconScore?: number
     /** Connections of a pair before its regularity counts, 4 to 64; default: 12. */
     beaconConnections?: number
+    /** Bytes to one host of the Internet within an hour, ten times as many as from it; default: 10^9. */
+    uploadBytes?: number
   }
   /** When incidents open and close. */
   incidents?: {
@@ -173,6 +177,8 @@ export interface StreamSettings {
     anomalies?: number
     /** Number of last records of a source that count, 1 to 32; default: 20. */
     anomaliesOf?: number
+    /** Sources of as many anomalies to one host from which on they are one incident about this host, 2 to 20; default: 4. */
+    anomalySources?: number
     /** Seconds without evidence after which an incident closes; default: 60. */
     closeAfterS?: number
     /** Seconds after its end in which new evidence continues an incident; default: 300. */
@@ -229,7 +235,9 @@ export interface Parties {
 /** One attack on the network: all its records together. Times are RFC 3339. */
 export interface Incident {
   id: string
-  kind: 'port_scan' | 'host_scan' | 'syn_flood' | 'flood' | 'brute_force' | 'beacon' | 'anomaly'
+  kind:
+    | 'port_scan' | 'host_scan' | 'syn_flood' | 'flood' | 'brute_force' | 'beacon' | 'exfiltration' | 'distributed_anomaly'
+    | 'anomaly'
   direction: 'inbound' | 'outbound' | 'internal' | 'external'
   attackers: Parties
   victims: Parties
@@ -239,18 +247,117 @@ export interface Incident {
   updated: string
   acted: string | null
   closed: string | null
+  /** Id of the incident that explains its anomalies, for an incident that closed for this reason. */
+  mergedInto: string | null
   flows: number
   family: string | null
   action: string
   rule: string
   dryRun: boolean
   reasons: Array<string>
+  /** The numbers of these reasons, with the limits that they passed. */
+  measurements: Array<{ name: string, value: number, limit?: number }>
   evidence: Array<Record<string, number | string | null>>
+}
+
+/** What a detector reported; an incident is one. */
+export interface DetectedEvent {
+  /** The kind that the detector reported. */
+  kind?: string
+  /** When it was reported, in seconds or as text in RFC 3339. */
+  opened: number | string
+  /** When it ended, at least `opened`; absent if it is still open. */
+  closed?: number | string | null
+  /** Addresses, prefixes or names of the attackers, if the detector names them. */
+  attackers?: ReadonlyArray<string> | Parties
+  /** Addresses, prefixes or names of the victims, if the detector names them. */
+  victims?: ReadonlyArray<string> | Parties
+  /** What distinguishes it from others; of several detections with one id only the last counts. */
+  id?: string
+}
+
+/** How long the work of a stream on one record took. */
+export interface Latency {
+  /** Records that were measured. */
+  records: number
+  /** Median, 99 % quantile and maximum in seconds; 0 without records. */
+  p50S: number
+  p99S: number
+  maxS: number
 }
 
 /** An incident as it was after a change. */
 export interface IncidentEvent extends Incident {
   event: 'opened' | 'updated' | 'closed'
+}
+
+/** What a decision does about an address, with the settings of the action. */
+export interface LedgerAction {
+  action: 'allow' | 'prioritize' | 'deprioritize' | 'rate_limit' | 'inspect' | 'drop' | 'isolate'
+  /** Seconds that the action lasts, 1 to 86,400. */
+  ttlS?: number
+  bytesPerSecond?: number
+  burst?: number
+  /** How traffic reaches the inspector. */
+  how?: 'mirror' | 'queue' | 'redirect'
+  /** Service class, such as `telephony`. */
+  class?: string
+}
+
+/** One outcome of one decision, before it is written to a ledger. */
+export interface LedgerEntry extends LedgerAction {
+  /** Id of the decision or the incident. */
+  id: string
+  /** Address or prefix. */
+  entity: string
+  outcome: 'applied' | 'dry_run' | 'skipped' | 'failed' | 'revoked' | 'expired'
+  /** Seconds until it expires; default: `ttlS`. */
+  restS?: number
+  reason?: string
+  /** Digest of the guard. */
+  guard?: string
+  /** Digest of the policy. */
+  policy?: string
+}
+
+/** One line of a ledger. */
+export interface LedgerRecord extends LedgerEntry {
+  /** Number of the line over all files, from 0. */
+  seq: number
+  /** SHA-256 of the line before. */
+  previous: string
+  /** Time that the writer gave, in RFC 3339. */
+  time: string
+  /** Microseconds that the clock of the ledger has moved since its first record. */
+  elapsedUs: number
+  restS: number
+  reason: string
+  /** In lines that repeat a live decision at the start of a file: when it was started or renewed. */
+  since?: string
+}
+
+/** A decision whose time is not over. */
+export interface LiveDecision extends LedgerAction {
+  id: string
+  entity: string
+  outcome: 'applied' | 'dry_run'
+  reason: string
+  guard?: string
+  policy?: string
+  /** When it was last started or renewed, in RFC 3339. */
+  since: string
+  /** Seconds until it expires. */
+  restS: number
+}
+
+/** What is live about one entity. */
+export interface LiveEntity extends LedgerAction {
+  entity: string
+  /** The longest rest of its live decisions, in seconds. */
+  restS: number
+  outcome: 'applied' | 'dry_run'
+  /** The ids of its live decisions. */
+  ids: Array<string>
 }
 
 /**
@@ -548,6 +655,49 @@ export declare class GuardExplanation {
   reasons(row: number, n: number): Array<Reason>
 }
 
+/**
+ * A file of JSON lines with one line for each outcome of each decision, which is only ever appended to.
+ *
+ * Each line contains the SHA-256 of the line before it, so an edited, removed or inserted line is found when the file is read. A
+ * line without an end, from a program that stopped while it wrote, is cut off and counted. Several programs may use one ledger.
+ * All times are seconds since the epoch.
+ */
+export declare class Ledger {
+  /**
+   * Opens a ledger, and creates it where there is none, unless it is opened for reading only. Throws `corrupt_artifact` for a
+   * line that was edited, removed or inserted and for a file of another program, and `io`.
+   */
+  constructor(path: string, options?: LedgerOptions)
+  /** The live decisions, by entity and id. */
+  live(): Array<LiveDecision>
+  /** The entities with live decisions: the strictest action and the longest rest of each. */
+  entities(): Array<LiveEntity>
+  /** All lines about one decision as sentences. */
+  explain(id: string): Array<string>
+  /** Writes one outcome, and returns the number of its line. */
+  record(entry: LedgerEntry, time: number): number
+  /** Ends the decisions whose time is over, and returns their number. */
+  expire(now: number): number
+  /** Ends the live decisions whose entity has an address in common with a prefix, and returns their ids. */
+  revoke(prefix: string, reason: string, time: number): Array<string>
+  /** Ends the live decisions with an id, and returns their number. */
+  delete(id: string, reason: string, time: number): number
+  /** Reads what other programs have written. */
+  refresh(): void
+  /** The records of all files of the ledger, from the oldest on. */
+  records(): Array<LedgerRecord>
+  /** Each record as a line of JSON: a Network Remediation Activity of OCSF. */
+  toOcsf(): Array<string>
+  /** Number of decisions: live ones, and ended ones. */
+  get decisions(): number
+  /** How many decisions ended, by their outcome. */
+  get ended(): { skipped: number, failed: number, revoked: number, expired: number }
+  /** What was counted since the ledger was opened: lines without an end that were cut off, and decisions beyond `maxLive`. */
+  get counts(): { tornLines: number, tornBytes: number, overLimit: number }
+  /** The number of lines over all files, and the SHA-256 of the last one. */
+  get head(): { lines: number, hash: string }
+}
+
 /** The action for each severity, rules for some traffic, and addresses that are never acted on. Validated; immutable. */
 export declare class Policy {
   /** The policy that a guard has unless it is given another; a dry run. */
@@ -573,6 +723,8 @@ export declare class Policy {
   get dryRun(): boolean
   /** The same policy with dry run switched on or off. */
   withDryRun(dryRun: boolean): Policy
+  /** The first prefix of the allow-list that has an address in common with an address or a prefix; `null` where there is none. */
+  allowedBy(entity: string): string | null
   /** A policy from an object with the fields of a policy file. Throws `policy` naming the field. */
   static fromObject(fields: PolicyFields): Policy
   /** The fields of the policy file, every default filled in. */
@@ -717,6 +869,8 @@ export declare class Stream {
   get state(): StreamState
   /** Records, anomalies, incidents, and records that were late or had a wrong time. */
   get counts(): StreamCounts
+  /** How long its work on one record took. */
+  get latency(): Latency
   /** The watermark, in seconds since the epoch; `null` before the first record. */
   get watermark(): number | null
   /** The guard that assesses; `null` while there is none. */
@@ -1040,20 +1194,6 @@ export interface Delay {
   max: number
 }
 
-/** What a detector reported, such as an incident. */
-export interface DetectedEvent {
-  /** The kind that the detector reported. */
-  kind?: string
-  /** When it was reported, in seconds. */
-  opened: number
-  /** When it ended, at least `opened`; absent if it is still open. */
-  closed?: number | null
-  /** Addresses, prefixes or names of the attackers, if the detector names them. */
-  attackers?: Array<string>
-  /** Addresses, prefixes or names of the victims, if the detector names them. */
-  victims?: Array<string>
-}
-
 /** What is wrong with a device during an event of `simulateDevices`. */
 export type DeviceAnomaly = 'latency_spike' | 'loss_burst' | 'error_storm' | 'traffic_surge'
 
@@ -1159,12 +1299,13 @@ export interface EvaluateOptions {
  *
  * A detection matches an event if their times overlap, where the event lasts `toleranceS` longer, and if they agree on a
  * host: both name the same attacker or the same victim, or one of them names no host. An address agrees with a prefix that
- * contains it. The kinds need not be equal. Range-based recall and precision follow Tatbul et al. (2018) with a flat
+ * contains it. The kinds need not be equal. Changes of incidents are detections: of several with one id, only the last counts.
+ * Range-based recall and precision follow Tatbul et al. (2018) with a flat
  * bias and the cardinality factor 1 / x.
  *
  * Throws `invalid_argument` for an event or a period that ends before it starts, and for an option outside its range.
  */
-export declare function eventMetrics(events: ReadonlyArray<TrueEvent>, detections: ReadonlyArray<DetectedEvent>, start: number, end: number, options?: EventMetricsOptions): EventMetrics
+export declare function eventMetrics(events: ReadonlyArray<TrueEvent>, detections: ReadonlyArray<DetectedEvent | Incident>, start: number, end: number, options?: EventMetricsOptions): EventMetrics
 
 /** What `eventMetrics` measured. */
 export interface EventMetrics {
@@ -1217,6 +1358,15 @@ export interface Explanation {
   /** The scores in 64 bits; `score` rounds them to 32. */
   scores: Float64Array
 }
+
+/**
+ * Writes a change of an incident in the format of another system, as one line without a line break at its end: a Detection
+ * Finding of OCSF 1.5, a document of the Elastic Common Schema, a line of the Common Event Format, or the keys of the event in
+ * snake case.
+ *
+ * Throws `invalid_argument` for an event that lacks keys, and for an unknown format.
+ */
+export declare function exportIncident(event: IncidentEvent, format: 'json' | 'ocsf' | 'ecs' | 'cef'): string
 
 /** Bounds of the memory for exporters; every table has a cap, an eviction rule and a counter. */
 export interface ExportLimits {
@@ -1385,7 +1535,10 @@ export interface GuardOptions {
   falsePositiveRate?: number
   /** Another rule that chooses the threshold, instead of `falsePositiveRate`. */
   threshold?: ThresholdRule
-  /** What records are given of the records before them; default: nothing. */
+  /**
+   * What records are given of the records before them; default: with the detector `'auto'` the context that suits the
+   * columns, and none with others. `[]` is none.
+   */
   context?: ContextOptions | ReadonlyArray<ContextOptions>
   /** How raw columns become features. */
   featurizer?: FeaturizerOptions
@@ -1421,6 +1574,14 @@ export interface ImportOptions {
   /** A value that is missing, like NaN: the parameter `missing` of an XGBoost classifier. Default: NaN alone. */
   missing?: number
 }
+
+/**
+ * The last state of each incident as a table for people, the most severe first: two lines for each, with the time of its
+ * onset, who attacks whom, the action and the strongest reason.
+ *
+ * Throws `invalid_argument` for an event that lacks keys.
+ */
+export declare function incidentTable(events: ReadonlyArray<IncidentEvent>): string
 
 /** Where a share lies, at 95 %. */
 export interface Interval {
@@ -1491,6 +1652,18 @@ export interface LeakAudit {
   level: number
   /** Every feature column, the highest AUC by value first. */
   features: Array<FeatureAuc>
+}
+
+/** How a ledger is opened. */
+export interface LedgerOptions {
+  /** Whether nothing is written; default: false. */
+  readOnly?: boolean
+  /** Size in bytes at which a file is finished and a new one starts; default: 64 MiB. */
+  maxFileBytes?: number
+  /** Maximum number of live decisions; default: 100,000. One beyond it has the outcome `skipped`. */
+  maxLive?: number
+  /** Whether each write waits until the disk has it; default: false. */
+  sync?: boolean
 }
 
 /** How a table is taken to another schema. */

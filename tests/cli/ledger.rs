@@ -79,11 +79,12 @@ fn an_incident_is_a_dry_run_in_the_ledger_until_an_operator_allows_its_host() {
 fn decisions_expire_by_the_watermark_of_the_stream() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();
-    // One more record, an hour after the scan.
-    let later = scan(1..2).replace("1700000000.01", "1700003600.0").replace("10.0.0.66", "10.0.0.9");
-    fs::write(at.join("scan.jsonl"), scan(1..500) + &later).unwrap();
-    let second = scan(2..3).replace("1700000000.02", "1700003700.0").replace("10.0.0.66", "10.0.0.9");
-    fs::write(at.join("scan.jsonl"), scan(1..500) + &later + &second).unwrap();
+    // Another host goes on for 20 minutes after the scan.
+    let later = (1..60).map(|n| {
+        let time = format!("{}.0", 1_700_000_005 + 20 * n);
+        scan(1..2).replace("1700000000.01", &time).replace("10.0.0.66", "10.0.0.9")
+    });
+    fs::write(at.join("scan.jsonl"), scan(1..500) + &later.collect::<String>()).unwrap();
     ok(at, &["watch", "scan.jsonl", "--ledger", "ledger.jsonl"], b"");
     assert_eq!(decisions(at, &["list"]), "");
     let all = lines(&decisions(at, &["list", "--all", "--json"]));

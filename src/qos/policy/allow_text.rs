@@ -29,9 +29,10 @@ pub(super) fn added(text: &str, prefix: Prefix) -> Option<String> {
         Found::List(list, values) => {
             let end = values.last().map_or(list.start + 1, |(span, _)| span.end);
             let (head, tail, close) = (&text[..end], &text[end..list.end - 1], &text[list.end - 1..]);
-            let has_comma = values.is_empty() || comma(tail).is_some();
-            let separator = if has_comma { "" } else { "," };
-            if let Some(at) = tail.rfind('\n') {
+            let comma = comma(tail);
+            let separator = if values.is_empty() || comma.is_some() { "" } else { "," };
+            // The last line of the list, where its comma is not in it.
+            if let Some(at) = tail.rfind('\n').filter(|at| comma.is_none_or(|comma| comma < *at)) {
                 let line_break = if tail[..at].ends_with('\r') { "\r\n" } else { "\n" };
                 let (comments, before_close) = tail.split_at(at + 1);
                 let indent = indent(text, &values);
