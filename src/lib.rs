@@ -50,6 +50,7 @@ mod artifact;
 mod bits;
 mod check;
 mod error;
+mod export;
 mod folds;
 mod nn;
 mod parallel;

@@ -4,7 +4,7 @@ import type { Transform } from 'node:stream'
 
 import { Detector } from './native'
 import type {
-  Assessment, Decision, Explanation, Findings, FlowRecord, GuardExplanation, IncidentEvent, RecipeOptions, Schema, Table, TableRow,
+  Assessment, Decision, Explanation, Findings, FlowRecord, GuardExplanation, IncidentEvent, LedgerRecord, RecipeOptions, Schema, Table, TableRow,
 } from './native'
 
 export * from './native'
@@ -54,6 +54,8 @@ declare module './native' {
     findings(flows: Flows, assessment: Assessment, n: number, options: Cancellable): Promise<Findings>
   }
   interface GuardExplanation extends Shown {}
+  /** One record per line of the ledger. */
+  interface Ledger extends Shown, Iterable<LedgerRecord> {}
   interface Policy extends Shown {}
   interface Schema extends Shown {}
   interface Series extends Shown {}

@@ -257,7 +257,7 @@ for (const [name, value] of Object.entries(native)) {
 }
 
 const {
-  Assessment, Collector, Detector, FittedDetector, Follower, Guard, GuardExplanation, Plan, Policy, Schema, Series, Split,
+  Assessment, Collector, Detector, FittedDetector, Follower, Guard, GuardExplanation, Ledger, Plan, Policy, Schema, Series, Split,
   Stream, StreamUpdate, Table, TableReader, TreeEnsemble, calibrationError, distinct, evaluate, eventMetrics, exportIncident,
   follow, incidentTable, leakAudit, open, plan, read, readCsv, readExports, readIpc, readJsonl, readParquet, readSeries, simulate,
   simulateDevices, simulateTraffic, vusPr,
@@ -352,6 +352,9 @@ for (const [name, value] of Object.entries({ events, transform })) {
 const decisions = once(function () {
   return lazyArray(this.length, (row) => this.decision(row), 'Decisions')
 }, Array.isArray)
+Object.defineProperty(Ledger.prototype, Symbol.iterator, {
+  value() { return this.records()[Symbol.iterator]() }, configurable: true, writable: true,
+})
 Object.defineProperties(Assessment.prototype, {
   decisions: { get: decisions, configurable: true },
   [Symbol.iterator]: { value() { return this.decisions[Symbol.iterator]() }, configurable: true, writable: true },
@@ -385,6 +388,7 @@ module.exports = {
   HalfSpaceTrees,
   IsolationForest,
   Kitsune,
+  Ledger,
   LogisticRegression,
   MixtureOfExperts,
   NeuralClassifier,

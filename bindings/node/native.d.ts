@@ -150,6 +150,8 @@ export interface StreamSettings {
     scanFailed?: number
     /** Connections per second to one host that get no reply, over 10 s; default: 10. */
     unansweredPerS?: number
+    /** UDP flows per second to one host that get no reply, over 10 s; default: 50. */
+    unansweredUdpPerS?: number
     /** Packets per second to one host, over 10 s; default: 20,000. */
     packetsPerS?: number
     /** Flows per second to one host, over 10 s; default: 1,000. */
@@ -162,6 +164,8 @@ export interface StreamSettings {
     beaconScore?: number
     /** Connections of a pair before its regularity counts, 4 to 64; default: 12. */
     beaconConnections?: number
+    /** Bytes to one host of the Internet within an hour, ten times as many as from it; default: 10^9. */
+    uploadBytes?: number
   }
   /** When incidents open and close. */
   incidents?: {
@@ -173,6 +177,8 @@ export interface StreamSettings {
     anomalies?: number
     /** Number of last records of a source that count, 1 to 32; default: 20. */
     anomaliesOf?: number
+    /** Sources of as many anomalies to one host from which on they are one incident about this host, 2 to 20; default: 4. */
+    anomalySources?: number
     /** Seconds without evidence after which an incident closes; default: 60. */
     closeAfterS?: number
     /** Seconds after its end in which new evidence continues an incident; default: 300. */
@@ -229,7 +235,9 @@ export interface Parties {
 /** One attack on the network: all its records together. Times are RFC 3339. */
 export interface Incident {
   id: string
-  kind: 'port_scan' | 'host_scan' | 'syn_flood' | 'flood' | 'brute_force' | 'beacon' | 'anomaly'
+  kind:
+    | 'port_scan' | 'host_scan' | 'syn_flood' | 'flood' | 'brute_force' | 'beacon' | 'exfiltration' | 'distributed_anomaly'
+    | 'anomaly'
   direction: 'inbound' | 'outbound' | 'internal' | 'external'
   attackers: Parties
   victims: Parties
@@ -239,13 +247,43 @@ export interface Incident {
   updated: string
   acted: string | null
   closed: string | null
+  /** Id of the incident that explains its anomalies, for an incident that closed for this reason. */
+  mergedInto: string | null
   flows: number
   family: string | null
   action: string
   rule: string
   dryRun: boolean
   reasons: Array<string>
+  /** The numbers of these reasons, with the limits that they passed. */
+  measurements: Array<{ name: string, value: number, limit?: number }>
   evidence: Array<Record<string, number | string | null>>
+}
+
+/** What a detector reported; an incident is one. */
+export interface DetectedEvent {
+  /** The kind that the detector reported. */
+  kind?: string
+  /** When it was reported, in seconds or as text in RFC 3339. */
+  opened: number | string
+  /** When it ended, at least `opened`; absent if it is still open. */
+  closed?: number | string | null
+  /** Addresses, prefixes or names of the attackers, if the detector names them. */
+  attackers?: ReadonlyArray<string> | Parties
+  /** Addresses, prefixes or names of the victims, if the detector names them. */
+  victims?: ReadonlyArray<string> | Parties
+  /** What distinguishes it from others; of several detections with one id only the last counts. */
+  id?: string
+}
+
+/** How long the work of a stream on one record took. */
+export interface Latency {
+  /** Records that were measured. */
+  records: number
+  /** Median, 99 % quantile and maximum in seconds; 0 without records. */
+  p50S: number
+  p99S: number
+  maxS: number
 }
 
 /** One action about one source; `guard.proposals` makes it, and `plan` takes it. */
@@ -342,6 +380,75 @@ export interface Rendered {
 /** An incident as it was after a change. */
 export interface IncidentEvent extends Incident {
   event: 'opened' | 'updated' | 'closed'
+}
+
+/** What a decision does about an address, with the settings of the action. */
+export interface LedgerAction {
+  action: 'allow' | 'prioritize' | 'deprioritize' | 'rate_limit' | 'inspect' | 'drop' | 'isolate'
+  /** Seconds that the action lasts, 1 to 86,400. */
+  ttlS?: number
+  bytesPerSecond?: number
+  burst?: number
+  /** How traffic reaches the inspector. */
+  how?: 'mirror' | 'queue' | 'redirect'
+  /** Service class, such as `telephony`. */
+  class?: string
+}
+
+/** One outcome of one decision, before it is written to a ledger. */
+export interface LedgerEntry extends LedgerAction {
+  /** Id of the decision or the incident. */
+  id: string
+  /** Address or prefix. */
+  entity: string
+  outcome: 'applied' | 'dry_run' | 'skipped' | 'failed' | 'revoked' | 'expired'
+  /** Seconds until it expires; default: `ttlS`. */
+  restS?: number
+  reason?: string
+  /** Digest of the guard. */
+  guard?: string
+  /** Digest of the policy. */
+  policy?: string
+}
+
+/** One line of a ledger. */
+export interface LedgerRecord extends LedgerEntry {
+  /** Number of the line over all files, from 0. */
+  seq: number
+  /** SHA-256 of the line before. */
+  previous: string
+  /** Time that the writer gave, in RFC 3339. */
+  time: string
+  /** Microseconds that the clock of the ledger has moved since its first record. */
+  elapsedUs: number
+  restS: number
+  reason: string
+  /** In lines that repeat a live decision at the start of a file: when it was started or renewed. */
+  since?: string
+}
+
+/** A decision whose time is not over. */
+export interface LiveDecision extends LedgerAction {
+  id: string
+  entity: string
+  outcome: 'applied' | 'dry_run'
+  reason: string
+  guard?: string
+  policy?: string
+  /** When it was last started or renewed, in RFC 3339. */
+  since: string
+  /** Seconds until it expires. */
+  restS: number
+}
+
+/** What is live about one entity. */
+export interface LiveEntity extends LedgerAction {
+  entity: string
+  /** The longest rest of its live decisions, in seconds. */
+  restS: number
+  outcome: 'applied' | 'dry_run'
+  /** The ids of its live decisions. */
+  ids: Array<string>
 }
 
 /**
@@ -834,6 +941,8 @@ export declare class Stream {
   get state(): StreamState
   /** Records, anomalies, incidents, and records that were late or had a wrong time. */
   get counts(): StreamCounts
+  /** How long its work on one record took. */
+  get latency(): Latency
   /** The watermark, in seconds since the epoch; `null` before the first record. */
   get watermark(): number | null
   /** The guard that assesses; `null` while there is none. */
@@ -1157,20 +1266,6 @@ export interface Delay {
   max: number
 }
 
-/** What a detector reported, such as an incident. */
-export interface DetectedEvent {
-  /** The kind that the detector reported. */
-  kind?: string
-  /** When it was reported, in seconds. */
-  opened: number
-  /** When it ended, at least `opened`; absent if it is still open. */
-  closed?: number | null
-  /** Addresses, prefixes or names of the attackers, if the detector names them. */
-  attackers?: Array<string>
-  /** Addresses, prefixes or names of the victims, if the detector names them. */
-  victims?: Array<string>
-}
-
 /** What is wrong with a device during an event of `simulateDevices`. */
 export type DeviceAnomaly = 'latency_spike' | 'loss_burst' | 'error_storm' | 'traffic_surge'
 
@@ -1276,12 +1371,13 @@ export interface EvaluateOptions {
  *
  * A detection matches an event if their times overlap, where the event lasts `toleranceS` longer, and if they agree on a
  * host: both name the same attacker or the same victim, or one of them names no host. An address agrees with a prefix that
- * contains it. The kinds need not be equal. Range-based recall and precision follow Tatbul et al. (2018) with a flat
+ * contains it. The kinds need not be equal. Changes of incidents are detections: of several with one id, only the last counts.
+ * Range-based recall and precision follow Tatbul et al. (2018) with a flat
  * bias and the cardinality factor 1 / x.
  *
  * Throws `invalid_argument` for an event or a period that ends before it starts, and for an option outside its range.
  */
-export declare function eventMetrics(events: ReadonlyArray<TrueEvent>, detections: ReadonlyArray<DetectedEvent>, start: number, end: number, options?: EventMetricsOptions): EventMetrics
+export declare function eventMetrics(events: ReadonlyArray<TrueEvent>, detections: ReadonlyArray<DetectedEvent | Incident>, start: number, end: number, options?: EventMetricsOptions): EventMetrics
 
 /** What `eventMetrics` measured. */
 export interface EventMetrics {
@@ -1334,6 +1430,15 @@ export interface Explanation {
   /** The scores in 64 bits; `score` rounds them to 32. */
   scores: Float64Array
 }
+
+/**
+ * Writes a change of an incident in the format of another system, as one line without a line break at its end: a Detection
+ * Finding of OCSF 1.5, a document of the Elastic Common Schema, a line of the Common Event Format, or the keys of the event in
+ * snake case.
+ *
+ * Throws `invalid_argument` for an event that lacks keys, and for an unknown format.
+ */
+export declare function exportIncident(event: IncidentEvent, format: 'json' | 'ocsf' | 'ecs' | 'cef'): string
 
 /** Bounds of the memory for exporters; every table has a cap, an eviction rule and a counter. */
 export interface ExportLimits {
@@ -1502,7 +1607,10 @@ export interface GuardOptions {
   falsePositiveRate?: number
   /** Another rule that chooses the threshold, instead of `falsePositiveRate`. */
   threshold?: ThresholdRule
-  /** What records are given of the records before them; default: nothing. */
+  /**
+   * What records are given of the records before them; default: with the detector `'auto'` the context that suits the
+   * columns, and none with others. `[]` is none.
+   */
   context?: ContextOptions | ReadonlyArray<ContextOptions>
   /** How raw columns become features. */
   featurizer?: FeaturizerOptions
@@ -1538,6 +1646,14 @@ export interface ImportOptions {
   /** A value that is missing, like NaN: the parameter `missing` of an XGBoost classifier. Default: NaN alone. */
   missing?: number
 }
+
+/**
+ * The last state of each incident as a table for people, the most severe first: two lines for each, with the time of its
+ * onset, attackers and victims, the action and the strongest reason.
+ *
+ * Throws `invalid_argument` for an event that lacks keys.
+ */
+export declare function incidentTable(events: ReadonlyArray<IncidentEvent>): string
 
 /** Where a share lies, at 95 %. */
 export interface Interval {

@@ -60,6 +60,9 @@ impl Error {
             Self::CorruptArtifact { path, reason } => {
                 json!({ "file": path.display().to_string(), "reason": reason })
             }
+            Self::BrokenLedger { path, seq, reason } => {
+                json!({ "file": path.display().to_string(), "seq": seq, "reason": reason })
+            }
             Self::Diverged { stage, step, what, layer } => {
                 json!({ "stage": stage, "step": step, "what": what, "layer": layer })
             }

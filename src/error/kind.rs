@@ -21,7 +21,7 @@ pub enum ErrorKind {
     InsufficientData,
     /// The file was written by a newer release.
     IncompatibleFormat,
-    /// The file is not an intact guard or detector.
+    /// The file is not an intact guard, detector, checkpoint or ledger.
     CorruptArtifact,
     /// A QoS policy does not validate.
     Policy,

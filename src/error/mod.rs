@@ -163,11 +163,21 @@ pub enum Error {
         /// Newest format version that this release reads.
         supported: u32,
     },
-    /// The file is not an intact guard or detector.
+    /// The file is not an intact guard, detector, checkpoint or ledger.
     #[error("{}: not intact: {reason}", path.display())]
     CorruptArtifact {
         /// The file.
         path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A line of a ledger was edited, removed or inserted.
+    #[error("{}: the chain is broken at line {seq} of the ledger: {reason}", path.display())]
+    BrokenLedger {
+        /// The file.
+        path: PathBuf,
+        /// Number of the line in the ledger, over all its files, from 0.
+        seq: u64,
         /// What is wrong.
         reason: String,
     },
@@ -264,7 +274,7 @@ impl Error {
             | Self::TooManyRejected { .. } => ErrorKind::BadRecord,
             Self::InsufficientData { .. } => ErrorKind::InsufficientData,
             Self::FormatTooNew { .. } => ErrorKind::IncompatibleFormat,
-            Self::CorruptArtifact { .. } => ErrorKind::CorruptArtifact,
+            Self::CorruptArtifact { .. } | Self::BrokenLedger { .. } => ErrorKind::CorruptArtifact,
             Self::Policy { .. } => ErrorKind::Policy,
             Self::Io { .. } => ErrorKind::Io,
             Self::Unsupported { .. } => ErrorKind::Unsupported,

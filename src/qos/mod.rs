@@ -20,6 +20,7 @@
 mod action;
 mod columns;
 mod decision;
+mod ledger;
 mod plan;
 mod policy;
 mod recommend;
@@ -31,6 +32,10 @@ pub(crate) use columns::to_arrow;
 pub use action::{Action, Inspection};
 pub use columns::DecisionColumn;
 pub use decision::Decision;
+pub use ledger::{
+    EndedCounts, Ledger, LedgerConfig, LedgerCounts, LedgerEntry, LedgerRecord, LedgerRecords, LedgerState,
+    LiveDecision, LiveEntity, Outcome,
+};
 pub use plan::{
     Plan, PlanConfig, PlanEntry, PlanKey, Proposal, Proposals, SkippedDecision, Unplanned, read_time,
 };

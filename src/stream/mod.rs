@@ -12,6 +12,7 @@ mod incident;
 mod latency;
 mod merge;
 mod pairs;
+mod recorder;
 mod records;
 mod run;
 mod signals;
@@ -27,6 +28,7 @@ pub use incident::{
 };
 pub use latency::Latency;
 pub use merge::MergedReader;
+pub use recorder::IncidentRecorder;
 pub use run::Stream;
 pub use table::IncidentTable;
 pub use update::{StreamCounts, StreamState, Update};

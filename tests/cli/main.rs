@@ -4,6 +4,7 @@
 mod command;
 mod inputs;
 mod interrupts;
+mod ledger;
 mod messages;
 mod outputs;
 mod pipeline;

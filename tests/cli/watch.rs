@@ -10,7 +10,7 @@ use crate::command::{fails, ok, run};
 use crate::public_data;
 
 /// Lines of `flow_detail` of a source that tries ports of a host, from the first port up to the last.
-fn scan(ports: std::ops::Range<u32>) -> String {
+pub(crate) fn scan(ports: std::ops::Range<u32>) -> String {
     let record = |port: u32| {
         let record = json!({
             "time": 1_700_000_000.0 + f64::from(port) * 0.01, "src_ip": "10.0.0.66", "dst_ip": "10.0.0.7",

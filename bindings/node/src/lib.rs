@@ -25,6 +25,7 @@ pub mod guard;
 pub mod incidents;
 
 pub mod job;
+pub mod ledger;
 pub mod plan;
 pub mod policy;
 #[cfg(feature = "panic-probe")]

@@ -87,6 +87,13 @@ impl Policy {
         self.inner.clone().with_dry_run(dry_run).into()
     }
 
+    /// The first prefix of the allow-list that has an address in common with an address or a prefix; `null` where there is none.
+    #[napi(catch_unwind)]
+    pub fn allowed_by(&self, entity: String) -> Result<Option<String>> {
+        let entity = entity.parse().map_err(|error| into_js_err(&error))?;
+        Ok(self.inner.allowed_by(entity).map(|prefix| prefix.to_string()))
+    }
+
     /// A policy from an object with the fields of a policy file. Throws `policy` naming the field.
     #[napi(catch_unwind)]
     pub fn from_object(#[napi(ts_arg_type = "PolicyFields")] fields: Value) -> Result<Self> {

@@ -381,3 +381,72 @@ export interface Rendered {
 export interface IncidentEvent extends Incident {
   event: 'opened' | 'updated' | 'closed'
 }
+
+/** What a decision does about an address, with the settings of the action. */
+export interface LedgerAction {
+  action: 'allow' | 'prioritize' | 'deprioritize' | 'rate_limit' | 'inspect' | 'drop' | 'isolate'
+  /** Seconds that the action lasts, 1 to 86,400. */
+  ttlS?: number
+  bytesPerSecond?: number
+  burst?: number
+  /** How traffic reaches the inspector. */
+  how?: 'mirror' | 'queue' | 'redirect'
+  /** Service class, such as `telephony`. */
+  class?: string
+}
+
+/** One outcome of one decision, before it is written to a ledger. */
+export interface LedgerEntry extends LedgerAction {
+  /** Id of the decision or the incident. */
+  id: string
+  /** Address or prefix. */
+  entity: string
+  outcome: 'applied' | 'dry_run' | 'skipped' | 'failed' | 'revoked' | 'expired'
+  /** Seconds until it expires; default: `ttlS`. */
+  restS?: number
+  reason?: string
+  /** Digest of the guard. */
+  guard?: string
+  /** Digest of the policy. */
+  policy?: string
+}
+
+/** One line of a ledger. */
+export interface LedgerRecord extends LedgerEntry {
+  /** Number of the line over all files, from 0. */
+  seq: number
+  /** SHA-256 of the line before. */
+  previous: string
+  /** Time that the writer gave, in RFC 3339. */
+  time: string
+  /** Microseconds that the clock of the ledger has moved since its first record. */
+  elapsedUs: number
+  restS: number
+  reason: string
+  /** In lines that repeat a live decision at the start of a file: when it was started or renewed. */
+  since?: string
+}
+
+/** A decision whose time is not over. */
+export interface LiveDecision extends LedgerAction {
+  id: string
+  entity: string
+  outcome: 'applied' | 'dry_run'
+  reason: string
+  guard?: string
+  policy?: string
+  /** When it was last started or renewed, in RFC 3339. */
+  since: string
+  /** Seconds until it expires. */
+  restS: number
+}
+
+/** What is live about one entity. */
+export interface LiveEntity extends LedgerAction {
+  entity: string
+  /** The longest rest of its live decisions, in seconds. */
+  restS: number
+  outcome: 'applied' | 'dry_run'
+  /** The ids of its live decisions. */
+  ids: Array<string>
+}

@@ -1,6 +1,8 @@
 // What `console.log` shows of an instance, and what becomes of one that is sent to a worker.
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { before, test } from 'node:test'
 import { inspect } from 'node:util'
 import { Worker } from 'node:worker_threads'
@@ -33,6 +35,7 @@ before(async () => {
     Guard: [guard, /^Guard \{[^]*schema: 'flow_detail'[^]*threshold: \{[^]*realised[^]*digest: '[0-9a-f]{64}'/],
     GuardExplanation: [await guard.explain(flows), /^GuardExplanation \{[^]*length: 1000/],
     Plan: [qosguard.plan([{ id: '00000000000000a1', srcIp: '203.0.113.7', action: 'drop', ttlS: 600 }]), /^Plan \{[^]*hosts: 1[^]*action: 'drop'/],
+    Ledger: [new qosguard.Ledger(join(mkdtempSync(join(tmpdir(), 'qosguard-show-')), 'ledger.jsonl')), /^Ledger \{[^]*decisions: 0[^]*lines: 1/],
     Policy: [new Policy(), /^Policy \{[^]*dry_run: true/],
     Schema: [flows.schema, /^Schema \{[^]*'src_ip: text entity'/],
     Series: [await Series.fromTable(links, { entity: 'link', time: 'at', interval: 300 }), /^Series \{[^]*entities: \[ 'a' \]/],

@@ -17,6 +17,7 @@ mod exporters;
 mod frame;
 mod guard;
 mod incidents;
+mod ledger;
 mod plan;
 mod policy;
 mod read;
@@ -69,6 +70,8 @@ mod _core {
     use crate::guard::{Assessment, Guard, ThresholdRule};
     #[pymodule_export]
     use crate::incidents::{IncidentStream, export_incident, incident_table};
+    #[pymodule_export]
+    use crate::ledger::{Ledger, LedgerRecords};
     #[pymodule_export]
     use crate::plan::{NativePlan, plan};
     #[pymodule_export]

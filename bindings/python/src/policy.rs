@@ -92,6 +92,11 @@ impl Policy {
         Self(self.0.clone().with_dry_run(dry_run))
     }
 
+    /// The first prefix of the allow-list that has an address in common with an address or a prefix; `None` where there is none.
+    fn allowed_by(&self, py: Python<'_>, entity: &str) -> PyResult<Option<String>> {
+        forward(py, || Ok(self.0.allowed_by(entity.parse()?).map(|prefix| prefix.to_string())))
+    }
+
     /// Whether decisions are made and reported, but nothing may be changed.
     #[getter]
     fn dry_run(&self) -> bool {

@@ -43,6 +43,10 @@ pub(crate) enum Command {
     Simulate(Simulate),
     /// Show what a guard contains
     Inspect(Inspect),
+    /// List, explain, add and end the decisions of a ledger
+    Decisions(crate::decisions::Decisions),
+    /// List, check, add and remove the prefixes that a policy never acts on
+    Allowlist(crate::allowlist::Allowlist),
     /// Print a completion script
     Completions {
         /// The shell to complete in
@@ -222,6 +226,9 @@ pub(crate) struct Watch {
     /// File to continue from, where it exists, and to write the state to each 30 s and at the end
     #[arg(long, value_name = "FILE")]
     pub(crate) checkpoint: Option<PathBuf>,
+    /// Ledger to record the actions of incidents in, as dry runs; it is created where there is none
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ledger: Option<PathBuf>,
     /// Read on as the input grows, as `tail -f` does; for Zeek, EVE and other text logs
     #[arg(long)]
     pub(crate) follow: bool,

@@ -13,10 +13,11 @@ use crate::message::print_message;
 pub(crate) const CODES: &str = "\
 Exit codes:
   0  done, or what reads the output closed it
-  1  anomalies or incidents were found (assess, watch --exit-code)
+  1  anomalies or incidents were found (assess, watch --exit-code), or an address is not in the allow-list
+     (allowlist check)
   2  wrong usage, or a setting outside its range
   3  input that cannot be read as telemetry, or too little of it
-  4  a model that is not an intact guard, or of a newer release
+  4  a model or a ledger that is not intact, or of a newer release
   5  a policy that does not validate
   6  a file that cannot be read or written
   7  no records: the input is empty, or nothing in it could be decoded, such as NetFlow data without templates or a

@@ -3,8 +3,11 @@
 // `eprintln!` panics where standard error is closed; `print_message` does not.
 #![warn(clippy::print_stderr)]
 
+mod allowlist;
 mod arguments;
 mod assess;
+mod clock;
+mod decisions;
 mod evaluate;
 mod exit;
 mod flows;
@@ -55,6 +58,8 @@ fn main() -> ExitCode {
         Command::Evaluate(command) => evaluate::run(command),
         Command::Simulate(command) => simulate::run(command),
         Command::Inspect(command) => inspect::run(command),
+        Command::Decisions(command) => decisions::run(command),
+        Command::Allowlist(command) => allowlist::run(command),
         Command::Completions { shell } => generate::completions(*shell),
         Command::Man { directory } => generate::man(directory),
     });

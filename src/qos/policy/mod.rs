@@ -1,5 +1,7 @@
 //! The policy: what the file holds, and the checks that make a value of [`Policy`] safe.
 
+mod allow;
+mod allow_text;
 mod defaults;
 pub(super) mod ladder;
 mod list;

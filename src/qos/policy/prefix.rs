@@ -115,6 +115,23 @@ impl Prefix {
         Self(IpNet::V6(Ipv6Net::new_assert(address, length).trunc()))
     }
 
+    /// Whether the two have an address in common, or `other` has an IPv4 address that an address of this prefix contains
+    /// (NAT64 or 6to4), as in the allow-list.
+    pub(in crate::qos) fn overlaps(self, other: Self) -> bool {
+        let share = |a: IpNet| a.contains(&other.0) || other.0.contains(&a);
+        share(self.0) || embedded_net(self.0).is_some_and(|inner| share(IpNet::V4(inner)))
+    }
+
+    /// The address, if there is only one.
+    pub(in crate::qos) fn host(self) -> Option<IpAddr> {
+        self.is_host().then(|| self.address())
+    }
+
+    /// An address without a length, or a prefix.
+    pub(in crate::qos) fn short(self) -> String {
+        self.host().map_or_else(|| self.to_string(), |host| host.to_string())
+    }
+
     fn parse(text: &str) -> std::result::Result<Self, &'static str> {
         if has_padded_number(text) {
             return Err(PADDED);
@@ -240,6 +257,23 @@ fn embedded_ipv4(address: IpAddr) -> Option<Ipv4Addr> {
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => Some(join(high, low)),
         _ => None,
     }
+}
+
+/// The IPv4 prefix of the addresses inside NAT64 or 6to4 addresses of an IPv6 prefix.
+fn embedded_net(net: IpNet) -> Option<Ipv4Net> {
+    let IpNet::V6(net) = net else { return None };
+    let ways = [
+        (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96_u8),
+        (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16),
+    ];
+    ways.into_iter().find_map(|(start, length)| {
+        let all = Ipv6Net::new(start, length).ok()?;
+        if net.contains(&all) {
+            return Ipv4Net::new(Ipv4Addr::UNSPECIFIED, 0).ok();
+        }
+        let inner = (net.network().to_bits() >> (96 - length)) as u32;
+        all.contains(&net).then(|| Ipv4Net::new(inner.into(), (net.prefix_len() - length).min(32)).ok())?
+    })
 }
 
 /// Whether a value lies in one of the sorted, disjoint, closed ranges.

@@ -6,14 +6,9 @@ mod ecs;
 mod ocsf;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::incident::{Incident, IncidentEvent, IncidentKind};
-
-/// Name of the vendor and the product in every format.
-const PRODUCT: &str = "qosguard";
-/// Version of the product in every format.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+use crate::export::{PRODUCT, VERSION, without_nulls};
 
 /// A format of changes of incidents. Every format has one line for each change.
 ///
@@ -105,25 +100,4 @@ fn action(incident: &Incident) -> String {
 /// A time in whole milliseconds since the epoch.
 fn millis(seconds: f64) -> i64 {
     (seconds * 1e3).round() as i64
-}
-
-/// A value without the fields that are null, and without empty lists and objects.
-fn without_nulls(value: Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let fields = fields.into_iter().map(|(key, value)| (key, without_nulls(value)));
-            fields.filter(|(_, value)| !is_empty(value)).collect()
-        }
-        Value::Array(values) => values.into_iter().map(without_nulls).collect(),
-        value => value,
-    }
-}
-
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Array(values) => values.is_empty(),
-        Value::Object(fields) => fields.is_empty(),
-        _ => false,
-    }
 }

@@ -6,12 +6,11 @@ use serde_json::{Value, json};
 
 use super::attack::{self, Named};
 use super::{PRODUCT, VERSION, action, millis, name, title};
+use crate::export::OCSF_SCHEMA;
 use crate::stream::Direction;
 use crate::stream::incident::{EvidenceRecord, Incident, IncidentChange, IncidentEvent, Measurement};
 use crate::verdict::Severity;
 
-/// Version of the schema.
-const SCHEMA: &str = "1.5.0";
 /// Category, class, and the first id of the types of the class.
 const CATEGORY: u32 = 2;
 const CLASS: u32 = 2004;
@@ -52,7 +51,7 @@ pub(super) fn finding(event: &IncidentEvent) -> Value {
         "message": incident.reasons.first().map_or_else(|| title(incident), |reason| format!("{}: {reason}", title(incident))),
         "confidence_score": confidence,
         "metadata": {
-            "version": SCHEMA,
+            "version": OCSF_SCHEMA,
             "product": {"name": PRODUCT, "vendor_name": PRODUCT, "version": VERSION},
             "correlation_uid": incident.id,
         },

@@ -10,8 +10,8 @@ mod text;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use qosguard::qos::Policy;
-use qosguard::stream::{Stream, StreamConfig};
+use qosguard::qos::{Ledger, LedgerConfig, Policy};
+use qosguard::stream::{IncidentEvent, IncidentRecorder, Stream, StreamConfig};
 use qosguard::{Error, Guard, Result};
 
 use self::printer::Printer;
@@ -19,7 +19,7 @@ use self::sources::{Sources, Step};
 use crate::arguments::Watch;
 use crate::exit::{ANOMALIES, Failure, Outcome};
 use crate::message::print_message;
-use crate::train;
+use crate::{decisions, train};
 
 /// Time between two checkpoints.
 const SAVE_EVERY: Duration = Duration::from_secs(30);
@@ -35,12 +35,21 @@ pub(crate) fn run(command: &Watch) -> Outcome {
     let config = settings(command)?;
     let mut sources = Sources::open(command, guard.as_ref().map(|guard| &**guard.schema()))?;
     let mut stream = start(command, guard, policy, &config, &sources)?;
+    let mut recorder = recorder(command)?;
     let mut printer = Printer::new(command.format)?;
-    follow(command, &mut stream, &mut sources, &mut printer)?;
-    match &command.checkpoint {
+    follow(
+        command,
+        &mut stream,
+        &mut sources,
+        &mut Outputs { printer: &mut printer, recorder: &mut recorder },
+    )?;
+    if let Some(path) = &command.checkpoint {
         // The incidents go on when the stream continues.
-        Some(path) => stream.save_checkpoint(path)?,
-        None => printer.events(&stream.finish())?,
+        stream.save_checkpoint(path)?;
+    } else {
+        let events = stream.finish();
+        record(&mut recorder, &stream, &events)?;
+        printer.events(&events)?;
     }
     printer.notes(sources.take_notes());
     printer.finish(&stream, &sources)?;
@@ -53,13 +62,33 @@ pub(crate) fn run(command: &Watch) -> Outcome {
     Ok(if command.exit_code && counts.incidents > 0 { ExitCode::from(ANOMALIES) } else { read })
 }
 
+/// Where changes of incidents go.
+struct Outputs<'a> {
+    printer: &'a mut Printer,
+    recorder: &'a mut Option<IncidentRecorder>,
+}
+
+/// What writes to the ledger, where one is given.
+fn recorder(command: &Watch) -> Result<Option<IncidentRecorder>> {
+    let Some(path) = &command.ledger else { return Ok(None) };
+    let ledger = Ledger::open(path, &LedgerConfig::default())?;
+    decisions::print_torn(&ledger);
+    Ok(Some(IncidentRecorder::new(ledger)))
+}
+
+/// Records changes of incidents before they are printed.
+fn record(recorder: &mut Option<IncidentRecorder>, stream: &Stream, events: &[IncidentEvent]) -> Result<()> {
+    recorder.as_mut().map_or(Ok(0), |recorder| recorder.record(stream, events)).map(|_| ())
+}
+
 /// Reads all sources to their end.
 fn follow(
     command: &Watch,
     stream: &mut Stream,
     sources: &mut Sources,
-    printer: &mut Printer,
+    outputs: &mut Outputs<'_>,
 ) -> Result<(), Failure> {
+    let Outputs { printer, recorder } = outputs;
     let (started, mut saved) = (Instant::now(), Instant::now());
     printer.draw(stream, sources);
     while let Some(step) = sources.next(QUIET)? {
@@ -68,6 +97,7 @@ fn follow(
             Step::Batch { source, batch } => stream.push_from(source, &batch, clock)?.events,
             Step::Quiet => stream.advance(clock),
         };
+        record(recorder, stream, &events)?;
         printer.events(&events)?;
         printer.notes(sources.take_notes());
         printer.draw(stream, sources);
