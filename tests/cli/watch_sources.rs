@@ -62,9 +62,9 @@ fn two_files_are_the_same_as_one_merged_file() {
         let src = if step % 7 < 3 { "10.0.0.66" } else { "10.0.0.99" };
         let line = record(step, src);
         if step % 7 < 3 {
-            odd.push_str(&line)
+            odd.push_str(&line);
         } else {
-            even.push_str(&line)
+            even.push_str(&line);
         }
         all.push_str(&line);
     }
