@@ -144,20 +144,17 @@ proptest! {
         let comments = |text: &str| text.matches('#').count();
         let host = format!("192.0.2.{new}");
         let known = hosts.iter().any(|(host, _)| *host == new);
-        match add(&text, &host) {
-            Some(added) => {
-                prop_assert!(!known);
-                prop_assert_eq!(comments(&added), comments(&text));
-                let policy = Policy::from_toml(&added).unwrap();
-                prop_assert_eq!(policy.config().allow.len(), hosts.len() + 1);
-                let back = Policy::from_toml(&remove(&added, &host).unwrap()).unwrap();
-                prop_assert_eq!(back, Policy::from_toml(&text).unwrap());
-            }
-            None => {
-                prop_assert!(known);
-                let less = Policy::from_toml(&remove(&text, &host).unwrap()).unwrap();
-                prop_assert_eq!(less.config().allow.len(), hosts.iter().filter(|(host, _)| *host != new).count());
-            }
+        if let Some(added) = add(&text, &host) {
+            prop_assert!(!known);
+            prop_assert_eq!(comments(&added), comments(&text));
+            let policy = Policy::from_toml(&added).unwrap();
+            prop_assert_eq!(policy.config().allow.len(), hosts.len() + 1);
+            let back = Policy::from_toml(&remove(&added, &host).unwrap()).unwrap();
+            prop_assert_eq!(back, Policy::from_toml(&text).unwrap());
+        } else {
+            prop_assert!(known);
+            let less = Policy::from_toml(&remove(&text, &host).unwrap()).unwrap();
+            prop_assert_eq!(less.config().allow.len(), hosts.iter().filter(|(host, _)| *host != new).count());
         }
     }
 }

@@ -56,12 +56,11 @@ impl IncidentRecorder {
     /// As [`Ledger::record`].
     pub fn record(&mut self, stream: &Stream, events: &[IncidentEvent]) -> Result<usize> {
         let mut n = 0;
-        for event in events {
+        // An incident also closes at the end of a stream, before its time has passed.
+        for event in events.iter().filter(|event| event.event != IncidentChange::Closed) {
             self.now = self.now.max(event.time());
             self.ledger.expire(self.now)?;
-            if event.event != IncidentChange::Closed {
-                n += self.event(stream, event)?;
-            }
+            n += self.event(stream, event)?;
         }
         if let Some(watermark) = stream.watermark() {
             self.now = self.now.max(watermark);

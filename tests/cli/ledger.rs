@@ -93,6 +93,20 @@ fn decisions_expire_by_the_watermark_of_the_stream() {
 }
 
 #[test]
+fn the_end_of_the_records_is_not_the_end_of_the_decisions() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let action = "{ action = 'drop', ttl_s = 30 }";
+    let actions =
+        ["low", "medium", "high", "critical"].map(|severity| format!("{severity} = {action}\n")).concat();
+    fs::write(at.join("policy.toml"), format!("version = 1\nrules = []\n[actions]\n{actions}")).unwrap();
+    fs::write(at.join("scan.jsonl"), scan(1..500)).unwrap();
+    // The incident closes 60 s after its last record.
+    ok(at, &["watch", "scan.jsonl", "--policy", "policy.toml", "--ledger", "ledger.jsonl"], b"");
+    assert_eq!(lines(&decisions(at, &["list", "--json"])).len(), 1);
+}
+
+#[test]
 fn an_operator_adds_and_deletes_decisions() {
     let folder = TempDir::new().unwrap();
     let at = folder.path();

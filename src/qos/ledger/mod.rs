@@ -20,6 +20,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use self::file::Store;
+use self::state::Clock;
 use super::policy::prefix::Prefix;
 #[cfg(doc)]
 use crate::error::Error;
@@ -31,7 +32,6 @@ pub use live::{LiveDecision, LiveEntity};
 pub use outcome::{EndedCounts, Outcome};
 pub use record::LedgerRecord;
 pub use records::LedgerRecords;
-use state::Clock;
 pub use state::LedgerState;
 
 /// Maximum number of sentences of [`Ledger::explain`].
