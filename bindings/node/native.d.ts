@@ -110,6 +110,43 @@ export interface PolicyFields {
   bands?: { medium: number, high: number, critical: number }
   actions?: { low: PolicyAction, medium: PolicyAction, high: PolicyAction, critical: PolicyAction }
   rules?: PolicyRule[]
+  /** More prefixes that never get an action. */
+  never_act?: string | string[]
+  /** Prefixes whose flows have severity `none` and get no action. */
+  never_alert?: string | string[]
+  floors?: PolicyFloors
+  tenants?: Record<string, { prefixes: string | string[] }>
+  scopes?: PolicyScope[]
+  classes?: Array<{ when: PolicyRule['when'], service_class: string }>
+}
+
+/** Lower limits of what a policy does. */
+export interface PolicyFloors {
+  min_severity?: 'low' | 'medium' | 'high' | 'critical'
+  min_bytes_per_second?: number
+}
+
+/** Settings for a tenant, a prefix or a host. */
+export interface PolicyScope {
+  name: string
+  tenant?: string
+  prefix?: string
+  direction?: 'inbound' | 'outbound'
+  dry_run?: boolean
+  bands?: { medium?: number, high?: number, critical?: number }
+  actions?: { low?: PolicyAction, medium?: PolicyAction, high?: PolicyAction, critical?: PolicyAction }
+  floors?: PolicyFloors
+}
+
+/** One mistake of a policy file. */
+export interface PolicyMistake {
+  line: number | null
+  column: number | null
+  path: string
+  problem: string
+  expected: string | null
+  got: string | null
+  message: string
 }
 
 /** A kind of detector, as in files. */
@@ -284,6 +321,97 @@ export interface Latency {
   p50S: number
   p99S: number
   maxS: number
+}
+
+/** One action about one source; `guard.proposals` makes it, and `plan` takes it. */
+export interface Proposal {
+  /** Id of the decision or incident, 16 hexadecimal digits. */
+  id: string
+  /** Time from which the TTL counts, in seconds since the epoch or in RFC 3339; default: the time of the plan. */
+  time?: number | string
+  /** Address or prefix of the source. */
+  srcIp?: string
+  dstIp?: string
+  dstPort?: number
+  /** IANA protocol number. */
+  protocol?: number
+  severity?: Severity
+  dryRun?: boolean
+  action: Action
+  bytesPerSecond?: number
+  burst?: number
+  serviceClass?: ServiceClass
+  inspection?: Inspection
+  ttlS?: number
+}
+
+/** The systems that a plan is written for. */
+export type Renderer = 'nftables' | 'tc' | 'exabgp' | 'gobgp' | 'flowspec' | 'rtbh' | 'openc2' | 'webhook'
+
+/** Limits of a plan. */
+export interface PlanSettings {
+  /** Hosts that a plan may act on, addresses of IPv4 and networks of /64 of IPv6; default: 65,536. */
+  maxHosts?: number
+  /** Shortest IPv4 prefix that is planned, 8 to 32; default: 24. */
+  minLengthV4?: number
+  /** Shortest IPv6 prefix that is planned, 16 to 128; default: 48. */
+  minLengthV6?: number
+  /** One entry for each source, protocol and port instead of each source; default: false. */
+  perService?: boolean
+  /** Prefixes that no entry touches, in addition to the allow-list of the policy. */
+  neverAct?: ReadonlyArray<string>
+}
+
+/** Settings of the renderers. */
+export interface RenderSettings {
+  nftables?: { elementsPerTransaction?: number, logGroup?: number, queue?: number, keepTable?: boolean }
+  tc?: { device?: string, bytesPerSecond?: number, cake?: boolean }
+  bgp?: { localAs?: number, discardV4?: string, discardV6?: string }
+}
+
+/** What is to be done about the traffic of one source. */
+export interface PlanEntry {
+  source: string
+  protocol?: number
+  dstPort?: number
+  action: Action
+  /** Seconds until it expires. */
+  restS: number
+  /** Seconds until the first of the merged decisions expires. */
+  firstRestS: number
+  bytesPerSecond?: number
+  burst?: number
+  serviceClass?: ServiceClass
+  inspection?: Inspection
+  severity: Severity
+  dryRun: boolean
+  /** Number of the merged decisions. */
+  merged: number
+  /** Ids of the merged decisions, the first 100. */
+  ids: Array<string>
+}
+
+/** Why a decision is not planned. */
+export type Unplanned =
+  | 'allow' | 'allow_listed' | 'no_address' | 'unread_address' | 'not_unicast' | 'expired' | 'too_wide' | 'over_budget'
+
+/** A decision that is not planned. */
+export interface SkippedDecision {
+  id: string
+  source?: string
+  reason: Unplanned
+}
+
+/** Configuration text, and the entries that are not in it. */
+export interface Rendered {
+  /** All parts as one text. */
+  text: string
+  /** The text in parts, which are applied one after the other. Only nftables has more than one. */
+  documents: Array<string>
+  /** Number of entries in the configuration. */
+  entries: number
+  /** The entries that the system cannot express. */
+  skipped: Array<{ key: { source: string, protocol?: number, dstPort?: number }, id: string, reason: string }>
 }
 
 /** An incident as it was after a change. */
@@ -524,6 +652,12 @@ export declare class Guard {
    */
   findings(flows: Table | FlowRecord | ReadonlyArray<FlowRecord>, assessment: Assessment, n?: number | undefined | null): Promise<Findings>
   /**
+   * Every decision with the addresses and the time of its record, as `plan` takes them, off the event loop.
+   *
+   * Rejects as `assess`, and with `shape_mismatch` for an assessment of another number of rows.
+   */
+  proposals(flows: Table | FlowRecord | ReadonlyArray<FlowRecord>, assessment: Assessment): Promise<Array<Proposal>>
+  /**
    * Splits the score of every record into what each of its columns adds, off the event loop. The result holds a number per
    * record and column: of a large table explain parts, or `take(assessment.anomalies)`.
    *
@@ -586,6 +720,26 @@ export declare class GuardExplanation {
   reasons(row: number, n: number): Array<Reason>
 }
 
+/** What is to be done about which traffic, until when, and which decisions are left out for which reason; `plan` makes it. */
+export declare class Plan {
+  /** What is to be done, in the order of the addresses. */
+  get entries(): Array<PlanEntry>
+  /** The decisions that are not planned. */
+  get skipped(): Array<SkippedDecision>
+  /** How many decisions are left out for each reason that occurs. */
+  get skipCounts(): Partial<Record<Unplanned, number>>
+  /** Number of hosts that the plan acts on: addresses of IPv4, networks of /64 of IPv6. */
+  get hosts(): number
+  /** Time of the plan, in seconds since the epoch. */
+  get now(): number
+  /** Seconds until the first of the planned decisions expires, when a new plan may be milder; `null` for an empty plan. */
+  get nextExpiryS(): number | null
+  /** The plan as configuration of one system. Throws `invalid_argument` for an unknown system and a setting outside its range. */
+  render(renderer: Renderer, settings?: RenderSettings): Rendered
+  /** The configuration that undoes what `render` returns, and nothing else. */
+  rollback(renderer: Renderer, settings?: RenderSettings): Rendered
+}
+
 /** The action for each severity, rules for some traffic, and addresses that are never acted on. Validated; immutable. */
 export declare class Policy {
   /** The policy that a guard has unless it is given another; a dry run. */
@@ -611,6 +765,14 @@ export declare class Policy {
   get dryRun(): boolean
   /** The same policy with dry run switched on or off. */
   withDryRun(dryRun: boolean): Policy
+  /** All mistakes of a policy text; `format` is `toml` (default), `yaml` or `json`. */
+  static check(text: string, format?: string | undefined | null): PolicyMistake[]
+  /** The JSON Schema of policy files, for editors. */
+  static jsonSchema(): Record<string, unknown>
+  /** The settings in which another policy differs. */
+  changes(other: Policy): Array<{ path: string, old: unknown, new: unknown }>
+  /** Runs cases in TOML; a case without failures passes. */
+  test(cases: string): Array<{ name: string, answer: string, failures: string[] }>
   /** A policy from an object with the fields of a policy file. Throws `policy` naming the field. */
   static fromObject(fields: PolicyFields): Policy
   /** The fields of the policy file, every default filled in. */
@@ -1564,6 +1726,24 @@ export type Observed =
  * Reading rejects as `read`.
  */
 export declare function open(path: string, options?: ReadOptions): TableReader
+
+/**
+ * Merges decisions and incidents into one entry for each source. Nothing is changed in the network.
+ *
+ * Takes changes of incidents, findings and what `guard.proposals` returns. Of an incident, the last change counts. The allow-list
+ * of the policy wins over every decision. Throws `bad_record` naming the decision, the key and the value that cannot be read.
+ */
+export declare function plan(decisions: ReadonlyArray<IncidentEvent | Finding | Proposal>, options?: PlanOptions): Plan
+
+/** How decisions become a plan. */
+export interface PlanOptions {
+  /** Time of the plan, in seconds since the epoch; default: now. */
+  now?: number
+  /** The policy whose allow-list is never touched; default: `new Policy()`. */
+  policy?: Policy
+  /** Limits of the plan. */
+  settings?: PlanSettings
+}
 
 /**
  * Reads a file of flows, logs or packets. Its first bytes, and then its name, determine the format: captures (pcap, pcapng),

@@ -23,6 +23,7 @@ __all__ = [
     "Guard",
     "GuardExplanation",
     "IncidentStream",
+    "NativePlan",
     "Policy",
     "Probability",
     "ReadReport",
@@ -35,6 +36,7 @@ __all__ = [
     "ThresholdRule",
     "_after_fork",
     "_error_kinds",
+    "_plan",
     "_provoke_panic",
     "_settings",
     "calibration_error",
@@ -594,6 +596,10 @@ class Guard:
         """
         The policy.
         """
+    def proposals(self, /, table: Table, assessment: Assessment) -> list[dict[str, Any]]:
+        """
+        The decisions of an assessment with the addresses and times of their records.
+        """
     def save(self, /, path: str | PathLike[str]) -> None:
         """
         Writes the guard to a file, atomically.
@@ -707,6 +713,26 @@ class IncidentStream:
         """
 
 @final
+class NativePlan:
+    """
+    A plan; `qosguard.Plan` converts its JSON.
+    """
+    def __str__(self, /) -> str: ...
+    @property
+    def next_expiry_s(self, /) -> int | None:
+        """
+        Seconds until the first of the planned decisions expires.
+        """
+    def render(self, /, renderer: str, rollback: bool, settings: Any) -> str:
+        """
+        The configuration of a system, or what undoes it: JSON of the parts, the number of entries, and what is skipped.
+        """
+    def to_json(self, /) -> str:
+        """
+        The whole plan, as JSON.
+        """
+
+@final
 class Policy:
     """
     A validated QoS policy: the action for each severity, rules for some traffic, and addresses that are never acted on.
@@ -733,6 +759,16 @@ class Policy:
     def __new__(cls, /) -> Policy: ...
     def __reduce__(self, /) -> tuple[Any, tuple[str]]: ...
     def __repr__(self, /) -> str: ...
+    def changes(self, /, new: Policy) -> list[dict[str, Any]]:
+        """
+        The settings in which another policy differs: dictionaries with `path`, `old` and `new`.
+        """
+    @staticmethod
+    def check(text: str, format: str = "toml") -> list[dict[str, Any]]:
+        """
+        All mistakes of a policy text: dictionaries with `line`, `column`, `path`, `problem`, `expected`, `got` and `message`; `format` is
+        `"toml"`, `"yaml"` or `"json"`.
+        """
     @property
     def digest(self, /) -> str:
         """
@@ -764,9 +800,18 @@ class Policy:
         Reads a policy from YAML text.
         """
     @staticmethod
+    def json_schema() -> dict[str, Any]:
+        """
+        The JSON Schema of policy files, for editors.
+        """
+    @staticmethod
     def load(path: str | PathLike[str]) -> Policy:
         """
         Reads a policy file; its extension (`.toml`, `.yaml`, `.yml`, `.json`) determines the format.
+        """
+    def test(self, /, cases: str) -> list[dict[str, Any]]:
+        """
+        Runs cases in TOML: dictionaries with `name`, `answer` and the list `failures`, which is empty for a case that passes.
         """
     def to_dict(self, /) -> dict[str, Any]:
         """
@@ -1399,6 +1444,17 @@ def _after_fork() -> None:
 def _error_kinds() -> list[str]:
     """
     The kinds of all errors of the core, for a test of `qosguard.errors`.
+    """
+
+def _plan(
+    text: str,
+    files: SupportsGetItem[int, str | PathLike[str]],
+    now: SupportsFloat | SupportsIndex,
+    policy: Policy | None,
+    settings: Any,
+) -> NativePlan:
+    """
+    A plan of JSON lines and of files that `assess` and `watch` write.
     """
 
 def _provoke_panic() -> None:

@@ -237,8 +237,8 @@ fn set(value: &mut Value, steps: &[Step<'_>], new: Value) -> bool {
             object.insert((*key).to_owned(), new);
             true
         }
-        (Some(Value::Array(list)), Step::Index(index)) => {
-            list.get_mut(*index).map(|slot| *slot = new).is_some()
+        (Some(Value::Array(items)), Step::Index(index)) => {
+            items.get_mut(*index).map(|slot| *slot = new).is_some()
         }
         _ => false,
     }

@@ -54,7 +54,7 @@ pub struct Subject<'a> {
     pub mean_packet_bytes: Option<u32>,
     /// How irregular the packets arrive: standard deviation of the time between packets in percent of its mean; 0 for a fixed interval.
     pub interval_variation: Option<u16>,
-    /// How congested the link of the flow is, in percent of its capacity, where the caller knows it.
+    /// How congested the link of the flow is, in percent of its capacity, where the caller gives it.
     pub congestion: Option<u8>,
 }
 
