@@ -102,6 +102,7 @@ fn when() -> impl Strategy<Value = When> {
             dst_port,
             family,
             severity,
+            ..When::default()
         })
 }
 
@@ -191,6 +192,7 @@ fn subject() -> impl Strategy<Value = Subject<'static>> {
             unread_address: false,
             icmp_type: None,
             icmp_code: None,
+            ..Subject::default()
         })
 }
 

@@ -110,6 +110,43 @@ export interface PolicyFields {
   bands?: { medium: number, high: number, critical: number }
   actions?: { low: PolicyAction, medium: PolicyAction, high: PolicyAction, critical: PolicyAction }
   rules?: PolicyRule[]
+  /** More prefixes that never get an action. */
+  never_act?: string | string[]
+  /** Prefixes whose flows have severity `none` and get no action. */
+  never_alert?: string | string[]
+  floors?: PolicyFloors
+  tenants?: Record<string, { prefixes: string | string[] }>
+  scopes?: PolicyScope[]
+  classes?: Array<{ when: PolicyRule['when'], service_class: string }>
+}
+
+/** Lower limits of what a policy does. */
+export interface PolicyFloors {
+  min_severity?: 'low' | 'medium' | 'high' | 'critical'
+  min_bytes_per_second?: number
+}
+
+/** Settings for a tenant, a prefix or a host. */
+export interface PolicyScope {
+  name: string
+  tenant?: string
+  prefix?: string
+  direction?: 'inbound' | 'outbound'
+  dry_run?: boolean
+  bands?: { medium?: number, high?: number, critical?: number }
+  actions?: { low?: PolicyAction, medium?: PolicyAction, high?: PolicyAction, critical?: PolicyAction }
+  floors?: PolicyFloors
+}
+
+/** One mistake of a policy file. */
+export interface PolicyMistake {
+  line: number | null
+  column: number | null
+  path: string
+  problem: string
+  expected: string | null
+  got: string | null
+  message: string
 }
 
 /** A kind of detector, as in files. */
@@ -797,6 +834,14 @@ export declare class Policy {
   get dryRun(): boolean
   /** The same policy with dry run switched on or off. */
   withDryRun(dryRun: boolean): Policy
+  /** All mistakes of a policy text; `format` is `toml` (default), `yaml` or `json`. */
+  static check(text: string, format?: string | undefined | null): PolicyMistake[]
+  /** The JSON Schema of policy files, for editors. */
+  static jsonSchema(): Record<string, unknown>
+  /** The settings in which another policy differs. */
+  changes(other: Policy): Array<{ path: string, old: unknown, new: unknown }>
+  /** Runs cases in TOML; a case without failures passes. */
+  test(cases: string): Array<{ name: string, answer: string, failures: string[] }>
   /** A policy from an object with the fields of a policy file. Throws `policy` naming the field. */
   static fromObject(fields: PolicyFields): Policy
   /** The fields of the policy file, every default filled in. */

@@ -759,6 +759,16 @@ class Policy:
     def __new__(cls, /) -> Policy: ...
     def __reduce__(self, /) -> tuple[Any, tuple[str]]: ...
     def __repr__(self, /) -> str: ...
+    def changes(self, /, new: Policy) -> list[dict[str, Any]]:
+        """
+        The settings in which another policy differs: dictionaries with `path`, `old` and `new`.
+        """
+    @staticmethod
+    def check(text: str, format: str = "toml") -> list[dict[str, Any]]:
+        """
+        All mistakes of a policy text: dictionaries with `line`, `column`, `path`, `problem`, `expected`, `got` and `message`; `format` is
+        `"toml"`, `"yaml"` or `"json"`.
+        """
     @property
     def digest(self, /) -> str:
         """
@@ -790,9 +800,18 @@ class Policy:
         Reads a policy from YAML text.
         """
     @staticmethod
+    def json_schema() -> dict[str, Any]:
+        """
+        The JSON Schema of policy files, for editors.
+        """
+    @staticmethod
     def load(path: str | PathLike[str]) -> Policy:
         """
         Reads a policy file; its extension (`.toml`, `.yaml`, `.yml`, `.json`) determines the format.
+        """
+    def test(self, /, cases: str) -> list[dict[str, Any]]:
+        """
+        Runs cases in TOML: dictionaries with `name`, `answer` and the list `failures`, which is empty for a case that passes.
         """
     def to_dict(self, /) -> dict[str, Any]:
         """

@@ -166,3 +166,36 @@ def test_a_policy_is_written_in_every_format() -> None:
     assert qg.Policy.from_toml(policy.to_toml()) == policy
     assert qg.Policy.from_yaml(policy.to_yaml()) == policy
     assert qg.Policy.from_json(policy.to_json()) == policy
+
+
+def test_all_mistakes_are_listed_with_their_place() -> None:
+    mistakes = qg.Policy.check("version = 1\ndry_run = 3\nallow = ['10.0.0.1/8']\n")
+    places = [(mistake["line"], mistake["column"], mistake["path"]) for mistake in mistakes]
+    assert places == [(2, 11, "dry_run"), (3, 10, "allow[0]")]
+    assert mistakes[0]["message"] == "`dry_run` must be true or false, got 3"
+    assert qg.Policy.check(qg.Policy().to_json(), "json") == []
+    with pytest.raises(ValueError, match="toml, yaml or json"):
+        qg.Policy.check("", "ini")
+
+
+def test_policies_are_compared_and_tested() -> None:
+    old = qg.Policy()
+    new = old.with_dry_run(False)
+    assert old.changes(new) == [{"path": "dry_run", "old": True, "new": False}]
+    cases = "[[cases]]\nseverity = 'critical'\nsrc_ip = '198.51.100.7'\naction = 'drop'\ndry_run = false\n"
+    assert new.test(cases)[0]["failures"] == []
+    assert old.test(cases)[0]["failures"] == ["expected dry_run false, got true"]
+    assert qg.Policy.json_schema()["additionalProperties"] is False
+
+
+def test_scopes_and_floors_go_round() -> None:
+    fields = {
+        "version": 1,
+        "tenants": {"acme": {"prefixes": ["10.1.0.0/16"]}},
+        "scopes": [{"name": "acme", "tenant": "acme", "floors": {"min_severity": "high"}}],
+        "never_act": ["192.0.2.1/32"],
+    }
+    policy = qg.Policy.from_dict(fields)
+    written = policy.to_dict()
+    assert {key: written[key] for key in fields} == fields
+    assert qg.Policy.from_toml(policy.to_toml()) == policy

@@ -222,7 +222,9 @@ pub(super) fn absent(has_column: impl Fn(Field) -> bool) -> Vec<Field> {
 pub(super) fn of_columns(policy: &Policy, absent: &[Field]) -> Vec<Notice> {
     let mut notices = Vec::new();
     let has_addresses = !(absent.contains(&Field::SrcIp) && absent.contains(&Field::DstIp));
-    if !has_addresses && !policy.config().allow.is_empty() {
+    let config = policy.config();
+    let lists = [&config.allow, &config.never_act, &config.never_alert];
+    if !has_addresses && lists.iter().any(|list| !list.is_empty()) {
         notices.push(Notice::NoAddressColumn);
     }
     // Rules that lack the same columns are one notice.

@@ -25,6 +25,7 @@ mod plan;
 mod policy;
 mod recommend;
 mod render;
+mod review;
 mod service_class;
 
 pub(crate) use columns::to_arrow;
@@ -39,11 +40,17 @@ pub use ledger::{
 pub use plan::{
     Plan, PlanConfig, PlanEntry, PlanKey, Proposal, Proposals, SkippedDecision, Unplanned, read_time,
 };
+pub use policy::hierarchy::{Floors, Scope, ScopeActions, ScopeBands, ScopeDirection, Tenant};
 pub use policy::prefix::Prefix;
-pub use policy::rule::{PortRange, Priority, Rule, When};
-pub use policy::{Actions, Bands, Policy, PolicyConfig};
+pub use policy::rule::{ClassRule, PortRange, Priority, Rule, When};
+pub use policy::schedule::{ClockTime, Schedule, Weekday, Zone};
+pub use policy::{Actions, Bands, Policy, PolicyConfig, PolicyFormat, PolicyMistake};
 pub use recommend::{Protocol, Recommendation, Recommender, RuleRef, Subject};
 pub use render::{
     BgpConfig, NftablesConfig, RenderConfig, Rendered, Renderer, TcConfig, Unrendered, flowspec,
 };
-pub use service_class::ServiceClass;
+pub use review::{
+    ActionChange, ActionExample, CaseResult, PolicyCase, PolicyCases, PolicyChange, PolicyComparison,
+    PolicyDifference,
+};
+pub use service_class::{Classified, ServiceClass};

@@ -147,3 +147,72 @@ fn rules_and_an_allow_list_without_columns_are_warned_of() {
     let output = run(at, &["assess", "flows.qosguard", "flows.jsonl"], b"");
     assert!(!String::from_utf8(output.stderr).unwrap().contains("address"));
 }
+
+#[test]
+fn a_policy_is_checked_compared_and_tested() {
+    let folder = TempDir::new().unwrap();
+    let at = folder.path();
+    let write = |name: &str, text: &str| std::fs::write(at.join(name), text).unwrap();
+    write("old.toml", "version = 1\nallow = []\n");
+    write("new.toml", "version = 1\nallow = []\nfloors.min_severity = \"critical\"\n");
+    write("bad.toml", "version = 1\ndry_run = 3\nallow = ['10.0.0.1/8']\n[floors]\nleast = 1\n");
+    write(
+        "cases.toml",
+        "[[cases]]\nname = \"quiet\"\nsrc_ip = \"192.0.2.1\"\nseverity = \"high\"\naction = \"allow\"\n",
+    );
+
+    assert!(ok(at, &["policy", "check", "old.toml"], b"").starts_with("old.toml: valid: dry run"));
+    let output = run(at, &["policy", "check", "bad.toml"], b"");
+    assert_eq!(output.status.code(), Some(5));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines.len(), 3, "{text}");
+    assert_eq!(lines[0], "bad.toml:2:11: `dry_run` must be true or false, got 3");
+    assert!(lines[1].starts_with("bad.toml:3:10: `allow[0]` must be an address"), "{text}");
+    assert!(lines[2].starts_with("bad.toml:5:"), "{text}");
+    assert!(String::from_utf8(output.stderr).unwrap().contains("3 mistakes in bad.toml"));
+    let json: serde_json::Value =
+        serde_json::from_slice(&run(at, &["policy", "check", "bad.toml", "--json"], b"").stdout).unwrap();
+    assert_eq!(json["mistakes"][2]["path"], "floors.least");
+
+    // A new policy against the decisions of a guard with the old one, in both forms that `assess` writes.
+    ok(at, &["simulate", "-o", "sim.csv", "--rows", "3000", "--seed", "3", "--attack-share", "0.2"], b"");
+    ok(
+        at,
+        &["train", "sim.csv", "--detector", "isolation_forest", "--policy", "old.toml", "-o", "g.qosguard"],
+        b"",
+    );
+    let lines = ok(at, &["assess", "g.qosguard", "sim.csv", "--json", "--all"], b"");
+    write("findings.jsonl", &lines);
+    ok(at, &["assess", "g.qosguard", "sim.csv", "-o", "rows.csv"], b"");
+    for file in ["findings.jsonl", "rows.csv"] {
+        let output = run(at, &["policy", "diff", "old.toml", "new.toml", "--json", "--decisions", file], b"");
+        assert_eq!(output.status.code(), Some(1), "{file}");
+        let difference: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(difference["settings"][0]["path"], "floors", "{file}: {difference}");
+        assert_eq!(difference["decisions"], 3000, "{file}");
+        let changed = difference["actions"].as_array().unwrap();
+        assert!(
+            !changed.is_empty() && changed.iter().all(|change| change["new"] == "allow"),
+            "{file}: {difference}"
+        );
+        let expected = lines.lines().filter(|line| {
+            let severity = &serde_json::from_str::<serde_json::Value>(line).unwrap()["severity"];
+            ["low", "medium", "high"].iter().any(|name| severity == name)
+        });
+        let count: u64 = changed.iter().map(|change| change["count"].as_u64().unwrap()).sum();
+        assert_eq!(count, expected.count() as u64, "{file}");
+    }
+    assert_eq!(run(at, &["policy", "diff", "old.toml", "old.toml"], b"").status.code(), Some(0));
+
+    assert!(ok(at, &["policy", "test", "new.toml", "cases.toml"], b"").contains("1 passed, 0 failed"));
+    let output = run(at, &["policy", "test", "old.toml", "cases.toml"], b"");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .starts_with("FAIL: quiet: expected action allow, got inspect")
+    );
+    let schema: serde_json::Value = serde_json::from_str(&ok(at, &["policy", "schema"], b"")).unwrap();
+    assert_eq!(schema["properties"]["version"]["const"], 1);
+}

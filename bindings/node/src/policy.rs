@@ -94,6 +94,33 @@ impl Policy {
         Ok(self.inner.allowed_by(entity).map(|prefix| prefix.to_string()))
     }
 
+    /// All mistakes of a policy text; `format` is `toml` (default), `yaml` or `json`.
+    #[napi(catch_unwind, ts_return_type = "PolicyMistake[]")]
+    pub fn check(text: String, format: Option<String>) -> Result<Value> {
+        let format = qos::PolicyFormat::from_name(format.as_deref().unwrap_or("toml"));
+        let mistakes = format.and_then(|format| qos::Policy::check_text(&text, format));
+        mirror(&mistakes.map_err(|e| into_js_err(&e))?)
+    }
+
+    /// The JSON Schema of policy files, for editors.
+    #[napi(catch_unwind, ts_return_type = "Record<string, unknown>")]
+    pub fn json_schema() -> Result<Value> {
+        mirror(&qos::Policy::json_schema())
+    }
+
+    /// The settings in which another policy differs.
+    #[napi(catch_unwind, ts_return_type = "Array<{ path: string, old: unknown, new: unknown }>")]
+    pub fn changes(&self, other: &Policy) -> Result<Value> {
+        mirror(&self.inner.changes(&other.inner))
+    }
+
+    /// Runs cases in TOML; a case without failures passes.
+    #[napi(catch_unwind, ts_return_type = "Array<{ name: string, answer: string, failures: string[] }>")]
+    pub fn test(&self, cases: String) -> Result<Value> {
+        let cases = qos::PolicyCases::from_toml(&cases).map_err(|e| into_js_err(&e))?;
+        mirror(&cases.run(&self.inner))
+    }
+
     /// A policy from an object with the fields of a policy file. Throws `policy` naming the field.
     #[napi(catch_unwind)]
     pub fn from_object(#[napi(ts_arg_type = "PolicyFields")] fields: Value) -> Result<Self> {

@@ -59,3 +59,20 @@ test('an object holds nothing that a policy file could not', () => {
   loop.rules = [loop]
   assert.throws(() => Policy.fromObject(loop), { code: 'invalid_argument' })
 })
+
+test('all mistakes of a policy are listed with their place', () => {
+  const mistakes = Policy.check("version = 1\ndry_run = 3\nallow = ['10.0.0.1/8']\n")
+  assert.deepEqual(mistakes.map(({ line, column, path }) => [line, column, path]), [[2, 11, 'dry_run'], [3, 10, 'allow[0]']])
+  assert.deepEqual(Policy.check(JSON.stringify(new Policy().toObject()), 'json'), [])
+  assert.throws(() => Policy.check('', 'ini'), { code: 'invalid_argument', message: /toml, yaml or json/ })
+})
+
+test('policies are compared and tested', () => {
+  const old = new Policy()
+  const changed = old.withDryRun(false)
+  assert.deepEqual(old.changes(changed), [{ path: 'dry_run', old: true, new: false }])
+  const cases = "[[cases]]\nseverity = 'critical'\nsrc_ip = '198.51.100.7'\naction = 'drop'\ndry_run = false\n"
+  assert.deepEqual(changed.test(cases)[0].failures, [])
+  assert.deepEqual(old.test(cases)[0].failures, ['expected dry_run false, got true'])
+  assert.equal(Policy.jsonSchema().additionalProperties, false)
+})

@@ -67,6 +67,32 @@ impl Policy {
         Self::from_json(py, &fields.json)
     }
 
+    /// All mistakes of a policy text: dictionaries with `line`, `column`, `path`, `problem`, `expected`, `got` and `message`; `format` is
+    /// `"toml"`, `"yaml"` or `"json"`.
+    #[staticmethod]
+    #[pyo3(signature = (text, format="toml"))]
+    fn check(py: Python<'_>, text: &str, format: &str) -> PyResult<Vec<Record>> {
+        let mistakes = forward(py, || qos::Policy::check_text(text, qos::PolicyFormat::from_name(format)?))?;
+        Ok(mistakes.iter().map(Record::new).collect())
+    }
+
+    /// The JSON Schema of policy files, for editors.
+    #[staticmethod]
+    fn json_schema() -> Record {
+        Record::new(&qos::Policy::json_schema())
+    }
+
+    /// The settings in which another policy differs: dictionaries with `path`, `old` and `new`.
+    fn changes(&self, new: &Self) -> Vec<Record> {
+        self.0.changes(&new.0).iter().map(Record::new).collect()
+    }
+
+    /// Runs cases in TOML: dictionaries with `name`, `answer` and the list `failures`, which is empty for a case that passes.
+    fn test(&self, py: Python<'_>, cases: &str) -> PyResult<Vec<Record>> {
+        let results = forward(py, || Ok(qos::PolicyCases::from_toml(cases)?.run(&self.0)))?;
+        Ok(results.iter().map(Record::new).collect())
+    }
+
     /// The whole policy as a dictionary, defaults included.
     fn to_dict(&self) -> Record {
         Record::new(&self.0)

@@ -37,6 +37,8 @@ pub(crate) enum Command {
     /// Reads what `assess --json`, `assess -o FILE` and `watch` write, merges it into one entry for each source, and prints the
     /// configuration that would be applied. The allow-list of the policy wins over every decision.
     Plan(Plan),
+    /// Check, compare and test QoS policies
+    Policy(crate::policy::Policy),
     /// Measure a guard on labelled records
     Evaluate(Evaluate),
     /// Make labelled traffic with ground truth

@@ -13,8 +13,8 @@ use crate::message::print_message;
 pub(crate) const CODES: &str = "\
 Exit codes:
   0  done, or what reads the output closed it
-  1  anomalies or incidents were found (assess, watch --exit-code), or an address is not in the allow-list
-     (allowlist check)
+  1  anomalies or incidents were found (assess, watch --exit-code), policies differ or a case fails (policy diff, test),
+     or an address is not in the allow-list (allowlist check)
   2  wrong usage, or a setting outside its range
   3  input that cannot be read as telemetry, or too little of it
   4  a model or a ledger that is not intact, or of a newer release
@@ -27,6 +27,12 @@ Exit codes:
 
 /// Anomalies were found, with `--exit-code`.
 pub(crate) const ANOMALIES: u8 = 1;
+
+/// Policies differ, or a case fails.
+pub(crate) const UNLIKE: u8 = 1;
+
+/// A policy that does not validate.
+pub(crate) const INVALID_POLICY: u8 = 5;
 
 /// The input has no record.
 const NOTHING: u8 = 7;
@@ -135,7 +141,7 @@ fn by_option(error: qosguard::Error) -> qosguard::Error {
 fn code(kind: ErrorKind) -> u8 {
     match kind {
         ErrorKind::CorruptArtifact | ErrorKind::IncompatibleFormat => 4,
-        ErrorKind::Policy => 5,
+        ErrorKind::Policy => INVALID_POLICY,
         ErrorKind::Io => 6,
         ErrorKind::Cancelled => interrupt::exit_code(),
         ErrorKind::BadRecord

@@ -19,6 +19,7 @@ mod message;
 mod output;
 mod pipe;
 mod plan;
+mod policy;
 mod progress;
 mod simulate;
 mod train;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
         Command::Assess(command) => assess::run(command),
         Command::Watch(command) => watch::run(command),
         Command::Plan(command) => plan::run(command),
+        Command::Policy(command) => policy::run(command),
         Command::Evaluate(command) => evaluate::run(command),
         Command::Simulate(command) => simulate::run(command),
         Command::Inspect(command) => inspect::run(command),

@@ -5,13 +5,15 @@ use std::net::IpAddr;
 use crate::qos::policy::prefix::PrefixSet;
 use crate::qos::{Policy, Prefix};
 
-/// The allow-list of a policy and the list of a plan, as one set with every form of their IPv4 addresses.
+/// The lists of a policy that forbid actions and the list of a plan, as one set with every form of their IPv4 addresses.
 #[derive(Debug)]
 pub(super) struct Guarded(PrefixSet);
 
 impl Guarded {
     pub(super) fn new(policy: &Policy, never_act: &[Prefix]) -> Self {
-        let listed = || policy.config().allow.iter().chain(never_act);
+        let config = policy.config();
+        let of_policy = || config.allow.iter().chain(&config.never_act).chain(&config.never_alert);
+        let listed = || of_policy().chain(never_act);
         // A prefix of NAT64 or 6to4 addresses contains the hosts of an IPv4 prefix.
         let embedded = listed().flat_map(Prefix::embedded_forms);
         Self(PrefixSet::new(&listed().copied().chain(embedded).collect::<Vec<_>>()))

@@ -13,7 +13,7 @@ mod entry;
 mod guarded;
 mod key;
 mod proposal;
-mod read;
+pub(super) mod read;
 mod reason;
 
 use std::fmt;

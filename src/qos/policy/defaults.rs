@@ -1,7 +1,9 @@
 //! The default policy, and the defaults of the sections that a policy file leaves out.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
+use super::hierarchy::Floors;
 use super::prefix::Prefix;
 use super::rule::{PortRange, Priority, Rule, When};
 use super::{Actions, Bands, Policy, PolicyConfig};
@@ -41,6 +43,12 @@ impl Default for PolicyConfig {
             bands: Bands::default(),
             actions: Actions::default(),
             rules: rules(),
+            never_act: Vec::new(),
+            never_alert: Vec::new(),
+            floors: Floors::default(),
+            tenants: BTreeMap::new(),
+            scopes: Vec::new(),
+            classes: Vec::new(),
         }
     }
 }

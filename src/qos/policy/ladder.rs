@@ -21,6 +21,29 @@ impl Ladder {
         Ok(Self(actions))
     }
 
+    /// A ladder of actions that may not be in order: an action that is harsher than the next one becomes as mild as that one. A
+    /// prioritization becomes [`Action::Allow`].
+    pub(in crate::qos) fn ordered(actions: [Action; 4]) -> Self {
+        let [low, medium, high, critical] = actions.map(|action| match action {
+            Action::Prioritize { .. } => Action::Allow,
+            action => action,
+        });
+        let high = high.milder(critical);
+        let medium = medium.milder(high);
+        Self([low.milder(medium), medium, high, critical])
+    }
+
+    /// The same ladder with one action from a severity on, and with no harsher action below it.
+    pub(in crate::qos) fn replaced_from(self, from: Severity, action: Action) -> Self {
+        let mut actions = self.0;
+        for (slot, severity) in actions.iter_mut().zip(Severity::ANOMALIES) {
+            if severity >= from {
+                *slot = action;
+            }
+        }
+        Self::ordered(actions)
+    }
+
     /// The same ladder with one action from a severity on.
     pub(in crate::qos) fn with_from(self, from: Severity, action: Action) -> Result<Self, Severity> {
         let mut actions = self.0;

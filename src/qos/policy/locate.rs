@@ -7,21 +7,22 @@ use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, V
 
 /// One step of a path such as `rules[2].ttl_s`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step<'a> {
+pub(super) enum Step<'a> {
     Key(&'a str),
     Index(usize),
 }
 
-/// The line of the field at a path or, where it is left out, of the nearest part of the file that holds it.
+/// The line, or the line and column, of the field at a path or, where it is left out, of the nearest part of the file that holds it.
 ///
-/// `error_at` reads the text with a [`Place`] and returns the line of the error that it gives; a place that is in the
+/// `error_at` reads the text with a [`Place`] and returns where the error is that it gives; a place that is in the
 /// text always gives one.
-pub(super) fn line_of(path: &str, error_at: impl Fn(Place<'_>) -> Option<u64>) -> Option<u64> {
+pub(super) fn line_of<T>(path: &str, error_at: impl Fn(Place<'_>) -> Option<T>) -> Option<T> {
     let steps = steps(path);
     (1..=steps.len()).rev().find_map(|n| error_at(Place(&steps[..n])))
 }
 
-fn steps(path: &str) -> Vec<Step<'_>> {
+/// The steps of a path.
+pub(super) fn steps(path: &str) -> Vec<Step<'_>> {
     let parts = path.split(['.', '[']).filter(|part| !part.is_empty());
     parts
         .map(|part| match part.strip_suffix(']').and_then(|index| index.parse().ok()) {
@@ -89,6 +90,30 @@ impl<'de> Visitor<'de> for Place<'_> {
 /// The line, from 1, of a byte of a text.
 pub(super) fn line_at(text: &str, byte: usize) -> u64 {
     1 + text.bytes().take(byte).filter(|&b| b == b'\n').count() as u64
+}
+
+/// The column, from 1 and in characters, of a byte of a text.
+pub(super) fn column_at(text: &str, byte: usize) -> u64 {
+    let before = text.get(..byte).unwrap_or(text);
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    1 + line.chars().count() as u64
+}
+
+/// The column of the JSON value that ends at a line and a column, both from 1, as the parser gives them.
+pub(super) fn json_column(text: &str, line: u64, column: u64) -> u64 {
+    let row = text.lines().nth(usize::try_from(line.saturating_sub(1)).unwrap_or(usize::MAX));
+    let Some(row) = row else { return column };
+    let end = usize::try_from(column).unwrap_or(usize::MAX).min(row.len());
+    let bytes = row.as_bytes().get(..end).unwrap_or_default();
+    let start = match bytes.last() {
+        Some(b'"') => bytes[..bytes.len() - 1].iter().rposition(|&b| b == b'"').unwrap_or_default(),
+        Some(b'{' | b'[') | None => bytes.len().saturating_sub(1),
+        Some(_) => {
+            let is_between = |b: &u8| b.is_ascii_whitespace() || b",:[{".contains(b);
+            bytes.iter().rposition(is_between).map_or(0, |at| at + 1)
+        }
+    };
+    column_at(row, start)
 }
 
 #[cfg(test)]

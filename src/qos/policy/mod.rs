@@ -3,29 +3,42 @@
 mod allow;
 mod allow_text;
 mod defaults;
+pub(super) mod hierarchy;
 pub(super) mod ladder;
 mod list;
 mod locate;
+mod mistakes;
 pub(super) mod prefix;
 pub(super) mod rule;
-mod text;
+pub(super) mod schedule;
+mod schema;
+pub(super) mod text;
 mod validate;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use sha2::{Digest, Sha256};
 
+pub use self::mistakes::PolicyMistake;
+pub use self::text::PolicyFormat;
+
+use self::hierarchy::{Floors, Scope, Tenant, is_default};
 use self::ladder::Ladder;
 use self::list::one_or_many;
 use self::prefix::Prefix;
-use self::rule::{Priority, Rule};
+use self::rule::{ClassRule, Priority, Rule};
 use super::action::Action;
 use crate::artifact::hex;
 use crate::error::{Error, Result};
+use crate::verdict::Severity;
 
 /// Most prefixes in the allow-list.
 const MAX_ALLOW: usize = 10_000;
 /// Most rules.
 const MAX_RULES: usize = 1_000;
+/// Most scopes, and most tenants.
+const MAX_SCOPES: usize = 1_000;
 
 /// A validated QoS policy: what to do about each severity, the exceptions for some traffic, and the
 /// addresses that are never touched.
@@ -42,6 +55,12 @@ const MAX_RULES: usize = 1_000;
 /// | `actions` | `low`, `medium`, `high`, `critical`: action for such an anomaly | never milder |
 /// | `allow` | prefixes; a flow with either end in one is never touched | at most 10,000 |
 /// | `rules` | exceptions, see [`Rule`] | at most 1,000 |
+/// | `never_act` | prefixes; a flow with either end in one never gets an action; adds to `allow` | at most 10,000 |
+/// | `never_alert` | prefixes; a flow with either end in one has severity `none` and never gets an action | at most 10,000 |
+/// | `floors` | lowest severity with an action, lowest rate of a limit, see [`Floors`] | |
+/// | `tenants` | named lists of prefixes, see [`Tenant`] | at most 1,000 |
+/// | `scopes` | settings for a tenant, a prefix or a host, see [`Scope`] | at most 1,000 |
+/// | `classes` | service classes of some traffic, see [`ClassRule`] | at most 1,000 |
 ///
 /// **Severity.** What the threshold calls clean has severity `none`. What it calls an anomaly has at least
 /// `low`, so `low` has no band: the threshold's own false-positive rate is its band.
@@ -132,7 +151,31 @@ pub(super) enum Effect {
     /// Prioritizes clean traffic.
     Clean(Priority),
     /// Answers anomalies.
-    Anomaly(Ladder),
+    Anomaly {
+        /// The actions where no scope applies.
+        ladder: Ladder,
+        /// How it changes the actions of scopes.
+        change: Change,
+    },
+}
+
+/// How a rule changes the actions of the policy.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Change {
+    /// One action from a severity on.
+    From(Severity, Action),
+    /// No action harsher than this one.
+    Cap(Action),
+}
+
+impl Change {
+    /// The changed actions of a scope. They stay in order: an action below the one that the rule gives is at most as harsh.
+    pub(super) fn of(self, ladder: Ladder) -> Ladder {
+        match self {
+            Self::From(severity, action) => ladder.replaced_from(severity, action),
+            Self::Cap(action) => ladder.capped(action).unwrap_or(ladder),
+        }
+    }
 }
 
 /// The fields of a [`Policy`], before they are validated; the table there has the range of each.
@@ -155,6 +198,12 @@ pub struct PolicyConfig {
     /// Prefixes that are never touched, whichever end of the flow lies in them.
     #[serde(default = "defaults::allow", deserialize_with = "allow_list")]
     pub allow: Vec<Prefix>,
+    /// More prefixes that are never touched; unlike `allow`, it does not replace a default list.
+    #[serde(default, deserialize_with = "allow_list", skip_serializing_if = "Vec::is_empty")]
+    pub never_act: Vec<Prefix>,
+    /// Prefixes whose flows have severity `none` and get no action, whichever end of the flow lies in them.
+    #[serde(default, deserialize_with = "allow_list", skip_serializing_if = "Vec::is_empty")]
+    pub never_alert: Vec<Prefix>,
     /// Greatest p-value of each severity above `low`.
     #[serde(default)]
     pub bands: Bands,
@@ -164,6 +213,18 @@ pub struct PolicyConfig {
     /// Exceptions, in order.
     #[serde(default = "defaults::rules", deserialize_with = "rule_list")]
     pub rules: Vec<Rule>,
+    /// Lower limits of what the policy does.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub floors: Floors,
+    /// Named parts of the network; a name has 1 to 64 letters, digits, `_` and `-`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tenants: BTreeMap<String, Tenant>,
+    /// Settings for parts of the network.
+    #[serde(default, deserialize_with = "scope_list", skip_serializing_if = "Vec::is_empty")]
+    pub scopes: Vec<Scope>,
+    /// Service classes of some traffic, in order.
+    #[serde(default, deserialize_with = "class_list", skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<ClassRule>,
 }
 
 /// Greatest p-value of an anomaly of each severity above `low`; strictly decreasing, in (0, 1).
@@ -193,15 +254,19 @@ pub struct Actions {
 }
 
 impl Policy {
-    /// Whether decisions are made without changing anything.
+    /// Whether decisions are made without changing anything, where no scope gives another value.
     pub fn dry_run(&self) -> bool {
         self.config.dry_run
     }
 
-    /// The same policy with dry run switched on or off.
+    /// The same policy with dry run switched on or off. Dry run that is switched on also holds in every scope; where it is switched off, a scope with
+    /// `dry_run = true` stays in dry run.
     #[must_use]
     pub fn with_dry_run(mut self, dry_run: bool) -> Self {
         self.config.dry_run = dry_run;
+        if dry_run {
+            self.config.scopes.iter_mut().for_each(|scope| scope.dry_run = None);
+        }
         self
     }
 
@@ -256,5 +321,13 @@ fn allow_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Prefix>,
 }
 
 fn rule_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Rule>, D::Error> {
+    one_or_many::<_, _, MAX_RULES>(deserializer)
+}
+
+fn scope_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Scope>, D::Error> {
+    one_or_many::<_, _, MAX_SCOPES>(deserializer)
+}
+
+fn class_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ClassRule>, D::Error> {
     one_or_many::<_, _, MAX_RULES>(deserializer)
 }

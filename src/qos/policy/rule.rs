@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::list::one_or_many;
 use super::prefix::Prefix;
+use super::schedule::Schedule;
 use crate::qos::action::Action;
 use crate::qos::service_class::ServiceClass;
 use crate::telemetry::Field;
@@ -37,6 +38,32 @@ pub struct Rule {
     /// The class and TTL that clean traffic is prioritized with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prioritize: Option<Priority>,
+}
+
+/// A rule that gives traffic a service class, before ports and marks do; the first that matches wins.
+///
+/// ```
+/// use qosguard::qos::{Policy, Recommender, ServiceClass, Subject};
+///
+/// let recommender = Recommender::new(Policy::from_toml(r#"
+///     version = 1
+///     [[classes]]
+///     when = { dst_port = 443, dst = "192.0.2.0/24" }
+///     service_class = "multimedia_conferencing"
+/// "#)?);
+/// let call = Subject { dst_ip: "192.0.2.9".parse().ok(), dst_port: Some(443), ..Subject::default() };
+/// let answer = recommender.service_class(&call);
+/// assert_eq!(answer.class, ServiceClass::MultimediaConferencing);
+/// assert_eq!(answer.reason, "classes[0] of the policy matches");
+/// # Ok::<(), qosguard::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClassRule {
+    /// The traffic; at least one condition, none of them `severity`, `family`, `service_class` and `congestion`.
+    pub when: When,
+    /// Its class.
+    pub service_class: ServiceClass,
 }
 
 /// How clean traffic is prioritized.
@@ -85,6 +112,21 @@ pub struct When {
     /// Attack classes that the classifier gave.
     #[serde(default, deserialize_with = "words", skip_serializing_if = "Vec::is_empty")]
     pub family: Vec<String>,
+    /// Prefixes in which the source or the destination lies.
+    #[serde(default, deserialize_with = "prefixes", skip_serializing_if = "Vec::is_empty")]
+    pub entity: Vec<Prefix>,
+    /// Names of tenants in whose prefixes the source or the destination lies.
+    #[serde(default, deserialize_with = "words", skip_serializing_if = "Vec::is_empty")]
+    pub tenant: Vec<String>,
+    /// Service classes, as [`Recommender::service_class`](crate::qos::Recommender::service_class) gives them.
+    #[serde(default, deserialize_with = "classes", skip_serializing_if = "Vec::is_empty")]
+    pub service_class: Vec<ServiceClass>,
+    /// The part of the day in which the record lies, by its own time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time: Option<Schedule>,
+    /// The lowest congestion in percent, 1 to 100, where the caller gives it in [`Subject::congestion`](crate::qos::Subject::congestion).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub congestion: Option<u8>,
     /// For `then` only: the lowest severity that the action is for; `low`, every anomaly, when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub severity: Option<Severity>,
@@ -103,6 +145,10 @@ impl When {
         ];
         fields.into_iter().filter(|(compared, _)| *compared).map(|(_, field)| field).collect()
     }
+}
+
+fn classes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ServiceClass>, D::Error> {
+    one_or_many::<_, _, MAX_VALUES>(deserializer)
 }
 
 fn words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {

@@ -8,7 +8,7 @@ use serde::Deserializer;
 use serde::de::{DeserializeOwned, DeserializeSeed};
 use serde_json::Value;
 
-use super::locate::{Place, line_at, line_of};
+use super::locate::{Place, column_at, json_column, line_at, line_of};
 use super::{Policy, PolicyConfig};
 use crate::error::Problem;
 use crate::error::{Error, Result};
@@ -28,12 +28,41 @@ const MAX_YAML_BRACKETS: usize = 10_000;
 const MAX_LOCATED: usize = 1 << 14;
 
 /// A file format of policies.
-#[derive(Clone, Copy, Debug)]
-enum Format {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicyFormat {
+    /// TOML.
     Toml,
+    /// YAML; needs the cargo feature `yaml`.
     Yaml,
+    /// JSON.
     Json,
 }
+
+impl PolicyFormat {
+    /// The format of a name: `"toml"`, `"yaml"` or `"json"`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] for another name.
+    ///
+    /// ```
+    /// use qosguard::qos::PolicyFormat;
+    ///
+    /// assert_eq!(PolicyFormat::from_name("yaml")?, PolicyFormat::Yaml);
+    /// assert!(PolicyFormat::from_name("ini").is_err());
+    /// # Ok::<(), qosguard::Error>(())
+    /// ```
+    pub fn from_name(name: &str) -> Result<Self> {
+        match name {
+            "toml" => Ok(Self::Toml),
+            "yaml" => Ok(Self::Yaml),
+            "json" => Ok(Self::Json),
+            _ => Err(Error::invalid("format", "toml, yaml or json", format!("{name:?}"))),
+        }
+    }
+}
+
+use PolicyFormat as Format;
 
 impl Policy {
     /// Reads a policy file; the extension (`.toml`, `.yaml`, `.yml`, `.json`) gives the format.
@@ -45,19 +74,8 @@ impl Policy {
     /// cargo feature `yaml`.
     pub fn load(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let place = path.display().to_string();
-        let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
-        let format = match extension.as_str() {
-            "toml" => Format::Toml,
-            "yaml" | "yml" => Format::Yaml,
-            "json" => Format::Json,
-            _ => return Err(refuse(&place, "file", "named .toml, .yaml, .yml or .json", extension)),
-        };
-        let mut bytes = Vec::new();
-        let file = File::open(path).map_err(|e| Error::io(path, e))?;
-        file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|e| Error::io(path, e))?;
-        let text = String::from_utf8(bytes).map_err(|e| refuse(&place, "file", "UTF-8 text", e))?;
-        parse(&place, &text, format)
+        let (text, format) = read_file(path)?;
+        parse(&path.display().to_string(), &text, format)
     }
 
     /// Reads a policy from TOML.
@@ -120,19 +138,55 @@ impl Policy {
     }
 }
 
-fn parse(place: &str, text: &str, format: Format) -> Result<Policy> {
+/// The text of a policy file and its format, by the extension.
+pub(super) fn read_file(path: &Path) -> Result<(String, Format)> {
+    let place = path.display().to_string();
+    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
+    let format = match extension.as_str() {
+        "toml" => Format::Toml,
+        "yaml" | "yml" => Format::Yaml,
+        "json" => Format::Json,
+        _ => return Err(refuse(&place, "file", "named .toml, .yaml, .yml or .json", extension)),
+    };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(|e| Error::io(path, e))?;
+    let text = String::from_utf8(bytes).map_err(|e| refuse(&place, "file", "UTF-8 text", e))?;
+    Ok((text, format))
+}
+
+/// Reads fields other than a policy's from TOML; an error names the field and the line.
+pub(in crate::qos) fn from_toml<T: DeserializeOwned>(place: &str, text: &str) -> Result<T> {
+    let line = |e: &toml::de::Error| e.span().map(|span| line_at(text, span.start));
+    let toml = toml::Deserializer::parse(text)
+        .map_err(|e| at_line(refuse(place, "file", "TOML", e.message().trim_end()), line(&e)))?;
+    fields(place, toml, |e| (e.message().to_owned(), line(e)))
+        .map_err(|error| locate(error, |at| Format::Toml.position_at(text, at)))
+}
+
+/// The same error with the line of its field in a text in TOML.
+pub(in crate::qos) fn locate_toml(text: &str, error: Error) -> Error {
+    locate(error, |at| Format::Toml.position_at(text, at))
+}
+
+/// The same error with the line of its field.
+fn locate(error: Error, position_at: impl Fn(Place<'_>) -> Option<(u64, u64)>) -> Error {
+    match error {
+        Error::Policy { place, path, problem, line } => {
+            let line = line_of(&path, position_at).map(|(line, _)| line).or(line);
+            Error::Policy { place, path, problem, line }
+        }
+        other => other,
+    }
+}
+
+pub(super) fn parse(place: &str, text: &str, format: Format) -> Result<Policy> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.len() > MAX_BYTES {
         return Err(refuse(place, "file", format!("at most {MAX_BYTES} bytes"), "more"));
     }
-    let located = |error| match error {
-        Error::Policy { place, path, problem, line } => {
-            let line = line_of(&path, |at| format.line_at(text, at)).or(line);
-            Error::Policy { place, path, problem, line }
-        }
-        other => other,
-    };
-    let is_cheap = !matches!(format, Format::Yaml) || text.len() <= MAX_LOCATED;
+    let located = |error| locate(error, |at| format.position_at(text, at));
+    let is_cheap = format.is_cheap(text);
     let read = format.read(place, text);
     let (config, given) = read.map_err(|error| if is_cheap { located(error) } else { error })?;
     if let Some(field) = list_for_fields(&given, &config) {
@@ -142,6 +196,23 @@ fn parse(place: &str, text: &str, format: Format) -> Result<Policy> {
 }
 
 impl Format {
+    /// Whether the text may be read again to find fields.
+    pub(super) fn is_cheap(self, text: &str) -> bool {
+        !matches!(self, Self::Yaml) || text.len() <= MAX_LOCATED
+    }
+
+    /// The text as a value of any shape; `None` where it is not in this format.
+    pub(super) fn value(self, text: &str) -> Option<Value> {
+        match self {
+            Self::Toml => toml::from_str(text).ok(),
+            Self::Json => serde_json::from_str(text).ok(),
+            #[cfg(feature = "yaml")]
+            Self::Yaml => yaml_serde::from_str(text).ok(),
+            #[cfg(not(feature = "yaml"))]
+            Self::Yaml => None,
+        }
+    }
+
     /// The fields of a policy, and the same text as a value of any shape.
     fn read(self, place: &str, text: &str) -> Result<(PolicyConfig, Value)> {
         let syntax = |kind, line, error: &dyn ToString| {
@@ -179,21 +250,22 @@ impl Format {
         }
     }
 
-    /// The line of the error at a place of the text; `None` where the text does not have the place.
-    fn line_at(self, text: &str, at: Place<'_>) -> Option<u64> {
+    /// The line and the column of the error at a place of the text; `None` where the text does not have the place.
+    pub(super) fn position_at(self, text: &str, at: Place<'_>) -> Option<(u64, u64)> {
         match self {
             Self::Toml => {
                 let error = at.deserialize(toml::Deserializer::parse(text).ok()?).err()?;
-                error.span().map(|span| line_at(text, span.start))
+                error.span().map(|span| (line_at(text, span.start), column_at(text, span.start)))
             }
             Self::Json => {
                 let error = at.deserialize(&mut serde_json::Deserializer::from_str(text)).err()?;
-                Some(error.line() as u64)
+                let (line, column) = (error.line() as u64, error.column() as u64);
+                Some((line, json_column(text, line, column)))
             }
             #[cfg(feature = "yaml")]
             Self::Yaml => {
                 let error = at.deserialize(yaml_serde::Deserializer::from_str(text)).err()?;
-                error.location().map(|at| at.line() as u64)
+                error.location().map(|at| (at.line() as u64, at.column() as u64))
             }
             #[cfg(not(feature = "yaml"))]
             Self::Yaml => None,
@@ -229,7 +301,7 @@ fn at_line(error: Error, line: Option<u64>) -> Error {
 
 /// [`Error::Policy`] for a value outside its domain.
 #[allow(clippy::needless_pass_by_value, reason = "callers hand over what they just made")]
-pub(super) fn refuse(
+pub(in crate::qos) fn refuse(
     place: &str,
     path: impl AsRef<str>,
     expected: impl AsRef<str>,

@@ -1,8 +1,11 @@
 //! The conditions of a rule, compiled.
 
 use super::subject::{Protocol, Subject};
+use crate::qos::ServiceClass;
+use crate::qos::policy::PolicyConfig;
 use crate::qos::policy::prefix::PrefixSet;
 use crate::qos::policy::rule::{PortRange, When};
+use crate::qos::policy::schedule::Schedule;
 use crate::telemetry::protocol_name;
 
 /// The conditions of one rule, ready to match. Severity is not part of them: what matches cannot depend on the
@@ -16,10 +19,17 @@ pub(super) struct Matcher {
     family: Vec<String>,
     src: PrefixSet,
     dst: PrefixSet,
+    entity: PrefixSet,
+    tenant: Option<PrefixSet>,
+    service_class: Vec<ServiceClass>,
+    time: Option<Schedule>,
+    congestion: Option<u8>,
 }
 
 impl Matcher {
-    pub(super) fn new(when: &When) -> Self {
+    pub(super) fn new(when: &When, config: &PolicyConfig) -> Self {
+        let tenant = || when.tenant.iter().filter_map(|name| config.tenants.get(name));
+        let prefixes: Vec<_> = tenant().flat_map(|tenant| &tenant.prefixes).copied().collect();
         Self {
             src_port: when.src_port.clone(),
             dst_port: when.dst_port.clone(),
@@ -28,10 +38,17 @@ impl Matcher {
             family: when.family.clone(),
             src: PrefixSet::new(&when.src),
             dst: PrefixSet::new(&when.dst),
+            entity: PrefixSet::new(&when.entity),
+            tenant: (!when.tenant.is_empty()).then(|| PrefixSet::new(&prefixes)),
+            service_class: when.service_class.clone(),
+            time: when.time.clone(),
+            congestion: when.congestion,
         }
     }
 
-    pub(super) fn matches(&self, subject: &Subject<'_>) -> bool {
+    /// Whether all conditions hold; `class` gives the service class where a condition compares it.
+    pub(super) fn matches(&self, subject: &Subject<'_>, class: impl FnOnce() -> ServiceClass) -> bool {
+        let has_end_in = |set: &PrefixSet| set.contains(subject.src_ip) || set.contains(subject.dst_ip);
         any(&self.dst_port, subject.dst_port, PortRange::contains)
             && any(&self.src_port, subject.src_port, PortRange::contains)
             && any(&self.service, subject.service, |a, b| a.eq_ignore_ascii_case(b.trim()))
@@ -39,6 +56,11 @@ impl Matcher {
             && any(&self.family, subject.family, |a, b| a.eq_ignore_ascii_case(b.trim()))
             && (self.src.is_empty() || self.src.contains(subject.src_ip))
             && (self.dst.is_empty() || self.dst.contains(subject.dst_ip))
+            && (self.entity.is_empty() || has_end_in(&self.entity))
+            && self.tenant.as_ref().is_none_or(has_end_in)
+            && self.congestion.is_none_or(|least| subject.congestion.is_some_and(|own| own >= least))
+            && self.time.as_ref().is_none_or(|part| subject.time_s.is_some_and(|time| part.contains(time)))
+            && (self.service_class.is_empty() || self.service_class.contains(&class()))
     }
 }
 

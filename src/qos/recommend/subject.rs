@@ -46,6 +46,16 @@ pub struct Subject<'a> {
     pub icmp_type: Option<u8>,
     /// ICMP code of the first packet, likewise.
     pub icmp_code: Option<u8>,
+    /// Time of the record, in whole seconds since the epoch.
+    pub time_s: Option<i64>,
+    /// `DiffServ` code point of the packets, 0 to 63.
+    pub dscp: Option<u8>,
+    /// Mean size of the packets in bytes.
+    pub mean_packet_bytes: Option<u32>,
+    /// How irregular the packets arrive: standard deviation of the time between packets in percent of its mean; 0 for a fixed interval.
+    pub interval_variation: Option<u16>,
+    /// How congested the link of the flow is, in percent of its capacity, where the caller gives it.
+    pub congestion: Option<u8>,
 }
 
 /// Protocol numbers (IANA).

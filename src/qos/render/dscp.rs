@@ -9,22 +9,32 @@ pub(super) struct Dscp {
     pub(super) name: &'static str,
 }
 
-/// Lower effort (RFC 8622).
-const LOWER_EFFORT: Dscp = Dscp { number: 1, name: "lephb" };
-
-/// The code point of an action that marks traffic (RFC 4594, section 2.3, figure 3; RFC 8622); `None` for others.
+/// The code point of an action that marks traffic; `None` for others.
 pub(super) const fn of(action: Action) -> Option<Dscp> {
-    Some(match action {
-        Action::Deprioritize { .. } => LOWER_EFFORT,
-        Action::Prioritize { service_class, .. } => match service_class {
-            ServiceClass::Telephony => Dscp { number: 46, name: "ef" },
-            ServiceClass::Signaling => Dscp { number: 40, name: "cs5" },
-            ServiceClass::MultimediaConferencing => Dscp { number: 34, name: "af41" },
-            ServiceClass::RealTimeInteractive => Dscp { number: 32, name: "cs4" },
-            ServiceClass::MultimediaStreaming => Dscp { number: 26, name: "af31" },
-            ServiceClass::BroadcastVideo => Dscp { number: 24, name: "cs3" },
-            ServiceClass::LowLatencyData => Dscp { number: 18, name: "af21" },
-        },
+    let class = match action {
+        Action::Deprioritize { .. } => ServiceClass::LowerEffort,
+        Action::Prioritize { service_class, .. } => service_class,
         _ => return None,
-    })
+    };
+    Some(Dscp { number: class.dscp(), name: name(class) })
+}
+
+/// The name in nftables, or the number where older versions have no name.
+const fn name(class: ServiceClass) -> &'static str {
+    match class {
+        ServiceClass::Telephony => "ef",
+        ServiceClass::Signaling => "cs5",
+        ServiceClass::MultimediaConferencing => "af41",
+        ServiceClass::RealTimeInteractive => "cs4",
+        ServiceClass::MultimediaStreaming => "af31",
+        ServiceClass::BroadcastVideo => "cs3",
+        ServiceClass::LowLatencyData => "af21",
+        ServiceClass::AdmittedTelephony => "0x2c",
+        ServiceClass::NonQueueBuilding => "0x2d",
+        ServiceClass::NetworkControl => "cs6",
+        ServiceClass::Oam => "cs2",
+        ServiceClass::HighThroughputData => "af11",
+        ServiceClass::Standard => "cs0",
+        ServiceClass::LowerEffort => "lephb",
+    }
 }

@@ -174,7 +174,7 @@ impl Tracked {
         if let Some(reason) = self.reasons.iter_mut().find(like) {
             *reason = Reason::Anomalies { anomalies: self.incident.flows as f64, p_value: reached };
         }
-        recommender.severity(reached, true)
+        recommender.severity_for(reached, true, &record.subject)
     }
 
     /// What a record of evidence changes.

@@ -46,7 +46,7 @@ impl<'a> Fields<'a> {
             unread_address: matches!(source, Some(Err(()))) || matches!(destination, Some(Err(()))),
             destination: destination.and_then(Result::ok),
             protocol: self.protocol()?,
-            dst_port: self.port()?,
+            dst_port: self.port("dst_port")?,
             time: self.time("time")?,
             ..self.common()?
         })
@@ -170,10 +170,10 @@ impl<'a> Fields<'a> {
         })
     }
 
-    fn port(&self) -> Result<Option<u16>> {
-        let Some(value) = self.get("dst_port") else { return Ok(None) };
+    pub(super) fn port(&self, key: &str) -> Result<Option<u16>> {
+        let Some(value) = self.get(key) else { return Ok(None) };
         let port = value.as_u64().and_then(|port| u16::try_from(port).ok());
-        port.map(Some).ok_or_else(|| self.wrong("dst_port", value, "a port from 0 to 65535"))
+        port.map(Some).ok_or_else(|| self.wrong(key, value, "a port from 0 to 65535"))
     }
 
     fn time(&self, key: &str) -> Result<Option<f64>> {
@@ -183,11 +183,11 @@ impl<'a> Fields<'a> {
         time.map(Some).ok_or_else(|| self.wrong(key, value, expected))
     }
 
-    fn get(&self, key: &str) -> Option<&'a Value> {
+    pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
         self.object.get(key).filter(|value| !value.is_null())
     }
 
-    fn text(&self, key: &str) -> Result<Option<&'a str>> {
+    pub(super) fn text(&self, key: &str) -> Result<Option<&'a str>> {
         let Some(value) = self.get(key) else { return Ok(None) };
         value.as_str().map(Some).ok_or_else(|| self.wrong(key, value, "text"))
     }

@@ -1,26 +1,21 @@
 //! Proposals from what `qosguard assess` and `qosguard watch` write.
 
 mod fields;
+mod past;
+pub(in crate::qos) mod source;
 mod table;
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use serde_json::Value;
 
 use self::fields::Fields;
 pub use self::fields::read_time;
+pub(in crate::qos) use self::past::PastDecision;
+use self::source::bad;
 use super::{MAX_PROPOSALS, Proposal};
 use crate::error::{Error, Result};
-use crate::progress;
-
-/// Longest line of a JSON file, in bytes.
-const MAX_LINE: u64 = 16 << 20;
-
-/// Lines between two checks for cancellation.
-const CHECK_EVERY: u64 = 4096;
 
 /// Collects proposals from decisions and incidents in JSON and in files.
 ///
@@ -76,15 +71,7 @@ impl Proposals {
     /// [`Error::BadRecord`] with the line, the key and the value that cannot be read, and [`Error::InvalidArgument`] for more than
     /// 10,000,000 proposals.
     pub fn add_json(&mut self, place: &str, text: &str) -> Result<()> {
-        if text.trim_start().starts_with('[') {
-            let values: Vec<Value> =
-                serde_json::from_str(text).map_err(|error| not_json(place, 1, text, &error))?;
-            return values
-                .iter()
-                .zip(1..)
-                .try_for_each(|(value, number)| self.add_value(place, number, value));
-        }
-        self.add_lines(place, text.as_bytes())
+        source::each_of_text(place, text, &mut |place, number, value| self.add_value(place, number, value))
     }
 
     /// Adds what a file of `qosguard assess` or `qosguard watch` holds; `-` is standard input with JSON lines.
@@ -94,18 +81,7 @@ impl Proposals {
     /// [`Error::Io`], [`Error::BadRecord`] with the place, the key and the value that cannot be read, [`Error::SchemaMismatch`] for
     /// a table without the columns of decisions, the errors of [`telemetry::open`](crate::telemetry::open), [`Error::Cancelled`].
     pub fn load(&mut self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
-        if path == Path::new("-") {
-            return self.add_lines("standard input", BufReader::new(std::io::stdin()));
-        }
-        let place = path.display().to_string();
-        let open = || File::open(path).map(BufReader::new).map_err(|error| Error::io(path, error));
-        let mut first = Vec::new();
-        open()?.take(MAX_LINE).read_until(b'\n', &mut first).map_err(|error| Error::io(path, error))?;
-        if first.trim_ascii_start().first().is_some_and(|byte| *byte != b'{') || is_row(&first) {
-            return table::load(self, path);
-        }
-        self.add_lines(&place, open()?)
+        source::each_of_file(path.as_ref(), &mut |place, number, value| self.add_value(place, number, value))
     }
 
     /// All proposals: the ones of decisions in the order of the input, then the ones of incidents in the order of their ids.
@@ -115,31 +91,6 @@ impl Proposals {
         let mut all = self.decisions;
         all.extend(incidents.into_iter().flat_map(|(_, proposals)| proposals));
         all
-    }
-
-    fn add_lines(&mut self, place: &str, mut input: impl BufRead) -> Result<()> {
-        let (mut bytes, mut number) = (Vec::new(), 0_u64);
-        loop {
-            bytes.clear();
-            number += 1;
-            if number % CHECK_EVERY == 0 {
-                progress::check()?;
-            }
-            let read = (&mut input).take(MAX_LINE).read_until(b'\n', &mut bytes);
-            if read.map_err(|error| Error::io(Path::new(place), error))? == 0 {
-                return Ok(());
-            }
-            if bytes.len() as u64 == MAX_LINE {
-                return Err(bad(place, number, "", "a longer line", "a line of at most 16 MiB"));
-            }
-            let line = bytes.trim_ascii();
-            if line.is_empty() {
-                continue;
-            }
-            let value = serde_json::from_slice(line)
-                .map_err(|error| not_json(place, number, &String::from_utf8_lossy(line), &error))?;
-            self.add_value(place, number, &value)?;
-        }
     }
 
     /// Adds one finding or one change of an incident; `number` is its line or its place in a list, from 1.
@@ -165,29 +116,4 @@ impl Proposals {
         }
         Ok(())
     }
-}
-
-/// Whether a line is a record with its decision, as a table in JSON lines has them, and not a finding.
-fn is_row(line: &[u8]) -> bool {
-    let Ok(Value::Object(object)) = serde_json::from_slice(line) else { return false };
-    let has = |key: &str| object.contains_key(key);
-    (has("evidence") || has("verdict_evidence")) && !has("reasons") && !has("attackers")
-}
-
-/// Characters of a value that an error contains at most.
-const MAX_SHOWN: usize = 80;
-
-/// The error of a value that cannot be read.
-fn bad(place: &str, line: u64, column: &str, value: &str, expected: impl Into<String>) -> Error {
-    Error::BadRecord {
-        place: place.to_owned(),
-        line,
-        column: column.to_owned(),
-        value: value.chars().take(MAX_SHOWN).collect(),
-        expected: expected.into(),
-    }
-}
-
-fn not_json(place: &str, line: u64, text: &str, error: &serde_json::Error) -> Error {
-    bad(place, line, "", text, format!("a JSON object ({error})"))
 }

@@ -4,15 +4,14 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::Proposals;
-use super::fields::Fields;
+use super::source::Sink;
 use crate::arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 use crate::error::{Error, Result};
 use crate::qos::DecisionColumn;
 use crate::telemetry::{self, Column, Field, Kind, ReadOptions, Role, Schema};
 
 /// The columns of decisions that a plan needs.
-const NEEDED: [&str; 10] = [
+const NEEDED: [&str; 14] = [
     "id",
     "action",
     "ttl_s",
@@ -23,18 +22,24 @@ const NEEDED: [&str; 10] = [
     "severity",
     "dry_run",
     "score",
+    "p_value",
+    "is_anomaly",
+    "family",
+    "rule",
 ];
 
 /// The columns of a record that a plan needs, by what they mean, and their keys in a finding.
-const OF_RECORD: [(Field, &str); 5] = [
+const OF_RECORD: [(Field, &str); 7] = [
     (Field::SrcIp, "src_ip"),
     (Field::DstIp, "dst_ip"),
     (Field::DstPort, "dst_port"),
     (Field::Protocol, "protocol"),
     (Field::StartTime, "time"),
+    (Field::SrcPort, "src_port"),
+    (Field::Service, "service"),
 ];
 
-pub(super) fn load(proposals: &mut Proposals, path: &Path) -> Result<()> {
+pub(super) fn load(path: &Path, sink: Sink<'_>) -> Result<()> {
     let place = path.display().to_string();
     let found = telemetry::open(path, &ReadOptions::default())?;
     let (schema, keys) = columns(&place, found.schema())?;
@@ -47,7 +52,7 @@ pub(super) fn load(proposals: &mut Proposals, path: &Path) -> Result<()> {
         for at in 0..batch.num_rows() {
             row += 1;
             let object = Value::Object(object(&batch, &keys, at));
-            proposals.push(Fields::new(&place, row, &object)?.decision()?)?;
+            sink(&place, row, &object)?;
         }
     }
     Ok(())
@@ -127,7 +132,7 @@ fn object(batch: &RecordBatch, keys: &[(String, &'static str)], row: usize) -> M
         let whole = |text: &str| text.parse::<u64>().map_or_else(|_| text.into(), Value::from);
         let value = match (*key, value) {
             ("ttl_s" | "bytes_per_second" | "burst", Value::String(text)) => whole(&text),
-            ("dry_run", Value::String(text)) => match text.as_str() {
+            ("dry_run" | "is_anomaly", Value::String(text)) => match text.as_str() {
                 "true" | "1" => true.into(),
                 "false" | "0" => false.into(),
                 _ => text.into(),
