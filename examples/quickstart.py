@@ -1,6 +1,7 @@
 """The main job once: a guard is fitted on the traffic of yesterday, and finds the incidents of today.
 
-`python examples/quickstart.py` simulates labelled flows; with a path it reads that file, whose first 70 % are yesterday.
+`python examples/quickstart.py` simulates labelled flows; with a path it reads that file, whose first 70 % are
+yesterday.
 """
 
 from __future__ import annotations

@@ -789,6 +789,49 @@ export declare class GuardExplanation {
   reasons(row: number, n: number): Array<Reason>
 }
 
+/**
+ * A file of JSON lines with one line for each outcome of each decision, which is only ever appended to.
+ *
+ * Each line contains the SHA-256 of the line before it, so an edited, removed or inserted line is found when the file is read. A
+ * line without an end, from a program that stopped while it wrote, is cut off and counted. Several programs may use one ledger.
+ * All times are seconds since the epoch.
+ */
+export declare class Ledger {
+  /**
+   * Opens a ledger, and creates it where there is none, unless it is opened for reading only. Throws `corrupt_artifact` for a
+   * line that was edited, removed or inserted and for a file of another program, and `io`.
+   */
+  constructor(path: string, options?: LedgerOptions)
+  /** The live decisions, by entity and id. */
+  live(): Array<LiveDecision>
+  /** The entities with live decisions: the strictest action and the longest rest of each. */
+  entities(): Array<LiveEntity>
+  /** All lines about one decision as sentences. */
+  explain(id: string): Array<string>
+  /** Writes one outcome, and returns the number of its line. */
+  record(entry: LedgerEntry, time: number): number
+  /** Ends the decisions whose time is over, and returns their number. */
+  expire(now: number): number
+  /** Ends the live decisions whose entity has an address in common with a prefix, and returns their ids. */
+  revoke(prefix: string, reason: string, time: number): Array<string>
+  /** Ends the live decisions with an id, and returns their number. */
+  delete(id: string, reason: string, time: number): number
+  /** Reads what other programs have written. */
+  refresh(): void
+  /** The records of all files of the ledger, from the oldest on. */
+  records(): Array<LedgerRecord>
+  /** Each record as a line of JSON: a Network Remediation Activity of OCSF. */
+  toOcsf(): Array<string>
+  /** Number of decisions: live ones, and ended ones. */
+  get decisions(): number
+  /** How many decisions ended, by their outcome. */
+  get ended(): { skipped: number, failed: number, revoked: number, expired: number }
+  /** What was counted since the ledger was opened: lines without an end that were cut off, and decisions beyond `maxLive`. */
+  get counts(): { tornLines: number, tornBytes: number, overLimit: number }
+  /** The number of lines over all files, and the SHA-256 of the last one. */
+  get head(): { lines: number, hash: string }
+}
+
 /** What is to be done about which traffic, until when, and which decisions are left out for which reason; `plan` makes it. */
 export declare class Plan {
   /** What is to be done, in the order of the addresses. */
@@ -834,6 +877,8 @@ export declare class Policy {
   get dryRun(): boolean
   /** The same policy with dry run switched on or off. */
   withDryRun(dryRun: boolean): Policy
+  /** The first prefix of the allow-list that has an address in common with an address or a prefix; `null` where there is none. */
+  allowedBy(entity: string): string | null
   /** All mistakes of a policy text; `format` is `toml` (default), `yaml` or `json`. */
   static check(text: string, format?: string | undefined | null): PolicyMistake[]
   /** The JSON Schema of policy files, for editors. */
@@ -1769,6 +1814,18 @@ export interface LeakAudit {
   level: number
   /** Every feature column, the highest AUC by value first. */
   features: Array<FeatureAuc>
+}
+
+/** How a ledger is opened. */
+export interface LedgerOptions {
+  /** Whether nothing is written; default: false. */
+  readOnly?: boolean
+  /** Size in bytes at which a file is finished and a new one starts; default: 64 MiB. */
+  maxFileBytes?: number
+  /** Maximum number of live decisions; default: 100,000. One beyond it has the outcome `skipped`. */
+  maxLive?: number
+  /** Whether each write waits until the disk has it; default: false. */
+  sync?: boolean
 }
 
 /** How a table is taken to another schema. */

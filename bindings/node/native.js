@@ -842,6 +842,7 @@ module.exports.FittedDetector = nativeBinding.FittedDetector
 module.exports.Follower = nativeBinding.Follower
 module.exports.Guard = nativeBinding.Guard
 module.exports.GuardExplanation = nativeBinding.GuardExplanation
+module.exports.Ledger = nativeBinding.Ledger
 module.exports.Plan = nativeBinding.Plan
 module.exports.Policy = nativeBinding.Policy
 module.exports.Schema = nativeBinding.Schema

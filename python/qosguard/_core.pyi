@@ -23,6 +23,8 @@ __all__ = [
     "Guard",
     "GuardExplanation",
     "IncidentStream",
+    "Ledger",
+    "LedgerRecords",
     "NativePlan",
     "Policy",
     "Probability",
@@ -713,6 +715,133 @@ class IncidentStream:
         """
 
 @final
+class Ledger:
+    """
+    A file of JSON lines with one line for each outcome of each decision, which is only ever appended to.
+
+    Each line contains the SHA-256 of the line before it, so an edited, removed or inserted line is found when the file is read. A
+    line without an end, from a program that stopped while it wrote, is cut off and counted. Several programs may use one ledger.
+    All times are seconds since the epoch.
+
+    Parameters
+    ----------
+    path : str or os.PathLike
+        The file; it is created where there is none, unless it is opened for reading only.
+    read_only : bool
+        Whether nothing is written.
+    max_file_bytes : int
+        Size at which a file is finished and a new one starts.
+    max_live : int
+        Maximum number of live decisions; one beyond it has the outcome `skipped`.
+    sync : bool
+        Whether each write waits until the disk has it.
+
+    Raises
+    ------
+    CorruptArtifactError
+        For a line that was edited, removed or inserted, and for a file of another program.
+
+    Examples
+    --------
+    >>> import tempfile, qosguard as qg
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> ledger = qg.Ledger(folder.name + "/ledger.jsonl")
+    >>> entry = {"id": "9f2c", "entity": "203.0.113.7", "action": "drop", "ttl_s": 600, "outcome": "dry_run", "reason": "scan"}
+    >>> ledger.record(entry, 1_764_583_200.0)
+    1
+    >>> [(live["entity"], live["action"], live["rest_s"]) for live in ledger.live()]
+    [('203.0.113.7', 'drop', 600.0)]
+    >>> ledger.revoke("203.0.113.0/24", "our own network", 1_764_583_260.0)
+    ['9f2c']
+    >>> ledger.explain("9f2c")[1]
+    '2025-12-01T10:01:00Z: 203.0.113.7: drop for 600 s was revoked with 540 s left. Reason: our own network.'
+    >>> [record["outcome"] for record in ledger]
+    ['dry_run', 'revoked']
+    >>> folder.cleanup()
+    """
+    def __iter__(self, /) -> LedgerRecords: ...
+    def __new__(
+        cls,
+        /,
+        path: str | PathLike[str],
+        *,
+        read_only: bool = False,
+        max_file_bytes: SupportsIndex = 67108864,
+        max_live: SupportsIndex = 100000,
+        sync: bool = False,
+    ) -> Ledger: ...
+    def __repr__(self, /) -> str: ...
+    @property
+    def counts(self, /) -> dict[str, Any]:
+        """
+        What was counted since the ledger was opened: `torn_lines`, `torn_bytes` and `over_limit`.
+        """
+    @property
+    def decisions(self, /) -> int:
+        """
+        Number of decisions: live ones, and ended ones.
+        """
+    def delete(self, /, id: str, reason: str, time: SupportsFloat | SupportsIndex) -> int:
+        """
+        Ends the live decisions with an id, and returns their number.
+        """
+    @property
+    def ended(self, /) -> dict[str, Any]:
+        """
+        How many decisions ended, by their outcome.
+        """
+    def entities(self, /) -> list[dict[str, Any]]:
+        """
+        The entities with live decisions: the strictest action and the longest rest of each.
+        """
+    def expire(self, /, now: SupportsFloat | SupportsIndex) -> int:
+        """
+        Ends the decisions whose time is over, and returns their number.
+        """
+    def explain(self, /, id: str) -> list[str]:
+        """
+        All lines about one decision as sentences.
+        """
+    @property
+    def head(self, /) -> tuple[int, str]:
+        """
+        The number of lines over all files, and the SHA-256 of the last one.
+        """
+    def live(self, /) -> list[dict[str, Any]]:
+        """
+        The live decisions, each with `rest_s`, by entity and id.
+        """
+    def record(self, /, entry: Any, time: SupportsFloat | SupportsIndex) -> int:
+        """
+        Writes one outcome, and returns the number of its line. The keys of `entry` are `id`, `entity`, `action` with its
+        settings, `outcome`, `reason`, and optionally `rest_s`, `guard` and `policy`.
+        """
+    def records(self, /) -> LedgerRecords:
+        """
+        The records of all files of the ledger, from the oldest on.
+        """
+    def refresh(self, /) -> None:
+        """
+        Reads what other programs have written.
+        """
+    def revoke(self, /, prefix: str, reason: str, time: SupportsFloat | SupportsIndex) -> list[str]:
+        """
+        Ends the live decisions whose entity has an address in common with a prefix, and returns their ids.
+        """
+    def to_ocsf(self, /) -> list[str]:
+        """
+        Each record as a line of JSON: a Network Remediation Activity of OCSF.
+        """
+
+@final
+class LedgerRecords:
+    """
+    The records of a ledger as dictionaries.
+    """
+    def __iter__(self, /) -> LedgerRecords: ...
+    def __next__(self, /) -> dict[str, Any]: ...
+
+@final
 class NativePlan:
     """
     A plan; `qosguard.Plan` converts its JSON.
@@ -759,6 +888,10 @@ class Policy:
     def __new__(cls, /) -> Policy: ...
     def __reduce__(self, /) -> tuple[Any, tuple[str]]: ...
     def __repr__(self, /) -> str: ...
+    def allowed_by(self, /, entity: str) -> str | None:
+        """
+        The first prefix of the allow-list that has an address in common with an address or a prefix; `None` where there is none.
+        """
     def changes(self, /, new: Policy) -> list[dict[str, Any]]:
         """
         The settings in which another policy differs: dictionaries with `path`, `old` and `new`.

@@ -37,8 +37,8 @@ class Guard:
         The detector that scores the features; default: `IsolationForest()`. Its `contamination` and `clean_class` are
         not used: the guard has its own threshold, and its schema defines which labels are clean. `"auto"`, or
         `Ensemble("auto")`, chooses an ensemble by the labels of the table (with 50 attacks or more, with fewer
-        attacks, or without labels), and a context by its columns: `HostContext()` for records with times and the addresses
-        of both ends, `DeviceWindows()` for logs of devices.
+        attacks, or without labels), and a context by its columns: `HostContext()` for records with times and
+        addresses, `DeviceWindows()` for logs of devices.
     false_positive_rate
         Share of clean records that may become anomalies, in (0, 1); default: 0.01 without a `threshold`.
     threshold
@@ -49,7 +49,8 @@ class Guard:
         Columns that describe the earlier records of the same hosts or devices: `HostContext()` for the last seconds and
         minutes of the source, the destination and the pair of both, `DeviceWindows()` for device logs,
         `DampedStatistics()`, the settings of one as a mapping, or a list of contexts. Default: with the detector
-        `"auto"` the context that suits the columns, and none with others. `[]` is none: each record is scored by itself.
+        `"auto"` the context that suits the columns, and none with others. `[]` is none: each record is scored by
+        itself.
     featurizer
         How raw columns become features: `scaling` (`"none"`, `"standard"` or `"robust"`; default: `"standard"`),
         `categories` (`{"kind": "ordinal", "cap": 255}`, the default, or `{"kind": "one_hot", "cap": 10}`) and

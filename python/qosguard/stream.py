@@ -57,8 +57,8 @@ def export_incident(event: Mapping[str, Any], format: Literal["json", "ocsf", "e
 def incident_table(events: Iterable[Mapping[str, Any]]) -> str:
     """Write the last state of each incident as a table for people, the most severe first.
 
-    Each incident has two lines: the time of its onset, attackers, victims and the action, and then the number of records and
-    the strongest reason. An incident that became part of another one is left out.
+    Each incident has two lines: the time of its onset, attackers, victims and the action, and then the number of
+    records and the strongest reason. An incident that became part of another one is left out.
 
     Parameters
     ----------
