@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{Check, is_name};
-use crate::qos::policy::hierarchy::{Effective, Scope};
+use crate::qos::policy::hierarchy::{Effective, Scope, ScopeBands};
 use crate::qos::policy::{MAX_ALLOW, Policy, PolicyConfig};
 use crate::verdict::Severity;
 
@@ -78,7 +78,7 @@ impl Check<'_> {
             ("high", bands.high, own.high),
             ("critical", bands.critical, own.critical),
         ] {
-            let is_own = own.is_some() || scope.bands != Default::default();
+            let is_own = own.is_some() || scope.bands != ScopeBands::default();
             if is_own && !(max_p > 0.0 && max_p < above) {
                 self.add(format!("{at}.bands.{name}"), format!("above 0 and below {above}"), max_p);
             }
