@@ -60,7 +60,7 @@ const HIERARCHY: &str = r#"
 "#;
 
 #[test]
-fn the_most_specific_scope_decides_each_setting() {
+fn the_narrowest_scope_decides_each_setting() {
     use Severity::{Critical, High, Low, Medium};
 
     let policy = recommender(HIERARCHY);

@@ -49,8 +49,11 @@ pub(in crate::qos) fn each_of_file(path: &Path, sink: Sink<'_>) -> Result<()> {
 
 /// Whether the first key of a JSON object is one with which a finding or a change of an incident starts.
 fn starts_with_own_key(head: &[u8]) -> bool {
-    let own = ["{\"id\":", "{\"id\" :", "{\"event\":", "{\"event\" :", "{ \"id\":", "{ \"event\":"];
-    own.iter().any(|start| head.starts_with(start.as_bytes()))
+    // `action` is the first of the keys in alphabetical order.
+    ["id", "event", "action"].iter().any(|key| {
+        let starts = [format!("{{\"{key}\":"), format!("{{\"{key}\" :"), format!("{{ \"{key}\":")];
+        starts.iter().any(|start| head.starts_with(start.as_bytes()))
+    })
 }
 
 fn each_line(place: &str, mut input: impl BufRead, sink: Sink<'_>) -> Result<()> {
