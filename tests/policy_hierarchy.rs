@@ -60,9 +60,10 @@ const HIERARCHY: &str = r#"
 "#;
 
 #[test]
-fn the_most_specific_scope_decides_each_setting() {
-    let policy = recommender(HIERARCHY);
+fn the_narrowest_scope_decides_each_setting() {
     use Severity::{Critical, High, Low, Medium};
+
+    let policy = recommender(HIERARCHY);
     let cases = [
         ("192.0.2.1", "192.0.2.2", Critical, "drop", "band critical", true),
         ("10.1.9.9", "192.0.2.2", Critical, "isolate", "scope acme", false),

@@ -144,7 +144,7 @@ fn all_of(mut value: Value) -> Vec<(String, Problem)> {
                 }
             }
             Ok(config) => {
-                // A replaced action says nothing about the order of the actions.
+                // A replaced action has no relation to the order of the actions.
                 let has_order = !mistakes.iter().any(|(path, _)| path.contains("actions"));
                 for error in Policy::mistakes_of(&config, "policy", has_order) {
                     if let Error::Policy { path, problem, .. } = error

@@ -133,10 +133,12 @@ fn object(batch: &RecordBatch, keys: &[(String, &'static str)], row: usize) -> M
         let value = match (*key, value) {
             ("ttl_s" | "bytes_per_second" | "burst", Value::String(text)) => whole(&text),
             ("dry_run" | "is_anomaly", Value::String(text)) => match text.as_str() {
+                // The reader of text files gives 1 and 0 for these words.
                 "true" | "1" => true.into(),
                 "false" | "0" => false.into(),
                 _ => text.into(),
             },
+            ("p_value", Value::String(text)) => text.parse::<f64>().map_or_else(|_| text.into(), Value::from),
             (_, value) => value,
         };
         object.insert((*key).to_owned(), value);
