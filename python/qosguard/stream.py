@@ -73,7 +73,7 @@ def incident_table(events: Iterable[Mapping[str, Any]]) -> str:
     Examples
     --------
     >>> import qosguard as qg
-    >>> traffic = qg.simulate_traffic(duration=600.0, attacks=["port_scan"])
+    >>> traffic = qg.simulate_traffic(600.0, attacks=["port_scan"])
     >>> stream = qg.Stream(traffic.table.schema, settings={"warm_up": 0})
     >>> table = qg.incident_table(stream.events([traffic.table]))
     >>> table.splitlines()[0].split()[:3], "port_scan" in table

@@ -23,7 +23,7 @@ def test_a_guard_reports_members_and_folds() -> None:
 
 
 def test_a_bar_shows_members_and_folds(capfd: pytest.CaptureFixture[str]) -> None:
-    qg.Guard("auto").fit(qg.simulate(rows=3_000), progress=True)
+    qg.Guard("auto", context=[]).fit(qg.simulate(rows=3_000), progress=True)
     shown = capfd.readouterr().err
     assert [part for part in ("ensemble", "fold 1", "100%") if part not in shown] == []
 

@@ -219,7 +219,7 @@ impl GuardBuilder {
         let contexts = self.choose_contexts(table);
         let table = &replay(table, table.schema(), &contexts)?.labelled()?;
         let labels = table.labels()?;
-        let config = match &self.detector {
+        let mut config = match &self.detector {
             Some(config) => config.clone(),
             None if contexts.is_empty() => {
                 EnsembleConfig::auto(labels.as_deref(), table.n_rows(), self.seed).into()
@@ -232,6 +232,9 @@ impl GuardBuilder {
         let featurizer = self.featurizer.fit(&training_rows)?;
         let score = |detector: &AnyDetector, rows: &[usize]| score_rows(&featurizer, detector, table, rows);
         let x = featurizer.transform(&training_rows)?.matrix;
+        if let (None, AnyDetectorConfig::Ensemble(ensemble)) = (&self.detector, &mut config) {
+            ensemble.keep_members_for(x.ncols());
+        }
         let categorical = featurizer.categorical();
         let columns = ColumnNames { names: featurizer.names(), categorical: &categorical };
         let context =

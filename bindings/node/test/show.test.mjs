@@ -41,7 +41,7 @@ before(async () => {
     Series: [await Series.fromTable(links, { entity: 'link', time: 'at', interval: 300 }), /^Series \{[^]*entities: \[ 'a' \]/],
     Split: [Split.stratified(flows.labels(), 0.25), /^Split \{[^]*train: 750[^]*test: 250/],
     Stream: [stream, /^Stream \{[^]*state: 'limits_only'[^]*records: 1000/],
-    StreamUpdate: [await stream.push(flows), /^StreamUpdate \{ first: 1000, events: \[/],
+    StreamUpdate: [await stream.push(flows), /^StreamUpdate \{\s+first: 1000,\s+events: \[/],
     Table: [flows, /^Table \{[^]*schema: 'flow_detail'[^]*numRows: 1000[^]*columns: \[[^]*'src_ip'[^]*head: \[[^]*src_ip: '/],
     TableReader: [open('flows.csv'), /^TableReader \{ schema: null \}/],
   }

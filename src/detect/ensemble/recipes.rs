@@ -5,8 +5,8 @@
 
 use super::{EnsembleConfig, MemberConfig};
 use crate::detect::{
-    BoostedTreesConfig, ClassWeight, ContrastTreesConfig, GaussianMixtureConfig, IsolationForestConfig,
-    IsolationScoring, IsolationSplits,
+    AnyDetectorConfig, BoostedTreesConfig, ClassWeight, ContrastTreesConfig, GaussianMixtureConfig,
+    IsolationForestConfig, IsolationScoring, IsolationSplits,
 };
 
 /// Minimum number of rows for each component of a mixture.
@@ -51,6 +51,12 @@ impl EnsembleConfig {
         };
         let labelled = MemberConfig { name: "boosted".into(), weight: None, detector: boosted.into() };
         Self { members: vec![MemberConfig::new("forest", 0.5, forest), labelled], seed, ..Default::default() }
+    }
+
+    /// Removes the members that cannot be fitted on so many columns: contrast trees compare at least two.
+    pub(crate) fn keep_members_for(&mut self, columns: usize) {
+        self.members
+            .retain(|member| columns >= 2 || !matches!(member.detector, AnyDetectorConfig::ContrastTrees(_)));
     }
 
     /// For rows that are known to be clean: a forest, a mixture and contrast trees.
