@@ -8,7 +8,9 @@ use qosguard::arrow::array::{Array, AsArray};
 use qosguard::arrow::datatypes::Float64Type;
 use qosguard::detect::BoostedTreesConfig;
 use qosguard::guard::Notice;
-use qosguard::qos::{Action, Actions, Bands, Decision, Policy, PolicyConfig, Recommender, Rule, Subject, When};
+use qosguard::qos::{
+    Action, Actions, Bands, Decision, Policy, PolicyConfig, Recommender, Rule, Subject, When,
+};
 use qosguard::simulate::{self, FlowSimulatorConfig};
 use qosguard::telemetry::{Schema, Table};
 use qosguard::verdict::Severity;
@@ -209,6 +211,20 @@ fn every_effect_of_a_rule_is_seen() {
     }
 }
 
+/// Classes of the policy override the class of a flow.
+fn classes_decide_what_rules_see() {
+    let rule = json!({ "name": "calls", "when": { "service_class": "telephony" },
+                       "then": { "action": "isolate", "ttl_s": 77 } });
+    let calls = |classes: Value| {
+        let mut policy = with_rule(rule.clone());
+        policy["classes"] = classes;
+        assess(&policy).decisions().filter(|d| d.rule == "calls").count()
+    };
+    let all = json!([{ "when": { "dst_port": "0-65535" }, "service_class": "telephony" }]);
+    assert_eq!(calls(all), rows_where(|_| true).len());
+    assert!(calls(json!([])) < rows_where(|_| true).len());
+}
+
 #[test]
 fn every_field_of_a_policy_is_seen() {
     let plain = || json!({ "version": 1, "dry_run": false, "allow": [], "bands": bands(), "rules": [] });
@@ -283,7 +299,8 @@ fn every_field_of_a_policy_is_seen() {
                 assert!(changed(&|p| p["never_alert"] = all.clone()) >= anomalies);
             }
             "floors" => {
-                let milder = usual.iter().filter(|d| d.verdict.is_anomaly && d.verdict.severity < Severity::Critical);
+                let milder =
+                    usual.iter().filter(|d| d.verdict.is_anomaly && d.verdict.severity < Severity::Critical);
                 assert_eq!(changed(&|p| p["floors"] = json!({ "min_severity": "critical" })), milder.count());
             }
             "tenants" | "scopes" => {
@@ -297,18 +314,7 @@ fn every_field_of_a_policy_is_seen() {
                 let critical = usual.iter().filter(|d| d.verdict.severity == Severity::Critical).count();
                 assert_eq!((scoped("0.0.0.0/0"), scoped("203.0.113.0/24")), (critical, 0));
             }
-            "classes" => {
-                let rule = json!({ "name": "calls", "when": { "service_class": "telephony" },
-                                   "then": { "action": "isolate", "ttl_s": 77 } });
-                let calls = |classes: Value| {
-                    let mut policy = with_rule(rule.clone());
-                    policy["classes"] = classes;
-                    assess(&policy).decisions().filter(|d| d.rule == "calls").count()
-                };
-                let all = json!([{ "when": { "dst_port": "0-65535" }, "service_class": "telephony" }]);
-                assert_eq!(calls(all), rows_where(|_| true).len());
-                assert!(calls(json!([])) < rows_where(|_| true).len());
-            }
+            "classes" => classes_decide_what_rules_see(),
             other => panic!("no test shows that the field `{other}` of a policy changes anything"),
         }
     }
