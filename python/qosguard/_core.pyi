@@ -781,7 +781,7 @@ class Ledger:
         """
         Number of decisions: live ones, and ended ones.
         """
-    def delete(self, /, id: str, reason: str, time: SupportsFloat | SupportsIndex) -> int:
+    def delete(self, /, decision: str, reason: str, time: SupportsFloat | SupportsIndex) -> int:
         """
         Ends the live decisions with an id, and returns their number.
         """
@@ -798,7 +798,7 @@ class Ledger:
         """
         Ends the decisions whose time is over, and returns their number.
         """
-    def explain(self, /, id: str) -> list[str]:
+    def explain(self, /, decision: str) -> list[str]:
         """
         All lines about one decision as sentences.
         """

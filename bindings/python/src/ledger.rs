@@ -100,8 +100,8 @@ impl Ledger {
     }
 
     /// All lines about one decision as sentences.
-    fn explain(&self, py: Python<'_>, id: &str) -> PyResult<Vec<String>> {
-        forward(py, || self.lock().explain(id))
+    fn explain(&self, py: Python<'_>, decision: &str) -> PyResult<Vec<String>> {
+        forward(py, || self.lock().explain(decision))
     }
 
     /// Writes one outcome, and returns the number of its line. The keys of `entry` are `id`, `entity`, `action` with its
@@ -123,8 +123,8 @@ impl Ledger {
     }
 
     /// Ends the live decisions with an id, and returns their number.
-    fn delete(&self, py: Python<'_>, id: &str, reason: &str, time: f64) -> PyResult<usize> {
-        forward(py, || self.lock().delete(time, id, reason))
+    fn delete(&self, py: Python<'_>, decision: &str, reason: &str, time: f64) -> PyResult<usize> {
+        forward(py, || self.lock().delete(time, decision, reason))
     }
 
     /// Reads what other programs have written.
