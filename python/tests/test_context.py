@@ -114,3 +114,8 @@ def test_errors_name_the_setting(flows: tuple[qg.Table, qg.Table]) -> None:
     guard = qg.Guard(context="host").fit(train)
     with pytest.raises(qg.errors.SchemaMismatchError, match="missing"):
         guard.assess(qg.Table.from_records([{"duration": 1.0}], qg.Schema("plain", [qg.Column("duration")])))
+
+
+def test_auto_gives_logs_of_devices_their_windows() -> None:
+    guard = qg.Guard("auto").fit(qg.simulate_devices(duration_s=120.0).table)
+    assert "unique_devices" in guard.context_columns
