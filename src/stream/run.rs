@@ -338,19 +338,23 @@ impl Stream {
         }
         // An anomaly of an attack that has its own incident is not evidence for another one.
         let is_explained = self.tracker.is_part_of_attack(&record);
-        for kind in [IncidentKind::DistributedAnomaly, IncidentKind::Anomaly] {
-            let Some(is_anomaly) = is_anomaly.filter(|_| !is_explained) else { break };
-            if self.tracker.is_part_of(IncidentKind::DistributedAnomaly, &record)
-                && kind == IncidentKind::Anomaly
-            {
-                break;
-            }
-            let signal = is_anomaly.then(|| Signal::anomaly(kind, p_value.unwrap_or(1.0)));
-            self.tracker.add(kind, signal, &record, &self.recommender, events);
+        if let Some(is_anomaly) = is_anomaly.filter(|_| !is_explained) {
+            self.verdict(is_anomaly, &record, events);
         }
         let opened = events[before..].iter().filter(|event| event.event == IncidentChange::Opened);
         self.counts.incidents += opened.count() as u64;
         is_explained
+    }
+
+    /// Adds the verdict on a record as evidence about its destination, and about its source if the destination has no incident
+    /// of many sources.
+    fn verdict(&mut self, is_anomaly: bool, record: &Record<'_>, events: &mut Vec<IncidentEvent>) {
+        let of = |kind| is_anomaly.then(|| Signal::anomaly(kind, record.p_value.unwrap_or(1.0)));
+        let (many, one) = (IncidentKind::DistributedAnomaly, IncidentKind::Anomaly);
+        self.tracker.add(many, of(many), record, &self.recommender, events);
+        if !self.tracker.is_part_of(many, record) {
+            self.tracker.add(one, of(one), record, &self.recommender, events);
+        }
     }
 
     /// Closes incidents, once for each second of the watermark, so that batches make no difference.

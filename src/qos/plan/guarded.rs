@@ -11,9 +11,7 @@ pub(super) struct Guarded(PrefixSet);
 
 impl Guarded {
     pub(super) fn new(policy: &Policy, never_act: &[Prefix]) -> Self {
-        let config = policy.config();
-        let of_policy = || config.allow.iter().chain(&config.never_act).chain(&config.never_alert);
-        let listed = || of_policy().chain(never_act);
+        let listed = || policy.config().without_action().chain(never_act);
         // A prefix of NAT64 or 6to4 addresses contains the hosts of an IPv4 prefix.
         let embedded = listed().flat_map(Prefix::embedded_forms);
         Self(PrefixSet::new(&listed().copied().chain(embedded).collect::<Vec<_>>()))

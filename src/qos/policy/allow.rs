@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::replace::Replacement;
 
 impl Policy {
-    /// The first prefix of the allow-list that has an address in common with an address or a prefix.
+    /// The first prefix of `allow`, `never_act` and `never_alert` that has an address in common with an address or a prefix.
     ///
     /// # Examples
     ///
@@ -23,10 +23,13 @@ impl Policy {
     /// let found = policy.allowed_by("::ffff:10.1.2.3".parse()?);
     /// assert_eq!(found.unwrap().to_string(), "10.0.0.0/8");
     /// assert_eq!(policy.allowed_by("192.0.2.1".parse()?), None);
+    ///
+    /// let policy = Policy::from_toml("version = 1\nnever_act = ['192.0.2.0/24']")?;
+    /// assert!(policy.allowed_by("192.0.2.1".parse()?).is_some());
     /// # Ok::<(), qosguard::Error>(())
     /// ```
     pub fn allowed_by(&self, entity: Prefix) -> Option<Prefix> {
-        self.config.allow.iter().copied().find(|allowed| entity.overlaps(*allowed))
+        self.config.without_action().copied().find(|allowed| entity.overlaps(*allowed))
     }
 
     /// Adds a prefix to the allow-list of a TOML file, and returns the new policy and whether the file changed. Comments and

@@ -227,6 +227,13 @@ pub struct PolicyConfig {
     pub classes: Vec<ClassRule>,
 }
 
+impl PolicyConfig {
+    /// The prefixes of all lists that prevent an action: `allow`, `never_act` and `never_alert`.
+    pub(in crate::qos) fn without_action(&self) -> impl Iterator<Item = &Prefix> {
+        self.allow.iter().chain(&self.never_act).chain(&self.never_alert)
+    }
+}
+
 /// Greatest p-value of an anomaly of each severity above `low`; strictly decreasing, in (0, 1).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
